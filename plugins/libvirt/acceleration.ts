@@ -1,0 +1,93 @@
+/** Whether guests really run under KVM on this host. Neither /dev/kvm nor libvirt's capabilities can be trusted: both
+ * may say yes where guests abort on a model-specific register or pause with an internal error. So a guest of 512 bytes is
+ * started, once per boot of the host, and has to write a byte to its serial port. */
+import { randomUUID } from "node:crypto";
+import { mkdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { DomainError } from "../../src/plugin.ts";
+import { DOMAIN_START, LibvirtError } from "./client/libvirt.ts";
+import type { LibvirtSession } from "./session.ts";
+
+const PROBE_LIMIT_MS = 8_000;
+const POLL_MS = 50;
+
+/** @throws DomainError BACKEND_FAILED when KVM is asked for and does not work */
+export async function acceleratorFor(
+  session: LibvirtSession,
+  wanted: "auto" | "kvm" | "tcg",
+  progress: (message: string) => void,
+  signal: AbortSignal,
+): Promise<"kvm" | "tcg"> {
+  if (wanted === "tcg") return "tcg";
+  const works = await kvmWorks(session, progress, signal);
+  if (works) return "kvm";
+  if (wanted === "auto") return "tcg";
+  const reason = "a probe guest does not run under KVM on this host; use acceleration auto or tcg";
+  throw new DomainError("BACKEND_FAILED", { connection: session.context.connection, change: "vm.create", reason });
+}
+
+async function kvmWorks(
+  session: LibvirtSession,
+  progress: (message: string) => void,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const path = join(session.context.cacheDirectory, "kvm-probe.json");
+  const known = await readFile(path, "utf8")
+    .then((text) => JSON.parse(text) as { hostBoot?: string; works?: boolean })
+    .catch(() => ({}) as { hostBoot?: string; works?: boolean });
+  if (known.hostBoot === session.hostBoot && typeof known.works === "boolean") return known.works;
+  progress("finding out whether guests run under KVM here");
+  const works = await probe(session, signal);
+  await mkdir(session.context.cacheDirectory, { recursive: true });
+  const made = `${path}.${randomUUID()}`;
+  await writeFile(made, JSON.stringify({ hostBoot: session.hostBoot, works }));
+  await rename(made, path);
+  session.context.log(`guests ${works ? "run" : "do not run"} under KVM on this host`);
+  return works;
+}
+
+/** Writes "K" to the first serial port (0x3F8) and halts: mov dx,0x3f8; mov al,'K'; out dx,al; hlt; jmp to the hlt. */
+const bootSector = (): Buffer => {
+  const sector = Buffer.alloc(512);
+  Buffer.from([0xba, 0xf8, 0x03, 0xb0, 0x4b, 0xee, 0xf4, 0xeb, 0xfd]).copy(sector);
+  sector.writeUInt16LE(0xaa55, 510);
+  return sector;
+};
+
+async function probe({ libvirt, images }: LibvirtSession, signal: AbortSignal): Promise<boolean> {
+  const uuid = randomUUID();
+  const [disk, log] = [images.pathFor(uuid, "kvm-probe.img"), images.pathFor(uuid, "kvm-probe.log")];
+  await mkdir(images.imageDirectory, { recursive: true });
+  await writeFile(disk, bootSector(), { mode: 0o644 });
+  const xml = `<domain type='kvm'><name>bootwright-kvm-probe-${uuid.slice(0, 8)}</name><uuid>${uuid}</uuid>
+<memory unit='MiB'>32</memory><vcpu>1</vcpu><os><type arch='x86_64' machine='q35'>hvm</type><boot dev='hd'/></os>
+<cpu mode='host-passthrough'/><on_reboot>destroy</on_reboot><on_crash>destroy</on_crash>
+<devices><disk type='file' device='disk'><driver name='qemu' type='raw'/><source file='${disk}'/><target dev='vda' bus='virtio'/></disk>
+<serial type='file'><source path='${log}'/></serial><memballoon model='none'/></devices></domain>`;
+  try {
+    const domain = await libvirt.domainCreateXml(xml, DOMAIN_START.autodestroy, { signal });
+    try {
+      const until = Date.now() + PROBE_LIMIT_MS;
+      while (Date.now() < until) {
+        if (
+          await stat(log).then(
+            ({ size }) => size > 0,
+            () => false,
+          )
+        )
+          return true;
+        if (!(await libvirt.domainIsActive(domain, { signal }))) return false;
+        await sleep(POLL_MS, undefined, { signal });
+      }
+      return false;
+    } finally {
+      await libvirt.domainDestroyFlags(domain, 0).catch(() => undefined);
+    }
+  } catch (error) {
+    if (error instanceof LibvirtError) return false;
+    throw error;
+  } finally {
+    await Promise.all([rm(disk, { force: true }), rm(log, { force: true })]);
+  }
+}

@@ -1,0 +1,42 @@
+/** Boot order. */
+import type { BackendDefinition, BootConfig, VmDefinition } from "../../src/plugin.ts";
+import { DEVICE_MODIFY } from "./client/libvirt.ts";
+import { deviceXml, withBoot } from "./domain-xml.ts";
+import { domainOf, type LibvirtSession, options, reaching, unchangedXml } from "./session.ts";
+
+export const bootHandlers: BackendDefinition<LibvirtSession>["changes"] = {
+  "boot_order.set": {
+    // A guest's own reboot never reads the definition again, and a running device's boot number cannot be changed.
+    running: "next_start",
+    async apply(session, vm, { boot }, context) {
+      const { libvirt } = session;
+      await reaching(session, async () => {
+        const xml = await unchangedXml(session, vm!.uuid, context);
+        const domain = await domainOf(session, vm!.uuid, context.signal);
+        const one = onlyDevice(session.parse(xml).definition, boot);
+        if (one) {
+          const update = deviceXml(xml, one.kind, one.target, { boot: one.order ?? false });
+          await libvirt.domainUpdateDeviceFlags(domain, update, DEVICE_MODIFY.config, options(context.signal));
+        } else {
+          await libvirt.domainDefineXmlFlags(withBoot(xml, boot), 0, options(context.signal));
+        }
+      });
+    },
+  },
+};
+
+/** The one disk or CD-ROM drive whose number has to change, if it is one: then the rest of the definition need not be
+ * touched at all. */
+function onlyDevice(definition: VmDefinition, boot: BootConfig) {
+  const now = definition.boot;
+  if (now.style !== "device" || boot.style !== "device") return undefined;
+  const number = (config: BootConfig, device: string) => config.entries.find((entry) => entry.device === device)?.order;
+  const devices = [...new Set([...now.entries, ...boot.entries].map(({ device }) => device))];
+  const [changed, ...more] = devices.filter((device) => number(now, device) !== number(boot, device));
+  const [kind, target] = changed?.split(":", 2) ?? [];
+  if (changed === undefined || more.length || target === undefined || (kind !== "disk" && kind !== "cdrom"))
+    return undefined;
+  // The last per-device number going would make libvirt write <boot dev='hd'/> by itself.
+  if (boot.entries.length === 0) return undefined;
+  return { kind: kind as "disk" | "cdrom", target, order: number(boot, changed) };
+}

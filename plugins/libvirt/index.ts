@@ -1,0 +1,36 @@
+/** VMs run by libvirt's QEMU driver, through its own RPC protocol. */
+import { z } from "zod";
+import { definePlugin } from "../../src/plugin.ts";
+import { bootHandlers } from "./boot.ts";
+import { diskHandlers } from "./disk.ts";
+import { lifecycleHandlers, restore } from "./lifecycle.ts";
+import { mediaHandlers } from "./media.ts";
+import { hostOf, listVms, lookup, observeVm } from "./observe.ts";
+import { powerHandlers } from "./power.ts";
+import { inactiveXml, type LibvirtSession, openSession } from "./session.ts";
+
+const paths = z.string().transform((text) => text.split(":").filter(Boolean));
+
+export default definePlugin({
+  manifest: { name: "libvirt", api: 1, summary: "VMs run by libvirt and QEMU, over the daemon's socket" },
+  config: z.strictObject({
+    uri: z
+      .string()
+      .default("qemu:///system")
+      .describe("qemu:///system or qemu:///session, with ?socket=PATH for another socket"),
+    images: z.string().optional().describe("Directory in which disks are made"),
+    "iso-dirs": paths.optional().describe("Directories of ISOs, separated by colons"),
+  }),
+  open: async (config, context): Promise<LibvirtSession> => openSession(config, context),
+  close: (session) => session.libvirt.close(),
+  backend: {
+    list: listVms,
+    observe: observeVm,
+    lookup,
+    host: hostOf,
+    backup: (session, uuid, signal) => inactiveXml(session, uuid, signal),
+    restore,
+    images: (session) => session.images,
+    changes: { ...lifecycleHandlers, ...powerHandlers, ...bootHandlers, ...mediaHandlers, ...diskHandlers },
+  },
+});

@@ -1,0 +1,71 @@
+/** Defining and undefining VMs, and the claim tag in their metadata. */
+import type { ApplyContext, BackendDefinition } from "../../src/plugin.ts";
+import { acceleratorFor } from "./acceleration.ts";
+import { DOMAIN_AFFECT, DOMAIN_DEFINE, DOMAIN_UNDEFINE, METADATA_TYPE } from "./client/libvirt.ts";
+import { buildDomain, CLAIM_NAMESPACE, CLAIM_PREFIX, claimXml } from "./domain-xml.ts";
+import { domainOf, type LibvirtSession, options, reaching, unchangedXml } from "./session.ts";
+
+export const lifecycleHandlers: BackendDefinition<LibvirtSession>["changes"] = {
+  "vm.create": {
+    running: "now",
+    async apply(session, _vm, { spec }, { signal, progress }) {
+      await reaching(session, async () => {
+        const { acceleration, ...rest } = spec;
+        const accelerator = await acceleratorFor(session, acceleration, progress, signal);
+        await session.libvirt.domainDefineXmlFlags(
+          buildDomain({ ...rest, accelerator }),
+          DOMAIN_DEFINE.validate,
+          options(signal),
+        );
+      });
+    },
+  },
+  "vm.delete": {
+    running: "refused",
+    async apply(session, vm, _change, context) {
+      await reaching(session, async () => {
+        await unchangedXml(session, vm!.uuid, context);
+        const domain = await domainOf(session, vm!.uuid, context.signal);
+        // Each of these is refused without its flag, and all of them are the VM's own and of no use without it.
+        const flags =
+          DOMAIN_UNDEFINE.managedSave |
+          DOMAIN_UNDEFINE.nvram |
+          DOMAIN_UNDEFINE.tpm |
+          DOMAIN_UNDEFINE.snapshotsMetadata |
+          DOMAIN_UNDEFINE.checkpointsMetadata;
+        await session.libvirt.domainUndefineFlags(domain, flags, options(context.signal));
+      });
+    },
+  },
+  "claim.write": {
+    running: "now",
+    async apply(session, vm, { tag }, context) {
+      await reaching(session, async () => {
+        await unchangedXml(session, vm!.uuid, context);
+        const domain = await domainOf(session, vm!.uuid, context.signal);
+        // The running definition has a copy of its own, which a snapshot or a migration would carry on.
+        const flags = DOMAIN_AFFECT.config | (vm!.live ? DOMAIN_AFFECT.live : 0);
+        const metadata = tag ? { metadata: claimXml(tag), key: CLAIM_PREFIX } : {};
+        await session.libvirt.domainSetMetadata(
+          domain,
+          { type: METADATA_TYPE.element, uri: CLAIM_NAMESPACE, ...metadata },
+          flags,
+          options(context.signal),
+        );
+      });
+    },
+  },
+};
+
+/** Puts a whole definition back: of a VM that is gone, or of one that still is as expected. */
+export async function restore(
+  session: LibvirtSession,
+  uuid: string,
+  backup: string,
+  context: ApplyContext,
+): Promise<void> {
+  if (context.expect !== undefined) await unchangedXml(session, uuid, context);
+  await reaching(session, async () => {
+    await session.libvirt.domainDefineXmlFlags(backup, 0, options(context.signal));
+  });
+}

@@ -1,0 +1,91 @@
+/** CD-ROM drives and what is in them. */
+import { setTimeout as sleep } from "node:timers/promises";
+import { type BackendDefinition, DomainError, driveOf, type Vm } from "../../src/plugin.ts";
+import { DEVICE_MODIFY, DOMAIN_XML, type Domain } from "./client/libvirt.ts";
+import { deviceXml, withDrive, withoutDrive } from "./domain-xml.ts";
+import { domainOf, isLibvirtError, type LibvirtSession, options, reaching, unchangedXml } from "./session.ts";
+
+/** A guest that is asked to eject needs a moment to let go of the tray. */
+const TRAY_RETRY_MS = 3_000;
+
+export const mediaHandlers: BackendDefinition<LibvirtSession>["changes"] = {
+  "media.set": {
+    running: "now",
+    async apply(session, vm, { drive, next, live, force }, context) {
+      await reaching(session, async () => {
+        const xml = await unchangedXml(session, vm!.uuid, context);
+        const domain = await domainOf(session, vm!.uuid, context.signal);
+        // The live part goes first: it is the one that a guest can refuse, and then nothing has been changed.
+        if (vm!.live) await setLive(session, domain, vm!, { drive, live, force }, context.signal);
+        if (driveOf(session.parse(xml).definition, drive)?.path === next) return;
+        const update = deviceXml(xml, "cdrom", drive, { media: next ?? false });
+        await session.libvirt.domainUpdateDeviceFlags(domain, update, DEVICE_MODIFY.config, options(context.signal));
+      });
+    },
+  },
+  "drive.add": {
+    running: "next_start",
+    apply: (session, vm, { target, bus }, context) =>
+      redefine(session, vm!, context, (xml) => withDrive(xml, target, bus)),
+  },
+  "drive.remove": {
+    running: "next_start",
+    apply: (session, vm, { target }, context) => redefine(session, vm!, context, (xml) => withoutDrive(xml, target)),
+  },
+};
+
+async function redefine(
+  session: LibvirtSession,
+  vm: Vm,
+  context: { expect?: string; signal: AbortSignal },
+  edit: (xml: string) => string,
+): Promise<void> {
+  await reaching(session, async () => {
+    const xml = await unchangedXml(session, vm.uuid, context);
+    await session.libvirt.domainDefineXmlFlags(edit(xml), 0, options(context.signal));
+  });
+}
+
+type LiveMedium = Readonly<{ drive: string; live: string | undefined; force: boolean }>;
+
+async function setLive(
+  session: LibvirtSession,
+  domain: Domain,
+  vm: Vm,
+  { drive, live, force }: LiveMedium,
+  signal: AbortSignal,
+): Promise<void> {
+  const { libvirt } = session;
+  const xml = await libvirt.domainGetXmlDesc(domain, DOMAIN_XML.secure, options(signal));
+  const held = driveOf(session.parse(xml).definition, drive);
+  // A drive that is only in the next definition has nothing to be changed now.
+  if (!held) return;
+  const update = async (media: string | undefined) => {
+    const flags = DEVICE_MODIFY.live | (force ? DEVICE_MODIFY.force : 0);
+    await libvirt.domainUpdateDeviceFlags(
+      domain,
+      deviceXml(xml, "cdrom", drive, { media: media ?? false }),
+      flags,
+      options(signal),
+    );
+  };
+  if (held.path === live && (held.tray === "closed" || live === undefined)) return;
+  try {
+    // With the tray open libvirt still names the old medium, and putting the same one in again would change nothing.
+    if (held.tray === "open" && live !== undefined) await update(undefined);
+    await update(live);
+  } catch (error) {
+    if (!isTrayLocked(error)) throw error;
+    // The first try has sent the guest an eject request, which it may follow by now.
+    await sleep(TRAY_RETRY_MS, undefined, { signal });
+    try {
+      await update(live);
+    } catch (again) {
+      if (isTrayLocked(again)) throw new DomainError("TRAY_LOCKED", { vm: vm.name, drive }, { cause: again });
+      throw again;
+    }
+  }
+}
+
+/** libvirt 9.0 gives a locked tray no code of its own: "timed out waiting to open tray of 'sda'" as operationFailed. */
+const isTrayLocked = (error: unknown) => isLibvirtError(error, "operationFailed") && /\btray\b/.test(error.message);

@@ -1,0 +1,151 @@
+/** Looking: one VM, or all of them in one pipelined fetch. */
+import { availableParallelism, totalmem } from "node:os";
+import type { Host, Power, Vm } from "../../src/plugin.ts";
+import {
+  DOMAIN_STATE,
+  DOMAIN_STATS,
+  DOMAIN_XML,
+  type Domain,
+  LIST_DOMAINS,
+  PAUSED_REASON,
+  SHUTOFF_REASON,
+} from "./client/libvirt.ts";
+import { domainOf, isLibvirtError, type LibvirtSession, options, reaching } from "./session.ts";
+
+export async function observeVm(session: LibvirtSession, uuid: string, signal?: AbortSignal): Promise<Vm | undefined> {
+  const { libvirt } = session;
+  const each = options(signal);
+  return reaching(session, async () => {
+    try {
+      const domain = await domainOf(session, uuid, signal);
+      const running = domain.id !== undefined;
+      const [next, live, state, savedState, persistent] = await Promise.all([
+        libvirt.domainGetXmlDesc(domain, DOMAIN_XML.inactive | DOMAIN_XML.secure, each),
+        running ? libvirt.domainGetXmlDesc(domain, 0, each) : undefined,
+        libvirt.domainGetState(domain, 0, each),
+        libvirt.domainHasManagedSaveImage(domain, 0, each),
+        libvirt.domainIsPersistent(domain, each),
+      ]);
+      const seen = vmFrom(session, domain, { next, live, ...state, savedState, persistent });
+      return running && seen.live ? { ...seen, readBytes: await readBytesOf(session, domain, seen, signal) } : seen;
+    } catch (error) {
+      if (isLibvirtError(error, "noDomain")) return undefined;
+      throw error;
+    }
+  });
+}
+
+export async function listVms(session: LibvirtSession, signal?: AbortSignal): Promise<Vm[]> {
+  const { libvirt } = session;
+  const each = options(signal);
+  return reaching(session, async () => {
+    const [domains, saved, transient, states] = await Promise.all([
+      libvirt.connectListAllDomains(0, each),
+      libvirt.connectListAllDomains(LIST_DOMAINS.managedSave, each),
+      libvirt.connectListAllDomains(LIST_DOMAINS.transient, each),
+      libvirt.connectGetAllDomainStats([], DOMAIN_STATS.state, 0, each),
+    ]);
+    const uuids = (some: readonly Domain[]) => new Set(some.map(({ uuid }) => uuid));
+    const [savedUuids, transientUuids] = [uuids(saved), uuids(transient)];
+    const stateOf = new Map(states.map(({ domain, stats }) => [domain.uuid, stats]));
+    const vms = await Promise.all(
+      domains.map(async (domain): Promise<Vm | undefined> => {
+        try {
+          const [next, live] = await Promise.all([
+            libvirt.domainGetXmlDesc(domain, DOMAIN_XML.inactive | DOMAIN_XML.secure, each),
+            domain.id === undefined ? undefined : libvirt.domainGetXmlDesc(domain, 0, each),
+          ]);
+          const stats = stateOf.get(domain.uuid) ?? {};
+          return vmFrom(session, domain, {
+            next,
+            live,
+            state: Number(stats["state.state"] ?? DOMAIN_STATE.none),
+            reason: Number(stats["state.reason"] ?? 0),
+            savedState: savedUuids.has(domain.uuid),
+            persistent: !transientUuids.has(domain.uuid),
+          });
+        } catch (error) {
+          // It was undefined while the list was being read.
+          if (isLibvirtError(error, "noDomain")) return undefined;
+          throw error;
+        }
+      }),
+    );
+    return vms.filter((vm) => vm !== undefined).sort((a, b) => (a.name < b.name ? -1 : 1));
+  });
+}
+
+export async function lookup(session: LibvirtSession, name: string, signal?: AbortSignal): Promise<string | undefined> {
+  return reaching(session, async () => {
+    try {
+      return (await session.libvirt.domainLookupByName(name, options(signal))).uuid;
+    } catch (error) {
+      if (isLibvirtError(error, "noDomain")) return undefined;
+      throw error;
+    }
+  });
+}
+
+/** The daemon is reached over a unix socket, so its host is this one. */
+export const hostOf = async (): Promise<Host> => ({ memoryBytes: totalmem(), cpus: availableParallelism() });
+
+type Seen = Readonly<{
+  next: string;
+  live: string | undefined;
+  state: number;
+  reason: number;
+  savedState: boolean;
+  persistent: boolean;
+}>;
+
+function vmFrom(session: LibvirtSession, domain: Domain, seen: Seen): Vm {
+  const { definition, fingerprint, claim, type } = session.parse(seen.next);
+  const power = powerOf(seen.state);
+  const reason = reasonOf(power, seen.reason);
+  const live = seen.live === undefined ? undefined : session.parse(seen.live);
+  const on = power !== "off" && live !== undefined && domain.id !== undefined;
+  return {
+    uuid: domain.uuid,
+    name: domain.name,
+    power: on ? power : "off",
+    persistent: seen.persistent,
+    savedState: seen.savedState,
+    next: definition,
+    accelerator: (live?.type ?? type) === "kvm" ? "kvm" : "tcg",
+    fingerprint,
+    ...(reason && { powerReason: reason }),
+    ...(on && { live: live.definition, run: `${session.hostBoot}:${domain.id}` }),
+    ...(claim && { claim }),
+  };
+}
+
+function powerOf(state: number): Power {
+  if (state === DOMAIN_STATE.shutoff || state === DOMAIN_STATE.crashed) return "off";
+  return state === DOMAIN_STATE.paused || state === DOMAIN_STATE.pmSuspended ? "paused" : "running";
+}
+
+/** The reasons that change what to do next; an ordinary one is not worth a word. */
+function reasonOf(power: Power, reason: number): string | undefined {
+  if (power === "paused")
+    return reason === PAUSED_REASON.ioError ? "io_error" : reason === PAUSED_REASON.crashed ? "crashed" : undefined;
+  if (power === "off")
+    return reason === SHUTOFF_REASON.failed ? "failed" : reason === SHUTOFF_REASON.crashed ? "crashed" : undefined;
+  return undefined;
+}
+
+/** What the guest has read from each disk and CD-ROM since this run began. Missing where the domain has just ended. */
+async function readBytesOf(
+  { libvirt }: LibvirtSession,
+  domain: Domain,
+  vm: Vm,
+  signal?: AbortSignal,
+): Promise<Record<string, number>> {
+  const targets = [...vm.live!.disks, ...vm.live!.drives].map(({ target }) => target);
+  const read = await Promise.all(
+    targets.map(async (target): Promise<[string, number][]> => {
+      const stats = await libvirt.domainBlockStats(domain, target, options(signal)).catch(() => undefined);
+      return stats && stats.readBytes >= 0n ? [[target, Number(stats.readBytes)]] : [];
+    }),
+  );
+  return Object.fromEntries(read.flat());
+}

@@ -1,0 +1,74 @@
+/** Starting and stopping. */
+import { setTimeout as sleep } from "node:timers/promises";
+import { type BackendDefinition, DomainError } from "../../src/plugin.ts";
+import { DOMAIN_STATE } from "./client/libvirt.ts";
+import { domainOf, isLibvirtError, type LibvirtSession, options, reaching } from "./session.ts";
+
+const STATE_POLL_MS = 200;
+/** Guests that were still starting when they were first asked get asked again. */
+const ASK_AGAIN_MS = 15_000;
+
+export const powerHandlers: BackendDefinition<LibvirtSession>["changes"] = {
+  "power.start": {
+    running: "refused",
+    async apply(session, vm, _change, { signal }) {
+      await reaching(session, async () => {
+        const domain = await domainOf(session, vm!.uuid, signal);
+        await session.libvirt.domainCreateWithFlags(domain, 0, options(signal));
+      });
+    },
+  },
+  "power.stop": {
+    running: "now",
+    async apply(session, vm, { force, timeoutMs }, { signal, progress }) {
+      const { libvirt } = session;
+      await reaching(session, async () => {
+        const domain = await domainOf(session, vm!.uuid, signal);
+        try {
+          if (force) return await libvirt.domainDestroyFlags(domain, 0, options(signal));
+          await shutDown(session, { uuid: vm!.uuid, name: vm!.name, timeoutMs, progress }, signal);
+        } catch (error) {
+          // It ended by itself in the meantime.
+          if (isLibvirtError(error, "operationInvalid") && !(await libvirt.domainIsActive(domain, options(signal))))
+            return;
+          throw error;
+        }
+      });
+    },
+  },
+  "saved_state.discard": {
+    running: "refused",
+    async apply(session, vm, _change, { signal }) {
+      await reaching(session, async () => {
+        const domain = await domainOf(session, vm!.uuid, signal);
+        await session.libvirt.domainManagedSaveRemove(domain, 0, options(signal));
+      });
+    },
+  },
+};
+
+type Shutdown = Readonly<{ uuid: string; name: string; timeoutMs: number; progress: (message: string) => void }>;
+
+/** Success from libvirt says only that the guest was asked. @throws DomainError SHUTDOWN_TIMED_OUT */
+async function shutDown(
+  session: LibvirtSession,
+  { uuid, name, timeoutMs, progress }: Shutdown,
+  signal: AbortSignal,
+): Promise<void> {
+  const { libvirt } = session;
+  const domain = await domainOf(session, uuid, signal);
+  const began = Date.now();
+  let askedAt = Number.NEGATIVE_INFINITY;
+  for (;;) {
+    const waited = Date.now() - began;
+    const { state } = await libvirt.domainGetState(domain, 0, options(signal));
+    if (state === DOMAIN_STATE.shutoff || state === DOMAIN_STATE.crashed) return;
+    if (waited >= timeoutMs) throw new DomainError("SHUTDOWN_TIMED_OUT", { vm: name, waitedMs: waited });
+    if (waited - askedAt >= ASK_AGAIN_MS) {
+      await libvirt.domainShutdownFlags(domain, 0, options(signal));
+      askedAt = waited;
+      progress(`asked the guest to shut down; waiting up to ${Math.round((timeoutMs - waited) / 1000)} s`);
+    }
+    await sleep(Math.min(STATE_POLL_MS, timeoutMs), undefined, { signal });
+  }
+}

@@ -1,0 +1,142 @@
+/** One connection to a libvirt daemon and what belongs to it: images, parsed definitions, the claim to be unchanged. */
+import { readFileSync } from "node:fs";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { DomainError, type Images, openImages, type PluginContext } from "../../src/plugin.ts";
+import {
+  AuthenticationRefused,
+  CallInterrupted,
+  ConnectFailed,
+  ConnectionLost,
+  DOMAIN_XML,
+  type Domain,
+  ERROR_CODE,
+  type Libvirt,
+  LibvirtError,
+  openLibvirt,
+  ProtocolError,
+} from "./client/libvirt.ts";
+import { meaningOf, type ParsedDomain, parseDomain } from "./domain-xml.ts";
+
+export type LibvirtConfig = Readonly<{ uri: string; images?: string | undefined; "iso-dirs"?: string[] | undefined }>;
+export type Definition = ParsedDomain & Readonly<{ fingerprint: string }>;
+
+export type LibvirtSession = Readonly<{
+  libvirt: Libvirt;
+  images: Images;
+  context: PluginContext;
+  /** Parses a definition, or hands out what was parsed before from the same text. */
+  parse: (xml: string) => Definition;
+  /** Identifies this boot of the host: libvirt counts its runs anew after each. */
+  hostBoot: string;
+}>;
+
+/** A call takes microseconds; one that has not answered by then will not. */
+const CALL_LIMIT_MS = 60_000;
+const PARSED_MAX = 4_096;
+
+export function openSession(config: LibvirtConfig, context: PluginContext): LibvirtSession {
+  const own = config.uri.includes("/session");
+  const imageDirectory =
+    config.images ??
+    context.defaults.images ??
+    (own ? join(homedir(), ".local/share/libvirt/images") : "/var/lib/libvirt/images");
+  const isoDirectories = config["iso-dirs"] ?? context.defaults.isoDirectories ?? [imageDirectory];
+  const reader = own ? undefined : hypervisorUser();
+  let libvirt: Libvirt;
+  try {
+    libvirt = openLibvirt({ uri: config.uri, timeoutMs: CALL_LIMIT_MS, log: (message) => context.log(message) });
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new DomainError("PLUGIN_CONFIG_INVALID", {
+      plugin: "libvirt",
+      connection: context.connection,
+      issues: [`uri: ${reason}`],
+    });
+  }
+  const parsed = new Map<string, Definition>();
+  return {
+    libvirt,
+    context,
+    images: openImages({ imageDirectory, isoDirectories, signal: context.signal, ...(reader && { reader }) }),
+    hostBoot: readText("/proc/sys/kernel/random/boot_id").trim().slice(0, 8) || "host",
+    parse(xml) {
+      const known = parsed.get(xml);
+      if (known) return known;
+      if (parsed.size >= PARSED_MAX) parsed.delete(parsed.keys().next().value!);
+      const definition = { ...parseDomain(xml), fingerprint: context.fingerprint(meaningOf(xml)) };
+      parsed.set(xml, definition);
+      return definition;
+    },
+  };
+}
+
+/** The user that the distribution's libvirt runs QEMU as. */
+function hypervisorUser(): { uid: number; gids: number[] } | undefined {
+  const fields = readText("/etc/passwd")
+    .split("\n")
+    .map((line) => line.split(":"));
+  const found = fields.find(([name]) => name === "libvirt-qemu" || name === "qemu");
+  if (!found?.[2]) return undefined;
+  const groups = readText("/etc/group")
+    .split("\n")
+    .map((line) => line.split(":"))
+    .filter(([, , , members]) => members?.split(",").includes(found[0]!));
+  return { uid: Number(found[2]), gids: [Number(found[3]), ...groups.map(([, , gid]) => Number(gid))] };
+}
+
+function readText(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return "";
+  }
+}
+
+/** Runs calls to the daemon and turns its silence into BACKEND_UNAVAILABLE; what the daemon itself refuses stays a
+ * LibvirtError. */
+export async function reaching<T>({ context }: LibvirtSession, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    const silent = [ConnectFailed, AuthenticationRefused, ConnectionLost, CallInterrupted, ProtocolError].some(
+      (kind) => error instanceof kind,
+    );
+    if (!silent) throw error;
+    throw new DomainError(
+      "BACKEND_UNAVAILABLE",
+      { connection: context.connection, reason: (error as Error).message },
+      { cause: error },
+    );
+  }
+}
+
+export const isLibvirtError = (error: unknown, code: keyof typeof ERROR_CODE): error is LibvirtError =>
+  error instanceof LibvirtError && error.code === ERROR_CODE[code];
+
+/** @throws LibvirtError with noDomain when there is none */
+export const domainOf = ({ libvirt }: LibvirtSession, uuid: string, signal?: AbortSignal): Promise<Domain> =>
+  libvirt.domainLookupByUuid(uuid, options(signal));
+
+/** The next definition, passwords included: the one text that may be defined again. */
+export async function inactiveXml(session: LibvirtSession, uuid: string, signal?: AbortSignal): Promise<string> {
+  return reaching(session, async () => {
+    const domain = await domainOf(session, uuid, signal);
+    return session.libvirt.domainGetXmlDesc(domain, DOMAIN_XML.inactive | DOMAIN_XML.secure, options(signal));
+  });
+}
+
+/** The next definition right before a write, if it is still the one that the operation was decided on.
+ * @throws DomainError VM_CHANGED_MEANWHILE */
+export async function unchangedXml(
+  session: LibvirtSession,
+  uuid: string,
+  { expect, signal }: { expect?: string; signal: AbortSignal },
+): Promise<string> {
+  const xml = await inactiveXml(session, uuid, signal);
+  const { fingerprint, name } = session.parse(xml);
+  if (expect !== undefined && fingerprint !== expect) throw new DomainError("VM_CHANGED_MEANWHILE", { vm: name });
+  return xml;
+}
+
+export const options = (signal?: AbortSignal): { signal?: AbortSignal } => (signal ? { signal } : {});

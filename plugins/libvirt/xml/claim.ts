@@ -1,0 +1,77 @@
+/** Bootwright's claim tag in a domain's `<metadata>`: one element in a namespace of its own, which libvirt keeps as it
+ * is. A witness of what the store should say; a clone or a rollback takes it along. */
+import type { ClaimTag } from "../../../src/plugin.ts";
+import {
+  attribute,
+  childrenOf,
+  editXml,
+  element,
+  elementsOf,
+  find,
+  insert,
+  isBlank,
+  nameOf,
+  remove,
+  setAttribute,
+  writeXml,
+  type XmlNode,
+} from "./tree.ts";
+
+/** The namespace URI, for virDomainSetMetadata's and virDomainGetMetadata's `uri`. */
+export const CLAIM_NAMESPACE = "https://bootwright.dev/xmlns/domain/1";
+/** The prefix that libvirt writes the namespace with: virDomainSetMetadata's `key`. */
+export const CLAIM_PREFIX = "bootwright";
+
+/** What stands before `<metadata>` as libvirt writes it (virDomainDefFormatInternal); all else comes behind it. */
+const aheadOfMetadata = ["name", "uuid", "genid", "title", "description"];
+
+const attributesFor = (tag: ClaimTag) => ({ uuid: tag.uuid, revision: tag.revision, status: tag.status });
+
+/** The tag for virDomainSetMetadata, which adds prefix and namespace itself. */
+export const claimXml = (tag: ClaimTag): string => writeXml([element("vm", attributesFor(tag))]);
+
+/** The definition with this claim tag, or without one. */
+export function withClaim(xml: string, tag: ClaimTag | undefined): string {
+  return editXml(xml, (domain) => {
+    if (tag === undefined) return removeClaim(domain);
+    const held = claimElements(domain)[0];
+    if (held === undefined) return insertClaim(domain, tag);
+    for (const [name, value] of Object.entries(attributesFor(tag))) setAttribute(held, name, String(value));
+  });
+}
+
+function insertClaim(domain: XmlNode, tag: ClaimTag): void {
+  const claim = element(`${CLAIM_PREFIX}:vm`, { [`xmlns:${CLAIM_PREFIX}`]: CLAIM_NAMESPACE, ...attributesFor(tag) });
+  const metadata = find(domain, "metadata");
+  if (metadata) return insert(metadata, claim);
+  const first = elementsOf(domain).find((node) => !aheadOfMetadata.includes(nameOf(node)));
+  insert(domain, element("metadata", {}, [claim]), (sibling) => sibling === first);
+}
+
+/** Takes the claim tag out of the tree, and a `<metadata>` that held nothing else. */
+export function removeClaim(domain: XmlNode): void {
+  const metadata = find(domain, "metadata");
+  for (const claim of claimElements(domain)) remove(metadata, claim);
+  if (metadata && childrenOf(metadata).every(isBlank)) remove(domain, metadata);
+}
+
+/** The claim tag of a domain; one that cannot be read is none. */
+export function claimOf(domain: XmlNode): ClaimTag | undefined {
+  const claim = claimElements(domain)[0];
+  const [uuid, revision, status] = ["uuid", "revision", "status"].map((name) => attribute(claim, name));
+  if (uuid === undefined || status === undefined || !/^\d{1,15}$/.test(revision ?? "")) return undefined;
+  return { uuid, revision: Number(revision), status };
+}
+
+/** The elements named `vm` in our namespace, whichever prefix they carry and wherever it is declared. */
+function claimElements(domain: XmlNode): XmlNode[] {
+  const metadata = find(domain, "metadata");
+  return elementsOf(metadata).filter((node) => {
+    const [local, prefix] = nameOf(node).split(":").reverse();
+    const declaration = prefix === undefined ? "xmlns" : `xmlns:${prefix}`;
+    const namespace = [node, metadata, domain]
+      .map((scope) => attribute(scope, declaration))
+      .find((uri) => uri !== undefined);
+    return local === "vm" && namespace === CLAIM_NAMESPACE;
+  });
+}

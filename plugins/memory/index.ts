@@ -1,0 +1,102 @@
+/** VMs in memory: the reference backend, the tests' double, and the example to copy. Everything is gone when the process
+ * ends. What happens behind its back (the guest, other programs) is in `outside.ts`. */
+import { z } from "zod";
+import { type ApplyContext, ClaimTag, DomainError, definePlugin, PLUGIN_API } from "../../src/plugin.ts";
+import { changes } from "./changes.ts";
+import { Config, Definition, Guest } from "./config.ts";
+import { startMachine } from "./guest.ts";
+import { imagesOf, writeFile } from "./images.ts";
+import { look } from "./look.ts";
+import { accepted, fingerprintOf, type Machine, type Session, viewOf } from "./machine.ts";
+
+const Backup = z.object({
+  uuid: z.string(),
+  name: z.string(),
+  next: Definition,
+  claim: ClaimTag.exactOptional(),
+  guest: Guest,
+});
+
+export default definePlugin<Config, Session>({
+  manifest: { name: "memory", api: PLUGIN_API, summary: "VMs in memory, for tests and for trying things out" },
+  config: Config,
+
+  async open(config, { connection, signal, fingerprint, defaults }) {
+    const closing = new AbortController();
+    const imageDirectory = config.images ?? defaults.images ?? "/memory/images";
+    const isoDirectories = config.isoDirectories ?? defaults.isoDirectories ?? ["/memory/isos"];
+    const session: Session = {
+      connection,
+      imageDirectory,
+      isoDirectories,
+      host: { memoryBytes: config.memoryBytes, cpus: config.cpus },
+      spaceBytes: config.spaceBytes,
+      guest: Guest.parse(config),
+      machines: new Map(),
+      files: new Map(),
+      fingerprint,
+      closing,
+      signal: AbortSignal.any([signal, closing.signal]),
+      count: 0,
+      aheadMs: 0,
+    };
+    for (const iso of config.isos) {
+      const path = iso.path.includes("/") ? iso.path : `${isoDirectories[0] ?? imageDirectory}/${iso.path}`;
+      writeFile(session, { ...iso, kind: "iso", path });
+    }
+    for (const disk of config.disks) writeFile(session, { ...disk, kind: "disk" });
+    for (const { running, guest, next, ...seed } of config.vms) {
+      const machine: Machine = { ...seed, next: accepted(next), guest: { ...session.guest, ...guest } };
+      session.machines.set(machine.uuid, machine);
+      if (running) startMachine(session, machine, "normal");
+    }
+    return session;
+  },
+
+  async close(session) {
+    session.closing.abort();
+  },
+
+  backend: {
+    async list(session, signal) {
+      look(session, signal);
+      const vms = [...session.machines.values()].map((machine) => viewOf(session, machine));
+      return vms.sort((a, b) => (a.name < b.name ? -1 : 1));
+    },
+    async observe(session, uuid, signal) {
+      look(session, signal);
+      const machine = session.machines.get(uuid);
+      return machine && viewOf(session, machine);
+    },
+    async lookup(session, name, signal) {
+      look(session, signal);
+      return [...session.machines.values()].find((machine) => machine.name === name)?.uuid;
+    },
+    async host(session, signal) {
+      look(session, signal);
+      return session.host;
+    },
+    async backup(session, uuid, signal) {
+      look(session, signal);
+      const machine = session.machines.get(uuid);
+      if (!machine) throw new DomainError("VM_NOT_FOUND", { vm: uuid, known: [...session.machines.keys()] });
+      const { name, next, claim, guest } = machine;
+      return JSON.stringify({ uuid, name, next, ...(claim && { claim }), guest } satisfies z.input<typeof Backup>);
+    },
+    async restore(session, uuid, backup, { expect, signal }: ApplyContext) {
+      look(session, signal);
+      const { claim, ...saved } = Backup.parse(JSON.parse(backup));
+      if (saved.uuid !== uuid) throw new Error(`the backup is one of VM ${saved.uuid}`);
+      const machine = session.machines.get(uuid);
+      if ((machine && fingerprintOf(session, machine)) !== expect)
+        throw new DomainError("VM_CHANGED_MEANWHILE", { vm: saved.name });
+      const taken = [...session.machines.values()].find((other) => other.name === saved.name && other.uuid !== uuid);
+      if (taken)
+        throw new DomainError("VM_EXISTS", { name: saved.name, connection: session.connection, uuid: taken.uuid });
+      const { claim: _old, ...rest } = machine ?? { persistent: true };
+      session.machines.set(uuid, { ...rest, ...saved, ...(claim && { claim }) });
+    },
+    images: (session) => imagesOf(session),
+    changes,
+  },
+});

@@ -1,0 +1,121 @@
+/** What a memory connection holds, and a VM in it as the domain sees it. */
+import type { ClaimTag, Power, Vm, VmDefinition } from "../../src/plugin.ts";
+import type { DiskSeed, Guest, IsoSeed } from "./config.ts";
+
+/** `version` is raised with every write, so that a replaced file is told from the one before. */
+export type IsoFile = IsoSeed & Readonly<{ kind: "iso"; version: number }>;
+export type DiskFile = DiskSeed & Readonly<{ kind: "disk"; version: number }>;
+
+/** One power cycle. */
+export type Run = {
+  readonly id: string;
+  /** What the run was started for; an installer installs only when it was started to. */
+  readonly purpose: string;
+  live: VmDefinition;
+  readBytes: Record<string, number>;
+  /** What the firmware booted last. */
+  booted: Booted;
+  /** Targets of CD-ROM drives whose tray the guest has locked. */
+  locked: Set<string>;
+  /** When the installer that is running will be done. */
+  installedAtMs?: number;
+  installations: number;
+};
+
+/** `nothing`: the firmware found nothing to boot and waits. `hung`: it jumped into something that goes nowhere. */
+export type Booted = Readonly<{ what: "system" | "installer" | "live" | "hung" | "nothing"; target?: string }>;
+
+export type Machine = {
+  readonly uuid: string;
+  name: string;
+  persistent: boolean;
+  next: VmDefinition;
+  claim?: ClaimTag;
+  guest: Guest;
+  /** The definition that a saved state would resume with. */
+  saved?: VmDefinition;
+  paused?: string;
+  run?: Run;
+};
+
+export type Session = {
+  readonly connection: string;
+  readonly imageDirectory: string;
+  readonly isoDirectories: readonly string[];
+  readonly host: Readonly<{ memoryBytes: number; cpus: number }>;
+  readonly spaceBytes: number;
+  /** How the guests of new VMs behave. */
+  readonly guest: Guest;
+  readonly machines: Map<string, Machine>;
+  readonly files: Map<string, IsoFile | DiskFile>;
+  readonly fingerprint: (meaning: string) => string;
+  readonly closing: AbortController;
+  /** Ends when this session is closed, or its host ends. */
+  readonly signal: AbortSignal;
+  /** Numbers runs and versions of files. */
+  count: number;
+  /** By how much the guests' clock is ahead, so that tests need not wait for an installer. */
+  aheadMs: number;
+};
+
+export const nowOf = (session: Session): number => Date.now() + session.aheadMs;
+
+export const powerOf = ({ run, paused }: Machine): Power =>
+  !run ? "off" : paused === undefined ? "running" : "paused";
+
+/** The same text for the same value, whatever order its keys were written in. */
+function canonical(value: unknown): string {
+  if (typeof value !== "object" || value === null) return JSON.stringify(value) ?? "";
+  if (Array.isArray(value)) return `[${value.map(canonical).join()}]`;
+  const entries = Object.entries(value).filter(([, inner]) => inner !== undefined);
+  return `{${entries.sort(([a], [b]) => (a < b ? -1 : 1)).map(([key, inner]) => `${JSON.stringify(key)}:${canonical(inner)}`)}}`;
+}
+
+/** The claim tag is no part of it: writing it must not look like somebody's edit. */
+export const fingerprintOf = (session: Session, { uuid, name, next }: Machine): string =>
+  session.fingerprint(canonical({ uuid, name, next }));
+
+export function viewOf(session: Session, machine: Machine): Vm {
+  const { uuid, name, persistent, next, claim, saved, paused, run } = machine;
+  return {
+    uuid,
+    name,
+    power: powerOf(machine),
+    ...(run && paused !== undefined && { powerReason: paused }),
+    persistent,
+    savedState: saved !== undefined,
+    ...(run && { run: run.id, live: run.live, readBytes: { ...run.readBytes } }),
+    next,
+    accelerator: "none",
+    fingerprint: fingerprintOf(session, machine),
+    ...(claim && { claim }),
+  };
+}
+
+/** libvirt's order of buses; within one, disks are sorted by the name of their target. */
+const buses = ["ide", "fdc", "scsi", "virtio", "xen", "usb", "uml", "sata", "sd", "nvme"];
+const rank = ({ bus, target }: { bus: string; target: string }) =>
+  `${String(buses.indexOf(bus) + 1).padStart(2, "0")} ${String(target.length).padStart(3, "0")} ${target}`;
+const sorted = <T extends { bus: string; target: string }>(devices: readonly T[]): T[] =>
+  [...devices].sort((a, b) => (rank(a) < rank(b) ? -1 : 1));
+
+/** The definition as a hypervisor takes it: its devices in its own order, no boot number twice, something to boot.
+ * @throws Error in a hypervisor's words */
+export function accepted(definition: VmDefinition): VmDefinition {
+  const devices = [...definition.disks, ...definition.drives];
+  const double = devices.find(({ target }, index) => devices.findIndex((other) => other.target === target) !== index);
+  if (double) throw new Error(`target '${double.target}' duplicated`);
+  const { style, entries } = definition.boot;
+  for (const { device, order } of entries) {
+    if (style === "device" && entries.some((other) => other.device !== device && other.order === order)) {
+      throw new Error(`boot order ${order} is already used by another device`);
+    }
+    if ((style === "os") !== device.startsWith("class:")) {
+      throw new Error("per-device boot elements cannot be used together with os/boot elements");
+    }
+  }
+  const boot = entries.length
+    ? definition.boot
+    : ({ style: "os", entries: [{ device: "class:hd", order: 1 }] } as const);
+  return { ...definition, disks: sorted(definition.disks), drives: sorted(definition.drives), boot };
+}

@@ -1,0 +1,105 @@
+// Runs all tests: vitest on Node (unit tests, then guests on real libvirt), and the scripts of test/deno on Deno. The last
+// line it prints is the sum. Arguments are vitest's filters; --no-hypervisor leaves the guests out.
+
+import { readdir, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { execa } from "execa";
+
+type Sum = { passed: number; failed: number; skipped: number };
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const bin = (name: string) => join(root, "node_modules/.bin", name);
+const noHypervisor = process.argv.includes("--no-hypervisor");
+const filters = process.argv.slice(2).filter((argument) => argument !== "--no-hypervisor");
+const inherited = { cwd: root, stdin: "ignore", stderr: "inherit", reject: false } as const;
+
+/** What vitest counted. A file that cannot be loaded, and an error outside any test, are failures that it does not count. */
+async function runVitest(): Promise<Sum> {
+  const report = join(tmpdir(), `bootwright-tests-${process.pid}.json`);
+  const project = noHypervisor ? ["--project", "unit"] : [];
+  const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${report}`];
+  const run = await execa(bin("vitest"), ["run", ...project, ...reporters, "--passWithNoTests", ...filters], {
+    ...inherited,
+    stdout: "inherit",
+  });
+  try {
+    const counted = JSON.parse(await readFile(report, "utf8"));
+    const broken = counted.testResults.filter(
+      (file: { status: string; assertionResults: { status: string }[] }) =>
+        file.status === "failed" && !file.assertionResults.some((test) => test.status === "failed"),
+    );
+    const failed = counted.numFailedTests + broken.length;
+    return {
+      passed: counted.numPassedTests,
+      failed: failed === 0 && run.exitCode !== 0 ? 1 : failed,
+      skipped: counted.numPendingTests + counted.numTodoTests,
+    };
+  } catch (error) {
+    console.error(`vitest left no report: ${(error as Error).message}`);
+    return { passed: 0, failed: 1, skipped: 0 };
+  } finally {
+    await rm(report, { force: true });
+  }
+}
+
+/**
+ * Runs each script of test/deno. It prints `ok NAME` for what works and exits non-zero otherwise; the permissions it needs
+ * stand in a comment of its own, `// deno run --allow-read ...`, and it gets no others.
+ */
+async function runDeno(): Promise<Sum> {
+  const sum = { passed: 0, failed: 0, skipped: 0 };
+  const files = (await readdir(join(root, "test/deno")).catch(() => [])).filter((name) => name.endsWith(".ts")).sort();
+  for (const name of files) {
+    const path = join("test/deno", name);
+    if (filters.length > 0 && !filters.some((filter) => path.includes(filter))) continue;
+    const permissions = /^\/\/ deno run (.+)$/m
+      .exec(await readFile(join(root, path), "utf8"))?.[1]
+      ?.trim()
+      .split(/\s+/);
+    console.log(`\n Deno  ${path}`);
+    const run = await execa(bin("deno"), ["run", "--no-prompt", ...(permissions ?? []), path], {
+      ...inherited,
+      timeout: 120_000,
+      stdout: ["inherit", "pipe"],
+    });
+    const passed = run.stdout.split("\n").filter((line) => /^ok\b/.test(line)).length;
+    sum.passed += passed;
+    if (run.exitCode === 0 && passed > 0) continue;
+    sum.failed += 1;
+    console.log(run.timedOut ? `${path} was ended after 120 s` : `${path} ended with ${run.exitCode}, ${passed} ok`);
+  }
+  return sum;
+}
+
+/** The guests of tests on this machine's libvirt; undefined where there is none. */
+async function testGuests(): Promise<string[] | undefined> {
+  const list = await execa("virsh", ["-q", "-c", "qemu:///system", "list", "--all", "--name"], {
+    reject: false,
+    timeout: 30_000,
+    env: { LC_ALL: "C" },
+  });
+  if (list.exitCode !== 0) return undefined;
+  return list.stdout.split("\n").filter((name) => name.startsWith("bw-test-"));
+}
+
+/** Tests remove their guests. Those that one left behind would go on running, so they are named and ended here. */
+async function removeLeftovers(before: string[]): Promise<void> {
+  for (const name of ((await testGuests()) ?? []).filter((guest) => !before.includes(guest))) {
+    console.warn(`warning: a test left the guest ${name} behind; it is removed`);
+    const virsh = (...args: string[]) => execa("virsh", ["-q", "-c", "qemu:///system", ...args], { reject: false });
+    await virsh("destroy", name);
+    await virsh("undefine", name, "--nvram", "--managed-save", "--snapshots-metadata");
+  }
+}
+
+const before = noHypervisor ? undefined : await testGuests();
+const sums = [await runVitest(), await runDeno()];
+if (before) await removeLeftovers(before);
+
+const total = (key: keyof Sum) => sums.reduce((all, sum) => all + sum[key], 0);
+const skipped = total("skipped") > 0 ? `, ${total("skipped")} skipped` : "";
+if (total("passed") + total("failed") === 0) console.error("No test ran.");
+process.exitCode = total("failed") > 0 || total("passed") === 0 ? 1 : 0;
+console.log(`${total("passed")} passed, ${total("failed")} failed${skipped}`);

@@ -1,0 +1,212 @@
+/** One schema for every setting. A value comes from a flag, else the environment, else a JSON file, else its default;
+ * a bad one is refused with the name of the place that it came from. */
+import { readFileSync } from "node:fs";
+import { homedir } from "node:os";
+import { join, resolve } from "node:path";
+import { parseArgs } from "node:util";
+import { z } from "zod";
+import type { ConnectionSetting } from "./plugin-host.ts";
+
+const Connection = z.string().transform((text, context): ConnectionSetting => {
+  const [head = "", ...pairs] = text.split(",");
+  const [name, plugin] = [head.slice(0, head.indexOf("=")), head.slice(head.indexOf("=") + 1)];
+  if (!head.includes("=") || !/^[\w.-]{1,64}$/.test(name) || plugin === "") {
+    context.addIssue({
+      code: "custom",
+      message: "expected NAME=PLUGIN[,KEY=VALUE…], local=libvirt,uri=qemu:///system say",
+    });
+    return z.NEVER;
+  }
+  const config: Record<string, string> = {};
+  for (const pair of pairs) {
+    const at = pair.indexOf("=");
+    if (at < 1) {
+      context.addIssue({ code: "custom", message: `"${pair}" is not KEY=VALUE` });
+      return z.NEVER;
+    }
+    config[pair.slice(0, at)] = pair.slice(at + 1);
+  }
+  return { name, plugin, config };
+});
+
+const stateHome = () => process.env.XDG_STATE_HOME || join(homedir(), ".local", "state");
+const configHome = () => process.env.XDG_CONFIG_HOME || join(homedir(), ".config");
+const cacheHome = () => process.env.XDG_CACHE_HOME || join(homedir(), ".cache");
+const directory = z
+  .string()
+  .min(1)
+  .transform((path) => resolve(path));
+
+/** Every setting: its flag is `--name`, its variable `BOOTWRIGHT_NAME`, its key in the file `name`. */
+export const settings = {
+  data: {
+    schema: directory,
+    fallback: () => join(stateHome(), "bootwright"),
+    shown: "$XDG_STATE_HOME/bootwright",
+    help: "Directory of the database",
+  },
+  images: {
+    schema: directory,
+    fallback: () => undefined,
+    shown: "/var/lib/libvirt/images",
+    help: "Directory in which disks are made",
+  },
+  "iso-dir": {
+    schema: z.array(directory),
+    fallback: () => undefined,
+    shown: "the image directory",
+    help: "Directory of ISOs that may be attached (repeatable)",
+  },
+  connection: {
+    schema: z.array(Connection),
+    fallback: () => ["local=libvirt,uri=qemu:///system"],
+    shown: "local=libvirt,uri=qemu:///system",
+    help: "A backend: NAME=PLUGIN[,KEY=VALUE…] (repeatable)",
+  },
+  "read-only": {
+    schema: z.boolean(),
+    fallback: () => false,
+    shown: "false",
+    help: "Offer no tool that changes anything",
+  },
+  confirm: {
+    schema: z.enum(["token", "human"]),
+    fallback: () => "token",
+    shown: "token",
+    help: "How a loss is confirmed where the client cannot ask its user: by a token sent back, or not at all (human)",
+  },
+  "claim-wait": {
+    schema: z.coerce.number().min(0).max(600),
+    fallback: () => 10,
+    shown: "10",
+    help: "Seconds to wait for another operation on the same VM",
+  },
+} as const;
+type SettingName = keyof typeof settings;
+const repeatable = new Set<SettingName>(["iso-dir", "connection"]);
+const booleans = new Set<SettingName>(["read-only"]);
+
+export type Config = Readonly<{
+  data: string;
+  cache: string;
+  images?: string;
+  isoDirectories?: readonly string[];
+  connections: readonly ConnectionSetting[];
+  readOnly: boolean;
+  confirm: "token" | "human";
+  claimWaitMs: number;
+}>;
+
+/** A setting that cannot be used; `message` says where it came from and what would be accepted. */
+export class ConfigError extends Error {
+  override readonly name = "ConfigError";
+}
+
+export const variableOf = (name: string) => `BOOTWRIGHT_${name.toUpperCase().replaceAll("-", "_")}`;
+
+/** Splits settings from the command and its arguments. @throws ConfigError */
+export function readConfig(
+  argv: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+): { config: Config; rest: string[]; help: boolean; version: boolean } {
+  const options = Object.fromEntries([
+    ...(Object.keys(settings) as SettingName[]).map((name) => [
+      name,
+      { type: booleans.has(name) ? "boolean" : "string", multiple: repeatable.has(name) },
+    ]),
+    ["config", { type: "string" }],
+    ["json", { type: "string" }],
+    ["help", { type: "boolean", short: "h" }],
+    ["version", { type: "boolean" }],
+  ]) as NonNullable<Parameters<typeof parseArgs>[0]>["options"];
+  let parsed: ReturnType<typeof parseArgs>;
+  try {
+    parsed = parseArgs({ args: [...argv], options: options!, allowPositionals: true, strict: true });
+  } catch (error) {
+    throw new ConfigError(
+      `${error instanceof Error ? error.message : error}. Settings: ${Object.keys(settings)
+        .map((n) => `--${n}`)
+        .join(", ")}`,
+    );
+  }
+  const flags = parsed.values as Record<string, unknown>;
+  const file = readFile(
+    (flags.config as string | undefined) ?? env.BOOTWRIGHT_CONFIG,
+    join(configHome(), "bootwright", "config.json"),
+  );
+  const value = (name: SettingName): unknown => {
+    const { schema, fallback } = settings[name];
+    const [raw, from] = rawValue(name, flags, env, file) ?? [fallback(), "default"];
+    if (raw === undefined) return undefined;
+    const result = (schema as z.ZodType).safeParse(raw);
+    if (result.success) return result.data;
+    const reasons = result.error.issues.map(({ path, message }) =>
+      path.length ? `${path.join(".")}: ${message}` : message,
+    );
+    throw new ConfigError(`Cannot use ${from}: ${reasons.join("; ")}`);
+  };
+  const [images, isoDirectories] = [value("images") as string | undefined, value("iso-dir") as string[] | undefined];
+  const connections = value("connection") as ConnectionSetting[];
+  const twice = connections.find(({ name }, index) => connections.findIndex((c) => c.name === name) !== index);
+  if (twice) throw new ConfigError(`Cannot use --connection: the name "${twice.name}" is given twice`);
+  const config: Config = Object.freeze({
+    data: value("data") as string,
+    cache: join(cacheHome(), "bootwright"),
+    connections,
+    readOnly: value("read-only") as boolean,
+    confirm: value("confirm") as Config["confirm"],
+    claimWaitMs: (value("claim-wait") as number) * 1000,
+    ...(images !== undefined && { images }),
+    ...(isoDirectories !== undefined && { isoDirectories }),
+  });
+  const json = flags.json as string | undefined;
+  return {
+    config,
+    rest: [...parsed.positionals, ...(json === undefined ? [] : ["--json", json])],
+    help: flags.help === true,
+    version: flags.version === true,
+  };
+}
+
+function rawValue(
+  name: SettingName,
+  flags: Record<string, unknown>,
+  env: Readonly<Record<string, string | undefined>>,
+  file: { path: string; values: Record<string, unknown> },
+): [unknown, string] | undefined {
+  if (flags[name] !== undefined) return [flags[name], `--${name}`];
+  const variable = variableOf(name);
+  const text = env[variable];
+  if (text !== undefined && text !== "") {
+    if (repeatable.has(name)) return [text.split(name === "iso-dir" ? ":" : ";").filter(Boolean), variable];
+    if (booleans.has(name)) return [{ true: true, "1": true, false: false, "0": false }[text] ?? text, variable];
+    return [text, variable];
+  }
+  if (file.values[name] !== undefined) return [file.values[name], `"${name}" in ${file.path}`];
+  return undefined;
+}
+
+function readFile(named: string | undefined, usual: string): { path: string; values: Record<string, unknown> } {
+  const path = named ?? usual;
+  let text: string;
+  try {
+    text = readFileSync(path, "utf8");
+  } catch (error) {
+    if (named === undefined) return { path, values: {} };
+    throw new ConfigError(`Cannot read settings file ${path}: ${error instanceof Error ? error.message : error}`);
+  }
+  let values: unknown;
+  try {
+    values = JSON.parse(text);
+  } catch (error) {
+    throw new ConfigError(`Cannot read settings file ${path}: ${error instanceof Error ? error.message : error}`);
+  }
+  const parsed = z.record(z.string(), z.unknown()).safeParse(values);
+  const unknown = parsed.success ? Object.keys(parsed.data).filter((key) => !(key in settings)) : [];
+  if (!parsed.success || unknown.length) {
+    throw new ConfigError(
+      `Cannot use settings file ${path}: ${unknown.length ? `unknown keys ${unknown.join(", ")}` : "it is not a JSON object"}; known: ${Object.keys(settings).join(", ")}`,
+    );
+  }
+  return { path, values: parsed.data };
+}

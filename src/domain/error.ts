@@ -1,0 +1,230 @@
+/** Every way a request can be refused: what failed (message), and what would make it succeed (hint). A code is never
+ * renamed and never reused. Anything that is thrown and is not a DomainError is a defect. */
+import type { Finding } from "./finding.ts";
+
+const list = (names: readonly string[], none = "none") => (names.length ? names.join(", ") : none);
+const gib = (bytes: number) => `${Math.round((bytes / 1024 ** 3) * 100) / 100} GiB`;
+
+const catalogue = {
+  INPUT_INVALID: (d: { issues: readonly string[] }) => ({
+    message: `Cannot read the arguments: ${d.issues.join("; ")}`,
+    hint: "Correct the named arguments; the tool's input schema lists what each accepts",
+  }),
+  TOOL_NOT_FOUND: (d: { tool: string; known: readonly string[] }) => ({
+    message: `Cannot find tool "${d.tool}"`,
+    hint: `Known tools, nearest first: ${list(d.known)}`,
+  }),
+  CONNECTION_NOT_FOUND: (d: { connection: string; known: readonly string[] }) => ({
+    message: `Cannot find connection "${d.connection}"`,
+    hint: `Known connections: ${list(d.known)}`,
+  }),
+  VM_NOT_FOUND: (d: { vm: string; known: readonly string[]; unreachable?: readonly string[] }) => ({
+    message: `Cannot find VM "${d.vm}"`,
+    hint: `Known VMs, nearest first: ${list(d.known)}${d.unreachable?.length ? `. Not asked, since it cannot be reached: ${list(d.unreachable)}` : ""}`,
+  }),
+  VM_AMBIGUOUS: (d: { vm: string; candidates: readonly string[] }) => ({
+    message: `Cannot tell which VM "${d.vm}" is: several have that name`,
+    hint: `Name one of: ${list(d.candidates)}`,
+  }),
+  VM_NOT_MANAGED: (d: { vm: string }) => ({
+    message: `Cannot change VM "${d.vm}": Bootwright does not manage it`,
+    hint: "Adopt it first; that changes nothing about it but a metadata tag",
+  }),
+  VM_EXISTS: (d: { name: string; connection: string; uuid: string }) => ({
+    message: `Cannot create VM "${d.name}": connection "${d.connection}" has a VM of that name (${d.uuid})`,
+    hint: "Choose another name",
+  }),
+  VM_TRANSIENT: (d: { vm: string }) => ({
+    message: `Cannot manage VM "${d.vm}": it is transient and is gone once it is off`,
+    hint: "Define it in the hypervisor first, so that it is persistent",
+  }),
+  VM_MUST_BE_OFF: (d: { vm: string; change: string }) => ({
+    message: `Cannot make change "${d.change}" while VM "${d.vm}" is running`,
+    hint: "Stop the VM first, then make the change",
+  }),
+  VM_PAUSED: (d: { vm: string; reason: string }) => ({
+    message: `Cannot do this while VM "${d.vm}" is paused (${d.reason})`,
+    hint: "Resume it in the hypervisor, or stop it with force, then try again",
+  }),
+  VM_BUSY: (d: { vm: string; holder: string; what: string; since: string; waitedMs: number }) => ({
+    message: `Cannot start on VM "${d.vm}": ${d.holder} has been running ${d.what} on it since ${d.since}`,
+    hint: `Waited ${d.waitedMs} ms. Try again when that operation has ended`,
+  }),
+  VM_CHANGED_MEANWHILE: (d: { vm: string }) => ({
+    message: `Cannot go on: another program changed VM "${d.vm}" while this operation was running`,
+    hint: "Look at the VM again and decide anew; the other program's change was left as it is",
+  }),
+  CHANGE_UNSUPPORTED: (d: { change: string; backend: string; supported: readonly string[] }) => ({
+    message: `Cannot make change "${d.change}": backend "${d.backend}" does not support it`,
+    hint: `Supported changes: ${list(d.supported)}`,
+  }),
+  BLOCKED_BY_FINDINGS: (d: { vm: string; action: string; findings: readonly Finding[] }) => ({
+    message: `Cannot ${d.action} VM "${d.vm}": ${d.findings.map((f) => `${f.code}: ${f.message}`).join("; ")}`,
+    hint: d.findings.every((f) => f.overridable)
+      ? `Mend what is named, or accept it on purpose with accept: ${JSON.stringify(d.findings.map((f) => f.code))}`
+      : "Mend what is named; this cannot be overridden, since data would be lost",
+  }),
+  INSTALLATION_TRANSITION_ILLEGAL: (d: {
+    vm: string;
+    status: string;
+    transition: string;
+    legal: readonly string[];
+  }) => ({
+    message: `Cannot ${d.transition.replaceAll("_", " ")} for VM "${d.vm}": its installation status is ${d.status}`,
+    hint: `From ${d.status} these are possible: ${list(d.legal)}`,
+  }),
+  ISO_OUTSIDE_LIBRARY: (d: { path: string; directories: readonly string[] }) => ({
+    message: `Cannot use ISO "${d.path}": it lies outside the ISO library`,
+    hint: `Put it in one of: ${list(d.directories)}; or add its directory with --iso-dir`,
+  }),
+  ISO_NOT_FOUND: (d: { iso: string; known: readonly string[] }) => ({
+    message: `Cannot find ISO "${d.iso}"`,
+    hint: `Known ISOs, nearest first: ${list(d.known, "the library is empty")}`,
+  }),
+  PATH_OUTSIDE_IMAGES: (d: { path: string; directory: string }) => ({
+    message: `Cannot touch "${d.path}": it lies outside the image directory`,
+    hint: `Only files inside ${d.directory} are Bootwright's to make or remove`,
+  }),
+  DISK_EXISTS: (d: { path: string }) => ({
+    message: `Cannot create disk "${d.path}": a file of that name exists`,
+    hint: "Move the file away; nothing is ever overwritten",
+  }),
+  IMAGE_REFUSED: (d: { path: string; reason: string }) => ({
+    message: `Cannot use image "${d.path}": ${d.reason}`,
+    hint: "An image may only refer to files inside the connection's image directories",
+  }),
+  IMAGE_TOOL_FAILED: (d: { command: string; reason: string }) => ({
+    message: `Cannot work on the image: ${d.command} failed: ${d.reason}`,
+    hint: "Check that qemu-utils is installed and that the image is whole (get_disk_info tells)",
+  }),
+  HOST_SPACE_LACKING: (d: { path: string; neededBytes: number; freeBytes: number }) => ({
+    message: `Cannot make "${d.path}" ${gib(d.neededBytes)} large: the host's file system holds ${gib(d.freeBytes)}`,
+    hint: "Choose a smaller size or another image directory",
+  }),
+  HOST_TOO_SMALL: (d: { connection: string; what: "memory_mb" | "cpus"; asked: number; has: number }) => ({
+    message: `Cannot give the VM ${d.what} ${d.asked}: the host of connection "${d.connection}" has ${d.has}`,
+    hint: `Ask for at most ${d.has}`,
+  }),
+  DRIVE_NOT_FOUND: (d: { vm: string; drive: string; known: readonly string[] }) => ({
+    message: `Cannot find CD-ROM drive "${d.drive}" on VM "${d.vm}"`,
+    hint: `Its drives: ${list(d.known)}`,
+  }),
+  DISK_NOT_FOUND: (d: { vm: string; disk: string; known: readonly string[] }) => ({
+    message: `Cannot find disk "${d.disk}" on VM "${d.vm}"`,
+    hint: `Its disks: ${list(d.known)}`,
+  }),
+  SHRINK_REFUSED: (d: { vm: string; currentBytes: number; requestedBytes: number }) => ({
+    message: `Cannot resize the disk of VM "${d.vm}" to ${gib(d.requestedBytes)}: it has ${gib(d.currentBytes)}, and shrinking destroys data`,
+    hint: `Ask for more than ${gib(d.currentBytes)}`,
+  }),
+  DISK_NOT_GROWABLE: (d: { vm: string; disk: string; reason: string }) => ({
+    message: `Cannot grow disk "${d.disk}" of VM "${d.vm}": ${d.reason}`,
+    hint: "Only a writable qcow2 or raw image that is present and not corrupt can be grown",
+  }),
+  TRAY_LOCKED: (d: { vm: string; drive: string }) => ({
+    message: `Cannot open tray "${d.drive}" of VM "${d.vm}": the guest has locked it`,
+    hint: "Eject it inside the guest or wait until the guest lets go; force opens it all the same, and a guest that runs from this medium may then crash",
+  }),
+  SHUTDOWN_TIMED_OUT: (d: { vm: string; waitedMs: number }) => ({
+    message: `Cannot shut down VM "${d.vm}": the guest did not power off within ${Math.round(d.waitedMs / 1000)} s`,
+    hint: "Installers and guests without ACPI ignore the request. Wait and try again, or cut the power with force: true",
+  }),
+  CONFIRMATION_REQUIRED: (d: { vm: string; losses: readonly string[]; confirm: string; expiresAt: string }) => ({
+    message: `This loses something on VM "${d.vm}": ${d.losses.join("; ")}`,
+    hint: `Ask the user. If they agree, make the same call again with confirm: "${d.confirm}" (once, before ${d.expiresAt})`,
+  }),
+  CONFIRMATION_BY_PERSON: (d: { vm: string; losses: readonly string[] }) => ({
+    message: `This loses something on VM "${d.vm}" and only a person may confirm it: ${d.losses.join("; ")}`,
+    hint: "Use a client that can ask its user (MCP elicitation), or start Bootwright without --confirm human",
+  }),
+  CONFIRMATION_INVALID: (d: { vm: string }) => ({
+    message: `Cannot accept this confirmation for VM "${d.vm}": it was used, has expired, or belongs to another call or another state of the VM`,
+    hint: "Make the call without confirm to see what it would lose now",
+  }),
+  CONFIRMATION_DECLINED: (d: { vm: string }) => ({
+    message: `The user did not agree to this change of VM "${d.vm}"`,
+    hint: "Nothing was changed. Do not try again unless the user asks",
+  }),
+  OPERATION_NOT_FOUND: (d: { operation: string }) => ({
+    message: `Cannot find operation "${d.operation}"`,
+    hint: "An operation's id is in the answer of the call that ran it",
+  }),
+  OUTCOME_UNKNOWN: (d: { vm: string; operation: string; reason: string }) => ({
+    message: `Nobody can tell whether this change of VM "${d.vm}" happened: ${d.reason}`,
+    hint: `Operation ${d.operation} stays open, and the VM takes no other change until Bootwright has looked at it again`,
+  }),
+  ROLLBACK_FAILED: (d: { vm: string; operation: string; reason: string; left: readonly string[] }) => ({
+    message: `The change of VM "${d.vm}" failed (${d.reason}) and could not be undone`,
+    hint: `What stays: ${list(d.left)}. Operation ${d.operation} has the details`,
+  }),
+  GOAL_NOT_REACHED: (d: { vm: string; change: string }) => ({
+    message: `Change "${d.change}" of VM "${d.vm}" was made without an error, and the VM does not show it`,
+    hint: "Look at the VM again; another program may be changing it",
+  }),
+  CANCELLED: (d: { vm: string }) => ({
+    message: `The request for VM "${d.vm}" was cancelled`,
+    hint: "What had been done by then was undone where it can be; the operation tells",
+  }),
+  BACKEND_UNAVAILABLE: (d: { connection: string; reason: string }) => ({
+    message: `Cannot reach connection "${d.connection}": ${d.reason}`,
+    hint: "Check that the hypervisor's service is running and that this user may use it, then try again",
+  }),
+  BACKEND_FAILED: (d: { connection: string; change: string; reason: string }) => ({
+    message: `Connection "${d.connection}" refused "${d.change}": ${d.reason}`,
+    hint: "The reason is the hypervisor's own; mend it there, then try again",
+  }),
+  PLUGIN_NOT_FOUND: (d: { plugin: string; reason: string }) => ({
+    message: `Cannot load plugin "${d.plugin}": ${d.reason}`,
+    hint: "Name a plugin that ships with Bootwright (libvirt, memory), a path, or an installed package",
+  }),
+  PLUGIN_INVALID: (d: { plugin: string; reason: string }) => ({
+    message: `Cannot use plugin "${d.plugin}": ${d.reason}`,
+    hint: "A plugin exports the value of definePlugin() as its default and is written for this plugin API",
+  }),
+  PLUGIN_CONFIG_INVALID: (d: { plugin: string; connection: string; issues: readonly string[] }) => ({
+    message: `Cannot open connection "${d.connection}" with plugin "${d.plugin}": ${d.issues.join("; ")}`,
+    hint: "Correct the connection's settings: --connection NAME=PLUGIN,KEY=VALUE",
+  }),
+  STORE_LOCKED: (d: { path: string }) => ({
+    message: `Cannot use database "${d.path}": another program holds it locked`,
+    hint: "Close the program that has it open, then try again",
+  }),
+  STORE_READ_ONLY: (d: { path: string }) => ({
+    message: `Cannot write database "${d.path}": it is read-only`,
+    hint: "Give this user write permission, or choose another directory with --data",
+  }),
+  STORE_TOO_NEW: (d: { path: string; found: string; known: string }) => ({
+    message: `Cannot open database "${d.path}": a newer Bootwright wrote it (it knows "${d.found}", this one ends at "${d.known}")`,
+    hint: "Update Bootwright; the database was left as it is",
+  }),
+  STORE_CORRUPT: (d: { path: string; reason: string }) => ({
+    message: `Cannot read database "${d.path}": ${d.reason}`,
+    hint: "Restore it from a backup; the file was left as it is",
+  }),
+  STORE_UNAVAILABLE: (d: { path: string; reason: string }) => ({
+    message: `Cannot open database "${d.path}": ${d.reason}`,
+    hint: "Check the directory given by --data, its permissions and the space on its file system",
+  }),
+} satisfies Record<string, (details: never) => { message: string; hint: string }>;
+
+export type ErrorCode = keyof typeof catalogue;
+export const errorCodes = Object.keys(catalogue) as ErrorCode[];
+export type ErrorDetails<C extends ErrorCode> = Parameters<(typeof catalogue)[C]>[0];
+
+/** How the operation ended that this error came out of, once it is known. */
+export type FailedOutcome = Readonly<{ operation: string; status: string; kept: readonly string[] }>;
+
+export class DomainError<C extends ErrorCode = ErrorCode> extends Error {
+  override readonly name = "DomainError";
+  readonly code: C;
+  readonly hint: string;
+  readonly details: ErrorDetails<C>;
+  outcome?: FailedOutcome;
+  constructor(code: C, details: ErrorDetails<C>, options?: ErrorOptions) {
+    const { message, hint } = (catalogue[code] as (d: ErrorDetails<C>) => { message: string; hint: string })(details);
+    super(message, options);
+    this.code = code;
+    this.hint = hint;
+    this.details = details;
+  }
+}

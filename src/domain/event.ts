@@ -1,0 +1,55 @@
+/** Facts about what happened, in the past tense, as CloudEvents 1.0. Written with the outcome in one transaction;
+ * whoever receives one may receive it again, so each carries a stable id. */
+import type { Target } from "./vm.ts";
+
+export const eventTypes = [
+  "vm.created",
+  "vm.adopted",
+  "vm.deleted",
+  "vm.started",
+  "vm.stopped",
+  "boot_order.changed",
+  "media.attached",
+  "media.detached",
+  "disk.resized",
+  "installation.started",
+  "installation.completed",
+  "installation.failed",
+  "installation.cancelled",
+  "installation.restarted",
+  "operation.rolled_back",
+  "operation.failed",
+  "operation.unknown",
+] as const;
+export type EventType = (typeof eventTypes)[number];
+
+export type DomainEvent = Readonly<{
+  specversion: "1.0";
+  id: string;
+  source: string;
+  type: EventType;
+  subject: string;
+  time: string;
+  data: Readonly<Record<string, unknown>>;
+}>;
+
+/** The nth event of an operation; its id is the operation's and its place, so that a second delivery is recognised. */
+export function eventOf(
+  operation: string,
+  place: number | "unknown",
+  target: Target,
+  time: string,
+  type: EventType,
+  data: DomainEvent["data"],
+): DomainEvent {
+  const source = `bootwright/${target.connection}`;
+  return {
+    specversion: "1.0",
+    id: `${operation}:${place}`,
+    source,
+    type,
+    subject: target.uuid,
+    time,
+    data: { ...data, operation },
+  };
+}

@@ -1,0 +1,75 @@
+/** Looking at one target: the VM, its record, and the images that matter to it. I/O through port.ts only. */
+import type { DiskFact } from "./disk.ts";
+import type { IsoFact } from "./media.ts";
+import type { State } from "./operation.ts";
+import type { Backend, Store } from "./port.ts";
+import type { Target, Vm } from "./vm.ts";
+
+export type Look = Readonly<{
+  /** Further images to look at, beside those that the VM has. */
+  isoPaths?: readonly string[];
+  diskPaths?: readonly string[];
+  /** Also find out who else uses the VM's disks, which reads every VM's definition. */
+  usage?: boolean;
+  /** Leave the images alone: enough to see whether a definition is as it should be. */
+  images?: boolean;
+  signal?: AbortSignal;
+}>;
+
+export async function observe(
+  ports: { backend: Backend; store: Store },
+  target: Target,
+  look: Look = {},
+): Promise<State> {
+  const { backend, store } = ports;
+  const [vm, record] = await Promise.all([backend.observe(target.uuid, look.signal), store.record(target)]);
+  const state: State = { target, disks: {}, isos: {}, ...(vm && { vm }), ...(record && { record }) };
+  return look.images === false ? state : withImages(backend, state, look);
+}
+
+/** The state with the facts of its images. */
+export async function withImages(backend: Backend, state: State, look: Look = {}): Promise<State> {
+  const { signal } = look;
+  const options = signal ? { signal } : {};
+  const definitions = [state.vm?.next, state.vm?.live].filter((definition) => definition !== undefined);
+  const wantedIsos = definitions.flatMap(({ drives }) => drives.map(({ path }) => path)).concat(look.isoPaths ?? []);
+  const wantedDisks = definitions.flatMap(({ disks }) => disks.map(({ path }) => path)).concat(look.diskPaths ?? []);
+  const unique = (paths: readonly (string | undefined)[]) => [...new Set(paths)].filter((path) => path !== undefined);
+  const [isos, disks] = await Promise.all([
+    Promise.all(unique(wantedIsos).map((path) => backend.images.iso(path, signal))),
+    Promise.all(unique(wantedDisks).map((path) => backend.images.disk(path, options))),
+  ]);
+  const system = definitions[0]?.disks[0]?.path ?? look.diskPaths?.[0];
+  const space = await backend.images.space(system).catch(() => undefined);
+  return {
+    ...state,
+    isos: Object.fromEntries(isos.map((fact): [string, IsoFact] => [fact.path, fact])),
+    disks: Object.fromEntries(disks.map((fact): [string, DiskFact] => [fact.path, fact])),
+    ...(look.usage && state.vm && { usage: await usageOf(backend, state.vm, signal) }),
+    ...(space && { freeBytes: space.freeBytes }),
+  };
+}
+
+/** Who else is running on this VM's disks, and whose disks stand on them. */
+async function usageOf(backend: Backend, vm: Vm, signal?: AbortSignal): Promise<NonNullable<State["usage"]>> {
+  const mine = vm.next.disks.map(({ path }) => path).filter((path) => path !== undefined);
+  const others = (await backend.list(signal)).filter(({ uuid }) => uuid !== vm.uuid);
+  const standing = await Promise.all(
+    others.map(async (other) => {
+      const paths = (other.live ?? other.next).disks.map(({ path }) => path).filter((path) => path !== undefined);
+      const chains = await Promise.all(paths.map((path) => backend.images.chain(path).catch(() => [path])));
+      return {
+        name: other.name,
+        running: other.power !== "off",
+        paths,
+        below: chains.flatMap((chain) => chain.slice(1)),
+      };
+    }),
+  );
+  const usage = mine.map((path) => {
+    const inUseBy = standing.filter((other) => other.running && other.paths.includes(path)).map(({ name }) => name);
+    const clones = standing.filter((other) => other.below.includes(path)).map(({ name }) => name);
+    return [path, { inUseBy, clones }] as const;
+  });
+  return Object.fromEntries(usage);
+}

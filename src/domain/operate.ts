@@ -1,0 +1,119 @@
+/** The one flow of every change: claim -> observe -> decide -> begin -> apply -> observe -> settle. */
+import { type Change, definitionOf } from "./changes.ts";
+import { DomainError } from "./error.ts";
+import { type Look, observe } from "./observe.ts";
+import type { Operation, State } from "./operation.ts";
+import { decide, type Plan } from "./plan.ts";
+import type { Backend, Claim, Store } from "./port.ts";
+import { recover } from "./recover.ts";
+import { run } from "./run.ts";
+import type { Target } from "./vm.ts";
+
+export type Ports = Readonly<{
+  backend: Backend;
+  store: Store;
+  newId: () => string;
+  now: () => Date;
+  /** How long to wait for another operation on the same VM, in milliseconds. */
+  claimWaitMs: number;
+}>;
+
+export type Request = Readonly<{
+  target: Target;
+  /** The tool that asks, and who calls it. */
+  what: string;
+  actor: string;
+  /** What to do, given what is true now. Pure; may throw a DomainError. */
+  intent: (state: State) => readonly Change[];
+  look?: Omit<Look, "signal">;
+  accept?: readonly string[];
+  dryRun?: boolean;
+  /** The token of a confirmation, and what it must have been given for. */
+  confirm?: string;
+  subject: string;
+  signal: AbortSignal;
+  progress: (message: string) => void;
+}>;
+
+export type Outcome = Readonly<{ operation?: string; changed: boolean; before: State; after: State; plan: Plan }>;
+
+const CONFIRMATION_MS = 5 * 60_000;
+
+/** Runs the changes that `intent` asks for, or says what they would be.
+ * @throws DomainError when it is refused, was rolled back, or when nobody can tell what happened */
+export async function operate(ports: Ports, request: Request): Promise<Outcome> {
+  if (request.dryRun) return prepare(ports, request, true);
+  const holder = { actor: request.actor, what: request.what };
+  const claim = await ports.store.claim(request.target, holder, ports.claimWaitMs, request.signal);
+  try {
+    await settleLeft(ports, claim, request);
+    const prepared = await prepare(ports, request, false);
+    if (prepared.plan.steps.length === 0) return prepared;
+    return await perform(ports, request, prepared);
+  } finally {
+    await claim.release();
+  }
+}
+
+/** observe and decide; nothing is touched. */
+async function prepare(ports: Ports, request: Request, dryRun: boolean): Promise<Outcome> {
+  const look = { ...request.look, signal: request.signal };
+  const before = await observe(ports, request.target, look);
+  const plan = decide(before, request.intent(before), ports.backend.capabilities, request.accept);
+  if (!dryRun && plan.losses.length) await confirm(ports, request, before, plan);
+  return { changed: dryRun && plan.steps.length > 0, before, after: dryRun ? plan.goal : before, plan };
+}
+
+async function perform(ports: Ports, request: Request, { before, plan }: Outcome): Promise<Outcome> {
+  const { backend, store } = ports;
+  const backup = before.vm ? await backend.backup(request.target.uuid, request.signal) : undefined;
+  const operation: Operation = {
+    id: ports.newId(),
+    target: request.target,
+    actor: request.actor,
+    what: request.what,
+    direction: "forward",
+    status: "begun",
+    steps: plan.steps.map((step, index) => (index === 0 ? { ...step, status: "applying" } : step)),
+    ...(backup !== undefined && { backup }),
+    begunAt: ports.now().toISOString(),
+  };
+  await store.begin(operation);
+  const after = await run(ports, operation, before, request);
+  return { operation: operation.id, changed: true, before, after, plan };
+}
+
+/** Settles what dead processes left on this VM, before anything else happens to it. */
+async function settleLeft(ports: Ports, claim: Claim, { target, signal }: Request): Promise<void> {
+  for (const operation of claim.left) {
+    const settled = await recover(ports, operation, signal);
+    if (settled.status === "unknown") {
+      const reason = settled.error?.message ?? "it was interrupted";
+      throw new DomainError("OUTCOME_UNKNOWN", { vm: target.uuid, operation: operation.id, reason });
+    }
+  }
+}
+
+/** What is lost is confirmed by a token that is good for this call on this VM in this state, once. */
+async function confirm(ports: Ports, request: Request, state: State, plan: Plan): Promise<void> {
+  const vm = state.vm?.name ?? request.target.uuid;
+  const subject = [
+    request.subject,
+    request.target.uuid,
+    state.vm?.fingerprint ?? "",
+    state.vm?.run ?? "",
+    ...plan.losses,
+  ].join("\n");
+  if (request.confirm !== undefined) {
+    if (await ports.store.takeConfirmation(request.confirm, subject)) return;
+    throw new DomainError("CONFIRMATION_INVALID", { vm });
+  }
+  const token = ports.newId();
+  await ports.store.offerConfirmation(token, subject, CONFIRMATION_MS);
+  const expiresAt = new Date(ports.now().getTime() + CONFIRMATION_MS).toISOString();
+  throw new DomainError("CONFIRMATION_REQUIRED", { vm, losses: plan.losses, confirm: token, expiresAt });
+}
+
+/** The plan in words, for a dry run. */
+export const stepsInWords = (plan: Plan): string[] =>
+  plan.steps.map(({ change }) => definitionOf(change).summary(change));

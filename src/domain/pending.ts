@@ -1,0 +1,19 @@
+/** What a running VM has now and its next cold start will not: compared by meaning, since texts always differ. */
+import { bootSequence } from "./boot.ts";
+import type { VmDefinition } from "./vm.ts";
+
+export type PendingField = "boot_order" | "media" | "disks" | "firmware" | "memory" | "cpus";
+
+export function pendingBetween(live: VmDefinition, next: VmDefinition): PendingField[] {
+  const media = (d: VmDefinition) => d.drives.map(({ target, path }) => `${target}=${path ?? ""}`).join();
+  const disks = (d: VmDefinition) => d.disks.map(({ target, path }) => `${target}=${path ?? ""}`).join();
+  const differs: Record<PendingField, boolean> = {
+    boot_order: bootSequence(live).join() !== bootSequence(next).join(),
+    media: media(live) !== media(next),
+    disks: disks(live) !== disks(next),
+    firmware: live.firmware !== next.firmware,
+    memory: live.memoryBytes !== next.memoryBytes,
+    cpus: live.cpus !== next.cpus,
+  };
+  return (Object.keys(differs) as PendingField[]).filter((field) => differs[field]);
+}

@@ -1,0 +1,128 @@
+/** What the domain needs of the world, in the domain's own words: a hypervisor, its images, and a store. */
+import type { Change, ChangeKind } from "./changes.ts";
+import type { DiskFact } from "./disk.ts";
+import type { DomainEvent } from "./event.ts";
+import type { IsoFact } from "./media.ts";
+import type { Operation, OperationStatus, Step } from "./operation.ts";
+import type { Target, Vm, VmRecord } from "./vm.ts";
+
+/** What a change does to a running VM: takes effect now, at its next cold start, or is refused until it is off. */
+export type RunningEffect = "now" | "next_start" | "refused";
+
+export type Capabilities = Readonly<{
+  backend: string;
+  /** A change without an entry is one that this backend cannot make. */
+  changes: Readonly<Partial<Record<ChangeKind, { running: RunningEffect }>>>;
+}>;
+
+export type Host = Readonly<{ memoryBytes: number; cpus: number }>;
+
+export type Space = Readonly<{ freeBytes: number; totalBytes: number }>;
+
+/** The images of one connection, where its VMs run. Every path is resolved (symbolic links included) and held inside
+ * the connection's directories before anything opens it. */
+export interface Images {
+  readonly imageDirectory: string;
+  readonly isoDirectories: readonly string[];
+  /** Where the file of this kind belongs for this VM: `<images>/<uuid>.<extension>`. */
+  pathFor(uuid: string, extension: string): string;
+  /** Every ISO in the library, sorted by path, probed. */
+  isos(signal?: AbortSignal): Promise<IsoFact[]>;
+  /** The absolute path of an ISO given by path or by its name in the library.
+   * @throws DomainError ISO_OUTSIDE_LIBRARY, ISO_NOT_FOUND */
+  resolveIso(pathOrName: string): Promise<string>;
+  /** Facts of one ISO; never throws for what the file is. */
+  iso(path: string, signal?: AbortSignal): Promise<IsoFact>;
+  /** Facts of one disk image; never throws for what the file is. `check` also looks for corruption, which reads the
+   * image's tables and must not be asked for while a VM writes to it. */
+  disk(path: string, options?: { check?: boolean; signal?: AbortSignal }): Promise<DiskFact>;
+  /** The chain of backing files from the headers alone: cheap enough for a thousand images. */
+  chain(path: string): Promise<readonly string[]>;
+  createDisk(path: string, sizeBytes: number, signal?: AbortSignal): Promise<void>;
+  /** Grows an image that no running VM has open. */
+  growDisk(path: string, sizeBytes: number, signal?: AbortSignal): Promise<void>;
+  /** Removes a file inside the image directory; a missing file is no error. */
+  remove(path: string): Promise<void>;
+  space(path?: string): Promise<Space>;
+}
+
+export type ApplyContext = Readonly<{
+  /** The fingerprint that the definition must still have right before the write; absent for a VM that does not exist.
+   * A backend that sees another throws VM_CHANGED_MEANWHILE and touches nothing. */
+  expect?: string;
+  signal: AbortSignal;
+  progress: (message: string) => void;
+}>;
+
+/** What the domain needs of a hypervisor. One instance is one connection. */
+export interface Backend {
+  readonly connection: string;
+  readonly capabilities: Capabilities;
+  readonly images: Images;
+  /** Every VM there is, managed or not, sorted by name. */
+  list(signal?: AbortSignal): Promise<Vm[]>;
+  observe(uuid: string, signal?: AbortSignal): Promise<Vm | undefined>;
+  /** The UUID of the VM that has this name. */
+  lookup(name: string, signal?: AbortSignal): Promise<string | undefined>;
+  /** What the host has; what a VM asks for must fit. */
+  host(signal?: AbortSignal): Promise<Host>;
+  /** The backend's own definition as an opaque text, passwords included. */
+  backup(uuid: string, signal?: AbortSignal): Promise<string>;
+  /** Puts a definition back whole; for a VM that is gone, or whose definition has the fingerprint `expect`. */
+  restore(uuid: string, backup: string, context: ApplyContext): Promise<void>;
+  /** Makes one change. May fail, may fail after working, may never return: the caller looks afterwards. */
+  apply(vm: Vm | undefined, change: Change, context: ApplyContext): Promise<void>;
+}
+
+export type Claim = Readonly<{
+  /** Operations on this VM that a dead process left open: they are to be settled before anything else. */
+  left: readonly Operation[];
+  release(): Promise<void>;
+}>;
+
+export type Settlement = Readonly<{
+  status: Exclude<OperationStatus, "begun">;
+  steps: readonly Step[];
+  error?: Readonly<{ code: string; message: string }>;
+  /** The VM's row as it should be now; `null` removes it; absent leaves it. */
+  record?: VmRecord | null;
+  events: readonly DomainEvent[];
+}>;
+
+/** What the domain needs of a database. Every method is durable when it returns. */
+export interface Store {
+  record(target: Target): Promise<VmRecord | undefined>;
+  records(connection?: string): Promise<VmRecord[]>;
+  /** One operation per VM at a time, across processes. Waits at most `waitMs`.
+   * @throws DomainError VM_BUSY with who holds the VM and since when */
+  claim(
+    target: Target,
+    holder: Readonly<{ actor: string; what: string }>,
+    waitMs: number,
+    signal?: AbortSignal,
+  ): Promise<Claim>;
+  begin(operation: Operation): Promise<void>;
+  /** Records how far a begun operation has come, between its steps. */
+  advance(id: string, steps: readonly Step[], direction: Operation["direction"]): Promise<void>;
+  /** Outcome, VM row and events in one transaction. Settling twice changes nothing. */
+  settle(id: string, settlement: Settlement): Promise<void>;
+  operation(id: string): Promise<Operation | undefined>;
+  /** Operations that are begun and whose holder is dead, or that ended `unknown`. */
+  open(target?: Target): Promise<Operation[]>;
+  /** Updates what was last seen of a VM, without an operation and without a new revision. */
+  seen(target: Target, seen: NonNullable<VmRecord["seen"]>): Promise<void>;
+  /** Stores a confirmation for one use within `ttlMs`; only a hash of the token is kept. */
+  offerConfirmation(token: string, subject: string, ttlMs: number): Promise<void>;
+  /** True once, for a token offered for exactly this subject and not expired. */
+  takeConfirmation(token: string, subject: string): Promise<boolean>;
+  close(): Promise<void>;
+}
+
+/** The configured connections. Nothing is connected until a backend is first used. */
+export interface Connections {
+  readonly names: readonly string[];
+  /** Read from the plugin alone. */
+  capabilities(name: string): Capabilities;
+  /** @throws DomainError CONNECTION_NOT_FOUND, PLUGIN_CONFIG_INVALID */
+  backend(name: string): Promise<Backend>;
+}

@@ -1,0 +1,75 @@
+/** Starting and stopping. */
+import { z } from "zod";
+import { bootReport } from "./boot-rules.ts";
+import { defineChange, vmOf } from "./change.ts";
+import { DomainError } from "./error.ts";
+import { Purpose } from "./installation.ts";
+
+export const GRACEFUL_STOP_MS = 60_000;
+
+export const powerChanges = {
+  "power.start": defineChange({
+    input: z.object({ purpose: Purpose, at: z.string() }),
+    seat: "backend",
+    gate: "start",
+    goal(state) {
+      const vm = vmOf(state);
+      if (vm.power === "paused")
+        throw new DomainError("VM_PAUSED", { vm: vm.name, reason: vm.powerReason ?? "by a user" });
+      return { ...state, vm: { ...vm, power: "running", savedState: false, run: "planned", live: vm.next } };
+    },
+    reached: (now) => now.vm?.power === "running",
+    undo: () => "kept",
+    record(record, now, { purpose, at }) {
+      if (!record) return null;
+      const run = now.vm?.run;
+      if (run === undefined) return record;
+      const { device } = bootReport(now).guestReboot.boots;
+      const known = device === "cdrom" || device === "hd" ? device : "unknown";
+      return { ...record, currentRun: { run, purpose, startedAt: at, device: known } };
+    },
+    events: (_before, after, { purpose }) => [
+      { type: "vm.started", data: { purpose, boot_device: after.record?.currentRun?.device ?? "unknown" } },
+    ],
+    summary: ({ purpose }) => `start the VM (${purpose})`,
+    limitMs: () => 120_000,
+  }),
+  "power.stop": defineChange({
+    input: z.object({
+      force: z.boolean().describe("Cut the power instead of asking the guest to shut down"),
+      timeoutMs: z.number().int().min(0),
+    }),
+    seat: "backend",
+    goal(state) {
+      const { run: _run, live: _live, readBytes: _read, ...vm } = vmOf(state);
+      return { ...state, vm: { ...vm, power: "off" } };
+    },
+    reached: (now, _goal, _input, before) =>
+      now.vm?.power === "off" || (now.vm !== undefined && now.vm.run !== before.vm?.run),
+    undo: () => "kept",
+    record(record) {
+      if (!record) return null;
+      const { currentRun: _over, ...rest } = record;
+      return rest;
+    },
+    loses: (state, { force }) =>
+      force && state.vm?.power !== "off"
+        ? ["the running guest's memory: what it has not written to its disk is gone"]
+        : [],
+    events: (_before, _after, { force }) => [
+      { type: "vm.stopped", data: { reason: force ? "power_cut" : "shutdown" } },
+    ],
+    summary: ({ force, timeoutMs }) =>
+      force ? "cut the power" : `ask the guest to shut down and wait up to ${Math.round(timeoutMs / 1000)} s`,
+    limitMs: ({ timeoutMs }) => timeoutMs + 60_000,
+  }),
+  "saved_state.discard": defineChange({
+    input: z.object({}),
+    seat: "backend",
+    goal: (state) => ({ ...state, vm: { ...vmOf(state), savedState: false } }),
+    reached: (now) => now.vm?.savedState === false,
+    undo: () => "kept",
+    loses: (state) => (state.vm?.savedState ? ["the saved state: the guest's memory at the time it was saved"] : []),
+    summary: () => "discard the saved state",
+  }),
+};

@@ -1,0 +1,98 @@
+/** Undoing the steps of an operation that failed, last first, each narrowly and each looked at again. */
+import { type Change, definitionOf } from "./changes.ts";
+import type { Ports } from "./operate.ts";
+import type { Operation, State, Step } from "./operation.ts";
+import { lookAgain, lookFor } from "./run.ts";
+
+/** What became of the steps, and why it stopped when an undo itself failed. */
+export type Undone = Readonly<{ steps: readonly Step[]; now: State; failed?: string }>;
+
+/** Undoes whatever of `steps` is done or was being applied. Stops at the first undo that fails, since what comes before
+ * it may be stood on by what is still there (a definition on its disk). */
+export async function undoSteps(
+  ports: Ports,
+  operation: Operation,
+  steps: readonly Step[],
+  now: State,
+): Promise<Undone> {
+  const result = [...steps];
+  let seen = now;
+  await ports.store.advance(operation.id, result, "back");
+  for (let index = result.length - 1; index >= 0; index--) {
+    const step = result[index]!;
+    if (step.status === "planned" || step.status === "undone" || step.status === "kept") continue;
+    if (definitionOf(step.change).seat === "store") {
+      result[index] = { ...step, status: "undone" };
+      continue;
+    }
+    const undo = definitionOf(step.change).undo(step.before, step.change);
+    if (step.status === "applying" && !isPartial(step, seen)) {
+      result[index] = { ...step, status: "planned" };
+      continue;
+    }
+    if (undo === "kept" || undo === "pivot") {
+      result[index] = { ...step, status: step.status === "applying" ? "planned" : "kept" };
+      continue;
+    }
+    // Somebody else's edit after ours is never rolled over.
+    if (touchesDefinition(step) && step.wrote !== undefined && seen.vm && seen.vm.fingerprint !== lastWritten(result)) {
+      return { steps: result, now: seen, failed: "another program changed the VM after this operation wrote it" };
+    }
+    try {
+      if (undo === "restore") await restore(ports, operation, seen);
+      else for (const change of undo) await ports.backend.apply(seen.vm, change as Change, contextFor(seen));
+    } catch (error) {
+      return {
+        steps: result,
+        now: seen,
+        failed: `undoing "${step.change.kind}" failed: ${error instanceof Error ? error.message : error}`,
+      };
+    }
+    const looked = await lookAgain(ports, operation, lookFor(operation));
+    if (looked instanceof Error)
+      return {
+        steps: result,
+        now: seen,
+        failed: `after undoing "${step.change.kind}" nobody could look: ${looked.message}`,
+      };
+    seen = looked;
+    const { wrote: _old, ...rest } = step;
+    result[index] = { ...rest, status: "undone" };
+    if (seen.vm) markWritten(result, seen.vm.fingerprint);
+  }
+  return { steps: result, now: seen };
+}
+
+const UNDO_LIMIT_MS = 60_000;
+const contextFor = (seen: State) => ({
+  signal: AbortSignal.timeout(UNDO_LIMIT_MS),
+  progress: () => {},
+  ...(seen.vm && { expect: seen.vm.fingerprint }),
+});
+
+async function restore(ports: Ports, operation: Operation, seen: State): Promise<void> {
+  if (operation.backup === undefined) throw new TypeError("The operation has no backup to restore");
+  await ports.backend.restore(operation.target.uuid, operation.backup, contextFor(seen));
+}
+
+/** A step that failed may have left half of itself: the file it was making, or one of the two definitions changed. */
+function isPartial(step: Step, seen: State): boolean {
+  if (step.artifacts.some((path) => seen.disks[path]?.state !== "missing")) return true;
+  const undo = definitionOf(step.change).undo(step.before, step.change);
+  if (typeof undo === "string") return false;
+  return undo.some((change) => {
+    const back = definitionOf(change as Change);
+    if (!seen.vm || !step.before.vm) return false;
+    return !back.reached(seen, step.before, change as Change, seen);
+  });
+}
+
+const touchesDefinition = ({ change }: Step) => !change.kind.startsWith("disk.");
+
+/** The fingerprint that the definition has if nobody but this operation wrote it. */
+const lastWritten = (steps: readonly Step[]) => steps.findLast(({ wrote }) => wrote !== undefined)?.wrote;
+
+function markWritten(steps: Step[], fingerprint: string): void {
+  const index = steps.findLastIndex(({ wrote }) => wrote !== undefined);
+  if (index >= 0) steps[index] = { ...steps[index]!, wrote: fingerprint };
+}

@@ -1,0 +1,112 @@
+/** The files that a disk image stands on, from their headers alone, held inside the allowed directories. QEMU opens an
+ * image only after this walk: a guest can write any header into a raw disk, and a header can name any file. */
+import { realpath, stat } from "node:fs/promises";
+import { dirname, resolve } from "node:path";
+import { isBelowAny, realDirectories } from "./containment.ts";
+import { errnoOf, isUsablePath, meansMissing, versionOf, withFile } from "./file.ts";
+import { FORMAT_BYTES, formatOf } from "./format.ts";
+import { readQcow2Header } from "./qcow2.ts";
+
+const FILES_MAX = 64;
+
+export type Chain = Readonly<{
+  /** Real paths, the image itself first; an external data file stands right after its image. */
+  files: readonly string[];
+  /** Of each file: differs whenever the file does. */
+  version: string;
+  /** When any of the files last changed, in ms. */
+  changedAtMs: number;
+  /** A file that is named and is not there; the walk ended at it. */
+  missing?: string;
+  /** Why the image must not be opened; the walk ended there. */
+  refused?: string;
+  corrupt: boolean;
+  encrypted: boolean;
+}>;
+
+type Reference = { name: string; raw: boolean };
+
+/** What one file refers to, or why it must not be opened. */
+async function referencesOf(
+  path: string,
+  statedRaw: boolean,
+): Promise<{ references: Reference[]; refused?: string; corrupt?: boolean; encrypted?: boolean }> {
+  return withFile(path, async ({ read }) => {
+    const format = statedRaw ? "raw" : formatOf(await read(0, FORMAT_BYTES));
+    if (format === "raw") return { references: [] };
+    if (format !== "qcow2")
+      return { references: [], refused: `"${path}" is a ${format} image; only qcow2 and raw are supported` };
+    const header = await readQcow2Header(read);
+    if ("malformed" in header)
+      return { references: [], refused: `"${path}" is no valid qcow2 image: ${header.malformed}`, corrupt: true };
+    const { corrupt, encrypted, dataFile, backing, backingFormat } = header;
+    const refuse = (refused: string) => ({ references: [], refused, corrupt, encrypted });
+    if (dataFile && dataFile.name === undefined)
+      return refuse(`"${path}" has an external data file that it does not name`);
+    if (backing !== undefined && backingFormat !== undefined && !["raw", "qcow2"].includes(backingFormat)) {
+      return refuse(`"${path}" states a backing file in another format than qcow2 or raw`);
+    }
+    const references: Reference[] = [];
+    if (dataFile?.name !== undefined) references.push({ name: dataFile.name, raw: true });
+    if (backing !== undefined) references.push({ name: backing, raw: backingFormat === "raw" });
+    return { references, corrupt, encrypted };
+  });
+}
+
+/** The path that QEMU would open for a name in an image. `undefined` for `json:{…}`, `nbd://…` and other names that are
+ * not paths: QEMU takes everything before a colon that no slash precedes for a protocol. */
+function pathOfReference(name: string, image: string): string | undefined {
+  if (name === "" || /^[^/]*:/.test(name)) return undefined;
+  const path = resolve(dirname(image), name);
+  return isUsablePath(path) ? path : undefined;
+}
+
+/** Walks from `path` (absolute; itself not held inside anything) to its last backing file. Never throws for what the
+ * files are: what is wrong stands in the answer.
+ * @throws nothing but defects */
+export async function walkChain(path: string, allowed: readonly string[]): Promise<Chain> {
+  const files: string[] = [];
+  const versions: string[] = [];
+  const state = { changedAtMs: 0, corrupt: false, encrypted: false };
+  const end = (outcome: { missing?: string; refused?: string } = {}): Chain => ({
+    files,
+    version: versions.join(),
+    ...state,
+    ...outcome,
+  });
+  if (!isUsablePath(path)) return end({ refused: "its path is not an absolute path" });
+  const roots = await realDirectories(allowed);
+  const queue = [{ path, raw: false }];
+  for (let next = queue.shift(); next; next = queue.shift()) {
+    const first = files.length === 0;
+    const outside = `it refers to "${next.path}", which lies outside the allowed directories`;
+    try {
+      const real = await realpath(next.path);
+      if (!first && !isBelowAny(real, roots)) return end({ refused: outside });
+      if (files.includes(real)) return end({ refused: `its backing files form a loop at "${real}"` });
+      if (files.length >= FILES_MAX) return end({ refused: `it stands on more than ${FILES_MAX} files` });
+      const found = await stat(real, { bigint: true });
+      if (!found.isFile() && !(first && found.isBlockDevice()))
+        return end({ refused: `"${real}" is not a regular file` });
+      files.push(real);
+      versions.push(versionOf(found));
+      state.changedAtMs = Math.max(state.changedAtMs, Number(found.ctimeMs), Number(found.mtimeMs));
+      const { references, refused, corrupt, encrypted } = await referencesOf(real, next.raw);
+      state.corrupt ||= corrupt ?? false;
+      state.encrypted ||= encrypted ?? false;
+      if (refused !== undefined) return end({ refused });
+      for (const reference of references) {
+        const target = pathOfReference(reference.name, real);
+        if (target === undefined) return end({ refused: `"${real}" refers to something that is not a file path` });
+        queue.push({ path: target, raw: reference.raw });
+      }
+    } catch (error) {
+      if (!meansMissing(error))
+        return end({ refused: `"${next.path}" cannot be read (${errnoOf(error) ?? String(error)})` });
+      // Of a path outside, not even its absence is told.
+      const inside = first || isBelowAny(next.path, [...roots, ...allowed.map((directory) => resolve(directory))]);
+      return end(inside ? { missing: next.path } : { refused: outside });
+    }
+  }
+  return end();
+}

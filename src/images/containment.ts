@@ -1,0 +1,38 @@
+/** Holds paths inside directories. Lexical tests alone prove nothing where symbolic links are about, so what counts is
+ * the real path; a lexical test only decides what may be said of a path that does not exist. */
+import { realpath } from "node:fs/promises";
+import { basename, dirname, join, resolve } from "node:path";
+import { DomainError } from "../domain/error.ts";
+import { isUsablePath, meansMissing } from "./file.ts";
+
+/** Whether `path` lies below `directory`; both must be normalised. The directory itself does not. */
+export function isBelow(path: string, directory: string): boolean {
+  const prefix = directory.endsWith("/") ? directory : `${directory}/`;
+  return path.startsWith(prefix) && path.length > prefix.length;
+}
+
+export const isBelowAny = (path: string, directories: readonly string[]): boolean =>
+  directories.some((directory) => isBelow(path, directory));
+
+/** The real paths of those directories that exist. Asked each time: a mount or a link may have changed since. */
+export async function realDirectories(directories: readonly string[]): Promise<string[]> {
+  const real = await Promise.all(directories.map((directory) => realpath(directory).catch(() => undefined)));
+  return [...new Set(real.filter((path) => path !== undefined))];
+}
+
+/** The real place of a file that may not exist yet: the real path of its directory, and its own last name.
+ * `undefined` when the directory is not there.
+ * @throws DomainError PATH_OUTSIDE_IMAGES unless that place is below `directory` */
+export async function placeInside(path: string, directory: string): Promise<string | undefined> {
+  const outside = () => new DomainError("PATH_OUTSIDE_IMAGES", { path, directory });
+  if (!isUsablePath(path) || path.split("/").includes("..") || /[/.]$/.test(path)) throw outside();
+  const parent = await realpath(dirname(path)).catch((error: unknown) => {
+    if (meansMissing(error) && isBelow(resolve(path), resolve(directory))) return undefined;
+    throw outside();
+  });
+  if (parent === undefined) return undefined;
+  const place = join(parent, basename(path));
+  const [real] = await realDirectories([directory]);
+  if (real === undefined || !isBelow(place, real)) throw outside();
+  return place;
+}

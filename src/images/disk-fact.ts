@@ -1,0 +1,96 @@
+/** One disk image, as a fact. */
+import type { DiskFact } from "../domain/disk.ts";
+import { DomainError } from "../domain/error.ts";
+import type { FactCache } from "./cache.ts";
+import { type Chain, walkChain } from "./chain.ts";
+import { type Content, readContent } from "./content.ts";
+import { errnoOf, identityOf, withFile } from "./file.ts";
+import { FORMAT_BYTES, formatOf } from "./format.ts";
+import { locate } from "./location.ts";
+import { readQcow2Header } from "./qcow2.ts";
+import type { Format, QemuImg } from "./qemu-img.ts";
+import type { Reach } from "./reach.ts";
+
+export type DiskContext = Readonly<{
+  reach: Reach;
+  cache: FactCache<Content>;
+  qemuImg: QemuImg;
+  /** Directories that backing and data files may lie in. */
+  allowedChain: readonly string[];
+}>;
+
+/** What the image's first bytes say, with the format by our own look and never QEMU's.
+ * @throws the read's error */
+export async function readDiskHead(real: string): Promise<{ format: string; virtualBytes?: number }> {
+  return withFile(real, async ({ read, sizeBytes, stat }) => {
+    const format = formatOf(await read(0, FORMAT_BYTES));
+    if (format === "raw") return { format, ...(stat.isFile() && { virtualBytes: sizeBytes }) };
+    const header = format === "qcow2" ? await readQcow2Header(read) : undefined;
+    return { format, ...(header && "virtualBytes" in header && { virtualBytes: header.virtualBytes }) };
+  });
+}
+
+/** An expected failure leaves the fact unknown; anything else is a defect, or an abort. */
+async function unlessFailed<T>(work: Promise<T>, signal?: AbortSignal): Promise<T | undefined> {
+  return work.catch((error: unknown) => {
+    signal?.throwIfAborted();
+    if (error instanceof DomainError || errnoOf(error) !== undefined) return undefined;
+    throw error;
+  });
+}
+
+const worksWith = (format: string): format is Format => format === "qcow2" || format === "raw";
+
+function lookAtContent(real: string, format: Format, virtualBytes: number, qemuImg: QemuImg, signal: AbortSignal) {
+  const readRaw = (position: number, length: number) => withFile(real, ({ read }) => read(position, length));
+  const readQcow2 = (position: number, length: number) => qemuImg.read(real, format, position, length, signal);
+  return readContent({
+    virtualBytes,
+    read: format === "raw" ? readRaw : readQcow2,
+    map: () => qemuImg.map(real, format, signal),
+  });
+}
+
+/** Facts of the image at `path`, whatever it is; it may be in use by a running VM, unless `check`. An image whose chain
+ * must not be opened is `unreadable`, its chain shown as far as it was walked.
+ * @throws the signal's reason only */
+export async function observeDisk(
+  path: string,
+  { reach, cache, qemuImg, allowedChain }: DiskContext,
+  { check = false, signal }: { check?: boolean; signal?: AbortSignal | undefined } = {},
+): Promise<DiskFact> {
+  signal?.throwIfAborted();
+  const found = await locate(path, reach, { blockDevices: true });
+  if (found.state !== "ok") return { path, state: found.state, content: "unknown", chain: [path] };
+  const { real, stat } = found;
+  const head = await unlessFailed(readDiskHead(real), signal);
+  if (!head) return { path, state: "unreadable", content: "unknown", chain: [real], identity: identityOf(stat) };
+
+  const chain: Chain = await walkChain(real, allowedChain);
+  const openable =
+    chain.refused === undefined && chain.missing === undefined && worksWith(head.format) ? head.format : undefined;
+  const virtualBytes =
+    head.virtualBytes ?? (openable && (await unlessFailed(qemuImg.info(real, openable, signal), signal))?.virtualBytes);
+  const known = {
+    path,
+    format: head.format,
+    ...(virtualBytes !== undefined && { virtualBytes }),
+    ...(stat.isFile() && { actualBytes: Number(stat.blocks) * 512 }),
+    chain: chain.files.length ? chain.files : [real],
+    ...(chain.missing !== undefined && { backingMissing: chain.missing }),
+    ...(chain.corrupt && { corrupt: true }),
+    identity: identityOf(stat),
+  };
+  if (chain.refused !== undefined) return { ...known, state: "unreadable", content: "unknown" };
+  const state = found.blockedAt === undefined ? "ok" : "unreadable";
+  if (!openable || virtualBytes === undefined || chain.encrypted) return { ...known, state, content: "unknown" };
+
+  const version = { text: chain.version, changedAtMs: chain.changedAtMs };
+  const look = (own: AbortSignal) => lookAtContent(real, openable, virtualBytes, qemuImg, own);
+  const content = (await unlessFailed(cache.get(real, version, look, signal), signal)) ?? {
+    content: "unknown" as const,
+  };
+  const checked =
+    check && openable === "qcow2" ? await unlessFailed(qemuImg.check(real, openable, signal), signal) : undefined;
+  return { ...known, state, ...content, ...(checked && { corrupt: chain.corrupt || checked.corrupt }) };
+}

@@ -1,0 +1,110 @@
+/** Makes, grows and removes disk image files. */
+import { lstat, open, realpath, rm, statfs, unlink } from "node:fs/promises";
+import { dirname } from "node:path";
+import { DomainError } from "../domain/error.ts";
+import type { Space } from "../domain/port.ts";
+import { walkChain } from "./chain.ts";
+import { placeInside } from "./containment.ts";
+import { readDiskHead } from "./disk-fact.ts";
+import { errnoOf, meansMissing } from "./file.ts";
+import type { QemuImg } from "./qemu-img.ts";
+
+/** Space of the file system that `path` is on, or would be on: its nearest existing parent counts. */
+export async function spaceAt(path: string): Promise<Space> {
+  for (let at = path; ; at = dirname(at)) {
+    try {
+      const { bavail, blocks, bsize } = await statfs(at);
+      return { freeBytes: bavail * bsize, totalBytes: blocks * bsize };
+    } catch (error) {
+      if (!meansMissing(error) || at === dirname(at)) throw error;
+    }
+  }
+}
+
+/** An image is sparse, so it may be larger than what is free now; larger than the whole file system it can never fill. */
+async function requireSpace(path: string, neededBytes: number): Promise<void> {
+  const { freeBytes, totalBytes } = await spaceAt(path);
+  if (neededBytes > totalBytes) throw new DomainError("HOST_SPACE_LACKING", { path, neededBytes, freeBytes });
+}
+
+function requireSize(sizeBytes: number): void {
+  if (!Number.isSafeInteger(sizeBytes) || sizeBytes <= 0 || sizeBytes % 512 !== 0) {
+    throw new RangeError(`not a disk's size in bytes (a positive multiple of 512): ${sizeBytes}`);
+  }
+}
+
+/** Makes an empty qcow2 image of mode 0600. The path is taken first, so that nothing that exists is ever overwritten.
+ * @throws DomainError PATH_OUTSIDE_IMAGES, DISK_EXISTS, HOST_SPACE_LACKING, IMAGE_TOOL_FAILED */
+export async function createDisk(
+  path: string,
+  sizeBytes: number,
+  { directory, qemuImg, signal }: { directory: string; qemuImg: QemuImg; signal?: AbortSignal | undefined },
+): Promise<void> {
+  requireSize(sizeBytes);
+  const place = await placeInside(path, directory);
+  if (place === undefined) throw new DomainError("PATH_OUTSIDE_IMAGES", { path, directory });
+  await requireSpace(place, sizeBytes);
+  signal?.throwIfAborted();
+  const reserved = await open(place, "wx", 0o600).catch((error: unknown) => {
+    if (errnoOf(error) === "EEXIST") throw new DomainError("DISK_EXISTS", { path }, { cause: error });
+    throw new DomainError("IMAGE_TOOL_FAILED", { command: "create", reason: String(error) }, { cause: error });
+  });
+  await reserved.close();
+  try {
+    await qemuImg.create(place, sizeBytes, signal);
+  } catch (error) {
+    await rm(place, { force: true });
+    throw error;
+  }
+}
+
+/** Grows an image that nobody has open; one that has this size already is left as it is.
+ * @throws DomainError IMAGE_REFUSED (a smaller size, a chain that leaves the allowed directories, a format that is neither
+ * qcow2 nor raw, no file), HOST_SPACE_LACKING, IMAGE_TOOL_FAILED (in use, among others) */
+export async function growDisk(
+  path: string,
+  sizeBytes: number,
+  {
+    allowedChain,
+    qemuImg,
+    signal,
+  }: { allowedChain: readonly string[]; qemuImg: QemuImg; signal?: AbortSignal | undefined },
+): Promise<void> {
+  requireSize(sizeBytes);
+  signal?.throwIfAborted();
+  const refuse = (reason: string) => new DomainError("IMAGE_REFUSED", { path, reason });
+  const chain = await walkChain(path, allowedChain);
+  if (chain.refused !== undefined) throw refuse(chain.refused);
+  if (chain.missing !== undefined) throw refuse(`"${chain.missing}" is missing`);
+  const real = chain.files[0]!;
+  if (!(await lstat(real)).isFile()) throw refuse("it is no file, and only files can be grown");
+  const { format, virtualBytes = 0 } = await readDiskHead(real);
+  if (format !== "qcow2" && format !== "raw") throw refuse(`images of format ${format} cannot be grown`);
+  if (sizeBytes < virtualBytes) throw refuse(`it has ${virtualBytes} bytes, and a disk is never made smaller`);
+  if (sizeBytes === virtualBytes) return;
+  await requireSpace(real, sizeBytes);
+  await qemuImg.grow(real, format, sizeBytes, signal);
+}
+
+/** Removes one file (of a symbolic link, the link); a missing one is no error.
+ * @throws DomainError PATH_OUTSIDE_IMAGES, IMAGE_REFUSED for a directory */
+export async function removeFile(path: string, directory: string): Promise<void> {
+  const place = await placeInside(path, directory);
+  if (place === undefined) return;
+  try {
+    if ((await lstat(place)).isDirectory())
+      throw new DomainError("IMAGE_REFUSED", { path, reason: "it is a directory" });
+    await unlink(place);
+  } catch (error) {
+    if (!meansMissing(error)) throw error;
+  }
+}
+
+/** The chain of files below an image, itself first; of a missing image only its path.
+ * @throws DomainError IMAGE_REFUSED */
+export async function chainOf(path: string, allowedChain: readonly string[]): Promise<readonly string[]> {
+  const real = await realpath(path).catch(() => path);
+  const chain = await walkChain(path, allowedChain);
+  if (chain.refused !== undefined) throw new DomainError("IMAGE_REFUSED", { path, reason: chain.refused });
+  return chain.files.length ? chain.files : [real];
+}

@@ -1,0 +1,79 @@
+/** The image files of one connection on this host: the ISO library and the disks of its VMs. */
+import { join, resolve } from "node:path";
+import { DomainError } from "../domain/error.ts";
+import type { Images } from "../domain/port.ts";
+import { createFactCache, type FactCacheOptions } from "./cache.ts";
+import type { Content } from "./content.ts";
+import { observeDisk } from "./disk-fact.ts";
+import { chainOf, createDisk, growDisk, removeFile, spaceAt } from "./disk-file.ts";
+import { observeIso } from "./iso-fact.ts";
+import type { IsoVolume } from "./iso9660.ts";
+import { findIso, listLibrary } from "./library.ts";
+import { createLimit } from "./limit.ts";
+import { createQemuImg, type QemuImgOptions } from "./qemu-img.ts";
+import { createReach, type Reader } from "./reach.ts";
+
+export type ImagesOptions = Readonly<{
+  /** Where disks are made. */
+  imageDirectory: string;
+  /** The ISO library; the image directory if absent. */
+  isoDirectories?: readonly string[];
+  /** The user that QEMU runs as, who must be able to reach what is attached; this process's user if absent. */
+  reader?: Reader;
+  /** The hypervisor changes no owners, so the file itself must be readable too. Default: false (libvirt's default). */
+  ownFile?: boolean;
+  /** Directories that backing and data files may lie in; the image directory if absent. */
+  allowedChain?: readonly string[];
+  cache?: FactCacheOptions;
+  qemuImg?: QemuImgOptions;
+  /** Ends everything under way, the programs that were started included. */
+  signal?: AbortSignal;
+}>;
+
+const PROBES_AT_ONCE = 4;
+
+/** Opens nothing yet: directories and programs are looked for when they are needed. */
+export function openImages(options: ImagesOptions): Images {
+  const imageDirectory = resolve(options.imageDirectory);
+  const isoDirectories = (options.isoDirectories ?? [imageDirectory]).map((directory) => resolve(directory));
+  const allowedChain = (options.allowedChain ?? [imageDirectory]).map((directory) => resolve(directory));
+  const reach = createReach({ reader: options.reader, ownFile: options.ownFile });
+  const qemuImg = createQemuImg(options.qemuImg);
+  const isoContext = { reach, cache: createFactCache<IsoVolume | undefined>(options.cache) };
+  const diskContext = { reach, cache: createFactCache<Content>(options.cache), qemuImg, allowedChain };
+
+  function joined(signal?: AbortSignal): AbortSignal | undefined {
+    const signals = [options.signal, signal].filter((one) => one !== undefined);
+    return signals.length > 1 ? AbortSignal.any(signals) : signals[0];
+  }
+
+  return {
+    imageDirectory,
+    isoDirectories,
+
+    pathFor(uuid, extension) {
+      const path = join(imageDirectory, `${uuid}.${extension}`);
+      if (/^[0-9a-f-]{36}$/i.test(uuid) && /^[a-z0-9]+([._-][a-z0-9]+)*$/i.test(extension)) return path;
+      throw new DomainError("PATH_OUTSIDE_IMAGES", { path, directory: imageDirectory });
+    },
+
+    async isos(signal) {
+      const entries = (await listLibrary(isoDirectories)).filter((entry) => !entry.outside);
+      const limit = createLimit(PROBES_AT_ONCE);
+      const ends = joined(signal);
+      const paths = [...new Set(entries.map((entry) => entry.path))];
+      return Promise.all(paths.map((path) => limit(() => observeIso(path, isoContext, ends), ends)));
+    },
+
+    resolveIso: (pathOrName) => findIso(pathOrName, isoDirectories),
+    iso: (path, signal) => observeIso(path, isoContext, joined(signal)),
+    disk: (path, { check = false, signal } = {}) => observeDisk(path, diskContext, { check, signal: joined(signal) }),
+    chain: (path) => chainOf(path, allowedChain),
+
+    createDisk: (path, sizeBytes, signal) =>
+      createDisk(path, sizeBytes, { directory: imageDirectory, qemuImg, signal: joined(signal) }),
+    growDisk: (path, sizeBytes, signal) => growDisk(path, sizeBytes, { allowedChain, qemuImg, signal: joined(signal) }),
+    remove: (path) => removeFile(path, imageDirectory),
+    space: (path = imageDirectory) => spaceAt(path),
+  };
+}

@@ -1,0 +1,43 @@
+/** One ISO, as a fact. */
+import type { IsoFact } from "../domain/media.ts";
+import type { FactCache } from "./cache.ts";
+import { bootsNothing } from "./el-torito.ts";
+import { errnoOf, identityOf, versionOf, withFile } from "./file.ts";
+import { type IsoVolume, readIsoVolume } from "./iso9660.ts";
+import { locate } from "./location.ts";
+import type { Reach } from "./reach.ts";
+
+export type IsoContext = Readonly<{ reach: Reach; cache: FactCache<IsoVolume | undefined> }>;
+
+/** Facts of the file at `path`, whatever it is. An ISO that the hypervisor's user cannot reach is `unreadable` but shows
+ * what we could read of it. Where a path may come from is the caller's business: this looks at any.
+ * @throws the signal's reason only */
+export async function observeIso(path: string, { reach, cache }: IsoContext, signal?: AbortSignal): Promise<IsoFact> {
+  signal?.throwIfAborted();
+  const found = await locate(path, reach);
+  if (found.state !== "ok") {
+    const blocked = found.state === "unreadable" ? { blockedAt: found.blockedAt } : {};
+    return { path, state: found.state, ...blocked, ...bootsNothing };
+  }
+  const { real, stat, blockedAt } = found;
+  const known = { path, sizeBytes: Number(stat.size), identity: identityOf(stat) };
+  const unreadable = (at: string) => ({ ...known, state: "unreadable" as const, blockedAt: at });
+  if (stat.size === 0n) {
+    return {
+      ...(blockedAt !== undefined ? unreadable(blockedAt) : { ...known, state: "empty" as const }),
+      ...bootsNothing,
+    };
+  }
+  try {
+    const version = { text: versionOf(stat), changedAtMs: Math.max(Number(stat.mtimeMs), Number(stat.ctimeMs)) };
+    const look = () => withFile(real, ({ read, sizeBytes }) => readIsoVolume(read, sizeBytes));
+    const volume = await cache.get(real, version, look, signal);
+    const { truncated: _, ...facts } = volume ?? { ...bootsNothing, truncated: false };
+    if (blockedAt !== undefined) return { ...unreadable(blockedAt), ...facts };
+    return { ...known, state: volume ? "ok" : "not_iso", ...facts };
+  } catch (error) {
+    signal?.throwIfAborted();
+    if (errnoOf(error) === undefined) throw error;
+    return { ...unreadable(blockedAt ?? real), ...bootsNothing };
+  }
+}

@@ -1,0 +1,97 @@
+/** The ISO library: which files are in it, and which one a caller means. Nothing outside its directories is ever named,
+ * and whether a file outside exists is never told. */
+import type { Dirent } from "node:fs";
+import { opendir, realpath } from "node:fs/promises";
+import { basename, join, resolve } from "node:path";
+import { DomainError } from "../domain/error.ts";
+import { isBelowAny, realDirectories } from "./containment.ts";
+import { isUsablePath } from "./file.ts";
+import { nearest } from "./nearest.ts";
+
+/** `name` as it stands in the directory; `path` is real. `outside` marks a link that leaves the library. */
+export type LibraryEntry = Readonly<{ name: string; path: string; outside: boolean }>;
+
+/** Levels of directories below a library directory that are looked into. Hidden ones are not. */
+const DEPTH_MAX = 2;
+const ISOS_MAX = 2_000;
+/** Bounds the walk of a directory that holds anything but ISOs. */
+const LOOKED_AT_MAX = 50_000;
+const KNOWN_MAX = 20;
+
+async function readDirectory(path: string, countMax: number): Promise<Dirent[]> {
+  const entries: Dirent[] = [];
+  try {
+    for await (const entry of await opendir(path)) {
+      if (entries.push(entry) >= countMax) break;
+    }
+  } catch {
+    // A directory that we may not read, or that went away meanwhile, has nothing to offer.
+  }
+  return entries.sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+/** Every `*.iso` file below the directories, sorted by path; a link counts as the file that it leads to. */
+export async function listLibrary(directories: readonly string[]): Promise<LibraryEntry[]> {
+  const roots = await realDirectories(directories);
+  const found = new Map<string, LibraryEntry>();
+  const queue = roots.map((path) => ({ path, depth: 0 }));
+  let left = LOOKED_AT_MAX;
+  for (let at = queue.shift(); at && left > 0 && found.size < ISOS_MAX; at = queue.shift()) {
+    const entries = await readDirectory(at.path, left);
+    left -= entries.length;
+    for (const entry of entries) {
+      const path = join(at.path, entry.name);
+      if (entry.isDirectory()) {
+        if (at.depth < DEPTH_MAX && !entry.name.startsWith(".")) queue.push({ path, depth: at.depth + 1 });
+        continue;
+      }
+      if (!/\.iso$/i.test(entry.name) || !isUsablePath(path) || found.size >= ISOS_MAX) continue;
+      if (entry.isFile()) found.set(path, { name: entry.name, path, outside: false });
+      if (!entry.isSymbolicLink()) continue;
+      const real = await realpath(path).catch(() => undefined);
+      if (real !== undefined) found.set(path, { name: entry.name, path: real, outside: !isBelowAny(real, roots) });
+    }
+  }
+  return [...found.values()].sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0));
+}
+
+/** A name where it names one file, else the whole path. */
+function knownNames(entries: readonly LibraryEntry[]): string[] {
+  const paths = new Map<string, Set<string>>();
+  for (const { name, path } of entries) paths.set(name, (paths.get(name) ?? new Set()).add(path));
+  return [...paths].flatMap(([name, all]) => (all.size === 1 ? [name] : [...all]));
+}
+
+/** The real path of the ISO that a caller names: an absolute path, a path relative to a library directory, or the name
+ * of a file anywhere in the library.
+ * @throws DomainError ISO_OUTSIDE_LIBRARY, or ISO_NOT_FOUND with the nearest names, or with every candidate's path */
+export async function findIso(pathOrName: string, directories: readonly string[]): Promise<string> {
+  const outside = () => new DomainError("ISO_OUTSIDE_LIBRARY", { path: pathOrName, directories });
+  const notFound = async (candidates?: readonly string[]) => {
+    const inside = (await listLibrary(directories)).filter((entry) => !entry.outside);
+    const known = candidates ?? nearest(basename(pathOrName), knownNames(inside), KNOWN_MAX);
+    return new DomainError("ISO_NOT_FOUND", { iso: pathOrName, known });
+  };
+  const absolute = pathOrName.startsWith("/");
+  if (!isUsablePath(absolute ? pathOrName : `/${pathOrName}`)) throw await notFound();
+
+  if (!pathOrName.includes("/")) {
+    const matches = (await listLibrary(directories)).filter((entry) => entry.name === pathOrName);
+    const paths = [...new Set(matches.filter((entry) => !entry.outside).map((entry) => entry.path))];
+    if (paths.length === 1) return paths[0]!;
+    if (paths.length === 0 && matches.length > 0) throw outside();
+    throw await notFound(paths.length > 1 ? paths : undefined);
+  }
+
+  if (!absolute && pathOrName.split("/").includes("..")) throw outside();
+  const roots = await realDirectories(directories);
+  const places = absolute ? [pathOrName] : roots.map((root) => join(root, pathOrName));
+  const real = await Promise.all(places.map((place) => realpath(place).catch(() => undefined)));
+  const existing = [...new Set(real.filter((path) => path !== undefined))];
+  const inside = existing.filter((path) => isBelowAny(path, roots));
+  if (inside.length === 1) return inside[0]!;
+  if (inside.length > 1) throw await notFound(inside);
+  const mayBeToldMissing =
+    !absolute || isBelowAny(resolve(pathOrName), [...roots, ...directories.map((d) => resolve(d))]);
+  throw existing.length > 0 || !mayBeToldMissing ? outside() : await notFound();
+}

@@ -1,0 +1,19 @@
+/** At most so many pieces of work at one time; the rest wait in order. */
+export type Limit = <T>(work: () => Promise<T>, signal?: AbortSignal) => Promise<T>;
+
+export function createLimit(parallel: number): Limit {
+  let free = parallel;
+  const waiting: (() => void)[] = [];
+  return async (work, signal) => {
+    if (free > 0) free -= 1;
+    else await new Promise<void>((resolve) => waiting.push(resolve));
+    try {
+      signal?.throwIfAborted();
+      return await work();
+    } finally {
+      const next = waiting.shift();
+      if (next) next();
+      else free += 1;
+    }
+  };
+}

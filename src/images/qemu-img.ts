@@ -1,0 +1,103 @@
+/** qemu-img, with every image's format stated. Callers have walked the image's chain before: qemu-img would follow it. */
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { z } from "zod";
+import { DomainError } from "../domain/error.ts";
+import { isUsablePath } from "./file.ts";
+import { createLimit } from "./limit.ts";
+import { runTool, type ToolOptions } from "./tool.ts";
+
+export type Format = "qcow2" | "raw";
+
+/** A run of guest-visible bytes. `data` false or `zero` true: reads as zeros. */
+export type Extent = Readonly<{ start: number; length: number; data: boolean; zero: boolean }>;
+
+const MAP_BYTES_MAX = 4 << 20;
+
+const Info = z.object({ "virtual-size": z.number(), "actual-size": z.number() });
+const Extents = z.array(z.object({ start: z.number(), length: z.number(), data: z.boolean(), zero: z.boolean() }));
+const Check = z.object({
+  corruptions: z.number().default(0),
+  leaks: z.number().default(0),
+  "check-errors": z.number().default(0),
+});
+
+export type QemuImgOptions = Readonly<{ timeoutMs?: number; parallel?: number; program?: string }>;
+export type QemuImg = ReturnType<typeof createQemuImg>;
+
+export function createQemuImg(options: QemuImgOptions = {}) {
+  const { timeoutMs = 30_000, parallel = 4, program = "qemu-img" } = options;
+  const limit = createLimit(parallel);
+
+  async function run(args: readonly string[], path: string, signal?: AbortSignal, more?: Partial<ToolOptions>) {
+    // qemu-img takes a relative name with a colon for a protocol, and one that begins with a dash for an option.
+    if (!isUsablePath(path)) throw new TypeError(`not an absolute path: ${JSON.stringify(path)}`);
+    return limit(() => runTool(program, args, { timeoutMs, signal, ...more }), signal);
+  }
+
+  function parse<T>(schema: z.ZodType<T>, text: string, command: string): T {
+    try {
+      return schema.parse(JSON.parse(text));
+    } catch (cause) {
+      throw new DomainError("IMAGE_TOOL_FAILED", { command, reason: "its answer cannot be read" }, { cause });
+    }
+  }
+
+  return {
+    /** Sizes in bytes; also while a VM has the image open.
+     * @throws DomainError IMAGE_TOOL_FAILED, as every function here */
+    async info(path: string, format: Format, signal?: AbortSignal) {
+      const { stdout } = await run(["info", "-U", "--output=json", "-f", format, path], path, signal);
+      const info = parse(Info, stdout, "qemu-img info");
+      return { virtualBytes: info["virtual-size"], actualBytes: info["actual-size"] };
+    },
+
+    /** Where data lies, backing files included; `undefined` when the list is too long to be worth reading (tens of
+     * thousands of pieces). Also while a VM has the image open. */
+    async map(path: string, format: Format, signal?: AbortSignal): Promise<readonly Extent[] | undefined> {
+      const args = ["map", "-U", "--output=json", "-f", format, path];
+      const { stdout, tooLong } = await run(args, path, signal, { outputBytesMax: MAP_BYTES_MAX });
+      return tooLong ? undefined : parse(Extents, stdout, "qemu-img map");
+    },
+
+    /** Guest-visible bytes, exactly `length` of them. Also while a VM has the image open; what that VM's QEMU has not
+     * written to the file yet is not seen. */
+    async read(path: string, format: Format, position: number, length: number, signal?: AbortSignal): Promise<Buffer> {
+      // dd makes its output file anew, which it cannot do with a pipe.
+      const directory = await mkdtemp(join(tmpdir(), "bootwright-"));
+      try {
+        const out = join(directory, "bytes");
+        // A window over the image, since dd's own `skip` and `count` mean different things in different versions (up to
+        // 9.x, `count` blocks were counted from the start of the image). In this notation a comma is written twice.
+        const name = path.replaceAll(",", ",,");
+        const source = `driver=raw,offset=${position},size=${length},file.driver=${format},file.file.filename=${name}`;
+        await run(["dd", "-U", "--image-opts", "-O", "raw", "bs=65536", `if=${source}`, `of=${out}`], path, signal);
+        const bytes = await readFile(out);
+        if (bytes.length === length) return bytes;
+        throw new DomainError("IMAGE_TOOL_FAILED", { command: "qemu-img dd", reason: "its answer is too short" });
+      } finally {
+        await rm(directory, { recursive: true, force: true });
+      }
+    },
+
+    /** Whether the image's tables are sound. Leaked clusters waste space and are no corruption. Takes the image's lock. */
+    async check(path: string, format: Format, signal?: AbortSignal): Promise<{ corrupt: boolean }> {
+      const args = ["check", "--output=json", "-f", format, path];
+      const { stdout } = await run(args, path, signal, { exitCodes: [0, 2, 3], timeoutMs: 10 * timeoutMs });
+      const check = parse(Check, stdout, "qemu-img check");
+      return { corrupt: check.corruptions > 0 || check["check-errors"] > 0 };
+    },
+
+    /** Makes an empty qcow2 in place of whatever the file holds. */
+    async create(path: string, sizeBytes: number, signal?: AbortSignal): Promise<void> {
+      const layout = "compat=1.1,lazy_refcounts=off";
+      await run(["create", "-q", "-f", "qcow2", "-o", layout, path, String(sizeBytes)], path, signal);
+    },
+
+    /** Grows an image that nobody has open. qemu-img itself refuses to shrink one without being told so. */
+    async grow(path: string, format: Format, sizeBytes: number, signal?: AbortSignal): Promise<void> {
+      await run(["resize", "-q", "-f", format, path, String(sizeBytes)], path, signal);
+    },
+  };
+}

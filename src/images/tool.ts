@@ -1,0 +1,55 @@
+/** Runs one program with a list of arguments: no shell, a small environment, a time limit, bounded output. */
+import { execa } from "execa";
+import { DomainError } from "../domain/error.ts";
+
+export type ToolOptions = Readonly<{
+  timeoutMs: number;
+  /** More output than this ends the program and is `tooLong` in the answer. */
+  outputBytesMax?: number;
+  /** Exit codes that are an answer rather than a failure. */
+  exitCodes?: readonly number[];
+  signal?: AbortSignal | undefined;
+}>;
+
+export type ToolAnswer = Readonly<{ stdout: string; exitCode: number; tooLong: boolean }>;
+
+/** Last lines say why; earlier ones are often warnings. Control characters could come from a file's name. */
+const tail = (text: string): string =>
+  text
+    .trim()
+    .slice(-500)
+    .replace(/[\p{Cc}\p{Cf}]+/gu, " ");
+
+/** Runs `command` and waits for its end.
+ * @throws DomainError IMAGE_TOOL_FAILED when it cannot be started, fails or takes too long; the signal's reason on abort */
+export async function runTool(command: string, args: readonly string[], options: ToolOptions): Promise<ToolAnswer> {
+  const { timeoutMs, signal, outputBytesMax = 1 << 20, exitCodes = [0] } = options;
+  signal?.throwIfAborted();
+  const result = await execa(command, args, {
+    reject: false,
+    stdin: "ignore",
+    extendEnv: false,
+    // qemu-img's messages are read and shown; they must not follow the user's language.
+    env: {
+      LC_ALL: "C",
+      PATH: process.env.PATH ?? "/usr/sbin:/usr/bin:/sbin:/bin",
+      TMPDIR: process.env.TMPDIR ?? "/tmp",
+    },
+    timeout: timeoutMs,
+    maxBuffer: outputBytesMax,
+    forceKillAfterDelay: 1_000,
+    ...(signal && { cancelSignal: signal }),
+  });
+  if (result.isCanceled) signal?.throwIfAborted();
+  if (result.isMaxBuffer) return { stdout: "", exitCode: 0, tooLong: true };
+  if (result.exitCode !== undefined && exitCodes.includes(result.exitCode)) {
+    return { stdout: result.stdout, exitCode: result.exitCode, tooLong: false };
+  }
+  const shown = [command, ...args.slice(0, 1)].join(" ");
+  const reason = result.timedOut
+    ? `no end after ${timeoutMs} ms`
+    : result.code === "ENOENT"
+      ? `${command} is not installed`
+      : tail(result.stderr) || tail(result.shortMessage ?? "") || `exit code ${result.exitCode}`;
+  throw new DomainError("IMAGE_TOOL_FAILED", { command: shown, reason });
+}

@@ -1,0 +1,156 @@
+#!/usr/bin/env node
+/** Composition root: settings -> plugins -> tools -> a surface. The store and the hypervisor are reached when a call
+ * first needs them. */
+import { createHmac, randomBytes, randomUUID } from "node:crypto";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { type Config, ConfigError, readConfig } from "./config.ts";
+import { DomainError } from "./domain/error.ts";
+import type { Store } from "./domain/port.ts";
+import { openHost } from "./plugin-host.ts";
+import type { Session } from "./serve/session.ts";
+import { offeredTools } from "./tools/catalogue.ts";
+
+const shipped = {
+  libvirt: () => import("../plugins/libvirt/index.ts"),
+  memory: () => import("../plugins/memory/index.ts"),
+};
+const log = (message: string) => process.stderr.write(`bootwright: ${message}\n`);
+
+export async function main(argv: readonly string[]): Promise<number | undefined> {
+  let read: ReturnType<typeof readConfig>;
+  try {
+    read = readConfig(argv, process.env);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    log(error.message);
+    return 2;
+  }
+  const { config, rest, help, version } = read;
+  const { usage, callCommand, listTools, EXIT } = await import("./serve/cli.ts");
+  if (help) return say(usage);
+  if (version) return say(`${packageVersion()}\n`);
+  const [command, ...args] = rest;
+  if (command !== undefined && command !== "call" && command !== "tools") {
+    log(`unknown command "${command}"\n\n${usage}`);
+    return EXIT.usage;
+  }
+  const ending = new AbortController();
+  for (const name of ["SIGINT", "SIGTERM"] as const) process.once(name, () => ending.abort(new Error(name)));
+  let opened: Awaited<ReturnType<typeof openSession>>;
+  try {
+    opened = await openSession(config);
+  } catch (error) {
+    if (!(error instanceof DomainError)) throw error;
+    log(`${error.code}: ${error.message}. ${error.hint}`);
+    return EXIT.usage;
+  }
+  const { session, close } = opened;
+  if (command === undefined) {
+    const { serveMcp } = await import("./serve/mcp.ts");
+    await new Promise<void>((resolve) => {
+      const serving = serveMcp(session, resolve);
+      ending.signal.addEventListener("abort", () => void serving.close().then(resolve, resolve), { once: true });
+    });
+    await close();
+    return EXIT.ok;
+  }
+  try {
+    if (command === "call") return await callCommand(session, args, ending.signal);
+    listTools(session.tools);
+    return EXIT.ok;
+  } finally {
+    await close();
+  }
+}
+
+function say(text: string): number {
+  process.stdout.write(text);
+  return 0;
+}
+
+async function openSession(config: Config): Promise<{ session: Session; close: () => Promise<void> }> {
+  const newId = () => randomUUID();
+  const host = await openHost({
+    connections: config.connections,
+    shipped,
+    context: (connection) => ({
+      log: (message) => log(`${connection}: ${message}`),
+      fingerprint: fingerprintWith(config.data),
+      cacheDirectory: config.cache,
+      defaults: {
+        ...(config.images !== undefined && { images: config.images }),
+        ...(config.isoDirectories && { isoDirectories: config.isoDirectories }),
+      },
+    }),
+  });
+  let store: Promise<Store> | undefined;
+  const openTheStore = async (): Promise<Store> => {
+    const { openStore } = await import("./store/store.ts");
+    const first = host.names[0] ?? "local";
+    const imageDirectory = config.images ?? "/var/lib/libvirt/images";
+    return openStore({ directory: config.data, imageDirectory, connection: first, newId });
+  };
+  const session: Session = {
+    tools: offeredTools(host, config),
+    confirm: config.confirm,
+    version: packageVersion(),
+    context: (call) => ({
+      ...call,
+      connections: host,
+      store: () => {
+        store ??= openTheStore();
+        // A store that cannot be opened now may be there at the next call.
+        store.catch(() => {
+          store = undefined;
+        });
+        return store;
+      },
+      newId,
+      now: () => new Date(),
+      claimWaitMs: config.claimWaitMs,
+    }),
+    defect(error) {
+      const id = randomUUID();
+      log(`defect ${id}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+      return id;
+    },
+  };
+  const close = async () => {
+    await host.close();
+    await store?.then((open) => open.close()).catch(() => undefined);
+  };
+  return { session, close };
+}
+
+/** HMAC with a key of this data directory, so that the processes that share it agree on fingerprints. */
+function fingerprintWith(data: string): (meaning: string) => string {
+  let key: Buffer | undefined;
+  return (meaning) => {
+    key ??= readKey(data);
+    return createHmac("sha256", key).update(meaning).digest("base64url");
+  };
+}
+
+function readKey(data: string): Buffer {
+  const path = join(data, "fingerprint.key");
+  mkdirSync(data, { recursive: true, mode: 0o700 });
+  try {
+    // Of several processes that start at once one writes the key, and all of them read it.
+    writeFileSync(path, randomBytes(32), { flag: "wx", mode: 0o600 });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+  }
+  return readFileSync(path);
+}
+
+function packageVersion(): string {
+  for (const up of ["../package.json", "../../package.json"]) {
+    try {
+      return (JSON.parse(readFileSync(new URL(up, import.meta.url), "utf8")) as { version: string }).version;
+    } catch {}
+  }
+  return "0.0.0";
+}
+
+if (import.meta.main) process.exitCode = (await main(process.argv.slice(2))) ?? 0;

@@ -1,0 +1,148 @@
+/** Loads plugins, checks them, opens one session for each connection when it is first used, and closes them again. */
+
+import type { Change, ChangeKind } from "./domain/changes.ts";
+import { DomainError } from "./domain/error.ts";
+import { nearestFirst } from "./domain/nearest.ts";
+import type { ApplyContext, Backend, Capabilities, Connections } from "./domain/port.ts";
+import type { Vm } from "./domain/vm.ts";
+import { PLUGIN_API, type Plugin, type PluginContext } from "./plugin.ts";
+
+export type ConnectionSetting = Readonly<{ name: string; plugin: string; config: Readonly<Record<string, string>> }>;
+
+export type HostOptions = Readonly<{
+  connections: readonly ConnectionSetting[];
+  /** Plugins that ship with the program, by name, loaded when they are named. */
+  shipped: Readonly<Record<string, () => Promise<{ default: unknown }>>>;
+  context: (connection: string) => Omit<PluginContext, "connection" | "signal">;
+}>;
+
+export type Host = Connections & Readonly<{ close(): Promise<void> }>;
+
+const CLOSE_LIMIT_MS = 5_000;
+
+/** Loads the plugins of all connections; opens none.
+ * @throws DomainError PLUGIN_NOT_FOUND, PLUGIN_INVALID, PLUGIN_CONFIG_INVALID */
+export async function openHost(options: HostOptions): Promise<Host> {
+  const ending = new AbortController();
+  const loaded = new Map<string, { plugin: Plugin; config: unknown }>();
+  for (const { name, plugin: wanted, config } of options.connections) {
+    const plugin = await loadPlugin(wanted, options.shipped);
+    loaded.set(name, { plugin, config: parseConfig(plugin, name, config) });
+  }
+  const opened = new Map<string, Promise<{ session: unknown; backend: Backend }>>();
+
+  const open = (name: string) => {
+    const { plugin, config } = known(name);
+    const context = { ...options.context(name), connection: name, signal: ending.signal };
+    const session = plugin
+      .open(config, context)
+      .then((value) => ({ session: value, backend: bindBackend(plugin, value, name) }));
+    opened.set(name, session);
+    session.catch(() => opened.delete(name));
+    return session;
+  };
+  const known = (name: string) => {
+    const found = loaded.get(name);
+    if (!found)
+      throw new DomainError("CONNECTION_NOT_FOUND", {
+        connection: name,
+        known: nearestFirst(name, [...loaded.keys()]),
+      });
+    return found;
+  };
+
+  return {
+    names: [...loaded.keys()],
+    capabilities: (name) => capabilitiesOf(known(name).plugin),
+    backend: async (name) => (await (opened.get(name) ?? open(name))).backend,
+    async close() {
+      ending.abort();
+      for (const [name, session] of [...opened].reverse()) {
+        const closing = session.then(({ session: value }) => known(name).plugin.close(value)).catch(() => undefined);
+        await Promise.race([closing, new Promise((resolve) => setTimeout(resolve, CLOSE_LIMIT_MS).unref?.())]);
+      }
+      opened.clear();
+    },
+  };
+}
+
+/** Read from the definition alone, so that docs and tool lists need no connection. */
+export function capabilitiesOf({ manifest, backend }: Pick<Plugin, "manifest" | "backend">): Capabilities {
+  const changes = Object.entries(backend?.changes ?? {}).map(([kind, { running }]) => [kind, { running }]);
+  return { backend: manifest.name, changes: Object.fromEntries(changes) };
+}
+
+/** The domain's port over a plugin's backend and one session of it. What the plugin throws and is no DomainError is
+ * wrapped, with the plugin's error as its cause. */
+export function bindBackend<Config, Session>(
+  plugin: Plugin<Config, Session>,
+  session: Session,
+  connection: string,
+): Backend {
+  const backend = plugin.backend;
+  if (!backend)
+    throw new DomainError("PLUGIN_INVALID", { plugin: plugin.manifest.name, reason: "it brings no backend" });
+  const guard = async <T>(what: string, work: () => Promise<T>): Promise<T> => {
+    try {
+      return await work();
+    } catch (error) {
+      if (error instanceof DomainError) throw error;
+      const reason = error instanceof Error ? error.message : String(error);
+      throw new DomainError("BACKEND_FAILED", { connection, change: what, reason }, { cause: error });
+    }
+  };
+  return {
+    connection,
+    capabilities: capabilitiesOf(plugin as Pick<Plugin, "manifest" | "backend">),
+    images: backend.images(session),
+    list: (signal) => guard("list", () => backend.list(session, signal)),
+    observe: (uuid, signal) => guard("observe", () => backend.observe(session, uuid, signal)),
+    lookup: (name, signal) => guard("lookup", () => backend.lookup(session, name, signal)),
+    host: (signal) => guard("host", () => backend.host(session, signal)),
+    backup: (uuid, signal) => guard("backup", () => backend.backup(session, uuid, signal)),
+    restore: (uuid, backup, context) => guard("restore", () => backend.restore(session, uuid, backup, context)),
+    apply: <K extends ChangeKind>(vm: Vm | undefined, change: Change<K>, context: ApplyContext) =>
+      guard(change.kind, async () => {
+        const handler = backend.changes[change.kind as K];
+        if (!handler) {
+          const supported = Object.keys(backend.changes);
+          throw new DomainError("CHANGE_UNSUPPORTED", {
+            change: change.kind,
+            backend: plugin.manifest.name,
+            supported,
+          });
+        }
+        await handler.apply(session, vm, change, context);
+      }),
+  };
+}
+
+async function loadPlugin(wanted: string, shipped: HostOptions["shipped"]): Promise<Plugin> {
+  const load =
+    shipped[wanted] ?? (() => import(wanted.startsWith(".") || wanted.startsWith("/") ? fileUrl(wanted) : wanted));
+  let module: { default?: unknown };
+  try {
+    module = await load();
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new DomainError("PLUGIN_NOT_FOUND", { plugin: wanted, reason }, { cause: error });
+  }
+  const plugin = module.default as Partial<Plugin> | undefined;
+  const refuse = (reason: string) => new DomainError("PLUGIN_INVALID", { plugin: wanted, reason });
+  if (!plugin?.manifest || typeof plugin.open !== "function" || typeof plugin.close !== "function" || !plugin.config) {
+    throw refuse("it has no default export made by definePlugin()");
+  }
+  if (plugin.manifest.api !== PLUGIN_API)
+    throw refuse(`it is written for plugin API ${plugin.manifest.api}, this program has ${PLUGIN_API}`);
+  if (!plugin.backend) throw refuse("it brings no backend, and a connection needs one");
+  return plugin as Plugin;
+}
+
+const fileUrl = (path: string) => new URL(path, `file://${process.cwd()}/`).href;
+
+function parseConfig(plugin: Plugin, connection: string, config: Readonly<Record<string, string>>): unknown {
+  const parsed = plugin.config.safeParse(config);
+  if (parsed.success) return parsed.data;
+  const issues = parsed.error.issues.map(({ path, message }) => `${path.join(".") || "settings"}: ${message}`);
+  throw new DomainError("PLUGIN_CONFIG_INVALID", { plugin: plugin.manifest.name, connection, issues });
+}

@@ -1,0 +1,83 @@
+/** All that a plugin author imports. */
+import type { z } from "zod";
+import type { Change, ChangeKind } from "./domain/changes.ts";
+import type { ApplyContext, Host, Images, RunningEffect } from "./domain/port.ts";
+import type { Vm } from "./domain/vm.ts";
+
+export type { BootOrder, PresetOrder } from "./domain/boot.ts";
+export { bootOrderOf, bootSequence, bootWith, presetOrders, rolesOf } from "./domain/boot.ts";
+export type { Change, ChangeKind } from "./domain/changes.ts";
+export type { DiskFact } from "./domain/disk.ts";
+export { DomainError } from "./domain/error.ts";
+export { definitionFor, targetsFor, type VmSpec } from "./domain/lifecycle.ts";
+export type { IsoFact } from "./domain/media.ts";
+export type { ApplyContext, Host, Images, RunningEffect, Space } from "./domain/port.ts";
+export {
+  type BootConfig,
+  ClaimTag,
+  type DeviceRef,
+  type Disk,
+  type Drive,
+  diskOf,
+  driveOf,
+  type Firmware,
+  type Power,
+  type Roles,
+  type Vm,
+  type VmDefinition,
+  withMedium,
+} from "./domain/vm.ts";
+export { openImages } from "./images/images.ts";
+
+/** Raised when a plugin written for the version before could break. */
+export const PLUGIN_API = 1;
+
+export type Manifest = Readonly<{ name: string; api: number; summary: string }>;
+
+export type PluginContext = Readonly<{
+  /** The name of the connection that this session is for. */
+  connection: string;
+  /** Writes one line to stderr. */
+  log: (message: string) => void;
+  /** Ends when the host closes the plugin. */
+  signal: AbortSignal;
+  /** A keyed hash (HMAC-SHA-256), so that a fingerprint says nothing about what it was made of. */
+  fingerprint: (meaning: string) => string;
+  /** A directory of this user's for what can be found out again. */
+  cacheDirectory: string;
+  /** What the settings say for every connection; a connection's own settings go before them. */
+  defaults: Readonly<{ images?: string; isoDirectories?: readonly string[] }>;
+}>;
+
+export type ChangeHandler<Session, K extends ChangeKind> = Readonly<{
+  /** What the change does to a VM that is running. */
+  running: RunningEffect;
+  apply(session: Session, vm: Vm | undefined, change: Change<K>, context: ApplyContext): Promise<void>;
+}>;
+
+/** What a plugin that runs VMs brings. The contract is `Backend` in the domain's ports, with the session first. */
+export type BackendDefinition<Session> = Readonly<{
+  list(session: Session, signal?: AbortSignal): Promise<Vm[]>;
+  observe(session: Session, uuid: string, signal?: AbortSignal): Promise<Vm | undefined>;
+  lookup(session: Session, name: string, signal?: AbortSignal): Promise<string | undefined>;
+  host(session: Session, signal?: AbortSignal): Promise<Host>;
+  backup(session: Session, uuid: string, signal?: AbortSignal): Promise<string>;
+  restore(session: Session, uuid: string, backup: string, context: ApplyContext): Promise<void>;
+  images(session: Session): Images;
+  /** Having a handler is the capability. */
+  changes: { readonly [K in ChangeKind]?: ChangeHandler<Session, K> };
+}>;
+
+export type Plugin<Config = unknown, Session = unknown> = Readonly<{
+  manifest: Manifest;
+  config: z.ZodType<Config>;
+  /** Must be quick and touch nothing far away: a connection is made when it is first used. */
+  open(config: Config, context: PluginContext): Promise<Session>;
+  close(session: Session): Promise<void>;
+  backend?: BackendDefinition<Session>;
+}>;
+
+/** Checks the definition's types and returns it as it is. */
+export function definePlugin<Config, Session>(plugin: Plugin<Config, Session>): Plugin<Config, Session> {
+  return plugin;
+}

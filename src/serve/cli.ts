@@ -1,0 +1,102 @@
+/** The command line: one tool call, or the list of tools. The only file that may write to stdout. */
+import { DomainError } from "../domain/error.ts";
+import { callTool, toolNamed } from "../tools/call.ts";
+import { refusalOf, refusalText } from "../tools/respond.ts";
+import type { Tool } from "../tools/tool.ts";
+import type { Session } from "./session.ts";
+
+export const EXIT = { ok: 0, refused: 1, usage: 2, defect: 3 } as const;
+
+export const usage = `Usage:
+  bootwright [settings]                                  serve MCP on stdin and stdout
+  bootwright [settings] call TOOL [key=value …] [--json '{…}']
+                                                         make one call and print its JSON result
+  bootwright [settings] tools                            list the tools
+
+Exit codes of call: 0 done, 1 refused (the coded error is on stderr, and as JSON on stdout), 2 wrong usage, 3 defect.
+`;
+
+const print = (value: unknown) =>
+  process.stdout.write(`${typeof value === "string" ? value : JSON.stringify(value, null, 2)}\n`);
+const complain = (text: string) => process.stderr.write(`${text}\n`);
+
+export function listTools(tools: readonly Tool[]): void {
+  const width = Math.max(...tools.map(({ name }) => name.length));
+  for (const { name, description } of tools) print(`${name.padEnd(width)}  ${description}`);
+}
+
+/** Runs `call`. Returns the exit code. */
+export async function callCommand(session: Session, args: readonly string[], signal: AbortSignal): Promise<number> {
+  const [name, ...rest] = args;
+  if (name === undefined) {
+    complain(usage);
+    return EXIT.usage;
+  }
+  let input: Record<string, unknown>;
+  try {
+    input = readArguments(toolNamed(session.tools, name), rest);
+  } catch (error) {
+    complain(
+      error instanceof DomainError
+        ? refusalText(refusalOf(error))
+        : error instanceof Error
+          ? error.message
+          : String(error),
+    );
+    return EXIT.usage;
+  }
+  try {
+    const context = session.context({ actor: "cli", signal, progress: (message) => complain(`… ${message}`) });
+    print(await callTool(session.tools, name, input, context));
+    return EXIT.ok;
+  } catch (error) {
+    if (!(error instanceof DomainError)) {
+      complain(`DEFECT: This is a fault in Bootwright itself; its id is ${session.defect(error)}`);
+      return EXIT.defect;
+    }
+    const refusal = refusalOf(humanOnly(session, error));
+    complain(refusalText(refusal));
+    print({ error: refusal });
+    return EXIT.refused;
+  }
+}
+
+/** A person at a terminal is asked by reading the refusal; a program that drives this command is not a person. */
+function humanOnly(session: Session, error: DomainError): DomainError {
+  if (session.confirm !== "human" || error.code !== "CONFIRMATION_REQUIRED" || process.stdin.isTTY) return error;
+  const { vm, losses } = (error as DomainError<"CONFIRMATION_REQUIRED">).details;
+  return new DomainError("CONFIRMATION_BY_PERSON", { vm, losses });
+}
+
+/** key=value pairs and --json, which the pairs go before. Numbers, booleans and lists are read as what the tool's
+ * schema wants there. */
+export function readArguments(tool: Tool, rest: readonly string[]): Record<string, unknown> {
+  const input: Record<string, unknown> = {};
+  for (let index = 0; index < rest.length; index++) {
+    const text = rest[index]!;
+    if (text === "--json") {
+      const json: unknown = JSON.parse(rest[++index] ?? "");
+      if (json === null || typeof json !== "object" || Array.isArray(json))
+        throw new Error("--json wants a JSON object");
+      Object.assign(input, json);
+      continue;
+    }
+    const at = text.indexOf("=");
+    if (at < 1) throw new Error(`Cannot read "${text}": expected key=value`);
+    const [key, value] = [text.slice(0, at), text.slice(at + 1)];
+    input[key] = readValue(tool, key, value);
+  }
+  return input;
+}
+
+function readValue(tool: Tool, key: string, text: string): unknown {
+  const field = tool.input.shape[key];
+  if (!field || field.safeParse(text).success) return text;
+  const list = text.split(",");
+  if (field.safeParse(list).success) return list;
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}

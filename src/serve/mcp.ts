@@ -1,0 +1,153 @@
+/** MCP, the only file that knows its SDK. One factory serves both protocol generations. */
+import { randomBytes } from "node:crypto";
+import {
+  acceptedContent,
+  type CallToolResult,
+  createRequestStateCodec,
+  inputRequired,
+  inputResponse,
+  type McpRequestContext,
+  Server,
+  type ServerContext,
+} from "@modelcontextprotocol/server";
+import { serveStdio } from "@modelcontextprotocol/server/stdio";
+import { z } from "zod";
+import { DomainError } from "../domain/error.ts";
+import { callTool } from "../tools/call.ts";
+import { answerText, refusalOf, refusalText } from "../tools/respond.ts";
+import { annotationsOf, type Tool } from "../tools/tool.ts";
+import type { Session } from "./session.ts";
+
+const instructions = `Bootwright takes a virtual machine from an installer ISO to running from its own disk.
+The usual way: create_vm (with iso_path), start_vm (the installer runs), complete_installation with boot_order "hd" when the user or the guest says that it is done, restart_vm. The installer starts again at every reboot until the boot order or the medium is changed; check_boot says what would boot and why.
+Boot order changes of a running VM take effect at its next cold start. Every finding names the calls that mend it. dry_run shows what a call would do. When a call is refused with CONFIRMATION_REQUIRED, ask the user before sending the token back.`;
+
+/** Where a refusal's code and details stand in a result: structuredContent has to fit the tool's output schema. */
+export const REFUSAL_META = "dev.bootwright/error";
+
+const Confirmation = z.object({ confirm: z.boolean().describe("Go ahead") });
+type Confirming = { tool: string; token: string };
+
+/** JSON Schemas of a tool as they go over the wire. */
+export const schemasOf = (tool: Tool) => ({
+  inputSchema: z.toJSONSchema(z.strictObject(tool.input.shape), { io: "input" }) as { type: "object" },
+  outputSchema: z.toJSONSchema(tool.output, { io: "input" }) as { type: "object" },
+});
+
+/** Serves MCP on stdin and stdout until the client goes away. */
+export function serveMcp(session: Session, onClose: () => void): { close(): Promise<void> } {
+  const codec = createRequestStateCodec<Confirming>({ key: randomBytes(32), ttlSeconds: 300 });
+  const listed = session.tools.map((tool) => ({
+    name: tool.name,
+    title: tool.title,
+    description: tool.description,
+    ...schemasOf(tool),
+    annotations: annotationsOf(tool),
+  }));
+  const build = (_context: McpRequestContext): Server => {
+    const server = new Server(
+      { name: "bootwright", title: "Bootwright", version: session.version },
+      {
+        capabilities: { tools: {} },
+        instructions,
+        cacheHints: { "tools/list": { ttlMs: 3_600_000, cacheScope: "private" } },
+        requestState: { verify: codec.verify },
+      },
+    );
+    server.setRequestHandler("tools/list", () => ({ tools: listed }));
+    server.setRequestHandler("tools/call", async ({ params }, ctx) => {
+      const { name, arguments: args = {} } = params;
+      return respond(server, name, { ...args }, ctx);
+    });
+    server.onclose = onClose;
+    return server;
+  };
+
+  async function respond(server: Server, name: string, args: Record<string, unknown>, ctx: ServerContext) {
+    const client = clientOf(server, ctx);
+    try {
+      const asked = inputResponse(ctx.mcpReq.inputResponses, "confirm");
+      if (asked.kind !== "missing") {
+        const state = ctx.mcpReq.requestState<Confirming>();
+        const answer = acceptedContent(ctx.mcpReq.inputResponses, "confirm", Confirmation);
+        if (state?.tool !== name || !answer?.confirm)
+          throw new DomainError("CONFIRMATION_DECLINED", { vm: String(args.vm ?? "") });
+        args.confirm = state.token;
+      }
+      const context = session.context({
+        actor: `mcp:${client.name}`,
+        signal: ctx.mcpReq.signal,
+        progress: progressFor(ctx),
+      });
+      const data = await callTool(session.tools, name, args, context);
+      const tool = session.tools.find((candidate) => candidate.name === name)!;
+      return { content: [{ type: "text" as const, text: answerText(tool, data) }], structuredContent: data };
+    } catch (error) {
+      if (!(error instanceof DomainError)) return defectResult(session.defect(error));
+      if (error.code !== "CONFIRMATION_REQUIRED") return refusalResult(error);
+      const { confirm: token, losses, vm } = (error as DomainError<"CONFIRMATION_REQUIRED">).details;
+      if (client.elicits) {
+        return inputRequired({
+          requestState: await codec.mint({ tool: name, token }, ctx),
+          inputRequests: {
+            confirm: inputRequired.elicit({
+              message: `${name} on ${vm} loses for good: ${losses.join("; ")}. Go ahead?`,
+              requestedSchema: Confirmation,
+            }),
+          },
+        });
+      }
+      return refusalResult(
+        session.confirm === "human" ? new DomainError("CONFIRMATION_BY_PERSON", { vm, losses }) : error,
+      );
+    }
+  }
+
+  const handle = serveStdio(build, { onerror: (error) => process.stderr.write(`bootwright: ${error.message}\n`) });
+  return { close: () => handle.close() };
+}
+
+function refusalResult(error: DomainError): CallToolResult {
+  const refusal = refusalOf(error);
+  return { isError: true, content: [{ type: "text", text: refusalText(refusal) }], _meta: { [REFUSAL_META]: refusal } };
+}
+
+const defectResult = (id: string): CallToolResult => ({
+  isError: true,
+  content: [
+    {
+      type: "text",
+      text: `DEFECT: This is a fault in Bootwright itself, not in the request. Its log has it under ${id}`,
+    },
+  ],
+  _meta: { [REFUSAL_META]: { code: "DEFECT", id } },
+});
+
+/** Who calls, and whether that client can ask its user; stated once by clients of 2025, on each request by later ones. */
+function clientOf(server: Server, ctx: ServerContext): { name: string; elicits: boolean } {
+  const envelope = ctx.mcpReq.envelope as Record<string, unknown> | undefined;
+  const capabilities = (envelope?.["io.modelcontextprotocol/clientCapabilities"] ?? server.getClientCapabilities()) as
+    | { elicitation?: unknown }
+    | undefined;
+  const info = (envelope?.["io.modelcontextprotocol/clientInfo"] ?? server.getClientVersion()) as
+    | { name?: string; version?: string }
+    | undefined;
+  const name = `${info?.name ?? "unknown"} ${info?.version ?? ""}`
+    .replace(/[^\x20-\x7e]/g, "")
+    .trim()
+    .slice(0, 80);
+  return { name, elicits: capabilities?.elicitation !== undefined };
+}
+
+/** Sends progress where the client asked for it. */
+function progressFor(ctx: ServerContext): (message: string) => void {
+  const progressToken = ctx.mcpReq._meta?.progressToken;
+  let progress = 0;
+  return (message) => {
+    if (progressToken === undefined) return;
+    progress += 1;
+    void ctx.mcpReq
+      .notify({ method: "notifications/progress", params: { progressToken, progress, message } })
+      .catch(() => undefined);
+  };
+}

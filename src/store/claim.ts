@@ -1,0 +1,87 @@
+/** One operation per VM at a time: in turns within this process, by a row between processes. */
+import { setTimeout as delay } from "node:timers/promises";
+import { DomainError } from "../domain/error.ts";
+import type { Operation } from "../domain/operation.ts";
+import type { Claim } from "../domain/port.ts";
+import type { Target } from "../domain/vm.ts";
+import type { Database } from "./database.ts";
+import { ClaimRow, VmRow } from "./entities.ts";
+import type { Holder } from "./holder.ts";
+import { leftOn } from "./journal.ts";
+import { pauses } from "./patience.ts";
+import { keyOf } from "./records.ts";
+import { type EndTurn, Turns } from "./turns.ts";
+
+type Asking = Readonly<{ actor: string; what: string }>;
+type Held = Readonly<{ holder: string; actor: string; what: string; since: string }>;
+
+export function claimsIn(database: Database, holder: Holder, now: () => Date) {
+  const turns = new Turns();
+
+  const heldBy = (target: Target): Promise<Held | null> => database.read((em) => em.findOne(ClaimRow, keyOf(target)));
+
+  /** Puts our row in the place of `found`, which was nobody's or a dead holder's; undefined if it changed meanwhile. */
+  const enter = (target: Target, asking: Asking, found: Held | null): Promise<Operation[] | undefined> =>
+    database.write(async (em) => {
+      const key = keyOf(target);
+      if (found) await em.nativeDelete(ClaimRow, { ...key, holder: found.holder, since: found.since });
+      if ((await em.count(ClaimRow, key)) > 0) return undefined;
+      const { actor, what } = asking;
+      await em.insert(ClaimRow, { ...key, holder: holder.id, actor, what, since: now().toISOString() });
+      return leftOn(em, key);
+    });
+
+  const leave = (target: Target): Promise<unknown> =>
+    database.write((em) => em.nativeDelete(ClaimRow, { ...keyOf(target), holder: holder.id }));
+
+  async function enterInTime(target: Target, asking: Asking, begun: number, waitMs: number, signal?: AbortSignal) {
+    for (const pauseMs of pauses()) {
+      signal?.throwIfAborted();
+      const found = await heldBy(target);
+      // A row of our own, in our own turn, is one that could not be removed when it was released.
+      const free = !found || found.holder === holder.id || !holder.isAlive(found.holder);
+      const left = free ? await enter(target, asking, found) : undefined;
+      if (left) return left;
+      const leftMs = begun + waitMs - performance.now();
+      if (leftMs <= 0) throw await busy(target, begun, found);
+      await delay(Math.min(pauseMs, leftMs), undefined, signal && { signal }).catch(() => signal?.throwIfAborted());
+    }
+    throw new Error("The pauses never end");
+  }
+
+  async function busy(target: Target, begun: number, found: Held | null): Promise<DomainError> {
+    const waitedMs = Math.round(performance.now() - begun);
+    const held = found ?? (await heldBy(target));
+    const row = await database.read((em) => em.findOne(VmRow, keyOf(target), { fields: ["name"] }));
+    const { actor, what, since } = held ?? { actor: "another operation", what: "a change", since: now().toISOString() };
+    return new DomainError("VM_BUSY", { vm: row?.name ?? target.uuid, holder: actor, what, since, waitedMs });
+  }
+
+  return {
+    async claim(target: Target, asking: Asking, waitMs: number, signal?: AbortSignal): Promise<Claim> {
+      const begun = performance.now();
+      const endTurn = await turns.take(JSON.stringify([target.connection, target.uuid]), waitMs, signal);
+      if (!endTurn) throw await busy(target, begun, null);
+      try {
+        holder.hold();
+        const left = await enterInTime(target, asking, begun, waitMs, signal);
+        return { left, release: once(() => leave(target), endTurn) };
+      } catch (error) {
+        endTurn();
+        throw error;
+      }
+    },
+
+    /** Removes every claim of this process. */
+    leaveAll: (): Promise<unknown> => database.write((em) => em.nativeDelete(ClaimRow, { holder: holder.id })),
+  };
+}
+
+/** The release of a claim: its second call does nothing, and the turn ends even if the row could not be removed. */
+function once(leave: () => Promise<unknown>, endTurn: EndTurn): () => Promise<void> {
+  let released: Promise<void> | undefined;
+  return () =>
+    (released ??= leave()
+      .then(() => undefined)
+      .finally(endTurn));
+}

@@ -1,0 +1,107 @@
+/** The one database file: its modes, its durability, its schema, and the way in and out of it. */
+import { accessSync, chmodSync, constants, mkdirSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { type EntityManager, MikroORM, SqliteDriver } from "@mikro-orm/sqlite";
+import { DomainError } from "../domain/error.ts";
+import { StoreDialect } from "./dialect.ts";
+import { entities } from "./entities.ts";
+import { refusalOf } from "./faults.ts";
+import { createFile } from "./lock.ts";
+import { migrate } from "./migrate.ts";
+import type { OldVmDefaults } from "./migrations/20261123-old-vms.ts";
+import { retryBusy } from "./patience.ts";
+
+/** How long SQLite itself waits for a lock, with this process standing still; longer waits are ours. */
+const blockedMsMax = 50;
+
+export type Database = Readonly<{
+  path: string;
+  /** Reads outside a transaction: each query sees one moment. */
+  read<T>(work: (em: EntityManager) => Promise<T>): Promise<T>;
+  /** Runs the work in one transaction that holds the write lock from its beginning, durable when it returns. The work
+   * may run again, so it does nothing but read and write this database. */
+  write<T>(work: (em: EntityManager) => Promise<T>): Promise<T>;
+  close(): Promise<void>;
+}>;
+
+/** @throws DomainError STORE_LOCKED, STORE_READ_ONLY, STORE_TOO_NEW, STORE_CORRUPT, STORE_UNAVAILABLE */
+export async function openDatabase(directory: string, defaults: OldVmDefaults, lockWaitMs: number): Promise<Database> {
+  const path = join(directory, "bootwright.sqlite");
+  const guarded = async <T>(attempt: () => Promise<T>): Promise<T> => {
+    try {
+      return await retryBusy(lockWaitMs, attempt);
+    } catch (error) {
+      throw refusalOf(error, path);
+    }
+  };
+  const orm = await guarded(async () => {
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    if (!createFile(path)) refuseReadOnly(path, directory);
+    return connect(path, defaults);
+  });
+  // There is one connection, and whatever runs between the beginning and the end of a transaction is part of it.
+  let last: Promise<unknown> = Promise.resolve();
+  const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
+    const mine = last.then(work);
+    last = mine.catch(() => undefined);
+    return mine;
+  };
+  return {
+    path,
+    read: (work) => guarded(() => inTurn(() => work(orm.em.fork()))),
+    write: (work) => guarded(() => inTurn(() => orm.em.fork().transactional(work))),
+    close: () => inTurn(() => orm.close()),
+  };
+}
+
+async function connect(path: string, defaults: OldVmDefaults): Promise<MikroORM> {
+  const orm = new MikroORM({
+    driver: SqliteDriver,
+    dbName: path,
+    driverOptions: new StoreDialect(path),
+    entities,
+    metadataCache: { enabled: false },
+    // Standard output belongs to the MCP protocol.
+    logger: (message) => process.stderr.write(`${message}\n`),
+    colors: false,
+    debug: false,
+  });
+  try {
+    await orm.connect();
+    await prepare(orm, path, defaults);
+    return orm;
+  } catch (error) {
+    await orm.close();
+    throw error;
+  }
+}
+
+/** Nothing here writes before `migrate` has seen that the database is one of ours or older. */
+async function prepare(orm: MikroORM, path: string, defaults: OldVmDefaults): Promise<void> {
+  const run = (sql: string) => orm.em.getConnection().execute<Record<string, unknown>[]>(sql);
+  await run(`pragma busy_timeout = ${blockedMsMax}`);
+  await run("pragma foreign_keys = on");
+  // A commit that was answered for must survive a loss of power: in WAL mode only FULL syncs at every commit.
+  await run("pragma synchronous = full");
+  await migrate(orm, path, defaults);
+  // Takes the write lock and gives it back: a read-only file is refused now and not in the middle of an operation.
+  await run("begin immediate");
+  await run("rollback");
+  for (const file of [path, `${path}-wal`, `${path}-shm`]) {
+    const mode = statSync(file, { throwIfNoEntry: false })?.mode;
+    if (mode !== undefined && (mode & 0o077) !== 0) chmodSync(file, 0o600);
+  }
+}
+
+/** Asked before SQLite is: it opens a file that it may not write for reading, and would say so only later. The
+ * directory counts too, since the journals are files beside the database. */
+function refuseReadOnly(path: string, directory: string): void {
+  try {
+    accessSync(path, constants.R_OK | constants.W_OK);
+    accessSync(directory, constants.W_OK | constants.X_OK);
+  } catch (error) {
+    const { code } = error as { code?: unknown };
+    if (code === "EACCES" || code === "EROFS" || code === "EPERM") throw new DomainError("STORE_READ_ONLY", { path });
+    // Deno wants the permission to know the user's number for this. Without it SQLite's own answer has to do.
+  }
+}

@@ -1,0 +1,104 @@
+/** The tables as MikroORM knows them. Migrations own the schema; a test holds the two together. */
+import { defineEntity, p } from "@mikro-orm/sqlite";
+import type { DomainEvent } from "../domain/event.ts";
+import type { Operation, Step } from "../domain/operation.ts";
+import type { Roles, RunRecord, VmRecord } from "../domain/vm.ts";
+
+const VmSchema = defineEntity({
+  name: "Vm",
+  tableName: "vms",
+  properties: {
+    connection: p.text().primary(),
+    uuid: p.text().primary(),
+    name: p.text(),
+    installationStatus: p.text().$type<VmRecord["status"]>(),
+    requestedOrder: p.text().$type<NonNullable<VmRecord["requestedOrder"]>>().nullable(),
+    roles: p.json<Roles>().columnType("text"),
+    ownedFiles: p.json<readonly string[]>().columnType("text"),
+    isoIdentity: p.text().nullable(),
+    currentRun: p.json<RunRecord>().columnType("text").nullable(),
+    revision: p.integer(),
+    origin: p.text().$type<VmRecord["origin"]>(),
+    bootOrder: p.text().$type<NonNullable<NonNullable<VmRecord["seen"]>["bootOrder"]>>().nullable(),
+    diskPath: p.text().nullable(),
+    diskSizeBytes: p.integer().nullable(),
+    currentMedia: p.text().nullable(),
+    currentBootDevice: p.text().nullable(),
+    createdAt: p.text(),
+    updatedAt: p.text(),
+    version: p.integer(),
+  },
+});
+export class VmRow extends VmSchema.class {}
+VmSchema.setClass(VmRow);
+export const vmColumns = Object.keys(VmSchema.meta.properties);
+
+const OperationSchema = defineEntity({
+  name: "Operation",
+  tableName: "operations",
+  properties: {
+    id: p.text().primary(),
+    connection: p.text(),
+    uuid: p.text(),
+    actor: p.text(),
+    what: p.text(),
+    direction: p.text().$type<Operation["direction"]>(),
+    status: p.text().$type<Operation["status"]>(),
+    steps: p.json<readonly Step[]>().columnType("text"),
+    backup: p.text().nullable(),
+    holder: p.text(),
+    error: p.json<NonNullable<Operation["error"]>>().columnType("text").nullable(),
+    begunAt: p.text(),
+    settledAt: p.text().nullable(),
+  },
+});
+export class OperationRow extends OperationSchema.class {}
+OperationSchema.setClass(OperationRow);
+
+const EventSchema = defineEntity({
+  name: "Event",
+  tableName: "events",
+  properties: {
+    seq: p.integer().primary().autoincrement(),
+    id: p.text().unique("events_id"),
+    type: p.text(),
+    subject: p.text(),
+    time: p.text(),
+    body: p.json<DomainEvent>().columnType("text"),
+  },
+});
+export class EventRow extends EventSchema.class {}
+EventSchema.setClass(EventRow);
+
+const ClaimSchema = defineEntity({
+  name: "Claim",
+  tableName: "claims",
+  properties: {
+    connection: p.text().primary(),
+    uuid: p.text().primary(),
+    holder: p.text(),
+    actor: p.text(),
+    what: p.text(),
+    since: p.text(),
+  },
+});
+export class ClaimRow extends ClaimSchema.class {}
+ClaimSchema.setClass(ClaimRow);
+
+const ConfirmationSchema = defineEntity({
+  name: "Confirmation",
+  tableName: "confirmations",
+  properties: { hash: p.text().primary(), subject: p.text(), expiresAt: p.integer() },
+});
+export class ConfirmationRow extends ConfirmationSchema.class {}
+ConfirmationSchema.setClass(ConfirmationRow);
+
+const SettingSchema = defineEntity({
+  name: "Setting",
+  tableName: "settings",
+  properties: { key: p.text().primary(), value: p.json<unknown>().columnType("text") },
+});
+export class SettingRow extends SettingSchema.class {}
+SettingSchema.setClass(SettingRow);
+
+export const entities = [VmSchema, OperationSchema, EventSchema, ClaimSchema, ConfirmationSchema, SettingSchema];

@@ -1,0 +1,90 @@
+/** Who is still alive. Each process that claims VMs holds an exclusive SQLite transaction on a small file of its own,
+ * which the operating system ends with the process, however it ends; process numbers are reused, these are not.
+ *
+ * A POSIX lock belongs to the process and goes when *any* descriptor of the file is closed by it. So nothing here opens
+ * a holder's file but through SQLite, which knows of this, and a process never looks at its own. */
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { faultOf, refusalOf } from "./faults.ts";
+import { createFile, lockExclusively } from "./lock.ts";
+
+export type Holder = Readonly<{
+  id: string;
+  /** Takes the lock, unless it is held already. */
+  hold(): void;
+  isHeld(): boolean;
+  /** Whether the process with this holder id still runs. */
+  isAlive(id: string): boolean;
+  close(): void;
+}>;
+
+const startingMsMax = 60_000;
+const safeId = /^[\w-]{1,100}$/;
+
+export function holderIn(directory: string, id: string): Holder {
+  const pathOf = (holder: string) => join(directory, `${holder}.sqlite`);
+  let held: DatabaseSync | undefined;
+
+  const isAlive = (holder: string): boolean => {
+    if (holder === id) return true;
+    return safeId.test(holder) && isLocked(pathOf(holder));
+  };
+
+  const hold = (): void => {
+    if (held) return;
+    // Locked under another name first: a file that bears a holder's name and is not locked is a dead holder's.
+    const starting = join(directory, `${id}.starting`);
+    try {
+      mkdirSync(directory, { recursive: true, mode: 0o700 });
+      sweep(directory);
+      createFile(starting);
+      const locked = lockExclusively(starting);
+      renameSync(starting, pathOf(id));
+      held = locked;
+    } catch (error) {
+      throw refusalOf(error, starting);
+    }
+  };
+
+  const close = (): void => {
+    if (!held) return;
+    rmSync(pathOf(id), { force: true });
+    held.close();
+    held = undefined;
+  };
+
+  return { id, hold, isHeld: () => held !== undefined, isAlive, close };
+}
+
+/** Whether another process holds this file. A file that nobody holds is removed: its process is dead. */
+function isLocked(path: string): boolean {
+  if (!existsSync(path)) return false;
+  let probe: DatabaseSync | undefined;
+  try {
+    // Reading takes a shared lock: it conflicts with the holder's, never with another process that looks as we do.
+    probe = new DatabaseSync(path, { readOnly: true });
+    probe.prepare("select count(*) from sqlite_master").get();
+  } catch (error) {
+    const fault = faultOf(error);
+    if (fault === "busy") return true;
+    // Removed between the two looks by somebody who found it dead.
+    if (fault !== "cannot_open" || existsSync(path)) throw error;
+  } finally {
+    probe?.close();
+  }
+  rmSync(path, { force: true });
+  return false;
+}
+
+/** Removes what dead processes left behind that nobody asked about since. */
+function sweep(directory: string): void {
+  for (const name of readdirSync(directory)) {
+    const path = join(directory, name);
+    if (name.endsWith(".sqlite")) isLocked(path);
+    else if (name.endsWith(".starting") && ageMsOf(path) > startingMsMax) rmSync(path, { force: true });
+  }
+}
+
+const ageMsOf = (path: string): number =>
+  Date.now() - (statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? Date.now());

@@ -1,0 +1,41 @@
+/** An exclusive lock between processes that ends with the process: an SQLite transaction on a file of its own. */
+import { closeSync, openSync } from "node:fs";
+import { DatabaseSync } from "node:sqlite";
+import { retryBusy } from "./patience.ts";
+
+/** Runs the work while no other process runs any under the same lock file. The file stays, empty. */
+export async function withLock<T>(lockPath: string, waitMs: number, work: () => Promise<T>): Promise<T> {
+  createFile(lockPath);
+  const lock = await retryBusy(waitMs, async () => lockExclusively(lockPath));
+  try {
+    return await work();
+  } finally {
+    lock.close();
+  }
+}
+
+/** Locks an empty file until the database is closed or the process ends; fails at once if somebody else has it. */
+export function lockExclusively(path: string): DatabaseSync {
+  const database = new DatabaseSync(path);
+  try {
+    // Even a transaction that writes nothing would otherwise make a journal beside the file, and a death leave it there.
+    database.exec("pragma journal_mode = memory");
+    database.exec("begin exclusive");
+    return database;
+  } catch (error) {
+    database.close();
+    throw error;
+  }
+}
+
+/** Creates an empty file for the owner alone, unless it exists. An existing one is not opened: closing a second
+ * descriptor of a database file would drop every lock that this process holds on it. */
+export function createFile(path: string): boolean {
+  try {
+    closeSync(openSync(path, "wx", 0o600));
+    return true;
+  } catch (error) {
+    if ((error as { code?: unknown }).code !== "EEXIST") throw error;
+    return false;
+  }
+}

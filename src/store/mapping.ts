@@ -1,0 +1,87 @@
+/** Rows and the domain's values: one function each way. Absent in the domain is NULL in a row. */
+import type { Operation } from "../domain/operation.ts";
+import type { VmRecord } from "../domain/vm.ts";
+import type { OperationRow, VmRow } from "./entities.ts";
+
+type Seen = NonNullable<VmRecord["seen"]>;
+type Values<Row> = { [Key in keyof Row as Key extends string ? Key : never]: Row[Key] };
+
+/** The entries that are neither NULL nor undefined. */
+function present<T extends Record<string, unknown>>(values: T): { [K in keyof T]?: NonNullable<T[K]> } {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== null && value !== undefined)) as {
+    [K in keyof T]?: NonNullable<T[K]>;
+  };
+}
+
+/** The columns that hold what was last seen. */
+export const seenValues = (seen: Seen | undefined) => ({
+  bootOrder: seen?.bootOrder ?? null,
+  diskPath: seen?.diskPath ?? null,
+  diskSizeBytes: seen?.diskSizeBytes ?? null,
+  currentMedia: seen?.media ?? null,
+  currentBootDevice: seen?.bootDevice ?? null,
+});
+
+/** The columns that an operation may change; the store itself keeps `version`, `createdAt` and `updatedAt`. */
+export const vmValues = (record: VmRecord) => ({
+  name: record.name,
+  installationStatus: record.status,
+  requestedOrder: record.requestedOrder ?? null,
+  roles: record.roles,
+  ownedFiles: record.ownedFiles,
+  isoIdentity: record.isoIdentity ?? null,
+  currentRun: record.currentRun ?? null,
+  revision: record.revision,
+  origin: record.origin,
+  ...seenValues(record.seen),
+});
+
+export function recordOf(row: Values<VmRow>): VmRecord {
+  const seen: Seen = present({
+    bootOrder: row.bootOrder,
+    diskPath: row.diskPath,
+    diskSizeBytes: row.diskSizeBytes,
+    media: row.currentMedia,
+    bootDevice: row.currentBootDevice,
+  });
+  const { connection, uuid, name, roles, ownedFiles, revision, origin, createdAt, updatedAt } = row;
+  return {
+    connection,
+    uuid,
+    name,
+    roles,
+    status: row.installationStatus,
+    ownedFiles,
+    revision,
+    origin,
+    createdAt,
+    updatedAt,
+    ...present({
+      requestedOrder: row.requestedOrder,
+      isoIdentity: row.isoIdentity,
+      currentRun: row.currentRun,
+      seen: Object.keys(seen).length > 0 ? seen : undefined,
+    }),
+  };
+}
+
+export const operationValues = (operation: Operation, holder: string) => ({
+  id: operation.id,
+  ...operation.target,
+  actor: operation.actor,
+  what: operation.what,
+  direction: operation.direction,
+  status: operation.status,
+  steps: operation.steps,
+  backup: operation.backup ?? null,
+  holder,
+  error: operation.error ?? null,
+  begunAt: operation.begunAt,
+  settledAt: operation.settledAt ?? null,
+});
+
+export function operationOf(row: Values<OperationRow>): Operation {
+  const { id, connection, uuid, actor, what, direction, status, steps, begunAt } = row;
+  const optional = present({ backup: row.backup, settledAt: row.settledAt, error: row.error });
+  return { id, target: { connection, uuid }, actor, what, direction, status, steps, begunAt, ...optional };
+}

@@ -1,0 +1,61 @@
+/** Brings a database to this program's schema, or refuses to touch it. */
+import type { MikroORM } from "@mikro-orm/sqlite";
+import { DomainError } from "../domain/error.ts";
+import { withLock } from "./lock.ts";
+import { first } from "./migrations/20261123-first.ts";
+import type { OldVmDefaults } from "./migrations/20261123-old-vms.ts";
+
+/** Every migration there is, oldest first. */
+export const migrations = [first];
+const table = "mikro_orm_migrations";
+/** An upgrade of a large database takes its time, and whoever comes meanwhile has nothing better to do than wait. */
+const upgradeMsMax = 60_000;
+
+/** Runs the migrations that this database has not had. Processes that open it at one moment take turns.
+ * @throws DomainError STORE_TOO_NEW, STORE_LOCKED */
+export async function migrate(orm: MikroORM, path: string, defaults: OldVmDefaults): Promise<void> {
+  const list = migrations.map((migration) => migration(defaults));
+  const known = list.map(({ name }) => name);
+  if ((await pending(orm, path, known)).length === 0) return;
+  await withLock(`${path}.lock`, upgradeMsMax, async () => {
+    // Somebody else may have done it while we waited.
+    if ((await pending(orm, path, known)).length === 0) return;
+    await refuseDamaged(orm, path);
+    // First of all, so that others who look whether they must wait for us can read meanwhile.
+    await execute(orm, "pragma journal_mode = wal");
+    // Loaded only now: almost every start finds nothing to migrate.
+    const { Migrator } = await import("@mikro-orm/migrations");
+    // Stated in full: MikroORM would take what is left out from the environment.
+    const stated = { tableName: table, transactional: true, allOrNothing: true, silent: true, snapshot: false };
+    orm.config.set("migrations", { ...orm.config.get("migrations"), ...stated, migrationsList: list });
+    await new Migrator(orm.em).up();
+  });
+}
+
+/** The names of the migrations still to run.
+ * @throws DomainError STORE_TOO_NEW */
+async function pending(orm: MikroORM, path: string, known: readonly string[]): Promise<string[]> {
+  const rows: { name: string }[] = (await has(orm, table))
+    ? await execute(orm, `select name from ${table} order by id`)
+    : [];
+  const done = rows.map(({ name }) => name);
+  const unknown = done.filter((name) => !known.includes(name));
+  if (unknown.length > 0) {
+    throw new DomainError("STORE_TOO_NEW", { path, found: unknown.join(", "), known: known.at(-1) ?? "nothing" });
+  }
+  return known.filter((name) => !done.includes(name));
+}
+
+/** An upgrade rewrites what it reads, so it must be able to read all of it. */
+async function refuseDamaged(orm: MikroORM, path: string): Promise<void> {
+  const rows = await execute<{ quick_check: string }>(orm, "pragma quick_check(5)");
+  const damage = rows.map((row) => row.quick_check).filter((line) => line !== "ok");
+  if (damage.length > 0) throw new DomainError("STORE_CORRUPT", { path, reason: damage.join("; ") });
+}
+
+async function has(orm: MikroORM, name: string): Promise<boolean> {
+  return (await execute(orm, "select 1 from sqlite_master where type = 'table' and name = ?", [name])).length > 0;
+}
+
+const execute = <Row>(orm: MikroORM, sql: string, values: unknown[] = []) =>
+  orm.em.getConnection().execute<Row[]>(sql, values);

@@ -1,0 +1,43 @@
+/** The rows of managed VMs. */
+import type { EntityManager } from "@mikro-orm/sqlite";
+import { raw } from "@mikro-orm/sqlite";
+import type { Target, VmRecord } from "../domain/vm.ts";
+import type { Database } from "./database.ts";
+import { VmRow, vmColumns } from "./entities.ts";
+import { recordOf, seenValues, vmValues } from "./mapping.ts";
+
+export const recordsIn = (database: Database) => ({
+  async record(target: Target): Promise<VmRecord | undefined> {
+    const [row] = await database.read((em) => rows(em, keyOf(target)));
+    return row && recordOf(row);
+  },
+
+  async records(connection?: string): Promise<VmRecord[]> {
+    return (await database.read((em) => rows(em, connection === undefined ? {} : { connection }))).map(recordOf);
+  },
+
+  async seen(target: Target, seen: NonNullable<VmRecord["seen"]>): Promise<void> {
+    await database.write((em) => em.nativeUpdate(VmRow, keyOf(target), seenValues(seen)));
+  },
+});
+
+/** Reads the columns by name: an upgraded table has others too, with values that JavaScript may not be able to hold. */
+const rows = async (em: EntityManager, where: Partial<Target>): Promise<VmRow[]> => {
+  const fields = vmColumns as (keyof VmRow & string)[];
+  return (await em.find(VmRow, where, { fields, orderBy: { connection: 1, name: 1, uuid: 1 } })) as unknown as VmRow[];
+};
+
+/** Writes the row as it should be now: within the transaction that says why. */
+export async function putRecord(em: EntityManager, record: VmRecord, at: string): Promise<void> {
+  const values = { ...vmValues(record), updatedAt: at };
+  const changed = await em.nativeUpdate(VmRow, keyOf(record), {
+    ...values,
+    version: raw("version + 1") as unknown as number,
+  });
+  if (changed === 0) await em.insert(VmRow, { ...keyOf(record), ...values, createdAt: record.createdAt, version: 1 });
+}
+
+export const removeRecord = (em: EntityManager, target: Target) => em.nativeDelete(VmRow, keyOf(target));
+
+/** Just the key: a caller's target may be a larger object. */
+export const keyOf = ({ connection, uuid }: Target): Target => ({ connection, uuid });

@@ -1,0 +1,66 @@
+/** The store: the domain's port over one SQLite file, shared by every process that is given the same directory. */
+import { join } from "node:path";
+import type { Store } from "../domain/port.ts";
+import { claimsIn } from "./claim.ts";
+import { confirmationsIn } from "./confirmation.ts";
+import { openDatabase } from "./database.ts";
+import { SettingRow } from "./entities.ts";
+import { holderIn } from "./holder.ts";
+import { type JournalEvent, journalIn } from "./journal.ts";
+import type { Upgrade } from "./migrations/20261123-old-vms.ts";
+import { recordsIn } from "./records.ts";
+
+export type { JournalEvent } from "./journal.ts";
+export type { Upgrade } from "./migrations/20261123-old-vms.ts";
+
+export type StoreOptions = Readonly<{
+  /** Holds the database and everything beside it; created for the owner alone. */
+  directory: string;
+  /** Where the disks of VMs are that an older program made. */
+  imageDirectory: string;
+  /** The connection that an older program's VMs belong to. */
+  connection: string;
+  now?: () => Date;
+  newId: () => string;
+  /** How long another process may keep the database locked before that is an error. */
+  lockWaitMs?: number;
+}>;
+
+export type OpenStore = Store &
+  Readonly<{
+    /** Events behind a place in the journal, oldest first. */
+    events(after?: number, limit?: number): Promise<JournalEvent[]>;
+    /** What became of the rows of an older program, if this database was one's. */
+    upgrade(): Promise<Upgrade | undefined>;
+  }>;
+
+/** @throws DomainError STORE_LOCKED, STORE_READ_ONLY, STORE_TOO_NEW, STORE_CORRUPT, STORE_UNAVAILABLE */
+export async function openStore(options: StoreOptions): Promise<OpenStore> {
+  const { directory, imageDirectory, connection, newId, now = () => new Date(), lockWaitMs = 5000 } = options;
+  const database = await openDatabase(directory, { connection, imageDirectory, now }, lockWaitMs);
+  const holder = holderIn(join(directory, "holders"), newId());
+  const { claim, leaveAll } = claimsIn(database, holder, now);
+  let closed: Promise<void> | undefined;
+
+  /** The holder's file goes last: without it, a claim whose row could not be removed is a dead process's. */
+  const close = async (): Promise<void> => {
+    try {
+      if (holder.isHeld()) await leaveAll();
+    } finally {
+      await database.close();
+      holder.close();
+    }
+  };
+
+  return {
+    ...recordsIn(database),
+    ...journalIn(database, holder, now),
+    ...confirmationsIn(database, now),
+    claim,
+    upgrade: async () => {
+      const row = await database.read((em) => em.findOne(SettingRow, { key: "upgrade" }));
+      return row ? (row.value as Upgrade) : undefined;
+    },
+    close: () => (closed ??= close()),
+  };
+}

@@ -1,0 +1,45 @@
+/** Turns within this process: first come, first served, one at a time for each key. */
+
+/** Ends a turn. */
+export type EndTurn = () => void;
+
+export class Turns {
+  readonly #last = new Map<string, Promise<void>>();
+
+  /** Resolves when it is the caller's turn, or with `undefined` when the time is up.
+   * @throws the signal's reason */
+  async take(key: string, waitMs: number, signal?: AbortSignal): Promise<EndTurn | undefined> {
+    signal?.throwIfAborted();
+    const before = this.#last.get(key);
+    const { promise, resolve: end } = Promise.withResolvers<void>();
+    // Whoever gives up ends the turn at once; the next one still waits for those before.
+    const last = Promise.all([before, promise]).then(() => {
+      if (this.#last.get(key) === last) this.#last.delete(key);
+    });
+    this.#last.set(key, last);
+    if (!before) return end;
+    try {
+      if (await within(before, waitMs, signal)) return end;
+    } catch (error) {
+      end();
+      throw error;
+    }
+    end();
+    return undefined;
+  }
+}
+
+/** Whether the promise resolved in time. */
+async function within(promise: Promise<void>, waitMs: number, signal?: AbortSignal): Promise<boolean> {
+  const { promise: ended, resolve, reject } = Promise.withResolvers<boolean>();
+  const timer = setTimeout(() => resolve(false), waitMs);
+  const abort = () => reject(signal?.reason);
+  signal?.addEventListener("abort", abort, { once: true });
+  promise.then(() => resolve(true), reject);
+  try {
+    return await ended;
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener("abort", abort);
+  }
+}

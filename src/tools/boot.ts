@@ -1,0 +1,100 @@
+import { z } from "zod";
+import { BootOrder, bootOrderOf, bootWith, PresetOrder } from "../domain/boot.ts";
+import { bootReport, rolesFor } from "../domain/boot-rules.ts";
+import { vmOf } from "../domain/change.ts";
+import { VmRef } from "../domain/vm.ts";
+import { ChangeView, changeVm, confirmInput, viewOutcome, vmChangeInput } from "./change.ts";
+import { lookAt } from "./look.ts";
+import { restartChanges, restartInput } from "./power.ts";
+import { defineTool } from "./tool.ts";
+import { FindingView, PredictionView, viewReport } from "./view.ts";
+
+const getBootOrder = defineTool({
+  name: "get_boot_order",
+  title: "Get boot order",
+  description: "Get a VM's boot order, live and for the next start, and the order that was asked for.",
+  effect: "read",
+  needs: [],
+  http: { method: "GET", path: "/vms/{vm}/boot-order" },
+  input: z.object({ vm: VmRef }),
+  output: z.object({
+    vm: z.string(),
+    boot_order: BootOrder,
+    running_boot_order: BootOrder.optional(),
+    requested_boot_order: PresetOrder.optional(),
+    devices: z
+      .array(z.string())
+      .describe("Devices in the order, first to last, disk:TARGET or cdrom:TARGET among them"),
+    other_devices: z.array(z.string()),
+  }),
+  async run({ vm }, context) {
+    const state = await lookAt(context, vm, { images: false });
+    const roles = rolesFor(state);
+    const { next, live, uuid } = vmOf(state);
+    const { order, others } = bootOrderOf(next, roles);
+    const asked = state.record?.requestedOrder;
+    return {
+      vm: uuid,
+      boot_order: order,
+      ...(live && { running_boot_order: bootOrderOf(live, roles).order }),
+      ...(asked && { requested_boot_order: asked }),
+      devices: bootReport(state).coldStart.candidates.map(({ device }) => device),
+      other_devices: others,
+    };
+  },
+});
+
+const setBootOrder = defineTool({
+  name: "set_boot_order",
+  title: "Set boot order",
+  description:
+    "Set what a VM boots from: hd once an OS is installed, cdrom_hd to install. Checked against media and disk first. On a running VM it takes effect at the next cold start (a guest's own reboot keeps the old order) unless restart is true.",
+  effect: "change",
+  needs: ["boot_order.set"],
+  http: { method: "POST", path: "/vms/{vm}/boot-order" },
+  input: z.object({ ...vmChangeInput, boot_order: PresetOrder, ...restartInput, ...confirmInput }),
+  output: ChangeView,
+  async run(input, context) {
+    const outcome = await changeVm(context, input.vm, {
+      tool: "set_boot_order",
+      input,
+      look: { usage: true },
+      intent: (state) => [
+        {
+          kind: "boot_order.set",
+          boot: bootWith(vmOf(state).next, rolesFor(state), input.boot_order),
+          order: input.boot_order,
+        },
+        ...(input.restart ? restartChanges(state, input, context.now()) : []),
+      ],
+    });
+    const { vm, target } = outcome.after;
+    const waiting = vm && vm.power !== "off" && outcome.plan.takesEffect === "next_start";
+    return viewOutcome(outcome, input.dry_run, [
+      { tool: waiting ? "restart_vm" : "check_boot", arguments: { vm: target.uuid } },
+    ]);
+  },
+});
+
+const checkBoot = defineTool({
+  name: "check_boot",
+  title: "Check what would boot",
+  description:
+    "Predict what a VM will boot, device by device with the cause, at a cold start and at a guest's own reboot, and list every finding with its fixes. Changes nothing.",
+  effect: "read",
+  needs: [],
+  http: { method: "GET", path: "/vms/{vm}/boot-check" },
+  input: z.object({ vm: VmRef }),
+  output: z.object({
+    vm: z.string(),
+    cold_start: PredictionView,
+    guest_reboot: PredictionView,
+    findings: z.array(FindingView),
+  }),
+  async run({ vm }, context) {
+    const state = await lookAt(context, vm, { usage: true });
+    return { vm: state.target.uuid, ...viewReport(bootReport(state)) };
+  },
+});
+
+export const bootTools = [getBootOrder, setBootOrder, checkBoot];

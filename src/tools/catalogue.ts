@@ -1,0 +1,31 @@
+/** Every tool there is, and which of them are offered. */
+import type { Connections } from "../domain/port.ts";
+import { bootTools } from "./boot.ts";
+import { diskTools } from "./disk.ts";
+import { installationTools } from "./installation.ts";
+import { mediaTools } from "./media.ts";
+import { operationTools } from "./operation.ts";
+import { powerTools } from "./power.ts";
+import type { Tool } from "./tool.ts";
+import { vmTools } from "./vm.ts";
+
+/** In the order in which they are listed, which is the same for every caller. */
+export const allTools = [
+  ...vmTools,
+  ...powerTools,
+  ...bootTools,
+  ...mediaTools,
+  ...installationTools,
+  ...diskTools,
+  ...operationTools,
+] as unknown as readonly Tool[];
+
+/** The tools that some connection's backend can serve, and, read-only, those that change nothing. */
+export function offeredTools(connections: Connections, { readOnly }: { readOnly: boolean }): readonly Tool[] {
+  const capabilities = connections.names.map((name) => connections.capabilities(name));
+  return allTools.filter(
+    ({ effect, needs }) =>
+      (!readOnly || effect === "read") &&
+      (needs.length === 0 || capabilities.some(({ changes }) => needs.every((kind) => changes[kind]))),
+  );
+}

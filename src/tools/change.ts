@@ -1,0 +1,117 @@
+/** What every tool that changes a VM shares: its arguments, its way through the domain, its answer. */
+import { z } from "zod";
+import type { Change } from "../domain/changes.ts";
+import { DomainError } from "../domain/error.ts";
+import { findingCodes } from "../domain/finding.ts";
+import type { Look } from "../domain/observe.ts";
+import { type Outcome, operate, stepsInWords } from "../domain/operate.ts";
+import type { State } from "../domain/operation.ts";
+import { VmRef } from "../domain/vm.ts";
+import { type Found, findVm } from "./target.ts";
+import type { ToolContext } from "./tool.ts";
+import { FixView, VmView, viewFinding, viewVm } from "./view.ts";
+
+export const changeInput = {
+  dry_run: z.boolean().default(false).describe("Only say what would be done and what would be found"),
+  accept: z.array(z.enum(findingCodes)).default([]).describe("Findings to go ahead in spite of, by code"),
+};
+export const confirmInput = {
+  confirm: z.string().max(200).optional().describe("The token from CONFIRMATION_REQUIRED, once the user has agreed"),
+};
+export const vmChangeInput = { vm: VmRef, ...changeInput };
+
+export const ChangeView = z.object({
+  vm: VmView,
+  changed: z.boolean().describe("false: it was so already, and nothing was done"),
+  dry_run: z.boolean().optional(),
+  operation: z.string().optional(),
+  takes_effect: z.enum(["now", "next_start"]),
+  steps: z.array(z.string()).describe("What was done, or would be done in a dry run"),
+  overridden: z.array(z.string()).optional().describe("Findings that would have blocked this and were accepted"),
+  would_lose: z.array(z.string()).optional().describe("In a dry run: what would be lost, and so be confirmed"),
+  next_steps: z.array(FixView).describe("Calls that are likely to come next"),
+  notes: z.array(z.string()).optional(),
+});
+export type ChangeView = z.input<typeof ChangeView>;
+
+export type ChangeRequest = Readonly<{
+  tool: string;
+  input: Readonly<Record<string, unknown>> & {
+    dry_run: boolean;
+    accept: readonly string[];
+    confirm?: string | undefined;
+  };
+  look?: Omit<Look, "signal">;
+  /** Pure: from what is true to what is to be done. */
+  intent: (state: State) => readonly Change[];
+}>;
+
+/** Changes the managed VM that `input.vm` names. @throws DomainError */
+export async function changeVm(context: ToolContext, ref: string, request: ChangeRequest): Promise<Outcome> {
+  return changeTarget(context, await findVm(context, ref), {
+    ...request,
+    intent(state) {
+      if (!state.record) throw new DomainError("VM_NOT_MANAGED", { vm: state.vm?.name ?? ref });
+      if (!state.vm) throw new DomainError("VM_NOT_FOUND", { vm: ref, known: [] });
+      return request.intent(state);
+    },
+  });
+}
+
+/** Changes a target, managed or not, there or not. */
+export async function changeTarget(context: ToolContext, found: Found, request: ChangeRequest): Promise<Outcome> {
+  const { dry_run: dryRun, accept, confirm, ...asked } = request.input;
+  return operate(
+    {
+      backend: found.backend,
+      store: found.store,
+      newId: context.newId,
+      now: context.now,
+      claimWaitMs: context.claimWaitMs,
+    },
+    {
+      target: found.target,
+      what: request.tool,
+      actor: context.actor,
+      intent: request.intent,
+      accept,
+      dryRun,
+      subject: `${request.tool} ${canonical({ ...asked, accept })}`,
+      signal: context.signal,
+      progress: context.progress,
+      ...(request.look && { look: request.look }),
+      ...(confirm !== undefined && { confirm }),
+    },
+  );
+}
+
+/** The answer to a change. */
+export function viewOutcome(
+  outcome: Outcome,
+  dryRun: boolean,
+  nextSteps: readonly z.input<typeof FixView>[] = [],
+): ChangeView {
+  const { plan, after, changed, operation } = outcome;
+  const shown = viewVm(dryRun ? outcome.before : after);
+  const overridden = plan.overridden.map(({ code }) => code);
+  const running = (dryRun ? outcome.before : after).vm?.power !== "off";
+  return {
+    vm: dryRun ? { ...shown, findings: plan.findings.map(viewFinding) } : shown,
+    changed,
+    ...(dryRun && { dry_run: true }),
+    ...(operation && { operation }),
+    takes_effect: running ? plan.takesEffect : "now",
+    steps: stepsInWords(plan),
+    ...(overridden.length && { overridden }),
+    ...(dryRun && plan.losses.length && { would_lose: [...plan.losses] }),
+    next_steps: [...nextSteps],
+  };
+}
+
+/** JSON with sorted keys, so that the same arguments are the same text. */
+const canonical = (value: unknown): string =>
+  JSON.stringify(value, (_key, inner) =>
+    inner && typeof inner === "object" && !Array.isArray(inner)
+      ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : inner,
+  );

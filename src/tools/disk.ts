@@ -1,0 +1,138 @@
+import { z } from "zod";
+import { rolesFor } from "../domain/boot-rules.ts";
+import { vmOf } from "../domain/change.ts";
+import { bytesOf, type DiskFact, gibOf, SizeGb } from "../domain/disk.ts";
+import { DomainError } from "../domain/error.ts";
+import type { State } from "../domain/operation.ts";
+import { diskOf, VmRef } from "../domain/vm.ts";
+import { ChangeView, changeVm, viewOutcome, vmChangeInput } from "./change.ts";
+import { lookAt } from "./look.ts";
+import { findVm } from "./target.ts";
+import { defineTool } from "./tool.ts";
+
+const diskInput = z.string().max(16).optional().describe("Target of the disk, vda say; default: the system disk");
+
+/** @throws DomainError DISK_NOT_FOUND */
+function diskIn(state: State, target: string | undefined) {
+  const vm = vmOf(state);
+  const wanted = target ?? rolesFor(state).systemDisk;
+  const disk = diskOf(vm.next, wanted);
+  if (!disk)
+    throw new DomainError("DISK_NOT_FOUND", {
+      vm: vm.name,
+      disk: wanted ?? "system disk",
+      known: vm.next.disks.map((d) => d.target),
+    });
+  return disk;
+}
+
+const getDiskInfo = defineTool({
+  name: "get_disk_info",
+  title: "Get disk information",
+  description:
+    "Get a VM's disk: virtual and actual size, format, backing chain, whether it is blank, has a boot record or is corrupt, and the host's free space. check reads the whole image's tables and needs the VM off.",
+  effect: "read",
+  needs: [],
+  http: { method: "GET", path: "/vms/{vm}/disk" },
+  input: z.object({ vm: VmRef, disk: diskInput, check: z.boolean().default(false) }),
+  output: z.object({
+    vm: z.string(),
+    disk: z.string(),
+    path: z.string().optional(),
+    state: z.enum(["ok", "missing", "unreadable", "not_a_file"]),
+    format: z.string().optional(),
+    size_gb: z.number().optional().describe("Virtual size in GiB"),
+    virtual_size_bytes: z.number().optional(),
+    actual_size_bytes: z.number().optional().describe("What it takes on the host"),
+    content: z.enum(["blank", "data", "unknown"]),
+    boots_bios: z.boolean().optional(),
+    boots_uefi: z.boolean().optional(),
+    corrupt: z.boolean().optional().describe("Absent unless it was checked or the image says so itself"),
+    backing_chain: z.array(z.string()),
+    backing_missing: z.string().optional(),
+    host_free_bytes: z.number(),
+    host_total_bytes: z.number(),
+  }),
+  async run({ vm, disk: target, check }, context) {
+    const { backend } = await findVm(context, vm);
+    const state = await lookAt(context, vm, { images: false });
+    const disk = diskIn(state, target);
+    if (check && vmOf(state).power !== "off")
+      throw new DomainError("VM_MUST_BE_OFF", { vm: vmOf(state).name, change: "check the disk" });
+    const unknown: DiskFact = { path: "", state: "not_a_file", content: "unknown", chain: [] };
+    const fact =
+      disk.path === undefined ? unknown : await backend.images.disk(disk.path, { check, signal: context.signal });
+    const space = await backend.images.space(disk.path);
+    return {
+      vm: state.target.uuid,
+      disk: disk.target,
+      ...(disk.path !== undefined && { path: disk.path }),
+      state: fact.state,
+      ...(fact.format !== undefined && { format: fact.format }),
+      ...(fact.virtualBytes !== undefined && {
+        size_gb: gibOf(fact.virtualBytes),
+        virtual_size_bytes: fact.virtualBytes,
+      }),
+      ...(fact.actualBytes !== undefined && { actual_size_bytes: fact.actualBytes }),
+      content: fact.content,
+      ...(fact.bootsBios !== undefined && { boots_bios: fact.bootsBios }),
+      ...(fact.bootsUefi !== undefined && { boots_uefi: fact.bootsUefi }),
+      ...(fact.corrupt !== undefined && { corrupt: fact.corrupt }),
+      backing_chain: fact.chain.slice(1),
+      ...(fact.backingMissing !== undefined && { backing_missing: fact.backingMissing }),
+      host_free_bytes: space.freeBytes,
+      host_total_bytes: space.totalBytes,
+    };
+  },
+});
+
+const resizeDisk = defineTool({
+  name: "resize_disk",
+  title: "Grow disk",
+  description:
+    "Grow a VM's disk, running or off; shrinking is refused. The guest sees the larger disk and must grow its partition and file system itself.",
+  effect: "change",
+  needs: ["disk.resize"],
+  http: { method: "POST", path: "/vms/{vm}/disk/resize" },
+  input: z.object({ ...vmChangeInput, size_gb: SizeGb, disk: diskInput }),
+  output: ChangeView,
+  async run(input, context) {
+    const sizeBytes = bytesOf(input.size_gb);
+    const { backend } = await findVm(context, input.vm);
+    const space = await backend.images.space();
+    if (sizeBytes > space.totalBytes)
+      throw new DomainError("HOST_SPACE_LACKING", {
+        path: backend.images.imageDirectory,
+        neededBytes: sizeBytes,
+        freeBytes: space.totalBytes,
+      });
+    const outcome = await changeVm(context, input.vm, {
+      tool: "resize_disk",
+      input,
+      look: { usage: true },
+      intent(state) {
+        const disk = diskIn(state, input.disk);
+        if (disk.path === undefined)
+          throw new DomainError("DISK_NOT_GROWABLE", {
+            vm: vmOf(state).name,
+            disk: disk.target,
+            reason: "it is not a file of this host",
+          });
+        if (disk.readOnly)
+          throw new DomainError("DISK_NOT_GROWABLE", {
+            vm: vmOf(state).name,
+            disk: disk.target,
+            reason: "it is read-only",
+          });
+        return [{ kind: "disk.resize", disk: disk.target, path: disk.path, sizeBytes }];
+      },
+    });
+    const notes = ["The guest's partition and file system do not grow by themselves"];
+    return {
+      ...viewOutcome(outcome, input.dry_run, [{ tool: "get_disk_info", arguments: { vm: outcome.after.target.uuid } }]),
+      notes,
+    };
+  },
+});
+
+export const diskTools = [getDiskInfo, resizeDisk];

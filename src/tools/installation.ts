@@ -1,0 +1,145 @@
+import { z } from "zod";
+import { bootOrderOf, bootWith, PresetOrder } from "../domain/boot.ts";
+import { rolesFor } from "../domain/boot-rules.ts";
+import { vmOf } from "../domain/change.ts";
+import type { Change } from "../domain/changes.ts";
+import { DomainError } from "../domain/error.ts";
+import { InstallationStatus, legalFrom, type Transition, transitionChanges } from "../domain/installation.ts";
+import { mediaChange } from "../domain/media.ts";
+import { VmRef } from "../domain/vm.ts";
+import { ChangeView, changeVm, viewOutcome, vmChangeInput } from "./change.ts";
+import { lookAt } from "./look.ts";
+import { defineTool } from "./tool.ts";
+import { FixView } from "./view.ts";
+
+const toolFor: Record<Transition, string> = {
+  start_installation: "start_vm",
+  complete: "complete_installation",
+  fail: "fail_installation",
+  cancel: "cancel_installation",
+  begin_reinstallation: "begin_reinstallation",
+};
+
+const getInstallationStatus = defineTool({
+  name: "get_installation_status",
+  title: "Get installation status",
+  description: "Get what is on record about the installation of an OS on a VM's disk, and which calls may change it.",
+  effect: "read",
+  needs: [],
+  http: { method: "GET", path: "/vms/{vm}/installation-status" },
+  input: z.object({ vm: VmRef }),
+  output: z.object({ vm: z.string(), installation_status: InstallationStatus, next_steps: z.array(FixView) }),
+  async run({ vm }, context) {
+    const { record, target } = await lookAt(context, vm, { images: false });
+    if (!record) throw new DomainError("VM_NOT_MANAGED", { vm });
+    const next = legalFrom(record.status).map((transition) => ({
+      tool: toolFor[transition],
+      arguments: { vm: target.uuid },
+    }));
+    return { vm: target.uuid, installation_status: record.status, next_steps: next };
+  },
+});
+
+const completeInstallation = defineTool({
+  name: "complete_installation",
+  title: "Complete installation",
+  description:
+    "Record that the OS is installed on the VM's disk. Boot order and ISO stay as they are unless boot_order and detach_iso are given, which do all of it as one operation: all or nothing.",
+  effect: "change",
+  needs: [],
+  http: { method: "POST", path: "/vms/{vm}/complete-installation" },
+  input: z.object({
+    ...vmChangeInput,
+    boot_order: PresetOrder.optional().describe("Also set the boot order; hd is what an installed VM usually wants"),
+    detach_iso: z.boolean().default(false).describe("Also empty the ISO drive"),
+    force: z.boolean().default(false).describe("With detach_iso: open the tray although the guest has locked it"),
+  }),
+  output: ChangeView,
+  async run(input, context) {
+    const outcome = await changeVm(context, input.vm, {
+      tool: "complete_installation",
+      input,
+      look: { usage: input.boot_order !== undefined },
+      intent(state): Change[] {
+        const vm = vmOf(state);
+        const changes: Change[] = [];
+        if (input.boot_order)
+          changes.push({
+            kind: "boot_order.set",
+            boot: bootWith(vm.next, rolesFor(state), input.boot_order),
+            order: input.boot_order,
+          });
+        if (input.detach_iso && vm.next.drives.length)
+          changes.push(mediaChange(state, undefined, undefined, input.force));
+        if (state.record?.status === "Installed") return changes;
+        return [...changes, ...transitionChanges(state, "complete")];
+      },
+    });
+    const { after } = outcome;
+    const vm = after.target.uuid;
+    const order = after.vm && bootOrderOf(after.vm.next, rolesFor(after)).order;
+    const fromMediaFirst = order === "cdrom_hd" || order === "cdrom";
+    const running = after.vm?.power !== "off";
+    const next = [
+      ...(fromMediaFirst
+        ? [{ tool: "set_boot_order", arguments: { vm, boot_order: "hd", ...(running && { restart: true }) } }]
+        : []),
+      ...(fromMediaFirst ? [] : [{ tool: running ? "restart_vm" : "start_vm", arguments: { vm } }]),
+    ];
+    return viewOutcome(outcome, input.dry_run, next);
+  },
+});
+
+/** A tool that makes one transition and nothing else. */
+const transitionTool = (
+  transition: Transition,
+  text: { title: string; description: string; path: string; next: string },
+) =>
+  defineTool({
+    name: toolFor[transition],
+    title: text.title,
+    description: text.description,
+    effect: "change",
+    needs: [],
+    http: { method: "POST", path: `/vms/{vm}/${text.path}` },
+    input: z.object(vmChangeInput),
+    output: ChangeView,
+    async run(input, context) {
+      const outcome = await changeVm(context, input.vm, {
+        tool: toolFor[transition],
+        input,
+        intent: (state) => transitionChanges(state, transition),
+      });
+      return viewOutcome(outcome, input.dry_run, [{ tool: text.next, arguments: { vm: outcome.after.target.uuid } }]);
+    },
+  });
+
+const failInstallation = transitionTool("fail", {
+  title: "Record a failed installation",
+  description:
+    "Record that the installation under way has failed. Changes the record only; starting the installer again begins a new attempt.",
+  path: "fail-installation",
+  next: "start_vm",
+});
+const cancelInstallation = transitionTool("cancel", {
+  title: "Cancel installation",
+  description:
+    "Record that the installation under way was given up: the status returns to NotInstalled. The VM and its disk stay as they are.",
+  path: "cancel-installation",
+  next: "get_vm",
+});
+const beginReinstallation = transitionTool("begin_reinstallation", {
+  title: "Begin reinstallation",
+  description:
+    "Record that an installed VM is about to be installed again: the status moves from Installed to Installing. Then attach the ISO and set the boot order to cdrom_hd.",
+  path: "begin-reinstallation",
+  next: "attach_iso",
+});
+
+export const installationTools = [
+  getInstallationStatus,
+  completeInstallation,
+  failInstallation,
+  beginReinstallation,
+  cancelInstallation,
+];

@@ -1,0 +1,181 @@
+import { z } from "zod";
+import { vmOf } from "../domain/change.ts";
+import type { Change } from "../domain/changes.ts";
+import { DomainError } from "../domain/error.ts";
+import { finding } from "../domain/finding.ts";
+import { mediaChange } from "../domain/media.ts";
+import type { State } from "../domain/operation.ts";
+import { goalOf } from "../domain/plan.ts";
+import { ChangeView, changeVm, viewOutcome, vmChangeInput } from "./change.ts";
+import { backendFor, findVm } from "./target.ts";
+import { defineTool, type ToolContext } from "./tool.ts";
+
+export const isoInput = z
+  .string()
+  .min(1)
+  .max(4096)
+  .describe("Path of an ISO in the library, or its file name as list_isos gives it");
+
+/** The absolute path of the ISO that is meant for a VM, held inside its connection's library. */
+export async function resolveIso(
+  context: ToolContext,
+  vm: string,
+  iso: string | undefined,
+): Promise<string | undefined> {
+  if (iso === undefined) return undefined;
+  const { backend } = await findVm(context, vm);
+  return backend.images.resolveIso(iso);
+}
+
+const listIsos = defineTool({
+  name: "list_isos",
+  title: "List ISOs",
+  description:
+    "List the ISO images that may be attached: name, path, size, volume label, whether BIOS and UEFI can boot it, and which VMs hold it.",
+  effect: "read",
+  needs: [],
+  http: { method: "GET", path: "/isos" },
+  input: z.object({
+    connection: z.string().max(64).optional(),
+    search: z.string().max(200).optional().describe("Only names and labels that contain this text"),
+    limit: z.number().int().min(1).max(1000).default(200),
+  }),
+  output: z.object({
+    isos: z.array(
+      z.object({
+        name: z.string(),
+        path: z.string(),
+        size_bytes: z.number().optional(),
+        volume_label: z.string().optional().describe("Text from the image itself: untrusted"),
+        boots_bios: z.boolean(),
+        boots_uefi: z.boolean(),
+        problem: z.string().optional(),
+        used_by: z.array(z.string()),
+      }),
+    ),
+    total: z.number(),
+    directories: z.array(z.string()),
+  }),
+  async run({ connection, search, limit }, context) {
+    const backend = await backendFor(context, connection);
+    const [facts, vms] = await Promise.all([backend.images.isos(context.signal), backend.list(context.signal)]);
+    const holders = (path: string) =>
+      vms
+        .filter(({ next, live }) => [...next.drives, ...(live?.drives ?? [])].some((drive) => drive.path === path))
+        .map(({ name }) => name);
+    const wanted = search?.toLowerCase();
+    const shown = facts.filter(
+      ({ path, volumeLabel }) => !wanted || `${nameOf(path)} ${volumeLabel ?? ""}`.toLowerCase().includes(wanted),
+    );
+    return {
+      total: shown.length,
+      directories: [...backend.images.isoDirectories],
+      isos: shown.slice(0, limit).map((fact) => ({
+        name: nameOf(fact.path),
+        path: fact.path,
+        ...(fact.sizeBytes !== undefined && { size_bytes: fact.sizeBytes }),
+        ...(fact.volumeLabel !== undefined && { volume_label: fact.volumeLabel }),
+        boots_bios: fact.bootsBios,
+        boots_uefi: fact.bootsUefi,
+        ...(fact.state !== "ok" && { problem: fact.state }),
+        used_by: holders(fact.path),
+      })),
+    };
+  },
+});
+
+const nameOf = (path: string) => path.slice(path.lastIndexOf("/") + 1);
+
+const driveInput = z
+  .string()
+  .max(16)
+  .optional()
+  .describe("Target of the CD-ROM drive, for a second drive; default: the ISO drive");
+
+const attachIso = defineTool({
+  name: "attach_iso",
+  title: "Attach ISO",
+  description:
+    "Put an ISO from the library into a VM's CD-ROM drive, now and for the next start, in any installation status; what is in the drive is replaced. The boot order stays.",
+  effect: "change",
+  needs: ["media.set"],
+  http: { method: "POST", path: "/vms/{vm}/media/attach" },
+  input: z.object({
+    ...vmChangeInput,
+    iso_path: isoInput,
+    drive: driveInput,
+    force: z.boolean().default(false).describe("Open the tray although the guest has locked it"),
+  }),
+  output: ChangeView,
+  async run(input, context) {
+    const iso = await resolveIso(context, input.vm, input.iso_path);
+    const outcome = await changeVm(context, input.vm, {
+      tool: "attach_iso",
+      input,
+      look: { isoPaths: [iso!] },
+      intent: (state) => attachChanges(state, input, iso!),
+    });
+    return viewOutcome(outcome, input.dry_run, [{ tool: "check_boot", arguments: { vm: outcome.after.target.uuid } }]);
+  },
+});
+
+function attachChanges(
+  state: State,
+  input: { drive?: string | undefined; force: boolean; accept: readonly string[] },
+  iso: string,
+): Change[] {
+  const vm = vmOf(state);
+  if (vm.next.drives.length > 0) return [mediaChange(state, input.drive, iso, input.force)];
+  if (!input.accept.includes("NO_CDROM_DRIVE")) {
+    const message = "the VM has no CD-ROM drive; accepting this adds one for its next cold start";
+    throw new DomainError("BLOCKED_BY_FINDINGS", {
+      vm: vm.name,
+      action: "attach an ISO to",
+      findings: [finding("NO_CDROM_DRIVE", message)],
+    });
+  }
+  const bus = vm.next.machine === "i440fx" ? "ide" : "sata";
+  const add = {
+    kind: "drive.add" as const,
+    target: freeTarget(
+      vm.next.disks.map(({ target }) => target),
+      bus,
+    ),
+    bus,
+  } as const;
+  return [add, mediaChange(goalOf(state, add), add.target, iso, input.force)];
+}
+
+const freeTarget = (taken: readonly string[], bus: "sata" | "ide") => {
+  const prefix = bus === "ide" ? "hd" : "sd";
+  return (
+    [..."abcdefghijklmnopqrstuvwxyz"].map((letter) => prefix + letter).find((target) => !taken.includes(target)) ??
+    `${prefix}a`
+  );
+};
+
+const detachIso = defineTool({
+  name: "detach_iso",
+  title: "Detach ISO",
+  description:
+    "Empty a VM's CD-ROM drive, now and for the next start. Never blocked; a tray that the guest has locked is retried, then refused with the way out. Ejecting ends an install loop: the guest's next reboot falls through to the disk.",
+  effect: "change",
+  needs: ["media.set"],
+  http: { method: "POST", path: "/vms/{vm}/media/detach" },
+  input: z.object({
+    ...vmChangeInput,
+    drive: driveInput,
+    force: z.boolean().default(false).describe("Open the tray although the guest has locked it"),
+  }),
+  output: ChangeView,
+  async run(input, context) {
+    const outcome = await changeVm(context, input.vm, {
+      tool: "detach_iso",
+      input,
+      intent: (state) => [mediaChange(state, input.drive, undefined, input.force)],
+    });
+    return viewOutcome(outcome, input.dry_run, [{ tool: "check_boot", arguments: { vm: outcome.after.target.uuid } }]);
+  },
+});
+
+export const mediaTools = [listIsos, attachIso, detachIso];

@@ -1,0 +1,149 @@
+import { z } from "zod";
+import { vmOf } from "../domain/change.ts";
+import type { Change } from "../domain/changes.ts";
+import { Purpose } from "../domain/installation.ts";
+import type { State } from "../domain/operation.ts";
+import { goalOf } from "../domain/plan.ts";
+import { startChanges } from "../domain/start.ts";
+import { ChangeView, changeVm, confirmInput, viewOutcome, vmChangeInput } from "./change.ts";
+import { isoInput, resolveIso } from "./media.ts";
+import { defineTool } from "./tool.ts";
+
+const stopInput = {
+  force: z
+    .boolean()
+    .default(false)
+    .describe("Cut the power instead of asking the guest; what it has in memory is lost"),
+  timeout_seconds: z
+    .number()
+    .min(1)
+    .max(3600)
+    .default(60)
+    .describe("How long the guest may take to shut down, in seconds"),
+};
+type StopInput = Readonly<{ force: boolean; timeout_seconds: number }>;
+export const restartInput = {
+  restart: z.boolean().default(false).describe("Stop and start a running VM, so that it takes effect now"),
+  ...stopInput,
+};
+
+const stopChange = ({ force, timeout_seconds }: StopInput) =>
+  ({ kind: "power.stop", force, timeoutMs: timeout_seconds * 1000 }) as const;
+
+/** Off and on again: a cold start, which alone takes over the next definition. Nothing for a VM that is off. */
+export function restartChanges(state: State, input: StopInput, now: Date): Change[] {
+  if (vmOf(state).power === "off") return [];
+  const purpose =
+    state.record?.currentRun?.purpose === "install" && state.record.status === "Installing" ? "install" : "normal";
+  return [stopChange(input), { kind: "power.start", purpose, at: now.toISOString() }];
+}
+
+const startVm = defineTool({
+  name: "start_vm",
+  title: "Start VM",
+  description:
+    "Start a VM from what its boot order and media say; refused with the reason if nothing can boot. iso_path attaches an ISO on the way. With a blank disk and bootable media the start counts as an installation.",
+  effect: "change",
+  needs: ["power.start"],
+  http: { method: "POST", path: "/vms/{vm}/start" },
+  input: z.object({
+    ...vmChangeInput,
+    purpose: Purpose.optional().describe("Default: install where the disk is blank and media boots, else normal"),
+    iso_path: isoInput.optional(),
+    on_drift: z
+      .enum(["reassert", "adopt"])
+      .default("reassert")
+      .describe("When another program changed the boot order: put back what was asked for, or take what is there"),
+    discard_saved_state: z.boolean().default(false).describe("Start cold although a saved state exists, and lose it"),
+    ...confirmInput,
+  }),
+  output: ChangeView,
+  async run(input, context) {
+    const iso = await resolveIso(context, input.vm, input.iso_path);
+    const outcome = await changeVm(context, input.vm, {
+      tool: "start_vm",
+      input,
+      look: { usage: true, ...(iso !== undefined && { isoPaths: [iso] }) },
+      intent: (state) =>
+        startChanges(state, {
+          purpose: input.purpose,
+          isoPath: iso,
+          onDrift: input.on_drift,
+          discardSavedState: input.discard_saved_state,
+          at: context.now().toISOString(),
+        }),
+    });
+    const vm = outcome.after.target.uuid;
+    const installing = outcome.after.record?.status === "Installing";
+    const next = installing
+      ? [{ tool: "complete_installation", arguments: { vm, boot_order: "hd" } }]
+      : [{ tool: "get_vm", arguments: { vm } }];
+    return {
+      ...viewOutcome(outcome, input.dry_run, next),
+      notes: driftNotes(
+        outcome.plan.steps.map(({ change }) => change),
+        outcome.before,
+      ),
+    };
+  },
+});
+
+const driftNotes = (changes: readonly Change[], before: State): string[] =>
+  changes.flatMap((change) => {
+    if (change.kind === "boot_order.set")
+      return [`another program had changed the boot order; ${change.order} was put back, as asked for`];
+    if (change.kind === "boot_order.adopt")
+      return [
+        `the boot order asked for was ${before.record?.requestedOrder}; ${change.order}, which another program set, was adopted`,
+      ];
+    return [];
+  });
+
+const stopVm = defineTool({
+  name: "stop_vm",
+  title: "Stop VM",
+  description:
+    "Ask a VM's guest to shut down and wait for it; force cuts the power. Installers and firmware screens ignore the request and time out.",
+  effect: "change",
+  needs: ["power.stop"],
+  http: { method: "POST", path: "/vms/{vm}/stop" },
+  input: z.object({ ...vmChangeInput, ...stopInput, ...confirmInput }),
+  output: ChangeView,
+  async run(input, context) {
+    const outcome = await changeVm(context, input.vm, {
+      tool: "stop_vm",
+      input,
+      intent: (state) => (vmOf(state).power === "off" ? [] : [stopChange(input)]),
+    });
+    return viewOutcome(outcome, input.dry_run, [{ tool: "start_vm", arguments: { vm: outcome.after.target.uuid } }]);
+  },
+});
+
+const restartVm = defineTool({
+  name: "restart_vm",
+  title: "Restart VM",
+  description:
+    "Stop a VM and start it cold, so that a pending boot order takes effect (a guest's own reboot never does that). A VM that is off is started.",
+  effect: "change",
+  needs: ["power.stop", "power.start"],
+  http: { method: "POST", path: "/vms/{vm}/restart" },
+  input: z.object({ ...vmChangeInput, ...stopInput, ...confirmInput }),
+  output: ChangeView,
+  async run(input, context) {
+    const outcome = await changeVm(context, input.vm, {
+      tool: "restart_vm",
+      input,
+      look: { usage: true },
+      intent(state) {
+        const start = { onDrift: "reassert", discardSavedState: false, at: context.now().toISOString() } as const;
+        if (vmOf(state).power === "off") return startChanges(state, start);
+        const stop = stopChange(input);
+        const purpose = state.record?.currentRun?.purpose === "install" ? undefined : ("normal" as const);
+        return [stop, ...startChanges(goalOf(state, stop), { ...start, purpose })];
+      },
+    });
+    return viewOutcome(outcome, input.dry_run, [{ tool: "get_vm", arguments: { vm: outcome.after.target.uuid } }]);
+  },
+});
+
+export const powerTools = [startVm, stopVm, restartVm];

@@ -1,0 +1,136 @@
+/** The one place where answers and refusals get their form: data for programs, a few lines of text for readers. */
+import { z } from "zod";
+import { DomainError, type ErrorCode } from "../domain/error.ts";
+import type { Tool } from "./tool.ts";
+
+/** The tool to call next after each refusal. A new error code does not compile until its next step is decided. */
+export const nextTool: Record<ErrorCode, string | null> = {
+  INPUT_INVALID: null,
+  TOOL_NOT_FOUND: null,
+  CONNECTION_NOT_FOUND: "list_vms",
+  VM_NOT_FOUND: "list_vms",
+  VM_AMBIGUOUS: "list_vms",
+  VM_NOT_MANAGED: "adopt_vm",
+  VM_EXISTS: "list_vms",
+  VM_TRANSIENT: null,
+  VM_MUST_BE_OFF: "stop_vm",
+  VM_PAUSED: "get_vm",
+  VM_BUSY: "get_vm",
+  VM_CHANGED_MEANWHILE: "get_vm",
+  CHANGE_UNSUPPORTED: null,
+  BLOCKED_BY_FINDINGS: "check_boot",
+  INSTALLATION_TRANSITION_ILLEGAL: "get_installation_status",
+  ISO_OUTSIDE_LIBRARY: "list_isos",
+  ISO_NOT_FOUND: "list_isos",
+  PATH_OUTSIDE_IMAGES: null,
+  DISK_EXISTS: null,
+  IMAGE_REFUSED: "get_disk_info",
+  IMAGE_TOOL_FAILED: "get_disk_info",
+  HOST_SPACE_LACKING: null,
+  HOST_TOO_SMALL: null,
+  DRIVE_NOT_FOUND: "get_vm",
+  DISK_NOT_FOUND: "get_vm",
+  SHRINK_REFUSED: "get_disk_info",
+  DISK_NOT_GROWABLE: "get_disk_info",
+  TRAY_LOCKED: "detach_iso",
+  SHUTDOWN_TIMED_OUT: "stop_vm",
+  CONFIRMATION_REQUIRED: null,
+  CONFIRMATION_BY_PERSON: null,
+  CONFIRMATION_INVALID: null,
+  CONFIRMATION_DECLINED: null,
+  OPERATION_NOT_FOUND: null,
+  OUTCOME_UNKNOWN: "get_operation",
+  ROLLBACK_FAILED: "get_operation",
+  GOAL_NOT_REACHED: "get_vm",
+  CANCELLED: "get_vm",
+  BACKEND_UNAVAILABLE: null,
+  BACKEND_FAILED: "get_vm",
+  PLUGIN_NOT_FOUND: null,
+  PLUGIN_INVALID: null,
+  PLUGIN_CONFIG_INVALID: null,
+  STORE_LOCKED: null,
+  STORE_READ_ONLY: null,
+  STORE_TOO_NEW: null,
+  STORE_CORRUPT: null,
+  STORE_UNAVAILABLE: null,
+};
+
+export type Refusal = Readonly<{
+  code: string;
+  message: string;
+  hint: string;
+  next: string | null;
+  details: unknown;
+  outcome?: unknown;
+}>;
+
+export function refusalOf(error: DomainError): Refusal {
+  const { code, message, hint, details, outcome } = error;
+  return { code, message, hint, next: nextTool[code], details, ...(outcome && { outcome }) };
+}
+
+/** A refusal as a few lines that a model reads. */
+export function refusalText({ code, message, hint, next, outcome }: Refusal): string {
+  const ended = outcome as { operation: string; status: string; kept: string[] } | undefined;
+  const lines = [
+    `${code}: ${message}`,
+    ended &&
+      `Operation ${ended.operation}: ${ended.status}${ended.kept.length ? `; stays done: ${ended.kept.join("; ")}` : ""}`,
+    hint,
+    next && `Next: call ${next}`,
+  ];
+  return lines.filter(Boolean).join("\n");
+}
+
+/** Parses the arguments of a tool. @throws DomainError INPUT_INVALID naming every wrong argument */
+export function parseInput(tool: Tool, args: unknown): Record<string, unknown> {
+  const parsed = z.strictObject(tool.input.shape).safeParse(args ?? {});
+  if (parsed.success) return parsed.data;
+  const issues = parsed.error.issues.map(
+    ({ path, message }) => `${path.length ? path.join(".") : "arguments"}: ${message}`,
+  );
+  throw new DomainError("INPUT_INVALID", { issues });
+}
+
+type VmLine = {
+  name: string;
+  power: string;
+  installation_status?: string;
+  boot_order?: string;
+  current_media?: string;
+  findings: { code: string; message: string }[];
+};
+const vmLine = (vm: VmLine) =>
+  [
+    `${vm.name}: ${vm.power}`,
+    vm.installation_status,
+    vm.boot_order && `boot order ${vm.boot_order}`,
+    vm.current_media ? `ISO ${vm.current_media}` : "no ISO",
+  ]
+    .filter(Boolean)
+    .join(", ");
+const callLine = ({ tool, arguments: args }: { tool: string; arguments: unknown }) => `${tool} ${JSON.stringify(args)}`;
+
+/** Short text for an answer: what a reader needs to go on. The data has the rest. */
+export function answerText(tool: Pick<Tool, "name">, data: Record<string, unknown>): string {
+  const lines: string[] = [];
+  const vm = data.vm as VmLine | string | undefined;
+  if (typeof data.changed === "boolean" && vm && typeof vm === "object") {
+    const verb = data.dry_run ? "Would do" : data.changed ? "Done" : "Nothing to do, it was so already";
+    lines.push(`${verb}${data.changed ? `: ${(data.steps as string[]).join("; ")}` : ""}`);
+    if (data.changed && data.takes_effect === "next_start")
+      lines.push("Takes effect at the next cold start, not at a reboot from inside the guest");
+    lines.push(vmLine(vm), ...findingLines(vm.findings), ...((data.notes as string[] | undefined) ?? []));
+    lines.push(...(data.next_steps as { tool: string; arguments: unknown }[]).map((step) => `Next: ${callLine(step)}`));
+    return lines.join("\n");
+  }
+  if (tool.name === "get_vm") return [vmLine(data as VmLine), ...findingLines((data as VmLine).findings)].join("\n");
+  if (tool.name === "list_vms") {
+    const vms = data.vms as VmLine[];
+    return vms.length ? vms.map(vmLine).join("\n") : "There are no VMs";
+  }
+  return JSON.stringify(data);
+}
+
+const findingLines = (findings: readonly { code: string; message: string }[]) =>
+  findings.map(({ code, message }) => `${code}: ${message}`);

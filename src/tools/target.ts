@@ -1,0 +1,84 @@
+/** From what a caller calls a VM to the one VM that is meant. */
+import { DomainError } from "../domain/error.ts";
+import { nearestFirst } from "../domain/nearest.ts";
+import type { Backend, Store } from "../domain/port.ts";
+import type { Target } from "../domain/vm.ts";
+import type { ToolContext } from "./tool.ts";
+
+export type Found = Readonly<{ backend: Backend; store: Store; target: Target }>;
+
+const Uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+
+/** @throws DomainError VM_NOT_FOUND, VM_AMBIGUOUS, BACKEND_UNAVAILABLE */
+export async function findVm(context: ToolContext, ref: string): Promise<Found> {
+  const { connections } = context;
+  const slash = ref.indexOf("/");
+  const named = slash > 0 && connections.names.includes(ref.slice(0, slash)) ? ref.slice(0, slash) : undefined;
+  const inner = named === undefined ? ref : ref.slice(slash + 1);
+  const where = named === undefined ? connections.names : [named];
+  const store = await context.store();
+  const unreachable: { connection: string; error: unknown }[] = [];
+  const hits: Found[] = [];
+  await Promise.all(
+    where.map(async (connection) => {
+      try {
+        const backend = await connections.backend(connection);
+        const uuid = await uuidOf(backend, store, connection, inner, context.signal);
+        if (uuid) hits.push({ backend, store, target: { connection, uuid } });
+      } catch (error) {
+        unreachable.push({ connection, error });
+      }
+    }),
+  );
+  if (hits.length === 1) return hits[0]!;
+  if (hits.length > 1) {
+    const candidates = hits.map(({ target }) => `${target.connection}/${Uuid.test(inner) ? target.uuid : inner}`);
+    throw new DomainError("VM_AMBIGUOUS", { vm: ref, candidates: candidates.sort() });
+  }
+  if (unreachable.length === where.length && unreachable[0]) throw unreachable[0].error;
+  throw new DomainError("VM_NOT_FOUND", {
+    vm: ref,
+    known: nearestFirst(inner, await knownNames(context, where)),
+    unreachable: unreachable.map(({ connection }) => connection),
+  });
+}
+
+/** A VM that only the record knows is found too, so that what is left of it can be dealt with. */
+async function uuidOf(
+  backend: Backend,
+  store: Store,
+  connection: string,
+  inner: string,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  if (Uuid.test(inner)) {
+    const uuid = inner.toLowerCase();
+    if (await backend.observe(uuid, signal)) return uuid;
+    return (await store.record({ connection, uuid })) ? uuid : undefined;
+  }
+  const uuid = await backend.lookup(inner, signal);
+  if (uuid) return uuid;
+  return (await store.records(connection)).find(({ name }) => name === inner)?.uuid;
+}
+
+async function knownNames({ connections, signal }: ToolContext, where: readonly string[]): Promise<string[]> {
+  const lists = await Promise.all(
+    where.map(async (connection) => {
+      const vms = await connections
+        .backend(connection)
+        .then((backend) => backend.list(signal))
+        .catch(() => []);
+      return vms.map(({ name }) => (connections.names.length > 1 ? `${connection}/${name}` : name));
+    }),
+  );
+  return lists.flat();
+}
+
+/** The connection to use where the caller may leave it out. */
+export async function backendFor({ connections }: ToolContext, name: string | undefined): Promise<Backend> {
+  const connection = name ?? connections.names[0];
+  if (connection === undefined || !connections.names.includes(connection)) {
+    throw new DomainError("CONNECTION_NOT_FOUND", { connection: connection ?? "", known: connections.names });
+  }
+  return connections.backend(connection);
+}

@@ -1,0 +1,47 @@
+/** What a tool is: one definition that MCP, the command line and the docs are made from. */
+import type { z } from "zod";
+import type { ChangeKind } from "../domain/changes.ts";
+import type { Connections, Store } from "../domain/port.ts";
+
+/** read: looks only. change: can be undone by another call. destroy: loses data. */
+export type Effect = "read" | "change" | "destroy";
+
+export type ToolContext = Readonly<{
+  connections: Connections;
+  /** Opened when first asked for: listing the tools needs no database. */
+  store: () => Promise<Store>;
+  actor: string;
+  newId: () => string;
+  now: () => Date;
+  claimWaitMs: number;
+  signal: AbortSignal;
+  progress: (message: string) => void;
+}>;
+
+export type Tool<In extends z.ZodObject = z.ZodObject, Out extends z.ZodObject = z.ZodObject> = Readonly<{
+  name: string;
+  title: string;
+  /** First what, then when, then the trap. */
+  description: string;
+  effect: Effect;
+  /** Listed only when some connection's backend can make all of these changes. */
+  needs: readonly ChangeKind[];
+  input: In;
+  output: Out;
+  /** Its place in the REST interface. */
+  http: Readonly<{ method: "GET" | "POST" | "DELETE"; path: string }>;
+  run(input: z.output<In>, context: ToolContext): Promise<z.input<Out>>;
+}>;
+
+export function defineTool<In extends z.ZodObject, Out extends z.ZodObject>(tool: Tool<In, Out>): Tool<In, Out> {
+  return tool;
+}
+
+/** MCP's hints, derived so that they cannot contradict each other. */
+export const annotationsOf = ({ title, effect }: Pick<Tool, "title" | "effect">) => ({
+  title,
+  readOnlyHint: effect === "read",
+  destructiveHint: effect === "destroy",
+  idempotentHint: effect !== "destroy",
+  openWorldHint: false,
+});

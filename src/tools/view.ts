@@ -1,0 +1,113 @@
+/** How VMs, findings and predictions look to a caller. The field names are the ones that people know from the plan that
+ * this product grew from: snake case, sizes in GiB with the unit in the name. */
+import { z } from "zod";
+import { BootOrder, bootOrderOf } from "../domain/boot.ts";
+import { type BootReport, bootReport, type Prediction, rolesFor } from "../domain/boot-rules.ts";
+import { currentBootDevice } from "../domain/current-boot.ts";
+import { gibOf } from "../domain/disk.ts";
+import type { Finding } from "../domain/finding.ts";
+import { InstallationStatus } from "../domain/installation.ts";
+import type { State } from "../domain/operation.ts";
+import { pendingBetween } from "../domain/pending.ts";
+import { diskOf, driveOf, Firmware } from "../domain/vm.ts";
+
+export const FixView = z.object({ tool: z.string(), arguments: z.record(z.string(), z.unknown()) });
+export const FindingView = z.object({
+  code: z.string(),
+  severity: z.enum(["error", "warning", "info"]),
+  message: z.string(),
+  blocks: z.array(z.string()).describe("change, attach, start: what it stands in the way of"),
+  fixes: z.array(FixView),
+});
+export const viewFinding = ({ code, severity, message, blocks, fixes }: Finding): z.input<typeof FindingView> => ({
+  code,
+  severity,
+  message,
+  blocks: [...blocks],
+  fixes: fixes.map((fix) => ({ tool: fix.tool, arguments: { ...fix.arguments } })),
+});
+
+export const VmView = z.object({
+  uuid: z.string(),
+  name: z.string(),
+  connection: z.string(),
+  managed: z.boolean().describe("Only managed VMs are ever changed; adopt_vm takes others under management"),
+  power: z.enum(["off", "running", "paused", "missing"]),
+  power_reason: z.string().optional(),
+  installation_status: InstallationStatus.optional(),
+  boot_order: BootOrder.optional(),
+  boot_from_disk: z.boolean().optional().describe("The first device in the boot order is the disk"),
+  current_boot_device: z.enum(["cdrom", "hd"]).optional().describe("What the running VM was started from"),
+  current_boot_certainty: z.enum(["predicted", "confirmed"]).optional(),
+  disk_path: z.string().optional(),
+  disk_size: z.number().optional().describe("Virtual size in GiB"),
+  current_media: z.string().optional().describe("ISO in the drive; absent when the tray is empty"),
+  next_media: z.string().optional().describe("ISO at the next cold start, where it differs from current_media"),
+  firmware: Firmware.optional(),
+  memory_mb: z.number().optional(),
+  cpus: z.number().optional(),
+  accelerator: z.enum(["kvm", "tcg", "none"]).optional(),
+  serial_log: z.string().optional(),
+  pending: z.array(z.string()).describe("What the next cold start will change on the running VM"),
+  findings: z.array(FindingView),
+});
+export type VmView = z.input<typeof VmView>;
+
+/** A VM as callers see it. Findings that need an image's content are there only where the state has it. */
+export function viewVm(state: State): VmView {
+  const { vm, record, target } = state;
+  const known = { uuid: target.uuid, connection: target.connection, managed: record !== undefined };
+  const status = record && { installation_status: record.status };
+  if (!vm)
+    return { ...known, name: record?.name ?? target.uuid, power: "missing", ...status, pending: [], findings: [] };
+  const roles = rolesFor(state);
+  const { order } = bootOrderOf(vm.next, roles);
+  const disk = diskOf(vm.next, roles.systemDisk);
+  const size =
+    (disk?.path === undefined ? undefined : state.disks[disk.path]?.virtualBytes) ?? record?.seen?.diskSizeBytes;
+  const nextMedia = driveOf(vm.next, roles.isoDrive)?.path;
+  const liveDrive = vm.live && driveOf(vm.live, roles.isoDrive);
+  const media = vm.live ? (liveDrive?.tray === "open" ? undefined : liveDrive?.path) : nextMedia;
+  const boot = currentBootDevice(state);
+  return {
+    ...known,
+    name: vm.name,
+    power: vm.power,
+    ...(vm.powerReason && { power_reason: vm.powerReason }),
+    ...status,
+    boot_order: order,
+    boot_from_disk: order === "hd" || order === "hd_cdrom",
+    ...(boot && { current_boot_device: boot.device, current_boot_certainty: boot.certainty }),
+    ...(disk?.path !== undefined && { disk_path: disk.path }),
+    ...(size !== undefined && { disk_size: gibOf(size) }),
+    ...(media !== undefined && { current_media: media }),
+    ...(nextMedia !== media && nextMedia !== undefined && { next_media: nextMedia }),
+    firmware: vm.next.firmware,
+    memory_mb: Math.round(vm.next.memoryBytes / 1024 ** 2),
+    cpus: vm.next.cpus,
+    accelerator: vm.accelerator,
+    ...(vm.next.serialLog && { serial_log: vm.next.serialLog }),
+    pending: vm.live ? pendingBetween(vm.live, vm.next) : [],
+    findings: bootReport(state).findings.map(viewFinding),
+  };
+}
+
+export const PredictionView = z.object({
+  boot_order: BootOrder,
+  boots: z.enum(["hd", "cdrom", "other", "none", "unknown"]),
+  path: z.string().optional(),
+  devices: z.array(
+    z.object({ device: z.string(), verdict: z.enum(["boots", "cannot", "unknown"]), cause: z.string() }),
+  ),
+});
+const viewPrediction = ({ order, boots, candidates }: Prediction): z.input<typeof PredictionView> => ({
+  boot_order: order,
+  boots: boots.device,
+  ...(boots.path !== undefined && { path: boots.path }),
+  devices: candidates.map(({ device, verdict, cause }) => ({ device, verdict, cause })),
+});
+export const viewReport = (report: BootReport) => ({
+  cold_start: viewPrediction(report.coldStart),
+  guest_reboot: viewPrediction(report.guestReboot),
+  findings: report.findings.map(viewFinding),
+});

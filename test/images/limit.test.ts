@@ -1,0 +1,38 @@
+import { expect, test } from "vitest";
+import { createLimit } from "../../src/images/limit.ts";
+
+test("createLimit() runs no more than so many at a time, in order, failures included", async () => {
+  const limit = createLimit(2);
+  let running = 0;
+  let most = 0;
+  const started: number[] = [];
+  const work = (id: number) => async () => {
+    started.push(id);
+    most = Math.max(most, ++running);
+    await new Promise((resolve) => setTimeout(resolve, 2));
+    running -= 1;
+    if (id === 1) throw new Error("failed");
+    return id;
+  };
+  const results = await Promise.allSettled([0, 1, 2, 3, 4].map((id) => limit(work(id))));
+  expect(results.map((result) => result.status)).toEqual([
+    "fulfilled",
+    "rejected",
+    "fulfilled",
+    "fulfilled",
+    "fulfilled",
+  ]);
+  expect(most).toBe(2);
+  expect(started).toEqual([0, 1, 2, 3, 4]);
+});
+
+test("createLimit() does not start work that was aborted while it waited", async () => {
+  const limit = createLimit(1);
+  const controller = new AbortController();
+  const first = limit(() => new Promise((resolve) => setTimeout(resolve, 5)));
+  const second = limit(async () => "ran", controller.signal);
+  controller.abort(new Error("enough"));
+  await first;
+  await expect(second).rejects.toThrow("enough");
+  await expect(limit(async () => "ran")).resolves.toBe("ran");
+});

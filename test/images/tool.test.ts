@@ -1,0 +1,40 @@
+import { expect, test } from "vitest";
+import { runTool } from "../../src/images/tool.ts";
+import { refusalOf } from "./fixture.ts";
+
+const limits = { timeoutMs: 5_000 };
+
+test("runTool() gives arguments as they are, in a small environment, with English messages", async () => {
+  const argument = "$(touch /tmp/x); `id` ' \" \n";
+  expect((await runTool("printf", ["%s", argument], limits)).stdout).toBe(argument.slice(0, -1));
+  const { stdout } = await runTool("env", [], limits);
+  expect(
+    stdout
+      .split("\n")
+      .map((line) => line.split("=")[0])
+      .sort(),
+  ).toEqual(["LC_ALL", "PATH", "TMPDIR"]);
+  expect(stdout).toContain("LC_ALL=C");
+});
+
+test("runTool() refuses with IMAGE_TOOL_FAILED: missing program, failure, time limit", async () => {
+  const missing = await refusalOf(runTool("no-such-program", [], limits));
+  expect(missing).toMatchObject({ code: "IMAGE_TOOL_FAILED", details: { reason: "no-such-program is not installed" } });
+  const failed = await refusalOf(runTool("ls", ["/no-such-file"], limits));
+  expect(failed.details).toMatchObject({ command: "ls /no-such-file", reason: expect.stringMatching(/No such file/) });
+  const slow = await refusalOf(runTool("sleep", ["10"], { timeoutMs: 50 }));
+  expect(slow.details).toMatchObject({ reason: "no end after 50 ms" });
+});
+
+test("runTool() takes stated exit codes for answers, and says when there is too much output", async () => {
+  expect(await runTool("false", [], { ...limits, exitCodes: [1] })).toMatchObject({ exitCode: 1 });
+  expect(await runTool("yes", [], { ...limits, outputBytesMax: 1_000 })).toMatchObject({ tooLong: true });
+});
+
+test("runTool() ends the program on abort, with the signal's reason", async () => {
+  const started = Date.now();
+  const signal = AbortSignal.timeout(50);
+  await expect(runTool("sleep", ["10"], { ...limits, signal })).rejects.toMatchObject({ name: "TimeoutError" });
+  await expect(runTool("sleep", ["10"], { ...limits, signal })).rejects.toMatchObject({ name: "TimeoutError" });
+  expect(Date.now() - started).toBeLessThan(3_000);
+});

@@ -1,0 +1,135 @@
+/** The images of a connection: what is named, what is refused, what is made. */
+import { expect } from "vitest";
+import { type Bench, codeOf, DISK_BYTES, type Test } from "./contract-bench.ts";
+
+const nameOf = (path: string) => path.slice(path.lastIndexOf("/") + 1);
+
+function newPath({ backend, track }: Bench): string {
+  const path = backend.images.pathFor(crypto.randomUUID(), "qcow2");
+  track(path);
+  return path;
+}
+
+async function newDisk(bench: Bench): Promise<string> {
+  const path = newPath(bench);
+  await bench.backend.images.createDisk(path, DISK_BYTES);
+  return path;
+}
+
+export function imagesContract(test: Test): void {
+  test("isos() is sorted by path and tells what boots", async ({ backend, isos }) => {
+    const facts = await backend.images.isos();
+    const paths = facts.map(({ path }) => path);
+    expect(paths).toEqual([...paths].sort((a, b) => (a < b ? -1 : 1)));
+    expect(facts.find(({ path }) => path === isos.bootable)).toMatchObject({ state: "ok", bootsBios: true });
+    expect(facts.find(({ path }) => path === isos.data)).toMatchObject({
+      state: "ok",
+      bootsBios: false,
+      bootsUefi: false,
+    });
+  });
+  test("iso() says what isos() says, and never throws for what is not there", async ({ backend, isos }) => {
+    const listed = (await backend.images.isos()).find(({ path }) => path === isos.bootable);
+    expect(await backend.images.iso(isos.bootable)).toEqual(listed);
+    expect(await backend.images.iso(`${isos.bootable}-not.iso`)).toMatchObject({
+      state: "missing",
+      bootsBios: false,
+      bootsUefi: false,
+    });
+  });
+  test("resolveIso() takes a path and a name", async ({ backend, isos }) => {
+    expect(await backend.images.resolveIso(isos.bootable)).toBe(isos.bootable);
+    expect(await backend.images.resolveIso(nameOf(isos.bootable))).toBe(isos.bootable);
+  });
+  test("resolveIso() refuses a name that is not there with ISO_NOT_FOUND and the names that are", async ({
+    backend,
+    isos,
+  }) => {
+    const refused = await backend.images.resolveIso("not-there.iso").catch((error: unknown) => error);
+    expect(refused).toMatchObject({
+      code: "ISO_NOT_FOUND",
+      details: { known: expect.arrayContaining([nameOf(isos.bootable)]) },
+    });
+  });
+  test("resolveIso() refuses what lies outside the library with ISO_OUTSIDE_LIBRARY", async ({ backend, isos }) => {
+    const directory = isos.bootable.slice(0, isos.bootable.lastIndexOf("/"));
+    for (const path of ["/etc/passwd", "/no-such-directory/x.iso", "../x.iso", `${directory}/../../../../etc/passwd`]) {
+      expect(await codeOf(backend.images.resolveIso(path)), path).toBe("ISO_OUTSIDE_LIBRARY");
+    }
+  });
+
+  test("pathFor() is inside the image directory, or refused with PATH_OUTSIDE_IMAGES", async ({
+    backend: { images },
+  }) => {
+    const uuid = crypto.randomUUID();
+    expect(images.pathFor(uuid, "qcow2")).toBe(`${images.imageDirectory}/${uuid}.qcow2`);
+    for (const [name, extension] of [
+      ["../../etc/passwd", "qcow2"],
+      [uuid, "../x"],
+      [uuid, "a/b"],
+    ] as const) {
+      expect(() => images.pathFor(name, extension), `${name} ${extension}`).toThrow(
+        expect.objectContaining({ code: "PATH_OUTSIDE_IMAGES" }),
+      );
+    }
+  });
+  test("createDisk() makes a blank qcow2 image of the size", async (bench) => {
+    const path = await newDisk(bench);
+    expect(await bench.backend.images.disk(path)).toMatchObject({
+      path,
+      state: "ok",
+      format: "qcow2",
+      virtualBytes: DISK_BYTES,
+      content: "blank",
+      chain: [path],
+    });
+  });
+  test("createDisk() never overwrites: DISK_EXISTS", async (bench) => {
+    const path = await newDisk(bench);
+    const before = await bench.backend.images.disk(path);
+    expect(await codeOf(bench.backend.images.createDisk(path, DISK_BYTES * 2))).toBe("DISK_EXISTS");
+    expect(await bench.backend.images.disk(path)).toEqual(before);
+  });
+  test("createDisk() and remove() stay inside the image directory: PATH_OUTSIDE_IMAGES", async ({
+    backend: { images },
+  }) => {
+    for (const path of ["/etc/bootwright-contract.qcow2", `${images.imageDirectory}/../bootwright-contract.qcow2`]) {
+      expect(await codeOf(images.createDisk(path, DISK_BYTES)), path).toBe("PATH_OUTSIDE_IMAGES");
+      expect(await codeOf(images.remove(path)), path).toBe("PATH_OUTSIDE_IMAGES");
+    }
+  });
+  test("createDisk() refuses what can never fit with HOST_SPACE_LACKING", async (bench) => {
+    const { totalBytes } = await bench.backend.images.space();
+    expect(
+      await codeOf(bench.backend.images.createDisk(newPath(bench), totalBytes * 2 - ((totalBytes * 2) % 512))),
+    ).toBe("HOST_SPACE_LACKING");
+  });
+  test("growDisk() grows, leaves an equal size alone and refuses a smaller one with IMAGE_REFUSED", async (bench) => {
+    const { images } = bench.backend;
+    const path = await newDisk(bench);
+    await images.growDisk(path, DISK_BYTES * 2);
+    await images.growDisk(path, DISK_BYTES * 2);
+    expect(await codeOf(images.growDisk(path, DISK_BYTES))).toBe("IMAGE_REFUSED");
+    expect((await images.disk(path)).virtualBytes).toBe(DISK_BYTES * 2);
+  });
+  test("remove() removes, and a missing file is no error", async (bench) => {
+    const { images } = bench.backend;
+    const path = await newDisk(bench);
+    await images.remove(path);
+    await images.remove(path);
+    expect(await images.disk(path)).toMatchObject({ path, state: "missing" });
+  });
+  test("chain() of an image that stands on nothing is the image", async (bench) => {
+    const path = await newDisk(bench);
+    expect(await bench.backend.images.chain(path)).toEqual([path]);
+  });
+  test("space() says what is free and what there is", async ({ backend: { images } }) => {
+    const { freeBytes, totalBytes } = await images.space();
+    expect(totalBytes).toBeGreaterThan(0);
+    expect(freeBytes).toBeGreaterThanOrEqual(0);
+    expect(freeBytes).toBeLessThanOrEqual(totalBytes);
+  });
+  test("looking at images ends when it is aborted", async ({ backend, isos }) => {
+    await expect(backend.images.iso(isos.bootable, AbortSignal.abort())).rejects.toThrow();
+  });
+}

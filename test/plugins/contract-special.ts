@@ -1,0 +1,208 @@
+/** What holds for one change alone: live and next, power, sizes, foreign edits. */
+import { expect } from "vitest";
+import { bootOrderOf, presetOrders, rolesOf } from "../../src/domain/boot.ts";
+import { definitionFor } from "../../src/domain/lifecycle.ts";
+import type { State } from "../../src/domain/operation.ts";
+import { driveOf } from "../../src/domain/vm.ts";
+import { type Bench, codeOf, creation, DISK_BYTES, start, still, type Test } from "./contract-bench.ts";
+import { changeCases, medium } from "./contract-cases.ts";
+
+export type SpecialOptions = Readonly<{ guestHonoursShutdown: boolean; shutdownMs?: number }>;
+
+const mediumIn = ({ vm }: State, which: "next" | "live") => driveOf(vm![which]!, rolesOf(vm!.next).isoDrive)?.path;
+const stop = (timeoutMs: number) => ({ kind: "power.stop", force: false, timeoutMs }) as const;
+
+export function specialContract(options: SpecialOptions, test: Test): void {
+  creating(test);
+  running(test);
+  stopping(options, test);
+  sizes(test);
+
+  test("claim.write leaves the fingerprint as it is, every other edit does not", async (bench) => {
+    const before = await bench.make();
+    const tagged = await bench.apply(before, {
+      kind: "claim.write",
+      tag: { uuid: before.target.uuid, revision: 9, status: "Installed" },
+    });
+    expect(tagged.vm!.fingerprint).toBe(before.vm!.fingerprint);
+    const edited = await bench.apply(tagged, medium(tagged, bench.isos.data));
+    expect(edited.vm!.fingerprint).not.toBe(before.vm!.fingerprint);
+    const back = await bench.apply(edited, medium(edited));
+    expect(back.vm!.fingerprint).toBe(before.vm!.fingerprint);
+  });
+  test("an edit by another program is seen, and stops the change that did not know of it", async (bench) => {
+    if (!bench.editElsewhere)
+      throw new Error("open() gives no editElsewhere: put this test on the skip list, with the reason");
+    const before = await bench.make();
+    await bench.editElsewhere(before.target.uuid);
+    const edited = await bench.look(before.target.uuid);
+    expect(edited.vm!.fingerprint).not.toBe(before.vm!.fingerprint);
+    expect(await codeOf(bench.apply(before, medium(before, bench.isos.data)))).toBe("VM_CHANGED_MEANWHILE");
+    expect(await bench.look(before.target.uuid)).toEqual(edited);
+  });
+  test("a change of a VM that is gone is refused", async (bench) => {
+    const before = await bench.make();
+    await bench.apply(before, { kind: "vm.delete" });
+    await expect(bench.apply(before, medium(before, bench.isos.data))).rejects.toThrow();
+  });
+}
+
+function creating(test: Test): void {
+  for (const order of presetOrders) {
+    test(`vm.create with boot order ${order} makes what was asked for`, async (bench) => {
+      const spec = bench.newSpec({ order, isoPath: bench.isos.bootable });
+      const { vm } = await bench.apply(await bench.prepare(spec), creation(spec));
+      expect(vm).toMatchObject({
+        uuid: spec.uuid,
+        name: spec.name,
+        power: "off",
+        persistent: true,
+        savedState: false,
+        claim: spec.claim,
+      });
+      expect(vm!.next).toEqual(definitionFor(spec));
+      expect(vm!.live).toBeUndefined();
+      expect(vm!.run).toBeUndefined();
+      expect(bootOrderOf(vm!.next, rolesOf(vm!.next)).order).toBe(order);
+    });
+  }
+  test("vm.create with UEFI firmware makes a UEFI VM", async (bench) => {
+    expect((await bench.make({ firmware: "uefi" })).vm!.next.firmware).toBe("uefi");
+  });
+  test("vm.create with a SATA disk puts disk and drive where they belong", async (bench) => {
+    const spec = bench.newSpec({ diskBus: "sata", diskTarget: "sda", driveTarget: "sdb" });
+    const { vm } = await bench.apply(await bench.prepare(spec), creation(spec));
+    expect(vm!.next).toEqual(definitionFor(spec));
+  });
+  test("vm.create with a name that is taken is refused, and nothing is made", async (bench) => {
+    const { vm } = await bench.make();
+    const spec = bench.newSpec({ name: vm!.name });
+    const before = await bench.prepare(spec);
+    await expect(bench.apply(before, creation(spec))).rejects.toThrow();
+    expect((await bench.look(spec.uuid)).vm).toBeUndefined();
+  });
+}
+
+function running(test: Test): void {
+  test("power.start starts the next definition, and each start is a run of its own", async (bench) => {
+    const on = await bench.make({ isoPath: bench.isos.data }, true);
+    expect(on.vm).toMatchObject({ power: "running", run: expect.any(String) });
+    expect(bootOrderOf(on.vm!.live!, rolesOf(on.vm!.next)).order).toBe("cdrom_hd");
+    expect(mediumIn(on, "live")).toBe(bench.isos.data);
+    const off = await bench.apply(on, { kind: "power.stop", force: true, timeoutMs: 0 });
+    expect(off.vm).toMatchObject({ power: "off" });
+    expect(off.vm!.run).toBeUndefined();
+    expect(off.vm!.live).toBeUndefined();
+    expect((await bench.apply(off, start)).vm!.run).not.toBe(on.vm!.run);
+  });
+  test("power.start with an ISO that is missing is refused, and the VM stays off", async (bench) => {
+    const before = await bench.make();
+    const missing = await bench.apply(before, medium(before, `${bench.isos.data}-not.iso`));
+    await expect(bench.apply(missing, start)).rejects.toThrow();
+    expect(still((await bench.look(before.target.uuid)).vm)).toEqual(still(missing.vm));
+  });
+  test("boot_order.set on a running VM changes the next definition alone", async (bench) => {
+    const before = await bench.make({}, true);
+    const change = changeCases["boot_order.set"]!.running!.change(before, bench);
+    const { vm } = await bench.apply(before, change);
+    expect(bootOrderOf(vm!.next, rolesOf(vm!.next)).order).toBe("hd");
+    expect(vm!.live).toEqual(before.vm!.live);
+    expect(vm!.run).toBe(before.vm!.run);
+  });
+  test("drive.add on a running VM changes the next definition alone", async (bench) => {
+    const before = await bench.make({}, true);
+    const { vm } = await bench.apply(before, { kind: "drive.add", target: "sdc", bus: "sata" });
+    expect(driveOf(vm!.next, "sdc")).toBeDefined();
+    expect(vm!.live).toEqual(before.vm!.live);
+  });
+  test("media.set on a running VM changes live and next in one go", async (bench) => {
+    const before = await bench.make({}, true);
+    const inserted = await bench.apply(before, medium(before, bench.isos.data));
+    expect([mediumIn(inserted, "live"), mediumIn(inserted, "next")]).toEqual([bench.isos.data, bench.isos.data]);
+    const replaced = await bench.apply(inserted, medium(inserted, bench.isos.bootable));
+    expect([mediumIn(replaced, "live"), mediumIn(replaced, "next")]).toEqual([
+      bench.isos.bootable,
+      bench.isos.bootable,
+    ]);
+    const ejected = await bench.apply(replaced, medium(replaced));
+    expect([mediumIn(ejected, "live"), mediumIn(ejected, "next")]).toEqual([undefined, undefined]);
+    expect(ejected.vm!.run).toBe(before.vm!.run);
+  });
+  test("media.set can leave the running VM's medium and change the next one", async (bench) => {
+    const before = await bench.make({ isoPath: bench.isos.data }, true);
+    const drive = rolesOf(before.vm!.next).isoDrive!;
+    const now = await bench.apply(before, { kind: "media.set", drive, force: false, live: bench.isos.data });
+    expect([mediumIn(now, "live"), mediumIn(now, "next")]).toEqual([bench.isos.data, undefined]);
+  });
+  test("media.set of a missing ISO on a running VM changes neither live nor next", async (bench) => {
+    const before = await bench.make({ isoPath: bench.isos.data }, true);
+    await expect(bench.apply(before, medium(before, `${bench.isos.data}-not.iso`))).rejects.toThrow();
+    expect(still((await bench.look(before.target.uuid)).vm)).toEqual(still(before.vm));
+  });
+  for (const on of [false, true]) {
+    test(`media.set empties an empty tray and inserts the same ISO again without an error (${on ? "running" : "off"})`, async (bench) => {
+      const empty = await bench.make({}, on);
+      expect(still((await bench.apply(empty, medium(empty))).vm)).toEqual(still(empty.vm));
+      const full = await bench.apply(empty, medium(empty, bench.isos.data));
+      expect(still((await bench.apply(full, medium(full, bench.isos.data))).vm)).toEqual(still(full.vm));
+    });
+  }
+}
+
+function stopping({ guestHonoursShutdown, shutdownMs = 5_000 }: SpecialOptions, test: Test): void {
+  test("power.stop without force says SHUTDOWN_TIMED_OUT when nothing in the VM listens, and leaves it running", async (bench) => {
+    const before = await bench.make({}, true);
+    expect(await codeOf(bench.apply(before, stop(1_000)))).toBe("SHUTDOWN_TIMED_OUT");
+    expect(still((await bench.look(before.target.uuid)).vm)).toEqual(still(before.vm));
+  });
+  test("power.stop without force ends at once when it is aborted", async (bench) => {
+    const before = await bench.make({}, true);
+    const ending = new AbortController();
+    const stopped = bench.apply(before, stop(60_000), { signal: ending.signal });
+    setTimeout(() => ending.abort(), 200);
+    const since = Date.now();
+    await expect(stopped).rejects.toThrow();
+    expect(Date.now() - since).toBeLessThan(5_000);
+    expect((await bench.look(before.target.uuid)).vm!.run).toBe(before.vm!.run);
+  });
+  test("power.stop of a VM that is off is no error", async (bench) => {
+    const before = await bench.make();
+    expect(await bench.apply(before, stop(1_000))).toEqual(before);
+  });
+  if (!guestHonoursShutdown) return;
+  const limitMs = shutdownMs + 60_000;
+  test(
+    "power.stop without force turns a VM off whose guest listens",
+    async (bench) => {
+      const before = await bench.make({ isoPath: bench.isos.bootable }, true);
+      // A guest that is still booting misses the button, so it is pressed again, as a person would.
+      for (const until = Date.now() + shutdownMs; Date.now() < until; ) {
+        if ((await codeOf(bench.apply(before, stop(Math.min(10_000, shutdownMs))))) !== "SHUTDOWN_TIMED_OUT") break;
+      }
+      expect((await bench.look(before.target.uuid)).vm!.power).toBe("off");
+    },
+    limitMs,
+  );
+}
+
+function sizes(test: Test): void {
+  const resized = async (bench: Bench, on: boolean, factor: number) => {
+    const before = await bench.make({}, on);
+    const { target: disk, path } = before.vm!.next.disks[0]!;
+    const change = { kind: "disk.resize", disk, path: path!, sizeBytes: DISK_BYTES * factor } as const;
+    const code = await codeOf(bench.apply(before, change));
+    return { code, sizeBytes: (await bench.look(before.target.uuid)).disks[path!]?.virtualBytes };
+  };
+  for (const on of [false, true]) {
+    const when = on ? "running" : "off";
+    test(`disk.resize grows (${when})`, async (bench) => {
+      expect(await resized(bench, on, 2)).toEqual({ code: "nothing was thrown", sizeBytes: DISK_BYTES * 2 });
+    });
+    test(`disk.resize to the same size is no error (${when})`, async (bench) => {
+      expect(await resized(bench, on, 1)).toEqual({ code: "nothing was thrown", sizeBytes: DISK_BYTES });
+    });
+    test(`disk.resize refuses to shrink with SHRINK_REFUSED (${when})`, async (bench) => {
+      expect(await resized(bench, on, 0.5)).toEqual({ code: "SHRINK_REFUSED", sizeBytes: DISK_BYTES });
+    });
+  }
+}

@@ -1,0 +1,199 @@
+/** The suite that every backend passes. It speaks to the domain's port alone, so that it says the same of all of them;
+ * what a backend cannot do is declared, with its reason, and never left out in silence.
+ *
+ * A guest here is firmware with a blank disk unless a test needs more: that is what every backend can start anywhere. */
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { type Change, type ChangeKind, changes, definitionOf } from "../../src/domain/changes.ts";
+import { goalOf } from "../../src/domain/plan.ts";
+import { backupContract } from "./contract-backup.ts";
+import { type Bench, benchOn, codeOf, contextFor, type Opened, still, type Test } from "./contract-bench.ts";
+import { changeCases } from "./contract-cases.ts";
+import { imagesContract } from "./contract-images.ts";
+import { specialContract } from "./contract-special.ts";
+
+export { type Bench, type Opened, specFor } from "./contract-bench.ts";
+
+export type ContractOptions = Readonly<{
+  name: string;
+  open: () => Promise<Opened>;
+  /** What is booted from the bootable ISO turns the VM off when its power button is pressed. */
+  guestHonoursShutdown: boolean;
+  /** Kinds of changes that the backend has no handler for, on purpose. */
+  unsupported?: readonly ChangeKind[];
+  skip?: readonly Readonly<{ test: string; reason: string }>[];
+  /** For a graceful stop that is honoured; an emulated guest has to boot first. */
+  shutdownMs?: number;
+}>;
+
+export const backendKinds = (Object.keys(changes) as ChangeKind[]).filter((kind) => changes[kind].seat === "backend");
+
+export function backendContract(options: ContractOptions): void {
+  const { name, skip = [], unsupported = [] } = options;
+  const names = new Set<string>();
+  let opened: Opened;
+  let bench: Bench;
+  let clear: () => Promise<void>;
+
+  /** A test of the contract: skipped only by the list, which shows its reason. */
+  const test: Test = (title, body, timeoutMs) => {
+    names.add(title);
+    const skipped = skip.find((one) => one.test === title);
+    if (skipped) it.skip(`${title} (skipped: ${skipped.reason})`, () => {});
+    else it(title, async () => void (await body(bench)), timeoutMs);
+  };
+
+  describe(`backend contract: ${name}`, () => {
+    beforeAll(async () => {
+      opened = await options.open();
+      ({ bench, clear } = benchOn(opened));
+    });
+    afterEach(() => clear());
+    afterAll(() => opened?.close());
+
+    describe("declarations", () => {
+      it("every change kind that a backend makes has a contract case", () => {
+        expect(Object.keys(changeCases).sort()).toEqual([...backendKinds].sort());
+      });
+      it("capabilities hold exactly the changes that are not declared unsupported", () => {
+        const supported = backendKinds.filter((kind) => !unsupported.includes(kind));
+        expect(Object.keys(opened.backend.capabilities.changes).sort()).toEqual(supported.sort());
+      });
+      for (const kind of unsupported) {
+        it(`apply() refuses ${kind}, which is unsupported, with CHANGE_UNSUPPORTED`, async () => {
+          const change = { kind } as unknown as Change;
+          expect(
+            await codeOf(
+              opened.backend.apply(undefined, change, { signal: AbortSignal.timeout(5_000), progress: () => {} }),
+            ),
+          ).toBe("CHANGE_UNSUPPORTED");
+        });
+      }
+      it("the skip list names tests that there are", () => {
+        expect(skip.filter((one) => !names.has(one.test) || one.reason === "")).toEqual([]);
+      });
+    });
+
+    describe("reading", () => {
+      test("list() is sorted by name and holds what was made", async ({ make, backend }) => {
+        const [one, two] = [await make(), await make()];
+        const vms = await backend.list();
+        const listed = vms.map((vm) => vm.name);
+        expect(listed).toEqual([...listed].sort((a, b) => (a < b ? -1 : 1)));
+        expect(listed).toEqual(expect.arrayContaining([one.vm!.name, two.vm!.name]));
+        expect(still(vms.find(({ uuid }) => uuid === one.target.uuid))).toEqual(still(one.vm));
+      });
+      test("observe() of an unknown UUID is undefined", async ({ backend }) => {
+        expect(await backend.observe(crypto.randomUUID())).toBeUndefined();
+      });
+      test("lookup() knows a VM by its name alone", async ({ make, backend }) => {
+        const { vm } = await make();
+        expect(await backend.lookup(vm!.name)).toBe(vm!.uuid);
+        expect(await backend.lookup(`${vm!.name}-not`)).toBeUndefined();
+      });
+      test("host() says what the host has", async ({ backend }) => {
+        const { memoryBytes, cpus } = await backend.host();
+        expect(memoryBytes).toBeGreaterThan(0);
+        expect(cpus).toBeGreaterThan(0);
+      });
+      test("fingerprint stays as it is while nothing changes, and tells VMs apart", async ({ make, look }) => {
+        const [one, two] = [await make(), await make()];
+        expect((await look(one.target.uuid)).vm!.fingerprint).toBe(one.vm!.fingerprint);
+        expect(two.vm!.fingerprint).not.toBe(one.vm!.fingerprint);
+      });
+      test("reads end when they are aborted", async ({ backend }) => {
+        await expect(backend.list(AbortSignal.abort())).rejects.toThrow();
+      });
+    });
+
+    for (const kind of backendKinds.filter((one) => !unsupported.includes(one))) {
+      describe(kind, () => changeContract(kind, test));
+    }
+
+    describe("what is special about some changes", () => specialContract(options, test));
+    describe("backup and restore", () => backupContract(test));
+    describe("images", () => imagesContract(test));
+    describe("closing", () => {
+      test("close() may be called twice", async () => {
+        const own = await options.open();
+        await own.close();
+        await own.close();
+      });
+    });
+  });
+}
+
+/** Changes that stay once they are made; a test below fails when the domain says otherwise. */
+const kept: readonly ChangeKind[] = [
+  "power.start",
+  "power.stop",
+  "saved_state.discard",
+  "drive.remove",
+  "disk.delete",
+  "disk.resize",
+];
+
+/** What holds for every change, shown on the cases of one kind. */
+function changeContract(kind: ChangeKind, test: Test): void {
+  for (const [situation, { arrange, change: changeFor }] of Object.entries(changeCases[kind] ?? {})) {
+    const title = `${kind} (${situation})`;
+    const begin = async (bench: Bench) => {
+      const before = await arrange(bench);
+      const change = changeFor(before, bench);
+      return { before, change, definition: definitionOf(change), goal: goalOf(before, change) };
+    };
+
+    test(`${title} reaches its goal, and the second time changes nothing`, async (bench) => {
+      const { before, change, definition, goal } = await begin(bench);
+      expect(["kept", "pivot"].includes(definition.undo(before, change) as string), "has no undo").toBe(
+        kept.includes(kind),
+      );
+      expect(definition.reached(before, goal, change, before), "reached before it was applied").toBe(false);
+      const now = await bench.apply(before, change);
+      expect(definition.reached(now, goal, change, before), "reached").toBe(true);
+      // The engine never applies what is reached; a backend may therefore refuse, but it must not change anything.
+      const again = await bench
+        .apply(now, change)
+        .catch(() => bench.look(now.target.uuid, { disks: Object.keys(now.disks) }));
+      expect(still(again.vm)).toEqual(still(now.vm));
+      expect(definition.reached(again, goal, change, before), "still reached").toBe(true);
+    });
+
+    if (!kept.includes(kind))
+      test(`${title} comes back by its undo`, async (bench) => {
+        const { before, change, definition } = await begin(bench);
+        const undo = definition.undo(before, change);
+        const backup = undo === "restore" ? await bench.backend.backup(before.target.uuid) : "";
+        let now = await bench.apply(before, change);
+        if (undo === "restore") {
+          await bench.backend.restore(before.target.uuid, backup, contextFor(now));
+          now = await bench.look(before.target.uuid);
+        } else {
+          for (const back of undo as Change[]) {
+            now = await bench.apply(now, back);
+            expect(definitionOf(back).reached(now, before, back, now), `${back.kind} reached`).toBe(true);
+          }
+        }
+        expect(now.vm?.next).toEqual(before.vm?.next);
+        expect(now.vm?.live).toEqual(before.vm?.live);
+        expect(now.vm?.claim).toEqual(before.vm?.claim);
+      });
+
+    // A VM that is not there yet has no fingerprint.
+    if (kind !== "vm.create")
+      test(`${title} with another fingerprint is refused with VM_CHANGED_MEANWHILE and touches nothing`, async (bench) => {
+        const { before, change, definition, goal } = await begin(bench);
+        expect(await codeOf(bench.apply(before, change, { expect: "another" }))).toBe("VM_CHANGED_MEANWHILE");
+        const now = await bench.look(before.target.uuid, { disks: Object.keys(before.disks) });
+        expect(still(now.vm)).toEqual(still(before.vm));
+        expect(definition.reached(now, goal, change, before)).toBe(false);
+      });
+
+    test(`${title} is not begun after an abort`, async (bench) => {
+      const { before, change, definition, goal } = await begin(bench);
+      await expect(bench.apply(before, change, { signal: AbortSignal.abort() })).rejects.toThrow();
+      const now = await bench.look(before.target.uuid, { disks: Object.keys(before.disks) });
+      expect(still(now.vm)).toEqual(still(before.vm));
+      expect(definition.reached(now, goal, change, before)).toBe(false);
+    });
+  }
+}

@@ -1,0 +1,131 @@
+/** Another process for the store's tests, run by Node or Deno: `process.ts <command> <directory> [argument]`. It prints
+ * one line when it has done its part, and waits for the end of its standard input before it goes on. */
+import { once } from "node:events";
+import { argv, stdin } from "node:process";
+import { DatabaseSync } from "node:sqlite";
+import type { DomainEvent } from "../../src/domain/event.ts";
+import type { VmRecord } from "../../src/domain/vm.ts";
+import { openStore } from "../../src/store/store.ts";
+
+const [command = "", directory = "", argument = ""] = argv.slice(2);
+const target = { connection: "local", uuid: argument };
+const open = () =>
+  openStore({ directory, imageDirectory: "/images", connection: "local", newId: () => crypto.randomUUID() });
+const told = async () => {
+  stdin.resume();
+  await once(stdin, "end");
+};
+
+const operationOf = (id: string) =>
+  ({
+    id,
+    target,
+    actor: "other",
+    what: "start_vm",
+    direction: "forward",
+    status: "begun",
+    steps: [],
+    begunAt: new Date().toISOString(),
+  }) as const;
+
+const eventOf = (id: string): DomainEvent => ({
+  specversion: "1.0",
+  id,
+  source: "bootwright/local",
+  type: "vm.started",
+  subject: target.uuid,
+  time: new Date().toISOString(),
+  data: {},
+});
+
+const recordOf = (revision: number): VmRecord => ({
+  ...target,
+  name: "web",
+  roles: {},
+  status: "NotInstalled",
+  ownedFiles: [],
+  revision,
+  origin: "created",
+  createdAt: new Date().toISOString(),
+  updatedAt: new Date().toISOString(),
+});
+
+const run: Record<string, () => Promise<void>> = {
+  /** Opens the database when told, so that several can do it at one moment. */
+  async open() {
+    console.log("ready");
+    await told();
+    const store = await open();
+    console.log(`opened with ${(await store.records()).length} VMs`);
+    await store.close();
+  },
+
+  async refused() {
+    try {
+      const store = await open();
+      console.log("opened");
+      await store.close();
+    } catch (error) {
+      console.log((error as { code?: string }).code ?? String(error));
+    }
+  },
+
+  /** Claims a VM, begins an operation on it, and holds both until told. */
+  async hold() {
+    const store = await open();
+    const claim = await store.claim(target, { actor: "other", what: "start_vm" }, 5000);
+    await store.begin(operationOf(`left-by-${claim.left.length}`));
+    console.log("holding");
+    await told();
+    await claim.release();
+    await store.close();
+    console.log("released");
+  },
+
+  /** Takes the claim for a moment, many times; prints every overlap with another process that it could see. */
+  async compete() {
+    const store = await open();
+    const marks = new DatabaseSync(`${directory}/marks.sqlite`);
+    marks.exec("pragma busy_timeout = 5000");
+    console.log("ready");
+    await told();
+    for (let round = 0; round < 30; round++) {
+      const claim = await store.claim(target, { actor: "other", what: "start_vm" }, 30_000);
+      const { changes } = marks.prepare("update inside set pid = ? where pid = 0").run(process.pid);
+      if (changes !== 1) console.log("overlap");
+      await new Promise((resolve) => setTimeout(resolve, Math.random() * 4));
+      marks.prepare("update inside set pid = 0, entered = entered + 1 where pid = ?").run(process.pid);
+      await claim.release();
+    }
+    await store.close();
+    marks.close();
+    console.log("done");
+  },
+
+  /** Begins and settles operations until it is killed. */
+  async settle() {
+    const store = await open();
+    const claim = await store.claim(target, { actor: "other", what: "start_vm" }, 5000);
+    for (const { id } of claim.left) await store.settle(id, { status: "rolled_back", steps: [], events: [] });
+    let revision = (await store.record(target))?.revision ?? 0;
+    console.log("settling");
+    while (true) {
+      const id = crypto.randomUUID();
+      await store.begin(operationOf(id));
+      revision++;
+      const events = [eventOf(`${id}:0`), eventOf(`${id}:1`)];
+      await store.settle(id, { status: "applied", steps: [], record: recordOf(revision), events });
+    }
+  },
+
+  /** Locks the whole database, as another program's long transaction would. */
+  async locked() {
+    const database = new DatabaseSync(`${directory}/bootwright.sqlite`);
+    database.exec("begin exclusive");
+    console.log("locked");
+    await told();
+    database.close();
+  },
+};
+
+await run[command]?.();
