@@ -57,7 +57,7 @@ export const mediaChanges = {
       now.vm !== undefined &&
       driveOf(now.vm.next, drive) !== undefined &&
       driveOf(now.vm.next, drive)?.path === next &&
-      (now.vm.live === undefined || inTray(now.vm.live, drive) === live),
+      (now.vm.live === undefined || holds(now.vm.live, drive, live)),
     /** The same path is another ISO once the file was replaced. */
     recorded: (record, { drive, identity }) =>
       record?.isoIdentity === undefined ||
@@ -118,10 +118,11 @@ export const mediaChanges = {
   }),
 };
 
-/** What the running guest can read: an open tray holds nothing for it, whatever its source still names. */
-const inTray = (definition: VmDefinition, target: string): string | undefined => {
+/** Whether this is what a running VM's drive holds. A tray that the guest opened holds nothing that can be read, but it
+ * still names its ISO and closes at the guest's next reset: empty is only a drive that names nothing. */
+const holds = (definition: VmDefinition, target: string, path: string | undefined): boolean => {
   const drive = driveOf(definition, target);
-  return drive?.tray === "open" ? undefined : drive?.path;
+  return drive?.path === path && (path === undefined || drive?.tray === "closed");
 };
 
 /** The change that puts an ISO into a drive, or empties it, now and for the next start. `drive` absent: the ISO drive.

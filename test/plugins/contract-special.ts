@@ -95,6 +95,11 @@ function running(test: Test): void {
     expect(off.vm!.live).toBeUndefined();
     expect((await bench.apply(off, start)).vm!.run).not.toBe(on.vm!.run);
   });
+  test("vm.delete of a VM that was started meanwhile is refused, since it would only lose its definition", async (bench) => {
+    const before = await bench.make({}, true);
+    await expect(bench.apply(before, { kind: "vm.delete" })).rejects.toThrow();
+    expect(still((await bench.look(before.target.uuid)).vm)).toEqual(still(before.vm));
+  });
   test("power.start with an ISO that is missing is refused, and the VM stays off", async (bench) => {
     const before = await bench.make();
     const missing = await bench.apply(before, medium(before, `${bench.isos.data}-not.iso`));

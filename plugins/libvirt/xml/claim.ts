@@ -33,19 +33,19 @@ export const claimXml = (tag: ClaimTag): string => writeXml([element("vm", attri
 /** The definition with this claim tag, or without one. */
 export function withClaim(xml: string, tag: ClaimTag | undefined): string {
   return editXml(xml, (domain) => {
-    if (tag === undefined) return removeClaim(domain);
     const held = claimElements(domain)[0];
-    if (held === undefined) return insertClaim(domain, tag);
-    for (const [name, value] of Object.entries(attributesFor(tag))) setAttribute(held, name, String(value));
+    if (tag === undefined) removeClaim(domain);
+    else if (held === undefined) insertClaim(domain, tag);
+    else for (const [name, value] of Object.entries(attributesFor(tag))) setAttribute(held, name, String(value));
   });
 }
 
 function insertClaim(domain: XmlNode, tag: ClaimTag): void {
   const claim = element(`${CLAIM_PREFIX}:vm`, { [`xmlns:${CLAIM_PREFIX}`]: CLAIM_NAMESPACE, ...attributesFor(tag) });
   const metadata = find(domain, "metadata");
-  if (metadata) return insert(metadata, claim);
   const first = elementsOf(domain).find((node) => !aheadOfMetadata.includes(nameOf(node)));
-  insert(domain, element("metadata", {}, [claim]), (sibling) => sibling === first);
+  if (metadata) insert(metadata, claim);
+  else insert(domain, element("metadata", {}, [claim]), (sibling) => sibling === first);
 }
 
 /** Takes the claim tag out of the tree, and a `<metadata>` that held nothing else. */

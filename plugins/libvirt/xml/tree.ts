@@ -47,24 +47,23 @@ const builder = new XMLBuilder({
  * @throws SyntaxError for a text that has no root element, or a document type (libvirt never writes one) */
 export const parseXml = (xml: string): XmlNode => parseDocument(xml).root;
 
-/** The document with what `change` does to its root element. */
+/** The document with what `change` does to its root element. A line feed ends it, as it ends what libvirt writes. */
 export function editXml(xml: string, change: (root: XmlNode) => void): string {
   const { nodes, root } = parseDocument(xml);
   change(root);
-  return writeXml(nodes);
+  return `${writeXml(nodes)}\n`;
 }
 
 function parseDocument(xml: string): { nodes: XmlNode[]; root: XmlNode } {
-  if (/^(\s|<\?[^]*?\?>|<!--[^]*?-->)*<!DOCTYPE/.test(xml))
-    throw new SyntaxError("Cannot parse XML with a document type");
+  const prolog = xml.slice(0, Math.max(0, xml.search(/<[^!?]/)));
+  if (prolog.includes("<!DOCTYPE")) throw new SyntaxError("Cannot parse XML with a document type");
   const nodes = parser.parse(xml) as XmlNode[];
   const root = nodes.find(isElement);
   if (root === undefined) throw new SyntaxError("Cannot parse XML: there is no root element");
   return { nodes, root };
 }
 
-/** A document as text; a line feed ends it as it ends what libvirt writes. */
-export const writeXml = (nodes: readonly XmlNode[]): string => `${builder.build(nodes)}\n`;
+export const writeXml = (nodes: readonly XmlNode[]): string => builder.build(nodes);
 
 /** The name of an element; of other nodes, the parser's name for their kind. */
 export function nameOf(node: XmlNode): string {
