@@ -40,6 +40,8 @@ export type ChangeDefinition<Input> = Readonly<{
   ): readonly Readonly<{ type: EventType; data: Readonly<Record<string, unknown>> }>[];
   /** What it does, for a plan that a person reads: "set the boot order to hd". */
   summary(input: Input): string;
+  /** It can be left half-way when the caller gives up: waiting for a guest, writing a file. Default: it cannot. */
+  cancellable?: true;
   /** How long applying it may take before it counts as hung, in milliseconds; 60,000 unless said. */
   limitMs?(input: Input): number;
 }>;

@@ -51,6 +51,7 @@ export const diskChanges = {
       now.disks[path]?.state === "ok" && now.disks[path].virtualBytes === sizeBytes,
     undo: (_before, { path }) => [{ kind: "disk.delete", path }],
     artifacts: ({ path }) => [path],
+    cancellable: true,
     summary: ({ path, sizeBytes }) => `create a ${gibOf(sizeBytes)} GiB qcow2 disk ${path}`,
   }),
   /** Removes a file that Bootwright made. There is no way back from here. */

@@ -61,6 +61,7 @@ export const powerChanges = {
     ],
     summary: ({ force, timeoutMs }) =>
       force ? "cut the power" : `ask the guest to shut down and wait up to ${Math.round(timeoutMs / 1000)} s`,
+    cancellable: true,
     limitMs: ({ timeoutMs }) => timeoutMs + 60_000,
   }),
   "saved_state.discard": defineChange({

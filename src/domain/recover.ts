@@ -1,10 +1,12 @@
 /** Settling an operation that its process did not: by looking, never by remembering. */
 import { definitionOf } from "./changes.ts";
 import type { Ports } from "./operate.ts";
-import type { Operation, OperationStatus, Step } from "./operation.ts";
-import { lookAgain, lookFor } from "./run.ts";
+import type { Operation, OperationStatus, State, Step } from "./operation.ts";
+import { lookAgain, lookFor, withFactsOf } from "./run.ts";
 import { settleApplied, settleFailed, settleUnknown } from "./settle.ts";
 import { undoSteps } from "./undo.ts";
+
+const FINISH_LIMIT_MS = 60_000;
 
 export type Recovered = Readonly<{ status: OperationStatus; error?: Readonly<{ code: string; message: string }> }>;
 
@@ -14,11 +16,12 @@ export async function recover(ports: Ports, operation: Operation, signal?: Abort
   signal?.throwIfAborted();
   const looked = await lookAgain(ports, operation, lookFor(operation));
   const before = operation.steps[0]?.before ?? { target: operation.target, disks: {}, isos: {} };
+  const seen = looked instanceof Error ? looked : withFactsOf(looked, before);
   try {
-    if (looked instanceof Error) return await settleUnknown(ports, operation, operation.steps, looked);
+    if (seen instanceof Error) return await settleUnknown(ports, operation, operation.steps, seen);
     const steps = operation.steps.map((step): Step => {
       if (step.status !== "applying") return step;
-      return definitionOf(step.change).reached(looked, step.goal, step.change, step.before)
+      return definitionOf(step.change).reached(seen, step.goal, step.change, step.before)
         ? { ...step, status: "done" }
         : step;
     });
@@ -27,20 +30,69 @@ export async function recover(ports: Ports, operation: Operation, signal?: Abort
       ({ status, change, before: was }) => status === "done" && definitionOf(change).undo(was, change) === "pivot",
     );
     if (operation.direction === "forward" && (rest.length === 0 || pivoted)) {
-      // Past the point of no return what is left to do is files to remove, which a later deletion may find gone.
-      for (const { change } of rest)
-        await ports.backend.apply(looked.vm, change, { signal: AbortSignal.timeout(60_000), progress: () => {} });
-      const done = steps.map((step): Step => ({ ...step, status: "done" }));
-      await settleApplied(ports, operation, done, before, looked);
+      const ended = await finish(ports, steps, seen);
+      if (ended.failure)
+        return await settleFailed(
+          ports,
+          operation,
+          before,
+          await undoSteps(ports, operation, ended.steps, seen),
+          ended.failure,
+        );
+      await settleApplied(ports, operation, ended.steps, before, seen);
       return { status: "applied" };
     }
-    const undone = await undoSteps(ports, operation, steps, looked);
-    return await settleFailed(ports, operation, undone, new Interrupted(operation));
+    const undone = await undoSteps(ports, operation, steps, seen);
+    return await settleFailed(ports, operation, before, undone, new Interrupted(operation));
   } catch (error) {
     const settled = await ports.store.operation(operation.id);
     if (!settled || settled.status === "begun") throw error;
     return { status: settled.status, ...(settled.error && { error: settled.error }) };
   }
+}
+
+/** Past the point of no return what is left to do is done: files to remove, which may be gone already. */
+async function finish(ports: Ports, steps: readonly Step[], seen: State): Promise<{ steps: Step[]; failure?: Error }> {
+  const ended: Step[] = [];
+  let failure: Error | undefined;
+  for (const step of steps) {
+    if (step.status !== "done" && definitionOf(step.change).seat === "backend") {
+      const context = { signal: AbortSignal.timeout(FINISH_LIMIT_MS), progress: () => {} };
+      failure = await ports.backend.apply(seen.vm, step.change, context).then(
+        () => failure,
+        (error: unknown) => (error instanceof Error ? error : new Error(String(error))),
+      );
+      ended.push(failure ? { ...step, status: "planned" } : { ...step, status: "done" });
+    } else ended.push({ ...step, status: "done" });
+  }
+  return { steps: ended, ...(failure && { failure }) };
+}
+
+/** Settles everything that dead processes left open on this backend's VMs, one VM after the other; what another process
+ * works on is left alone. Returns what was settled. */
+export async function recoverAll(
+  ports: Ports,
+  signal: AbortSignal,
+): Promise<{ operation: Operation; status: OperationStatus }[]> {
+  const { backend, store } = ports;
+  const open = (await store.open()).filter(({ target }) => target.connection === backend.connection);
+  const settled: { operation: Operation; status: OperationStatus }[] = [];
+  for (const uuid of new Set(open.map(({ target }) => target.uuid))) {
+    signal.throwIfAborted();
+    const target = { connection: backend.connection, uuid };
+    const claim = await store
+      .claim(target, { actor: "bootwright", what: "recovery" }, 0, signal)
+      .catch(() => undefined);
+    try {
+      for (const operation of claim?.left ?? []) {
+        const { status } = await recover(ports, operation, signal);
+        settled.push({ operation, status });
+      }
+    } finally {
+      await claim?.release();
+    }
+  }
+  return settled;
 }
 
 class Interrupted extends Error {

@@ -9,6 +9,7 @@ import { undoSteps } from "./undo.ts";
 
 const APPLY_LIMIT_MS = 60_000;
 const LOOK_LIMIT_MS = 30_000;
+const GRACE_MS = 1_000;
 
 export type Running = Readonly<{ signal: AbortSignal; progress: (message: string) => void }>;
 
@@ -28,53 +29,50 @@ export async function run(ports: Ports, operation: Operation, before: State, req
       await ports.store.advance(operation.id, steps, "forward");
     }
     request.progress(definitionOf(step.change).summary(step.change));
-    const failure = await attempt(ports, step, seen, request);
+    const { failure, hung } = await attempt(ports, step, seen, request);
     const looked = await lookAgain(ports, operation, look);
     if (looked instanceof Error) return settleUnknown(ports, operation, steps, failure ?? looked);
     if (definitionOf(step.change).reached(looked, step.goal, step.change, step.before)) {
       steps[index] = { ...step, status: "done", ...(looked.vm && { wrote: looked.vm.fingerprint }) };
-      seen = looked;
+      seen = withFactsOf(looked, seen);
       continue;
     }
     const error = failure ?? new DomainError("GOAL_NOT_REACHED", { vm: nameIn(before), change: step.change.kind });
+    // What has not returned may still happen, after the look.
+    if (hung) return settleUnknown(ports, operation, steps, error);
     const undone = await undoSteps(ports, operation, steps, looked);
-    return settleFailed(ports, operation, undone, error);
+    return settleFailed(ports, operation, before, undone, error);
   }
   return settleApplied(ports, operation, steps, before, seen);
 }
 
-/** Applies one step within its time limit. An error does not say that nothing happened, so it is only handed back. */
-async function attempt(ports: Ports, step: Step, seen: State, request: Running): Promise<Error | undefined> {
-  const limitMs = definitionOf(step.change).limitMs?.(step.change) ?? APPLY_LIMIT_MS;
+type Attempt = Readonly<{ failure?: Error; hung: boolean }>;
+
+/** Applies one step within its time limit. An error does not say that nothing happened, so it is only handed back. The
+ * caller's cancellation reaches into a step only where that step can be left half-way; else it counts between steps. */
+async function attempt(ports: Ports, step: Step, seen: State, request: Running): Promise<Attempt> {
+  const definition = definitionOf(step.change);
+  if (request.signal.aborted) return { failure: new DomainError("CANCELLED", { vm: nameIn(seen) }), hung: false };
+  const limitMs = definition.limitMs?.(step.change) ?? APPLY_LIMIT_MS;
   const limit = AbortSignal.timeout(limitMs);
-  const signal = AbortSignal.any([request.signal, limit]);
-  const vm = nameIn(seen);
-  if (request.signal.aborted) return new DomainError("CANCELLED", { vm });
-  const aborted = new Promise<never>((_resolve, reject) => {
-    signal.addEventListener(
-      "abort",
-      () =>
-        reject(
-          request.signal.aborted
-            ? new DomainError("CANCELLED", { vm })
-            : new DomainError("BACKEND_FAILED", {
-                connection: ports.backend.connection,
-                change: step.change.kind,
-                reason: `no answer within ${limitMs / 1000} s`,
-              }),
-        ),
-      { once: true },
-    );
+  const signal = definition.cancellable ? AbortSignal.any([request.signal, limit]) : limit;
+  const silent = new Promise<Attempt>((resolve) => {
+    const { connection } = ports.backend;
+    const details = { connection, change: step.change.kind, reason: `no answer within ${limitMs / 1000} s` };
+    const report = () => resolve({ failure: new DomainError("BACKEND_FAILED", details), hung: true });
+    // The backend is told first, and gets a moment to say by itself how it ended.
+    limit.addEventListener("abort", () => setTimeout(report, GRACE_MS), { once: true });
   });
   const context = { signal, progress: request.progress, ...(seen.vm && { expect: seen.vm.fingerprint }) };
-  const applied = ports.backend.apply(seen.vm, step.change, context);
-  try {
-    await Promise.race([applied, aborted]);
-    return undefined;
-  } catch (error) {
-    applied.catch(() => undefined);
-    return error instanceof Error ? error : new Error(String(error));
-  }
+  const applied = ports.backend.apply(seen.vm, step.change, context).then(
+    (): Attempt => ({ hung: false }),
+    (error: unknown): Attempt => {
+      if (request.signal.aborted && signal.aborted)
+        return { failure: new DomainError("CANCELLED", { vm: nameIn(seen) }), hung: false };
+      return { failure: error instanceof Error ? error : new Error(String(error)), hung: false };
+    },
+  );
+  return Promise.race([applied, silent]);
 }
 
 /** Looks at the target again; an error when nobody can look. */
@@ -86,11 +84,24 @@ export async function lookAgain(ports: Ports, operation: Operation, look: Look):
   }
 }
 
-/** What an operation's steps need to see: the files that they speak of. Images are left out where no step needs them. */
+/** What an operation's steps need to see: the files that they make, grow or remove, or no image at all. */
 export function lookFor({ steps }: Operation): Look {
-  const diskPaths = steps.flatMap(({ before, goal }) => [...Object.keys(before.disks), ...Object.keys(goal.disks)]);
-  const isoPaths = steps.flatMap(({ before, goal }) => [...Object.keys(before.isos), ...Object.keys(goal.isos)]);
-  return { diskPaths: [...new Set(diskPaths)], isoPaths: [...new Set(isoPaths)] };
+  const touched = steps.filter(({ change }) => change.kind.startsWith("disk."));
+  if (touched.length === 0) return { images: false };
+  return {
+    diskPaths: [
+      ...new Set(touched.flatMap(({ before, goal }) => [...Object.keys(before.disks), ...Object.keys(goal.disks)])),
+    ],
+  };
 }
+
+/** What was seen, with the facts of images that were found out before and that no step changes. */
+export const withFactsOf = (looked: State, { disks, isos, usage, freeBytes }: State): State => ({
+  ...(usage && { usage }),
+  ...(freeBytes !== undefined && { freeBytes }),
+  ...looked,
+  disks: { ...disks, ...looked.disks },
+  isos: { ...isos, ...looked.isos },
+});
 
 const nameIn = (state: State) => state.vm?.name ?? state.record?.name ?? state.target.uuid;

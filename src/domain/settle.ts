@@ -5,7 +5,7 @@ import { rolesFor } from "./boot-rules.ts";
 import { definitionOf } from "./changes.ts";
 import { currentBootDevice } from "./current-boot.ts";
 import { DomainError } from "./error.ts";
-import { type DomainEvent, type EventType, eventOf } from "./event.ts";
+import { type EventType, eventOf } from "./event.ts";
 import type { Ports } from "./operate.ts";
 import type { Operation, OperationStatus, State, Step } from "./operation.ts";
 import { withRecord } from "./plan.ts";
@@ -20,50 +20,39 @@ export async function settleApplied(
   before: State,
   seen: State,
 ): Promise<State> {
-  const after = recordAfter(operation, before, seen);
-  const events: DomainEvent[] = [];
-  for (const { change } of operation.steps) {
-    for (const { type, data } of definitionOf(change).events?.(before, after, change) ?? []) {
-      events.push(
-        eventOf(operation.id, events.length, operation.target, ports.now().toISOString(), type, {
-          ...data,
-          name: nameOf(after, before),
-          actor: operation.actor,
-        }),
-      );
-    }
-  }
-  const record = after.record ? { ...after.record, ...seenOf(after) } : before.record ? null : undefined;
+  const { after, record, events } = outcomeOf(ports, operation, steps, before, seen, 0);
   await ports.store.settle(operation.id, { status: "applied", steps, events, ...(record !== undefined && { record }) });
   return record ? withRecord(after, record) : after;
 }
 
-/** It failed and was undone as far as could be. @throws the error, with the outcome attached */
-export async function settleFailed(ports: Ports, operation: Operation, undone: Undone, error: Error): Promise<never> {
-  const kept = undone.steps
-    .filter(({ status }) => status === "kept")
-    .map(({ change }) => definitionOf(change).summary(change));
-  const left = undone.steps
-    .filter(({ status }) => status === "done" || status === "applying")
-    .map(({ change }) => definitionOf(change).summary(change));
+/** It failed and was undone as far as could be; what has no undo has happened, and is told like any other outcome.
+ * @throws the error, with the outcome attached */
+export async function settleFailed(
+  ports: Ports,
+  operation: Operation,
+  before: State,
+  undone: Undone,
+  error: Error,
+): Promise<never> {
+  const keptSteps = undone.steps.filter(({ status }) => status === "kept");
+  const kept = keptSteps.map(inWords);
+  const left = undone.steps.filter(({ status }) => status === "done" || status === "applying").map(inWords);
   const status: OperationStatus = undone.failed ? "rollback_failed" : kept.length ? "failed" : "rolled_back";
   const type: EventType = status === "rolled_back" ? "operation.rolled_back" : "operation.failed";
   const code = error instanceof DomainError ? error.code : "DEFECT";
-  const event = eventOf(operation.id, 0, operation.target, ports.now().toISOString(), type, {
-    what: operation.what,
-    code,
-    kept,
-    left,
-  });
+  const data = { what: operation.what, code, kept, left };
+  const failure = eventOf(operation.id, 0, operation.target, ports.now().toISOString(), type, data);
+  const { record, events } = outcomeOf(ports, operation, keptSteps, before, undone.now, 1);
   await ports.store.settle(operation.id, {
     status,
     steps: undone.steps,
     error: { code, message: undone.failed ?? error.message },
-    events: [event],
+    events: [failure, ...events],
+    ...(kept.length > 0 && record !== undefined && { record }),
   });
   const outcome = { operation: operation.id, status, kept: [...kept, ...left] };
   if (undone.failed) {
-    const failure = new DomainError(
+    const unrepaired = new DomainError(
       "ROLLBACK_FAILED",
       {
         vm: nameOf(undone.now),
@@ -73,8 +62,8 @@ export async function settleFailed(ports: Ports, operation: Operation, undone: U
       },
       { cause: error },
     );
-    failure.outcome = outcome;
-    throw failure;
+    unrepaired.outcome = outcome;
+    throw unrepaired;
   }
   if (error instanceof DomainError) error.outcome = outcome;
   throw error;
@@ -104,15 +93,33 @@ export async function settleUnknown(
   );
 }
 
-/** The record that the operation's steps lead to, given what was really seen. */
-function recordAfter({ steps }: Operation, before: State, seen: State): State {
+/** What these steps, having happened, lead to: the state with its record, the row to write (`null` removes it, absent
+ * leaves it), and the events. */
+function outcomeOf(
+  ports: Ports,
+  operation: Operation,
+  steps: readonly Step[],
+  before: State,
+  seen: State,
+  firstEvent: number,
+) {
   let after = withRecord(seen, before.record ?? null);
   for (const { change } of steps) {
     const { record } = definitionOf(change);
     if (record) after = withRecord(after, record(after.record, after, change));
   }
-  return after;
+  const time = ports.now().toISOString();
+  const told = { name: nameOf(after, before), actor: operation.actor };
+  const events = steps
+    .flatMap(({ change }) => definitionOf(change).events?.(before, after, change) ?? [])
+    .map(({ type, data }, place) =>
+      eventOf(operation.id, firstEvent + place, operation.target, time, type, { ...data, ...told }),
+    );
+  const record = after.record ? { ...after.record, ...seenOf(after) } : before.record ? null : undefined;
+  return { after, record, events };
 }
+
+const inWords = ({ change }: Step): string => definitionOf(change).summary(change);
 
 /** What was last seen, for the columns that people query and for lists while the backend is away. */
 export function seenOf(state: State): Pick<VmRecord, "seen"> {

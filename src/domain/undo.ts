@@ -17,6 +17,11 @@ export async function undoSteps(
 ): Promise<Undone> {
   const result = [...steps];
   let seen = now;
+  const isPivot = ({ change, before, status }: Step) =>
+    status === "done" && definitionOf(change).undo(before, change) === "pivot";
+  // Past the point of no return nothing is put back: a definition whose disk is gone would be worse than none.
+  if (steps.some(isPivot))
+    return { steps: steps.map((step) => (step.status === "done" ? { ...step, status: "kept" } : step)), now };
   await ports.store.advance(operation.id, result, "back");
   for (let index = result.length - 1; index >= 0; index--) {
     const step = result[index]!;

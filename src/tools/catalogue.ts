@@ -1,4 +1,5 @@
 /** Every tool there is, and which of them are offered. */
+import type { z } from "zod";
 import type { Connections } from "../domain/port.ts";
 import { bootTools } from "./boot.ts";
 import { diskTools } from "./disk.ts";
@@ -10,7 +11,7 @@ import type { Tool } from "./tool.ts";
 import { vmTools } from "./vm.ts";
 
 /** In the order in which they are listed, which is the same for every caller. */
-export const allTools = [
+const catalogue = [
   ...vmTools,
   ...powerTools,
   ...bootTools,
@@ -18,7 +19,11 @@ export const allTools = [
   ...installationTools,
   ...diskTools,
   ...operationTools,
-] as unknown as readonly Tool[];
+];
+export const allTools = catalogue as unknown as readonly Tool[];
+
+/** What each tool answers, by its name. */
+export type Answers = { [T in (typeof catalogue)[number] as T["name"]]: z.output<T["output"]> };
 
 /** The tools that some connection's backend can serve, and, read-only, those that change nothing. */
 export function offeredTools(connections: Connections, { readOnly }: { readOnly: boolean }): readonly Tool[] {

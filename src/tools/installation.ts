@@ -12,13 +12,13 @@ import { lookAt } from "./look.ts";
 import { defineTool } from "./tool.ts";
 import { FixView } from "./view.ts";
 
-const toolFor: Record<Transition, string> = {
+const toolFor = {
   start_installation: "start_vm",
   complete: "complete_installation",
   fail: "fail_installation",
   cancel: "cancel_installation",
   begin_reinstallation: "begin_reinstallation",
-};
+} as const satisfies Record<Transition, string>;
 
 const getInstallationStatus = defineTool({
   name: "get_installation_status",
@@ -91,8 +91,8 @@ const completeInstallation = defineTool({
 });
 
 /** A tool that makes one transition and nothing else. */
-const transitionTool = (
-  transition: Transition,
+const transitionTool = <T extends Transition>(
+  transition: T,
   text: { title: string; description: string; path: string; next: string },
 ) =>
   defineTool({

@@ -18,8 +18,12 @@ export type ToolContext = Readonly<{
   progress: (message: string) => void;
 }>;
 
-export type Tool<In extends z.ZodObject = z.ZodObject, Out extends z.ZodObject = z.ZodObject> = Readonly<{
-  name: string;
+export type Tool<
+  In extends z.ZodObject = z.ZodObject,
+  Out extends z.ZodObject = z.ZodObject,
+  Name extends string = string,
+> = Readonly<{
+  name: Name;
   title: string;
   /** First what, then when, then the trap. */
   description: string;
@@ -33,7 +37,9 @@ export type Tool<In extends z.ZodObject = z.ZodObject, Out extends z.ZodObject =
   run(input: z.output<In>, context: ToolContext): Promise<z.input<Out>>;
 }>;
 
-export function defineTool<In extends z.ZodObject, Out extends z.ZodObject>(tool: Tool<In, Out>): Tool<In, Out> {
+export function defineTool<In extends z.ZodObject, Out extends z.ZodObject, const Name extends string>(
+  tool: Tool<In, Out, Name>,
+): Tool<In, Out, Name> {
   return tool;
 }
 

@@ -2,11 +2,11 @@
 import { fileURLToPath } from "node:url";
 import { Client } from "@modelcontextprotocol/client";
 import { StdioClientTransport } from "@modelcontextprotocol/client/stdio";
+import type { Answers } from "../../src/tools/catalogue.ts";
 
 /** The oldest generation by its handshake, or the newest, which has none. */
 export type Era = "legacy" | "2026-07-28";
 
-export type Answer = Readonly<Record<string, unknown>>;
 export type Refusal = Readonly<{
   code: string;
   message: string;
@@ -25,14 +25,22 @@ export class Refused extends Error {
   }
 }
 
+export type CallOptions = Readonly<{
+  signal?: AbortSignal;
+  onprogress?: (progress: { progress: number; message?: string | undefined }) => void;
+  timeoutMs?: number;
+}>;
+
 export type BootwrightClient = Readonly<{
   client: Client;
   /** Calls a tool. @throws Refused */
-  call: (
-    tool: string,
+  call: <Name extends keyof Answers>(
+    tool: Name,
     args?: Record<string, unknown>,
-    options?: { signal?: AbortSignal; onprogress?: (progress: unknown) => void; timeoutMs?: number },
-  ) => Promise<any>;
+    options?: CallOptions,
+  ) => Promise<Answers[Name]>;
+  /** What the call was refused with; undefined when it was not. */
+  refusal: (tool: string, args?: Record<string, unknown>, options?: CallOptions) => Promise<Refusal | undefined>;
   text: (tool: string, args?: Record<string, unknown>) => Promise<string>;
   stderr: () => string;
   pid: () => number | null;
@@ -85,7 +93,7 @@ export async function openClient({
     stderr += chunk.toString();
   });
   await client.connect(transport);
-  const raw: BootwrightClient["call"] = async (tool, args = {}, options = {}) => {
+  const raw = (tool: string, args: Record<string, unknown> = {}, options: CallOptions = {}) => {
     const { signal, onprogress, timeoutMs = CALL_LIMIT_MS } = options;
     const request = {
       timeout: timeoutMs,
@@ -102,7 +110,11 @@ export async function openClient({
     async call(tool, args, options) {
       const result = await raw(tool, args, options);
       if (result.isError) throw new Refused(result._meta?.[REFUSAL_META] as Refusal, textOf(result));
-      return result.structuredContent;
+      return result.structuredContent as Answers[typeof tool];
+    },
+    async refusal(tool, args, options) {
+      const { isError, _meta } = await raw(tool, args, options);
+      return isError ? (_meta?.[REFUSAL_META] as Refusal) : undefined;
     },
     text: async (tool, args) => textOf(await raw(tool, args)),
     stderr: () => stderr,

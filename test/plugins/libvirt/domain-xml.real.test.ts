@@ -130,8 +130,8 @@ describe("a definition that libvirt wrote", () => {
       );
       let before = await inactive(name);
       expect(meaningOf(await inactive(name))).toBe(meaningOf(before));
-      const change = async (edit: (xml: string) => string) => {
-        await define(edit(before), "--validate");
+      const change = async (edit: (xml: string) => string, from = before) => {
+        await define(edit(from), "--validate");
         return inactive(name);
       };
 
@@ -139,7 +139,7 @@ describe("a definition that libvirt wrote", () => {
         const { target, bus } = nextDriveTarget(before);
         const added = await change((xml) => withDrive(xml, target, bus));
         expect(parseDomain(added).definition.drives).toEqual([{ target, bus, tray: "closed" }]);
-        expect(parseDomain(await change((xml) => withoutDrive(xml, target))).definition.drives).toEqual([]);
+        expect(parseDomain(await change((xml) => withoutDrive(xml, target), added)).definition.drives).toEqual([]);
         before = await change((xml) => withDrive(xml, target, bus));
       }
       const { definition } = parseDomain(before);

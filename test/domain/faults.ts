@@ -1,0 +1,61 @@
+/** Ports that fail, stop or tell what they were called for. Wrapped around those of a world, so that what is under them
+ * is a real store and a backend that behaves like one. */
+import { type Outcome, operate, type Ports, type Request } from "../../src/domain/operate.ts";
+import type { Backend } from "../../src/domain/port.ts";
+import type { Change } from "../../src/domain/changes.ts";
+import type { Target } from "../../src/domain/vm.ts";
+
+type Apply = Backend["apply"];
+
+/** The ports with another way to apply a change; `real` applies it as it is. */
+export const applying = (ports: Ports, apply: (real: Apply, ...given: Parameters<Apply>) => Promise<void>): Ports => ({
+  ...ports,
+  backend: { ...ports.backend, apply: (...given) => apply(ports.backend.apply, ...given) },
+});
+
+/** The ports whose backend refuses changes of this kind without touching anything. */
+export const refusing = (ports: Ports, kind: Change["kind"], error: () => Error = () => new Error("no")): Ports =>
+  applying(ports, async (real, vm, change, context) => {
+    if (change.kind === kind) throw error();
+    await real(vm, change, context);
+  });
+
+const followed = ["claim", "begin", "advance", "settle", "observe", "backup", "restore", "apply", "offerConfirmation", "takeConfirmation"];
+
+/** The ports, with `before` and `after` around each call that matters. */
+export function around(ports: Ports, hooks: { before?: (call: string) => void; after?: (call: string) => void }): Ports {
+  const follow = <T extends object>(subject: T): T =>
+    new Proxy(subject, {
+      get(of, key) {
+        const value: unknown = Reflect.get(of, key);
+        if (typeof value !== "function" || !followed.includes(String(key))) return value;
+        return async (...given: unknown[]) => {
+          const call = key === "apply" ? `apply ${(given[1] as Change).kind}` : String(key);
+          hooks.before?.(call);
+          const result: unknown = await Reflect.apply(value, of, given);
+          hooks.after?.(call);
+          return result;
+        };
+      },
+    });
+  return { ...ports, backend: follow(ports.backend), store: follow(ports.store) };
+}
+
+/** The ports, and the list of what is called on them. */
+export function told(ports: Ports): { ports: Ports; calls: string[] } {
+  const calls: string[] = [];
+  return { calls, ports: around(ports, { before: (call) => calls.push(call) }) };
+}
+
+/** Runs changes through the whole flow on these ports. */
+export const perform = (ports: Ports, target: Target, intent: Request["intent"] | readonly Change[], more: Partial<Request> = {}): Promise<Outcome> =>
+  operate(ports, {
+    target,
+    what: "test_tool",
+    actor: "test",
+    intent: typeof intent === "function" ? intent : () => intent,
+    subject: "test_tool {}",
+    signal: new AbortController().signal,
+    progress: () => {},
+    ...more,
+  });

@@ -1,0 +1,249 @@
+/** What becomes of an operation that fails on its way: what is undone, what stays, and what is never rolled over. */
+import { describe, expect, test } from "vitest";
+import { editDefinition } from "../../plugins/memory/outside.ts";
+import { bootOrderOf } from "../../src/domain/boot.ts";
+import type { Change } from "../../src/domain/changes.ts";
+import { DomainError } from "../../src/domain/error.ts";
+import { transitionChanges } from "../../src/domain/installation.ts";
+import type { State } from "../../src/domain/operation.ts";
+import type { VmDefinition } from "../../src/domain/vm.ts";
+import { GIB, isos, orderChange, type World, world } from "../support/world.ts";
+import { applying, perform, refusing, told } from "./faults.ts";
+import { AT, presetBoot, refused } from "./fixture.ts";
+
+const attach: Change = { kind: "media.set", drive: "sda", force: false, next: isos.installer };
+const threeSteps = (now: State): Change[] => [attach, orderChange(now, "hd"), ...transitionChanges(now, "complete")];
+const look = { isoPaths: [isos.installer] };
+/** What an operation must leave as it was: everything but the clock. */
+const meaningOf = ({ vm, record }: State) => ({ next: vm?.next, power: vm?.power, claim: vm?.claim, record: { ...record, updatedAt: "" } });
+const edit = (w: World, uuid: string, more: Partial<VmDefinition>) => editDefinition(w.session, uuid, (next) => ({ ...next, ...more }));
+const orderIn = (now: State) => bootOrderOf(now.vm!.next, now.record!.roles).order;
+
+describe("operate() when a step fails", () => {
+  test("operate() takes an error for no proof that nothing happened", async () => {
+    const w = await world();
+    const at = await w.create();
+    const lying = applying(w.ports, async (real, vm, change, context) => {
+      await real(vm, change, context);
+      throw new Error("Timed out during operation");
+    });
+    const outcome = await perform(lying, at, threeSteps, { look });
+    expect(outcome).toMatchObject({ changed: true, after: { record: { status: "Installed", requestedOrder: "hd" } } });
+    expect(await w.store.operation(outcome.operation!)).toMatchObject({ status: "applied" });
+  });
+
+  test("operate() takes the lack of an error for no proof that it happened", async () => {
+    const w = await world();
+    const at = await w.create();
+    const error = await refused("GOAL_NOT_REACHED", perform(applying(w.ports, async () => {}), at, (now) => [orderChange(now, "hd")]));
+    expect(error.outcome).toMatchObject({ status: "rolled_back", kept: [] });
+  });
+
+  test("operate() undoes the earlier steps backwards and says so", async () => {
+    const w = await world();
+    const at = await w.create();
+    const before = await w.look(at);
+    const { ports, calls } = told(refusing(w.ports, "claim.write", () => new DomainError("BACKEND_FAILED", { connection: "local", change: "claim.write", reason: "no" })));
+    const error = await refused("BACKEND_FAILED", perform(ports, at, threeSteps, { look }));
+    expect(calls.filter((call) => call.startsWith("apply"))).toEqual([
+      "apply media.set",
+      "apply boot_order.set",
+      "apply claim.write",
+      "apply boot_order.set",
+      "apply media.set",
+    ]);
+    expect(meaningOf(await w.look(at))).toEqual(meaningOf(before));
+    const settled = await w.store.operation(error.outcome!.operation);
+    expect(error.outcome).toEqual({ operation: settled!.id, status: "rolled_back", kept: [] });
+    expect(settled).toMatchObject({ status: "rolled_back", direction: "back", error: { code: "BACKEND_FAILED" } });
+    expect(settled?.steps.map(({ status }) => status)).toEqual(["undone", "undone", "planned", "planned"]);
+    expect((await w.store.events()).at(-1)?.event).toMatchObject({ type: "operation.rolled_back", data: { code: "BACKEND_FAILED", kept: [] } });
+  });
+
+  test("operate() undoes half of a step that failed on its way", async () => {
+    const w = await world();
+    const at = await w.create();
+    await perform(w.ports, at, [{ kind: "power.start", purpose: "live", at: AT }], { accept: ["NOTHING_BOOTS"] });
+    // The next definition is written, the live one is not.
+    const half = applying(w.ports, async (real, vm, change, context) => {
+      if (change.kind !== "media.set" || change.next === undefined) return real(vm, change, context);
+      edit(w, at.uuid, { drives: [{ target: "sda", bus: "sata", tray: "closed", path: change.next }] });
+      throw new Error("unable to execute QEMU command 'blockdev-change-medium'");
+    });
+    await expect(perform(half, at, [{ ...attach, live: isos.installer } as Change], { look })).rejects.toThrow();
+    expect((await w.look(at)).vm?.next.drives[0]).not.toHaveProperty("path");
+  });
+
+  test("operate() keeps the growth of a disk, since undoing it is shrinking", async () => {
+    const w = await world();
+    const at = await w.create();
+    const path = (await w.look(at)).vm!.next.disks[0]!.path!;
+    const grow = { kind: "disk.resize", disk: "vda", path, sizeBytes: 40 * GIB } as const;
+    const failing = refusing(w.ports, "claim.write", () => new DomainError("CANCELLED", { vm: "web" }));
+    const error = await refused("CANCELLED", perform(failing, at, (now) => [grow, ...threeSteps(now)], { look }));
+    expect(error.outcome).toMatchObject({ status: "failed", kept: ["grow disk vda to 40 GiB"] });
+    const now = await w.look(at);
+    expect(now.disks[path]!.virtualBytes).toBe(40 * GIB);
+    expect(orderIn(now)).toBe("cdrom_hd");
+  });
+
+  test("operate() removes the files of a VM that could not be created", async () => {
+    const w = await world();
+    const made: unknown[] = [];
+    const failing = applying(w.ports, async (real, vm, change, context) => {
+      if (change.kind === "vm.create") throw new Error("operation failed: domain 'web' already exists");
+      if (change.kind === "disk.create") made.push(change.path);
+      await real(vm, change, context);
+    });
+    const creation = creationOf();
+    await expect(perform(failing, creation.at, creation.changes, { look: { diskPaths: [creation.path] } })).rejects.toThrow();
+    expect(made).toEqual([creation.path]);
+    expect(w.session.files.has(creation.path)).toBe(false);
+    expect(await w.store.record(creation.at)).toBeUndefined();
+  });
+
+  test("operate() says ROLLBACK_FAILED and what stays when an undo fails", async () => {
+    const w = await world();
+    const at = await w.create();
+    let undoing = false;
+    const stubborn = applying(w.ports, async (real, vm, change, context) => {
+      if (change.kind === "claim.write") undoing = true;
+      if (undoing) throw new Error("no");
+      await real(vm, change, context);
+    });
+    const error = await refused("ROLLBACK_FAILED", perform(stubborn, at, threeSteps, { look }));
+    expect(error.outcome).toMatchObject({ status: "rollback_failed" });
+    expect(error.details.left).toEqual([`put ${isos.installer} into CD-ROM drive sda`, "set the boot order to hd"]);
+  });
+
+  test("operate() believes no undo that the VM does not show", async () => {
+    const w = await world();
+    const at = await w.create();
+    let undoing = false;
+    const idle = applying(w.ports, async (real, vm, change, context) => {
+      if (change.kind === "claim.write") undoing = true;
+      if (change.kind === "claim.write") throw new Error("no");
+      if (!undoing) await real(vm, change, context);
+    });
+    expect((await refused("ROLLBACK_FAILED", perform(idle, at, threeSteps, { look }))).details.left).toHaveLength(2);
+  });
+
+  test("operate() takes an error of an undo that worked anyway for no failure", async () => {
+    const w = await world();
+    const at = await w.create();
+    const lying = applying(w.ports, async (real, vm, change, context) => {
+      if (change.kind !== "claim.write") await real(vm, change, context);
+      throw new DomainError("BACKEND_FAILED", { connection: "local", change: change.kind, reason: "no" });
+    });
+    expect((await refused("BACKEND_FAILED", perform(lying, at, threeSteps, { look }))).outcome?.status).toBe("rolled_back");
+    expect(orderIn(await w.look(at))).toBe("cdrom_hd");
+  });
+});
+
+const creationOf = () => {
+  const uuid = "7c0a7a4e-54a5-4f0b-9d0c-4a6b6a1d2c77";
+  const path = `/memory/images/${uuid}.qcow2`;
+  const spec = {
+    uuid, name: "web", memoryBytes: GIB, cpus: 1, firmware: "bios", tpm: false, diskPath: path, diskBus: "virtio", diskTarget: "vda", driveTarget: "sda",
+    network: "none", order: "cdrom_hd", serialLog: "/memory/images/serial.log", acceleration: "auto", claim: { uuid, revision: 1, status: "NotInstalled" },
+  } as const;
+  const changes: Change[] = [
+    { kind: "disk.create", path, sizeBytes: GIB },
+    { kind: "vm.create", spec, ownedFiles: [path], at: AT },
+  ];
+  return { at: { connection: "local", uuid }, path, changes };
+};
+
+describe("operate() and other programs", () => {
+  const edits: [string, Partial<VmDefinition>][] = [
+    ["something else", { cpus: 7 }],
+    ["the very thing", { boot: presetBoot("hd_cdrom") }],
+  ];
+  test.each(edits)("operate() touches nothing when another program changed %s right before the write", async (_what, more) => {
+    const w = await world();
+    const at = await w.create();
+    const raced = applying(w.ports, async (real, vm, change, context) => {
+      edit(w, at.uuid, more);
+      await real(vm, change, context);
+    });
+    const { ports, calls } = told(raced);
+    const error = await refused("VM_CHANGED_MEANWHILE", perform(ports, at, (now) => [orderChange(now, "hd")]));
+    expect(error.outcome).toMatchObject({ status: "rolled_back", kept: [] });
+    expect(calls.filter((call) => call.startsWith("apply"))).toHaveLength(1);
+    expect((await w.look(at)).vm?.next).toMatchObject(more);
+  });
+
+  test("operate() takes what another program made so meanwhile as done", async () => {
+    const w = await world();
+    const at = await w.create();
+    const helped = applying(w.ports, async (real, vm, change, context) => {
+      edit(w, at.uuid, { boot: presetBoot("hd") });
+      await real(vm, change, context);
+    });
+    expect((await perform(helped, at, (now) => [orderChange(now, "hd")])).changed).toBe(true);
+  });
+
+  test("operate() does not roll over another program's edit after its own write", async () => {
+    const w = await world();
+    const at = await w.create();
+    const raced = applying(w.ports, async (real, vm, change, context) => {
+      if (change.kind === "claim.write") edit(w, at.uuid, { cpus: 7 });
+      await real(vm, change, context);
+    });
+    const error = await refused("ROLLBACK_FAILED", perform(raced, at, threeSteps, { look }));
+    expect(error.details.reason).toContain("another program");
+    const now = await w.look(at);
+    expect(now.vm?.next.cpus).toBe(7);
+    expect(orderIn(now)).toBe("hd");
+  });
+});
+
+describe("operate() cancelled", () => {
+  test("operate() touches nothing when it was cancelled before", async () => {
+    const w = await world();
+    const at = await w.create();
+    const { ports, calls } = told(w.ports);
+    await expect(perform(ports, at, (now) => [orderChange(now, "hd")], { signal: AbortSignal.abort() })).rejects.toThrow();
+    expect(calls.filter((call) => call.startsWith("apply") || call === "begin")).toEqual([]);
+    expect((await perform(w.ports, at, (now) => [orderChange(now, "hd")])).changed).toBe(true);
+  });
+
+  test("operate() touches nothing, and no other program's edit, when it is cancelled after it began", async () => {
+    const w = await world();
+    const at = await w.create();
+    const controller = new AbortController();
+    const begun = { ...w.ports, store: { ...w.store, begin: async (operation: Parameters<typeof w.store.begin>[0]) => {
+      await w.store.begin(operation);
+      edit(w, at.uuid, { boot: presetBoot("hd_cdrom") });
+      controller.abort();
+    } } };
+    const error = await refused("CANCELLED", perform(begun, at, (now) => [orderChange(now, "hd")], { signal: controller.signal }));
+    expect(error.outcome?.status).toBe("rolled_back");
+    expect(orderIn(await w.look(at))).toBe("hd_cdrom");
+  });
+
+  test("operate() undoes what it did when it is cancelled between its steps", async () => {
+    const w = await world();
+    const at = await w.create();
+    const controller = new AbortController();
+    const stopping = applying(w.ports, async (real, vm, change, context) => {
+      await real(vm, change, context);
+      if (change.kind === "boot_order.set") controller.abort();
+    });
+    const before = await w.look(at);
+    const error = await refused("CANCELLED", perform(stopping, at, threeSteps, { look, signal: controller.signal }));
+    expect(error.outcome).toMatchObject({ status: "rolled_back", kept: [] });
+    expect(meaningOf(await w.look(at))).toEqual(meaningOf(before));
+  });
+
+  test("operate() does not wait for a step that never returns", async () => {
+    const w = await world();
+    const at = await w.create();
+    const controller = new AbortController();
+    const hanging = applying(w.ports, () => {
+      controller.abort();
+      return new Promise(() => {});
+    });
+    expect((await refused("CANCELLED", perform(hanging, at, (now) => [orderChange(now, "hd")], { signal: controller.signal }))).outcome?.status).toBe("rolled_back");
+  });
+});

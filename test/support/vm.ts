@@ -1,0 +1,149 @@
+// VMs on the real libvirt for one test file: a server on a data and an image directory of its own, virsh to look and to
+// edit from outside as another program would, and an end that leaves nothing behind, whatever happened before.
+
+import { randomBytes } from "node:crypto";
+import { chmod, copyFile, mkdir, mkdtemp, rm } from "node:fs/promises";
+import { basename, join } from "node:path";
+import { execa } from "execa";
+import { installedSystem, makeDisk } from "../fixtures/boot-images.ts";
+import { type BootwrightClient, openClient, Refused, type Refusal } from "./client.ts";
+
+export type LabOptions = Readonly<{
+  /** ISOs that go into the library, under their own names. */
+  isos?: readonly string[];
+  uri?: string;
+  settings?: readonly string[];
+  env?: Readonly<Record<string, string>>;
+}>;
+
+export type Lab = Readonly<{
+  directory: string;
+  /** What `openClient` needs for another server on the same data. */
+  settings: readonly string[];
+  server: BootwrightClient;
+  call: BootwrightClient["call"];
+  /** What the user was asked to confirm, oldest first; every question is answered with yes. */
+  asked: string[];
+  virsh: (...args: readonly string[]) => Promise<string>;
+  /** A name that is removed with the lab. */
+  name: (word: string) => string;
+  iso: (path: string) => string;
+  /** Makes a small VM, off and without acceleration; the answer's VM. */
+  create: (word: string, args?: Readonly<Record<string, unknown>>) => Promise<LabVm>;
+  /** A VM whose disk boots a guest of a few hundred bytes, under both firmwares. */
+  installed: (word: string, args?: Readonly<Record<string, unknown>>) => Promise<LabVm>;
+  /** Defines XML as another program would. */
+  define: (xml: string) => Promise<void>;
+  xml: (vm: string) => Promise<string>;
+  close: () => Promise<void>;
+}>;
+
+export type LabVm = Readonly<{ name: string; uuid: string; disk_path: string; serial_log: string }>;
+
+export const SYSTEM = "qemu:///system";
+
+export async function openLab({ isos = [], uri = SYSTEM, settings: more = [], env = {} }: LabOptions = {}): Promise<Lab> {
+  const directory = await mkdtemp("/var/tmp/bw-test-");
+  // QEMU runs as a user of its own, who has to be able to enter the directories.
+  await chmod(directory, 0o711);
+  const [images, library] = [join(directory, "images"), join(directory, "isos")];
+  for (const made of [images, library]) await mkdir(made, { mode: 0o711 });
+  for (const made of [images, library]) await chmod(made, 0o755);
+  const iso = (path: string) => join(library, basename(path));
+  for (const path of isos) await copyFile(path, iso(path));
+  const prefix = `bw-test-${randomBytes(3).toString("hex")}-`;
+  const asked: string[] = [];
+  const settings = [
+    ...["--data", join(directory, "data"), "--images", images, "--iso-dir", library],
+    ...(more.includes("--connection") ? [] : ["--connection", `local=libvirt,uri=${uri}`]),
+    ...more,
+  ];
+  const virsh = async (...args: readonly string[]) => {
+    const { stdout } = await execa("virsh", ["-c", uri, ...args], { env: { LC_ALL: "C" } });
+    return stdout.trim();
+  };
+  const server = await openClient({
+    settings,
+    env: { XDG_CACHE_HOME: join(directory, "cache"), ...env },
+    confirm: (message) => asked.push(message) > 0,
+  });
+  const lab: Lab = {
+    directory,
+    settings,
+    server,
+    call: server.call,
+    asked,
+    virsh,
+    iso,
+    name: (word) => prefix + word,
+    async create(word, args = {}) {
+      const small = { memory_mb: 128, disk_size_gb: 1, cpus: 1, network: "none", acceleration: "tcg" };
+      return (await server.call("create_vm", { name: prefix + word, ...small, ...args })).vm;
+    },
+    async installed(word, args = {}) {
+      const vm = await lab.create(word, args);
+      await makeDisk(vm.disk_path, { format: "qcow2", sizeBytes: 1024 ** 3, ...installedSystem });
+      return vm;
+    },
+    async define(xml) {
+      await execa("virsh", ["-c", uri, "define", "/dev/stdin"], { input: xml, env: { LC_ALL: "C" } });
+    },
+    xml: async (vm) => `${await virsh("dumpxml", "--inactive", "--security-info", vm)}\n`,
+    async close() {
+      try {
+        await server.close();
+        const names = (await virsh("list", "--all", "--name")).split("\n").filter((name) => name.startsWith(prefix));
+        for (const name of names) await removeDomain(virsh, name);
+      } finally {
+        await rm(directory, { recursive: true, force: true });
+      }
+    },
+  };
+  return lab;
+}
+
+async function removeDomain(virsh: Lab["virsh"], name: string): Promise<void> {
+  await virsh("destroy", name).catch(() => undefined);
+  const everything = ["--managed-save", "--nvram", "--tpm", "--snapshots-metadata", "--checkpoints-metadata"];
+  await virsh("undefine", name, ...everything).catch(() => virsh("undefine", name, "--nvram"));
+}
+
+/** What a call is refused with. */
+export async function refusalOf(call: Promise<unknown>): Promise<Refusal> {
+  try {
+    await call;
+  } catch (error) {
+    if (error instanceof Refused) return error.refusal;
+    throw error;
+  }
+  throw new Error("The call was not refused");
+}
+
+export const codesOf = (vm: { findings: readonly { code: string }[] }): string[] => vm.findings.map(({ code }) => code);
+
+/** Runs a command in a guest that has an agent, and answers with what it wrote. */
+export async function inGuest({ virsh }: Pick<Lab, "virsh">, vm: string, command: string): Promise<string> {
+  const agent = async (execute: string, args: Record<string, unknown>) =>
+    JSON.parse(await virsh("qemu-agent-command", vm, JSON.stringify({ execute, arguments: args }))).return;
+  const { pid } = await agent("guest-exec", { path: "/bin/sh", arg: ["-c", command], "capture-output": true });
+  for (;;) {
+    const status = await agent("guest-exec-status", { pid });
+    const text = (data: string | undefined) => Buffer.from(data ?? "", "base64").toString();
+    if (status.exited) return (text(status["out-data"]) + text(status["err-data"])).trim();
+    await new Promise((wake) => setTimeout(wake, 100));
+  }
+}
+
+/** Waits until the guest's agent answers. */
+export async function agentAnswers({ virsh }: Pick<Lab, "virsh">, vm: string, timeoutMs = 60_000): Promise<void> {
+  const until = performance.now() + timeoutMs;
+  for (;;) {
+    const answered = await virsh("qemu-agent-command", vm, '{"execute":"guest-ping"}').then(
+      () => true,
+      () => false,
+    );
+    if (answered) return;
+    if (performance.now() > until) throw new Error(`The agent of ${vm} does not answer`);
+    await new Promise((wake) => setTimeout(wake, 200));
+  }
+}
