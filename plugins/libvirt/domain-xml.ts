@@ -6,6 +6,6 @@
 export { withBoot, withBootOrder } from "./xml/boot.ts";
 export { buildDomain, type DomainSpec } from "./xml/build.ts";
 export { CLAIM_NAMESPACE, CLAIM_PREFIX, claimXml, withClaim } from "./xml/claim.ts";
-export { type DefinitionField, differencesOf, meaningOf } from "./xml/meaning.ts";
+export { meaningOf } from "./xml/meaning.ts";
 export { type DeviceChange, deviceXml, nextDriveTarget, withDrive, withMedia, withoutDrive } from "./xml/media.ts";
 export { type ParsedDomain, parseDomain } from "./xml/read.ts";

@@ -67,7 +67,10 @@ export async function listVms(session: LibvirtSession, signal?: AbortSignal): Pr
         } catch (error) {
           // It was undefined while the list was being read.
           if (isLibvirtError(error, "noDomain")) return undefined;
-          throw error;
+          if (!(error instanceof SyntaxError || error instanceof RangeError)) throw error;
+          // One definition that cannot be read must not hide all the others.
+          session.context.log(`cannot read the definition of ${domain.name}: ${error.message}`);
+          return undefined;
         }
       }),
     );

@@ -226,6 +226,7 @@ function diskFindings(state: State, { target, path, readOnly, shareable }: Disk)
     found.push(
       finding("DISK_CORRUPT", `${path} has errors`, [call("get_disk_info", state, { disk: target, check: true })]),
     );
+  if (fact.refused !== undefined) found.push(finding("DISK_REFUSED", `${path} must not be opened: ${fact.refused}`));
   if (fact.backingMissing)
     found.push(finding("BACKING_MISSING", `${path} stands on ${fact.backingMissing}, which does not exist`));
   const usage = state.usage?.[path];

@@ -28,6 +28,8 @@ export type DiskFact = Readonly<{
   chain: readonly string[];
   /** A backing or data file that is named by the image and is not there. */
   backingMissing?: string;
+  /** Why the image must not be opened: it names a file outside the connection's directories, or makes no sense. */
+  refused?: string;
   identity?: string;
 }>;
 
@@ -81,6 +83,11 @@ export const diskChanges = {
           disk,
           reason: `its image is ${fact?.state ?? "not a file"}`,
         });
+      }
+      const format = vm.next.disks.find(({ target }) => target === disk)?.format;
+      if (format !== undefined && fact.format !== undefined && format !== fact.format) {
+        const reason = `the definition says ${format} and the image is ${fact.format}`;
+        throw new DomainError("DISK_NOT_GROWABLE", { vm: vm.name, disk, reason });
       }
       if (sizeBytes < fact.virtualBytes) {
         throw new DomainError("SHRINK_REFUSED", {

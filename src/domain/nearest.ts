@@ -1,12 +1,19 @@
 /** The known names, nearest to what was typed first, so that a refusal can be mended without another call. */
 
 const KNOWN_MAX = 20;
+/** Bounds the cost of a comparison: what is typed may be of any length. */
+const COMPARED_MAX = 80;
 
+/** Names that are what was typed, then those that contain it, then by edit distance, without regard to case. */
 export function nearestFirst(typed: string, known: readonly string[], most = KNOWN_MAX): string[] {
-  const wanted = typed.toLowerCase();
+  const wanted = typed.toLowerCase().slice(0, COMPARED_MAX);
+  const rank = (name: string) => {
+    if (name === wanted) return -2;
+    return wanted !== "" && name.includes(wanted) ? -1 : distanceBetween(wanted, name.slice(0, COMPARED_MAX));
+  };
   return [...new Set(known)]
-    .map((name) => ({ name, distance: distanceBetween(wanted, name.toLowerCase()) }))
-    .sort((a, b) => a.distance - b.distance || a.name.localeCompare(b.name))
+    .map((name) => ({ name, rank: rank(name.toLowerCase()) }))
+    .sort((a, b) => a.rank - b.rank || (a.name < b.name ? -1 : 1))
     .slice(0, most)
     .map(({ name }) => name);
 }

@@ -29,6 +29,7 @@ export async function run(ports: Ports, operation: Operation, before: State, req
       await ports.store.advance(operation.id, steps, "forward");
     }
     request.progress(definitionOf(step.change).summary(step.change));
+    const begun = !request.signal.aborted;
     const { failure, hung } = await attempt(ports, step, seen, request);
     const looked = await lookAgain(ports, operation, look);
     if (looked instanceof Error) return settleUnknown(ports, operation, steps, failure ?? looked);
@@ -40,6 +41,10 @@ export async function run(ports: Ports, operation: Operation, before: State, req
     const error = failure ?? new DomainError("GOAL_NOT_REACHED", { vm: nameIn(before), change: step.change.kind });
     // What has not returned may still happen, after the look.
     if (hung) return settleUnknown(ports, operation, steps, error);
+    // Where nothing was touched, what looks like half of the step is another program's doing, and stays.
+    if (!begun || (failure instanceof DomainError && failure.code === "VM_CHANGED_MEANWHILE")) {
+      steps[index] = { ...step, status: "planned" };
+    }
     const undone = await undoSteps(ports, operation, steps, looked);
     return settleFailed(ports, operation, before, undone, error);
   }

@@ -1,4 +1,5 @@
 /** Undoing the steps of an operation that failed, last first, each narrowly and each looked at again. */
+import type { Undo } from "./change.ts";
 import { type Change, definitionOf } from "./changes.ts";
 import type { Ports } from "./operate.ts";
 import type { Operation, State, Step } from "./operation.ts";
@@ -39,20 +40,16 @@ export async function undoSteps(
       result[index] = { ...step, status: step.status === "applying" ? "planned" : "kept" };
       continue;
     }
+    // An undo that was itself interrupted may have got this far.
+    if (isBack(step, undo, seen)) {
+      result[index] = undone(step);
+      continue;
+    }
     // Somebody else's edit after ours is never rolled over.
     if (touchesDefinition(step) && step.wrote !== undefined && seen.vm && seen.vm.fingerprint !== lastWritten(result)) {
       return { steps: result, now: seen, failed: "another program changed the VM after this operation wrote it" };
     }
-    try {
-      if (undo === "restore") await restore(ports, operation, seen);
-      else for (const change of undo) await ports.backend.apply(seen.vm, change as Change, contextFor(seen));
-    } catch (error) {
-      return {
-        steps: result,
-        now: seen,
-        failed: `undoing "${step.change.kind}" failed: ${error instanceof Error ? error.message : error}`,
-      };
-    }
+    const error = await attemptUndo(ports, operation, undo, seen);
     const looked = await lookAgain(ports, operation, lookFor(operation));
     if (looked instanceof Error)
       return {
@@ -60,9 +57,12 @@ export async function undoSteps(
         now: seen,
         failed: `after undoing "${step.change.kind}" nobody could look: ${looked.message}`,
       };
+    if (!isBack(step, undo, looked)) {
+      const reason = error?.message ?? "the VM does not show it";
+      return { steps: result, now: looked, failed: `undoing "${step.change.kind}" failed: ${reason}` };
+    }
     seen = looked;
-    const { wrote: _old, ...rest } = step;
-    result[index] = { ...rest, status: "undone" };
+    result[index] = undone(step);
     if (seen.vm) markWritten(result, seen.vm.fingerprint);
   }
   return { steps: result, now: seen };
@@ -75,10 +75,29 @@ const contextFor = (seen: State) => ({
   ...(seen.vm && { expect: seen.vm.fingerprint }),
 });
 
-async function restore(ports: Ports, operation: Operation, seen: State): Promise<void> {
-  if (operation.backup === undefined) throw new TypeError("The operation has no backup to restore");
-  await ports.backend.restore(operation.target.uuid, operation.backup, contextFor(seen));
+type Undoing = Exclude<Undo, "kept" | "pivot">;
+
+/** An error does not say that nothing happened, so it is only handed back. */
+async function attemptUndo(ports: Ports, operation: Operation, undo: Undoing, seen: State): Promise<Error | undefined> {
+  const { backend } = ports;
+  try {
+    if (undo !== "restore") {
+      for (const change of undo) await backend.apply(seen.vm, change as Change, contextFor(seen));
+    } else if (operation.backup === undefined) throw new TypeError("The operation has no backup to restore");
+    else await backend.restore(operation.target.uuid, operation.backup, contextFor(seen));
+    return undefined;
+  } catch (error) {
+    return error instanceof Error ? error : new Error(String(error));
+  }
 }
+
+/** Whether what the step changed is as it was before it. */
+const isBack = ({ before }: Step, undo: Undoing, seen: State): boolean => {
+  if (undo === "restore") return seen.vm?.fingerprint === before.vm?.fingerprint;
+  return undo.every((change) => definitionOf(change as Change).reached(seen, before, change as Change, seen));
+};
+
+const undone = ({ wrote: _old, ...step }: Step): Step => ({ ...step, status: "undone" });
 
 /** A step that failed may have left half of itself: the file it was making, or one of the two definitions changed. */
 function isPartial(step: Step, seen: State): boolean {

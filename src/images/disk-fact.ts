@@ -81,7 +81,7 @@ export async function observeDisk(
     ...(chain.corrupt && { corrupt: true }),
     identity: identityOf(stat),
   };
-  if (chain.refused !== undefined) return { ...known, state: "unreadable", content: "unknown" };
+  if (chain.refused !== undefined) return { ...known, state: "unreadable", content: "unknown", refused: chain.refused };
   const state = found.blockedAt === undefined ? "ok" : "unreadable";
   if (!openable || virtualBytes === undefined || chain.encrypted) return { ...known, state, content: "unknown" };
 

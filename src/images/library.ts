@@ -4,9 +4,9 @@ import type { Dirent } from "node:fs";
 import { opendir, realpath } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import { DomainError } from "../domain/error.ts";
+import { nearestFirst } from "../domain/nearest.ts";
 import { isBelowAny, realDirectories } from "./containment.ts";
 import { isUsablePath } from "./file.ts";
-import { nearest } from "./nearest.ts";
 
 /** `name` as it stands in the directory; `path` is real. `outside` marks a link that leaves the library. */
 export type LibraryEntry = Readonly<{ name: string; path: string; outside: boolean }>;
@@ -16,7 +16,6 @@ const DEPTH_MAX = 2;
 const ISOS_MAX = 2_000;
 /** Bounds the walk of a directory that holds anything but ISOs. */
 const LOOKED_AT_MAX = 50_000;
-const KNOWN_MAX = 20;
 
 async function readDirectory(path: string, countMax: number): Promise<Dirent[]> {
   const entries: Dirent[] = [];
@@ -69,7 +68,7 @@ export async function findIso(pathOrName: string, directories: readonly string[]
   const outside = () => new DomainError("ISO_OUTSIDE_LIBRARY", { path: pathOrName, directories });
   const notFound = async (candidates?: readonly string[]) => {
     const inside = (await listLibrary(directories)).filter((entry) => !entry.outside);
-    const known = candidates ?? nearest(basename(pathOrName), knownNames(inside), KNOWN_MAX);
+    const known = candidates ?? nearestFirst(basename(pathOrName).replace(/\.iso$/i, ""), knownNames(inside));
     return new DomainError("ISO_NOT_FOUND", { iso: pathOrName, known });
   };
   const absolute = pathOrName.startsWith("/");

@@ -1,8 +1,9 @@
 /** Ports that fail, stop or tell what they were called for. Wrapped around those of a world, so that what is under them
  * is a real store and a backend that behaves like one. */
+
+import type { Change } from "../../src/domain/changes.ts";
 import { type Outcome, operate, type Ports, type Request } from "../../src/domain/operate.ts";
 import type { Backend } from "../../src/domain/port.ts";
-import type { Change } from "../../src/domain/changes.ts";
 import type { Target } from "../../src/domain/vm.ts";
 
 type Apply = Backend["apply"];
@@ -20,10 +21,24 @@ export const refusing = (ports: Ports, kind: Change["kind"], error: () => Error 
     await real(vm, change, context);
   });
 
-const followed = ["claim", "begin", "advance", "settle", "observe", "backup", "restore", "apply", "offerConfirmation", "takeConfirmation"];
+const followed = [
+  "claim",
+  "begin",
+  "advance",
+  "settle",
+  "observe",
+  "backup",
+  "restore",
+  "apply",
+  "offerConfirmation",
+  "takeConfirmation",
+];
 
 /** The ports, with `before` and `after` around each call that matters. */
-export function around(ports: Ports, hooks: { before?: (call: string) => void; after?: (call: string) => void }): Ports {
+export function around(
+  ports: Ports,
+  hooks: { before?: (call: string) => void; after?: (call: string) => void },
+): Ports {
   const follow = <T extends object>(subject: T): T =>
     new Proxy(subject, {
       get(of, key) {
@@ -48,7 +63,12 @@ export function told(ports: Ports): { ports: Ports; calls: string[] } {
 }
 
 /** Runs changes through the whole flow on these ports. */
-export const perform = (ports: Ports, target: Target, intent: Request["intent"] | readonly Change[], more: Partial<Request> = {}): Promise<Outcome> =>
+export const perform = (
+  ports: Ports,
+  target: Target,
+  intent: Request["intent"] | readonly Change[],
+  more: Partial<Request> = {},
+): Promise<Outcome> =>
   operate(ports, {
     target,
     what: "test_tool",

@@ -43,7 +43,9 @@ describe("vm.create", () => {
     const goal = create.goal(empty, input);
     expect(create.reached(goal, goal, input, empty)).toBe(true);
     expect(create.reached(empty, goal, input, empty)).toBe(false);
-    expect(create.reached({ ...goal, vm: vm({ claim: { ...claim, uuid: "another" } }) }, goal, input, empty)).toBe(false);
+    expect(create.reached({ ...goal, vm: vm({ claim: { ...claim, uuid: "another" } }) }, goal, input, empty)).toBe(
+      false,
+    );
     expect(create.reached({ ...goal, vm: vm() }, goal, input, empty)).toBe(false);
   });
 
@@ -72,12 +74,19 @@ describe("vm.adopt", () => {
 
   test("vm.adopt owns no file and has asked for no order", () => {
     const made = adopt.record!(undefined, unmanaged, { at: AT });
-    expect(made).toMatchObject({ origin: "adopted", ownedFiles: [], status: "NotInstalled", roles: { systemDisk: "vda", isoDrive: "sda" } });
+    expect(made).toMatchObject({
+      origin: "adopted",
+      ownedFiles: [],
+      status: "NotInstalled",
+      roles: { systemDisk: "vda", isoDrive: "sda" },
+    });
     expect(made).not.toHaveProperty("requestedOrder");
   });
 
   test("vm.adopt leaves a record that is there as it is", () => {
-    expect(adopt.record!(record({ status: "Installed" }), state(), { at: AT })).toEqual(record({ status: "Installed" }));
+    expect(adopt.record!(record({ status: "Installed" }), state(), { at: AT })).toEqual(
+      record({ status: "Installed" }),
+    );
     expect(adopt.reached(state(), state(), { at: AT }, state())).toBe(true);
     expect(adopt.reached(unmanaged, unmanaged, { at: AT }, unmanaged)).toBe(false);
   });
@@ -94,11 +103,18 @@ describe("vm.delete", () => {
 });
 
 describe("VmName and Network", () => {
-  test.each(["web", "web-1", "a", "9.lab_2", "x".repeat(64)])("VmName takes %s", (name) => expect(VmName.parse(name)).toBe(name));
-  test.each(["", "-web", ".web", "we b", "web/1", "wéb", "web\n", "../etc", "x".repeat(65), "<web>"])("VmName refuses %j", (name) => {
-    expect(VmName.safeParse(name).success).toBe(false);
-  });
-  test.each(["user", "none", "network:default", "bridge:br0"])("Network takes %s", (network) => expect(Network.parse(network)).toBe(network));
+  test.each(["web", "web-1", "a", "9.lab_2", "x".repeat(64)])("VmName takes %s", (name) =>
+    expect(VmName.parse(name)).toBe(name),
+  );
+  test.each(["", "-web", ".web", "we b", "web/1", "wéb", "web\n", "../etc", "x".repeat(65), "<web>"])(
+    "VmName refuses %j",
+    (name) => {
+      expect(VmName.safeParse(name).success).toBe(false);
+    },
+  );
+  test.each(["user", "none", "network:default", "bridge:br0"])("Network takes %s", (network) =>
+    expect(Network.parse(network)).toBe(network),
+  );
   test.each(["default", "network:", "bridge:br 0", "network:<x>", "bridge:br0\n"])("Network refuses %j", (network) => {
     expect(Network.safeParse(network).success).toBe(false);
   });

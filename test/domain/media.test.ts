@@ -7,21 +7,36 @@ const OTHER = "/isos/drivers.iso";
 const set = mediaChanges["media.set"];
 const holding = (next: Partial<Drive>, live?: Partial<Drive>) => {
   const nextDefinition = definition({ drives: [drive(next)] });
-  return state({ vm: live ? running(definition({ drives: [drive(live)] }), { next: nextDefinition }) : vm({ next: nextDefinition }) });
+  return state({
+    vm: live ? running(definition({ drives: [drive(live)] }), { next: nextDefinition }) : vm({ next: nextDefinition }),
+  });
 };
 const input = (more: object = {}) => ({ drive: "sda", force: false, ...more });
 
 describe("mediaChange()", () => {
   test("mediaChange() means the ISO drive unless told otherwise", () => {
-    const two = state({ vm: vm({ next: definition({ drives: [drive(), drive({ target: "sdb" })] }) }), record: record({ roles: { isoDrive: "sdb" } }) });
+    const two = state({
+      vm: vm({ next: definition({ drives: [drive(), drive({ target: "sdb" })] }) }),
+      record: record({ roles: { isoDrive: "sdb" } }),
+    });
     expect(mediaChange(two, undefined, ISO).drive).toBe("sdb");
     expect(mediaChange(two, "sda", ISO).drive).toBe("sda");
   });
 
   test("mediaChange() changes the next start and, while it runs, the running VM", () => {
-    expect(mediaChange(state(), undefined, ISO)).toEqual({ kind: "media.set", drive: "sda", force: false, next: ISO, identity: "iso-1" });
+    expect(mediaChange(state(), undefined, ISO)).toEqual({
+      kind: "media.set",
+      drive: "sda",
+      force: false,
+      next: ISO,
+      identity: "iso-1",
+    });
     expect(mediaChange(holding({}, {}), undefined, ISO)).toMatchObject({ next: ISO, live: ISO });
-    expect(mediaChange(holding({}, {}), undefined, undefined, true)).toEqual({ kind: "media.set", drive: "sda", force: true });
+    expect(mediaChange(holding({}, {}), undefined, undefined, true)).toEqual({
+      kind: "media.set",
+      drive: "sda",
+      force: true,
+    });
   });
 
   test("mediaChange() leaves the running VM alone while the drive waits for the next start", () => {
@@ -30,8 +45,16 @@ describe("mediaChange()", () => {
   });
 
   test("mediaChange() refuses a drive that is not there and lists those that are", () => {
-    expect(refusal("DRIVE_NOT_FOUND", () => mediaChange(state(), "sdz", ISO)).details).toEqual({ vm: "web", drive: "sdz", known: ["sda"] });
-    expect(refusal("DRIVE_NOT_FOUND", () => mediaChange(state({ vm: vm({ next: definition({ drives: [] }) }) }), undefined, ISO)).details.known).toEqual([]);
+    expect(refusal("DRIVE_NOT_FOUND", () => mediaChange(state(), "sdz", ISO)).details).toEqual({
+      vm: "web",
+      drive: "sdz",
+      known: ["sda"],
+    });
+    expect(
+      refusal("DRIVE_NOT_FOUND", () =>
+        mediaChange(state({ vm: vm({ next: definition({ drives: [] }) }) }), undefined, ISO),
+      ).details.known,
+    ).toEqual([]);
   });
 });
 
@@ -48,7 +71,13 @@ describe("media.set", () => {
     ["the live one still holds it", {}, { path: ISO }, {}, false],
     // A guest's reset closes the tray again, and the medium is back: that is not an empty drive.
     ["the guest opened the tray, and the source is still named", {}, { path: ISO, tray: "open" }, {}, false],
-    ["the guest opened the tray on what is to be attached", { path: ISO }, { path: ISO, tray: "open" }, { next: ISO, live: ISO }, false],
+    [
+      "the guest opened the tray on what is to be attached",
+      { path: ISO },
+      { path: ISO, tray: "open" },
+      { next: ISO, live: ISO },
+      false,
+    ],
   ];
   test.each(cases)("media.set is judged by both definitions: %s", (_what, next, live, asked, reached) => {
     const now = holding(next, live);
@@ -70,21 +99,35 @@ describe("media.set", () => {
   });
 
   test("media.set is undone by what each definition held", () => {
-    expect(set.undo(holding({ path: ISO }, { path: OTHER }), input({ next: "/x" }))).toEqual([{ kind: "media.set", drive: "sda", force: false, next: ISO, live: OTHER }]);
+    expect(set.undo(holding({ path: ISO }, { path: OTHER }), input({ next: "/x" }))).toEqual([
+      { kind: "media.set", drive: "sda", force: false, next: ISO, live: OTHER },
+    ]);
     expect(set.undo(holding({}), input({ next: ISO }))).toEqual([{ kind: "media.set", drive: "sda", force: false }]);
   });
 
   test("media.set records the identity of what is in the ISO drive, and of nothing else", () => {
-    expect(set.record!(record(), state(), input({ next: ISO, identity: "iso-7" }))).toMatchObject({ isoIdentity: "iso-7" });
-    expect(set.record!(record(), state({ isos: { [ISO]: isoFact() } }), input({ next: ISO }))).toMatchObject({ isoIdentity: "iso-1" });
+    expect(set.record!(record(), state(), input({ next: ISO, identity: "iso-7" }))).toMatchObject({
+      isoIdentity: "iso-7",
+    });
+    expect(set.record!(record(), state({ isos: { [ISO]: isoFact() } }), input({ next: ISO }))).toMatchObject({
+      isoIdentity: "iso-1",
+    });
     expect(set.record!(record({ isoIdentity: "iso-1" }), state(), input())).not.toHaveProperty("isoIdentity");
-    expect(set.record!(record({ isoIdentity: "iso-1" }), state(), input({ drive: "sdb", next: OTHER, identity: "iso-9" }))).toMatchObject({ isoIdentity: "iso-1" });
+    expect(
+      set.record!(record({ isoIdentity: "iso-1" }), state(), input({ drive: "sdb", next: OTHER, identity: "iso-9" })),
+    ).toMatchObject({ isoIdentity: "iso-1" });
   });
 
   test("media.set tells what was attached, replaced or detached", () => {
-    expect(set.events!(holding({ path: OTHER }), state(), input({ next: ISO }))).toEqual([{ type: "media.attached", data: { drive: "sda", path: ISO, replaced: OTHER } }]);
-    expect(set.events!(holding({}, { path: ISO }), state(), input())).toEqual([{ type: "media.detached", data: { drive: "sda", path: ISO } }]);
-    expect(set.events!(holding({}), state(), input({ next: ISO }))).toEqual([{ type: "media.attached", data: { drive: "sda", path: ISO } }]);
+    expect(set.events!(holding({ path: OTHER }), state(), input({ next: ISO }))).toEqual([
+      { type: "media.attached", data: { drive: "sda", path: ISO, replaced: OTHER } },
+    ]);
+    expect(set.events!(holding({}, { path: ISO }), state(), input())).toEqual([
+      { type: "media.detached", data: { drive: "sda", path: ISO } },
+    ]);
+    expect(set.events!(holding({}), state(), input({ next: ISO }))).toEqual([
+      { type: "media.attached", data: { drive: "sda", path: ISO } },
+    ]);
   });
 });
 
@@ -94,7 +137,9 @@ describe("drive.add", () => {
   test("drive.add adds an empty drive for the next start, which becomes the ISO drive", () => {
     const goal = mediaChanges["drive.add"].goal(none, added);
     expect(goal.vm!.next.drives).toEqual([drive()]);
-    expect(mediaChanges["drive.add"].record!(record({ roles: {} }), goal, added)).toMatchObject({ roles: { isoDrive: "sda" } });
+    expect(mediaChanges["drive.add"].record!(record({ roles: {} }), goal, added)).toMatchObject({
+      roles: { isoDrive: "sda" },
+    });
     expect(mediaChanges["drive.add"].undo(none, added)).toEqual([{ kind: "drive.remove", target: "sda" }]);
   });
   test("drive.remove is reached when the drive is gone", () => {

@@ -10,6 +10,15 @@ describe("nearestFirst()", () => {
     );
   });
 
+  test("nearestFirst() puts names that contain what was typed before those that only look like it", () => {
+    const names = ["ubuntu-24.04.iso", "debian-12.iso", "dbn.iso", "debian-13.iso"];
+    expect(nearestFirst("debian", names, 3)).toEqual(["debian-12.iso", "debian-13.iso", "dbn.iso"]);
+  });
+
+  test("nearestFirst() is bounded for long names", () => {
+    expect(nearestFirst("a".repeat(1e6), ["b".repeat(1e6)])).toHaveLength(1);
+  });
+
   test("nearestFirst() does not care about upper case", () => {
     expect(nearestFirst("WEB", ["wab", "web"])).toEqual(["web", "wab"]);
   });

@@ -2,8 +2,8 @@ import { describe, expect, test } from "vitest";
 import { editDefinition, passTime } from "../../plugins/memory/outside.ts";
 import { bootOrderOf } from "../../src/domain/boot.ts";
 import type { Change } from "../../src/domain/changes.ts";
-import type { State } from "../../src/domain/operation.ts";
 import { transitionChanges } from "../../src/domain/installation.ts";
+import type { State } from "../../src/domain/operation.ts";
 import { isos, orderChange, world } from "../support/world.ts";
 import { applying, perform, told } from "./faults.ts";
 import { AT, refused } from "./fixture.ts";
@@ -32,7 +32,15 @@ describe("operate() flow", () => {
     const at = await w.create();
     const { ports, calls } = told(w.ports);
     await perform(ports, at, (now) => [attach, orderChange(now, "hd_cdrom")], { look: { isoPaths: [isos.installer] } });
-    expect(calls.slice(3)).toEqual(["begin", "apply media.set", "observe", "advance", "apply boot_order.set", "observe", "settle"]);
+    expect(calls.slice(3)).toEqual([
+      "begin",
+      "apply media.set",
+      "observe",
+      "advance",
+      "apply boot_order.set",
+      "observe",
+      "settle",
+    ]);
   });
 
   test("operate() writes the outcome, the record and the events together", async () => {
@@ -40,11 +48,23 @@ describe("operate() flow", () => {
     const at = await w.create();
     const { operation } = await perform(w.ports, at, toHd);
     const settled = await w.store.operation(operation!);
-    expect(settled).toMatchObject({ status: "applied", what: "test_tool", actor: "test", direction: "forward", steps: [{ status: "done" }] });
+    expect(settled).toMatchObject({
+      status: "applied",
+      what: "test_tool",
+      actor: "test",
+      direction: "forward",
+      steps: [{ status: "done" }],
+    });
     expect(settled?.backup).toBeTypeOf("string");
     expect(await w.store.record(at)).toMatchObject({ requestedOrder: "hd" });
-    const [event] = (await w.store.events()).map(({ event: one }) => one).filter(({ type }) => type === "boot_order.changed");
-    expect(event).toMatchObject({ id: `${operation}:0`, subject: at.uuid, data: { from: "cdrom_hd", to: "hd", operation, actor: "test", name: "web" } });
+    const [event] = (await w.store.events())
+      .map(({ event: one }) => one)
+      .filter(({ type }) => type === "boot_order.changed");
+    expect(event).toMatchObject({
+      id: `${operation}:0`,
+      subject: at.uuid,
+      data: { from: "cdrom_hd", to: "hd", operation, actor: "test", name: "web" },
+    });
   });
 
   test("operate() says changed: false and records no operation for what is so already", async () => {
@@ -69,9 +89,19 @@ describe("operate() flow", () => {
   test("operate() gives back its claim whatever happens", async () => {
     const w = await world({ claimWaitMs: 0 });
     const at = await w.create();
-    await refused("CHANGE_UNSUPPORTED", perform({ ...w.ports, backend: { ...w.backend, capabilities: { backend: "none", changes: {} } } }, at, toHd));
-    await refused("DISK_EXISTS", perform(w.ports, at, [{ kind: "disk.create", path: "/memory/images/x.qcow2", sizeBytes: 1 }]));
-    await expect(perform(w.ports, at, () => { throw new TypeError("a defect"); })).rejects.toThrow(TypeError);
+    await refused(
+      "CHANGE_UNSUPPORTED",
+      perform({ ...w.ports, backend: { ...w.backend, capabilities: { backend: "none", changes: {} } } }, at, toHd),
+    );
+    await refused(
+      "DISK_EXISTS",
+      perform(w.ports, at, [{ kind: "disk.create", path: "/memory/images/x.qcow2", sizeBytes: 1 }]),
+    );
+    await expect(
+      perform(w.ports, at, () => {
+        throw new TypeError("a defect");
+      }),
+    ).rejects.toThrow(TypeError);
     expect((await perform(w.ports, at, toHd)).changed).toBe(true);
   });
 
@@ -130,7 +160,8 @@ describe("operate() confirmation", () => {
     const at = await w.create();
     const go = () => perform(w.ports, at, [start], { accept: ["NOTHING_BOOTS"] });
     await go();
-    const offer = async (subject = "stop_vm {}") => (await refused("CONFIRMATION_REQUIRED", perform(w.ports, at, [cut], { subject }))).details;
+    const offer = async (subject = "stop_vm {}") =>
+      (await refused("CONFIRMATION_REQUIRED", perform(w.ports, at, [cut], { subject }))).details;
     return { w, at, go, offer };
   };
 
@@ -155,8 +186,14 @@ describe("operate() confirmation", () => {
   test("operate() takes a confirmation only for the arguments it was given for", async () => {
     const { w, at, offer } = await runningVm();
     const { confirm } = await offer();
-    await refused("CONFIRMATION_INVALID", perform(w.ports, at, [cut], { confirm, subject: 'delete_vm {"force":true}' }));
-    await refused("CONFIRMATION_INVALID", perform(w.ports, at, [cut, { kind: "vm.delete" }], { confirm, subject: "stop_vm {}" }));
+    await refused(
+      "CONFIRMATION_INVALID",
+      perform(w.ports, at, [cut], { confirm, subject: 'delete_vm {"force":true}' }),
+    );
+    await refused(
+      "CONFIRMATION_INVALID",
+      perform(w.ports, at, [cut, { kind: "vm.delete" }], { confirm, subject: "stop_vm {}" }),
+    );
   });
 
   test("operate() takes a confirmation only for the VM it was given for", async () => {
@@ -181,7 +218,10 @@ describe("operate() confirmation", () => {
     const second = await offer();
     await perform(w.ports, at, [cut], { confirm: first.confirm, subject: "stop_vm {}" });
     await go();
-    await refused("CONFIRMATION_INVALID", perform(w.ports, at, [cut], { confirm: second.confirm, subject: "stop_vm {}" }));
+    await refused(
+      "CONFIRMATION_INVALID",
+      perform(w.ports, at, [cut], { confirm: second.confirm, subject: "stop_vm {}" }),
+    );
   });
 
   test("operate() takes no confirmation after five minutes", async () => {
@@ -202,10 +242,20 @@ describe("operate() from an installer to the disk", () => {
   test("operate() carries a VM through an installation", async () => {
     const w = await world({ config: { installsAfterMs: 1_000 } });
     const at = await w.create({ isoPath: isos.installer });
-    const installing = await perform(w.ports, at, (now) => [...transitionChanges(now, "start_installation"), { ...start, purpose: "install" }]);
-    expect(installing.after.record).toMatchObject({ status: "Installing", currentRun: { device: "cdrom", purpose: "install" } });
+    const installing = await perform(w.ports, at, (now) => [
+      ...transitionChanges(now, "start_installation"),
+      { ...start, purpose: "install" },
+    ]);
+    expect(installing.after.record).toMatchObject({
+      status: "Installing",
+      currentRun: { device: "cdrom", purpose: "install" },
+    });
     passTime(w.session, 2_000);
-    const done = await perform(w.ports, at, (now) => [orderChange(now, "hd"), { kind: "media.set", drive: "sda", force: true }, ...transitionChanges(now, "complete")]);
+    const done = await perform(w.ports, at, (now) => [
+      orderChange(now, "hd"),
+      { kind: "media.set", drive: "sda", force: true },
+      ...transitionChanges(now, "complete"),
+    ]);
     expect(done.after.record).toMatchObject({ status: "Installed", requestedOrder: "hd" });
     expect(done.after.vm?.claim).toMatchObject({ status: "Installed", revision: done.after.record!.revision });
     expect(done.plan.takesEffect).toBe("next_start");

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { powerChanges } from "../../src/domain/power.ts";
-import { AT, biosDisk, definition, DISK, ISO, drive, presetBoot, record, running, state, vm } from "./fixture.ts";
+import { AT, biosDisk, DISK, definition, drive, ISO, presetBoot, record, running, state, vm } from "./fixture.ts";
 
 const start = powerChanges["power.start"];
 const stop = powerChanges["power.stop"];
@@ -11,15 +11,24 @@ describe("power.start", () => {
   test.each([
     ["the CD-ROM", definition({ drives: [drive({ path: ISO })] }), "cdrom"],
     ["the disk", definition({ boot: presetBoot("hd") }), "hd"],
-    ["what nobody can tell", definition({ boot: { style: "os", entries: [{ device: "class:network", order: 1 }] } }), "unknown"],
+    [
+      "what nobody can tell",
+      definition({ boot: { style: "os", entries: [{ device: "class:network", order: 1 }] } }),
+      "unknown",
+    ],
   ])("power.start records that the run was started from %s", (_what, live, device) => {
     const now = state({ vm: running(live), disks: { [DISK]: biosDisk } });
-    expect(start.record!(record(), now, input)).toMatchObject({ currentRun: { run: "run-1", device, purpose: "normal", startedAt: AT } });
+    expect(start.record!(record(), now, input)).toMatchObject({
+      currentRun: { run: "run-1", device, purpose: "normal", startedAt: AT },
+    });
   });
 
   // A start that resumed something runs with the old definition, which is the one to judge by.
   test("power.start judges by the definition that is running, not by the next one", () => {
-    const now = state({ vm: running(definition({ boot: presetBoot("hd") }), { next: definition({ drives: [drive({ path: ISO })] }) }), disks: { [DISK]: biosDisk } });
+    const now = state({
+      vm: running(definition({ boot: presetBoot("hd") }), { next: definition({ drives: [drive({ path: ISO })] }) }),
+      disks: { [DISK]: biosDisk },
+    });
     expect(start.record!(record(), now, input)?.currentRun?.device).toBe("hd");
   });
 
@@ -53,7 +62,13 @@ describe("power.stop", () => {
     const goal = stop.goal(state({ vm: running(definition(), { readBytes: { vda: 1 } }) }), cut).vm!;
     expect(goal.power).toBe("off");
     for (const field of ["live", "run", "readBytes"]) expect(goal).not.toHaveProperty(field);
-    expect(stop.record!(record({ currentRun: { run: "run-1", device: "hd", purpose: "normal", startedAt: AT } }), state(), cut)).not.toHaveProperty("currentRun");
+    expect(
+      stop.record!(
+        record({ currentRun: { run: "run-1", device: "hd", purpose: "normal", startedAt: AT } }),
+        state(),
+        cut,
+      ),
+    ).not.toHaveProperty("currentRun");
   });
 
   test("power.stop may take as long as the guest has, and a minute", () => {

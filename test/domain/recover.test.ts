@@ -36,17 +36,16 @@ async function endAt(w: World, at: Target, nth: number, when: "before" | "after"
   const end = () => {
     if (ended) throw new Ended();
   };
-  const before = () => {
+  // A claim ends with its process, which this one is: it is left out.
+  const step = (now: "before" | "after") => (call: string) => {
     end();
-    ended = when === "before" && ++calls === nth;
-    end();
-  };
-  const after = () => {
-    end();
-    ended = when === "after" && ++calls === nth;
+    if (call !== "claim") ended = when === now && ++calls === nth;
     end();
   };
-  const ports = around(fails ? refusing(w.ports, "claim.write") : w.ports, { before, after });
+  const ports = around(fails ? refusing(w.ports, "claim.write") : w.ports, {
+    before: step("before"),
+    after: step("after"),
+  });
   await perform(ports, at, threeSteps, { look }).catch(() => undefined);
   return ended;
 }
@@ -58,32 +57,46 @@ describe.each([
   { what: "succeeds", fails: false, ends: [before, goal] },
   { what: "fails at its last step", fails: true, ends: [before] },
 ])("an operation that $what", ({ fails, ends }) => {
-  test.each(["before", "after"] as const)("recover() settles it whatever call it ended %s", async (when) => {
-    const seen = new Set<string>();
-    let nth = 1;
-    for (; nth < 60; nth++) {
-      const w = await world();
-      const at = await w.create();
-      const ended = await endAt(w, at, nth, when, fails);
-      await perform(w.ports, at, lookOnly);
-      const now = meaningOf(await w.look(at));
-      expect(ends, `ended ${when} call ${nth}`).toContainEqual(now);
-      expect(await openOn(w, at), `ended ${when} call ${nth}`).toBe(0);
-      seen.add(String(now.order));
-      // Nothing of it stands in the way of what comes next.
-      expect((await perform(w.ports, at, (state) => [orderChange(state, "hd_cdrom")])).changed).toBe(true);
-      if (!ended) break;
-    }
-    expect(nth).toBeGreaterThan(8);
-    expect(nth).toBeLessThan(60);
-    expect(seen.size).toBe(ends.length);
-  }, 60_000);
+  test.each(["before", "after"] as const)(
+    "recover() settles it whatever call it ended %s",
+    async (when) => {
+      const seen = new Set<string>();
+      let nth = 1;
+      for (; nth < 60; nth++) {
+        const w = await world();
+        const at = await w.create();
+        const ended = await endAt(w, at, nth, when, fails);
+        await perform(w.ports, at, lookOnly);
+        const now = meaningOf(await w.look(at));
+        expect(ends, `ended ${when} call ${nth}`).toContainEqual(now);
+        expect(await openOn(w, at), `ended ${when} call ${nth}`).toBe(0);
+        seen.add(String(now.order));
+        // Nothing of it stands in the way of what comes next.
+        expect((await perform(w.ports, at, (state) => [orderChange(state, "hd_cdrom")])).changed).toBe(true);
+        if (!ended) break;
+      }
+      expect(nth).toBeGreaterThan(8);
+      expect(nth).toBeLessThan(60);
+      expect(seen.size).toBe(ends.length);
+    },
+    60_000,
+  );
 });
 
 /** An operation as a process left it that ended. */
-async function left(w: World, at: Target, changes: (now: State) => Change[], more: Partial<Operation> = {}, statuses: readonly string[] = []): Promise<Operation> {
+async function left(
+  w: World,
+  at: Target,
+  changes: (now: State) => Change[],
+  more: Partial<Operation> = {},
+  statuses: readonly string[] = [],
+): Promise<Operation> {
   const now = await w.look(at);
-  const steps = decide({ ...now, isos: (await perform(w.ports, at, lookOnly, { look })).before.isos }, changes(now), w.backend.capabilities).steps;
+  const steps = decide(
+    { ...now, isos: (await perform(w.ports, at, lookOnly, { look })).before.isos },
+    changes(now),
+    w.backend.capabilities,
+  ).steps;
   const operation: Operation = {
     id: crypto.randomUUID(),
     target: at,
@@ -106,7 +119,10 @@ describe("recover()", () => {
     const w = await world();
     const at = await w.create();
     const operation = await left(w, at, toHd, {}, ["applying"]);
-    await w.backend.apply((await w.look(at)).vm, operation.steps[0]!.change, { signal: new AbortController().signal, progress: () => {} });
+    await w.backend.apply((await w.look(at)).vm, operation.steps[0]!.change, {
+      signal: new AbortController().signal,
+      progress: () => {},
+    });
     expect(await recover(w.ports, operation)).toEqual({ status: "applied" });
     expect((await w.look(at)).record?.requestedOrder).toBe("hd");
     expect((await w.store.events()).at(-1)?.event.type).toBe("boot_order.changed");
@@ -116,7 +132,10 @@ describe("recover()", () => {
     const w = await world();
     const at = await w.create();
     const operation = await left(w, at, toHd, {}, ["applying"]);
-    expect(await recover(w.ports, operation)).toMatchObject({ status: "rolled_back", error: { message: expect.stringContaining("ended before it was done") } });
+    expect(await recover(w.ports, operation)).toMatchObject({
+      status: "rolled_back",
+      error: { message: expect.stringContaining("ended before it was done") },
+    });
     expect((await w.look(at)).record?.requestedOrder).toBe("cdrom_hd");
   });
 
@@ -124,7 +143,10 @@ describe("recover()", () => {
     const w = await world();
     const at = await w.create();
     const operation = await left(w, at, toHd, { direction: "back" }, ["done"]);
-    await w.backend.apply((await w.look(at)).vm, operation.steps[0]!.change, { signal: new AbortController().signal, progress: () => {} });
+    await w.backend.apply((await w.look(at)).vm, operation.steps[0]!.change, {
+      signal: new AbortController().signal,
+      progress: () => {},
+    });
     expect(await recover(w.ports, operation)).toMatchObject({ status: "rolled_back" });
     expect(meaningOf(await w.look(at)).order).toBe("cdrom_hd");
   });
@@ -134,8 +156,22 @@ describe("recover()", () => {
     const at = await w.create();
     const state = await w.look(at);
     const path = state.vm!.next.disks[0]!.path!;
-    const operation = await left(w, at, () => [{ kind: "vm.delete" }, { kind: "disk.delete", path }], {}, ["done", "done"]);
-    const rest = { ...operation, steps: [operation.steps[0]!, operation.steps[1]!, { ...operation.steps[1]!, change: { kind: "disk.delete", path: "/memory/images/second.qcow2" }, status: "planned" }] } as Operation;
+    const operation = await left(w, at, () => [{ kind: "vm.delete" }, { kind: "disk.delete", path }], {}, [
+      "done",
+      "done",
+    ]);
+    const rest = {
+      ...operation,
+      steps: [
+        operation.steps[0]!,
+        operation.steps[1]!,
+        {
+          ...operation.steps[1]!,
+          change: { kind: "disk.delete", path: "/memory/images/second.qcow2" },
+          status: "planned",
+        },
+      ],
+    } as Operation;
     w.session.machines.delete(at.uuid);
     w.session.files.delete(path);
     expect(await recover(w.ports, rest)).toEqual({ status: "applied" });
@@ -146,7 +182,10 @@ describe("recover()", () => {
     const w = await world();
     const at = await w.create();
     const path = (await w.look(at)).vm!.next.disks[0]!.path!;
-    const operation = await left(w, at, () => [{ kind: "vm.delete" }, { kind: "disk.delete", path }], {}, ["done", "applying"]);
+    const operation = await left(w, at, () => [{ kind: "vm.delete" }, { kind: "disk.delete", path }], {}, [
+      "done",
+      "applying",
+    ]);
     w.session.machines.delete(at.uuid);
     expect(await recover(w.ports, operation)).toMatchObject({ status: "rolled_back" });
     expect(meaningOf(await w.look(at))).toEqual(before);
@@ -182,7 +221,10 @@ describe("operate() with an unknown outcome", () => {
     expect(await w.store.operation(operation)).toMatchObject({ status: "unknown" });
     expect((await w.store.record(at))?.requestedOrder).toBe("cdrom_hd");
 
-    const second = await refused("OUTCOME_UNKNOWN", perform(flaky, at, (now) => [orderChange(now, "hd_cdrom")]));
+    const second = await refused(
+      "OUTCOME_UNKNOWN",
+      perform(flaky, at, (now) => [orderChange(now, "hd_cdrom")]),
+    );
     expect(second.details.operation).toBe(operation);
     expect(applied).toBe(1);
 

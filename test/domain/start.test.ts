@@ -4,10 +4,33 @@ import type { InstallationStatus, Purpose } from "../../src/domain/installation.
 import type { State } from "../../src/domain/operation.ts";
 import { decide } from "../../src/domain/plan.ts";
 import { type StartRequest, startChanges } from "../../src/domain/start.ts";
-import { able, AT, biosDisk, blankDisk, definition, diskFact, ISO, isoFact, offWith, osBoot, presetBoot, record, refusal, running, state, vm } from "./fixture.ts";
+import {
+  AT,
+  able,
+  biosDisk,
+  blankDisk,
+  definition,
+  diskFact,
+  ISO,
+  isoFact,
+  offWith,
+  osBoot,
+  presetBoot,
+  record,
+  refusal,
+  running,
+  state,
+  vm,
+} from "./fixture.ts";
 
-const asking = (more: Partial<StartRequest> = {}): StartRequest => ({ onDrift: "reassert", discardSavedState: false, at: AT, ...more });
-const kinds = (given: State, more: Partial<StartRequest> = {}) => startChanges(given, asking(more)).map(({ kind }) => kind);
+const asking = (more: Partial<StartRequest> = {}): StartRequest => ({
+  onDrift: "reassert",
+  discardSavedState: false,
+  at: AT,
+  ...more,
+});
+const kinds = (given: State, more: Partial<StartRequest> = {}) =>
+  startChanges(given, asking(more)).map(({ kind }) => kind);
 const purposeOf = (given: State, more: Partial<StartRequest> = {}): Purpose | undefined => {
   const last = startChanges(given, asking(more)).at(-1);
   return last?.kind === "power.start" ? last.purpose : undefined;
@@ -20,15 +43,35 @@ describe("startChanges() purpose", () => {
     ["a blank disk and media that boots", ready, "install"],
     ["the same after a failed installation", withStatus(ready, "InstallationFailed"), "install"],
     ["disk first, since a blank disk falls through", offWith("hd_cdrom", { iso: isoFact() }), "install"],
-    ["media of which nobody can tell, first", offWith("cdrom_hd", { iso: isoFact() }, { firmware: "uefi_secure" }), "install"],
-    ["an installation under way", withStatus(offWith("cdrom_hd", { disk: biosDisk, iso: isoFact() }), "Installing"), "install"],
-    ["an installation under way whose disk boots first", withStatus(offWith("hd_cdrom", { disk: biosDisk, iso: isoFact() }), "Installing"), "normal"],
+    [
+      "media of which nobody can tell, first",
+      offWith("cdrom_hd", { iso: isoFact() }, { firmware: "uefi_secure" }),
+      "install",
+    ],
+    [
+      "an installation under way",
+      withStatus(offWith("cdrom_hd", { disk: biosDisk, iso: isoFact() }), "Installing"),
+      "install",
+    ],
+    [
+      "an installation under way whose disk boots first",
+      withStatus(offWith("hd_cdrom", { disk: biosDisk, iso: isoFact() }), "Installing"),
+      "normal",
+    ],
     ["data on the disk and media that boots", offWith("cdrom_hd", { disk: biosDisk, iso: isoFact() }), "normal"],
     ["an installed system", withStatus(offWith("cdrom_hd", { disk: biosDisk, iso: isoFact() }), "Installed"), "normal"],
     ["an installed VM whose disk was wiped", withStatus(ready, "Installed"), "normal"],
     ["a blank disk and an empty tray", offWith("cdrom_hd", {}), "normal"],
-    ["media that does not boot", offWith("cdrom_hd", { iso: isoFact({ bootsBios: false, bootsUefi: false }) }), "normal"],
-    ["content nobody can read", offWith("cdrom_hd", { disk: diskFact({ content: "unknown" }), iso: isoFact() }), "normal"],
+    [
+      "media that does not boot",
+      offWith("cdrom_hd", { iso: isoFact({ bootsBios: false, bootsUefi: false }) }),
+      "normal",
+    ],
+    [
+      "content nobody can read",
+      offWith("cdrom_hd", { disk: diskFact({ content: "unknown" }), iso: isoFact() }),
+      "normal",
+    ],
   ];
   test.each(cases)("startChanges() takes for granted, of %s, the purpose that fits", (_what, given, purpose) => {
     expect(purposeOf(given)).toBe(purpose);
@@ -43,12 +86,16 @@ describe("startChanges() purpose", () => {
   test("startChanges() moves the status for an installation, and only then", () => {
     expect(kinds(ready)).toEqual(["claim.write", "installation.set", "power.start"]);
     expect(kinds(withStatus(ready, "Installing"))).toEqual(["power.start"]);
-    for (const purpose of ["live", "rescue", "normal"] as const) expect(kinds(ready, { purpose })).toEqual(["power.start"]);
-    for (const purpose of ["live", "rescue", "normal", "install"] as const) expect(purposeOf(ready, { purpose })).toBe(purpose);
+    for (const purpose of ["live", "rescue", "normal"] as const)
+      expect(kinds(ready, { purpose })).toEqual(["power.start"]);
+    for (const purpose of ["live", "rescue", "normal", "install"] as const)
+      expect(purposeOf(ready, { purpose })).toBe(purpose);
   });
 
   test("startChanges() does not install over an installed system unless that was begun", () => {
-    const error = refusal("INSTALLATION_TRANSITION_ILLEGAL", () => kinds(withStatus(ready, "Installed"), { purpose: "install" }));
+    const error = refusal("INSTALLATION_TRANSITION_ILLEGAL", () =>
+      kinds(withStatus(ready, "Installed"), { purpose: "install" }),
+    );
     expect(error.details.legal).toEqual(["begin_reinstallation"]);
   });
 });
@@ -77,7 +124,10 @@ describe("startChanges() on the way", () => {
   });
 
   test("startChanges() leads to VM_PAUSED for a paused one, before anything is touched", () => {
-    const given = state({ vm: running(definition({ boot: presetBoot("hd") }), { power: "paused" }), disks: { "/images/web.qcow2": biosDisk } });
+    const given = state({
+      vm: running(definition({ boot: presetBoot("hd") }), { power: "paused" }),
+      disks: { "/images/web.qcow2": biosDisk },
+    });
     refusal("VM_PAUSED", () => decide(given, startChanges(given, asking()), able()));
   });
 });
@@ -94,7 +144,10 @@ describe("startChanges() drift", () => {
   });
 
   test("startChanges() takes what is there as asked for when told to", () => {
-    expect(startChanges(drifted("cdrom_hd"), asking({ onDrift: "adopt" }))[0]).toEqual({ kind: "boot_order.adopt", order: "hd" });
+    expect(startChanges(drifted("cdrom_hd"), asking({ onDrift: "adopt" }))[0]).toEqual({
+      kind: "boot_order.adopt",
+      order: "hd",
+    });
     const custom = drifted("hd", { boot: osBoot("class:network", "class:hd") });
     const plan = decide(custom, startChanges(custom, asking({ onDrift: "adopt" })), able());
     expect(plan.goal.record).not.toHaveProperty("requestedOrder");
@@ -107,19 +160,28 @@ describe("startChanges() drift", () => {
   });
 
   test("startChanges() judges the start by the order that was put back", () => {
-    const given = { ...offWith("hd", { disk: blankDisk, iso: isoFact() }), record: record({ requestedOrder: "cdrom_hd" as const }) };
+    const given = {
+      ...offWith("hd", { disk: blankDisk, iso: isoFact() }),
+      record: record({ requestedOrder: "cdrom_hd" as const }),
+    };
     expect(decide(given, startChanges(given, asking()), able()).goal.vm!.power).toBe("running");
     refusal("BLOCKED_BY_FINDINGS", () => decide(given, startChanges(given, asking({ onDrift: "adopt" })), able()));
   });
 });
 
 describe("startChanges() saved state", () => {
-  const saved = state({ vm: vm({ savedState: true, next: definition({ boot: presetBoot("hd") }) }), disks: { "/images/web.qcow2": biosDisk } });
+  const saved = state({
+    vm: vm({ savedState: true, next: definition({ boot: presetBoot("hd") }) }),
+    disks: { "/images/web.qcow2": biosDisk },
+  });
 
   test("startChanges() does not discard a saved state by itself, and the start is refused", () => {
     expect(kinds(saved)).toEqual(["power.start"]);
     const error = refusal("BLOCKED_BY_FINDINGS", () => decide(saved, startChanges(saved, asking()), able()));
-    expect(error.details.findings[0]).toMatchObject({ code: "SAVED_STATE", fixes: [{ tool: "start_vm", arguments: { discard_saved_state: true } }] });
+    expect(error.details.findings[0]).toMatchObject({
+      code: "SAVED_STATE",
+      fixes: [{ tool: "start_vm", arguments: { discard_saved_state: true } }],
+    });
   });
 
   test("startChanges() discards it when told to, which loses something", () => {

@@ -15,8 +15,14 @@ const attach: Change = { kind: "media.set", drive: "sda", force: false, next: is
 const threeSteps = (now: State): Change[] => [attach, orderChange(now, "hd"), ...transitionChanges(now, "complete")];
 const look = { isoPaths: [isos.installer] };
 /** What an operation must leave as it was: everything but the clock. */
-const meaningOf = ({ vm, record }: State) => ({ next: vm?.next, power: vm?.power, claim: vm?.claim, record: { ...record, updatedAt: "" } });
-const edit = (w: World, uuid: string, more: Partial<VmDefinition>) => editDefinition(w.session, uuid, (next) => ({ ...next, ...more }));
+const meaningOf = ({ vm, record }: State) => ({
+  next: vm?.next,
+  power: vm?.power,
+  claim: vm?.claim,
+  record: { ...record, updatedAt: "" },
+});
+const edit = (w: World, uuid: string, more: Partial<VmDefinition>) =>
+  editDefinition(w.session, uuid, (next) => ({ ...next, ...more }));
 const orderIn = (now: State) => bootOrderOf(now.vm!.next, now.record!.roles).order;
 
 describe("operate() when a step fails", () => {
@@ -35,7 +41,14 @@ describe("operate() when a step fails", () => {
   test("operate() takes the lack of an error for no proof that it happened", async () => {
     const w = await world();
     const at = await w.create();
-    const error = await refused("GOAL_NOT_REACHED", perform(applying(w.ports, async () => {}), at, (now) => [orderChange(now, "hd")]));
+    const error = await refused(
+      "GOAL_NOT_REACHED",
+      perform(
+        applying(w.ports, async () => {}),
+        at,
+        (now) => [orderChange(now, "hd")],
+      ),
+    );
     expect(error.outcome).toMatchObject({ status: "rolled_back", kept: [] });
   });
 
@@ -43,7 +56,13 @@ describe("operate() when a step fails", () => {
     const w = await world();
     const at = await w.create();
     const before = await w.look(at);
-    const { ports, calls } = told(refusing(w.ports, "claim.write", () => new DomainError("BACKEND_FAILED", { connection: "local", change: "claim.write", reason: "no" })));
+    const { ports, calls } = told(
+      refusing(
+        w.ports,
+        "claim.write",
+        () => new DomainError("BACKEND_FAILED", { connection: "local", change: "claim.write", reason: "no" }),
+      ),
+    );
     const error = await refused("BACKEND_FAILED", perform(ports, at, threeSteps, { look }));
     expect(calls.filter((call) => call.startsWith("apply"))).toEqual([
       "apply media.set",
@@ -57,7 +76,10 @@ describe("operate() when a step fails", () => {
     expect(error.outcome).toEqual({ operation: settled!.id, status: "rolled_back", kept: [] });
     expect(settled).toMatchObject({ status: "rolled_back", direction: "back", error: { code: "BACKEND_FAILED" } });
     expect(settled?.steps.map(({ status }) => status)).toEqual(["undone", "undone", "planned", "planned"]);
-    expect((await w.store.events()).at(-1)?.event).toMatchObject({ type: "operation.rolled_back", data: { code: "BACKEND_FAILED", kept: [] } });
+    expect((await w.store.events()).at(-1)?.event).toMatchObject({
+      type: "operation.rolled_back",
+      data: { code: "BACKEND_FAILED", kept: [] },
+    });
   });
 
   test("operate() undoes half of a step that failed on its way", async () => {
@@ -80,7 +102,10 @@ describe("operate() when a step fails", () => {
     const path = (await w.look(at)).vm!.next.disks[0]!.path!;
     const grow = { kind: "disk.resize", disk: "vda", path, sizeBytes: 40 * GIB } as const;
     const failing = refusing(w.ports, "claim.write", () => new DomainError("CANCELLED", { vm: "web" }));
-    const error = await refused("CANCELLED", perform(failing, at, (now) => [grow, ...threeSteps(now)], { look }));
+    const error = await refused(
+      "CANCELLED",
+      perform(failing, at, (now) => [grow, ...threeSteps(now)], { look }),
+    );
     expect(error.outcome).toMatchObject({ status: "failed", kept: ["grow disk vda to 40 GiB"] });
     const now = await w.look(at);
     expect(now.disks[path]!.virtualBytes).toBe(40 * GIB);
@@ -96,7 +121,9 @@ describe("operate() when a step fails", () => {
       await real(vm, change, context);
     });
     const creation = creationOf();
-    await expect(perform(failing, creation.at, creation.changes, { look: { diskPaths: [creation.path] } })).rejects.toThrow();
+    await expect(
+      perform(failing, creation.at, creation.changes, { look: { diskPaths: [creation.path] } }),
+    ).rejects.toThrow();
     expect(made).toEqual([creation.path]);
     expect(w.session.files.has(creation.path)).toBe(false);
     expect(await w.store.record(creation.at)).toBeUndefined();
@@ -135,7 +162,9 @@ describe("operate() when a step fails", () => {
       if (change.kind !== "claim.write") await real(vm, change, context);
       throw new DomainError("BACKEND_FAILED", { connection: "local", change: change.kind, reason: "no" });
     });
-    expect((await refused("BACKEND_FAILED", perform(lying, at, threeSteps, { look }))).outcome?.status).toBe("rolled_back");
+    expect((await refused("BACKEND_FAILED", perform(lying, at, threeSteps, { look }))).outcome?.status).toBe(
+      "rolled_back",
+    );
     expect(orderIn(await w.look(at))).toBe("cdrom_hd");
   });
 });
@@ -144,8 +173,21 @@ const creationOf = () => {
   const uuid = "7c0a7a4e-54a5-4f0b-9d0c-4a6b6a1d2c77";
   const path = `/memory/images/${uuid}.qcow2`;
   const spec = {
-    uuid, name: "web", memoryBytes: GIB, cpus: 1, firmware: "bios", tpm: false, diskPath: path, diskBus: "virtio", diskTarget: "vda", driveTarget: "sda",
-    network: "none", order: "cdrom_hd", serialLog: "/memory/images/serial.log", acceleration: "auto", claim: { uuid, revision: 1, status: "NotInstalled" },
+    uuid,
+    name: "web",
+    memoryBytes: GIB,
+    cpus: 1,
+    firmware: "bios",
+    tpm: false,
+    diskPath: path,
+    diskBus: "virtio",
+    diskTarget: "vda",
+    driveTarget: "sda",
+    network: "none",
+    order: "cdrom_hd",
+    serialLog: "/memory/images/serial.log",
+    acceleration: "auto",
+    claim: { uuid, revision: 1, status: "NotInstalled" },
   } as const;
   const changes: Change[] = [
     { kind: "disk.create", path, sizeBytes: GIB },
@@ -159,19 +201,25 @@ describe("operate() and other programs", () => {
     ["something else", { cpus: 7 }],
     ["the very thing", { boot: presetBoot("hd_cdrom") }],
   ];
-  test.each(edits)("operate() touches nothing when another program changed %s right before the write", async (_what, more) => {
-    const w = await world();
-    const at = await w.create();
-    const raced = applying(w.ports, async (real, vm, change, context) => {
-      edit(w, at.uuid, more);
-      await real(vm, change, context);
-    });
-    const { ports, calls } = told(raced);
-    const error = await refused("VM_CHANGED_MEANWHILE", perform(ports, at, (now) => [orderChange(now, "hd")]));
-    expect(error.outcome).toMatchObject({ status: "rolled_back", kept: [] });
-    expect(calls.filter((call) => call.startsWith("apply"))).toHaveLength(1);
-    expect((await w.look(at)).vm?.next).toMatchObject(more);
-  });
+  test.each(edits)(
+    "operate() touches nothing when another program changed %s right before the write",
+    async (_what, more) => {
+      const w = await world();
+      const at = await w.create();
+      const raced = applying(w.ports, async (real, vm, change, context) => {
+        edit(w, at.uuid, more);
+        await real(vm, change, context);
+      });
+      const { ports, calls } = told(raced);
+      const error = await refused(
+        "VM_CHANGED_MEANWHILE",
+        perform(ports, at, (now) => [orderChange(now, "hd")]),
+      );
+      expect(error.outcome).toMatchObject({ status: "rolled_back", kept: [] });
+      expect(calls.filter((call) => call.startsWith("apply"))).toHaveLength(1);
+      expect((await w.look(at)).vm?.next).toMatchObject(more);
+    },
+  );
 
   test("operate() takes what another program made so meanwhile as done", async () => {
     const w = await world();
@@ -203,7 +251,9 @@ describe("operate() cancelled", () => {
     const w = await world();
     const at = await w.create();
     const { ports, calls } = told(w.ports);
-    await expect(perform(ports, at, (now) => [orderChange(now, "hd")], { signal: AbortSignal.abort() })).rejects.toThrow();
+    await expect(
+      perform(ports, at, (now) => [orderChange(now, "hd")], { signal: AbortSignal.abort() }),
+    ).rejects.toThrow();
     expect(calls.filter((call) => call.startsWith("apply") || call === "begin")).toEqual([]);
     expect((await perform(w.ports, at, (now) => [orderChange(now, "hd")])).changed).toBe(true);
   });
@@ -212,12 +262,21 @@ describe("operate() cancelled", () => {
     const w = await world();
     const at = await w.create();
     const controller = new AbortController();
-    const begun = { ...w.ports, store: { ...w.store, begin: async (operation: Parameters<typeof w.store.begin>[0]) => {
-      await w.store.begin(operation);
-      edit(w, at.uuid, { boot: presetBoot("hd_cdrom") });
-      controller.abort();
-    } } };
-    const error = await refused("CANCELLED", perform(begun, at, (now) => [orderChange(now, "hd")], { signal: controller.signal }));
+    const begun = {
+      ...w.ports,
+      store: {
+        ...w.store,
+        begin: async (operation: Parameters<typeof w.store.begin>[0]) => {
+          await w.store.begin(operation);
+          edit(w, at.uuid, { boot: presetBoot("hd_cdrom") });
+          controller.abort();
+        },
+      },
+    };
+    const error = await refused(
+      "CANCELLED",
+      perform(begun, at, (now) => [orderChange(now, "hd")], { signal: controller.signal }),
+    );
     expect(error.outcome?.status).toBe("rolled_back");
     expect(orderIn(await w.look(at))).toBe("hd_cdrom");
   });
@@ -236,14 +295,29 @@ describe("operate() cancelled", () => {
     expect(meaningOf(await w.look(at))).toEqual(meaningOf(before));
   });
 
-  test("operate() does not wait for a step that never returns", async () => {
+  test("operate() lets a step that cannot be left half-way come to its end", async () => {
     const w = await world();
     const at = await w.create();
     const controller = new AbortController();
-    const hanging = applying(w.ports, () => {
+    const slow = applying(w.ports, async (real, vm, change, context) => {
       controller.abort();
-      return new Promise(() => {});
+      expect(context.signal.aborted).toBe(false);
+      await real(vm, change, context);
     });
-    expect((await refused("CANCELLED", perform(hanging, at, (now) => [orderChange(now, "hd")], { signal: controller.signal }))).outcome?.status).toBe("rolled_back");
+    expect((await perform(slow, at, (now) => [orderChange(now, "hd")], { signal: controller.signal })).changed).toBe(
+      true,
+    );
+  });
+
+  test("operate() ends the wait for a guest that does not shut down", async () => {
+    const w = await world({ config: { honoursShutdown: false } });
+    const at = await w.create();
+    await perform(w.ports, at, [{ kind: "power.start", purpose: "live", at: AT }], { accept: ["NOTHING_BOOTS"] });
+    const controller = new AbortController();
+    setTimeout(() => controller.abort(), 50);
+    const stop: Change = { kind: "power.stop", force: false, timeoutMs: 60_000 };
+    const error = await refused("CANCELLED", perform(w.ports, at, [stop], { signal: controller.signal }));
+    expect(error.outcome?.status).toBe("rolled_back");
+    expect((await w.look(at)).vm?.power).toBe("running");
   });
 });

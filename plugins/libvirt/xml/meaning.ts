@@ -1,5 +1,4 @@
 /** When two definitions say the same. */
-import { bootSequence, type DeviceRef, type VmDefinition } from "../../../src/plugin.ts";
 import { removeClaim } from "./claim.ts";
 import {
   attributeEntries,
@@ -33,34 +32,3 @@ function meaning(node: XmlNode): unknown {
     .map((child) => JSON.stringify(meaning(child)));
   return [nameOf(node), attributes, fixed, controllers.sort()];
 }
-
-const compared = {
-  media: ({ drives }) => drives.map(({ target, bus, path }) => [target, bus, path]),
-  disks: ({ disks }) =>
-    disks.map(({ target, bus, path, format, readOnly, shareable }) => [target, bus, path, format, readOnly, shareable]),
-  firmware: ({ firmware }) => firmware,
-  machine: ({ machine }) => machine,
-  memory: ({ memoryBytes }) => memoryBytes,
-  cpus: ({ cpus }) => cpus,
-  kernel: ({ directKernel }) => directKernel,
-} satisfies Record<string, (definition: VmDefinition) => unknown>;
-
-export type DefinitionField = "boot" | keyof typeof compared;
-
-/** The fields in which a running definition and the next one differ: what is pending. The texts themselves always
- * differ, since a live definition holds much that an inactive one does not. An open tray is no difference: the medium
- * that is still configured is in the drive again after a reset. */
-export function differencesOf(a: VmDefinition, b: VmDefinition): DefinitionField[] {
-  const fields = Object.keys(compared) as (keyof typeof compared)[];
-  const others = fields.filter((field) => JSON.stringify(compared[field](a)) !== JSON.stringify(compared[field](b)));
-  return sameSequence(bootSequence(a), bootSequence(b)) ? others : ["boot", ...others];
-}
-
-const sameSequence = (a: readonly DeviceRef[], b: readonly DeviceRef[]): boolean =>
-  a.length === b.length &&
-  a.every((ref, index) => ref === b[index] || sameClass(ref, b[index]!) || sameClass(b[index]!, ref));
-
-/** Whether an entry is the class that the other one is of. A definition does not list network cards, so the class
- * cannot be resolved to the first one, which is what a conversion between the styles makes of it. */
-const sameClass = (ref: DeviceRef, other: DeviceRef): boolean =>
-  (ref === "class:network" && other.startsWith("network:")) || (ref === "class:fd" && other.startsWith("floppy:"));

@@ -13,7 +13,6 @@ import {
   claimXml,
   type DomainSpec,
   deviceXml,
-  differencesOf,
   meaningOf,
   nextDriveTarget,
   parseDomain,
@@ -24,6 +23,7 @@ import {
   withMedia,
   withoutDrive,
 } from "../../../plugins/libvirt/domain-xml.ts";
+import { pendingBetween } from "../../../src/domain/pending.ts";
 import { bootOrderOf, definitionFor, presetOrders, targetsFor } from "../../../src/plugin.ts";
 import { canonical, withoutBoot } from "./canonical.ts";
 import { spec as specWith } from "./spec.ts";
@@ -110,7 +110,7 @@ describe("buildDomain()", () => {
     await define(buildDomain(asked), "--validate");
     await virsh("start", "--paused", asked.name);
     const live = parseDomain(await virsh("dumpxml", asked.name)).definition;
-    expect(differencesOf(live, parseDomain(await inactive(asked.name)).definition)).toEqual([]);
+    expect(pendingBetween(live, parseDomain(await inactive(asked.name)).definition)).toEqual([]);
     expect(live).toEqual(plannedOf(asked));
     await virsh("destroy", asked.name);
     await virsh("undefine", "--nvram", "--tpm", asked.name);
@@ -195,7 +195,7 @@ describe("a running domain", () => {
     expect(driveOf(await live())).toEqual({ target: "sda", bus: "sata", tray: "closed" });
     expect(driveOf(await inactive(asked.name))?.path).toBe(asked.isoPath);
     expect(
-      differencesOf(parseDomain(await live()).definition, parseDomain(await inactive(asked.name)).definition),
+      pendingBetween(parseDomain(await live()).definition, parseDomain(await inactive(asked.name)).definition),
     ).toEqual(["media"]);
 
     await update(deviceXml(await live(), "cdrom", "sda", { media: isos.uefi }), "--live");
@@ -206,7 +206,7 @@ describe("a running domain", () => {
     const next = parseDomain(await inactive(asked.name)).definition;
     expect(bootOrderOf(next, { systemDisk: "vda", isoDrive: "sda" }).order).toBe("hd_cdrom");
     expect(next.drives[0]?.path).toBeUndefined();
-    expect(differencesOf(parseDomain(await live()).definition, next)).toEqual(["boot", "media"]);
+    expect(pendingBetween(parseDomain(await live()).definition, next)).toEqual(["boot_order", "media"]);
 
     const claim = { ...asked.claim, revision: 9 };
     const metadata = ["metadata", asked.name, CLAIM_NAMESPACE, "--key", CLAIM_PREFIX];

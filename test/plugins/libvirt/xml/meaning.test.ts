@@ -1,7 +1,6 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import {
-  differencesOf,
   meaningOf,
   parseDomain,
   withBoot,
@@ -9,6 +8,7 @@ import {
   withClaim,
   withMedia,
 } from "../../../../plugins/libvirt/domain-xml.ts";
+import { pendingBetween } from "../../../../src/domain/pending.ts";
 
 const fixture = (name: string) => readFileSync(new URL(`../fixtures/${name}.xml`, import.meta.url), "utf8");
 const uuid = "3d1a8a52-0b3b-4d5e-9f1a-6f2f5d8c7e10";
@@ -39,26 +39,26 @@ describe("meaningOf()", () => {
   });
 });
 
-describe("differencesOf()", () => {
+describe("pendingBetween() over libvirt's own texts", () => {
   const { definition } = parseDomain(fixture("second-drive.in"));
   const next = (change: (xml: string) => string) => parseDomain(change(fixture("second-drive.in"))).definition;
 
   test("names what a cold start would change", () => {
-    expect(differencesOf(definition, definition)).toEqual([]);
+    expect(pendingBetween(definition, definition)).toEqual([]);
     expect(
-      differencesOf(
+      pendingBetween(
         definition,
         next((xml) => withBootOrder(xml, "hd")),
       ),
-    ).toEqual(["boot"]);
+    ).toEqual(["boot_order"]);
     expect(
-      differencesOf(
+      pendingBetween(
         definition,
         next((xml) => withMedia(xml, undefined)),
       ),
     ).toEqual(["media"]);
     expect(
-      differencesOf(
+      pendingBetween(
         definition,
         next((xml) => xml.replace("web.qcow2", "web.snap").replace("262144", "1").replace("static'>1<", "static'>2<")),
       ),
@@ -69,7 +69,7 @@ describe("differencesOf()", () => {
     const entries = ["cdrom:sda", "disk:vda", "class:network"].map((device, index) => ({ device, order: index + 1 }));
     const style = next((xml) => withBoot(xml, { style: "device", entries }));
     expect(style.boot.entries.at(-1)?.device).toBe("network:52:54:00:00:00:0a");
-    expect(differencesOf(definition, style)).toEqual([]);
-    expect(differencesOf(style, definition)).toEqual([]);
+    expect(pendingBetween(definition, style)).toEqual([]);
+    expect(pendingBetween(style, definition)).toEqual([]);
   });
 });

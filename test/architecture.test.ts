@@ -1,0 +1,220 @@
+/** Who may import whom: DESIGN §3 as one table. Everything counts as an import: of a type alone, a dynamic one, a
+ * re-export. Read from the text, so an import whose name is computed cannot be followed; where one may stand is a rule
+ * of its own. */
+import { readdirSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { describe, expect, test } from "vitest";
+
+type Layer = Readonly<{
+  /** A file, or a folder with its slash. The first row that fits a file is its layer. */
+  files: string;
+  /** The line of DESIGN §3 to discuss before this row is changed. */
+  line: string;
+  /** Files and folders of this repository that it may import; its own folder goes without saying. */
+  may: readonly string[];
+  packages: readonly string[];
+  /** Whether it may use `node:` modules: the domain and the tools run anywhere JavaScript runs. */
+  node: boolean;
+}>;
+
+const table: readonly Layer[] = [
+  { files: "src/main.ts", line: "main -> everything", may: ["src/", "plugins/"], packages: ["*"], node: true },
+  {
+    files: "src/config.ts",
+    line: "main -> everything, of which config is a part; it knows no other layer",
+    may: ["src/plugin-host.ts"],
+    packages: ["zod"],
+    node: true,
+  },
+  {
+    files: "src/plugin.ts",
+    line: "plugin -> domain, images",
+    may: ["src/domain/", "src/images/"],
+    packages: ["zod"],
+    node: false,
+  },
+  {
+    files: "src/plugin-host.ts",
+    line: "plugin-host -> plugin, domain",
+    may: ["src/plugin.ts", "src/domain/"],
+    packages: ["zod"],
+    node: true,
+  },
+  { files: "src/domain/", line: "domain -> zod and itself", may: [], packages: ["zod"], node: false },
+  { files: "src/images/", line: "images -> domain", may: ["src/domain/"], packages: ["zod", "execa"], node: true },
+  { files: "src/store/", line: "store -> domain", may: ["src/domain/"], packages: ["zod", "@mikro-orm/*"], node: true },
+  { files: "src/tools/", line: "tools -> domain", may: ["src/domain/"], packages: ["zod"], node: false },
+  {
+    files: "src/serve/mcp.ts",
+    line: "serve -> tools, domain; only serve/mcp.ts knows the MCP SDK",
+    may: ["src/serve/", "src/tools/", "src/domain/"],
+    packages: ["zod", "@modelcontextprotocol/*"],
+    node: true,
+  },
+  {
+    files: "src/serve/http.ts",
+    line: "serve -> tools, domain; only serve/http.ts knows Hono",
+    may: ["src/serve/", "src/tools/", "src/domain/"],
+    packages: ["zod", "hono", "@hono/*"],
+    node: true,
+  },
+  {
+    files: "src/serve/",
+    line: "serve -> tools, domain",
+    may: ["src/tools/", "src/domain/"],
+    packages: ["zod"],
+    node: true,
+  },
+  {
+    files: "plugins/",
+    line: "plugins/* -> plugin only",
+    may: ["src/plugin.ts"],
+    packages: ["zod", "fast-xml-parser"],
+    node: true,
+  },
+];
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const sourcesIn = (folder: string): string[] =>
+  readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
+    .map((name) => `${folder}/${name.replaceAll("\\", "/")}`)
+    .filter((name) => /\.[cm]?tsx?$/.test(name) && !name.includes("node_modules/"));
+const read = (file: string) => readFileSync(join(root, file), "utf8");
+const product = [...sourcesIn("src"), ...sourcesIn("plugins")].sort();
+const folders = readdirSync(root, { withFileTypes: true })
+  .filter((entry) => entry.isDirectory())
+  .map(({ name }) => name);
+const written = ["src", "plugins", "test", "scripts", "bench"]
+  .filter((name) => folders.includes(name))
+  .flatMap(sourcesIn)
+  .sort();
+
+/** The source without its comments, as far as they begin a line. */
+const codeOf = (source: string) => source.replace(/^\s*\/\*[\s\S]*?\*\//gm, "").replace(/^\s*\/\/.*$/gm, "");
+
+/** What a source imports, by whatever means. */
+function importsOf(source: string): string[] {
+  const code = codeOf(source);
+  const statements = code.matchAll(
+    /^\s*(?:import|export)\b[^;"'`]*?\bfrom\s*["']([^"']+)["']|^\s*import\s*["']([^"']+)["']/gm,
+  );
+  const calls = code.matchAll(/\b(?:import|require|import\.meta\.resolve)\s*\(\s*["'`]([^"'`$]+)["'`]/g);
+  return [...statements, ...calls].map(([, first, second]) => first ?? second!);
+}
+const computesAnImport = (source: string) =>
+  /(?<![.\w])(?:import|require)\s*\(\s*(?!["'`][^$]*?["'`]\s*[,)])\S/.test(codeOf(source));
+
+const layerOf = (file: string) =>
+  table.find(({ files }) => (files.endsWith("/") ? file.startsWith(files) : file === files));
+/** A plugin's folder is its own; elsewhere the layer is. */
+const ownFolderOf = (file: string, { files }: Layer) =>
+  files === "plugins/" ? `${file.split("/").slice(0, 2).join("/")}/` : files;
+const fits = (name: string, allowed: string) =>
+  allowed === "*" ||
+  (allowed.endsWith("*") ? name.startsWith(allowed.slice(0, -1)) : name === allowed || name.startsWith(`${allowed}/`));
+
+/** Why this import may not be; undefined when it may. */
+function objection(file: string, name: string): string | undefined {
+  const layer = layerOf(file)!;
+  const discuss = `which DESIGN §3 says in the line "${layer.line}": discuss that line before you change the table`;
+  if (name.startsWith("node:"))
+    return layer.node ? undefined : `${file} must not use ${name}: it runs anywhere JavaScript runs, ${discuss}`;
+  if (!name.startsWith(".")) {
+    return layer.packages.some((allowed) => fits(name, allowed))
+      ? undefined
+      : `${file} must not use the package ${name}, ${discuss}`;
+  }
+  const path = join(dirname(file), name).replaceAll("\\", "/");
+  const allowed = [ownFolderOf(file, layer), ...layer.may].some((one) =>
+    one.endsWith("/") ? path.startsWith(one) : path === one,
+  );
+  return allowed ? undefined : `${file} must not import ${path}, ${discuss}`;
+}
+
+describe("imports", () => {
+  test.each(product)("%s is in a layer and imports only what its layer may", (file) => {
+    expect(
+      layerOf(file),
+      `${file} is in no layer: say in DESIGN §3 who may import it, then add it to the table`,
+    ).toBeDefined();
+    expect(
+      importsOf(read(file))
+        .map((name) => objection(file, name))
+        .filter((found) => found !== undefined),
+    ).toEqual([]);
+  });
+
+  test("only the plugin host imports what it is told to", () => {
+    expect(product.filter((file) => computesAnImport(read(file)))).toEqual(["src/plugin-host.ts"]);
+  });
+
+  test("importsOf() sees every kind of import", () => {
+    const source = [
+      'import { a } from "./a.ts";',
+      'import type { B } from "./b.ts";',
+      'import {\n  type C,\n  d,\n} from "../c.ts";',
+      'export { e } from "./e.ts";',
+      'export type * from "./f.ts";',
+      'import "./g.ts";',
+      'type H = typeof import("./h.ts");',
+      'const i = await import("./i.ts");',
+      'const j = require("node:fs");',
+      '// import { k } from "./k.ts";',
+      '/** export { l } from "./l.ts"; */',
+      'const m = "moved from one to another";',
+    ].join("\n");
+    const relative = ["./a.ts", "./b.ts", "../c.ts", "./e.ts", "./f.ts", "./g.ts", "./h.ts", "./i.ts"];
+    expect(importsOf(source)).toEqual([...relative, "node:fs"]);
+    expect(computesAnImport(source)).toBe(false);
+    expect(computesAnImport("await import(wanted)")).toBe(true);
+    expect(computesAnImport("await import(`./${wanted}.ts`)")).toBe(true);
+  });
+
+  test.each([
+    ["src/domain/boot.ts", "node:fs"],
+    ["src/domain/boot.ts", "../store/store.ts"],
+    ["src/domain/boot.ts", "execa"],
+    ["src/tools/boot.ts", "../store/store.ts"],
+    ["src/tools/boot.ts", "node:path"],
+    ["src/tools/boot.ts", "@modelcontextprotocol/server"],
+    ["src/store/store.ts", "../tools/tool.ts"],
+    ["src/images/images.ts", "../plugin.ts"],
+    ["src/plugin.ts", "./plugin-host.ts"],
+    ["src/serve/cli.ts", "@modelcontextprotocol/server"],
+    ["src/serve/mcp.ts", "../store/store.ts"],
+    ["plugins/memory/index.ts", "../libvirt/index.ts"],
+    ["plugins/memory/index.ts", "../../src/domain/boot.ts"],
+    ["plugins/memory/index.ts", "../../src/images/images.ts"],
+    ["plugins/libvirt/client/frames.ts", "execa"],
+    ["plugins/libvirt/client/frames.ts", "../../../src/store/store.ts"],
+  ])("the table refuses %s the import of %s", (file, name) => {
+    expect(objection(file, name)).toContain(layerOf(file)!.line);
+  });
+});
+
+describe("house rules", () => {
+  // On stdio, stdout belongs to MCP: one stray line there and the client hangs up. main.ts prints help and versions.
+  const speakers = ["src/serve/cli.ts", "src/main.ts"];
+
+  test("nothing but the command line writes to stdout", () => {
+    const speaks = (file: string) =>
+      /\bconsole\.(?:log|info|debug|table|dir)\b|\bprocess\.stdout\b/.test(codeOf(read(file)));
+    expect(product.filter((file) => !speakers.includes(file) && speaks(file))).toEqual([]);
+  });
+
+  test("no file has more than 300 lines but a generated one: it does two things, so make two files of it", () => {
+    const lines = (file: string) => read(file).trimEnd().split("\n").length;
+    const long = written.filter((file) => !file.endsWith(".gen.ts") && lines(file) > 300);
+    expect(long.map((file) => `${file}: ${lines(file)}`)).toEqual([]);
+  });
+
+  test("files are named by what they are about, in kebab case", () => {
+    const nameOf = (file: string) => file.slice(file.lastIndexOf("/") + 1);
+    const isKebab = (name: string) =>
+      /^[a-z0-9]+(?:-[a-z0-9]+)*(?:\.(?:test|real|gen|d|config))*\.[cm]?tsx?$/.test(name);
+    const isEmpty = (name: string) => /^(?:utils?|helpers?|types?|common|misc|shared)\./.test(name);
+    const isIndex = (file: string) => nameOf(file) === "index.ts" && !/^plugins\/[^/]+\/index\.ts$/.test(file);
+    expect(written.filter((file) => !isKebab(nameOf(file)) || isEmpty(nameOf(file)) || isIndex(file))).toEqual([]);
+  });
+});
