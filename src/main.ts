@@ -48,10 +48,10 @@ export async function main(argv: readonly string[]): Promise<number | undefined>
   const { session, close } = opened;
   if (command === undefined) {
     const { serveMcp } = await import("./serve/mcp.ts");
-    await new Promise<void>((resolve) => {
-      const serving = serveMcp(session, resolve);
-      ending.signal.addEventListener("abort", () => void serving.close().then(resolve, resolve), { once: true });
-    });
+    const serving = serveMcp(session);
+    ending.signal.addEventListener("abort", () => void serving.close(), { once: true });
+    if (ending.signal.aborted) void serving.close();
+    await serving.ended;
     await close();
     return EXIT.ok;
   }

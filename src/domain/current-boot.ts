@@ -4,9 +4,15 @@ import type { State } from "./operation.ts";
 
 export type CurrentBoot = Readonly<{ device: "cdrom" | "hd"; certainty: "predicted" | "confirmed" }>;
 
-/** More than firmware reads while it looks whether a CD-ROM can be booted at all (volume descriptors and boot
- * catalogue), less than any boot image with what it loads. */
-const BOOTED_READ_BYTES = 16 * 1024;
+/** What firmware reads of a device that it boots, at the least: measured with boot images of one sector. Of one that it
+ * only looks into it reads less. Of a CD-ROM SeaBIOS then reads at most 8 KiB (volume descriptors and boot catalogue) and
+ * OVMF 60 KiB; of a disk OVMF reads at most 10 KiB. That SeaBIOS read a disk's first sector does not say that it ran. */
+const BOOTED_BYTES = {
+  bios: { cdrom: 10 * 1024, hd: 512 },
+  uefi: { cdrom: 72 * 1024, hd: 16 * 1024 },
+};
+/** More of a disk than any firmware reads that does not boot it. */
+const LOADED_BYTES = 16 * 1024;
 
 /** Absent when the VM is off, or when this run was started elsewhere and its block statistics say nothing. */
 export function currentBootDevice(state: State): CurrentBoot | undefined {
@@ -15,13 +21,14 @@ export function currentBootDevice(state: State): CurrentBoot | undefined {
   const roles = rolesFor(state);
   const read = (target: string | undefined) => (target === undefined ? 0 : (vm.readBytes?.[target] ?? 0));
   const [cdrom, hd] = [read(roles.isoDrive), read(roles.systemDisk)];
+  const least = BOOTED_BYTES[(vm.live ?? vm.next).firmware === "bios" ? "bios" : "uefi"];
   const started = record?.currentRun?.run === vm.run ? record.currentRun.device : "unknown";
-  if (started === "cdrom" && cdrom > 0)
-    return { device: "cdrom", certainty: cdrom >= BOOTED_READ_BYTES ? "confirmed" : "predicted" };
-  if (started === "hd" && cdrom < BOOTED_READ_BYTES)
-    return { device: "hd", certainty: hd > 0 ? "confirmed" : "predicted" };
-  if (cdrom >= BOOTED_READ_BYTES && hd === 0) return { device: "cdrom", certainty: "confirmed" };
-  if (hd >= BOOTED_READ_BYTES && cdrom === 0) return { device: "hd", certainty: "confirmed" };
+  if (started === "cdrom" && cdrom >= least.cdrom) return { device: "cdrom", certainty: "confirmed" };
+  // A system looks into every drive it finds, but reads most from where it lives.
+  if (started === "hd" && hd >= least.hd && (cdrom < least.cdrom || hd > cdrom))
+    return { device: "hd", certainty: "confirmed" };
+  if (cdrom >= least.cdrom && hd < LOADED_BYTES) return { device: "cdrom", certainty: "confirmed" };
+  if (hd >= LOADED_BYTES && cdrom < least.cdrom) return { device: "hd", certainty: "confirmed" };
   if (started === "unknown") return undefined;
   return { device: started, certainty: "predicted" };
 }

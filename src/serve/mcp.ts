@@ -1,5 +1,6 @@
 /** MCP, the only file that knows its SDK. One factory serves both protocol generations. */
 import { randomBytes } from "node:crypto";
+import { setTimeout as after } from "node:timers/promises";
 import {
   acceptedContent,
   type CallToolResult,
@@ -10,7 +11,7 @@ import {
   Server,
   type ServerContext,
 } from "@modelcontextprotocol/server";
-import { serveStdio } from "@modelcontextprotocol/server/stdio";
+import { StdioServerTransport, serveStdio } from "@modelcontextprotocol/server/stdio";
 import { z } from "zod";
 import { DomainError } from "../domain/error.ts";
 import { callTool } from "../tools/call.ts";
@@ -28,14 +29,45 @@ export const REFUSAL_META = "dev.bootwright/error";
 const Confirmation = z.object({ confirm: z.boolean().describe("Go ahead") });
 type Confirming = { tool: string; token: string };
 
-/** JSON Schemas of a tool as they go over the wire. */
-export const schemasOf = (tool: Tool) => ({
-  inputSchema: z.toJSONSchema(z.strictObject(tool.input.shape), { io: "input" }) as { type: "object" },
-  outputSchema: z.toJSONSchema(tool.output, { io: "input" }) as { type: "object" },
+type ObjectSchema = { type: "object" };
+
+/** JSON Schemas of a tool as they go over the wire. Hosts put them before a model with every conversation, so they say
+ * nothing twice: no dialect that is the protocol's own anyway, nothing that permits what is permitted without it, and
+ * what a VM's fields mean stands with the tools that only look. */
+export const schemasOf = ({
+  input,
+  output,
+  effect,
+}: Tool): { inputSchema: ObjectSchema; outputSchema: ObjectSchema } => ({
+  inputSchema: jsonSchemaOf(z.strictObject(input.shape)),
+  outputSchema: jsonSchemaOf(output, effect === "read" ? undefined : 2),
 });
 
+function jsonSchemaOf(schema: z.ZodType, describedTo = Number.POSITIVE_INFINITY): ObjectSchema {
+  const { $schema: _dialect, ...json } = z.toJSONSchema(schema, {
+    io: "input",
+    override({ jsonSchema, path }) {
+      if (path.length > describedTo) delete jsonSchema.description;
+      delete jsonSchema.propertyNames;
+      const { additionalProperties: more } = jsonSchema;
+      if (typeof more === "object" && Object.keys(more).length === 0) delete jsonSchema.additionalProperties;
+    },
+  });
+  return json as ObjectSchema;
+}
+
+/** How long calls may take to come to an end once the client is gone. */
+const SETTLE_LIMIT_MS = 10_000;
+
+export type Serving = Readonly<{
+  /** The client is gone, and what it had asked for is settled. */
+  ended: Promise<void>;
+  close(): Promise<void>;
+}>;
+
 /** Serves MCP on stdin and stdout until the client goes away. */
-export function serveMcp(session: Session, onClose: () => void): { close(): Promise<void> } {
+export function serveMcp(session: Session): Serving {
+  const underWay = new Set<Promise<unknown>>();
   const codec = createRequestStateCodec<Confirming>({ key: randomBytes(32), ttlSeconds: 300 });
   const listed = session.tools.map((tool) => ({
     name: tool.name,
@@ -57,9 +89,10 @@ export function serveMcp(session: Session, onClose: () => void): { close(): Prom
     server.setRequestHandler("tools/list", () => ({ tools: listed }));
     server.setRequestHandler("tools/call", async ({ params }, ctx) => {
       const { name, arguments: args = {} } = params;
-      return respond(server, name, { ...args }, ctx);
+      const answer = respond(server, name, { ...args }, ctx);
+      underWay.add(answer);
+      return answer.finally(() => underWay.delete(answer));
     });
-    server.onclose = onClose;
     return server;
   };
 
@@ -103,8 +136,26 @@ export function serveMcp(session: Session, onClose: () => void): { close(): Prom
     }
   }
 
-  const handle = serveStdio(build, { onerror: (error) => process.stderr.write(`bootwright: ${error.message}\n`) });
-  return { close: () => handle.close() };
+  const transport = new StdioServerTransport();
+  const handle = serveStdio(build, {
+    transport,
+    onerror(error) {
+      // That the client no longer reads is its right.
+      if ((error as NodeJS.ErrnoException).code !== "EPIPE") process.stderr.write(`bootwright: ${error.message}\n`);
+    },
+  });
+  // The end of one server object is not the end of the connection: the one that answers a client's first look at the
+  // protocol's generation is dropped when the client then takes the other.
+  const ended = new Promise<void>((resolve) => {
+    const { onclose } = transport;
+    transport.onclose = () => {
+      // Aborts the calls that are under way; each then looks at its VM and settles.
+      onclose?.();
+      const limit = after(SETTLE_LIMIT_MS, undefined, { ref: false });
+      void Promise.race([Promise.allSettled(underWay), limit]).then(() => resolve());
+    };
+  });
+  return { ended, close: () => handle.close() };
 }
 
 function refusalResult(error: DomainError): CallToolResult {
@@ -127,7 +178,7 @@ const defectResult = (id: string): CallToolResult => ({
 function clientOf(server: Server, ctx: ServerContext): { name: string; elicits: boolean } {
   const envelope = ctx.mcpReq.envelope as Record<string, unknown> | undefined;
   const capabilities = (envelope?.["io.modelcontextprotocol/clientCapabilities"] ?? server.getClientCapabilities()) as
-    | { elicitation?: unknown }
+    | { elicitation?: { form?: object; url?: object } }
     | undefined;
   const info = (envelope?.["io.modelcontextprotocol/clientInfo"] ?? server.getClientVersion()) as
     | { name?: string; version?: string }
@@ -136,7 +187,9 @@ function clientOf(server: Server, ctx: ServerContext): { name: string; elicits: 
     .replace(/[^\x20-\x7e]/g, "")
     .trim()
     .slice(0, 80);
-  return { name, elicits: capabilities?.elicitation !== undefined };
+  // Clients that name no kind are from before there was another one than forms.
+  const { form, url } = capabilities?.elicitation ?? { url: {} };
+  return { name, elicits: form !== undefined || url === undefined };
 }
 
 /** Sends progress where the client asked for it. */

@@ -2,7 +2,7 @@
 import { z } from "zod";
 import type { Change } from "../domain/changes.ts";
 import { DomainError } from "../domain/error.ts";
-import { findingCodes } from "../domain/finding.ts";
+import { finding, findingCodes } from "../domain/finding.ts";
 import type { Look } from "../domain/observe.ts";
 import { type Outcome, operate, stepsInWords } from "../domain/operate.ts";
 import type { State } from "../domain/operation.ts";
@@ -11,9 +11,12 @@ import { type Found, findVm } from "./target.ts";
 import type { ToolContext } from "./tool.ts";
 import { FixView, VmView, viewFinding, viewVm } from "./view.ts";
 
+/** A finding that blocks nothing needs no acceptance. */
+const blockingCodes = findingCodes.filter((code) => finding(code, "").blocks.length > 0);
+
 export const changeInput = {
   dry_run: z.boolean().default(false).describe("Only say what would be done and what would be found"),
-  accept: z.array(z.enum(findingCodes)).default([]).describe("Findings to go ahead in spite of, by code"),
+  accept: z.array(z.enum(blockingCodes)).default([]).describe("Findings to go ahead in spite of, by code"),
 };
 export const confirmInput = {
   confirm: z.string().max(200).optional().describe("The token from CONFIRMATION_REQUIRED, once the user has agreed"),

@@ -1,13 +1,5 @@
 import { describe, expect, test } from "vitest";
-import {
-  bootChanges,
-  bootOrderOf,
-  bootSequence,
-  bootWith,
-  type PresetOrder,
-  presetOrders,
-  rolesOf,
-} from "../../src/domain/boot.ts";
+import { bootChanges, bootOrderOf, bootSequence, bootWith, rolesOf } from "../../src/domain/boot.ts";
 import type { BootConfig, Roles, VmDefinition } from "../../src/domain/vm.ts";
 import { definition, deviceBoot, disk, drive, osBoot, presetBoot, record, state, vm } from "./fixture.ts";
 

@@ -5,7 +5,8 @@ import { bootReport } from "../../src/domain/boot-rules.ts";
 import { type Finding, type FindingCode, findingCodes } from "../../src/domain/finding.ts";
 import type { State } from "../../src/domain/operation.ts";
 import { allTools } from "../../src/tools/catalogue.ts";
-import { installed, table, usage } from "./finding-table.ts";
+import { table } from "./finding-table.ts";
+import { installed, usage } from "./finding-table-disks.ts";
 import { biosDisk, offWith } from "./fixture.ts";
 
 const findingsOf = (given: State) => bootReport(given).findings;
@@ -37,7 +38,7 @@ describe("bootReport() findings", () => {
 
   test("bootReport() finds nothing about an installed VM that boots from its disk", () => {
     expect(
-      findingsOf({ ...installed(offWith("hd", { disk: biosDisk })), usage: usage({}), freeBytes: 50 * GIB }),
+      findingsOf({ ...installed(offWith("hd", { disk: biosDisk })), usage: usage({}), freeBytes: 50 * 1024 ** 3 }),
     ).toEqual([]);
   });
 

@@ -31,6 +31,12 @@ describe("pendingBetween()", () => {
     ["a tray that the guest opened", { drives: [drive({ path: ISO, tray: "open" })] }],
     ["another serial log", { serialLog: "/images/serial.log" }],
   ];
+  test("pendingBetween() does not take a network card for another because it is named by its address", () => {
+    const byClass = definition({ boot: osBoot("class:hd", "class:network") });
+    const byAddress = definition({ boot: deviceBoot({ "disk:vda": 1, "network:52:54:00:01:02:03": 2 }) });
+    expect(pendingBetween(byClass, byAddress)).toEqual([]);
+  });
+
   test.each(same)("pendingBetween() does not notice %s", (_what, more) => {
     expect(pendingBetween({ ...live, ...more }, live)).toEqual([]);
   });

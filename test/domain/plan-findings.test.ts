@@ -39,8 +39,6 @@ const attach = (path = ISO, more: object = {}): Change => ({
 });
 const detach: Change = { kind: "media.set", drive: "sda", force: false };
 const start: Change = { kind: "power.start", purpose: "normal", at: AT };
-const cut: Change = { kind: "power.stop", force: true, timeoutMs: 0 };
-const shutDown: Change = { kind: "power.stop", force: false, timeoutMs: 60_000 };
 const grow: Change = { kind: "disk.resize", disk: "vda", path: DISK, sizeBytes: 40 * GIB };
 const kindsOf = (plan: ReturnType<typeof decide>) => plan.steps.map(({ change }) => change.kind);
 const blockedBy = (run: () => unknown) => refusal("BLOCKED_BY_FINDINGS", run).details.findings.map(({ code }) => code);

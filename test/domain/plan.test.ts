@@ -2,7 +2,6 @@ import { describe, expect, test } from "vitest";
 import { bootWith, type PresetOrder } from "../../src/domain/boot.ts";
 import { rolesFor } from "../../src/domain/boot-rules.ts";
 import type { Change } from "../../src/domain/changes.ts";
-import { findingCodes } from "../../src/domain/finding.ts";
 import type { State } from "../../src/domain/operation.ts";
 import { decide } from "../../src/domain/plan.ts";
 import {
@@ -11,14 +10,11 @@ import {
   biosDisk,
   DISK,
   definition,
-  diskFact,
   drive,
   GIB,
   ISO,
   isoFact,
-  missingDisk,
   offWith,
-  presetBoot,
   record,
   refusal,
   running,
@@ -44,7 +40,6 @@ const cut: Change = { kind: "power.stop", force: true, timeoutMs: 0 };
 const shutDown: Change = { kind: "power.stop", force: false, timeoutMs: 60_000 };
 const grow: Change = { kind: "disk.resize", disk: "vda", path: DISK, sizeBytes: 40 * GIB };
 const kindsOf = (plan: ReturnType<typeof decide>) => plan.steps.map(({ change }) => change.kind);
-const blockedBy = (run: () => unknown) => refusal("BLOCKED_BY_FINDINGS", run).details.findings.map(({ code }) => code);
 
 const blank = offWith("cdrom_hd", {});
 const installedOff = offWith("cdrom_hd", { disk: biosDisk, iso: isoFact() });

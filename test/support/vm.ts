@@ -2,7 +2,7 @@
 // edit from outside as another program would, and an end that leaves nothing behind, whatever happened before.
 
 import { randomBytes } from "node:crypto";
-import { chmod, copyFile, mkdir, mkdtemp, rm } from "node:fs/promises";
+import { chmod, copyFile, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { execa } from "execa";
 import { installedSystem, makeDisk } from "../fixtures/boot-images.ts";
@@ -86,7 +86,9 @@ export async function openLab({ isos = [], uri = SYSTEM, settings: more = [], en
       return vm;
     },
     async define(xml) {
-      await execa("virsh", ["-c", uri, "define", "/dev/stdin"], { input: xml, env: { LC_ALL: "C" } });
+      const path = join(directory, "domain.xml");
+      await writeFile(path, xml, { mode: 0o600 });
+      await virsh("define", path);
     },
     xml: async (vm) => `${await virsh("dumpxml", "--inactive", "--security-info", vm)}\n`,
     async close() {

@@ -1,0 +1,151 @@
+/** What happens while an operation runs: other programs edit the VM, the caller gives up. */
+import { describe, expect, test } from "vitest";
+import { editDefinition } from "../../plugins/memory/outside.ts";
+import { bootOrderOf } from "../../src/domain/boot.ts";
+import type { Change } from "../../src/domain/changes.ts";
+import { transitionChanges } from "../../src/domain/installation.ts";
+import type { State } from "../../src/domain/operation.ts";
+import type { VmDefinition } from "../../src/domain/vm.ts";
+import { isos, orderChange, type World, world } from "../support/world.ts";
+import { applying, perform, told } from "./faults.ts";
+import { AT, presetBoot, refused } from "./fixture.ts";
+
+const attach: Change = { kind: "media.set", drive: "sda", force: false, next: isos.installer };
+const threeSteps = (now: State): Change[] => [attach, orderChange(now, "hd"), ...transitionChanges(now, "complete")];
+const look = { isoPaths: [isos.installer] };
+/** What an operation must leave as it was: everything but the clock. */
+const meaningOf = ({ vm, record }: State) => ({
+  next: vm?.next,
+  power: vm?.power,
+  claim: vm?.claim,
+  record: { ...record, updatedAt: "" },
+});
+const edit = (w: World, uuid: string, more: Partial<VmDefinition>) =>
+  editDefinition(w.session, uuid, (next) => ({ ...next, ...more }));
+const orderIn = (now: State) => bootOrderOf(now.vm!.next, now.record!.roles).order;
+
+describe("operate() and other programs", () => {
+  const edits: [string, Partial<VmDefinition>][] = [
+    ["something else", { cpus: 7 }],
+    ["the very thing", { boot: presetBoot("hd_cdrom") }],
+  ];
+  test.each(edits)(
+    "operate() touches nothing when another program changed %s right before the write",
+    async (_what, more) => {
+      const w = await world();
+      const at = await w.create();
+      const raced = applying(w.ports, async (real, vm, change, context) => {
+        edit(w, at.uuid, more);
+        await real(vm, change, context);
+      });
+      const { ports, calls } = told(raced);
+      const error = await refused(
+        "VM_CHANGED_MEANWHILE",
+        perform(ports, at, (now) => [orderChange(now, "hd")]),
+      );
+      expect(error.outcome).toMatchObject({ status: "rolled_back", kept: [] });
+      expect(calls.filter((call) => call.startsWith("apply"))).toHaveLength(1);
+      expect((await w.look(at)).vm?.next).toMatchObject(more);
+    },
+  );
+
+  test("operate() takes what another program made so meanwhile as done", async () => {
+    const w = await world();
+    const at = await w.create();
+    const helped = applying(w.ports, async (real, vm, change, context) => {
+      edit(w, at.uuid, { boot: presetBoot("hd") });
+      await real(vm, change, context);
+    });
+    expect((await perform(helped, at, (now) => [orderChange(now, "hd")])).changed).toBe(true);
+  });
+
+  test("operate() does not roll over another program's edit after its own write", async () => {
+    const w = await world();
+    const at = await w.create();
+    const raced = applying(w.ports, async (real, vm, change, context) => {
+      if (change.kind === "claim.write") edit(w, at.uuid, { cpus: 7 });
+      await real(vm, change, context);
+    });
+    const error = await refused("ROLLBACK_FAILED", perform(raced, at, threeSteps, { look }));
+    expect(error.details.reason).toContain("another program");
+    const now = await w.look(at);
+    expect(now.vm?.next.cpus).toBe(7);
+    expect(orderIn(now)).toBe("hd");
+  });
+});
+
+describe("operate() cancelled", () => {
+  test("operate() touches nothing when it was cancelled before", async () => {
+    const w = await world();
+    const at = await w.create();
+    const { ports, calls } = told(w.ports);
+    await expect(
+      perform(ports, at, (now) => [orderChange(now, "hd")], { signal: AbortSignal.abort() }),
+    ).rejects.toThrow();
+    expect(calls.filter((call) => call.startsWith("apply") || call === "begin")).toEqual([]);
+    expect((await perform(w.ports, at, (now) => [orderChange(now, "hd")])).changed).toBe(true);
+  });
+
+  test("operate() touches nothing, and no other program's edit, when it is cancelled after it began", async () => {
+    const w = await world();
+    const at = await w.create();
+    const controller = new AbortController();
+    const begun = {
+      ...w.ports,
+      store: {
+        ...w.store,
+        begin: async (operation: Parameters<typeof w.store.begin>[0]) => {
+          await w.store.begin(operation);
+          edit(w, at.uuid, { boot: presetBoot("hd_cdrom") });
+          controller.abort();
+        },
+      },
+    };
+    const error = await refused(
+      "CANCELLED",
+      perform(begun, at, (now) => [orderChange(now, "hd")], { signal: controller.signal }),
+    );
+    expect(error.outcome?.status).toBe("rolled_back");
+    expect(orderIn(await w.look(at))).toBe("hd_cdrom");
+  });
+
+  test("operate() undoes what it did when it is cancelled between its steps", async () => {
+    const w = await world();
+    const at = await w.create();
+    const controller = new AbortController();
+    const stopping = applying(w.ports, async (real, vm, change, context) => {
+      await real(vm, change, context);
+      if (change.kind === "boot_order.set") controller.abort();
+    });
+    const before = await w.look(at);
+    const error = await refused("CANCELLED", perform(stopping, at, threeSteps, { look, signal: controller.signal }));
+    expect(error.outcome).toMatchObject({ status: "rolled_back", kept: [] });
+    expect(meaningOf(await w.look(at))).toEqual(meaningOf(before));
+  });
+
+  test("operate() lets a step that cannot be left half-way come to its end", async () => {
+    const w = await world();
+    const at = await w.create();
+    const controller = new AbortController();
+    const slow = applying(w.ports, async (real, vm, change, context) => {
+      controller.abort();
+      expect(context.signal.aborted).toBe(false);
+      await real(vm, change, context);
+    });
+    expect((await perform(slow, at, (now) => [orderChange(now, "hd")], { signal: controller.signal })).changed).toBe(
+      true,
+    );
+  });
+
+  test("operate() ends the wait for a guest that does not shut down", async () => {
+    const w = await world({ config: { honoursShutdown: false } });
+    const at = await w.create();
+    await perform(w.ports, at, [{ kind: "power.start", purpose: "live", at: AT }], { accept: ["NOTHING_BOOTS"] });
+    const controller = new AbortController();
+    setTimeout(() => controller.abort(), 50);
+    const stop: Change = { kind: "power.stop", force: false, timeoutMs: 60_000 };
+    const error = await refused("CANCELLED", perform(w.ports, at, [stop], { signal: controller.signal }));
+    expect(error.outcome?.status).toBe("rolled_back");
+    expect((await w.look(at)).vm?.power).toBe("running");
+  });
+});

@@ -1,0 +1,97 @@
+// Goal: the product's story holds on the real thing. Method: an MCP client on the real server, an unattended installer that
+// reboots into itself as installers do, and a system on the disk that counts its boots; what is true is what the guest says
+// on its serial line. What it cannot see: KVM, distributions' own installers.
+
+import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
+import { waitForLine } from "./support/guest.ts";
+import { codesOf, type Lab, openLab, refusalOf } from "./support/vm.ts";
+
+const { installerIso, isos } = inject("guests");
+let lab: Lab;
+beforeAll(async () => {
+  lab = await openLab({ isos: [installerIso, isos.both] });
+});
+afterAll(() => lab?.close());
+
+describe("from an installer ISO to running from the VM's own disk", () => {
+  test.each(["bios", "uefi"] as const)("under %s", async (firmware) => {
+    const { call } = lab;
+    const vm = await lab.create(`story-${firmware}`, { firmware, memory_mb: 256, iso_path: lab.iso(installerIso) });
+    const of = { vm: vm.uuid };
+    const hears = (pattern: RegExp, after = 0) => waitForLine(vm.serial_log, pattern, { after, timeoutMs: 120_000 });
+
+    const started = await call("start_vm", of);
+    expect(started.vm).toMatchObject({ installation_status: "Installing", current_boot_device: "cdrom" });
+    const first = await hears(/INSTALL-COMPLETE run=1/);
+    expect((await call("get_vm", of)).current_boot_certainty).toBe("confirmed");
+    // It reboots by itself, and without anybody's help it installs again.
+    expect(codesOf(await call("check_boot", of))).toContain("INSTALLER_LOOP");
+    if (firmware === "bios") await hears(/INSTALL-COMPLETE run=2/, first.end);
+
+    const completed = await call("complete_installation", { ...of, boot_order: "hd", detach_iso: true });
+    expect(completed.vm).toMatchObject({ installation_status: "Installed", boot_order: "hd", power: "running" });
+    expect(completed.vm).not.toHaveProperty("current_media");
+    expect(completed.vm).not.toHaveProperty("next_media");
+    expect(await refusalOf(call("begin_reinstallation", { vm: lab.name("nobody") }))).toMatchObject({
+      code: "VM_NOT_FOUND",
+    });
+
+    await call("restart_vm", { ...of, force: true });
+    await hears(/BOOTED-FROM-DISK 1$/);
+    await hears(firmware === "bios" ? /FIRMWARE bios/ : /FIRMWARE uefi/);
+    expect(await call("get_vm", of)).toMatchObject({
+      installation_status: "Installed",
+      current_boot_device: "hd",
+      current_boot_certainty: "confirmed",
+      pending: [],
+      findings: [],
+    });
+
+    // The guest honours the power button once its agent or its button driver runs.
+    await hears(/FIRMWARE/);
+    const restarted = await call("restart_vm", of);
+    expect(restarted.changed).toBe(true);
+    await hears(/BOOTED-FROM-DISK 2$/);
+    await call("stop_vm", { ...of, force: true });
+    await call("delete_vm", of);
+    expect(await refusalOf(call("get_vm", of))).toMatchObject({ code: "VM_NOT_FOUND" });
+  });
+
+  test("hd_cdrom installs once and then runs from the disk, without anybody doing anything", async () => {
+    const vm = await lab.create("self", { memory_mb: 256, iso_path: lab.iso(installerIso), boot_order: "hd_cdrom" });
+    await lab.call("start_vm", { vm: vm.uuid });
+    const installed = await waitForLine(vm.serial_log, /INSTALL-COMPLETE run=1/, { timeoutMs: 120_000 });
+    const report = await lab.call("check_boot", { vm: vm.uuid });
+    expect(report.guest_reboot.boots).toBe("hd");
+    expect(codesOf(report)).not.toContain("INSTALLER_LOOP");
+    await waitForLine(vm.serial_log, /BOOTED-FROM-DISK 1$/, { after: installed.end, timeoutMs: 120_000 });
+    await lab.call("delete_vm", { vm: vm.uuid, force: true });
+  });
+});
+
+describe("other hardware", () => {
+  test.each([
+    ["sata", {}, "sda"],
+    ["scsi", {}, "sda"],
+    ["virtio", { tpm: true, firmware: "uefi" }, "vda"],
+  ] as const)("a VM with a %s disk and %o starts, and is seen as it was asked for", async (bus, more, target) => {
+    const vm = await lab.installed(`bus-${bus}`, { disk_bus: bus, iso_path: lab.iso(isos.both), boot_order: "hd", ...more });
+    await lab.call("start_vm", { vm: vm.uuid });
+    await waitForLine(vm.serial_log, /^DISK-(BIOS|UEFI)/);
+    const seen = await lab.call("get_vm", { vm: vm.uuid });
+    expect(seen).toMatchObject({
+      power: "running",
+      boot_order: "hd",
+      disk_path: vm.disk_path,
+      current_media: lab.iso(isos.both),
+      current_boot_device: "hd",
+      current_boot_certainty: "confirmed",
+    });
+    const order = await lab.call("get_boot_order", { vm: vm.uuid });
+    expect(order.devices).toEqual([`disk:${target}`]);
+    const live = await lab.virsh("dumpxml", vm.name);
+    expect(live).toContain(`<target dev='${target}' bus='${bus}'/>`);
+    expect(/<tpm model=/.test(live)).toBe("tpm" in more);
+    await lab.call("delete_vm", { vm: vm.uuid, force: true });
+  });
+});
