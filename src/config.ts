@@ -13,35 +13,40 @@ const Connection = z.string().transform((text, context): ConnectionSetting => {
   if (!head.includes("=") || !/^[\w.-]{1,64}$/.test(name) || plugin === "") {
     context.addIssue({
       code: "custom",
-      message: "expected NAME=PLUGIN[,KEY=VALUE…], local=libvirt,uri=qemu:///system say",
+      message: `"${text}" is no NAME=PLUGIN[,KEY=VALUE…], local=libvirt,uri=qemu:///system say`,
     });
     return z.NEVER;
   }
-  const config: Record<string, string> = {};
+  const config = new Map<string, string>();
   for (const pair of pairs) {
     const at = pair.indexOf("=");
-    if (at < 1) {
-      context.addIssue({ code: "custom", message: `"${pair}" is not KEY=VALUE` });
+    const key = pair.slice(0, at);
+    if (at < 1 || config.has(key)) {
+      const message = at < 1 ? `"${pair}" is not KEY=VALUE` : `${key} is given twice`;
+      context.addIssue({ code: "custom", message: `in "${text}", ${message}` });
       return z.NEVER;
     }
-    config[pair.slice(0, at)] = pair.slice(at + 1);
+    config.set(key, pair.slice(at + 1));
   }
-  return { name, plugin, config };
+  return { name, plugin, config: Object.fromEntries(config) };
 });
 
-const stateHome = () => process.env.XDG_STATE_HOME || join(homedir(), ".local", "state");
-const configHome = () => process.env.XDG_CONFIG_HOME || join(homedir(), ".config");
-const cacheHome = () => process.env.XDG_CACHE_HOME || join(homedir(), ".cache");
+type Environment = Readonly<Record<string, string | undefined>>;
+const stateHome = (env: Environment) => env.XDG_STATE_HOME || join(homedir(), ".local", "state");
+const configHome = (env: Environment) => env.XDG_CONFIG_HOME || join(homedir(), ".config");
+const cacheHome = (env: Environment) => env.XDG_CACHE_HOME || join(homedir(), ".cache");
 const directory = z
-  .string()
-  .min(1)
+  .string({ error: "expected a directory" })
+  .min(1, "expected a directory")
   .transform((path) => resolve(path));
+const CLAIM_WAIT_MAX = 600;
+const seconds = `expected seconds, from 0 to ${CLAIM_WAIT_MAX}`;
 
 /** Every setting: its flag is `--name`, its variable `BOOTWRIGHT_NAME`, its key in the file `name`. */
 export const settings = {
   data: {
     schema: directory,
-    fallback: () => join(stateHome(), "bootwright"),
+    fallback: (env: Environment) => join(stateHome(env), "bootwright"),
     shown: "$XDG_STATE_HOME/bootwright",
     help: "Directory of the database",
   },
@@ -52,31 +57,43 @@ export const settings = {
     help: "Directory in which disks are made",
   },
   "iso-dir": {
-    schema: z.array(directory),
+    schema: z.array(directory, { error: "expected a list of directories" }),
     fallback: () => undefined,
     shown: "the image directory",
     help: "Directory of ISOs that may be attached (repeatable)",
   },
   connection: {
-    schema: z.array(Connection),
+    schema: z.array(Connection, { error: "expected a list of connections" }).min(1, "expected at least one connection"),
     fallback: () => ["local=libvirt,uri=qemu:///system"],
     shown: "local=libvirt,uri=qemu:///system",
     help: "A backend: NAME=PLUGIN[,KEY=VALUE…] (repeatable)",
   },
   "read-only": {
-    schema: z.boolean(),
+    schema: z.boolean({ error: "expected true or false" }),
     fallback: () => false,
     shown: "false",
     help: "Offer no tool that changes anything",
   },
   confirm: {
-    schema: z.enum(["token", "human"]),
+    schema: z.enum(["token", "human"], { error: "expected token or human" }),
     fallback: () => "token",
     shown: "token",
     help: "How a loss is confirmed where the client cannot ask its user: by a token sent back, or not at all (human)",
   },
   "claim-wait": {
-    schema: z.coerce.number().min(0).max(600),
+    // From a flag or a variable it comes as text, and text that is no number must not become 0.
+    schema: z
+      .union(
+        [
+          z.number(),
+          z
+            .string()
+            .regex(/^\d+(\.\d+)?$/)
+            .transform(Number),
+        ],
+        { error: seconds },
+      )
+      .refine((value) => value >= 0 && value <= CLAIM_WAIT_MAX, seconds),
     fallback: () => 10,
     shown: "10",
     help: "Seconds to wait for another operation on the same VM",
@@ -85,6 +102,20 @@ export const settings = {
 type SettingName = keyof typeof settings;
 const repeatable = new Set<SettingName>(["iso-dir", "connection"]);
 const booleans = new Set<SettingName>(["read-only"]);
+
+/** What `--help` says about the settings. */
+export function settingsHelp(): string {
+  const rows = (Object.keys(settings) as SettingName[]).map((name) => {
+    const { help, shown } = settings[name];
+    return [booleans.has(name) ? `--${name}` : `--${name} VALUE`, `${help} (default: ${shown})`];
+  });
+  rows.push(["--config VALUE", "Settings file (default: $XDG_CONFIG_HOME/bootwright/config.json)"]);
+  const width = Math.max(...rows.map(([flag]) => flag!.length));
+  const lines = rows.map(([flag, text]) => `  ${flag!.padEnd(width)}  ${text}`);
+  return `Settings, each also as a variable (${variableOf("read-only")}) or a key of the settings file ("read-only"):
+${lines.join("\n")}
+`;
+}
 
 export type Config = Readonly<{
   data: string;
@@ -107,7 +138,7 @@ export const variableOf = (name: string) => `BOOTWRIGHT_${name.toUpperCase().rep
 /** Splits settings from the command and its arguments. @throws ConfigError */
 export function readConfig(
   argv: readonly string[],
-  env: Readonly<Record<string, string | undefined>>,
+  env: Environment,
 ): { config: Config; rest: string[]; help: boolean; version: boolean } {
   const options = Object.fromEntries([
     ...(Object.keys(settings) as SettingName[]).map((name) => [
@@ -132,26 +163,24 @@ export function readConfig(
   const flags = parsed.values as Record<string, unknown>;
   const file = readFile(
     (flags.config as string | undefined) ?? env.BOOTWRIGHT_CONFIG,
-    join(configHome(), "bootwright", "config.json"),
+    join(configHome(env), "bootwright", "config.json"),
   );
+  const placeOf = (name: SettingName) => rawValue(name, flags, env, file) ?? [settings[name].fallback(env), "default"];
   const value = (name: SettingName): unknown => {
-    const { schema, fallback } = settings[name];
-    const [raw, from] = rawValue(name, flags, env, file) ?? [fallback(), "default"];
+    const { schema } = settings[name];
+    const [raw, from] = placeOf(name);
     if (raw === undefined) return undefined;
     const result = (schema as z.ZodType).safeParse(raw);
     if (result.success) return result.data;
-    const reasons = result.error.issues.map(({ path, message }) =>
-      path.length ? `${path.join(".")}: ${message}` : message,
-    );
-    throw new ConfigError(`Cannot use ${from}: ${reasons.join("; ")}`);
+    throw new ConfigError(`Cannot use ${from}: ${result.error.issues.map(({ message }) => message).join("; ")}`);
   };
   const [images, isoDirectories] = [value("images") as string | undefined, value("iso-dir") as string[] | undefined];
   const connections = value("connection") as ConnectionSetting[];
   const twice = connections.find(({ name }, index) => connections.findIndex((c) => c.name === name) !== index);
-  if (twice) throw new ConfigError(`Cannot use --connection: the name "${twice.name}" is given twice`);
+  if (twice) throw new ConfigError(`Cannot use ${placeOf("connection")[1]}: the name "${twice.name}" is given twice`);
   const config: Config = Object.freeze({
     data: value("data") as string,
-    cache: join(cacheHome(), "bootwright"),
+    cache: join(cacheHome(env), "bootwright"),
     connections,
     readOnly: value("read-only") as boolean,
     confirm: value("confirm") as Config["confirm"],
@@ -171,7 +200,7 @@ export function readConfig(
 function rawValue(
   name: SettingName,
   flags: Record<string, unknown>,
-  env: Readonly<Record<string, string | undefined>>,
+  env: Environment,
   file: { path: string; values: Record<string, unknown> },
 ): [unknown, string] | undefined {
   if (flags[name] !== undefined) return [flags[name], `--${name}`];
@@ -192,7 +221,8 @@ function readFile(named: string | undefined, usual: string): { path: string; val
   try {
     text = readFileSync(path, "utf8");
   } catch (error) {
-    if (named === undefined) return { path, values: {} };
+    // Only the usual file may be missing; one that is there and cannot be read would be settings silently ignored.
+    if (named === undefined && (error as NodeJS.ErrnoException).code === "ENOENT") return { path, values: {} };
     throw new ConfigError(`Cannot read settings file ${path}: ${error instanceof Error ? error.message : error}`);
   }
   let values: unknown;
@@ -202,7 +232,7 @@ function readFile(named: string | undefined, usual: string): { path: string; val
     throw new ConfigError(`Cannot read settings file ${path}: ${error instanceof Error ? error.message : error}`);
   }
   const parsed = z.record(z.string(), z.unknown()).safeParse(values);
-  const unknown = parsed.success ? Object.keys(parsed.data).filter((key) => !(key in settings)) : [];
+  const unknown = parsed.success ? Object.keys(parsed.data).filter((key) => !Object.hasOwn(settings, key)) : [];
   if (!parsed.success || unknown.length) {
     throw new ConfigError(
       `Cannot use settings file ${path}: ${unknown.length ? `unknown keys ${unknown.join(", ")}` : "it is not a JSON object"}; known: ${Object.keys(settings).join(", ")}`,

@@ -4,7 +4,7 @@
 import { createHmac, randomBytes, randomUUID } from "node:crypto";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { type Config, ConfigError, readConfig } from "./config.ts";
+import { type Config, ConfigError, readConfig, settingsHelp } from "./config.ts";
 import { DomainError } from "./domain/error.ts";
 import type { Store } from "./domain/port.ts";
 import { openHost } from "./plugin-host.ts";
@@ -28,7 +28,7 @@ export async function main(argv: readonly string[]): Promise<number | undefined>
   }
   const { config, rest, help, version } = read;
   const { usage, callCommand, listTools, EXIT } = await import("./serve/cli.ts");
-  if (help) return say(usage);
+  if (help) return say(`${usage}\n${settingsHelp()}`);
   if (version) return say(`${packageVersion()}\n`);
   const [command, ...args] = rest;
   if (command !== undefined && command !== "call" && command !== "tools") {

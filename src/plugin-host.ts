@@ -1,9 +1,11 @@
 /** Loads plugins, checks them, opens one session for each connection when it is first used, and closes them again. */
-
+import { resolve } from "node:path";
+import { setTimeout as after } from "node:timers/promises";
+import { pathToFileURL } from "node:url";
 import type { Change, ChangeKind } from "./domain/changes.ts";
 import { DomainError } from "./domain/error.ts";
 import { nearestFirst } from "./domain/nearest.ts";
-import type { ApplyContext, Backend, Capabilities, Connections } from "./domain/port.ts";
+import type { ApplyContext, Backend, Capabilities, Connections, Images } from "./domain/port.ts";
 import type { Vm } from "./domain/vm.ts";
 import { PLUGIN_API, type Plugin, type PluginContext } from "./plugin.ts";
 
@@ -31,12 +33,18 @@ export async function openHost(options: HostOptions): Promise<Host> {
   }
   const opened = new Map<string, Promise<{ session: unknown; backend: Backend }>>();
 
-  const open = (name: string) => {
+  const openSession = async (name: string) => {
     const { plugin, config } = known(name);
+    if (ending.signal.aborted)
+      throw new DomainError("BACKEND_UNAVAILABLE", { connection: name, reason: "Bootwright is closing" });
     const context = { ...options.context(name), connection: name, signal: ending.signal };
-    const session = plugin
-      .open(config, context)
-      .then((value) => ({ session: value, backend: bindBackend(plugin, value, name) }));
+    return guarded(name, "open", async () => {
+      const session = await plugin.open(config, context);
+      return { session, backend: bindBackend(plugin, session, name) };
+    });
+  };
+  const open = (name: string) => {
+    const session = openSession(name);
     opened.set(name, session);
     session.catch(() => opened.delete(name));
     return session;
@@ -59,7 +67,10 @@ export async function openHost(options: HostOptions): Promise<Host> {
       ending.abort();
       for (const [name, session] of [...opened].reverse()) {
         const closing = session.then(({ session: value }) => known(name).plugin.close(value)).catch(() => undefined);
-        await Promise.race([closing, new Promise((resolve) => setTimeout(resolve, CLOSE_LIMIT_MS).unref?.())]);
+        const closed = new AbortController();
+        const limit = after(CLOSE_LIMIT_MS, undefined, { signal: closed.signal }).catch(() => undefined);
+        await Promise.race([closing, limit]);
+        closed.abort();
       }
       opened.clear();
     },
@@ -82,19 +93,11 @@ export function bindBackend<Config, Session>(
   const backend = plugin.backend;
   if (!backend)
     throw new DomainError("PLUGIN_INVALID", { plugin: plugin.manifest.name, reason: "it brings no backend" });
-  const guard = async <T>(what: string, work: () => Promise<T>): Promise<T> => {
-    try {
-      return await work();
-    } catch (error) {
-      if (error instanceof DomainError) throw error;
-      const reason = error instanceof Error ? error.message : String(error);
-      throw new DomainError("BACKEND_FAILED", { connection, change: what, reason }, { cause: error });
-    }
-  };
+  const guard = <T>(what: string, work: () => Promise<T>) => guarded(connection, what, work);
   return {
     connection,
     capabilities: capabilitiesOf(plugin as Pick<Plugin, "manifest" | "backend">),
-    images: backend.images(session),
+    images: guardedImages(connection, backend.images(session)),
     list: (signal) => guard("list", () => backend.list(session, signal)),
     observe: (uuid, signal) => guard("observe", () => backend.observe(session, uuid, signal)),
     lookup: (name, signal) => guard("lookup", () => backend.lookup(session, name, signal)),
@@ -117,9 +120,41 @@ export function bindBackend<Config, Session>(
   };
 }
 
+/** What a plugin throws and is no DomainError is the plugin's failure, with the original as its cause. */
+async function guarded<T>(connection: string, what: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof DomainError) throw error;
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new DomainError("BACKEND_FAILED", { connection, change: what, reason }, { cause: error });
+  }
+}
+
+/** The connection's images, each of their methods guarded as the backend's are. */
+function guardedImages(connection: string, images: Images): Images {
+  const guard = <T>(what: string, work: () => Promise<T>) => guarded(connection, what, work);
+  return {
+    imageDirectory: images.imageDirectory,
+    isoDirectories: images.isoDirectories,
+    pathFor: (uuid, extension) => images.pathFor(uuid, extension),
+    isos: (signal) => guard("list ISOs", () => images.isos(signal)),
+    resolveIso: (pathOrName) => guard("find an ISO", () => images.resolveIso(pathOrName)),
+    iso: (path, signal) => guard("look at an ISO", () => images.iso(path, signal)),
+    disk: (path, options) => guard("look at a disk", () => images.disk(path, options)),
+    chain: (path) => guard("look at a disk", () => images.chain(path)),
+    createDisk: (path, sizeBytes, signal) => guard("disk.create", () => images.createDisk(path, sizeBytes, signal)),
+    growDisk: (path, sizeBytes, signal) => guard("disk.resize", () => images.growDisk(path, sizeBytes, signal)),
+    remove: (path) => guard("disk.delete", () => images.remove(path)),
+    space: (path) => guard("look at the space", () => images.space(path)),
+  };
+}
+
 async function loadPlugin(wanted: string, shipped: HostOptions["shipped"]): Promise<Plugin> {
-  const load =
-    shipped[wanted] ?? (() => import(wanted.startsWith(".") || wanted.startsWith("/") ? fileUrl(wanted) : wanted));
+  const isPath = wanted.startsWith(".") || wanted.startsWith("/");
+  const load = Object.hasOwn(shipped, wanted)
+    ? shipped[wanted]!
+    : () => import(isPath ? pathToFileURL(resolve(wanted)).href : wanted);
   let module: { default?: unknown };
   try {
     module = await load();
@@ -137,8 +172,6 @@ async function loadPlugin(wanted: string, shipped: HostOptions["shipped"]): Prom
   if (!plugin.backend) throw refuse("it brings no backend, and a connection needs one");
   return plugin as Plugin;
 }
-
-const fileUrl = (path: string) => new URL(path, `file://${process.cwd()}/`).href;
 
 function parseConfig(plugin: Plugin, connection: string, config: Readonly<Record<string, string>>): unknown {
   const parsed = plugin.config.safeParse(config);

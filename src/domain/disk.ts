@@ -77,7 +77,7 @@ export const diskChanges = {
     goal(state, { disk, path, sizeBytes }) {
       const vm = vmOf(state);
       const fact = state.disks[path];
-      if (!fact || fact.state !== "ok" || fact.virtualBytes === undefined) {
+      if (fact?.state !== "ok" || fact.virtualBytes === undefined) {
         throw new DomainError("DISK_NOT_GROWABLE", {
           vm: vm.name,
           disk,

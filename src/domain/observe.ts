@@ -1,8 +1,8 @@
 /** Looking at one target: the VM, its record, and the images that matter to it. I/O through port.ts only. */
 import type { DiskFact } from "./disk.ts";
 import type { IsoFact } from "./media.ts";
-import type { State } from "./operation.ts";
-import type { Backend, Store } from "./port.ts";
+import type { Operation, State } from "./operation.ts";
+import type { Backend, Ports, Store } from "./port.ts";
 import type { Target, Vm } from "./vm.ts";
 
 export type Look = Readonly<{
@@ -73,3 +73,34 @@ async function usageOf(backend: Backend, vm: Vm, signal?: AbortSignal): Promise<
   });
   return Object.fromEntries(usage);
 }
+
+const LOOK_LIMIT_MS = 30_000;
+
+/** Looks at the target again; an error when nobody can look. */
+export async function lookAgain(ports: Ports, operation: Operation, look: Look): Promise<State | Error> {
+  try {
+    return await observe(ports, operation.target, { ...look, signal: AbortSignal.timeout(LOOK_LIMIT_MS) });
+  } catch (error) {
+    return error instanceof Error ? error : new Error(String(error));
+  }
+}
+
+/** What an operation's steps need to see: the files that they make, grow or remove, or no image at all. */
+export function lookFor({ steps }: Operation): Look {
+  const touched = steps.filter(({ change }) => change.kind.startsWith("disk."));
+  if (touched.length === 0) return { images: false };
+  return {
+    diskPaths: [
+      ...new Set(touched.flatMap(({ before, goal }) => [...Object.keys(before.disks), ...Object.keys(goal.disks)])),
+    ],
+  };
+}
+
+/** What was seen, with the facts of images that were found out before and that no step changes. */
+export const withFactsOf = (looked: State, { disks, isos, usage, freeBytes }: State): State => ({
+  ...(usage && { usage }),
+  ...(freeBytes !== undefined && { freeBytes }),
+  ...looked,
+  disks: { ...disks, ...looked.disks },
+  isos: { ...isos, ...looked.isos },
+});

@@ -4,19 +4,10 @@ import { DomainError } from "./error.ts";
 import { type Look, observe } from "./observe.ts";
 import type { Operation, State } from "./operation.ts";
 import { decide, type Plan } from "./plan.ts";
-import type { Backend, Claim, Store } from "./port.ts";
+import type { Claim, Ports } from "./port.ts";
 import { recover } from "./recover.ts";
 import { run } from "./run.ts";
 import type { Target } from "./vm.ts";
-
-export type Ports = Readonly<{
-  backend: Backend;
-  store: Store;
-  newId: () => string;
-  now: () => Date;
-  /** How long to wait for another operation on the same VM, in milliseconds. */
-  claimWaitMs: number;
-}>;
 
 export type Request = Readonly<{
   target: Target;

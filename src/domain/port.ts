@@ -126,3 +126,13 @@ export interface Connections {
   /** @throws DomainError CONNECTION_NOT_FOUND, PLUGIN_CONFIG_INVALID */
   backend(name: string): Promise<Backend>;
 }
+
+/** What an operation is given: one backend, the store, and what makes it repeatable in a test. */
+export type Ports = Readonly<{
+  backend: Backend;
+  store: Store;
+  newId: () => string;
+  now: () => Date;
+  /** How long to wait for another operation on the same VM, in milliseconds. */
+  claimWaitMs: number;
+}>;

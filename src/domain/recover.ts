@@ -1,8 +1,8 @@
 /** Settling an operation that its process did not: by looking, never by remembering. */
 import { definitionOf } from "./changes.ts";
-import type { Ports } from "./operate.ts";
+import { lookAgain, lookFor, withFactsOf } from "./observe.ts";
 import type { Operation, OperationStatus, State, Step } from "./operation.ts";
-import { lookAgain, lookFor, withFactsOf } from "./run.ts";
+import type { Ports } from "./port.ts";
 import { settleApplied, settleFailed, settleUnknown } from "./settle.ts";
 import { undoSteps } from "./undo.ts";
 

@@ -1,14 +1,13 @@
 /** The second half of the flow: apply the steps one by one, look after each, undo what was done when one fails. */
 import { definitionOf } from "./changes.ts";
 import { DomainError } from "./error.ts";
-import { type Look, observe } from "./observe.ts";
-import type { Ports } from "./operate.ts";
+import { lookAgain, lookFor, withFactsOf } from "./observe.ts";
 import type { Operation, State, Step } from "./operation.ts";
+import type { Ports } from "./port.ts";
 import { settleApplied, settleFailed, settleUnknown } from "./settle.ts";
 import { undoSteps } from "./undo.ts";
 
 const APPLY_LIMIT_MS = 60_000;
-const LOOK_LIMIT_MS = 30_000;
 const GRACE_MS = 1_000;
 
 export type Running = Readonly<{ signal: AbortSignal; progress: (message: string) => void }>;
@@ -79,34 +78,5 @@ async function attempt(ports: Ports, step: Step, seen: State, request: Running):
   );
   return Promise.race([applied, silent]);
 }
-
-/** Looks at the target again; an error when nobody can look. */
-export async function lookAgain(ports: Ports, operation: Operation, look: Look): Promise<State | Error> {
-  try {
-    return await observe(ports, operation.target, { ...look, signal: AbortSignal.timeout(LOOK_LIMIT_MS) });
-  } catch (error) {
-    return error instanceof Error ? error : new Error(String(error));
-  }
-}
-
-/** What an operation's steps need to see: the files that they make, grow or remove, or no image at all. */
-export function lookFor({ steps }: Operation): Look {
-  const touched = steps.filter(({ change }) => change.kind.startsWith("disk."));
-  if (touched.length === 0) return { images: false };
-  return {
-    diskPaths: [
-      ...new Set(touched.flatMap(({ before, goal }) => [...Object.keys(before.disks), ...Object.keys(goal.disks)])),
-    ],
-  };
-}
-
-/** What was seen, with the facts of images that were found out before and that no step changes. */
-export const withFactsOf = (looked: State, { disks, isos, usage, freeBytes }: State): State => ({
-  ...(usage && { usage }),
-  ...(freeBytes !== undefined && { freeBytes }),
-  ...looked,
-  disks: { ...disks, ...looked.disks },
-  isos: { ...isos, ...looked.isos },
-});
 
 const nameIn = (state: State) => state.vm?.name ?? state.record?.name ?? state.target.uuid;

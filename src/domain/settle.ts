@@ -6,9 +6,9 @@ import { definitionOf } from "./changes.ts";
 import { currentBootDevice } from "./current-boot.ts";
 import { DomainError } from "./error.ts";
 import { type EventType, eventOf } from "./event.ts";
-import type { Ports } from "./operate.ts";
 import type { Operation, OperationStatus, State, Step } from "./operation.ts";
 import { withRecord } from "./plan.ts";
+import type { Ports } from "./port.ts";
 import type { Undone } from "./undo.ts";
 import { diskOf, driveOf, type VmRecord } from "./vm.ts";
 

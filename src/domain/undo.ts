@@ -1,9 +1,9 @@
 /** Undoing the steps of an operation that failed, last first, each narrowly and each looked at again. */
 import type { Undo } from "./change.ts";
 import { type Change, definitionOf } from "./changes.ts";
-import type { Ports } from "./operate.ts";
+import { lookAgain, lookFor } from "./observe.ts";
 import type { Operation, State, Step } from "./operation.ts";
-import { lookAgain, lookFor } from "./run.ts";
+import type { Ports } from "./port.ts";
 
 /** What became of the steps, and why it stopped when an undo itself failed. */
 export type Undone = Readonly<{ steps: readonly Step[]; now: State; failed?: string }>;

@@ -1,4 +1,5 @@
 /** The command line: one tool call, or the list of tools. The only file that may write to stdout. */
+import type { z } from "zod";
 import { DomainError } from "../domain/error.ts";
 import { callTool, toolNamed } from "../tools/call.ts";
 import { refusalOf, refusalText } from "../tools/respond.ts";
@@ -68,32 +69,46 @@ function humanOnly(session: Session, error: DomainError): DomainError {
   return new DomainError("CONFIRMATION_BY_PERSON", { vm, losses });
 }
 
-/** key=value pairs and --json, which the pairs go before. Numbers, booleans and lists are read as what the tool's
- * schema wants there. */
+/** The arguments of a call: key=value pairs, and --json, over which the pairs take precedence.
+ * @throws Error that says what cannot be read */
 export function readArguments(tool: Tool, rest: readonly string[]): Record<string, unknown> {
-  const input: Record<string, unknown> = {};
+  const pairs: Record<string, unknown> = {};
+  let json: Record<string, unknown> = {};
   for (let index = 0; index < rest.length; index++) {
     const text = rest[index]!;
     if (text === "--json") {
-      const json: unknown = JSON.parse(rest[++index] ?? "");
-      if (json === null || typeof json !== "object" || Array.isArray(json))
-        throw new Error("--json wants a JSON object");
-      Object.assign(input, json);
+      json = readObject(rest[++index] ?? "");
       continue;
     }
     const at = text.indexOf("=");
     if (at < 1) throw new Error(`Cannot read "${text}": expected key=value`);
     const [key, value] = [text.slice(0, at), text.slice(at + 1)];
-    input[key] = readValue(tool, key, value);
+    if (Object.hasOwn(pairs, key)) throw new Error(`Cannot read "${text}": ${key} is given twice`);
+    pairs[key] = readValue(tool, key, value);
   }
-  return input;
+  return { ...json, ...pairs };
 }
 
+function readObject(text: string): Record<string, unknown> {
+  try {
+    const value: unknown = JSON.parse(text);
+    if (value !== null && typeof value === "object" && !Array.isArray(value)) return value as Record<string, unknown>;
+  } catch {}
+  throw new Error("Cannot read --json: expected a JSON object");
+}
+
+/** Numbers, booleans and lists are read as such only where the tool wants them: a VM may be named 123. */
 function readValue(tool: Tool, key: string, text: string): unknown {
-  const field = tool.input.shape[key];
-  if (!field || field.safeParse(text).success) return text;
+  const shape: Readonly<Record<string, z.ZodType>> = tool.input.shape;
+  const field = Object.hasOwn(shape, key) ? shape[key] : undefined;
+  const asText = field?.safeParse(text);
+  if (!field || !asText?.error) return text;
+  const wantsText = asText.error.issues.every(({ code }) => code !== "invalid_type" && code !== "invalid_union");
+  if (wantsText) return text;
   const list = text.split(",");
-  if (field.safeParse(list).success) return list;
+  // A list of what is not allowed is still a list, and is refused by what is wrong in it.
+  const asList = field.safeParse(list);
+  if (asList.success || asList.error.issues.every(({ path }) => path.length > 0)) return list;
   try {
     return JSON.parse(text);
   } catch {

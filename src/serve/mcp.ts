@@ -151,8 +151,12 @@ export function serveMcp(session: Session): Serving {
     transport.onclose = () => {
       // Aborts the calls that are under way; each then looks at its VM and settles.
       onclose?.();
-      const limit = after(SETTLE_LIMIT_MS, undefined, { ref: false });
-      void Promise.race([Promise.allSettled(underWay), limit]).then(() => resolve());
+      const settled = new AbortController();
+      const limit = after(SETTLE_LIMIT_MS, undefined, { signal: settled.signal }).catch(() => undefined);
+      void Promise.race([Promise.allSettled(underWay), limit]).then(() => {
+        settled.abort();
+        resolve();
+      });
     };
   });
   return { ended, close: () => handle.close() };

@@ -2,8 +2,8 @@
  * is a real store and a backend that behaves like one. */
 
 import type { Change } from "../../src/domain/changes.ts";
-import { type Outcome, operate, type Ports, type Request } from "../../src/domain/operate.ts";
-import type { Backend } from "../../src/domain/port.ts";
+import { type Outcome, operate, type Request } from "../../src/domain/operate.ts";
+import type { Backend, Ports } from "../../src/domain/port.ts";
 import type { Target } from "../../src/domain/vm.ts";
 
 type Apply = Backend["apply"];
