@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { type Config, ConfigError, readConfig, settingsHelp } from "./config.ts";
 import { DomainError } from "./domain/error.ts";
 import type { Store } from "./domain/port.ts";
-import { openHost } from "./plugin-host.ts";
+import { type Host, openHost } from "./plugin-host.ts";
 import type { Session } from "./serve/session.ts";
 import { offeredTools } from "./tools/catalogue.ts";
 
@@ -28,6 +28,10 @@ export async function main(argv: readonly string[]): Promise<number | undefined>
   }
   const { config, rest, help, version } = read;
   const { usage, callCommand, listTools, EXIT } = await import("./serve/cli.ts");
+  // Whoever reads the output may stop reading: `bootwright tools | head` is no fault.
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EPIPE") throw error;
+  });
   if (help) return say(`${usage}\n${settingsHelp()}`);
   if (version) return say(`${packageVersion()}\n`);
   const [command, ...args] = rest;
@@ -37,7 +41,7 @@ export async function main(argv: readonly string[]): Promise<number | undefined>
   }
   const ending = new AbortController();
   for (const name of ["SIGINT", "SIGTERM"] as const) process.once(name, () => ending.abort(new Error(name)));
-  let opened: Awaited<ReturnType<typeof openSession>>;
+  let opened: Opened;
   try {
     opened = await openSession(config);
   } catch (error) {
@@ -48,6 +52,7 @@ export async function main(argv: readonly string[]): Promise<number | undefined>
   const { session, close } = opened;
   if (command === undefined) {
     const { serveMcp } = await import("./serve/mcp.ts");
+    recoverSoon(opened, ending.signal);
     const serving = serveMcp(session);
     ending.signal.addEventListener("abort", () => void serving.close(), { once: true });
     if (ending.signal.aborted) void serving.close();
@@ -64,12 +69,38 @@ export async function main(argv: readonly string[]): Promise<number | undefined>
   }
 }
 
+/** A server that lives for a moment only, as clients start one to probe, has no business with what others left. */
+const RECOVER_AFTER_MS = 2_000;
+
+/** Settles what dead processes left open, in the background: serving never waits for it. */
+function recoverSoon({ host, context }: Opened, signal: AbortSignal): void {
+  const timer = setTimeout(async () => {
+    try {
+      const { recoverAll } = await import("./domain/recover.ts");
+      const { store, ...rest } = context({ actor: "bootwright", signal, progress: () => {} });
+      for (const name of host.names) {
+        const backend = await host.backend(name);
+        for (const { operation, status } of await recoverAll({ ...rest, backend, store: await store() }, signal)) {
+          log(
+            `operation ${operation.id} (${operation.what} on ${operation.target.uuid}), left by a process that ended: ${status}`,
+          );
+        }
+      }
+    } catch (error) {
+      log(`what was left open could not be settled yet: ${error instanceof Error ? error.message : error}`);
+    }
+  }, RECOVER_AFTER_MS);
+  timer.unref();
+}
+
 function say(text: string): number {
   process.stdout.write(text);
   return 0;
 }
 
-async function openSession(config: Config): Promise<{ session: Session; close: () => Promise<void> }> {
+type Opened = Readonly<{ session: Session; host: Host; context: Session["context"]; close: () => Promise<void> }>;
+
+async function openSession(config: Config): Promise<Opened> {
   const newId = () => randomUUID();
   const host = await openHost({
     connections: config.connections,
@@ -120,7 +151,7 @@ async function openSession(config: Config): Promise<{ session: Session; close: (
     await host.close();
     await store?.then((open) => open.close()).catch(() => undefined);
   };
-  return { session, close };
+  return { session, host, context: session.context, close };
 }
 
 /** HMAC with a key of this data directory, so that the processes that share it agree on fingerprints. */

@@ -90,10 +90,8 @@ export function readArguments(tool: Tool, rest: readonly string[]): Record<strin
 }
 
 function readObject(text: string): Record<string, unknown> {
-  try {
-    const value: unknown = JSON.parse(text);
-    if (value !== null && typeof value === "object" && !Array.isArray(value)) return value as Record<string, unknown>;
-  } catch {}
+  const value = jsonOf(text);
+  if (value !== null && typeof value === "object" && !Array.isArray(value)) return value as Record<string, unknown>;
   throw new Error("Cannot read --json: expected a JSON object");
 }
 
@@ -105,13 +103,19 @@ function readValue(tool: Tool, key: string, text: string): unknown {
   if (!field || !asText?.error) return text;
   const wantsText = asText.error.issues.every(({ code }) => code !== "invalid_type" && code !== "invalid_union");
   if (wantsText) return text;
+  const json = jsonOf(text);
+  if (json !== undefined && field.safeParse(json).success) return json;
   const list = text.split(",");
   // A list of what is not allowed is still a list, and is refused by what is wrong in it.
   const asList = field.safeParse(list);
   if (asList.success || asList.error.issues.every(({ path }) => path.length > 0)) return list;
+  return json ?? text;
+}
+
+function jsonOf(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    return text;
+    return undefined;
   }
 }

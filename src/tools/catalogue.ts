@@ -4,6 +4,7 @@ import type { Connections } from "../domain/port.ts";
 import { bootTools } from "./boot.ts";
 import { diskTools } from "./disk.ts";
 import { installationTools } from "./installation.ts";
+import { lifecycleTools } from "./lifecycle.ts";
 import { mediaTools } from "./media.ts";
 import { operationTools } from "./operation.ts";
 import { powerTools } from "./power.ts";
@@ -13,6 +14,7 @@ import { vmTools } from "./vm.ts";
 /** In the order in which they are listed, which is the same for every caller. */
 const catalogue = [
   ...vmTools,
+  ...lifecycleTools,
   ...powerTools,
   ...bootTools,
   ...mediaTools,

@@ -32,7 +32,10 @@ export const VmView = z.object({
   name: z.string(),
   connection: z.string(),
   managed: z.boolean().describe("Only managed VMs are ever changed; adopt_vm takes others under management"),
-  power: z.enum(["off", "running", "paused", "missing"]),
+  power: z
+    .enum(["off", "running", "paused", "missing", "unknown"])
+    .describe("missing: on record, but no longer there; unknown: its connection cannot be reached"),
+  stale: z.boolean().optional().describe("Not looked at now: what was last seen"),
   power_reason: z.string().optional(),
   installation_status: InstallationStatus.optional(),
   boot_order: BootOrder.optional(),
@@ -53,13 +56,20 @@ export const VmView = z.object({
 });
 export type VmView = z.input<typeof VmView>;
 
+/** `stale`: nobody could look, so what the record remembers is shown. */
+export type Freshness = "seen" | "stale";
+
 /** A VM as callers see it. Findings that need an image's content are there only where the state has it. */
-export function viewVm(state: State): VmView {
+export function viewVm(state: State, freshness: Freshness = "seen"): VmView {
   const { vm, record, target } = state;
   const known = { uuid: target.uuid, connection: target.connection, managed: record !== undefined };
   const status = record && { installation_status: record.status };
-  if (!vm)
-    return { ...known, name: record?.name ?? target.uuid, power: "missing", ...status, pending: [], findings: [] };
+  if (!vm) {
+    const there = { ...known, name: record?.name ?? target.uuid, ...status, pending: [], findings: [] };
+    return freshness === "stale"
+      ? { ...there, power: "unknown", stale: true, ...remembered(record) }
+      : { ...there, power: "missing" };
+  }
   const roles = rolesFor(state);
   const { order } = bootOrderOf(vm.next, roles);
   const disk = diskOf(vm.next, roles.systemDisk);
@@ -89,6 +99,16 @@ export function viewVm(state: State): VmView {
     ...(vm.next.serialLog && { serial_log: vm.next.serialLog }),
     pending: vm.live ? pendingBetween(vm.live, vm.next) : [],
     findings: bootReport(state).findings.map(viewFinding),
+  };
+}
+
+function remembered(record: State["record"]): Partial<VmView> {
+  const { bootOrder, diskPath, diskSizeBytes, media } = record?.seen ?? {};
+  return {
+    ...(bootOrder && { boot_order: bootOrder, boot_from_disk: bootOrder === "hd" || bootOrder === "hd_cdrom" }),
+    ...(diskPath !== undefined && { disk_path: diskPath }),
+    ...(diskSizeBytes !== undefined && { disk_size: gibOf(diskSizeBytes) }),
+    ...(media !== undefined && { current_media: media }),
   };
 }
 

@@ -1,26 +1,16 @@
 import { z } from "zod";
-import { PresetOrder } from "../domain/boot.ts";
-import { vmOf } from "../domain/change.ts";
-import type { Change } from "../domain/changes.ts";
-import { bytesOf, SizeGb } from "../domain/disk.ts";
-import { DomainError } from "../domain/error.ts";
-import { Acceleration, DiskBus, Network, targetsFor } from "../domain/lifecycle.ts";
 import { observe } from "../domain/observe.ts";
-import type { Backend } from "../domain/port.ts";
-import { Firmware, VmName, VmRef } from "../domain/vm.ts";
-import { ChangeView, changeInput, changeTarget, confirmInput, viewOutcome, vmChangeInput } from "./change.ts";
-import { isoInput } from "./media.ts";
+import type { State } from "../domain/operation.ts";
+import { VmRef } from "../domain/vm.ts";
 import { backendFor, findVm } from "./target.ts";
-import { defineTool } from "./tool.ts";
-import { VmView, viewVm } from "./view.ts";
-
-const connectionInput = z.string().max(64).optional().describe("Connection; default: the first that is configured");
+import { defineTool, type ToolContext } from "./tool.ts";
+import { type Freshness, VmView, viewVm } from "./view.ts";
 
 const listVms = defineTool({
   name: "list_vms",
   title: "List VMs",
   description:
-    "List VMs, managed and not, with installation status, boot order, media and findings that need no look into images (get_vm and check_boot look). A connection that cannot be reached is named in unreachable.",
+    "List VMs, managed and not, with installation status, boot order, media and findings that need no look into images (get_vm and check_boot look). Of a connection that cannot be reached the managed VMs are listed as last seen, with stale: true.",
   effect: "read",
   needs: [],
   http: { method: "GET", path: "/vms" },
@@ -37,36 +27,44 @@ const listVms = defineTool({
   async run({ connection, managed, limit }, context) {
     const names =
       connection === undefined ? context.connections.names : [(await backendFor(context, connection)).connection];
-    const store = await context.store();
-    const unreachable: { connection: string; reason: string }[] = [];
-    const lists = await Promise.all(
-      names.map(async (name) => {
-        const records = new Map((await store.records(name)).map((record) => [record.uuid, record]));
-        const listed = await context.connections
-          .backend(name)
-          .then((backend) => backend.list(context.signal))
-          .catch((error: unknown) => {
-            unreachable.push({ connection: name, reason: error instanceof Error ? error.message : String(error) });
-            return [];
-          });
-        const known = new Map(listed.map((vm) => [vm.uuid, vm]));
-        const gone = [...records.values()].filter(({ uuid }) => !known.has(uuid));
-        return [
-          ...listed.map((vm) => ({ vm, record: records.get(vm.uuid) })),
-          ...gone.map((record) => ({ vm: undefined, record })),
-        ].map(({ vm, record }) => ({
-          target: { connection: name, uuid: (vm ?? record)!.uuid },
-          disks: {},
-          isos: {},
-          ...(vm && { vm }),
-          ...(record && { record }),
-        }));
-      }),
-    );
-    const wanted = lists.flat().filter(({ record }) => managed === undefined || (record !== undefined) === managed);
-    return { vms: wanted.slice(0, limit).map(viewVm), total: wanted.length, unreachable };
+    const lists = await Promise.all(names.map((name) => listConnection(context, name)));
+    const wanted = lists
+      .flatMap(({ vms }) => vms)
+      .filter(({ state }) => managed === undefined || (state.record !== undefined) === managed);
+    return {
+      vms: wanted.slice(0, limit).map(({ state, freshness }) => viewVm(state, freshness)),
+      total: wanted.length,
+      unreachable: lists.flatMap(({ unreachable }) => unreachable),
+    };
   },
 });
+
+type Listed = Readonly<{ state: State; freshness: Freshness }>;
+
+/** What a connection has, or what the store remembers of it while it cannot be reached. */
+async function listConnection(context: ToolContext, connection: string) {
+  const store = await context.store();
+  const records = await store.records(connection);
+  const stateOf = (uuid: string): State => ({ target: { connection, uuid }, disks: {}, isos: {} });
+  try {
+    const backend = await context.connections.backend(connection);
+    const found = await backend.list(context.signal);
+    const recordOf = new Map(records.map((record) => [record.uuid, record]));
+    const there = new Set(found.map(({ uuid }) => uuid));
+    const vms = found.map((vm): Listed => {
+      const record = recordOf.get(vm.uuid);
+      return { state: { ...stateOf(vm.uuid), vm, ...(record && { record }) }, freshness: "seen" };
+    });
+    const gone = records.filter(({ uuid }) => !there.has(uuid));
+    const missing = gone.map((record): Listed => ({ state: { ...stateOf(record.uuid), record }, freshness: "seen" }));
+    return { vms: [...vms, ...missing], unreachable: [] };
+  } catch (error) {
+    context.signal.throwIfAborted();
+    const reason = error instanceof Error ? error.message : String(error);
+    const vms = records.map((record): Listed => ({ state: { ...stateOf(record.uuid), record }, freshness: "stale" }));
+    return { vms, unreachable: [{ connection, reason }] };
+  }
+}
 
 const getVm = defineTool({
   name: "get_vm",
@@ -84,217 +82,4 @@ const getVm = defineTool({
   },
 });
 
-const createVm = defineTool({
-  name: "create_vm",
-  title: "Create VM",
-  description:
-    "Create a VM with an empty qcow2 disk and a CD-ROM drive, with an ISO in it if iso_path is given. It is not started; start_vm runs the installer.",
-  effect: "change",
-  needs: ["disk.create", "vm.create"],
-  http: { method: "POST", path: "/vms" },
-  input: z.object({
-    name: VmName,
-    disk_size_gb: SizeGb.default(20),
-    iso_path: isoInput.optional(),
-    boot_order: PresetOrder.default("cdrom_hd"),
-    memory_mb: z.number().int().min(64).max(16_777_216).default(2048).describe("Memory in MiB"),
-    cpus: z.number().int().min(1).max(512).default(2),
-    firmware: Firmware.default("bios"),
-    tpm: z.boolean().default(false).describe("Add an emulated TPM 2.0"),
-    disk_bus: DiskBus.default("virtio"),
-    network: Network.default("user"),
-    acceleration: Acceleration.default("auto"),
-    connection: connectionInput,
-    ...changeInput,
-  }),
-  output: ChangeView,
-  async run(input, context) {
-    const backend = await backendFor(context, input.connection);
-    const iso = input.iso_path === undefined ? undefined : await backend.images.resolveIso(input.iso_path);
-    const sizeBytes = bytesOf(input.disk_size_gb);
-    await fitsHost(backend, input, sizeBytes, context.signal);
-    const taken = await backend.lookup(input.name, context.signal);
-    if (taken !== undefined)
-      throw new DomainError("VM_EXISTS", { name: input.name, connection: backend.connection, uuid: taken });
-    const uuid = context.newId();
-    const diskPath = backend.images.pathFor(uuid, "qcow2");
-    const spec = {
-      uuid,
-      name: input.name,
-      memoryBytes: input.memory_mb * 1024 ** 2,
-      cpus: input.cpus,
-      firmware: input.firmware,
-      tpm: input.tpm,
-      diskPath,
-      diskBus: input.disk_bus,
-      ...targetsFor(input.disk_bus),
-      network: input.network,
-      order: input.boot_order,
-      ...(iso !== undefined && { isoPath: iso }),
-      serialLog: backend.images.pathFor(uuid, "serial.log"),
-      acceleration: input.acceleration,
-      claim: { uuid, revision: 1, status: "NotInstalled" },
-    };
-    const at = context.now().toISOString();
-    const store = await context.store();
-    const outcome = await changeTarget(
-      context,
-      { backend, store, target: { connection: backend.connection, uuid } },
-      {
-        tool: "create_vm",
-        input,
-        look: { diskPaths: [diskPath], isoPaths: iso === undefined ? [] : [iso] },
-        intent: (): Change[] => [
-          { kind: "disk.create", path: diskPath, sizeBytes },
-          { kind: "vm.create", spec, ownedFiles: [diskPath, spec.serialLog], at },
-        ],
-      },
-    );
-    const next =
-      iso === undefined
-        ? { tool: "attach_iso", arguments: { vm: uuid, iso_path: "<an ISO from list_isos>" } }
-        : { tool: "start_vm", arguments: { vm: uuid } };
-    const answer = viewOutcome(outcome, input.dry_run, [next]);
-    return input.dry_run ? { ...answer, vm: viewVm(outcome.plan.goal) } : answer;
-  },
-});
-
-/** @throws DomainError HOST_TOO_SMALL, HOST_SPACE_LACKING */
-async function fitsHost(
-  backend: Backend,
-  asked: { memory_mb: number; cpus: number },
-  sizeBytes: number,
-  signal: AbortSignal,
-): Promise<void> {
-  const [host, space] = await Promise.all([backend.host(signal), backend.images.space()]);
-  const { connection } = backend;
-  const memoryMb = Math.floor(host.memoryBytes / 1024 ** 2);
-  if (asked.memory_mb > memoryMb)
-    throw new DomainError("HOST_TOO_SMALL", { connection, what: "memory_mb", asked: asked.memory_mb, has: memoryMb });
-  // More virtual CPUs than the host has are slow, not wrong; a multiple of it is a typing error.
-  if (asked.cpus > host.cpus * 16)
-    throw new DomainError("HOST_TOO_SMALL", { connection, what: "cpus", asked: asked.cpus, has: host.cpus * 16 });
-  if (sizeBytes > space.totalBytes) {
-    throw new DomainError("HOST_SPACE_LACKING", {
-      path: backend.images.imageDirectory,
-      neededBytes: sizeBytes,
-      freeBytes: space.totalBytes,
-    });
-  }
-}
-
-const adoptVm = defineTool({
-  name: "adopt_vm",
-  title: "Adopt VM",
-  description:
-    "Take an existing VM under management, or all of a connection: boot order, disk and medium are read from it, the status starts as NotInstalled, and nothing about it changes but a metadata tag.",
-  effect: "change",
-  needs: ["claim.write"],
-  http: { method: "POST", path: "/vms/adopt" },
-  input: z.object({
-    vm: VmRef.optional(),
-    all: z.boolean().default(false).describe("Adopt every VM of the connection"),
-    connection: connectionInput,
-    ...changeInput,
-  }),
-  output: z.object({
-    adopted: z.array(ChangeView),
-    refused: z.array(z.object({ vm: z.string(), reason: z.string() })),
-  }),
-  async run(input, context) {
-    if ((input.vm === undefined) === !input.all)
-      throw new DomainError("INPUT_INVALID", { issues: ["give either vm or all: true"] });
-    const store = await context.store();
-    const adopt = async (ref: string) => {
-      const found = await findVm(context, ref);
-      const outcome = await changeTarget(context, found, {
-        tool: "adopt_vm",
-        input,
-        intent(state): Change[] {
-          if (!state.vm) throw new DomainError("VM_NOT_FOUND", { vm: ref, known: [] });
-          if (!state.vm.persistent) throw new DomainError("VM_TRANSIENT", { vm: state.vm.name });
-          if (state.record) return [];
-          const tag = { uuid: state.vm.uuid, revision: 1, status: "NotInstalled" };
-          return [
-            { kind: "claim.write", tag },
-            { kind: "vm.adopt", at: context.now().toISOString() },
-          ];
-        },
-      });
-      return viewOutcome(outcome, input.dry_run, [
-        { tool: "complete_installation", arguments: { vm: found.target.uuid } },
-      ]);
-    };
-    if (input.vm !== undefined) return { adopted: [await adopt(input.vm)], refused: [] };
-    const backend = await backendFor(context, input.connection);
-    const managed = new Set((await store.records(backend.connection)).map(({ uuid }) => uuid));
-    const adopted: z.input<typeof ChangeView>[] = [];
-    const refused: { vm: string; reason: string }[] = [];
-    for (const vm of (await backend.list(context.signal)).filter(({ uuid }) => !managed.has(uuid))) {
-      context.signal.throwIfAborted();
-      context.progress(`adopting ${vm.name}`);
-      try {
-        adopted.push(await adopt(`${backend.connection}/${vm.uuid}`));
-      } catch (error) {
-        if (!(error instanceof DomainError)) throw error;
-        refused.push({ vm: vm.name, reason: `${error.code}: ${error.message}` });
-      }
-    }
-    return { adopted, refused };
-  },
-});
-
-const deleteVm = defineTool({
-  name: "delete_vm",
-  title: "Delete VM",
-  description:
-    "Delete a managed VM and the files that Bootwright made for it; ISOs, and disks of adopted VMs, always stay. It must be off, or force cuts its power. Asks for confirmation with the exact list; dry_run shows it.",
-  effect: "destroy",
-  needs: ["vm.delete"],
-  http: { method: "DELETE", path: "/vms/{vm}" },
-  input: z.object({
-    ...vmChangeInput,
-    keep_files: z.boolean().default(false).describe("Keep the disk"),
-    force: z.boolean().default(false).describe("Cut the power of a running VM first"),
-    ...confirmInput,
-  }),
-  output: ChangeView,
-  async run(input, context) {
-    const found = await findVm(context, input.vm);
-    const owned = (await found.store.record(found.target))?.ownedFiles ?? [];
-    const outcome = await changeTarget(context, found, {
-      tool: "delete_vm",
-      input,
-      look: { usage: true, diskPaths: owned },
-      intent(state): Change[] {
-        if (!state.record) throw new DomainError("VM_NOT_MANAGED", { vm: state.vm?.name ?? input.vm });
-        const changes: Change[] = [];
-        if (state.vm && vmOf(state).power !== "off") {
-          if (!input.force) throw new DomainError("VM_MUST_BE_OFF", { vm: state.vm.name, change: "vm.delete" });
-          changes.push({ kind: "power.stop", force: true, timeoutMs: 0 });
-        }
-        changes.push({ kind: "vm.delete" });
-        if (input.keep_files) return changes;
-        return [...changes, ...removable(state).map((path): Change => ({ kind: "disk.delete", path }))];
-      },
-    });
-    return viewOutcome(outcome, input.dry_run, [{ tool: "list_vms", arguments: {} }]);
-  },
-});
-
-/** What Bootwright made for this VM. @throws DomainError when another VM stands on it */
-function removable(state: Parameters<typeof vmOf>[0]): string[] {
-  const owned = state.record?.ownedFiles ?? [];
-  for (const path of owned) {
-    const usage = state.usage?.[path];
-    const others = [...(usage?.clones ?? []), ...(usage?.inUseBy ?? [])];
-    if (others.length)
-      throw new DomainError("IMAGE_REFUSED", {
-        path,
-        reason: `the disks of ${others.join(", ")} stand on it; use keep_files`,
-      });
-  }
-  return owned.filter((path) => state.disks[path]?.state !== "missing");
-}
-
-export const vmTools = [listVms, getVm, createVm, adoptVm, deleteVm];
+export const vmTools = [listVms, getVm];

@@ -181,6 +181,9 @@ describe("boot_order.set", () => {
     expect(set.reached(seen({ "disk:vdb": 1 }), goal, { boot }, state())).toBe(true);
     expect(set.reached(seen({ "disk:vdb": 1, "network:aa": 2 }), goal, { boot }, state())).toBe(false);
     expect(set.reached(seen({ "disk:vdb": 1, "disk:vda": 3 }), goal, { boot }, state())).toBe(false);
+    const classAlone = { boot: deviceBoot({ "class:network": 1 }) };
+    const inOs = state({ vm: vm({ next: definition({ boot: osBoot("class:network") }) }) });
+    expect(set.reached(inOs, set.goal(state(), classAlone), classAlone, state())).toBe(false);
   });
 
   test("boot_order.set puts what was asked for on record, and an undo does not", () => {

@@ -1,5 +1,5 @@
 /** What happens while an operation runs: other programs edit the VM, the caller gives up. */
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { editDefinition } from "../../plugins/memory/outside.ts";
 import { bootOrderOf } from "../../src/domain/boot.ts";
 import type { Change } from "../../src/domain/changes.ts";
@@ -148,4 +148,30 @@ describe("operate() cancelled", () => {
     expect(error.outcome?.status).toBe("rolled_back");
     expect((await w.look(at)).vm?.power).toBe("running");
   });
+});
+
+describe("operate() and a backend that does not answer", () => {
+  test("operate() says OUTCOME_UNKNOWN of a step that has not returned in its time, since it may still happen", async () => {
+    const w = await world();
+    const at = await w.create();
+    const timeout = AbortSignal.timeout.bind(AbortSignal);
+    const impatient = vi.spyOn(AbortSignal, "timeout").mockImplementation((ms) => timeout(ms === 60_000 ? 60 : ms));
+    onTestFinished(() => impatient.mockRestore());
+    let answer = () => {};
+    const hanging = applying(w.ports, async (real, vm, change, context) => {
+      await new Promise<void>((resolve) => {
+        answer = resolve;
+      });
+      await real(vm, change, { ...context, signal: new AbortController().signal });
+    });
+    const error = await refused(
+      "OUTCOME_UNKNOWN",
+      perform(hanging, at, (now) => [orderChange(now, "hd")]),
+    );
+    expect(await w.store.operation(error.details.operation)).toMatchObject({ status: "unknown" });
+    answer();
+    await vi.waitFor(async () => expect(orderIn(await w.look(at))).toBe("hd"));
+    expect((await perform(w.ports, at, (now) => [orderChange(now, "hd")])).changed).toBe(false);
+    expect(await w.store.record(at)).toMatchObject({ requestedOrder: "hd" });
+  }, 20_000);
 });

@@ -140,7 +140,38 @@ describe("operate() when a step fails", () => {
     });
     const error = await refused("ROLLBACK_FAILED", perform(stubborn, at, threeSteps, { look }));
     expect(error.outcome).toMatchObject({ status: "rollback_failed" });
+    const settled = await w.store.operation(error.outcome!.operation);
+    expect(settled).toMatchObject({
+      status: "rollback_failed",
+      error: { message: expect.stringContaining("undoing") },
+    });
     expect(error.details.left).toEqual([`put ${isos.installer} into CD-ROM drive sda`, "set the boot order to hd"]);
+  });
+
+  // A definition whose disk is gone would be worse than none.
+  test("operate() puts nothing back once a file is gone", async () => {
+    const w = await world();
+    const at = await w.create();
+    const path = (await w.look(at)).vm!.next.disks[0]!.path!;
+    const gone: Change[] = [
+      { kind: "vm.delete" },
+      { kind: "disk.delete", path },
+      { kind: "disk.delete", path: "/memory/images/second.qcow2" },
+    ];
+    const failing = applying(w.ports, async (real, vm, change, context) => {
+      if (change.kind === "disk.delete" && change.path !== path) throw new DomainError("CANCELLED", { vm: "web" });
+      await real(vm, change, context);
+    });
+    w.session.files.set("/memory/images/second.qcow2", w.session.files.get(path)!);
+    const look = { diskPaths: [path, "/memory/images/second.qcow2"] };
+    const { details } = await refused("CONFIRMATION_REQUIRED", perform(failing, at, gone, { look }));
+    const error = await refused("CANCELLED", perform(failing, at, gone, { look, confirm: details.confirm }));
+    expect(error.outcome).toMatchObject({
+      status: "failed",
+      kept: expect.arrayContaining([`remove the file ${path}`]),
+    });
+    expect((await w.look(at)).vm).toBeUndefined();
+    expect(w.session.files.has(path)).toBe(false);
   });
 
   test("operate() believes no undo that the VM does not show", async () => {

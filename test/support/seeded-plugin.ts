@@ -1,0 +1,59 @@
+/** VMs in memory with something in them from the start, and a letter box through which a test tells the server's process
+ * what guests and other programs do meanwhile. Named by its path: --connection local=…/seeded-plugin.ts,seed=FILE */
+import { readFileSync, rmSync } from "node:fs";
+import { z } from "zod";
+import memory from "../../plugins/memory/index.ts";
+import type { Session } from "../../plugins/memory/machine.ts";
+import * as outside from "../../plugins/memory/outside.ts";
+import { type BootConfig, definePlugin, type VmDefinition } from "../../src/plugin.ts";
+
+const actions = {
+  ...outside,
+  setBoot: (session: Session, uuid: string, boot: BootConfig) =>
+    outside.editDefinition(session, uuid, (next) => ({ ...next, boot })),
+  edit: (session: Session, uuid: string, part: Partial<VmDefinition>) =>
+    outside.editDefinition(session, uuid, (next) => ({ ...next, ...part })),
+};
+export type Actions = {
+  [K in keyof typeof actions]: Parameters<(typeof actions)[K]> extends [Session, ...infer Rest] ? Rest : never;
+};
+export type Letter = { [K in keyof Actions]: [K, ...Actions[K]] }[keyof Actions];
+
+const letterBoxes = new WeakMap<Session, string>();
+export const letterBoxOf = (seed: string) => `${seed}.letters`;
+
+function readLetters(session: Session): Session {
+  const path = letterBoxes.get(session)!;
+  let text: string;
+  try {
+    text = readFileSync(path, "utf8");
+    rmSync(path);
+  } catch {
+    return session;
+  }
+  for (const [name, ...args] of JSON.parse(text) as [keyof typeof actions, ...unknown[]][]) {
+    (actions[name] as (session: Session, ...rest: unknown[]) => unknown)(session, ...args);
+  }
+  return session;
+}
+
+const backend = memory.backend!;
+export default definePlugin<{ seed: string; config: z.infer<typeof memory.config> }, Session>({
+  manifest: { ...memory.manifest, name: "seeded" },
+  config: z.looseObject({ seed: z.string() }).transform(({ seed, ...guest }) => {
+    const seeded = JSON.parse(readFileSync(seed, "utf8")) as object;
+    return { seed, config: memory.config.parse({ ...seeded, ...guest }) };
+  }),
+  async open({ seed, config }, context) {
+    const session = await memory.open(config, context);
+    letterBoxes.set(session, letterBoxOf(seed));
+    return session;
+  },
+  close: memory.close,
+  backend: {
+    ...backend,
+    list: (session, signal) => backend.list(readLetters(session), signal),
+    observe: (session, uuid, signal) => backend.observe(readLetters(session), uuid, signal),
+    lookup: (session, name, signal) => backend.lookup(readLetters(session), name, signal),
+  },
+});
