@@ -221,27 +221,32 @@ function diskFindings(state: State, { target, path, readOnly, shareable }: Disk)
   const fact = path === undefined ? undefined : state.disks[path];
   if (path === undefined || !fact) return [];
   const found: Finding[] = [];
-  if (fact.state === "missing") found.push(finding("DISK_MISSING", `${path} does not exist`));
-  if (fact.corrupt)
-    found.push(
-      finding("DISK_CORRUPT", `${path} has errors`, [call("get_disk_info", state, { disk: target, check: true })]),
-    );
-  if (fact.refused !== undefined) found.push(finding("DISK_REFUSED", `${path} must not be opened: ${fact.refused}`));
-  if (fact.backingMissing)
-    found.push(finding("BACKING_MISSING", `${path} stands on ${fact.backingMissing}, which does not exist`));
+  const look = [call("get_disk_info", state, { disk: target })];
+  const check = [call("get_disk_info", state, { disk: target, check: true })];
+  if (fact.state === "missing") found.push(finding("DISK_MISSING", `${path} does not exist`, look));
+  if (fact.corrupt) found.push(finding("DISK_CORRUPT", `${path} has errors`, check));
+  if (fact.refused !== undefined) {
+    found.push(finding("DISK_REFUSED", `${path} must not be opened: ${fact.refused}`, look));
+  }
+  if (fact.backingMissing) {
+    const message = `${path} stands on ${fact.backingMissing}, which does not exist`;
+    found.push(finding("BACKING_MISSING", message, look));
+  }
   const usage = state.usage?.[path];
-  if (usage?.inUseBy.length && !shareable && !readOnly)
-    found.push(finding("DISK_IN_USE", `${path} is in use by ${usage.inUseBy.join(", ")}`));
+  const stopping = (names: readonly string[]) =>
+    names.map((name) => ({ tool: "stop_vm", arguments: { vm: inConnection(state, name) } }));
+  if (usage?.inUseBy.length && !shareable && !readOnly) {
+    const message = `${path} is in use by ${usage.inUseBy.join(", ")}`;
+    found.push(finding("DISK_IN_USE", message, stopping(usage.inUseBy)));
+  }
   if (usage?.clones.length && !readOnly) {
-    found.push(
-      finding(
-        "DISK_HAS_CLONES",
-        `the disks of ${usage.clones.join(", ")} stand on ${path}; writing to it would ruin them`,
-      ),
-    );
+    const message = `the disks of ${usage.clones.join(", ")} stand on ${path}; writing to it would ruin them`;
+    found.push(finding("DISK_HAS_CLONES", message, look));
   }
   return found;
 }
+
+const inConnection = ({ target }: State, name: string) => `${target.connection}/${name}`;
 
 function stateFindings(state: State, roles: Roles, cold: Prediction): Finding[] {
   const vm = state.vm!;
@@ -278,7 +283,7 @@ function stateFindings(state: State, roles: Roles, cold: Prediction): Finding[] 
     state.record.currentRun.device === "cdrom" &&
     liveDrive?.path
   ) {
-    found.push(finding("RUNNING_FROM_MEDIA", `this run was booted from ${liveDrive.path}`, []));
+    found.push(finding("RUNNING_FROM_MEDIA", `this run was booted from ${liveDrive.path}`, [fix.restart]));
   }
   return found;
 }

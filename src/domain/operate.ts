@@ -33,7 +33,17 @@ const CONFIRMATION_MS = 5 * 60_000;
 /** Runs the changes that `intent` asks for, or says what they would be.
  * @throws DomainError when it is refused, was rolled back, or when nobody can tell what happened */
 export async function operate(ports: Ports, request: Request): Promise<Outcome> {
-  if (request.dryRun) return prepare(ports, request, true);
+  try {
+    return request.dryRun ? await prepare(ports, request, true) : await carryOut(ports, request);
+  } catch (error) {
+    // Before anything has begun, whatever a cancelled look fails with says no more than that it was cancelled.
+    const told = error instanceof DomainError && (error.outcome !== undefined || error.code === "OUTCOME_UNKNOWN");
+    if (told || !request.signal.aborted) throw error;
+    throw new DomainError("CANCELLED", { vm: request.target.uuid }, { cause: error });
+  }
+}
+
+async function carryOut(ports: Ports, request: Request): Promise<Outcome> {
   const holder = { actor: request.actor, what: request.what };
   const claim = await ports.store.claim(request.target, holder, ports.claimWaitMs, request.signal);
   try {

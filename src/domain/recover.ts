@@ -29,7 +29,7 @@ export async function recover(ports: Ports, operation: Operation, signal?: Abort
     const pivoted = steps.some(
       ({ status, change, before: was }) => status === "done" && definitionOf(change).undo(was, change) === "pivot",
     );
-    if (operation.direction === "forward" && (rest.length === 0 || pivoted)) {
+    if (operation.direction === "forward" && (rest.length === 0 || pivoted || isRestart(steps, rest))) {
       const ended = await finish(ports, steps, seen);
       if (ended.failure)
         return await settleFailed(
@@ -39,7 +39,14 @@ export async function recover(ports: Ports, operation: Operation, signal?: Abort
           await undoSteps(ports, operation, ended.steps, seen),
           ended.failure,
         );
-      await settleApplied(ports, operation, ended.steps, before, seen);
+      const last = rest.length ? await lookAgain(ports, operation, lookFor(operation)) : seen;
+      await settleApplied(
+        ports,
+        operation,
+        ended.steps,
+        before,
+        last instanceof Error ? seen : withFactsOf(last, before),
+      );
       return { status: "applied" };
     }
     const undone = await undoSteps(ports, operation, steps, seen);
@@ -51,7 +58,12 @@ export async function recover(ports: Ports, operation: Operation, signal?: Abort
   }
 }
 
-/** Past the point of no return what is left to do is done: files to remove, which may be gone already. */
+/** A restart whose VM is off and only waits to be started again: left there, nobody would know that it should run. */
+const isRestart = (steps: readonly Step[], rest: readonly Step[]): boolean =>
+  steps.some(({ change, status }) => change.kind === "power.stop" && status === "done") &&
+  rest.every(({ change }) => change.kind === "power.start");
+
+/** What is left to do is done: files to remove, which may be gone already, or a start. */
 async function finish(ports: Ports, steps: readonly Step[], seen: State): Promise<{ steps: Step[]; failure?: Error }> {
   const ended: Step[] = [];
   let failure: Error | undefined;

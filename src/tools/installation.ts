@@ -46,7 +46,7 @@ const completeInstallation = defineTool({
   description:
     "Record that the OS is installed on the VM's disk. Boot order and ISO stay as they are unless boot_order and detach_iso are given, which do all of it as one operation: all or nothing.",
   effect: "change",
-  needs: [],
+  needs: ["claim.write"],
   http: { method: "POST", path: "/vms/{vm}/complete-installation" },
   input: z.object({
     ...vmChangeInput,
@@ -100,7 +100,7 @@ const transitionTool = <T extends Transition>(
     title: text.title,
     description: text.description,
     effect: "change",
-    needs: [],
+    needs: ["claim.write"],
     http: { method: "POST", path: `/vms/{vm}/${text.path}` },
     input: z.object(vmChangeInput),
     output: ChangeView,

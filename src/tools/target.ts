@@ -38,7 +38,7 @@ export async function findVm(context: ToolContext, ref: string): Promise<Found> 
   if (unreachable.length === where.length && unreachable[0]) throw unreachable[0].error;
   throw new DomainError("VM_NOT_FOUND", {
     vm: ref,
-    known: nearestFirst(inner, await knownNames(context, where)),
+    known: await knownNames(context, where, inner),
     unreachable: unreachable.map(({ connection }) => connection),
   });
 }
@@ -61,17 +61,26 @@ async function uuidOf(
   return (await store.records(connection)).find(({ name }) => name === inner)?.uuid;
 }
 
-async function knownNames({ connections, signal }: ToolContext, where: readonly string[]): Promise<string[]> {
+/** The names of the VMs there are, nearest to what was typed first; how near, the VM's own name says, not its connection's. */
+async function knownNames(
+  { connections, signal }: ToolContext,
+  where: readonly string[],
+  typed: string,
+): Promise<string[]> {
   const lists = await Promise.all(
     where.map(async (connection) => {
       const vms = await connections
         .backend(connection)
         .then((backend) => backend.list(signal))
         .catch(() => []);
-      return vms.map(({ name }) => (connections.names.length > 1 ? `${connection}/${name}` : name));
+      return vms.map(({ name }) => ({ name, shown: connections.names.length > 1 ? `${connection}/${name}` : name }));
     }),
   );
-  return lists.flat();
+  const known = lists.flat();
+  return nearestFirst(
+    typed,
+    known.map(({ name }) => name),
+  ).flatMap((nearest) => known.filter(({ name }) => name === nearest).map(({ shown }) => shown));
 }
 
 /** The connection to use where the caller may leave it out. */

@@ -45,7 +45,7 @@ export const aboutDisksAndState: readonly Row[] = [
     code: "DISK_MISSING",
     blocks: ["change", "start"],
     overridable: false,
-    fixes: [],
+    fixes: ["get_disk_info"],
     when: {
       "the file is gone": offWith("hd", { disk: missingDisk }),
       "the file of a second disk is gone": {
@@ -72,7 +72,7 @@ export const aboutDisksAndState: readonly Row[] = [
   {
     code: "DISK_REFUSED",
     blocks: ["change", "start"],
-    fixes: [],
+    fixes: ["get_disk_info"],
     when: {
       "it names a file outside the directories": offWith("hd", {
         disk: diskFact({ state: "unreadable", content: "unknown", refused: "it names /etc/shadow" }),
@@ -84,7 +84,7 @@ export const aboutDisksAndState: readonly Row[] = [
     code: "DISK_IN_USE",
     blocks: ["change", "start"],
     overridable: false,
-    fixes: [],
+    fixes: ["stop_vm"],
     when: { "another VM runs on it": { ...offWith("hd", { disk: biosDisk }), usage: usage({ inUseBy: ["db"] }) } },
     not: {
       "no other VM does": { ...offWith("hd", { disk: biosDisk }), usage: usage({}) },
@@ -106,7 +106,7 @@ export const aboutDisksAndState: readonly Row[] = [
     code: "DISK_HAS_CLONES",
     blocks: ["change", "start"],
     overridable: false,
-    fixes: [],
+    fixes: ["get_disk_info"],
     when: {
       "another VM's disk stands on it": { ...offWith("hd", { disk: biosDisk }), usage: usage({ clones: ["clone-1"] }) },
     },
@@ -122,7 +122,7 @@ export const aboutDisksAndState: readonly Row[] = [
     code: "BACKING_MISSING",
     blocks: ["change", "start"],
     overridable: false,
-    fixes: [],
+    fixes: ["get_disk_info"],
     when: { "a file below it is gone": offWith("hd", { disk: { ...biosDisk, backingMissing: "/images/base.qcow2" } }) },
     not: { "the chain is whole": offWith("hd", { disk: { ...biosDisk, chain: [DISK, "/images/base.qcow2"] } }) },
   },
@@ -225,7 +225,7 @@ export const aboutDisksAndState: readonly Row[] = [
   {
     code: "RUNNING_FROM_MEDIA",
     blocks: [],
-    fixes: [],
+    fixes: ["restart_vm"],
     when: { "this run was started from the ISO": state({ vm: running(live), record: runFrom("cdrom") }) },
     not: {
       "it was started from the disk": state({ vm: running(live), record: runFrom("hd") }),

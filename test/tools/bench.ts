@@ -68,13 +68,12 @@ export function openBench(seeds: Readonly<Record<string, Seed>> = { local: {} },
 
 /** Every `{ tool, arguments }` in a value names a tool that takes these arguments. */
 function expectCallable(value: unknown): void {
-  if (Array.isArray(value)) return value.forEach(expectCallable);
   if (typeof value !== "object" || value === null) return;
   const { tool, arguments: args } = value as { tool?: unknown; arguments?: unknown };
   if (typeof tool === "string" && typeof args === "object") {
     expect(() => parseInput(toolNamed(allTools, tool), args), JSON.stringify(value)).not.toThrow();
   }
-  Object.values(value).forEach(expectCallable);
+  for (const inner of Object.values(value)) expectCallable(inner);
 }
 
 /** A UUID that ends with this number. */

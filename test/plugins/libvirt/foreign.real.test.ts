@@ -138,7 +138,12 @@ describe("a domain that somebody else made", () => {
     await lab.call("set_boot_order", { vm: name, boot_order: "hd_cdrom" });
     expect(difference(before, await linesOf(name))).toEqual({
       gone: ['boot dev="cdrom"', 'boot dev="hd"'],
-      come: ['boot order="1"', 'boot order="2"'],
+      // The two that the classes had come to mean keep their places, behind ours.
+      come: ['boot order="4"', 'boot order="1"', 'boot order="3"', 'boot order="2"'],
+    });
+    expect(await lab.call("get_boot_order", { vm: name })).toMatchObject({
+      boot_order: "hd_cdrom",
+      devices: ["disk:vdb", "cdrom:sdb", "cdrom:sda", "disk:vda"],
     });
     await lab.call("start_vm", { vm: name });
     await waitForLine(logOf(name), /^DISK-BIOS/);

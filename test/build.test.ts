@@ -1,0 +1,113 @@
+/** What is published works where it is installed: the command, the server, and a plugin written against it. */
+import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { execa } from "execa";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import manifest from "../package.json" with { type: "json" };
+import { openClient } from "./support/client.ts";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const directory = mkdtempSync(join(tmpdir(), "bootwright-build-"));
+/** A project of somebody else's, in which the package is installed. */
+const project = join(directory, "project");
+const modules = join(project, "node_modules");
+const command = join(modules, ".bin/bootwright");
+let packed: string[];
+
+/** As `npm install` would place it; the dependencies are this repository's own, so that no registry is asked. */
+beforeAll(async () => {
+  const stage = join(directory, "stage");
+  mkdirSync(stage);
+  for (const name of ["package.json", "README.md", "LICENSE"]) cpSync(join(root, name), join(stage, name));
+  await execa(process.execPath, [join(root, "scripts/build.ts"), "--out", join(stage, "dist")]);
+  const { stdout } = await execa("npm", ["pack", "--json", "--ignore-scripts", "--pack-destination", directory], {
+    cwd: stage,
+  });
+  const report = JSON.parse(stdout) as Record<string, { filename: string; files: { path: string }[] }>;
+  const [tarball] = Object.values(report);
+  packed = tarball!.files.map(({ path }) => path);
+  mkdirSync(join(modules, ".bin"), { recursive: true });
+  await execa("tar", ["-xzf", join(directory, tarball!.filename), "-C", directory]);
+  cpSync(join(directory, "package"), join(modules, manifest.name), { recursive: true });
+  symlinkSync(join("..", manifest.name, manifest.bin.bootwright), command);
+  for (const name of [...Object.keys(manifest.dependencies), "@types/node"]) {
+    mkdirSync(dirname(join(modules, name)), { recursive: true });
+    symlinkSync(join(root, "node_modules", name), join(modules, name));
+  }
+}, 120_000);
+afterAll(() => rmSync(directory, { recursive: true, force: true }));
+
+/** A whole plugin in TypeScript, as its author writes it. */
+const PLUGIN = `
+import { definePlugin, DomainError, openImages, type Vm } from "bootwright/plugin";
+import { z } from "zod";
+const none = async (): Promise<Vm[]> => [];
+export default definePlugin({
+  manifest: { name: "empty", api: 1, summary: "No VMs at all" },
+  config: z.object({ greeting: z.string().default("hello") }),
+  open: async ({ greeting }, context) => ({ greeting, context }),
+  close: async () => {},
+  backend: {
+    list: none,
+    observe: async () => undefined,
+    lookup: async () => undefined,
+    host: async () => ({ memoryBytes: 1, cpus: 1 }),
+    backup: async () => "",
+    restore: async () => { throw new DomainError("VM_NOT_FOUND", { vm: "any", known: [] }); },
+    images: ({ context: { signal } }) => openImages({ imageDirectory: "/nowhere", isoDirectories: [], signal }),
+    changes: {},
+  },
+});
+`;
+
+describe("the packed package", () => {
+  test("holds JavaScript, the plugin API's declarations, the readme and the licence, and no TypeScript source", () => {
+    expect(packed).toEqual(expect.arrayContaining(["LICENSE", "README.md", "package.json"]));
+    expect(packed).toContain("dist/src/plugin.d.ts");
+    expect(packed.filter((path) => !path.startsWith("dist/")).length).toBe(3);
+    expect(packed.filter((path) => !/\.(js|d\.ts)$/.test(path) && path.startsWith("dist/"))).toEqual([]);
+  });
+
+  test("brings a command that knows its version and lists the tools", async () => {
+    expect((await execa(command, ["--version"])).stdout).toBe(manifest.version);
+    const listed = await execa(command, ["tools", "--data", join(directory, "data")]);
+    expect(listed.stdout).toMatch(/^create_vm /m);
+  });
+
+  test("serves MCP, and keeps a VM in a new database", async () => {
+    const server = await openClient({
+      settings: ["--data", join(directory, "data"), "--connection", "local=memory"],
+      command: [command],
+    });
+    try {
+      expect((await server.client.listTools()).tools.length).toBeGreaterThan(10);
+      await server.call("create_vm", { name: "web", iso_path: "installer.iso", disk_size_gb: 5 });
+      expect((await server.call("list_vms")).vms.map(({ name }) => name)).toEqual(["web"]);
+    } finally {
+      await server.close();
+    }
+  });
+
+  test("loads its libvirt plugin", async () => {
+    const settings = ["--data", join(directory, "data"), "--connection", "local=libvirt,uri=qemu+ssh://far/system"];
+    const refused = await execa(command, [...settings, "call", "get_vm", "vm=web"], { reject: false });
+    expect(refused.stderr).toContain('the transport "ssh" is not supported');
+  });
+
+  test("lets a plugin be written, type-checked, built and loaded", async () => {
+    writeFileSync(join(project, "package.json"), JSON.stringify({ type: "module" }));
+    writeFileSync(join(project, "empty.ts"), PLUGIN);
+    const options = ["--strict", "--target", "esnext", "--module", "nodenext", "--types", "node"];
+    const checked = await execa(join(root, "node_modules/.bin/tsc"), [...options, "empty.ts"], {
+      cwd: project,
+      reject: false,
+    });
+    expect(checked.stdout).toBe("");
+    const connection = `far=${join(project, "empty.js")},greeting=good day`;
+    const settings = ["--data", join(directory, "data"), "--connection", connection];
+    const { stdout } = await execa(command, [...settings, "call", "list_vms"]);
+    expect(JSON.parse(stdout)).toEqual({ vms: [], total: 0, unreachable: [] });
+  });
+});

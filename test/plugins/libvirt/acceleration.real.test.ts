@@ -1,0 +1,82 @@
+// Goal: a VM is given KVM only where guests really run under it, and a host that hangs in the attempt hangs no create.
+// Method: the probe on this host, whatever it is, against what libvirt does here by itself; a daemon that does not answer
+// the probe's start is a proxy that holds the call back.
+
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { PROCEDURE } from "../../../plugins/libvirt/client/procedure.ts";
+import { openProxy } from "../../support/libvirt-proxy.ts";
+import { type Lab, openLab, refusalOf, SYSTEM } from "../../support/vm.ts";
+
+const small = { memory_mb: 64, disk_size_gb: 1, cpus: 1, network: "none" };
+const create = async (lab: Lab, word: string, acceleration: string) =>
+  (await lab.call("create_vm", { name: lab.name(word), ...small, acceleration })).vm;
+const known = async (lab: Lab): Promise<{ works: boolean }> =>
+  JSON.parse(await readFile(join(lab.directory, "cache/bootwright/kvm-probe.json"), "utf8"));
+const probes = async (lab: Lab) => (await lab.virsh("list", "--all", "--name")).split("\n").filter((name) => /probe/.test(name));
+
+describe("KVM on this host", () => {
+  let lab: Lab;
+  beforeAll(async () => {
+    lab = await openLab();
+  });
+  afterAll(() => lab?.close());
+
+  test("auto takes it if a guest runs under it and emulates otherwise, and leaves nothing behind", async () => {
+    const since = performance.now();
+    const vm = await create(lab, "auto", "auto");
+    expect(performance.now() - since).toBeLessThan(20_000);
+    expect(vm.accelerator).toBe((await known(lab)).works ? "kvm" : "tcg");
+    expect(await probes(lab)).toEqual([]);
+    const images = await readdir(join(lab.directory, "images"));
+    expect(images.filter((name) => /probe/.test(name))).toEqual([]);
+    if (vm.accelerator === "tcg") expect(await lab.virsh("dumpxml", vm.name)).toContain("<domain type='qemu'>");
+  });
+
+  test("what was found out is not found out again", async () => {
+    const since = performance.now();
+    await create(lab, "again", "auto");
+    expect(performance.now() - since).toBeLessThan(3_000);
+  });
+
+  test("kvm is refused with the reason where guests do not run under it, and nothing is made", async () => {
+    const before = await readdir(join(lab.directory, "images"));
+    const asked = create(lab, "kvm", "kvm");
+    if ((await known(lab)).works) return void expect((await asked).accelerator).toBe("kvm");
+    expect(await refusalOf(asked)).toMatchObject({
+      code: "BACKEND_FAILED",
+      message: expect.stringMatching(/KVM on this host/),
+      outcome: { status: "rolled_back" },
+    });
+    expect(await readdir(join(lab.directory, "images"))).toEqual(before);
+  });
+
+  test("tcg asks nobody", async () => {
+    expect((await create(lab, "tcg", "tcg")).accelerator).toBe("tcg");
+  });
+});
+
+test("a probe that never comes back hangs no create: it is given up, and the VM is emulated", async () => {
+  const path = join("/var/tmp", `bw-test-proxy-${process.pid}.sock`);
+  let let_go = () => {};
+  const held = new Promise<void>((resolve) => {
+    let_go = resolve;
+  });
+  const proxy = await openProxy(path, async ({ procedure }) => {
+    if (procedure === PROCEDURE.DOMAIN_CREATE_XML) await held;
+  });
+  const lab = await openLab({ settings: ["--connection", `local=libvirt,uri=${SYSTEM}?socket=${path}`] });
+  try {
+    const since = performance.now();
+    const vm = await create(lab, "hung", "auto");
+    expect(performance.now() - since).toBeLessThan(30_000);
+    expect(vm.accelerator).toBe("tcg");
+    const images = await readdir(join(lab.directory, "images"));
+    expect(images.filter((name) => /probe/.test(name))).toEqual([]);
+  } finally {
+    let_go();
+    await lab.close();
+    await proxy.close();
+  }
+});

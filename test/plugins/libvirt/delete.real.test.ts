@@ -1,0 +1,98 @@
+// Goal: a deletion removes what Bootwright made and nothing else. Method: what is on the disk and in libvirt before and
+// after, with every kind of neighbour that a deletion could take along.
+
+import { existsSync } from "node:fs";
+import { readdir } from "node:fs/promises";
+import { join } from "node:path";
+import { execa } from "execa";
+import { afterAll, beforeAll, expect, inject, test } from "vitest";
+import { installedSystem, makeDisk } from "../../fixtures/boot-images.ts";
+import { waitForLine } from "../../support/guest.ts";
+import { type Lab, openLab, refusalOf } from "../../support/vm.ts";
+
+const { isos } = inject("guests");
+let lab: Lab;
+beforeAll(async () => {
+  lab = await openLab({ isos: [isos.both] });
+});
+afterAll(() => lab?.close());
+
+const images = () => readdir(join(lab.directory, "images"));
+const isDefined = async (name: string) => (await lab.virsh("list", "--all", "--name")).split("\n").includes(name);
+
+test("what Bootwright made goes, after the list of it was confirmed; the ISO stays", async () => {
+  const vm = await lab.installed("made", { iso_path: lab.iso(isos.both), boot_order: "hd" });
+  await lab.call("start_vm", { vm: vm.uuid });
+  await waitForLine(vm.serial_log, /^DISK-BIOS/);
+  expect(await refusalOf(lab.call("delete_vm", { vm: vm.uuid }))).toMatchObject({ code: "VM_MUST_BE_OFF" });
+
+  const plan = await lab.call("delete_vm", { vm: vm.uuid, force: true, dry_run: true });
+  expect(plan.would_lose.join()).toContain(vm.disk_path);
+  expect(await isDefined(vm.name)).toBe(true);
+
+  const asked = lab.asked.length;
+  await lab.call("delete_vm", { vm: vm.uuid, force: true });
+  expect(lab.asked.slice(asked).join()).toContain(vm.disk_path);
+  expect(await isDefined(vm.name)).toBe(false);
+  expect(await images()).toEqual([]);
+  expect(existsSync(lab.iso(isos.both))).toBe(true);
+});
+
+test("keep_files leaves the disk", async () => {
+  const vm = await lab.installed("kept");
+  await lab.call("delete_vm", { vm: vm.uuid, keep_files: true });
+  expect(await isDefined(vm.name)).toBe(false);
+  expect(existsSync(vm.disk_path)).toBe(true);
+  await execa("rm", [vm.disk_path]);
+});
+
+test("a UEFI VM's variables and TPM, and a saved state, go with it", async () => {
+  const vm = await lab.installed("uefi", { firmware: "uefi", tpm: true, boot_order: "hd" });
+  await lab.call("start_vm", { vm: vm.uuid });
+  await waitForLine(vm.serial_log, /^DISK-UEFI/, { timeoutMs: 120_000 });
+  const variables = /<nvram[^>]*>([^<]+)</.exec(await lab.virsh("dumpxml", vm.name))?.[1] ?? "none";
+  expect(existsSync(variables)).toBe(true);
+  const tpm = `/var/lib/libvirt/swtpm/${vm.uuid}`;
+  expect(existsSync(tpm)).toBe(true);
+  await lab.call("stop_vm", { vm: vm.uuid, force: true });
+  await lab.call("delete_vm", { vm: vm.uuid });
+  expect([existsSync(variables), existsSync(tpm), await isDefined(vm.name)]).toEqual([false, false, false]);
+  expect(await images()).toEqual([]);
+});
+
+test("an adopted VM's disk stays", async () => {
+  const [name, path] = [lab.name("adopted"), join(lab.directory, "theirs.qcow2")];
+  await makeDisk(path, { format: "qcow2", ...installedSystem });
+  await lab.define(`<domain type='qemu'><name>${name}</name><memory unit='MiB'>64</memory><vcpu>1</vcpu>
+    <os><type arch='x86_64' machine='q35'>hvm</type><boot dev='hd'/></os><devices><disk type='file' device='disk'>
+    <driver name='qemu' type='qcow2'/><source file='${path}'/><target dev='vda' bus='virtio'/></disk></devices></domain>`);
+  await lab.call("adopt_vm", { vm: name });
+  await lab.call("delete_vm", { vm: name });
+  expect([await isDefined(name), existsSync(path)]).toEqual([false, true]);
+});
+
+test("a disk that another VM's disk stands on is refused, and stays with its VM", async () => {
+  const base = await lab.installed("base", { boot_order: "hd" });
+  const clone = join(lab.directory, "images", "clone.qcow2");
+  await execa("qemu-img", ["create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", base.disk_path, clone]);
+  const name = lab.name("clone");
+  const text = await lab.xml(base.name);
+  const other = text.replace(/<uuid>.*<\/uuid>/, "").replace(/<metadata>[^]*<\/metadata>/, "");
+  await lab.define(other.replace(base.name, name).replace(base.disk_path, clone));
+
+  const refused = await refusalOf(lab.call("delete_vm", { vm: base.uuid }));
+  expect(refused).toMatchObject({ code: "IMAGE_REFUSED", message: expect.stringContaining(name) });
+  expect([await isDefined(base.name), existsSync(base.disk_path)]).toEqual([true, true]);
+  // Starting it would ruin the clone, too.
+  expect(await refusalOf(lab.call("start_vm", { vm: base.uuid }))).toMatchObject({
+    code: "BLOCKED_BY_FINDINGS",
+    message: expect.stringContaining("DISK_HAS_CLONES"),
+  });
+  expect(await refusalOf(lab.call("start_vm", { vm: base.uuid, accept: ["DISK_HAS_CLONES"] }))).toMatchObject({
+    code: "BLOCKED_BY_FINDINGS",
+  });
+  await lab.virsh("undefine", name);
+  await lab.call("delete_vm", { vm: base.uuid });
+  expect(existsSync(base.disk_path)).toBe(false);
+  await execa("rm", [clone]);
+});
