@@ -221,8 +221,10 @@ function readFile(named: string | undefined, usual: string): { path: string; val
   try {
     text = readFileSync(path, "utf8");
   } catch (error) {
-    // Only the usual file may be missing; one that is there and cannot be read would be settings silently ignored.
-    if (named === undefined && (error as NodeJS.ErrnoException).code === "ENOENT") return { path, values: {} };
+    // Only the usual file may be missing; one that is there and cannot be read would be settings silently ignored. On
+    // Deno it may be out of bounds, which is then its user's wish.
+    const { code, name } = error as NodeJS.ErrnoException;
+    if (named === undefined && (code === "ENOENT" || name === "NotCapable")) return { path, values: {} };
     throw new ConfigError(`Cannot read settings file ${path}: ${error instanceof Error ? error.message : error}`);
   }
   let values: unknown;

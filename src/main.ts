@@ -3,13 +3,25 @@
  * first needs them. */
 import { createHmac, randomBytes, randomUUID } from "node:crypto";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import module from "node:module";
+import { homedir } from "node:os";
 import { join } from "node:path";
-import { type Config, ConfigError, readConfig, settingsHelp } from "./config.ts";
-import { DomainError } from "./domain/error.ts";
+import { setTimeout as after } from "node:timers/promises";
+import type { Config } from "./config.ts";
 import type { Store } from "./domain/port.ts";
-import { type Host, openHost } from "./plugin-host.ts";
+import type { Host } from "./plugin-host.ts";
 import type { Session } from "./serve/session.ts";
-import { offeredTools } from "./tools/catalogue.ts";
+
+// Every client starts a process of its own, some of them two, so what Node has compiled is kept for the next one, in a
+// directory that only this user may write. It has to be said before anything else is loaded. Deno does it by itself.
+if (import.meta.main && "enableCompileCache" in module) {
+  const cache = process.env.XDG_CACHE_HOME || join(homedir(), ".cache");
+  module.enableCompileCache(join(cache, "bootwright", "compiled"));
+}
+const { ConfigError, readConfig, settingsHelp } = await import("./config.ts");
+const { DomainError } = await import("./domain/error.ts");
+const { openHost } = await import("./plugin-host.ts");
+const { offeredTools } = await import("./tools/catalogue.ts");
 
 const shipped = {
   libvirt: () => import("../plugins/libvirt/index.ts"),
@@ -17,7 +29,8 @@ const shipped = {
 };
 const log = (message: string) => process.stderr.write(`bootwright: ${message}\n`);
 
-export async function main(argv: readonly string[]): Promise<number | undefined> {
+/** Returns the exit code. */
+export async function main(argv: readonly string[]): Promise<number> {
   let read: ReturnType<typeof readConfig>;
   try {
     read = readConfig(argv, process.env);
@@ -52,11 +65,12 @@ export async function main(argv: readonly string[]): Promise<number | undefined>
   const { session, close } = opened;
   if (command === undefined) {
     const { serveMcp } = await import("./serve/mcp.ts");
-    recoverSoon(opened, ending.signal);
+    const stopRecovering = recoverSoon(opened);
     const serving = serveMcp(session);
     ending.signal.addEventListener("abort", () => void serving.close(), { once: true });
     if (ending.signal.aborted) void serving.close();
     await serving.ended;
+    await Promise.race([stopRecovering(), after(RECOVERY_END_LIMIT_MS)]);
     await close();
     return EXIT.ok;
   }
@@ -71,26 +85,35 @@ export async function main(argv: readonly string[]): Promise<number | undefined>
 
 /** A server that lives for a moment only, as clients start one to probe, has no business with what others left. */
 const RECOVER_AFTER_MS = 2_000;
+const RECOVERY_END_LIMIT_MS = 5_000;
 
-/** Settles what dead processes left open, in the background: serving never waits for it. */
-function recoverSoon({ host, context }: Opened, signal: AbortSignal): void {
-  const timer = setTimeout(async () => {
-    try {
-      const { recoverAll } = await import("./domain/recover.ts");
-      const { store, ...rest } = context({ actor: "bootwright", signal, progress: () => {} });
-      for (const name of host.names) {
-        const backend = await host.backend(name);
-        for (const { operation, status } of await recoverAll({ ...rest, backend, store: await store() }, signal)) {
-          log(
-            `operation ${operation.id} (${operation.what} on ${operation.target.uuid}), left by a process that ended: ${status}`,
-          );
-        }
-      }
-    } catch (error) {
-      log(`what was left open could not be settled yet: ${error instanceof Error ? error.message : error}`);
+/** Settles what dead processes left open, in the background: serving never waits for it. Returns what ends it. */
+function recoverSoon({ host, context }: Opened): () => Promise<void> {
+  const ending = new AbortController();
+  const { signal } = ending;
+  const recoverOn = async (name: string) => {
+    const { recoverAll } = await import("./domain/recover.ts");
+    const { store, ...rest } = context({ actor: "bootwright", signal, progress: () => {} });
+    const backend = await host.backend(name);
+    for (const { operation, status } of await recoverAll({ ...rest, backend, store: await store() }, signal)) {
+      const what = `operation ${operation.id} (${operation.what} on ${operation.target.uuid})`;
+      log(`${what}, left by a process that ended: ${status}`);
     }
-  }, RECOVER_AFTER_MS);
-  timer.unref();
+  };
+  const recovering = (async () => {
+    await after(RECOVER_AFTER_MS, undefined, { signal, ref: false });
+    for (const name of host.names) {
+      // A hypervisor that cannot be reached must not keep the others from being looked at.
+      await recoverOn(name).catch((error: unknown) => {
+        const reason = error instanceof Error ? error.message : String(error);
+        if (!signal.aborted) log(`${name}: what was left open could not be settled yet: ${reason}`);
+      });
+    }
+  })().catch(() => undefined);
+  return () => {
+    ending.abort();
+    return recovering;
+  };
 }
 
 function say(text: string): number {
@@ -184,4 +207,10 @@ function packageVersion(): string {
   return "0.0.0";
 }
 
-if (import.meta.main) process.exitCode = (await main(process.argv.slice(2))) ?? 0;
+if (import.meta.main) {
+  const code = await main(process.argv.slice(2));
+  // Everything is closed: a plugin that did not close in time, or a time limit that still runs (Deno waits for those),
+  // must not keep the process. What was written is on its way first.
+  await new Promise((written) => process.stdout.write("", written));
+  process.exit(code);
+}

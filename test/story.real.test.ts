@@ -70,7 +70,12 @@ describe("other hardware", () => {
     ["scsi", {}, "sda"],
     ["virtio", { tpm: true, firmware: "uefi" }, "vda"],
   ] as const)("a VM with a %s disk and %o starts, and is seen as it was asked for", async (bus, more, target) => {
-    const vm = await lab.installed(`bus-${bus}`, { disk_bus: bus, iso_path: lab.iso(isos.both), boot_order: "hd", ...more });
+    const vm = await lab.installed(`bus-${bus}`, {
+      disk_bus: bus,
+      iso_path: lab.iso(isos.both),
+      boot_order: "hd",
+      ...more,
+    });
     await lab.call("start_vm", { vm: vm.uuid });
     await waitForLine(vm.serial_log, /^DISK-(BIOS|UEFI)/);
     const seen = await lab.call("get_vm", { vm: vm.uuid });

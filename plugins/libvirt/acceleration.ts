@@ -6,11 +6,13 @@ import { mkdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { DomainError } from "../../src/plugin.ts";
-import { DOMAIN_START, LibvirtError } from "./client/libvirt.ts";
+import { DOMAIN_START, DOMAIN_STATE, LibvirtError } from "./client/libvirt.ts";
 import type { LibvirtSession } from "./session.ts";
 
 const PROBE_LIMIT_MS = 8_000;
 const POLL_MS = 50;
+/** How long the probe guest's end is waited for; a daemon that hangs is not. */
+const END_LIMIT_MS = 5_000;
 
 /** @throws DomainError BACKEND_FAILED when KVM is asked for and does not work */
 export async function acceleratorFor(
@@ -39,6 +41,13 @@ async function kvmWorks(
   if (known.hostBoot === session.hostBoot && typeof known.works === "boolean") return known.works;
   progress("finding out whether guests run under KVM here");
   const works = await probe(session, signal);
+  // What took too long says nothing for good: the host may only have been busy.
+  if (works === "no answer") {
+    session.context.log(
+      `a guest under KVM gave no sign of life within ${PROBE_LIMIT_MS / 1000} s; emulating this time`,
+    );
+    return false;
+  }
   await mkdir(session.context.cacheDirectory, { recursive: true });
   const made = `${path}.${randomUUID()}`;
   await writeFile(made, JSON.stringify({ hostBoot: session.hostBoot, works }));
@@ -55,7 +64,7 @@ const bootSector = (): Buffer => {
   return sector;
 };
 
-async function probe({ libvirt, images }: LibvirtSession, signal: AbortSignal): Promise<boolean> {
+async function probe({ libvirt, images }: LibvirtSession, signal: AbortSignal): Promise<boolean | "no answer"> {
   const uuid = randomUUID();
   const [disk, log] = [images.pathFor(uuid, "kvm-probe.img"), images.pathFor(uuid, "kvm-probe.log")];
   await mkdir(images.imageDirectory, { recursive: true });
@@ -65,29 +74,34 @@ async function probe({ libvirt, images }: LibvirtSession, signal: AbortSignal): 
 <cpu mode='host-passthrough'/><on_reboot>destroy</on_reboot><on_crash>destroy</on_crash>
 <devices><disk type='file' device='disk'><driver name='qemu' type='raw'/><source file='${disk}'/><target dev='vda' bus='virtio'/></disk>
 <serial type='file'><source path='${log}'/></serial><memballoon model='none'/></devices></domain>`;
+  const starting = libvirt.domainCreateXml(xml, DOMAIN_START.autodestroy, { signal });
+  let up = false;
   try {
-    const domain = await libvirt.domainCreateXml(xml, DOMAIN_START.autodestroy, { signal });
-    try {
-      const until = Date.now() + PROBE_LIMIT_MS;
-      while (Date.now() < until) {
-        if (
-          await stat(log).then(
-            ({ size }) => size > 0,
-            () => false,
-          )
-        )
-          return true;
-        if (!(await libvirt.domainIsActive(domain, { signal }))) return false;
-        await sleep(POLL_MS, undefined, { signal });
-      }
-      return false;
-    } finally {
-      await libvirt.domainDestroyFlags(domain, 0).catch(() => undefined);
+    const until = Date.now() + PROBE_LIMIT_MS;
+    const domain = await Promise.race([starting, sleep(PROBE_LIMIT_MS, undefined, { signal, ref: false })]);
+    if (domain === undefined) return "no answer";
+    up = true;
+    while (Date.now() < until) {
+      if (await hasContent(log)) return true;
+      const { state } = await libvirt.domainGetState(domain, 0, { signal });
+      // libvirt pauses a guest whose KVM fails with an internal error.
+      if (state !== DOMAIN_STATE.running) return false;
+      await sleep(POLL_MS, undefined, { signal });
     }
+    return "no answer";
   } catch (error) {
     if (error instanceof LibvirtError) return false;
     throw error;
   } finally {
+    // One that comes up after it was given up is ended all the same; nobody waits for that.
+    const ended = starting.then((domain) => libvirt.domainDestroyFlags(domain, 0)).catch(() => undefined);
+    if (up) await Promise.race([ended, sleep(END_LIMIT_MS, undefined, { ref: false })]);
     await Promise.all([rm(disk, { force: true }), rm(log, { force: true })]);
   }
 }
+
+const hasContent = (path: string): Promise<boolean> =>
+  stat(path).then(
+    ({ size }) => size > 0,
+    () => false,
+  );

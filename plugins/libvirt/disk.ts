@@ -1,31 +1,39 @@
 /** Disk images. */
 import { type BackendDefinition, DomainError } from "../../src/plugin.ts";
-import { domainOf, type LibvirtSession, options, reaching } from "./session.ts";
+import { domainOf, type LibvirtSession, options, reaching, unchanged } from "./session.ts";
 
 export const diskHandlers: BackendDefinition<LibvirtSession>["changes"] = {
   "disk.create": {
     running: "now",
-    apply: ({ images }, _vm, { path, sizeBytes }, { signal }) => images.createDisk(path, sizeBytes, signal),
+    async apply(session, vm, { path, sizeBytes }, context) {
+      await unchanged(session, vm, context);
+      await session.images.createDisk(path, sizeBytes, context.signal);
+    },
   },
   "disk.delete": {
     running: "refused",
-    apply: ({ images }, _vm, { path }) => images.remove(path),
+    async apply(session, vm, { path }, context) {
+      await unchanged(session, vm, context);
+      await session.images.remove(path);
+    },
   },
   "disk.resize": {
     running: "now",
-    async apply(session, vm, { disk, path, sizeBytes }, { signal }) {
-      if (vm!.power === "off") return session.images.growDisk(path, sizeBytes, signal);
+    async apply(session, vm, { disk, path, sizeBytes }, context) {
+      const { signal } = context;
+      await unchanged(session, vm, context);
+      const refuseBelow = (currentBytes: number) => {
+        if (sizeBytes < currentBytes)
+          throw new DomainError("SHRINK_REFUSED", { vm: vm!.name, currentBytes, requestedBytes: sizeBytes });
+      };
+      if (vm!.power === "off") {
+        refuseBelow((await session.images.disk(path, { signal })).virtualBytes ?? 0);
+        return session.images.growDisk(path, sizeBytes, signal);
+      }
       await reaching(session, async () => {
         const domain = await domainOf(session, vm!.uuid, signal);
         // libvirt before 12.3 shrinks a live disk without a word, so the size is looked at right before.
-        const { capacityBytes } = await session.libvirt.domainGetBlockInfo(domain, disk, 0, options(signal));
-        if (sizeBytes < capacityBytes) {
-          throw new DomainError("SHRINK_REFUSED", {
-            vm: vm!.name,
-            currentBytes: capacityBytes,
-            requestedBytes: sizeBytes,
-          });
-        }
+        refuseBelow((await session.libvirt.domainGetBlockInfo(domain, disk, 0, options(signal))).capacityBytes);
         await session.libvirt.domainBlockResize(domain, disk, sizeBytes, options(signal));
       });
     },

@@ -1,5 +1,5 @@
 /** Defining and undefining VMs, and the claim tag in their metadata. */
-import type { ApplyContext, BackendDefinition } from "../../src/plugin.ts";
+import { type ApplyContext, type BackendDefinition, DomainError } from "../../src/plugin.ts";
 import { acceleratorFor } from "./acceleration.ts";
 import { DOMAIN_AFFECT, DOMAIN_DEFINE, DOMAIN_UNDEFINE, METADATA_TYPE } from "./client/libvirt.ts";
 import { buildDomain, CLAIM_NAMESPACE, CLAIM_PREFIX, claimXml } from "./domain-xml.ts";
@@ -26,6 +26,9 @@ export const lifecycleHandlers: BackendDefinition<LibvirtSession>["changes"] = {
       await reaching(session, async () => {
         await unchangedXml(session, vm!.uuid, context);
         const domain = await domainOf(session, vm!.uuid, context.signal);
+        // libvirt would let it run on without a definition, and it would be gone at its end.
+        if (await session.libvirt.domainIsActive(domain, options(context.signal)))
+          throw new DomainError("VM_MUST_BE_OFF", { vm: vm!.name, change: "vm.delete" });
         // Each of these is refused without its flag, and all of them are the VM's own and of no use without it.
         const flags =
           DOMAIN_UNDEFINE.managedSave |

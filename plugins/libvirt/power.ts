@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { type BackendDefinition, DomainError } from "../../src/plugin.ts";
 import { DOMAIN_STATE } from "./client/libvirt.ts";
-import { domainOf, isLibvirtError, type LibvirtSession, options, reaching } from "./session.ts";
+import { domainOf, isLibvirtError, type LibvirtSession, options, reaching, unchanged } from "./session.ts";
 
 const STATE_POLL_MS = 200;
 /** Guests that were still starting when they were first asked get asked again. */
@@ -11,8 +11,10 @@ const ASK_AGAIN_MS = 15_000;
 export const powerHandlers: BackendDefinition<LibvirtSession>["changes"] = {
   "power.start": {
     running: "refused",
-    async apply(session, vm, _change, { signal }) {
+    async apply(session, vm, _change, context) {
+      const { signal } = context;
       await reaching(session, async () => {
+        await unchanged(session, vm, context);
         const domain = await domainOf(session, vm!.uuid, signal);
         await session.libvirt.domainCreateWithFlags(domain, 0, options(signal));
       });
@@ -20,9 +22,11 @@ export const powerHandlers: BackendDefinition<LibvirtSession>["changes"] = {
   },
   "power.stop": {
     running: "now",
-    async apply(session, vm, { force, timeoutMs }, { signal, progress }) {
+    async apply(session, vm, { force, timeoutMs }, context) {
       const { libvirt } = session;
+      const { signal, progress } = context;
       await reaching(session, async () => {
+        await unchanged(session, vm, context);
         const domain = await domainOf(session, vm!.uuid, signal);
         try {
           if (force) return await libvirt.domainDestroyFlags(domain, 0, options(signal));
@@ -38,8 +42,10 @@ export const powerHandlers: BackendDefinition<LibvirtSession>["changes"] = {
   },
   "saved_state.discard": {
     running: "refused",
-    async apply(session, vm, _change, { signal }) {
+    async apply(session, vm, _change, context) {
+      const { signal } = context;
       await reaching(session, async () => {
+        await unchanged(session, vm, context);
         const domain = await domainOf(session, vm!.uuid, signal);
         await session.libvirt.domainManagedSaveRemove(domain, 0, options(signal));
       });

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
-import { DomainError, type Images, openImages, type PluginContext } from "../../src/plugin.ts";
+import { DomainError, type Images, openImages, type PluginContext, type Vm } from "../../src/plugin.ts";
 import {
   AuthenticationRefused,
   CallInterrupted,
@@ -137,6 +137,17 @@ export async function unchangedXml(
   const { fingerprint, name } = session.parse(xml);
   if (expect !== undefined && fingerprint !== expect) throw new DomainError("VM_CHANGED_MEANWHILE", { vm: name });
   return xml;
+}
+
+/** Before a write that needs no definition of its own, and of a VM that may not be there yet.
+ * @throws DomainError VM_CHANGED_MEANWHILE */
+export async function unchanged(
+  session: LibvirtSession,
+  vm: Vm | undefined,
+  context: { expect?: string; signal: AbortSignal },
+): Promise<void> {
+  context.signal.throwIfAborted();
+  if (vm && context.expect !== undefined) await unchangedXml(session, vm.uuid, context);
 }
 
 export const options = (signal?: AbortSignal): { signal?: AbortSignal } => (signal ? { signal } : {});

@@ -203,7 +203,7 @@ const catalogue = {
   }),
   STORE_UNAVAILABLE: (d: { path: string; reason: string }) => ({
     message: `Cannot open database "${d.path}": ${d.reason}`,
-    hint: "Check the directory given by --data, its permissions and the space on its file system",
+    hint: "Check its directory (--data names another), the permissions there and the space on its file system",
   }),
 } satisfies Record<string, (details: never) => { message: string; hint: string }>;
 

@@ -77,6 +77,7 @@ export interface Backend {
 export type Claim = Readonly<{
   /** Operations on this VM that a dead process left open: they are to be settled before anything else. */
   left: readonly Operation[];
+  /** Gives the VM back. Where the store cannot record that now, it goes on trying and this does not fail. */
   release(): Promise<void>;
 }>;
 
@@ -87,6 +88,37 @@ export type Settlement = Readonly<{
   /** The VM's row as it should be now; `null` removes it; absent leaves it. */
   record?: VmRecord | null;
   events: readonly DomainEvent[];
+}>;
+
+export type OperationQuery = Readonly<{
+  target?: Target;
+  connection?: string;
+  status?: readonly OperationStatus[];
+  /** The id of the last operation of the page before this one. */
+  before?: string;
+  limit: number;
+}>;
+
+/** That an operation kept the definition from before it; the text itself may be large and holds passwords. */
+export type BackupEntry = Readonly<{ operation: string; what: string; begunAt: string; bytes: number }>;
+
+/** How much history is kept. Operations that are begun or ended `unknown` stay whatever it says, and so do the newest
+ * few of every VM on record, whatever their age. */
+export type Retention = Readonly<{
+  operationsPerVm: number;
+  operationAgeMs: number;
+  backupsPerVm: number;
+  backupAgeMs: number;
+  events: number;
+}>;
+
+/** How many operations, backups of operations that stay, and events were removed. */
+export type Pruned = Readonly<{ operations: number; backups: number; events: number }>;
+
+export type PutRecords = Readonly<{
+  inserted: readonly Target[];
+  kept: readonly Target[];
+  replaced: readonly Target[];
 }>;
 
 /** What the domain needs of a database. Every method is durable when it returns. */
@@ -109,6 +141,22 @@ export interface Store {
   operation(id: string): Promise<Operation | undefined>;
   /** Operations that are begun and whose holder is dead, or that ended `unknown`. */
   open(target?: Target): Promise<Operation[]>;
+  /** Newest first, without their backups.
+   * @throws DomainError OPERATION_NOT_FOUND for a `before` that is not there */
+  operations(query: OperationQuery): Promise<Operation[]>;
+  /** The backups there are of one VM's definition, newest first. */
+  backups(target: Target, limit: number): Promise<BackupEntry[]>;
+  /** The definition from before this operation; `undefined` where none was kept. */
+  backup(operation: string): Promise<string | undefined>;
+  /** Removes history beyond this retention. Happens by itself now and then after a settlement. */
+  prune(retention: Retention): Promise<Pruned>;
+  /** Rows of VMs from elsewhere: the claim tags in the machines, say. All or none; a row that exists is kept unless
+   * `replace`. The caller sees to it that no operation is at work on these VMs. */
+  putRecords(records: readonly VmRecord[], options: Readonly<{ replace: boolean }>): Promise<PutRecords>;
+  /** Copies the database as it is at one moment into a new file for the owner alone, while others go on writing. The
+   * copy has all the backups in it, passwords included.
+   * @throws DomainError INPUT_INVALID for a path that is not absolute, exists or has no directory, STORE_UNAVAILABLE */
+  backupTo(path: string): Promise<void>;
   /** Updates what was last seen of a VM, without an operation and without a new revision. */
   seen(target: Target, seen: NonNullable<VmRecord["seen"]>): Promise<void>;
   /** Stores a confirmation for one use within `ttlMs`; only a hash of the token is kept. */

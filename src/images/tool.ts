@@ -1,5 +1,4 @@
 /** Runs one program with a list of arguments: no shell, a small environment, a time limit, bounded output. */
-import { execa } from "execa";
 import { DomainError } from "../domain/error.ts";
 
 export type ToolOptions = Readonly<{
@@ -25,6 +24,8 @@ const tail = (text: string): string =>
 export async function runTool(command: string, args: readonly string[], options: ToolOptions): Promise<ToolAnswer> {
   const { timeoutMs, signal, outputBytesMax = 1 << 20, exitCodes = [0] } = options;
   signal?.throwIfAborted();
+  // Loaded only now: it is a sixth of what starting the server would take.
+  const { execa } = await import("execa");
   const result = await execa(command, args, {
     reject: false,
     stdin: "ignore",

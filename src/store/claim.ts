@@ -9,30 +9,33 @@ import { ClaimRow, VmRow } from "./entities.ts";
 import type { Holder } from "./holder.ts";
 import { leftOn } from "./journal.ts";
 import { pauses } from "./patience.ts";
-import { keyOf } from "./records.ts";
+import { keyOf, keyText } from "./records.ts";
+import type { releasesIn } from "./release.ts";
 import { type EndTurn, Turns } from "./turns.ts";
 
 type Asking = Readonly<{ actor: string; what: string }>;
 type Held = Readonly<{ holder: string; actor: string; what: string; since: string }>;
 
-export function claimsIn(database: Database, holder: Holder, now: () => Date) {
+type Releases = Pick<ReturnType<typeof releasesIn>, "leave" | "instead">;
+
+export function claimsIn(database: Database, holder: Holder, releases: Releases, now: () => Date) {
   const turns = new Turns();
 
   const heldBy = (target: Target): Promise<Held | null> => database.read((em) => em.findOne(ClaimRow, keyOf(target)));
 
   /** Puts our row in the place of `found`, which was nobody's or a dead holder's; undefined if it changed meanwhile. */
   const enter = (target: Target, asking: Asking, found: Held | null): Promise<Operation[] | undefined> =>
-    database.write(async (em) => {
-      const key = keyOf(target);
-      if (found) await em.nativeDelete(ClaimRow, { ...key, holder: found.holder, since: found.since });
-      if ((await em.count(ClaimRow, key)) > 0) return undefined;
-      const { actor, what } = asking;
-      await em.insert(ClaimRow, { ...key, holder: holder.id, actor, what, since: now().toISOString() });
-      return leftOn(em, key);
-    });
-
-  const leave = (target: Target): Promise<unknown> =>
-    database.write((em) => em.nativeDelete(ClaimRow, { ...keyOf(target), holder: holder.id }));
+    releases.instead(target, (forget) =>
+      database.write(async (em) => {
+        forget();
+        const key = keyOf(target);
+        if (found) await em.nativeDelete(ClaimRow, { ...key, holder: found.holder, since: found.since });
+        if ((await em.count(ClaimRow, key)) > 0) return undefined;
+        const { actor, what } = asking;
+        await em.insert(ClaimRow, { ...key, holder: holder.id, actor, what, since: now().toISOString() });
+        return leftOn(em, key);
+      }),
+    );
 
   async function enterInTime(target: Target, asking: Asking, begun: number, waitMs: number, signal?: AbortSignal) {
     for (const pauseMs of pauses()) {
@@ -60,12 +63,12 @@ export function claimsIn(database: Database, holder: Holder, now: () => Date) {
   return {
     async claim(target: Target, asking: Asking, waitMs: number, signal?: AbortSignal): Promise<Claim> {
       const begun = performance.now();
-      const endTurn = await turns.take(JSON.stringify([target.connection, target.uuid]), waitMs, signal);
+      const endTurn = await turns.take(keyText(target), waitMs, signal);
       if (!endTurn) throw await busy(target, begun, null);
       try {
         holder.hold();
         const left = await enterInTime(target, asking, begun, waitMs, signal);
-        return { left, release: once(() => leave(target), endTurn) };
+        return { left, release: once(() => releases.leave(target), endTurn) };
       } catch (error) {
         endTurn();
         throw error;
@@ -78,10 +81,7 @@ export function claimsIn(database: Database, holder: Holder, now: () => Date) {
 }
 
 /** The release of a claim: its second call does nothing, and the turn ends even if the row could not be removed. */
-function once(leave: () => Promise<unknown>, endTurn: EndTurn): () => Promise<void> {
+function once(leave: () => Promise<void>, endTurn: EndTurn): () => Promise<void> {
   let released: Promise<void> | undefined;
-  return () =>
-    (released ??= leave()
-      .then(() => undefined)
-      .finally(endTurn));
+  return () => (released ??= leave().finally(endTurn));
 }

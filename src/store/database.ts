@@ -10,9 +10,13 @@ import { createFile } from "./lock.ts";
 import { migrate } from "./migrate.ts";
 import type { OldVmDefaults } from "./migrations/20261123-old-vms.ts";
 import { retryBusy } from "./patience.ts";
+import { placeOf } from "./place.ts";
 
 /** How long SQLite itself waits for a lock, with this process standing still; longer waits are ours. */
 const blockedMsMax = 50;
+
+/** What is left of the write-ahead log once it has been carried over; a large transaction makes it longer for a while. */
+const logBytesMax = 4 * 2 ** 20;
 
 export type Database = Readonly<{
   path: string;
@@ -39,6 +43,7 @@ export async function openDatabase(directory: string, defaults: OldVmDefaults, l
     if (!createFile(path)) refuseReadOnly(path, directory);
     return connect(path, defaults);
   });
+  const refuseMoved = placeOf(path);
   // There is one connection, and whatever runs between the beginning and the end of a transaction is part of it.
   let last: Promise<unknown> = Promise.resolve();
   const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
@@ -46,10 +51,16 @@ export async function openDatabase(directory: string, defaults: OldVmDefaults, l
     last = mine.catch(() => undefined);
     return mine;
   };
+  const inPlace = async <T>(work: () => Promise<T>): Promise<T> => {
+    refuseMoved();
+    const result = await work();
+    refuseMoved();
+    return result;
+  };
   return {
     path,
-    read: (work) => guarded(() => inTurn(() => work(orm.em.fork()))),
-    write: (work) => guarded(() => inTurn(() => orm.em.fork().transactional(work))),
+    read: (work) => guarded(() => inTurn(() => inPlace(() => work(orm.em.fork())))),
+    write: (work) => guarded(() => inTurn(() => inPlace(() => orm.em.fork().transactional(work)))),
     close: () => inTurn(() => orm.close()),
   };
 }
@@ -84,6 +95,9 @@ async function prepare(orm: MikroORM, path: string, defaults: OldVmDefaults): Pr
   // A commit that was answered for must survive a loss of power: in WAL mode only FULL syncs at every commit.
   await run("pragma synchronous = full");
   await migrate(orm, path, defaults);
+  // A database that was put back from a copy has no log; one that has it stays as it is.
+  await run("pragma journal_mode = wal");
+  await run(`pragma journal_size_limit = ${logBytesMax}`);
   // Takes the write lock and gives it back: a read-only file is refused now and not in the middle of an operation.
   await run("begin immediate");
   await run("rollback");

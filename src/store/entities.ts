@@ -54,6 +54,8 @@ const OperationSchema = defineEntity({
 });
 export class OperationRow extends OperationSchema.class {}
 OperationSchema.setClass(OperationRow);
+/** All but the backup, which may be large. */
+export const operationColumns = Object.keys(OperationSchema.meta.properties).filter((name) => name !== "backup");
 
 const EventSchema = defineEntity({
   name: "Event",

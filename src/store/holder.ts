@@ -6,8 +6,10 @@
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { DomainError } from "../domain/error.ts";
 import { faultOf, refusalOf } from "./faults.ts";
-import { createFile, lockExclusively } from "./lock.ts";
+import { createFile, failAtOnce, lockExclusively } from "./lock.ts";
+import { identityOf } from "./place.ts";
 
 export type Holder = Readonly<{
   id: string;
@@ -25,6 +27,7 @@ const safeId = /^[\w-]{1,100}$/;
 export function holderIn(directory: string, id: string): Holder {
   const pathOf = (holder: string) => join(directory, `${holder}.sqlite`);
   let held: DatabaseSync | undefined;
+  let identity: string | undefined;
 
   const isAlive = (holder: string): boolean => {
     if (holder === id) return true;
@@ -32,7 +35,10 @@ export function holderIn(directory: string, id: string): Holder {
   };
 
   const hold = (): void => {
-    if (held) return;
+    if (held) {
+      refuseLost();
+      return;
+    }
     // Locked under another name first: a file that bears a holder's name and is not locked is a dead holder's.
     const starting = join(directory, `${id}.starting`);
     try {
@@ -42,14 +48,23 @@ export function holderIn(directory: string, id: string): Holder {
       const locked = lockExclusively(starting);
       renameSync(starting, pathOf(id));
       held = locked;
+      identity = identityOf(pathOf(id));
     } catch (error) {
       throw refusalOf(error, starting);
     }
   };
 
+  /** Without its file this process looks dead to the others, who may be at its VMs by now. */
+  const refuseLost = (): void => {
+    const path = pathOf(id);
+    if (identityOf(path) === identity) return;
+    const reason = "it was deleted while this process had it locked; start Bootwright again";
+    throw new DomainError("STORE_UNAVAILABLE", { path, reason });
+  };
+
   const close = (): void => {
     if (!held) return;
-    rmSync(pathOf(id), { force: true });
+    removeDead(pathOf(id));
     held.close();
     held = undefined;
   };
@@ -64,6 +79,7 @@ function isLocked(path: string): boolean {
   try {
     // Reading takes a shared lock: it conflicts with the holder's, never with another process that looks as we do.
     probe = new DatabaseSync(path, { readOnly: true });
+    failAtOnce(probe);
     probe.prepare("select count(*) from sqlite_master").get();
   } catch (error) {
     const fault = faultOf(error);
@@ -73,8 +89,15 @@ function isLocked(path: string): boolean {
   } finally {
     probe?.close();
   }
-  rmSync(path, { force: true });
+  removeDead(path);
   return false;
+}
+
+/** A file that cannot be removed (the disk became read-only, say) stays; as nobody has it locked, it is a dead one's. */
+function removeDead(path: string): void {
+  try {
+    rmSync(path, { force: true });
+  } catch {}
 }
 
 /** Removes what dead processes left behind that nobody asked about since. */
@@ -82,7 +105,7 @@ function sweep(directory: string): void {
   for (const name of readdirSync(directory)) {
     const path = join(directory, name);
     if (name.endsWith(".sqlite")) isLocked(path);
-    else if (name.endsWith(".starting") && ageMsOf(path) > startingMsMax) rmSync(path, { force: true });
+    else if (name.endsWith(".starting") && ageMsOf(path) > startingMsMax) removeDead(path);
   }
 }
 

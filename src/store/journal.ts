@@ -9,13 +9,16 @@ import { EventRow, OperationRow } from "./entities.ts";
 import type { Holder } from "./holder.ts";
 import { operationOf, operationValues } from "./mapping.ts";
 import { keyOf, putRecord, removeRecord } from "./records.ts";
+import type { retentionIn } from "./retention.ts";
 
 const unsettled: Operation["status"][] = ["begun", "unknown"];
 
 /** An event with its place in the journal; a subscriber keeps the last place it has seen. */
 export type JournalEvent = Readonly<{ seq: number; event: DomainEvent }>;
 
-export const journalIn = (database: Database, holder: Holder, now: () => Date) => ({
+type Retaining = Pick<ReturnType<typeof retentionIn>, "isDue" | "soon">;
+
+export const journalIn = (database: Database, holder: Holder, retaining: Retaining, now: () => Date) => ({
   async begin(operation: Operation): Promise<void> {
     holder.hold();
     await database.write((em) => em.insert(OperationRow, operationValues(operation, holder.id)));
@@ -28,17 +31,19 @@ export const journalIn = (database: Database, holder: Holder, now: () => Date) =
   },
 
   async settle(id: string, settlement: Settlement): Promise<void> {
-    await database.write(async (em) => {
-      const row = await em.findOne(OperationRow, { id });
+    const due = await database.write(async (em) => {
+      const row = await em.findOne(OperationRow, { id }, { fields: ["connection", "uuid", "status"] });
       if (!row) throw new Error(`Operation "${id}" was never begun, so it cannot be settled`);
-      if (!unsettled.includes(row.status)) return;
+      if (!unsettled.includes(row.status)) return false;
       const at = now().toISOString();
       const { status, steps, error, record, events } = settlement;
       await em.nativeUpdate(OperationRow, { id }, { status, steps, error: error ?? null, settledAt: at });
       if (record) await putRecord(em, record, at);
       if (record === null) await removeRecord(em, row);
       for (const event of events) await append(em, event);
+      return retaining.isDue(em, id);
     });
+    if (due) retaining.soon();
   },
 
   async operation(id: string): Promise<Operation | undefined> {

@@ -1,12 +1,13 @@
 /** The rows of managed VMs. */
 import type { EntityManager } from "@mikro-orm/sqlite";
 import { raw } from "@mikro-orm/sqlite";
+import type { PutRecords } from "../domain/port.ts";
 import type { Target, VmRecord } from "../domain/vm.ts";
 import type { Database } from "./database.ts";
 import { VmRow, vmColumns } from "./entities.ts";
 import { recordOf, seenValues, vmValues } from "./mapping.ts";
 
-export const recordsIn = (database: Database) => ({
+export const recordsIn = (database: Database, now: () => Date) => ({
   async record(target: Target): Promise<VmRecord | undefined> {
     const [row] = await database.read((em) => rows(em, keyOf(target)));
     return row && recordOf(row);
@@ -17,8 +18,30 @@ export const recordsIn = (database: Database) => ({
   },
 
   async seen(target: Target, seen: NonNullable<VmRecord["seen"]>): Promise<void> {
-    await database.write((em) => em.nativeUpdate(VmRow, keyOf(target), seenValues(seen)));
+    const values = seenValues(seen);
+    const fields = Object.keys(values) as (keyof typeof values)[];
+    // Most looks see what was seen before, and a read waits for no lock and no disk.
+    const row = await database.read((em) => em.findOne(VmRow, keyOf(target), { fields }));
+    if (!row || fields.every((field) => row[field] === values[field])) return;
+    await database.write((em) => em.nativeUpdate(VmRow, keyOf(target), values));
   },
+
+  putRecords: (records: readonly VmRecord[], { replace }: Readonly<{ replace: boolean }>): Promise<PutRecords> =>
+    database.write(async (em) => {
+      const at = now().toISOString();
+      const inserted: Target[] = [];
+      const kept: Target[] = [];
+      const replaced: Target[] = [];
+      const known = new Set((await em.find(VmRow, {}, { fields: ["connection", "uuid"] })).map(keyText));
+      for (const record of records) {
+        const exists = known.has(keyText(record));
+        if (!exists) await insertRecord(em, record, at);
+        else if (replace) await putRecord(em, record, at);
+        known.add(keyText(record));
+        (exists ? (replace ? replaced : kept) : inserted).push(keyOf(record));
+      }
+      return { inserted, kept, replaced };
+    }),
 });
 
 /** Reads the columns by name: an upgraded table has others too, with values that JavaScript may not be able to hold. */
@@ -34,10 +57,16 @@ export async function putRecord(em: EntityManager, record: VmRecord, at: string)
     ...values,
     version: raw("version + 1") as unknown as number,
   });
-  if (changed === 0) await em.insert(VmRow, { ...keyOf(record), ...values, createdAt: record.createdAt, version: 1 });
+  if (changed === 0) await insertRecord(em, record, at);
 }
+
+const insertRecord = (em: EntityManager, record: VmRecord, at: string) =>
+  em.insert(VmRow, { ...keyOf(record), ...vmValues(record), createdAt: record.createdAt, updatedAt: at, version: 1 });
 
 export const removeRecord = (em: EntityManager, target: Target) => em.nativeDelete(VmRow, keyOf(target));
 
 /** Just the key: a caller's target may be a larger object. */
 export const keyOf = ({ connection, uuid }: Target): Target => ({ connection, uuid });
+
+/** The key as one text. */
+export const keyText = ({ connection, uuid }: Target): string => JSON.stringify([connection, uuid]);

@@ -1,14 +1,19 @@
 /** The store: the domain's port over one SQLite file, shared by every process that is given the same directory. */
 import { join } from "node:path";
-import type { Store } from "../domain/port.ts";
+import { DomainError } from "../domain/error.ts";
+import type { Retention, Store } from "../domain/port.ts";
 import { claimsIn } from "./claim.ts";
 import { confirmationsIn } from "./confirmation.ts";
-import { openDatabase } from "./database.ts";
+import { copiesOf } from "./copy.ts";
+import { type Database, openDatabase } from "./database.ts";
 import { SettingRow } from "./entities.ts";
+import { historyIn } from "./history.ts";
 import { holderIn } from "./holder.ts";
 import { type JournalEvent, journalIn } from "./journal.ts";
 import type { Upgrade } from "./migrations/20261123-old-vms.ts";
 import { recordsIn } from "./records.ts";
+import { releasesIn } from "./release.ts";
+import { defaultRetention, retentionIn } from "./retention.ts";
 
 export type { JournalEvent } from "./journal.ts";
 export type { Upgrade } from "./migrations/20261123-old-vms.ts";
@@ -24,6 +29,8 @@ export type StoreOptions = Readonly<{
   newId: () => string;
   /** How long another process may keep the database locked before that is an error. */
   lockWaitMs?: number;
+  /** How much history stays when the store prunes by itself. */
+  retention?: Retention;
 }>;
 
 export type OpenStore = Store &
@@ -37,15 +44,21 @@ export type OpenStore = Store &
 /** @throws DomainError STORE_LOCKED, STORE_READ_ONLY, STORE_TOO_NEW, STORE_CORRUPT, STORE_UNAVAILABLE */
 export async function openStore(options: StoreOptions): Promise<OpenStore> {
   const { directory, imageDirectory, connection, newId, now = () => new Date(), lockWaitMs = 5000 } = options;
-  const database = await openDatabase(directory, { connection, imageDirectory, now }, lockWaitMs);
+  const opened = await openDatabase(directory, { connection, imageDirectory, now }, lockWaitMs);
   const holder = holderIn(join(directory, "holders"), newId());
-  const { claim, leaveAll } = claimsIn(database, holder, now);
+  const releases = releasesIn(opened, holder.id);
+  const database = after(releases.retry, opened);
+  const retention = retentionIn(database, options.retention ?? defaultRetention, now);
+  const { claim, leaveAll } = claimsIn(database, holder, releases, now);
   let closed: Promise<void> | undefined;
 
   /** The holder's file goes last: without it, a claim whose row could not be removed is a dead process's. */
   const close = async (): Promise<void> => {
+    await Promise.all([retention.close(), releases.close()]);
     try {
       if (holder.isHeld()) await leaveAll();
+    } catch (error) {
+      if (!(error instanceof DomainError)) throw error;
     } finally {
       await database.close();
       holder.close();
@@ -53,10 +66,13 @@ export async function openStore(options: StoreOptions): Promise<OpenStore> {
   };
 
   return {
-    ...recordsIn(database),
-    ...journalIn(database, holder, now),
+    ...recordsIn(database, now),
+    ...journalIn(database, holder, retention, now),
+    ...historyIn(database),
     ...confirmationsIn(database, now),
+    ...copiesOf(database, newId),
     claim,
+    prune: retention.prune,
     upgrade: async () => {
       const row = await database.read((em) => em.findOne(SettingRow, { key: "upgrade" }));
       return row ? (row.value as Upgrade) : undefined;
@@ -64,3 +80,16 @@ export async function openStore(options: StoreOptions): Promise<OpenStore> {
     close: () => (closed ??= close()),
   };
 }
+
+/** The database, with something to do before it is asked anything. */
+const after = (chore: () => void, database: Database): Database => ({
+  ...database,
+  read: (work) => {
+    chore();
+    return database.read(work);
+  },
+  write: (work) => {
+    chore();
+    return database.write(work);
+  },
+});

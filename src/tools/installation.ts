@@ -93,7 +93,12 @@ const completeInstallation = defineTool({
 /** A tool that makes one transition and nothing else. */
 const transitionTool = <T extends Transition>(
   transition: T,
-  text: { title: string; description: string; path: string; next: string },
+  text: {
+    title: string;
+    description: string;
+    path: string;
+    next: Readonly<{ tool: string; arguments?: Record<string, unknown> }>;
+  },
 ) =>
   defineTool({
     name: toolFor[transition],
@@ -110,7 +115,8 @@ const transitionTool = <T extends Transition>(
         input,
         intent: (state) => transitionChanges(state, transition),
       });
-      return viewOutcome(outcome, input.dry_run, [{ tool: text.next, arguments: { vm: outcome.after.target.uuid } }]);
+      const { tool, arguments: more } = text.next;
+      return viewOutcome(outcome, input.dry_run, [{ tool, arguments: { vm: outcome.after.target.uuid, ...more } }]);
     },
   });
 
@@ -119,21 +125,21 @@ const failInstallation = transitionTool("fail", {
   description:
     "Record that the installation under way has failed. Changes the record only; starting the installer again begins a new attempt.",
   path: "fail-installation",
-  next: "start_vm",
+  next: { tool: "start_vm" },
 });
 const cancelInstallation = transitionTool("cancel", {
   title: "Cancel installation",
   description:
     "Record that the installation under way was given up: the status returns to NotInstalled. The VM and its disk stay as they are.",
   path: "cancel-installation",
-  next: "get_vm",
+  next: { tool: "get_vm" },
 });
 const beginReinstallation = transitionTool("begin_reinstallation", {
   title: "Begin reinstallation",
   description:
     "Record that an installed VM is about to be installed again: the status moves from Installed to Installing. Then attach the ISO and set the boot order to cdrom_hd.",
   path: "begin-reinstallation",
-  next: "attach_iso",
+  next: { tool: "attach_iso", arguments: { iso_path: "<an ISO from list_isos>" } },
 });
 
 export const installationTools = [

@@ -98,8 +98,10 @@ type VmLine = {
   installation_status?: string;
   boot_order?: string;
   current_media?: string;
-  findings: { code: string; message: string }[];
+  findings: Finding[];
 };
+type Call = Readonly<{ tool: string; arguments: unknown }>;
+type Finding = Readonly<{ code: string; message: string; fixes: readonly Call[] }>;
 const vmLine = (vm: VmLine) =>
   [
     `${vm.name}: ${vm.power}`,
@@ -109,20 +111,27 @@ const vmLine = (vm: VmLine) =>
   ]
     .filter(Boolean)
     .join(", ");
-const callLine = ({ tool, arguments: args }: { tool: string; arguments: unknown }) => `${tool} ${JSON.stringify(args)}`;
+const callLine = ({ tool, arguments: args }: Call) => `${tool} ${JSON.stringify(args)}`;
+const listed = (head: string, items: unknown) =>
+  Array.isArray(items) && items.length ? [`${head}: ${items.join("; ")}`] : [];
 
-/** Short text for an answer: what a reader needs to go on. The data has the rest. */
+/** Short text for an answer: what a reader needs to go on, since some hosts show a model nothing else. */
 export function answerText(tool: Pick<Tool, "name">, data: Record<string, unknown>): string {
-  const lines: string[] = [];
   const vm = data.vm as VmLine | string | undefined;
   if (typeof data.changed === "boolean" && vm && typeof vm === "object") {
-    const verb = data.dry_run ? "Would do" : data.changed ? "Done" : "Nothing to do, it was so already";
-    lines.push(`${verb}${data.changed ? `: ${(data.steps as string[]).join("; ")}` : ""}`);
-    if (data.changed && data.takes_effect === "next_start")
-      lines.push("Takes effect at the next cold start, not at a reboot from inside the guest");
-    lines.push(vmLine(vm), ...findingLines(vm.findings), ...((data.notes as string[] | undefined) ?? []));
-    lines.push(...(data.next_steps as { tool: string; arguments: unknown }[]).map((step) => `Next: ${callLine(step)}`));
-    return lines.join("\n");
+    const { changed, dry_run: dry, steps, next_steps: next } = data as { [name: string]: unknown; next_steps: Call[] };
+    return [
+      changed ? `${dry ? "Would do" : "Done"}: ${(steps as string[]).join("; ")}` : "Nothing to do, it was so already",
+      ...(changed && data.takes_effect === "next_start"
+        ? ["Takes effect at the next cold start, not at a reboot from inside the guest"]
+        : []),
+      ...listed("Would lose, and so be confirmed", data.would_lose),
+      ...listed("In spite of", data.overridden),
+      vmLine(vm),
+      ...findingLines(vm.findings),
+      ...((data.notes as string[] | undefined) ?? []),
+      ...next.map((step) => `Next: ${callLine(step)}`),
+    ].join("\n");
   }
   if (tool.name === "get_vm") return [vmLine(data as VmLine), ...findingLines((data as VmLine).findings)].join("\n");
   if (tool.name === "list_vms") {
@@ -132,5 +141,7 @@ export function answerText(tool: Pick<Tool, "name">, data: Record<string, unknow
   return JSON.stringify(data);
 }
 
-const findingLines = (findings: readonly { code: string; message: string }[]) =>
-  findings.map(({ code, message }) => `${code}: ${message}`);
+const findingLines = (findings: readonly Finding[]) =>
+  findings.map(({ code, message, fixes }) =>
+    [`${code}: ${message}`, ...(fixes.length ? [`mend: ${fixes.map(callLine).join(" or ")}`] : [])].join("; "),
+  );

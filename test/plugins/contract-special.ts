@@ -38,7 +38,7 @@ export function specialContract(options: SpecialOptions, test: Test): void {
     const edited = await bench.look(before.target.uuid);
     expect(edited.vm!.fingerprint).not.toBe(before.vm!.fingerprint);
     expect(await codeOf(bench.apply(before, medium(before, bench.isos.data)))).toBe("VM_CHANGED_MEANWHILE");
-    expect(await bench.look(before.target.uuid)).toEqual(edited);
+    expect((await bench.look(before.target.uuid)).vm).toEqual(edited.vm);
   });
   test("a change of a VM that is gone is refused", async (bench) => {
     const before = await bench.make();
@@ -172,7 +172,7 @@ function stopping({ guestHonoursShutdown, shutdownMs = 5_000 }: SpecialOptions, 
   });
   test("power.stop of a VM that is off is no error", async (bench) => {
     const before = await bench.make();
-    expect(await bench.apply(before, stop(1_000))).toEqual(before);
+    expect((await bench.apply(before, stop(1_000))).vm).toEqual(before.vm);
   });
   if (!guestHonoursShutdown) return;
   const limitMs = shutdownMs + 60_000;

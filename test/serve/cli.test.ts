@@ -8,9 +8,11 @@ import { toolNamed } from "../../src/tools/call.ts";
 import { allTools } from "../../src/tools/catalogue.ts";
 import { serverPath } from "../support/client.ts";
 import { memorySettings, temporaryDirectory } from "../support/memory.ts";
+import { foreign, seedOf } from "../tools/bench.ts";
 import { run } from "./process.ts";
 
 const brokenPlugin = fileURLToPath(new URL("./broken-plugin.ts", import.meta.url));
+const seededPlugin = fileURLToPath(new URL("../support/seeded-plugin.ts", import.meta.url));
 const memoryPlugin = pathToFileURL(fileURLToPath(new URL("../../plugins/memory/index.ts", import.meta.url))).href;
 /** Runs the program on VMs in memory. */
 const call = (...args: string[]) => run([...memorySettings(temporaryDirectory()), ...args]);
@@ -73,12 +75,20 @@ describe("call", () => {
     expect(stderr).toContain(`DEFECT: This is a fault in Bootwright itself; its id is ${id}`);
   });
 
-  it("never shows a token under --confirm human", async () => {
-    const settings = [...memorySettings(temporaryDirectory()), "--confirm", "human"];
-    const created = JSON.parse((await run([...settings, "call", "create_vm", "name=web"])).stdout);
-    // VMs in memory end with their process; what is left is the record, whose removal loses no definition.
-    const { code } = await run([...settings, "call", "delete_vm", `vm=${created.vm.uuid}`]);
-    expect(code).toBe(0);
+  it("gives a token for what would be lost, and none under --confirm human", async () => {
+    const directory = temporaryDirectory();
+    const seed = join(directory, "seed.json");
+    writeFileSync(seed, JSON.stringify(seedOf(foreign(1, "web", { running: true }))));
+    const settings = ["--data", join(directory, "data"), "--connection", `local=${seededPlugin},seed=${seed}`];
+    expect((await run([...settings, "call", "adopt_vm", "vm=web"])).code).toBe(0);
+    const cut = ["call", "stop_vm", "vm=web", "force=true"];
+    const asked = await run([...settings, ...cut]);
+    expect(asked.stderr).toMatch(/^CONFIRMATION_REQUIRED: .*\nAsk the user\. .* confirm: "[0-9a-f-]{36}"/);
+    const human = await run([...settings, "--confirm", "human", ...cut]);
+    expect(human.stderr).toMatch(/^CONFIRMATION_BY_PERSON: /);
+    expect(JSON.parse(human.stdout).error.details).toEqual({ vm: "web", losses: [expect.any(String)] });
+    expect(asked.code).toBe(1);
+    expect(human.code).toBe(1);
   });
 
   it("loads a plugin by its path, whatever characters are in it", async () => {

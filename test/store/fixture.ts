@@ -1,15 +1,16 @@
 /** What the store's tests share: a directory, sample values, and other processes in either runtime. */
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
+import { closeSync, mkdtempSync, openSync, rmSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { DatabaseSync, type SQLInputValue } from "node:sqlite";
 import { fileURLToPath } from "node:url";
-import { onTestFinished } from "vitest";
+import { expect, onTestFinished } from "vitest";
 import type { DomainEvent, EventType } from "../../src/domain/event.ts";
 import type { Operation, Step } from "../../src/domain/operation.ts";
+import type { Settlement } from "../../src/domain/port.ts";
 import type { Target, VmRecord } from "../../src/domain/vm.ts";
 import { type OpenStore, openStore, type StoreOptions } from "../../src/store/store.ts";
 
@@ -91,6 +92,71 @@ export const event = (id: string, type: EventType = "boot_order.changed"): Domai
   data: {},
 });
 
+/** Begins an operation and settles it. */
+export async function run(
+  store: OpenStore,
+  more: Partial<Operation> & Pick<Operation, "id">,
+  settlement: Partial<Settlement> = {},
+): Promise<void> {
+  await store.begin(operation(more.id, more));
+  await store.settle(more.id, { status: "applied", steps: more.steps ?? [], events: [], ...settlement });
+}
+
+export const refusal = (code: string, reason?: RegExp) =>
+  expect.objectContaining({
+    code,
+    ...(reason && { details: expect.objectContaining({ reason: expect.stringMatching(reason) }) }),
+  });
+
+const shell = (command: string, ...args: string[]) => spawnSync(command, args, { encoding: "utf8" }).status === 0;
+
+/** Whether this user may mount file systems, which takes root and a machine that lets it. */
+export function canMount(): boolean {
+  const directory = mkdtempSync(join(tmpdir(), "bootwright-mount-"));
+  const mounted = shell("mount", "-t", "tmpfs", "tmpfs", directory) && shell("umount", directory);
+  rmSync(directory, { recursive: true, force: true });
+  return mounted;
+}
+
+/** A disk that can be made to fail: an ext4 file system in a file. `fail()` aborts its journal, after which Linux lets
+ * nobody write to it, as after a real I/O error; `mend()` mounts it anew. */
+export function failingDisk(): { directory: string; fail(): void; mend(): void } {
+  const directory = temporaryDirectory();
+  const image = join(temporaryDirectory(), "disk");
+  const all = (...commands: [string, ...string[]][]) => {
+    for (const command of commands) if (!shell(...command)) throw new Error(`Cannot ${command.join(" ")}`);
+  };
+  const mount: [string, ...string[]] = ["mount", "-o", "loop", image, directory];
+  all(["truncate", "-s", "20m", image], ["mkfs.ext4", "-q", image], mount);
+  onTestFinished(() => void shell("umount", "-l", directory));
+  return {
+    directory,
+    fail: () => all(["mount", "-o", "remount,abort", directory]),
+    mend: () => all(["umount", directory], mount),
+  };
+}
+
+/** A disk in memory of this size. */
+export function smallDisk(megabytes: number): string {
+  const directory = temporaryDirectory();
+  if (!shell("mount", "-t", "tmpfs", "-o", `size=${megabytes}m`, "tmpfs", directory)) throw new Error("Cannot mount");
+  onTestFinished(() => void shell("umount", "-l", directory));
+  return directory;
+}
+
+/** Writes a file until the disk is full, and gives the way to make room again. */
+export function fill(directory: string): () => void {
+  const path = join(directory, "fill");
+  const descriptor = openSync(path, "w");
+  try {
+    while (true) writeSync(descriptor, Buffer.alloc(4096));
+  } catch {
+    return () => rmSync(path);
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
 export type Runtime = "node" | "deno";
 const program = fileURLToPath(new URL("process.ts", import.meta.url));
 const deno = fileURLToPath(new URL("../../node_modules/.bin/deno", import.meta.url));
@@ -115,6 +181,11 @@ export class Other {
   async line(): Promise<string | undefined> {
     const { value, done } = await this.#lines.next();
     return done ? undefined : value;
+  }
+
+  /** Gives it one line to read. */
+  say(line: string): void {
+    this.child.stdin?.write(`${line}\n`);
   }
 
   /** Tells it to go on. */

@@ -2,7 +2,7 @@ import { existsSync, readdirSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { holderIn } from "../../src/store/holder.ts";
-import { temporaryDirectory } from "./fixture.ts";
+import { Other, type Runtime, temporaryDirectory } from "./fixture.ts";
 
 const holding = (directory: string, id: string) => {
   const holder = holderIn(directory, id);
@@ -20,6 +20,13 @@ test("isAlive() is true of oneself and of whoever holds its file, and false of e
   second.close();
   expect(first.isAlive("second")).toBe(false);
   expect(readdirSync(directory)).toEqual(["first.sqlite"]);
+});
+
+// Deno's SQLite waits five seconds for a lock by default, whatever option it is given, and the event loop with it.
+test.each<Runtime>(["node", "deno"])("isAlive() tells on %s at once, without waiting for the lock", async (runtime) => {
+  const directory = temporaryDirectory();
+  holding(join(directory, "holders"), "first");
+  expect(await new Other(runtime, ["alive", directory, "first"]).line()).toBe("alive at once");
 });
 
 test("isAlive() removes the file of a dead holder", () => {

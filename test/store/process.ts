@@ -2,15 +2,25 @@
  * one line when it has done its part, and waits for the end of its standard input before it goes on. */
 import { once } from "node:events";
 import { argv, stdin } from "node:process";
+import { createInterface } from "node:readline";
 import { DatabaseSync } from "node:sqlite";
 import type { DomainEvent } from "../../src/domain/event.ts";
 import type { VmRecord } from "../../src/domain/vm.ts";
-import { openStore } from "../../src/store/store.ts";
+import { holderIn } from "../../src/store/holder.ts";
+import { openStore, type StoreOptions } from "../../src/store/store.ts";
 
 const [command = "", directory = "", argument = ""] = argv.slice(2);
 const target = { connection: "local", uuid: argument };
-const open = () =>
-  openStore({ directory, imageDirectory: "/images", connection: "local", newId: () => crypto.randomUUID() });
+const open = (more: Partial<StoreOptions> = {}) =>
+  openStore({
+    directory,
+    imageDirectory: "/images",
+    connection: "local",
+    newId: () => crypto.randomUUID(),
+    ...more,
+  });
+/** For who counts what was settled. */
+const everything = { operationsPerVm: 1e9, operationAgeMs: 1e12, backupsPerVm: 1e9, backupAgeMs: 1e12, events: 1e9 };
 const told = async () => {
   stdin.resume();
   await once(stdin, "end");
@@ -104,7 +114,7 @@ const run: Record<string, () => Promise<void>> = {
 
   /** Begins and settles operations until it is killed. */
   async settle() {
-    const store = await open();
+    const store = await open({ retention: everything });
     const claim = await store.claim(target, { actor: "other", what: "start_vm" }, 5000);
     for (const { id } of claim.left) await store.settle(id, { status: "rolled_back", steps: [], events: [] });
     let revision = (await store.record(target))?.revision ?? 0;
@@ -116,6 +126,52 @@ const run: Record<string, () => Promise<void>> = {
       const events = [eventOf(`${id}:0`), eventOf(`${id}:1`)];
       await store.settle(id, { status: "applied", steps: [], record: recordOf(revision), events });
     }
+  },
+
+  /** Begins an operation, and at every line it is given tries to settle it and says what came of that. */
+  async trouble() {
+    const store = await open({ lockWaitMs: 200 });
+    await store.claim(target, { actor: "other", what: "start_vm" }, 5000);
+    await store.begin(operationOf("a"));
+    console.log("begun");
+    for await (const _ of createInterface({ input: stdin })) {
+      const events = [eventOf("a:0")];
+      const ended = store.settle("a", { status: "applied", steps: [], record: recordOf(1), events });
+      console.log(
+        await ended.then(
+          () => "settled",
+          (error: { code?: string }) => error.code ?? String(error),
+        ),
+      );
+    }
+    await store.close();
+    console.log("closed");
+  },
+
+  /** Asks whether another process lives. */
+  async alive() {
+    const begun = performance.now();
+    const alive = holderIn(`${directory}/holders`, "asking").isAlive(argument);
+    console.log(`${alive ? "alive" : "dead"} ${performance.now() - begun < 1000 ? "at once" : "after a while"}`);
+  },
+
+  /** Releases a claim while the database is locked, and ends. */
+  async stuck() {
+    const store = await open({ lockWaitMs: 30 });
+    const claim = await store.claim(target, { actor: "other", what: "start_vm" }, 5000);
+    const database = new DatabaseSync(`${directory}/bootwright.sqlite`);
+    database.exec("begin immediate");
+    await claim.release();
+    console.log("stuck");
+    // No close: the end of the process is all there is.
+  },
+
+  /** Copies the database to a path. */
+  async copy() {
+    const store = await open();
+    await store.backupTo(argument);
+    await store.close();
+    console.log("copied");
   },
 
   /** Locks the whole database, as another program's long transaction would. */

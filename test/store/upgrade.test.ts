@@ -206,7 +206,10 @@ test.each([
       for (const other of others) other.goOn();
       const count = kind === "an old" ? 2 : 0;
       for (const other of others) expect(await other.line()).toBe(`opened with ${count} VMs`);
-      expect(sql(directory, "select name from mikro_orm_migrations")).toEqual([{ name: "20261123-first" }]);
+      expect(sql(directory, "select name from mikro_orm_migrations")).toEqual([
+        { name: "20261123-first" },
+        { name: "20261124-listed" },
+      ]);
       expect(existsSync(`${directory}/bootwright.sqlite-journal`)).toBe(false);
     }
   },
@@ -235,4 +238,50 @@ test("An upgrade that is killed half way leaves the old database to the next", {
   const store = await open(directory);
   expect(await store.records()).toHaveLength(3000);
   expect(await store.upgrade()).toMatchObject({ upgraded: 3000, original: "vms_before_upgrade" });
+});
+
+/** The operations of the first schema, with rows in every state. */
+const listedBefore = [
+  "drop table operations",
+  `create table operations (id text not null primary key, connection text not null, uuid text not null, actor text not null,
+    what text not null, direction text not null check (direction in ('forward', 'back')), status text not null,
+    steps text not null, backup text, holder text not null, error text, begun_at text not null, settled_at text)`,
+  `insert into operations values
+    ('b', 'local', 'u', 'cli', 'x', 'forward', 'applied', '[]', '<domain/>', 'h', null, '2026-11-23T10:00:02.000Z', '2026-11-23T10:00:03.000Z'),
+    ('a', 'local', 'u', 'cli', 'x', 'back', 'begun', '[]', null, 'h', '{"code":"C","message":"m"}', '2026-11-23T10:00:01.000Z', null)`,
+  "delete from mikro_orm_migrations where name = '20261124-listed'",
+];
+
+test("A database of the first schema keeps its operations, backups and what was left open", async () => {
+  const directory = temporaryDirectory();
+  await (await open(directory)).close();
+  sql(directory, ...listedBefore, "select 1");
+  const store = await open(directory);
+  const common = { target: { connection: "local", uuid: "u" }, actor: "cli", what: "x", steps: [] };
+  expect(await store.operation("b")).toEqual({
+    ...common,
+    id: "b",
+    direction: "forward",
+    status: "applied",
+    backup: "<domain/>",
+    begunAt: "2026-11-23T10:00:02.000Z",
+    settledAt: "2026-11-23T10:00:03.000Z",
+  });
+  expect(await store.open()).toEqual([
+    {
+      ...common,
+      id: "a",
+      direction: "back",
+      status: "begun",
+      error: { code: "C", message: "m" },
+      begunAt: "2026-11-23T10:00:01.000Z",
+    },
+  ]);
+  await store.settle("a", { status: "rolled_back", steps: [], events: [] });
+  expect((await store.operations({ limit: 9 })).map(({ id }) => id)).toEqual(["b", "a"]);
+  const schema = (where: string) =>
+    sql(where, "select name, sql from sqlite_master where name like '%operations%' order by name");
+  const fresh = temporaryDirectory();
+  await open(fresh);
+  expect(schema(directory)).toEqual(schema(fresh));
 });

@@ -1,7 +1,7 @@
 // Stands between a client and the libvirt daemon and can hold a call back: what another program does at exactly that
 // moment is then no matter of luck.
 
-import { createServer, connect } from "node:net";
+import { connect, createServer } from "node:net";
 import { encodeFrame, FrameReader } from "../../plugins/libvirt/client/frames.ts";
 
 export type Held = Readonly<{ procedure: number; count: number }>;
@@ -17,7 +17,6 @@ export async function openProxy(
   const server = createServer((client) => {
     const upstream = connect(daemon);
     const reader = new FrameReader();
-    let turn = Promise.resolve();
     upstream.pipe(client);
     for (const [one, other] of [
       [client, upstream],
@@ -28,12 +27,10 @@ export async function openProxy(
     }
     client.on("data", (chunk) => {
       for (const { header, payload } of reader.read(chunk)) {
-        turn = turn.then(async () => {
-          const count = (counts.get(header.procedure) ?? 0) + 1;
-          counts.set(header.procedure, count);
-          await before({ procedure: header.procedure, count });
-          upstream.write(encodeFrame(header, payload));
-        });
+        const count = (counts.get(header.procedure) ?? 0) + 1;
+        counts.set(header.procedure, count);
+        // A call that is held back does not hold back those behind it: the daemon takes several at a time, too.
+        void before({ procedure: header.procedure, count }).then(() => upstream.write(encodeFrame(header, payload)));
       }
     });
   });

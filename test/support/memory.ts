@@ -2,7 +2,10 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, onTestFinished } from "vitest";
+import { afterAll, onTestFinished, vi } from "vitest";
+
+// On a machine that also runs guests a process may take seconds to start.
+vi.setConfig({ testTimeout: 30_000, hookTimeout: 30_000 });
 
 /** A directory that is removed with the test, or with the file. */
 export function temporaryDirectory(until: "test" | "file" = "test"): string {

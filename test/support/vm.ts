@@ -6,7 +6,7 @@ import { chmod, copyFile, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises
 import { basename, join } from "node:path";
 import { execa } from "execa";
 import { installedSystem, makeDisk } from "../fixtures/boot-images.ts";
-import { type BootwrightClient, openClient, Refused, type Refusal } from "./client.ts";
+import { type BootwrightClient, openClient, type Refusal, Refused } from "./client.ts";
 
 export type LabOptions = Readonly<{
   /** ISOs that go into the library, under their own names. */
@@ -18,8 +18,6 @@ export type LabOptions = Readonly<{
 
 export type Lab = Readonly<{
   directory: string;
-  /** What `openClient` needs for another server on the same data. */
-  settings: readonly string[];
   server: BootwrightClient;
   call: BootwrightClient["call"];
   /** What the user was asked to confirm, oldest first; every question is answered with yes. */
@@ -28,7 +26,7 @@ export type Lab = Readonly<{
   /** A name that is removed with the lab. */
   name: (word: string) => string;
   iso: (path: string) => string;
-  /** Makes a small VM, off and without acceleration; the answer's VM. */
+  /** Makes a small VM, off and without acceleration. */
   create: (word: string, args?: Readonly<Record<string, unknown>>) => Promise<LabVm>;
   /** A VM whose disk boots a guest of a few hundred bytes, under both firmwares. */
   installed: (word: string, args?: Readonly<Record<string, unknown>>) => Promise<LabVm>;
@@ -40,9 +38,16 @@ export type Lab = Readonly<{
 
 export type LabVm = Readonly<{ name: string; uuid: string; disk_path: string; serial_log: string }>;
 
+export type ToolName = Parameters<Lab["call"]>[0];
+
 export const SYSTEM = "qemu:///system";
 
-export async function openLab({ isos = [], uri = SYSTEM, settings: more = [], env = {} }: LabOptions = {}): Promise<Lab> {
+export async function openLab({
+  isos = [],
+  uri = SYSTEM,
+  settings: more = [],
+  env = {},
+}: LabOptions = {}): Promise<Lab> {
   const directory = await mkdtemp("/var/tmp/bw-test-");
   // QEMU runs as a user of its own, who has to be able to enter the directories.
   await chmod(directory, 0o711);
@@ -69,7 +74,6 @@ export async function openLab({ isos = [], uri = SYSTEM, settings: more = [], en
   });
   const lab: Lab = {
     directory,
-    settings,
     server,
     call: server.call,
     asked,
@@ -78,7 +82,8 @@ export async function openLab({ isos = [], uri = SYSTEM, settings: more = [], en
     name: (word) => prefix + word,
     async create(word, args = {}) {
       const small = { memory_mb: 128, disk_size_gb: 1, cpus: 1, network: "none", acceleration: "tcg" };
-      return (await server.call("create_vm", { name: prefix + word, ...small, ...args })).vm;
+      const { vm } = await server.call("create_vm", { name: prefix + word, ...small, ...args });
+      return { name: vm.name, uuid: vm.uuid, disk_path: vm.disk_path!, serial_log: vm.serial_log! };
     },
     async installed(word, args = {}) {
       const vm = await lab.create(word, args);

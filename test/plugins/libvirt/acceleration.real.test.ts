@@ -2,9 +2,10 @@
 // Method: the probe on this host, whatever it is, against what libvirt does here by itself; a daemon that does not answer
 // the probe's start is a proxy that holds the call back.
 
+import { existsSync } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { PROCEDURE } from "../../../plugins/libvirt/client/procedure.ts";
 import { openProxy } from "../../support/libvirt-proxy.ts";
 import { type Lab, openLab, refusalOf, SYSTEM } from "../../support/vm.ts";
@@ -14,7 +15,8 @@ const create = async (lab: Lab, word: string, acceleration: string) =>
   (await lab.call("create_vm", { name: lab.name(word), ...small, acceleration })).vm;
 const known = async (lab: Lab): Promise<{ works: boolean }> =>
   JSON.parse(await readFile(join(lab.directory, "cache/bootwright/kvm-probe.json"), "utf8"));
-const probes = async (lab: Lab) => (await lab.virsh("list", "--all", "--name")).split("\n").filter((name) => /probe/.test(name));
+const probes = async (lab: Lab) =>
+  (await lab.virsh("list", "--all", "--name")).split("\n").filter((name) => /probe/.test(name));
 
 describe("KVM on this host", () => {
   let lab: Lab;
@@ -59,9 +61,9 @@ describe("KVM on this host", () => {
 
 test("a probe that never comes back hangs no create: it is given up, and the VM is emulated", async () => {
   const path = join("/var/tmp", `bw-test-proxy-${process.pid}.sock`);
-  let let_go = () => {};
+  let letGo = () => {};
   const held = new Promise<void>((resolve) => {
-    let_go = resolve;
+    letGo = resolve;
   });
   const proxy = await openProxy(path, async ({ procedure }) => {
     if (procedure === PROCEDURE.DOMAIN_CREATE_XML) await held;
@@ -74,8 +76,12 @@ test("a probe that never comes back hangs no create: it is given up, and the VM 
     expect(vm.accelerator).toBe("tcg");
     const images = await readdir(join(lab.directory, "images"));
     expect(images.filter((name) => /probe/.test(name))).toEqual([]);
+    expect(existsSync(join(lab.directory, "cache/bootwright/kvm-probe.json"))).toBe(false);
+    // The start that was held back happens after all, and its guest is ended.
+    letGo();
+    await vi.waitFor(async () => expect(await probes(lab)).toEqual([]), { timeout: 20_000 });
   } finally {
-    let_go();
+    letGo();
     await lab.close();
     await proxy.close();
   }

@@ -34,20 +34,18 @@ const table: Record<PresetOrder, Record<DiskContent, Record<Tray, Booted>>> = {
   },
 };
 const everyCell = (Object.keys(table) as PresetOrder[]).flatMap((order) =>
-  (["blank", "system"] as const).flatMap((disk) =>
-    (["empty", "bootable", "data"] as const).map((tray): Cell => [order, disk, tray, table[order][disk][tray]]),
+  (["empty", "bootable", "data"] as const).flatMap((tray) =>
+    (["blank", "system"] as const).map((disk): Cell => [order, disk, tray, table[order][disk][tray]]),
   ),
 );
 const cellsOfUefi = (
   [
     ["cdrom_hd", "blank", "bootable"],
-    ["cdrom_hd", "blank", "data"],
     ["cdrom_hd", "system", "empty"],
     ["cdrom_hd", "system", "bootable"],
     ["cdrom_hd", "system", "data"],
     ["hd", "blank", "bootable"],
     ["hd", "system", "bootable"],
-    ["cdrom", "system", "empty"],
     ["cdrom", "system", "bootable"],
     ["hd_cdrom", "blank", "bootable"],
     ["hd_cdrom", "system", "bootable"],
@@ -68,6 +66,9 @@ afterAll(() => lab?.close());
 for (const firmware of ["bios", "uefi"] as const) {
   describe(firmware === "bios" ? "SeaBIOS" : "OVMF", () => {
     const vms = {} as Record<DiskContent, LabVm>;
+    /** While one VM's power is cut, which takes a second or two, the other one is started. */
+    const stopping: Partial<Record<DiskContent, Promise<unknown>>> = {};
+    afterAll(() => Promise.all(Object.values(stopping)));
     beforeAll(async () => {
       vms.blank = await lab.create(`${firmware}-blank`, { firmware, memory_mb: firmware === "bios" ? 64 : 128 });
       vms.system = await lab.installed(`${firmware}-system`, { firmware, memory_mb: firmware === "bios" ? 64 : 128 });
@@ -77,6 +78,7 @@ for (const firmware of ["bios", "uefi"] as const) {
     const cells = firmware === "bios" ? everyCell : cellsOfUefi;
     test.each(cells)("order %s, a %s disk and a tray that is %s: %s boots", async (order, disk, tray, booted) => {
       const vm = vms[disk];
+      await stopping[disk];
       await arrange(vm, order, tray);
 
       const { cold_start: predicted } = await lab.call("check_boot", { vm: vm.uuid });
@@ -91,7 +93,7 @@ for (const firmware of ["bios", "uefi"] as const) {
           booted === "none" ? [undefined, undefined] : [booted, "confirmed"],
         );
       } finally {
-        await lab.call("stop_vm", { vm: vm.uuid, force: true });
+        stopping[disk] = lab.call("stop_vm", { vm: vm.uuid, force: true });
       }
     });
   });

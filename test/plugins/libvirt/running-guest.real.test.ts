@@ -18,13 +18,15 @@ const noticed = "dd if=/dev/sr0 bs=2048 skip=16 count=1 >/dev/null 2>&1";
 const label = () => inside(`${noticed}; dd if=/dev/sr0 bs=1 skip=32808 count=32 2>&1 | head -n 1`);
 const mount = () => inside(`${noticed}; mount -r -t iso9660 /dev/sr0 /mnt`);
 /** The tray opens as if the guest's user had pressed the button: the medium is still named, and cannot be read. */
-const openTray = () => lab.virsh("qemu-monitor-command", vm.name, '{"execute":"blockdev-open-tray","arguments":{"id":"sata0-0-0"}}');
+const openTray = () =>
+  lab.virsh("qemu-monitor-command", vm.name, '{"execute":"blockdev-open-tray","arguments":{"id":"sata0-0-0"}}');
 /** What libvirt says is in the drive: now, and after the next cold start. */
 const media = async () => ({
   live: sourceOf(await lab.virsh("dumpxml", vm.name)),
   next: sourceOf(await lab.virsh("dumpxml", "--inactive", vm.name)),
 });
-const sourceOf = (xml: string) => /device='cdrom'>[^]*?<source file='([^']*)'[^]*?<\/disk>/.exec(xml)?.[1] ?? "empty";
+const sourceOf = (xml: string) =>
+  /device='cdrom'>(?:(?!<\/disk>)[\s\S])*<source file='([^']*)'/.exec(xml)?.[1] ?? "empty";
 
 beforeAll(async () => {
   const installer = await makeInstaller(undefined, { kernel: "generic" });

@@ -1,0 +1,187 @@
+// What Bootwright costs beside the least that could do the same, in one run on this machine, on a libvirt daemon of its
+// own. Prints a table and keeps nothing.
+//
+//   npm run bench [-- --quick] [-- --only boot|list|start]
+
+import { chmod, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { availableParallelism, loadavg } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { execa } from "execa";
+import { DOMAIN_XML, openLibvirt } from "../plugins/libvirt/client/libvirt.ts";
+import { canBeSystem, startDaemon } from "../test/plugins/libvirt/client/private-daemon.ts";
+import { commitsIn, openBareCommits } from "./bare-commits.ts";
+import { type LineClient, openLines } from "./line-client.ts";
+import { inTurns, inWords, printTable, type Times, timed } from "./measure.ts";
+import { openReplay, type Recording, record } from "./rpc-record.ts";
+
+const { values: flags } = parseArgs({ options: { quick: { type: "boolean" }, only: { type: "string" } } });
+const rounds = (many: number) => (flags.quick ? Math.ceil(many / 5) : many);
+const wanted = (part: string) => flags.only === undefined || flags.only === part;
+
+const path = (relative: string) => fileURLToPath(new URL(relative, import.meta.url));
+const SERVER = [process.execPath, path("../src/main.ts")];
+const directory = await mkdtemp("/var/tmp/bw-bench-");
+await chmod(directory, 0o755);
+const daemon = await startDaemon({ system: canBeSystem });
+const uri = (socket: string) => `${daemon.qemuUri}?socket=${socket}`;
+const libvirt = openLibvirt({ uri: uri(daemon.socketPath) });
+
+const rows: string[][] = [["what", "ms, median (80 % of runs)", "beside", "ms", "ratio", "aim"]];
+function compare(what: string, own: Times, beside: string, bare: Times | number, aim?: number): void {
+  const ratio = own.median / (typeof bare === "number" ? bare : bare.median);
+  const met = aim === undefined ? "" : `≤ ${aim}: ${ratio <= aim ? "met" : "missed"}`;
+  const ms = typeof bare === "number" ? bare.toFixed(2) : inWords(bare);
+  rows.push([what, inWords(own), beside, ms, `${ratio.toFixed(2)} x`, met]);
+}
+
+/** Settings of a server with its own data; the images are shared, as the domains are. */
+async function serverAt(name: string, socket = daemon.socketPath): Promise<LineClient> {
+  const settings = ["--data", join(directory, name), "--images", join(directory, "images")];
+  return openLines([...SERVER, ...settings, "--connection", `local=libvirt,uri=${uri(socket)}`]);
+}
+
+const VM = "bw-bench";
+const ORDERS = ["hd", "cdrom_hd"] as const;
+
+async function bootOrder(): Promise<void> {
+  const server = await serverAt("data");
+  const made = { name: VM, disk_size_gb: 1, memory_mb: 64, cpus: 1, network: "none", acceleration: "tcg" };
+  await server.call("create_vm", made);
+  const set = async (client: LineClient, order: string) => {
+    const { changed } = await client.call("set_boot_order", { vm: VM, boot_order: order });
+    if (changed !== true) throw new Error(`the boot order was ${order} already`);
+  };
+  // A file that changed a moment ago is looked at anew each time; a VM's disk usually did not.
+  await new Promise((wake) => setTimeout(wake, 2_500));
+
+  // Recorded through a socket of its own; what is measured goes to the daemon directly.
+  const recorder = await record(daemon.socketPath, join(directory, "recorded"));
+  const recorded = await serverAt("data", recorder.socketPath);
+  for (const order of ORDERS) await set(recorded, order);
+  const opening = recorder.take();
+  const calls: Recording[] = [];
+  let commits: number[] = [];
+  for (const order of ORDERS) {
+    const before = commitsIn(join(directory, "data/bootwright.sqlite")).length;
+    await set(recorded, order);
+    calls.push(recorder.take());
+    commits = commitsIn(join(directory, "data/bootwright.sqlite")).slice(before);
+  }
+  await recorded.close();
+  recorder.close();
+
+  const bare = await openReplay(daemon.socketPath);
+  // Authentication and opening; the calls behind them do no harm.
+  await bare.replay(opening);
+  const store = openBareCommits(directory);
+  const files: string[] = [];
+  for (const [index, order] of ORDERS.entries()) {
+    await bare.replay(calls[index]!);
+    const domain = await libvirt.domainLookupByName(VM);
+    const file = join(directory, `${order}.xml`);
+    await writeFile(file, await libvirt.domainGetXmlDesc(domain, DOMAIN_XML.inactive | DOMAIN_XML.secure));
+    files.push(file);
+  }
+  const virsh = (...args: string[]) => execa("virsh", ["-q", "-c", uri(daemon.socketPath), ...args]);
+  /** Once there and once back, so that everyone finds the order that they change. */
+  const both = (work: (index: 0 | 1) => Promise<unknown>) => async () =>
+    (await timed(async () => {
+      await work(0);
+      await work(1);
+    })) / 2;
+  const times = await inTurns(rounds(100), {
+    own: both((index) => set(server, ORDERS[index])),
+    rpc: both((index) => bare.replay(calls[index]!)),
+    commits: both(async () => store.commit(commits)),
+    virsh: both(async (index) => {
+      await virsh("dumpxml", VM, "--inactive", "--security-info");
+      await virsh("define", files[index]!);
+    }),
+  });
+  const sum = times.rpc.median + times.commits.median;
+  compare("set_boot_order", times.own, `${calls[0]!.length} bare libvirt calls, the same bytes`, times.rpc);
+  compare("", times.own, `${commits.length} bare durable commits`, times.commits);
+  compare("", times.own, "both together", sum, 2);
+  compare("", times.own, "virsh dumpxml, virsh define", times.virsh);
+  bare.close();
+  store.close();
+  await server.close();
+}
+
+/** Defines copies of one domain until there are this many. */
+async function fill(many: number): Promise<void> {
+  const [first] = await libvirt.connectListAllDomains();
+  if (!first) throw new Error("there is no domain to copy");
+  const xml = await libvirt.domainGetXmlDesc(first, DOMAIN_XML.inactive | DOMAIN_XML.secure);
+  const have = (await libvirt.connectListAllDomains()).length;
+  for (let index = have; index < many; index++) {
+    const uuid = `00000000-0000-4000-8000-${String(index).padStart(12, "0")}`;
+    const copy = xml
+      .replaceAll(first.uuid, uuid)
+      .replace(`<name>${first.name}<`, `<name>bw-bench-${String(index).padStart(4, "0")}<`)
+      .replace(/<mac address=.*?\/>/g, "");
+    await libvirt.domainDefineXmlFlags(copy);
+  }
+}
+
+async function list(): Promise<void> {
+  const server = await serverAt("data");
+  for (const many of [10, 100, 1000]) {
+    await fill(many);
+    const times = await inTurns(rounds(many === 1000 ? 20 : 60), {
+      own: () =>
+        timed(async () => {
+          const { total } = await server.call("list_vms");
+          if (total !== many) throw new Error(`${total} VMs instead of ${many}`);
+        }),
+      bare: () =>
+        timed(async () => {
+          const domains = await libvirt.connectListAllDomains();
+          const flags = DOMAIN_XML.inactive | DOMAIN_XML.secure;
+          await Promise.all(domains.map((domain) => libvirt.domainGetXmlDesc(domain, flags)));
+        }),
+    });
+    compare(`list_vms, ${many} VMs`, times.own, "their XML, bare and pipelined", times.bare, 1.5);
+  }
+  await server.close();
+}
+
+async function coldStart(): Promise<void> {
+  const first = async (command: readonly string[]) => {
+    let client: LineClient | undefined;
+    const ms = await timed(async () => {
+      client = await openLines(command);
+      await client.ask("tools/list");
+    });
+    await client?.close();
+    return ms;
+  };
+  const built = join(path("../node_modules/.cache"), "bootwright-bench");
+  await execa(process.execPath, [path("../scripts/build.ts"), "--out", built]);
+  const settings = ["--data", join(directory, "cold")];
+  const times = await inTurns(rounds(40), {
+    own: () => first([...SERVER, ...settings]),
+    built: () => first([process.execPath, join(built, "src/main.js"), ...settings]),
+    bare: () => first([process.execPath, path("bare-server.ts")]),
+  });
+  await rm(built, { recursive: true, force: true });
+  compare("cold start to tools/list, from source", times.own, "a server with one tool", times.bare, 1.5);
+  compare("cold start to tools/list, built", times.built, "a server with one tool", times.bare, 1.5);
+}
+
+const load = () => loadavg()[0]!.toFixed(2);
+try {
+  await mkdir(join(directory, "images"), { mode: 0o755 });
+  console.log(`Node ${process.versions.node}, ${availableParallelism()} CPUs, load ${load()} before`);
+  if (wanted("boot") || wanted("list")) await bootOrder();
+  if (wanted("list")) await list();
+  if (wanted("start")) await coldStart();
+  printTable(rows);
+  console.log(`load ${load()} after`);
+} finally {
+  await libvirt.close();
+  await daemon.stop();
+  await rm(directory, { recursive: true, force: true });
+}

@@ -1,0 +1,136 @@
+// Writes the tables of README.md that the program itself can tell: between the markers `<!-- NAME -->` and
+// `<!-- /NAME -->`, from the tools, the settings, the findings, the errors and the plugins' own definitions.
+//
+//   node scripts/docs.ts [--check]      --check writes nothing and fails when a table is out of date
+
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { settings, variableOf } from "../src/config.ts";
+import { changes } from "../src/domain/changes.ts";
+import { errorCodes } from "../src/domain/error.ts";
+import { finding, findingCodes } from "../src/domain/finding.ts";
+import type { Capabilities } from "../src/domain/port.ts";
+import type { Plugin } from "../src/plugin.ts";
+import { capabilitiesOf } from "../src/plugin-host.ts";
+import { allTools } from "../src/tools/catalogue.ts";
+import { nextTool } from "../src/tools/respond.ts";
+import type { Tool } from "../src/tools/tool.ts";
+
+const readme = fileURLToPath(new URL("../README.md", import.meta.url));
+const code = (text: string) => `\`${text}\``;
+
+/** A table as Markdown; a bar in a cell would end it. */
+function table(heads: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]) => `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`;
+  return [line(heads), line(heads.map(() => "---")), ...rows.map(line)].join("\n");
+}
+
+/** Up to the first full stop that ends a sentence. */
+const firstSentence = (text: string) => /^.*?[.](?=\s|$)/s.exec(text)?.[0] ?? text;
+
+/** @throws Error for a tool that does not say what people are to call it and what it does */
+export function toolsTable(tools: readonly Pick<Tool, "name" | "title" | "description" | "effect" | "http">[]): string {
+  for (const { name, title, description } of tools) {
+    if (!title.trim()) throw new Error(`Tool "${name}" has no title: say in its definition what people call it`);
+    if (!description.trim()) throw new Error(`Tool "${name}" has no description: say in its definition what it does`);
+  }
+  return table(
+    ["tool", "what it does", "effect", "REST route"],
+    tools.map(({ name, description, effect, http }) => [
+      code(name),
+      firstSentence(description),
+      effect,
+      code(`${http.method} ${http.path}`),
+    ]),
+  );
+}
+
+const settingsTable = () =>
+  table(
+    ["flag", "variable", "default", "meaning"],
+    Object.entries(settings).map(([name, { shown, help }]) => [
+      code(`--${name}`),
+      code(variableOf(name)),
+      code(shown),
+      help,
+    ]),
+  );
+
+const findingsTable = () =>
+  table(
+    ["finding", "severity", "blocks", "can be accepted"],
+    findingCodes.map((name) => {
+      const { severity, blocks, overridable } = finding(name, "");
+      return [code(name), severity, blocks.join(", ") || "–", blocks.length === 0 ? "–" : overridable ? "yes" : "no"];
+    }),
+  );
+
+/** Codes by the call that comes next: a model follows it, and a person sees what belongs together. */
+function errorsTable(): string {
+  const groups = Map.groupBy([...errorCodes], (name) => nextTool[name]);
+  const rows = [...groups].sort(([a], [b]) => Number(a === null) - Number(b === null));
+  return table(
+    ["next call", "codes"],
+    rows.map(([tool, codes]) => [tool === null ? "– (the hint says it all)" : code(tool), codes.map(code).join(" ")]),
+  );
+}
+
+function changesTable(backends: readonly Capabilities[]): string {
+  const words = { now: "now", next_start: "at the next start", refused: "refused" };
+  const kinds = Object.keys(changes) as (keyof typeof changes)[];
+  return table(
+    ["change, to a running VM", ...backends.map(({ backend }) => backend)],
+    kinds
+      .filter((kind) => changes[kind].seat === "backend")
+      .map((kind) => [
+        code(kind),
+        ...backends.map(({ changes: can }) => (can[kind] ? words[can[kind].running] : "not supported")),
+      ]),
+  );
+}
+
+/** Every plugin of this repository that brings a backend. */
+async function shippedBackends(): Promise<Capabilities[]> {
+  const folders = readdirSync(new URL("../plugins/", import.meta.url)).sort();
+  const plugins = await Promise.all(
+    folders.map(async (name) => (await import(`../plugins/${name}/index.ts`)).default as Plugin),
+  );
+  return plugins.filter(({ backend }) => backend).map(capabilitiesOf);
+}
+
+/** The text with every part between markers made anew. @throws Error when a marker is missing or nobody's */
+export function withParts(text: string, parts: Readonly<Record<string, string>>): string {
+  const found = [...text.matchAll(/^<!-- ([a-z-]+) -->$/gm)].map(([, name]) => name!);
+  const wrong = [
+    ...Object.keys(parts).filter((name) => !found.includes(name)),
+    ...found.filter((name) => !(name in parts)),
+  ];
+  if (wrong.length) throw new Error(`README.md and scripts/docs.ts do not have the same parts: ${wrong.join(", ")}`);
+  return Object.entries(parts).reduce((whole, [name, part]) => {
+    const [from, to] = [`<!-- ${name} -->\n`, `<!-- /${name} -->`];
+    const [begin, end] = [whole.indexOf(from) + from.length, whole.indexOf(to)];
+    if (end < begin) throw new Error(`README.md has no ${to} after ${from.trim()}`);
+    return `${whole.slice(0, begin)}${part}\n${whole.slice(end)}`;
+  }, text);
+}
+
+async function main(check: boolean): Promise<number> {
+  const before = readFileSync(readme, "utf8");
+  const after = withParts(before, {
+    tools: toolsTable(allTools),
+    settings: settingsTable(),
+    findings: findingsTable(),
+    errors: errorsTable(),
+    changes: changesTable(await shippedBackends()),
+  });
+  if (after === before) return 0;
+  if (check) {
+    console.error("README.md is out of date. Run: node scripts/docs.ts");
+    return 1;
+  }
+  writeFileSync(readme, after);
+  console.log("README.md: tables written");
+  return 0;
+}
+
+if (import.meta.main) process.exitCode = await main(process.argv.includes("--check"));

@@ -1,0 +1,58 @@
+/** A copy of the whole database in a file of its own, as it is at one moment. */
+import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync, statSync } from "node:fs";
+import { dirname, isAbsolute } from "node:path";
+import { DomainError } from "../domain/error.ts";
+import type { Database } from "./database.ts";
+import { refusalOf } from "./faults.ts";
+import { createFile } from "./lock.ts";
+
+export const copiesOf = (database: Database, newId: () => string) => ({
+  async backupTo(path: string): Promise<void> {
+    if (!isAbsolute(path) || path.includes("\0")) refuse(`"${path}" is not an absolute path`);
+    if (!statSync(dirname(path), { throwIfNoEntry: false })?.isDirectory())
+      refuse(`"${dirname(path)}" is no directory`);
+    const partial = `${path}.${newId()}.partial`;
+    let reserved = false;
+    try {
+      // Holds the name from now on: nothing that somebody else puts there is ever overwritten.
+      reserved = createFile(path);
+      if (!reserved) refuse(`"${path}" exists, and nothing is ever overwritten`);
+      // Not SQLite's other way of copying: this one leaves out what was deleted and still lies about in the file.
+      await database.read(async (em) => {
+        rmSync(partial, { force: true });
+        createFile(partial);
+        await em.execute("vacuum into ?", [partial]);
+      });
+      sync(partial);
+      renameSync(partial, path);
+      sync(dirname(path));
+    } catch (error) {
+      rmSync(partial, { force: true });
+      if (reserved) rmSync(path, { force: true });
+      throw refusalOfCopy(error, path, database.path);
+    }
+  },
+});
+
+function refuse(reason: string): never {
+  throw new DomainError("INPUT_INVALID", { issues: [`path: ${reason}`] });
+}
+
+/** What is wrong with the place of the copy is told with its path, and what is wrong with the database with the
+ * database's: SQLite says which by the kind of error alone, since a copy only reads the one and only writes the other. */
+function refusalOfCopy(error: unknown, path: string, source: string): unknown {
+  const refusal = error instanceof DomainError ? error : refusalOf(error, path);
+  if (!(refusal instanceof DomainError) || refusal.code !== "STORE_UNAVAILABLE") return refusal;
+  if (!existsSync(source)) return refusal;
+  const { reason } = refusal.details as { reason: string };
+  return new DomainError("STORE_UNAVAILABLE", { path, reason: `the copy was not made: ${reason}` }, { cause: error });
+}
+
+function sync(path: string): void {
+  const descriptor = openSync(path, "r");
+  try {
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+}

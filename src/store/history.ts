@@ -1,0 +1,49 @@
+/** The operations there were, and the definitions from before them. A list never loads these: they may be large. */
+import type { EntityManager } from "@mikro-orm/sqlite";
+import { DomainError } from "../domain/error.ts";
+import type { Operation } from "../domain/operation.ts";
+import type { BackupEntry, OperationQuery } from "../domain/port.ts";
+import type { Target } from "../domain/vm.ts";
+import type { Database } from "./database.ts";
+import { OperationRow, operationColumns } from "./entities.ts";
+import { operationOf } from "./mapping.ts";
+import { keyOf } from "./records.ts";
+
+/** `octet_length` takes a text's size from the head of its row; the text itself is not read. */
+const backupList = `select id as operation, what, begun_at as "begunAt", octet_length(backup) as bytes from operations
+  where connection = ? and uuid = ? and backup is not null order by begun_at desc, id desc limit ?`;
+
+export const historyIn = (database: Database) => ({
+  async operations({ target, connection, status, before, limit }: OperationQuery): Promise<Operation[]> {
+    if (limit < 1) return [];
+    const where = {
+      ...(connection !== undefined && { connection }),
+      ...(target && keyOf(target)),
+      ...(status && { status: { $in: [...status] } }),
+    };
+    const fields = operationColumns as (keyof OperationRow & string)[];
+    const rows = await database.read(async (em) => {
+      const page = before === undefined ? {} : await behind(em, before);
+      return em.find(OperationRow, { ...where, ...page }, { fields, orderBy: { begunAt: -1, id: -1 }, limit });
+    });
+    return (rows as unknown as OperationRow[]).map(operationOf);
+  },
+
+  backups(target: Target, limit: number): Promise<BackupEntry[]> {
+    const values = [target.connection, target.uuid, Math.max(0, limit)];
+    return database.read((em) => em.execute<BackupEntry[]>(backupList, values));
+  },
+
+  async backup(operation: string): Promise<string | undefined> {
+    const row = await database.read((em) => em.findOne(OperationRow, { id: operation }, { fields: ["backup"] }));
+    return row?.backup ?? undefined;
+  },
+});
+
+/** What comes behind this operation, newest first. */
+async function behind(em: EntityManager, id: string) {
+  const row = await em.findOne(OperationRow, { id }, { fields: ["begunAt"] });
+  if (!row) throw new DomainError("OPERATION_NOT_FOUND", { operation: id });
+  const { begunAt } = row;
+  return { begunAt: { $lte: begunAt }, $or: [{ begunAt: { $lt: begunAt } }, { id: { $lt: id } }] };
+}

@@ -1,0 +1,98 @@
+/** How much history stays. Removed in small transactions, so that nobody waits long for the write lock; the space they
+ * leave in the file is used again. */
+import type { EntityManager } from "@mikro-orm/sqlite";
+import { DomainError } from "../domain/error.ts";
+import type { Pruned, Retention } from "../domain/port.ts";
+import type { Database } from "./database.ts";
+
+const dayMs = 24 * 60 * 60_000;
+export const defaultRetention: Retention = {
+  operationsPerVm: 200,
+  operationAgeMs: 365 * dayMs,
+  backupsPerVm: 20,
+  backupAgeMs: 90 * dayMs,
+  events: 10_000,
+};
+
+/** Operations of a VM on record that no age removes. */
+const newestMin = 10;
+const rowsPerTransaction = 200;
+const settlementsBetween = 50;
+
+const numbered = "row_number() over (partition by connection, uuid order by begun_at desc, id desc) as place";
+const ended = "status not in ('begun', 'unknown')";
+
+const operations = `delete from operations where id in (
+  select id from (select id, connection, uuid, begun_at, status, ${numbered} from operations) as o
+  where ${ended} and (place > ? or (begun_at < ? and (place > ${newestMin}
+    or not exists (select 1 from vms v where v.connection = o.connection and v.uuid = o.uuid))))
+  limit ${rowsPerTransaction})`;
+
+const backups = `update operations set backup = null where id in (
+  select id from (select id, begun_at, status, ${numbered} from operations where backup is not null)
+  where ${ended} and (place > ? or begun_at < ?) limit ${rowsPerTransaction})`;
+
+const events = `delete from events where seq in (
+  select seq from events where seq <= (select seq from events order by seq desc limit 1 offset ?)
+  limit ${rowsPerTransaction})`;
+
+export function retentionIn(database: Database, retention: Retention, now: () => Date) {
+  let running: Promise<void> | undefined;
+  let closed = false;
+
+  /** Runs the statement until it finds nothing more to do. */
+  async function all(statement: string, ...values: readonly (number | string)[]): Promise<number> {
+    for (let removed = 0; ; ) {
+      if (closed) return removed;
+      const { affectedRows } = await database.write((em) =>
+        em.execute<{ affectedRows: number }>(statement, [...values], "run"),
+      );
+      removed += affectedRows;
+      if (affectedRows < rowsPerTransaction) return removed;
+    }
+  }
+
+  async function prune({ operationsPerVm, operationAgeMs, backupsPerVm, backupAgeMs, events: eventsMax }: Retention) {
+    const since = (ageMs: number) => new Date(Math.max(0, now().getTime() - ageMs)).toISOString();
+    const removed = await all(operations, operationsPerVm, since(operationAgeMs));
+    return {
+      operations: removed,
+      backups: await all(backups, backupsPerVm, since(backupAgeMs)),
+      events: await all(events, eventsMax),
+    };
+  }
+
+  return {
+    prune: prune as (retention: Retention) => Promise<Pruned>,
+
+    /** Whether to prune after this operation's settlement. Counted by rows and not by this process, since there may be
+     * many that make one change each and end. */
+    async isDue(em: EntityManager, operation: string): Promise<boolean> {
+      const [row] = await em.execute<{ place: number }[]>("select rowid as place from operations where id = ?", [
+        operation,
+      ]);
+      return row !== undefined && row.place % settlementsBetween === 0;
+    },
+
+    /** Prunes in the background. */
+    soon(): void {
+      if (closed) return;
+      running ??= prune(retention)
+        .then(() => undefined, tell)
+        .finally(() => {
+          running = undefined;
+        });
+    },
+
+    /** Ends what runs, after its present transaction. */
+    async close(): Promise<void> {
+      closed = true;
+      await running;
+    },
+  };
+}
+
+/** A database that cannot be written now is pruned another time; nothing else may go wrong here. */
+function tell(error: unknown): void {
+  if (!(error instanceof DomainError)) process.stderr.write(`${error instanceof Error ? error.stack : error}\n`);
+}

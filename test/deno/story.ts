@@ -1,0 +1,132 @@
+// deno run --allow-read --allow-write --allow-env --allow-sys --allow-run --allow-net
+//
+// Tells the story through an MCP client, with the server on Deno under the permissions that README names for it and no
+// others. What the client above needs is the business of this script alone.
+import { spawnSync } from "node:child_process";
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { type BootwrightClient, openClient, serverPath } from "../support/client.ts";
+
+const socket = "/run/libvirt/libvirt-sock";
+const program = dirname(dirname(serverPath));
+
+/** What the server may do on Deno, with all that it makes below one directory. */
+const permissionsFor = (directory: string, libvirt: boolean) => [
+  `--allow-read=${[program, directory, ...(libvirt ? [socket, "/etc/passwd", "/etc/group", "/proc/sys/kernel/random/boot_id"] : [])]}`,
+  `--allow-write=${[directory, ...(libvirt ? [socket] : [])]}`,
+  `--allow-env=BOOTWRIGHT_*,XDG_*,MIKRO_ORM_*,TERM,TERM_PROGRAM,NODE_DISABLE_COLORS${libvirt ? ",PATH,TMPDIR,TMP,TEMP,NODE_V8_COVERAGE" : ""}`,
+  `--allow-sys=homedir${libvirt ? ",systemMemoryInfo,statfs" : ""}`,
+  ...(libvirt ? ["--allow-run=qemu-img", `--allow-net=unix:${socket}`] : []),
+];
+
+let failed = false;
+async function check(name: string, work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+    console.log(`ok ${name}`);
+  } catch (error) {
+    failed = true;
+    console.log(`not ok ${name}: ${error instanceof Error ? error.message : error}`);
+  }
+}
+function expectEqual(seen: unknown, expected: unknown): void {
+  if (JSON.stringify(seen) !== JSON.stringify(expected))
+    throw new Error(`expected ${JSON.stringify(expected)}, saw ${JSON.stringify(seen)}`);
+}
+
+async function withServer(libvirt: boolean, work: (server: BootwrightClient) => Promise<void>): Promise<void> {
+  const directory = mkdtempSync(join(tmpdir(), "bw-test-deno-"));
+  // QEMU runs as a user of its own, who has to be able to enter them.
+  for (const made of ["", "images", "tmp"]) {
+    mkdirSync(join(directory, made), { recursive: true });
+    chmodSync(join(directory, made), 0o711);
+  }
+  const server = await openClient({
+    command: [process.execPath, "run", "--no-prompt", ...permissionsFor(directory, libvirt), serverPath],
+    settings: [
+      ...[
+        "--data",
+        join(directory, "data"),
+        "--images",
+        join(directory, "images"),
+        "--iso-dir",
+        join(directory, "isos"),
+      ],
+      ...["--connection", libvirt ? "local=libvirt" : "local=memory,installsAfterMs=0"],
+    ],
+    env: { TMPDIR: join(directory, "tmp"), XDG_CACHE_HOME: join(directory, "cache"), XDG_CONFIG_HOME: directory },
+    confirm: () => true,
+  });
+  try {
+    await work(server);
+  } catch (error) {
+    throw new Error(`${error instanceof Error ? error.message : error}\n${server.stderr()}`);
+  } finally {
+    await server.close();
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+await check("the story on memory", () =>
+  withServer(false, async ({ client, call }) => {
+    expectEqual((await client.listTools()).tools.length, 22);
+    const { vm } = await call("create_vm", { name: "web", iso_path: "installer.iso" });
+    expectEqual([vm.power, vm.installation_status, vm.boot_order], ["off", "NotInstalled", "cdrom_hd"]);
+    const started = await call("start_vm", { vm: "web" });
+    expectEqual([started.vm.installation_status, started.vm.current_boot_device], ["Installing", "cdrom"]);
+    const { findings } = await call("check_boot", { vm: "web" });
+    expectEqual(
+      findings.some(({ code }) => code === "INSTALLER_LOOP"),
+      true,
+    );
+    const completed = await call("complete_installation", { vm: "web", boot_order: "hd" });
+    expectEqual([completed.vm.installation_status, completed.takes_effect], ["Installed", "next_start"]);
+    const restarted = await call("restart_vm", { vm: "web", force: true });
+    expectEqual([restarted.vm.power, restarted.vm.current_boot_device], ["running", "hd"]);
+    await call("detach_iso", { vm: "web" });
+    expectEqual((await call("resize_disk", { vm: "web", size_gb: 30 })).changed, true);
+    expectEqual((await call("get_disk_info", { vm: "web" })).size_gb, 30);
+    expectEqual((await call("delete_vm", { vm: "web", force: true })).changed, true);
+    expectEqual((await call("list_vms")).total, 0);
+  }),
+);
+
+await check("a call that ends with its answer", async () => {
+  const directory = mkdtempSync(join(tmpdir(), "bw-test-deno-"));
+  const args = [
+    "run",
+    "--no-prompt",
+    ...permissionsFor(directory, false),
+    serverPath,
+    "--data",
+    join(directory, "data"),
+  ];
+  const call = ["--connection", "local=memory", "call", "create_vm", "name=web"];
+  // Deno waits for timers that Node does not wait for: the process once stayed for the longest time limit of a step.
+  const { status } = spawnSync(process.execPath, [...args, ...call], { timeout: 30_000, stdio: "ignore" });
+  rmSync(directory, { recursive: true, force: true });
+  expectEqual(status, 0);
+});
+
+if (existsSync(socket)) {
+  await check("a VM on libvirt", () =>
+    withServer(true, async ({ call }) => {
+      const name = `bw-test-deno-${process.pid}`;
+      try {
+        const small = { disk_size_gb: 1, memory_mb: 64, cpus: 1, network: "none", acceleration: "tcg" };
+        const { vm } = await call("create_vm", { name, boot_order: "hd", ...small });
+        expectEqual([vm.power, vm.boot_order], ["off", "hd"]);
+        const started = await call("start_vm", { vm: name, accept: ["DISK_BLANK"] });
+        expectEqual([started.vm.power, started.overridden], ["running", ["DISK_BLANK"]]);
+        expectEqual((await call("stop_vm", { vm: name, force: true })).vm.power, "off");
+        expectEqual((await call("get_disk_info", { vm: name, check: true })).corrupt, false);
+      } finally {
+        await call("delete_vm", { vm: name, force: true });
+      }
+    }),
+  );
+} else {
+  console.log(`# no libvirt here: nothing answers at ${socket}`);
+}
+process.exit(failed ? 1 : 0);

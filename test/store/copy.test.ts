@@ -1,0 +1,128 @@
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { expect, test } from "vitest";
+import {
+  canMount,
+  databaseOf,
+  event,
+  fill,
+  Other,
+  open,
+  type Runtime,
+  record,
+  refusal,
+  run,
+  smallDisk,
+  sql,
+  target,
+  temporaryDirectory,
+} from "./fixture.ts";
+
+test("backupTo() makes a whole copy for the owner alone, that opens as a store, with a write-ahead log again", async () => {
+  const directory = temporaryDirectory();
+  const store = await open(directory);
+  await run(store, { id: "a", backup: "<domain/>" }, { record: record(), events: [event("a:0")] });
+  const path = join(temporaryDirectory(), "it's a copy.sqlite");
+  await store.backupTo(path);
+  expect((statSync(path).mode & 0o777).toString(8)).toBe("600");
+  expect(readdirSync(join(path, ".."))).toEqual(["it's a copy.sqlite"]);
+  const other = temporaryDirectory();
+  copyFileSync(path, databaseOf(other));
+  const copy = await open(other);
+  expect(await copy.operation("a")).toEqual(await store.operation("a"));
+  expect([await copy.records(), await copy.events()]).toEqual([await store.records(), await store.events()]);
+  expect(sql(other, "pragma journal_mode")).toEqual([{ journal_mode: "wal" }]);
+});
+
+/** Goal: what is copied is one moment. Method: two processes settle as fast as they can while copies are made; in each
+ * copy outcomes, rows and events must agree, as they do at every moment of the original. */
+test("backupTo() copies one moment while other processes write", { timeout: 60_000 }, async () => {
+  const directory = temporaryDirectory();
+  const store = await open(directory);
+  const uuids = ["vm-1", "vm-2"];
+  for (const [place, uuid] of uuids.entries()) {
+    const other = new Other(place === 0 ? "node" : "deno", ["settle", directory, uuid]);
+    expect(await other.line()).toBe("settling");
+  }
+  let applied = 0;
+  for (let round = 0; round < 8; round++) {
+    const path = join(directory, `copy-${round}`);
+    await store.backupTo(path);
+    const copy = new DatabaseSync(path, { readOnly: true });
+    const one = (query: string) => Object.values(copy.prepare(query).get() ?? {})[0];
+    applied = Number(one("select count(*) from operations where status = 'applied'"));
+    expect(one("pragma integrity_check")).toBe("ok");
+    expect(one("select count(*) from events")).toBe(applied * 2);
+    expect(one("select coalesce(sum(revision), 0) from vms")).toBe(applied);
+    copy.close();
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  expect(applied).toBeGreaterThan(10);
+});
+
+test.each<Runtime>(["node", "deno"])("backupTo() works on %s", { timeout: 20_000 }, async (runtime) => {
+  const directory = temporaryDirectory();
+  await run(await open(directory), { id: "a" });
+  const other = new Other(runtime, ["copy", directory, join(directory, "copy")]);
+  expect(await other.line()).toBe("copied");
+  expect(statSync(join(directory, "copy")).mode & 0o777).toBe(0o600);
+});
+
+test("backupTo() refuses a path that exists, is relative, or has no directory, and touches nothing", async () => {
+  const directory = temporaryDirectory();
+  const store = await open(directory);
+  const path = join(directory, "mine");
+  writeFileSync(path, "");
+  chmodSync(path, 0o644);
+  for (const refused of [
+    path,
+    databaseOf(directory),
+    directory,
+    "copy.sqlite",
+    "./copy",
+    "",
+    "/a\0b",
+    join(directory, "none", "copy"),
+    join(path, "copy"),
+  ]) {
+    await expect(store.backupTo(refused)).rejects.toEqual(refusal("INPUT_INVALID"));
+  }
+  expect([readFileSync(path, "utf8"), statSync(path).mode & 0o777]).toEqual(["", 0o644]);
+  expect(readdirSync(directory).filter((name) => name.includes("partial"))).toEqual([]);
+  expect(existsSync("copy.sqlite")).toBe(false);
+});
+
+test("backupTo() into a directory that is none to write tells it as STORE_UNAVAILABLE with that path", async () => {
+  const store = await open(temporaryDirectory());
+  await expect(store.backupTo("/proc/copy.sqlite")).rejects.toEqual(refusal("STORE_UNAVAILABLE", /copy was not made/));
+});
+
+test.skipIf(!canMount())(
+  "backupTo() a full disk is STORE_UNAVAILABLE and leaves no half file, and the store goes on",
+  async () => {
+    const store = await open(temporaryDirectory());
+    await run(store, { id: "a", backup: "x".repeat(3 * 2 ** 20) });
+    const disk = smallDisk(2);
+    mkdirSync(join(disk, "copies"));
+    const path = join(disk, "copies", "copy.sqlite");
+    const error = await store.backupTo(path).catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ code: "STORE_UNAVAILABLE", details: { path } });
+    expect(readdirSync(join(disk, "copies"))).toEqual([]);
+    const room = fill(disk);
+    await expect(store.backupTo(path)).rejects.toEqual(refusal("STORE_UNAVAILABLE"));
+    expect(readdirSync(join(disk, "copies"))).toEqual([]);
+    room();
+    await run(store, { id: "b", target });
+    expect(await store.operations({ limit: 9 })).toHaveLength(2);
+  },
+);
