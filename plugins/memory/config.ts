@@ -79,7 +79,7 @@ const sampleIsos: z.input<typeof Iso>[] = [
   { path: "drivers.iso", volumeLabel: "DRIVERS", sizeBytes: 40 * MIB },
 ];
 
-export const Config = z.object({
+export const Config = z.strictObject({
   /** The image directory. Nothing is ever read from or written to it: paths are names here. */
   images: z.string().startsWith("/").exactOptional(),
   isoDirectories: z.array(z.string().startsWith("/")).exactOptional(),

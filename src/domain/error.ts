@@ -22,6 +22,10 @@ const catalogue = {
     message: `Cannot find VM "${d.vm}"`,
     hint: `Known VMs, nearest first: ${list(d.known)}${d.unreachable?.length ? `. Not asked, since it cannot be reached: ${list(d.unreachable)}` : ""}`,
   }),
+  VM_GONE: (d: { vm: string }) => ({
+    message: `Cannot look at VM "${d.vm}": it is on record, and its definition is gone`,
+    hint: "Another program removed it. Delete the record, with what is left of its files, or define the VM again",
+  }),
   VM_AMBIGUOUS: (d: { vm: string; candidates: readonly string[] }) => ({
     message: `Cannot tell which VM "${d.vm}" is: several have that name`,
     hint: `Name one of: ${list(d.candidates)}`,

@@ -55,7 +55,7 @@ export async function changeVm(context: ToolContext, ref: string, request: Chang
     ...request,
     intent(state) {
       if (!state.record) throw new DomainError("VM_NOT_MANAGED", { vm: state.vm?.name ?? ref });
-      if (!state.vm) throw new DomainError("VM_NOT_FOUND", { vm: ref, known: [] });
+      if (!state.vm) throw new DomainError("VM_GONE", { vm: ref });
       return request.intent(state);
     },
   });

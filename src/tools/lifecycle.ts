@@ -143,7 +143,7 @@ const adoptVm = defineTool({
         tool: "adopt_vm",
         input,
         intent(state): Change[] {
-          if (!state.vm) throw new DomainError("VM_NOT_FOUND", { vm: ref, known: [] });
+          if (!state.vm) throw new DomainError("VM_GONE", { vm: ref });
           if (!state.vm.persistent) throw new DomainError("VM_TRANSIENT", { vm: state.vm.name });
           if (state.record) return [];
           const tag = { uuid: state.vm.uuid, revision: 1, status: "NotInstalled" };

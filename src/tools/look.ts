@@ -5,10 +5,10 @@ import type { State } from "../domain/operation.ts";
 import { findVm } from "./target.ts";
 import type { ToolContext } from "./tool.ts";
 
-/** @throws DomainError VM_NOT_FOUND when there is no such VM, or only a record of one */
+/** @throws DomainError VM_NOT_FOUND, or VM_GONE when there is only a record of it */
 export async function lookAt(context: ToolContext, ref: string, look: Omit<Look, "signal"> = {}): Promise<State> {
   const { backend, store, target } = await findVm(context, ref);
   const state = await observe({ backend, store }, target, { ...look, signal: context.signal });
-  if (!state.vm) throw new DomainError("VM_NOT_FOUND", { vm: ref, known: [] });
+  if (!state.vm) throw new DomainError("VM_GONE", { vm: ref });
   return state;
 }

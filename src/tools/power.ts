@@ -125,6 +125,7 @@ const restartVm = defineTool({
   description:
     "Stop a VM and start it cold, so that a pending boot order takes effect (a guest's own reboot never does that). A VM that is off is started.",
   effect: "change",
+  repeats: true,
   needs: ["power.stop", "power.start"],
   http: { method: "POST", path: "/vms/{vm}/restart" },
   input: z.object({ ...vmChangeInput, ...stopInput, ...confirmInput }),

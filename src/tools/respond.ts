@@ -9,6 +9,7 @@ export const nextTool: Record<ErrorCode, string | null> = {
   TOOL_NOT_FOUND: null,
   CONNECTION_NOT_FOUND: "list_vms",
   VM_NOT_FOUND: "list_vms",
+  VM_GONE: "delete_vm",
   VM_AMBIGUOUS: "list_vms",
   VM_NOT_MANAGED: "adopt_vm",
   VM_EXISTS: "list_vms",

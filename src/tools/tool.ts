@@ -30,6 +30,8 @@ export type Tool<
   effect: Effect;
   /** Listed only when some connection's backend can make all of these changes. */
   needs: readonly ChangeKind[];
+  /** Calling it again with the same arguments does something again. */
+  repeats?: true;
   input: In;
   output: Out;
   /** Its place in the REST interface. */
@@ -44,10 +46,10 @@ export function defineTool<In extends z.ZodObject, Out extends z.ZodObject, cons
 }
 
 /** MCP's hints, derived so that they cannot contradict each other. */
-export const annotationsOf = ({ title, effect }: Pick<Tool, "title" | "effect">) => ({
+export const annotationsOf = ({ title, effect, repeats }: Pick<Tool, "title" | "effect" | "repeats">) => ({
   title,
   readOnlyHint: effect === "read",
   destructiveHint: effect === "destroy",
-  idempotentHint: effect !== "destroy",
+  idempotentHint: effect !== "destroy" && !repeats,
   openWorldHint: false,
 });

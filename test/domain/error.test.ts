@@ -14,6 +14,7 @@ const examples: { [C in ErrorCode]: ErrorDetails<C> } = {
   TOOL_NOT_FOUND: { tool: "get_vms", known: ["get_vm"] },
   CONNECTION_NOT_FOUND: { connection: "lab", known },
   VM_NOT_FOUND: { vm: "wbe", known, unreachable: ["lab2"] },
+  VM_GONE: { vm },
   VM_AMBIGUOUS: { vm, candidates: ["local/web", "lab2/web"] },
   VM_NOT_MANAGED: { vm },
   VM_EXISTS: { name: vm, connection: "local", uuid: "5e0a7a4e" },

@@ -101,7 +101,7 @@ describe.each([...allTools])("$name", (tool) => {
       title: tool.title,
       readOnlyHint: tool.effect === "read",
       destructiveHint: tool.effect === "destroy",
-      idempotentHint: tool.effect !== "destroy",
+      idempotentHint: tool.effect !== "destroy" && tool.name !== "restart_vm",
       openWorldHint: false,
     });
   });

@@ -235,7 +235,7 @@ describe("delete_vm", () => {
     await call("adopt_vm", { vm: "gone" });
     outside(["undefineVm", uuid(2)]);
     expect(await call("get_vm", { vm: "gone" })).toMatchObject({ managed: true, power: "missing" });
-    expect((await refused("VM_NOT_FOUND", "check_boot", { vm: "gone" })).message).toContain("gone");
+    expect((await refused("VM_GONE", "check_boot", { vm: "gone" })).message).toContain("gone");
     expect(await call("delete_vm", { vm: "gone" })).toMatchObject({ changed: true });
     await refused("VM_NOT_FOUND", "get_vm", { vm: "gone" });
   });
