@@ -158,13 +158,14 @@ test("Rows, file size, open files and heap stay flat over thousands of operation
       heap: process.memoryUsage().heapUsed,
     };
   };
-  await work(400);
+  await work(300);
   const early = measure();
   const begun = performance.now();
-  // As many as a busy machine settles in the time, so that the test takes the same everywhere.
-  while (performance.now() - begun < 10_000 && number < 5000) await work(100);
+  // Some hundred at least, and as many more as the machine settles in the time.
+  do await work(300);
+  while (performance.now() - begun < 6_000 && number < 5000);
   const late = measure();
-  expect(number).toBeGreaterThan(800);
+  expect(number).toBeGreaterThanOrEqual(600);
   expect(late.operations).toBeLessThanOrEqual(5 * 20 + 50);
   expect(late.backups).toBeLessThanOrEqual(5 * 5 + 50);
   expect(late.events).toBeLessThanOrEqual(200 + 100);
