@@ -29,19 +29,14 @@ function table(heads: readonly string[], rows: readonly (readonly string[])[]): 
 const firstSentence = (text: string) => /^.*?[.](?=\s|$)/s.exec(text)?.[0] ?? text;
 
 /** @throws Error for a tool that does not say what people are to call it and what it does */
-export function toolsTable(tools: readonly Pick<Tool, "name" | "title" | "description" | "effect" | "http">[]): string {
+export function toolsTable(tools: readonly Pick<Tool, "name" | "title" | "description" | "effect">[]): string {
   for (const { name, title, description } of tools) {
     if (!title.trim()) throw new Error(`Tool "${name}" has no title: say in its definition what people call it`);
     if (!description.trim()) throw new Error(`Tool "${name}" has no description: say in its definition what it does`);
   }
   return table(
-    ["tool", "what it does", "effect", "REST route"],
-    tools.map(({ name, description, effect, http }) => [
-      code(name),
-      firstSentence(description),
-      effect,
-      code(`${http.method} ${http.path}`),
-    ]),
+    ["tool", "what it does", "effect"],
+    tools.map(({ name, description, effect }) => [code(name), firstSentence(description), effect]),
   );
 }
 
