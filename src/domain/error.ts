@@ -153,6 +153,10 @@ const catalogue = {
     message: `Cannot find operation "${d.operation}"`,
     hint: "An operation's id is in the answer of the call that ran it",
   }),
+  UNDO_IMPOSSIBLE: (d: { operation: string; reason: string }) => ({
+    message: `Cannot undo operation ${d.operation}: ${d.reason}`,
+    hint: "Boot order and media can be undone while they are as the operation left them; make another change instead",
+  }),
   OUTCOME_UNKNOWN: (d: { vm: string; operation: string; reason: string }) => ({
     message: `Nobody can tell whether this change of VM "${d.vm}" happened: ${d.reason}`,
     hint: `Operation ${d.operation} stays open, and the VM takes no other change until Bootwright has looked at it again`,

@@ -40,6 +40,7 @@ export const nextTool: Record<ErrorCode, string | null> = {
   CONFIRMATION_INVALID: null,
   CONFIRMATION_DECLINED: null,
   OPERATION_NOT_FOUND: null,
+  UNDO_IMPOSSIBLE: "get_operation",
   OUTCOME_UNKNOWN: "get_operation",
   ROLLBACK_FAILED: "get_operation",
   GOAL_NOT_REACHED: "get_vm",

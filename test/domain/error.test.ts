@@ -49,6 +49,7 @@ const examples: { [C in ErrorCode]: ErrorDetails<C> } = {
   CONFIRMATION_INVALID: { vm },
   CONFIRMATION_DECLINED: { vm },
   OPERATION_NOT_FOUND: { operation: "op-1" },
+  UNDO_IMPOSSIBLE: { operation: "op-1", reason: "it ended rolled_back, so there is nothing of it to undo" },
   OUTCOME_UNKNOWN: { vm, operation: "op-1", reason },
   ROLLBACK_FAILED: { vm, operation: "op-1", reason, left: ["set the boot order to hd"] },
   GOAL_NOT_REACHED: { vm, change: "boot_order.set" },

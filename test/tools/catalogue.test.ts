@@ -18,7 +18,7 @@ type Listed = { name: string; description?: string; inputSchema: Schema; outputS
 const records = fileURLToPath(new URL("./__tools__/", import.meta.url));
 const source = fileURLToPath(new URL("../../src/", import.meta.url));
 const names = allTools.map(({ name }) => name);
-const PAYLOAD_BYTES_MAX = 72_000;
+const PAYLOAD_BYTES_MAX = 78_000;
 const DESCRIPTION_MAX = 300;
 
 let server: BootwrightClient;

@@ -93,29 +93,3 @@ describe("resize_disk", () => {
     expect((await call("get_disk_info", { vm: "web" })).size_gb).toBe(30.5);
   });
 });
-
-describe("get_operation", () => {
-  it("tells who asked for what, its steps, and what became of each", async () => {
-    const { operation, vm } = await call("create_vm", { name: "new" });
-    expect(await call("get_operation", { operation })).toEqual({
-      operation,
-      vm: vm.uuid,
-      connection: "local",
-      tool: "create_vm",
-      actor: "mcp:bootwright-test 1",
-      status: "applied",
-      direction: "forward",
-      steps: [
-        { change: "disk.create", summary: expect.stringContaining("create a 20 GiB"), status: "done" },
-        { change: "vm.create", summary: "define VM new with boot order cdrom_hd", status: "done" },
-      ],
-      begun_at: expect.any(String),
-      settled_at: expect.any(String),
-    });
-  });
-
-  it("refuses an id that there is not", async () => {
-    await refused("OPERATION_NOT_FOUND", "get_operation", { operation: "nothing" });
-    for (const operation of ["", "x".repeat(101)]) await refused("INPUT_INVALID", "get_operation", { operation });
-  });
-});

@@ -1,0 +1,32 @@
+/** Undoing an operation that was applied, later and on purpose: only while what it did is still there. */
+import { type Change, definitionOf } from "./changes.ts";
+import { DomainError } from "./error.ts";
+import type { Operation, State, Step } from "./operation.ts";
+
+/** What can be put back without losing anything. Making a VM has a way back within its own operation; later that is a
+ * deletion, which is asked for as one. */
+const reversible = new Set<Change["kind"]>(["boot_order.set", "media.set", "drive.add"]);
+
+/** The changes that bring back what was before the operation, last step first.
+ * @throws DomainError UNDO_IMPOSSIBLE with the reason */
+export function undoChanges(operation: Operation, state: State): Change[] {
+  const refuse = (reason: string) => new DomainError("UNDO_IMPOSSIBLE", { operation: operation.id, reason });
+  if (operation.status !== "applied") throw refuse(`it ended ${operation.status}, so there is nothing of it to undo`);
+  return [...operation.steps].reverse().flatMap((step): Change[] => {
+    const { change, before, goal } = step;
+    const definition = definitionOf(change);
+    const undo = definition.undo(before, change);
+    if (typeof undo === "string" || !reversible.has(change.kind))
+      throw refuse(`there is no way back from "${definition.summary(change)}"`);
+    if (!definition.reached(state, goal, change, before)) {
+      throw refuse(`"${definition.summary(change)}" is no longer as the operation left it`);
+    }
+    return undo.map((back) => asAsked(back as Change, step));
+  });
+}
+
+/** An order that is put back on purpose is the order that is asked for from now on. */
+function asAsked(change: Change, { before }: Step): Change {
+  const order = before.record?.requestedOrder;
+  return change.kind === "boot_order.set" && order !== undefined ? { ...change, order } : change;
+}
