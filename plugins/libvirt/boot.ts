@@ -2,7 +2,7 @@
 import type { BackendDefinition, BootConfig, VmDefinition } from "../../src/plugin.ts";
 import { DEVICE_MODIFY } from "./client/libvirt.ts";
 import { deviceXml, withBoot } from "./domain-xml.ts";
-import { domainOf, type LibvirtSession, options, reaching, unchangedXml } from "./session.ts";
+import { type LibvirtSession, options, reaching, unchangedDomain } from "./session.ts";
 
 export const bootHandlers: BackendDefinition<LibvirtSession>["changes"] = {
   "boot_order.set": {
@@ -11,8 +11,7 @@ export const bootHandlers: BackendDefinition<LibvirtSession>["changes"] = {
     async apply(session, vm, { boot }, context) {
       const { libvirt } = session;
       await reaching(session, async () => {
-        const xml = await unchangedXml(session, vm!.uuid, context);
-        const domain = await domainOf(session, vm!.uuid, context.signal);
+        const { domain, xml } = await unchangedDomain(session, vm!.uuid, context);
         const one = onlyDevice(session.parse(xml).definition, boot);
         if (one) {
           const update = deviceXml(xml, one.kind, one.target, { boot: one.order ?? false });

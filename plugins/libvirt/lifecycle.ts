@@ -3,7 +3,7 @@ import { type ApplyContext, type BackendDefinition, DomainError } from "../../sr
 import { acceleratorFor } from "./acceleration.ts";
 import { DOMAIN_AFFECT, DOMAIN_DEFINE, DOMAIN_UNDEFINE, METADATA_TYPE } from "./client/libvirt.ts";
 import { buildDomain, CLAIM_NAMESPACE, CLAIM_PREFIX, claimXml } from "./domain-xml.ts";
-import { domainOf, type LibvirtSession, options, reaching, unchangedXml } from "./session.ts";
+import { type LibvirtSession, options, reaching, unchangedDomain } from "./session.ts";
 
 export const lifecycleHandlers: BackendDefinition<LibvirtSession>["changes"] = {
   "vm.create": {
@@ -24,8 +24,7 @@ export const lifecycleHandlers: BackendDefinition<LibvirtSession>["changes"] = {
     running: "refused",
     async apply(session, vm, _change, context) {
       await reaching(session, async () => {
-        await unchangedXml(session, vm!.uuid, context);
-        const domain = await domainOf(session, vm!.uuid, context.signal);
+        const { domain } = await unchangedDomain(session, vm!.uuid, context);
         // libvirt would let it run on without a definition, and it would be gone at its end.
         if (await session.libvirt.domainIsActive(domain, options(context.signal)))
           throw new DomainError("VM_MUST_BE_OFF", { vm: vm!.name, change: "vm.delete" });
@@ -44,8 +43,7 @@ export const lifecycleHandlers: BackendDefinition<LibvirtSession>["changes"] = {
     running: "now",
     async apply(session, vm, { tag }, context) {
       await reaching(session, async () => {
-        await unchangedXml(session, vm!.uuid, context);
-        const domain = await domainOf(session, vm!.uuid, context.signal);
+        const { domain } = await unchangedDomain(session, vm!.uuid, context);
         // The running definition has a copy of its own, which a snapshot or a migration would carry on.
         const flags = DOMAIN_AFFECT.config | (vm!.live ? DOMAIN_AFFECT.live : 0);
         const metadata = tag ? { metadata: claimXml(tag), key: CLAIM_PREFIX } : {};
@@ -67,7 +65,7 @@ export async function restore(
   backup: string,
   context: ApplyContext,
 ): Promise<void> {
-  if (context.expect !== undefined) await unchangedXml(session, uuid, context);
+  if (context.expect !== undefined) await unchangedDomain(session, uuid, context);
   await reaching(session, async () => {
     await session.libvirt.domainDefineXmlFlags(backup, 0, options(context.signal));
   });

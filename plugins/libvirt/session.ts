@@ -119,24 +119,27 @@ export const domainOf = ({ libvirt }: LibvirtSession, uuid: string, signal?: Abo
   libvirt.domainLookupByUuid(uuid, options(signal));
 
 /** The next definition, passwords included: the one text that may be defined again. */
-export async function inactiveXml(session: LibvirtSession, uuid: string, signal?: AbortSignal): Promise<string> {
-  return reaching(session, async () => {
-    const domain = await domainOf(session, uuid, signal);
-    return session.libvirt.domainGetXmlDesc(domain, DOMAIN_XML.inactive | DOMAIN_XML.secure, options(signal));
-  });
-}
+export const inactiveXml = async (session: LibvirtSession, uuid: string, signal?: AbortSignal): Promise<string> =>
+  (await inactive(session, uuid, signal)).xml;
 
-/** The next definition right before a write, if it is still the one that the operation was decided on.
+const inactive = (session: LibvirtSession, uuid: string, signal?: AbortSignal) =>
+  reaching(session, async () => {
+    const domain = await domainOf(session, uuid, signal);
+    const flags = DOMAIN_XML.inactive | DOMAIN_XML.secure;
+    return { domain, xml: await session.libvirt.domainGetXmlDesc(domain, flags, options(signal)) };
+  });
+
+/** The domain and its next definition right before a write, if that is still the one that the operation was decided on.
  * @throws DomainError VM_CHANGED_MEANWHILE */
-export async function unchangedXml(
+export async function unchangedDomain(
   session: LibvirtSession,
   uuid: string,
   { expect, signal }: { expect?: string; signal: AbortSignal },
-): Promise<string> {
-  const xml = await inactiveXml(session, uuid, signal);
+): Promise<{ domain: Domain; xml: string }> {
+  const { domain, xml } = await inactive(session, uuid, signal);
   const { fingerprint, name } = session.parse(xml);
   if (expect !== undefined && fingerprint !== expect) throw new DomainError("VM_CHANGED_MEANWHILE", { vm: name });
-  return xml;
+  return { domain, xml };
 }
 
 /** Before a write that needs no definition of its own, and of a VM that may not be there yet.
@@ -147,7 +150,7 @@ export async function unchanged(
   context: { expect?: string; signal: AbortSignal },
 ): Promise<void> {
   context.signal.throwIfAborted();
-  if (vm && context.expect !== undefined) await unchangedXml(session, vm.uuid, context);
+  if (vm && context.expect !== undefined) await unchangedDomain(session, vm.uuid, context);
 }
 
 export const options = (signal?: AbortSignal): { signal?: AbortSignal } => (signal ? { signal } : {});

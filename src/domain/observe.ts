@@ -35,17 +35,18 @@ export async function withImages(backend: Backend, state: State, look: Look = {}
   const wantedIsos = definitions.flatMap(({ drives }) => drives.map(({ path }) => path)).concat(look.isoPaths ?? []);
   const wantedDisks = definitions.flatMap(({ disks }) => disks.map(({ path }) => path)).concat(look.diskPaths ?? []);
   const unique = (paths: readonly (string | undefined)[]) => [...new Set(paths)].filter((path) => path !== undefined);
-  const [isos, disks] = await Promise.all([
+  const system = definitions[0]?.disks[0]?.path ?? look.diskPaths?.[0];
+  const [usage, space, isos, disks] = await Promise.all([
+    look.usage && state.vm ? usageOf(backend, state.vm, signal) : undefined,
+    backend.images.space(system).catch(() => undefined),
     Promise.all(unique(wantedIsos).map((path) => backend.images.iso(path, signal))),
     Promise.all(unique(wantedDisks).map((path) => backend.images.disk(path, options))),
   ]);
-  const system = definitions[0]?.disks[0]?.path ?? look.diskPaths?.[0];
-  const space = await backend.images.space(system).catch(() => undefined);
   return {
     ...state,
     isos: Object.fromEntries(isos.map((fact): [string, IsoFact] => [fact.path, fact])),
     disks: Object.fromEntries(disks.map((fact): [string, DiskFact] => [fact.path, fact])),
-    ...(look.usage && state.vm && { usage: await usageOf(backend, state.vm, signal) }),
+    ...(usage && { usage }),
     ...(space && { freeBytes: space.freeBytes }),
   };
 }

@@ -53,8 +53,8 @@ async function uuidOf(
 ): Promise<string | undefined> {
   if (Uuid.test(inner)) {
     const uuid = inner.toLowerCase();
-    if (await backend.observe(uuid, signal)) return uuid;
-    return (await store.record({ connection, uuid })) ? uuid : undefined;
+    if (await store.record({ connection, uuid })) return uuid;
+    return (await backend.observe(uuid, signal)) ? uuid : undefined;
   }
   const uuid = await backend.lookup(inner, signal);
   if (uuid) return uuid;
