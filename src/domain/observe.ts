@@ -13,6 +13,8 @@ export type Look = Readonly<{
   usage?: boolean;
   /** Leave the images alone: enough to see whether a definition is as it should be. */
   images?: boolean;
+  /** Leave the record alone: while an operation holds the VM nobody else writes it. */
+  record?: boolean;
   signal?: AbortSignal;
 }>;
 
@@ -22,7 +24,10 @@ export async function observe(
   look: Look = {},
 ): Promise<State> {
   const { backend, store } = ports;
-  const [vm, record] = await Promise.all([backend.observe(target.uuid, look.signal), store.record(target)]);
+  const [vm, record] = await Promise.all([
+    backend.observe(target.uuid, look.signal),
+    look.record === false ? undefined : store.record(target),
+  ]);
   const state: State = { target, disks: {}, isos: {}, ...(vm && { vm }), ...(record && { record }) };
   return look.images === false ? state : withImages(backend, state, look);
 }
@@ -80,7 +85,11 @@ const LOOK_LIMIT_MS = 30_000;
 /** Looks at the target again; an error when nobody can look. */
 export async function lookAgain(ports: Ports, operation: Operation, look: Look): Promise<State | Error> {
   try {
-    return await observe(ports, operation.target, { ...look, signal: AbortSignal.timeout(LOOK_LIMIT_MS) });
+    return await observe(ports, operation.target, {
+      ...look,
+      record: false,
+      signal: AbortSignal.timeout(LOOK_LIMIT_MS),
+    });
   } catch (error) {
     return error instanceof Error ? error : new Error(String(error));
   }
@@ -97,8 +106,9 @@ export function lookFor({ steps }: Operation): Look {
   };
 }
 
-/** What was seen, with the facts of images that were found out before and that no step changes. */
-export const withFactsOf = (looked: State, { disks, isos, usage, freeBytes }: State): State => ({
+/** What was seen, with the record and the facts of images that were found out before and that no step changes. */
+export const withFactsOf = (looked: State, { disks, isos, usage, freeBytes, record }: State): State => ({
+  ...(record && { record }),
   ...(usage && { usage }),
   ...(freeBytes !== undefined && { freeBytes }),
   ...looked,
