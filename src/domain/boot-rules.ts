@@ -162,7 +162,9 @@ function bootFindings(state: State, roles: Roles, cold: Prediction, reboot: Pred
       );
     } else if (vm.next.firmware === "uefi_secure" && isoFact.signed !== true) {
       found.push(
-        finding("SECURE_BOOT_MAY_REJECT", `whether ${drive.path} is signed for Secure Boot cannot be told`, []),
+        finding("SECURE_BOOT_MAY_REJECT", `whether ${drive.path} is signed for Secure Boot cannot be told`, [
+          fix.attach,
+        ]),
       );
     }
   }
@@ -183,7 +185,9 @@ function imageFindings(state: State, roles: Roles): Finding[] {
   for (const disk of vm.next.disks) found.push(...diskFindings(state, disk));
   if (state.freeBytes !== undefined && state.freeBytes < HOST_SPACE_LOW_BYTES) {
     found.push(
-      finding("HOST_SPACE_LOW", `only ${Math.floor(state.freeBytes / 1024 ** 2)} MiB are free where the disk lies`),
+      finding("HOST_SPACE_LOW", `only ${Math.floor(state.freeBytes / 1024 ** 2)} MiB are free where the disk lies`, [
+        call("get_disk_info", state),
+      ]),
     );
   }
   return found;

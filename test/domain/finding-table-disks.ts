@@ -182,7 +182,7 @@ export const aboutDisksAndState: readonly Row[] = [
   {
     code: "HOST_SPACE_LOW",
     blocks: [],
-    fixes: [],
+    fixes: ["get_disk_info"],
     when: { "less than 1 GiB": state({ freeBytes: GIB - 1 }) },
     not: { "1 GiB": state({ freeBytes: GIB }), "nobody looked": state() },
   },

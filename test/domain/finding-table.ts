@@ -188,7 +188,7 @@ const aboutOrderAndMedia: readonly Row[] = [
   {
     code: "SECURE_BOOT_MAY_REJECT",
     blocks: [],
-    fixes: [],
+    fixes: ["attach_iso"],
     when: {
       unsigned: offWith("cdrom_hd", { iso: isoFact({ signed: false }) }, { firmware: "uefi_secure" }),
       "nobody looked": offWith("cdrom_hd", { iso }, { firmware: "uefi_secure" }),
