@@ -1,4 +1,4 @@
-/** Who may import whom: DESIGN §3 as one table. Everything counts as an import: of a type alone, a dynamic one, a
+/** Who may import whom, as one table. Everything counts as an import: of a type alone, a dynamic one, a
  * re-export. Read from the text, so an import whose name is computed cannot be followed; where one may stand is a rule
  * of its own. */
 import { readdirSync, readFileSync } from "node:fs";
@@ -9,7 +9,7 @@ import { describe, expect, test } from "vitest";
 type Layer = Readonly<{
   /** A file, or a folder with its slash. The first row that fits a file is its layer. */
   files: string;
-  /** The line of DESIGN §3 to discuss before this row is changed. */
+  /** The rule in words, to be discussed before this row is changed. */
   line: string;
   /** Files and folders of this repository that it may import; its own folder goes without saying. */
   may: readonly string[];
@@ -117,7 +117,7 @@ const fits = (name: string, allowed: string) =>
 /** Why this import may not be; undefined when it may. */
 function objection(file: string, name: string): string | undefined {
   const layer = layerOf(file)!;
-  const discuss = `which DESIGN §3 says in the line "${layer.line}": discuss that line before you change the table`;
+  const discuss = `since the rule is "${layer.line}": discuss that rule before you change the table`;
   if (name.startsWith("node:"))
     return layer.node ? undefined : `${file} must not use ${name}: it runs anywhere JavaScript runs, ${discuss}`;
   if (!name.startsWith(".")) {
@@ -134,10 +134,7 @@ function objection(file: string, name: string): string | undefined {
 
 describe("imports", () => {
   test.each(product)("%s is in a layer and imports only what its layer may", (file) => {
-    expect(
-      layerOf(file),
-      `${file} is in no layer: say in DESIGN §3 who may import it, then add it to the table`,
-    ).toBeDefined();
+    expect(layerOf(file), `${file} is in no layer: decide who may import it, then add it to the table`).toBeDefined();
     expect(
       importsOf(read(file))
         .map((name) => objection(file, name))

@@ -1,5 +1,5 @@
 /** What runs in a VM: the firmware, an installer, the installed system. The firmware is a second, independent reading of
- * SEMANTICS' truth table, so that a mistake in the domain's boot rules shows against it. */
+ * what SeaBIOS and OVMF were seen to do, so that a mistake in the domain's boot rules shows against it. */
 import { bootSequence, DomainError, diskOf, driveOf, type VmDefinition } from "../../src/plugin.ts";
 import { contentOf, fileOf, usersOf, walk, writeFile } from "./images.ts";
 import { type Booted, type Machine, nowOf, type Run, type Session } from "./machine.ts";

@@ -1,5 +1,5 @@
-/** What will boot, and what is remarkable about it. A pure function of what was observed; SEMANTICS' truth table of
- * SeaBIOS and OVMF (tried on libvirt 9.0, QEMU 7.2) is its source: firmware tries the devices in order, an empty tray
+/** What will boot, and what is remarkable about it. A pure function of what was observed; what SeaBIOS and OVMF
+ * were seen to do (libvirt 9.0, QEMU 7.2) is its source: firmware tries the devices in order, an empty tray
  * or a blank disk falls through to the next, a guest's own reboot runs the list of the running definition again. */
 import { type BootOrder, bootOrderOf, bootSequence, rolesOf } from "./boot.ts";
 import { type Finding, type Fix, finding } from "./finding.ts";

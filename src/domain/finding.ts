@@ -36,7 +36,7 @@ export type Gate = "change" | "attach" | "start";
 type Severity = "error" | "warning" | "info";
 type Rule = Readonly<{ severity: Severity; blocks: readonly Gate[]; overridable?: false }>;
 
-/** DESIGN's table of findings as data. The five that are not overridable lose data when they are overridden. */
+/** The table of findings as data. The five that are not overridable lose data when they are overridden. */
 const rules: Record<FindingCode, Rule> = {
   NOTHING_BOOTS: { severity: "error", blocks: ["start"] },
   NO_MEDIA: { severity: "error", blocks: ["change", "start"] },
