@@ -2,7 +2,7 @@
 /** Composition root: settings -> plugins -> tools -> a surface. The store and the hypervisor are reached when a call
  * first needs them. */
 import { createHmac, randomBytes, randomUUID } from "node:crypto";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import module from "node:module";
 import { homedir } from "node:os";
 import { join } from "node:path";
@@ -189,11 +189,17 @@ function fingerprintWith(data: string): (meaning: string) => string {
 function readKey(data: string): Buffer {
   const path = join(data, "fingerprint.key");
   mkdirSync(data, { recursive: true, mode: 0o700 });
-  try {
-    // Of several processes that start at once one writes the key, and all of them read it.
-    writeFileSync(path, randomBytes(32), { flag: "wx", mode: 0o600 });
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+  if (!existsSync(path)) {
+    // Of several processes that start at once one puts its key there, whole, and all of them read that one.
+    const made = `${path}.${randomUUID()}`;
+    writeFileSync(made, randomBytes(32), { mode: 0o600 });
+    try {
+      linkSync(made, path);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+    } finally {
+      rmSync(made, { force: true });
+    }
   }
   return readFileSync(path);
 }
@@ -202,7 +208,9 @@ function packageVersion(): string {
   for (const up of ["../package.json", "../../package.json"]) {
     try {
       return (JSON.parse(readFileSync(new URL(up, import.meta.url), "utf8")) as { version: string }).version;
-    } catch {}
+    } catch {
+      // It lies one folder further up from where it was built.
+    }
   }
   return "0.0.0";
 }

@@ -97,7 +97,9 @@ function isLocked(path: string): boolean {
 function removeDead(path: string): void {
   try {
     rmSync(path, { force: true });
-  } catch {}
+  } catch {
+    // It stays, and is looked at again by whoever comes next.
+  }
 }
 
 /** Removes what dead processes left behind that nobody asked about since. */

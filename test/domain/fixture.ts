@@ -1,11 +1,13 @@
 /** What the domain's tests share: a VM of one virtio disk and one SATA CD-ROM drive, and the facts of its images. */
-import type { PresetOrder } from "../../src/domain/boot.ts";
-import type { ChangeKind } from "../../src/domain/changes.ts";
+import { bootWith, type PresetOrder } from "../../src/domain/boot.ts";
+import { rolesFor } from "../../src/domain/boot-rules.ts";
+import type { Change, ChangeKind } from "../../src/domain/changes.ts";
 import { changes } from "../../src/domain/changes.ts";
 import type { DiskFact } from "../../src/domain/disk.ts";
 import { DomainError, type ErrorCode } from "../../src/domain/error.ts";
 import type { IsoFact } from "../../src/domain/media.ts";
 import type { State } from "../../src/domain/operation.ts";
+import type { Plan } from "../../src/domain/plan.ts";
 import type { Capabilities, RunningEffect } from "../../src/domain/port.ts";
 import type { BootConfig, Disk, Drive, Target, Vm, VmDefinition, VmRecord } from "../../src/domain/vm.ts";
 
@@ -172,3 +174,21 @@ export async function refused<C extends ErrorCode>(code: C, work: Promise<unknow
     if (result) throw result.error;
   });
 }
+
+/** Changes that several files of tests plan. */
+export const order = (given: State, to: PresetOrder): Change => ({
+  kind: "boot_order.set",
+  boot: bootWith(given.vm!.next, rolesFor(given), to),
+  order: to,
+});
+export const attach = (path = ISO, more: object = {}): Change => ({
+  kind: "media.set",
+  drive: "sda",
+  force: false,
+  next: path,
+  ...more,
+});
+export const detach: Change = { kind: "media.set", drive: "sda", force: false };
+export const start: Change = { kind: "power.start", purpose: "normal", at: AT };
+export const grow = { kind: "disk.resize", disk: "vda", path: DISK, sizeBytes: 40 * GIB } as const satisfies Change;
+export const kindsOf = (plan: Plan) => plan.steps.map(({ change }) => change.kind);

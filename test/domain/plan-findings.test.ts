@@ -1,46 +1,32 @@
 /** Findings as gates: what stands in the way of which change, what may be accepted and what never. */
 import { describe, expect, test } from "vitest";
-import { bootWith, type PresetOrder } from "../../src/domain/boot.ts";
-import { rolesFor } from "../../src/domain/boot-rules.ts";
 import type { Change } from "../../src/domain/changes.ts";
 import { findingCodes } from "../../src/domain/finding.ts";
 import type { State } from "../../src/domain/operation.ts";
 import { decide } from "../../src/domain/plan.ts";
 import {
-  AT,
   able,
+  attach,
   biosDisk,
   DISK,
   definition,
+  detach,
   diskFact,
   drive,
-  GIB,
+  grow,
   ISO,
   isoFact,
+  kindsOf,
   missingDisk,
   offWith,
+  order,
   presetBoot,
   refusal,
+  start,
   state,
   vm,
 } from "./fixture.ts";
 
-const order = (given: State, to: PresetOrder): Change => ({
-  kind: "boot_order.set",
-  boot: bootWith(given.vm!.next, rolesFor(given), to),
-  order: to,
-});
-const attach = (path = ISO, more: object = {}): Change => ({
-  kind: "media.set",
-  drive: "sda",
-  force: false,
-  next: path,
-  ...more,
-});
-const detach: Change = { kind: "media.set", drive: "sda", force: false };
-const start: Change = { kind: "power.start", purpose: "normal", at: AT };
-const grow: Change = { kind: "disk.resize", disk: "vda", path: DISK, sizeBytes: 40 * GIB };
-const kindsOf = (plan: ReturnType<typeof decide>) => plan.steps.map(({ change }) => change.kind);
 const blockedBy = (run: () => unknown) => refusal("BLOCKED_BY_FINDINGS", run).details.findings.map(({ code }) => code);
 
 const blank = offWith("cdrom_hd", {});

@@ -1,45 +1,34 @@
 import { describe, expect, test } from "vitest";
-import { bootWith, type PresetOrder } from "../../src/domain/boot.ts";
-import { rolesFor } from "../../src/domain/boot-rules.ts";
+import type { PresetOrder } from "../../src/domain/boot.ts";
 import type { Change } from "../../src/domain/changes.ts";
 import type { State } from "../../src/domain/operation.ts";
 import { decide } from "../../src/domain/plan.ts";
 import {
   AT,
   able,
+  attach,
   biosDisk,
   DISK,
   definition,
+  detach,
   drive,
   GIB,
+  grow,
   ISO,
   isoFact,
+  kindsOf,
   offWith,
+  order,
   record,
   refusal,
   running,
+  start,
   state,
   vm,
 } from "./fixture.ts";
 
-const order = (given: State, to: PresetOrder): Change => ({
-  kind: "boot_order.set",
-  boot: bootWith(given.vm!.next, rolesFor(given), to),
-  order: to,
-});
-const attach = (path = ISO, more: object = {}): Change => ({
-  kind: "media.set",
-  drive: "sda",
-  force: false,
-  next: path,
-  ...more,
-});
-const detach: Change = { kind: "media.set", drive: "sda", force: false };
-const start: Change = { kind: "power.start", purpose: "normal", at: AT };
 const cut: Change = { kind: "power.stop", force: true, timeoutMs: 0 };
 const shutDown: Change = { kind: "power.stop", force: false, timeoutMs: 60_000 };
-const grow: Change = { kind: "disk.resize", disk: "vda", path: DISK, sizeBytes: 40 * GIB };
-const kindsOf = (plan: ReturnType<typeof decide>) => plan.steps.map(({ change }) => change.kind);
 
 const blank = offWith("cdrom_hd", {});
 const installedOff = offWith("cdrom_hd", { disk: biosDisk, iso: isoFact() });

@@ -1,29 +1,11 @@
 /** What becomes of an operation that fails on its way: what is undone, what stays, and what is never rolled over. */
 import { describe, expect, test } from "vitest";
-import { editDefinition } from "../../plugins/memory/outside.ts";
-import { bootOrderOf } from "../../src/domain/boot.ts";
 import type { Change } from "../../src/domain/changes.ts";
 import { DomainError } from "../../src/domain/error.ts";
-import { transitionChanges } from "../../src/domain/installation.ts";
-import type { State } from "../../src/domain/operation.ts";
-import type { VmDefinition } from "../../src/domain/vm.ts";
-import { GIB, isos, orderChange, type World, world } from "../support/world.ts";
+import { GIB, isos, orderChange, world } from "../support/world.ts";
 import { applying, perform, refusing, told } from "./faults.ts";
 import { AT, refused } from "./fixture.ts";
-
-const attach: Change = { kind: "media.set", drive: "sda", force: false, next: isos.installer };
-const threeSteps = (now: State): Change[] => [attach, orderChange(now, "hd"), ...transitionChanges(now, "complete")];
-const look = { isoPaths: [isos.installer] };
-/** What an operation must leave as it was: everything but the clock. */
-const meaningOf = ({ vm, record }: State) => ({
-  next: vm?.next,
-  power: vm?.power,
-  claim: vm?.claim,
-  record: { ...record, updatedAt: "" },
-});
-const edit = (w: World, uuid: string, more: Partial<VmDefinition>) =>
-  editDefinition(w.session, uuid, (next) => ({ ...next, ...more }));
-const orderIn = (now: State) => bootOrderOf(now.vm!.next, now.record!.roles).order;
+import { attach, edit, look, meaningOf, orderIn, threeSteps } from "./three-steps.ts";
 
 describe("operate() when a step fails", () => {
   test("operate() takes an error for no proof that nothing happened", async () => {
