@@ -3,6 +3,7 @@ import { type ApplyContext, type BackendDefinition, DomainError } from "../../sr
 import { acceleratorFor } from "./acceleration.ts";
 import { DOMAIN_AFFECT, DOMAIN_DEFINE, DOMAIN_UNDEFINE, METADATA_TYPE } from "./client/libvirt.ts";
 import { buildDomain, CLAIM_NAMESPACE, CLAIM_PREFIX, claimXml } from "./domain-xml.ts";
+import { observeVm } from "./observe.ts";
 import { type LibvirtSession, options, reaching, unchangedDomain } from "./session.ts";
 
 export const lifecycleHandlers: BackendDefinition<LibvirtSession>["changes"] = {
@@ -39,6 +40,15 @@ export const lifecycleHandlers: BackendDefinition<LibvirtSession>["changes"] = {
       });
     },
   },
+  "vm.rename": {
+    running: "refused",
+    async apply(session, vm, { name }, context) {
+      await reaching(session, async () => {
+        const { domain } = await unchangedDomain(session, vm!.uuid, context);
+        await session.libvirt.domainRename(domain, name, options(context.signal));
+      });
+    },
+  },
   "claim.write": {
     running: "now",
     async apply(session, vm, { tag }, context) {
@@ -66,6 +76,8 @@ export async function restore(
   context: ApplyContext,
 ): Promise<void> {
   if (context.expect !== undefined) await unchangedDomain(session, uuid, context);
+  // Defining it would overwrite what somebody else has made under this UUID meanwhile.
+  else if (await observeVm(session, uuid, context.signal)) throw new DomainError("VM_CHANGED_MEANWHILE", { vm: uuid });
   await reaching(session, async () => {
     await session.libvirt.domainDefineXmlFlags(backup, 0, options(context.signal));
   });

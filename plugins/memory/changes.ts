@@ -41,6 +41,16 @@ export const changes: BackendDefinition<Session>["changes"] = {
       session.machines.delete(machine.uuid);
     },
   },
+  "vm.rename": {
+    running: "refused",
+    async apply(session, vm, { name }, context) {
+      const machine = machineFor(session, vm, context);
+      if (machine.run) throw new DomainError("VM_MUST_BE_OFF", { vm: machine.name, change: "vm.rename" });
+      const taken = [...session.machines.values()].find((other) => other.name === name && other !== machine);
+      if (taken) throw new DomainError("VM_EXISTS", { name, connection: session.connection, uuid: taken.uuid });
+      machine.name = name;
+    },
+  },
   "power.start": {
     running: "now",
     async apply(session, vm, { purpose }, context) {

@@ -5,6 +5,7 @@ import { type BootOrder, bootOrderOf, bootSequence, rolesOf } from "./boot.ts";
 import { type Finding, type Fix, finding } from "./finding.ts";
 import type { State } from "./operation.ts";
 import { pendingBetween } from "./pending.ts";
+import { repairFindings } from "./repair.ts";
 import { diskVerdict, mediaVerdict, type Verdict } from "./verdict.ts";
 import { type Disk, type Drive, diskOf, driveOf, type Roles, type VmDefinition } from "./vm.ts";
 
@@ -66,6 +67,10 @@ export function predict(state: State, definition: VmDefinition, roles: Roles): P
 const pathOf = (definition: VmDefinition, device: string) =>
   diskOf(definition, device.slice("disk:".length))?.path ?? driveOf(definition, device.slice("cdrom:".length))?.path;
 
+/** All that is remarkable about a VM, or about the record of one that is gone. */
+export const findingsOf = (state: State): readonly Finding[] =>
+  state.vm ? bootReport(state).findings : repairFindings(state);
+
 /** The report on a VM. @throws TypeError when the state has no VM */
 export function bootReport(state: State): BootReport {
   const { vm } = state;
@@ -80,6 +85,7 @@ export function bootReport(state: State): BootReport {
       ...bootFindings(state, roles, coldStart, guestReboot),
       ...imageFindings(state, roles),
       ...stateFindings(state, roles, coldStart),
+      ...repairFindings(state),
     ],
   };
 }

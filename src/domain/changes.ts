@@ -1,5 +1,6 @@
 /** Everything that can be changed about a VM. A backend supports a change by having a handler under its kind. */
 import type { z } from "zod";
+import { backupChanges } from "./backup.ts";
 import { bootChanges } from "./boot.ts";
 import type { ChangeDefinition } from "./change.ts";
 import { diskChanges } from "./disk.ts";
@@ -7,6 +8,7 @@ import { installationChanges } from "./installation.ts";
 import { lifecycleChanges } from "./lifecycle.ts";
 import { mediaChanges } from "./media.ts";
 import { powerChanges } from "./power.ts";
+import { repairChanges } from "./repair.ts";
 
 export const changes = {
   ...lifecycleChanges,
@@ -15,6 +17,8 @@ export const changes = {
   ...mediaChanges,
   ...installationChanges,
   ...diskChanges,
+  ...backupChanges,
+  ...repairChanges,
 };
 
 export type ChangeKind = keyof typeof changes;

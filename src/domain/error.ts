@@ -24,7 +24,7 @@ const catalogue = {
   }),
   VM_GONE: (d: { vm: string }) => ({
     message: `Cannot look at VM "${d.vm}": it is on record, and its definition is gone`,
-    hint: "Another program removed it. Delete the record, with what is left of its files, or define the VM again",
+    hint: "Another program removed it. repair_vm with action put_back defines it again from what was kept; delete_vm removes the record and what is left of its files",
   }),
   VM_AMBIGUOUS: (d: { vm: string; candidates: readonly string[] }) => ({
     message: `Cannot tell which VM "${d.vm}" is: several have that name`,
@@ -157,13 +157,21 @@ const catalogue = {
     message: `Cannot undo operation ${d.operation}: ${d.reason}`,
     hint: "Boot order and media can be undone while they are as the operation left them; make another change instead",
   }),
+  BACKUP_NOT_FOUND: (d: { vm: string; operation: string; known: readonly string[] }) => ({
+    message: `Cannot find a definition of VM "${d.vm}" from before operation "${d.operation}"`,
+    hint: `Definitions are kept from before these operations, newest first: ${list(d.known)}`,
+  }),
+  REPAIR_IMPOSSIBLE: (d: { vm: string; reason: string }) => ({
+    message: `Cannot repair VM "${d.vm}": ${d.reason}`,
+    hint: "Look with get_vm at what is there; its findings name the calls that mend it",
+  }),
   OUTCOME_UNKNOWN: (d: { vm: string; operation: string; reason: string }) => ({
     message: `Nobody can tell whether this change of VM "${d.vm}" happened: ${d.reason}`,
     hint: `Operation ${d.operation} stays open, and the VM takes no other change until Bootwright has looked at it again`,
   }),
   ROLLBACK_FAILED: (d: { vm: string; operation: string; reason: string; left: readonly string[] }) => ({
     message: `The change of VM "${d.vm}" failed (${d.reason}) and could not be undone`,
-    hint: `What stays: ${list(d.left)}. Operation ${d.operation} has the details`,
+    hint: `What stays: ${list(d.left)}. Operation ${d.operation} has the details; repair_vm brings back what is on record, or takes what is there`,
   }),
   GOAL_NOT_REACHED: (d: { vm: string; change: string }) => ({
     message: `Change "${d.change}" of VM "${d.vm}" was made without an error, and the VM does not show it`,
@@ -207,7 +215,7 @@ const catalogue = {
   }),
   STORE_CORRUPT: (d: { path: string; reason: string }) => ({
     message: `Cannot read database "${d.path}": ${d.reason}`,
-    hint: "Restore it from a backup; the file was left as it is",
+    hint: "The file was left as it is. End every Bootwright, move it away, and put a copy of backup_database in its place or call rebuild_database, which reads the tags in the machines",
   }),
   STORE_UNAVAILABLE: (d: { path: string; reason: string }) => ({
     message: `Cannot open database "${d.path}": ${d.reason}`,

@@ -27,11 +27,18 @@ export const findingCodes = [
   "PENDING_RESTART",
   "BOOT_ORDER_DRIFT",
   "RUNNING_FROM_MEDIA",
+  "DEFINITION_GONE",
+  "DEFINITION_REPLACED",
+  "RECORD_OUTDATED",
+  "RECORD_MISSING",
+  "CLAIM_FOREIGN",
+  "VM_RENAMED",
 ] as const;
 export type FindingCode = (typeof findingCodes)[number];
 
-/** What a finding can stand in the way of: a change of the boot order or the disk, an attach, a start. */
-export type Gate = "change" | "attach" | "start";
+/** What a finding can stand in the way of: a change of the boot order or the disk, an attach, a start, a change of the
+ * installation status. */
+export type Gate = "change" | "attach" | "start" | "status";
 
 type Severity = "error" | "warning" | "info";
 type Rule = Readonly<{ severity: Severity; blocks: readonly Gate[]; overridable?: false }>;
@@ -64,6 +71,13 @@ const rules: Record<FindingCode, Rule> = {
   PENDING_RESTART: { severity: "info", blocks: [] },
   BOOT_ORDER_DRIFT: { severity: "warning", blocks: [] },
   RUNNING_FROM_MEDIA: { severity: "info", blocks: [] },
+  DEFINITION_GONE: { severity: "error", blocks: [] },
+  // A change of the status writes the tag anew, and with it the trace of what happened would be gone.
+  DEFINITION_REPLACED: { severity: "warning", blocks: ["status"] },
+  RECORD_OUTDATED: { severity: "warning", blocks: ["status"] },
+  RECORD_MISSING: { severity: "info", blocks: [] },
+  CLAIM_FOREIGN: { severity: "warning", blocks: ["status"] },
+  VM_RENAMED: { severity: "info", blocks: [] },
 };
 
 /** A call that mends a finding. The domain knows fixes as tool names and arguments without knowing the tools. */

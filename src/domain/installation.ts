@@ -49,6 +49,7 @@ export const installationChanges = {
   "installation.set": defineChange({
     input: z.object({ transition: Transition }),
     seat: "store",
+    gate: "status",
     goal(state, { transition }) {
       const record = recordOf(state);
       statusAfter(record.name, record.status, transition);

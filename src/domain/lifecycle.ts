@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { PresetOrder, rolesOf } from "./boot.ts";
 import { defineChange, vmOf } from "./change.ts";
+import { InstallationStatus } from "./installation.ts";
 import { ClaimTag, Firmware, type Vm, type VmDefinition, VmName, type VmRecord } from "./vm.ts";
 
 export const DiskBus = z.enum(["virtio", "sata", "scsi"]).describe("Bus of the system disk");
@@ -104,7 +105,9 @@ export const lifecycleChanges = {
       now.vm.claim?.uuid === spec.uuid &&
       now.vm.next.disks.some((d) => d.path === spec.diskPath),
     undo: () => [{ kind: "vm.delete" }],
-    record(_record, now, { spec, ownedFiles, at }) {
+    /** A VM that was gone and is made again keeps its record. */
+    record(record, now, { spec, ownedFiles, at }) {
+      if (record) return record;
       const identity = spec.isoPath ? now.isos[spec.isoPath]?.identity : undefined;
       return newRecord(vmOf(now), now.target.connection, at, {
         origin: "created",
@@ -114,9 +117,9 @@ export const lifecycleChanges = {
         ...(identity && { isoIdentity: identity }),
       });
     },
-    events: (_before, _after, { spec }) => [
+    events: ({ record }, _after, { spec }) => [
       {
-        type: "vm.created",
+        type: record ? "vm.restored" : "vm.created",
         data: {
           name: spec.name,
           boot_order: spec.order,
@@ -130,14 +133,34 @@ export const lifecycleChanges = {
   }),
   /** Adopts a VM that somebody else made; only the record is new, the claim tag is a change of its own. */
   "vm.adopt": defineChange({
-    input: z.object({ at: z.string() }),
+    input: z.object({
+      at: z.string(),
+      /** What is known of it beforehand, from the tag that a lost record left in the definition. */
+      known: z
+        .object({
+          status: InstallationStatus,
+          revision: z.number().int().positive(),
+          origin: z.enum(["created", "adopted"]),
+          ownedFiles: z.array(z.string()),
+        })
+        .exactOptional(),
+    }),
     seat: "store",
     goal: (state) => state,
     reached: (now) => now.record !== undefined,
     undo: () => "kept",
-    record: (record, now, { at }) => record ?? newRecord(vmOf(now), now.target.connection, at, {}),
+    record: (record, now, { at, known }) => record ?? newRecord(vmOf(now), now.target.connection, at, known ?? {}),
     events: (before) => [{ type: "vm.adopted", data: { name: vmOf(before).name } }],
     summary: () => "take the VM under management",
+  }),
+  "vm.rename": defineChange({
+    input: z.object({ name: VmName }),
+    seat: "backend",
+    goal: (state, { name }) => ({ ...state, vm: { ...vmOf(state), name } }),
+    reached: (now, _goal, { name }) => now.vm?.name === name,
+    undo: (before) => [{ kind: "vm.rename", name: vmOf(before).name }],
+    events: (before, _after, { name }) => [{ type: "vm.renamed", data: { from: vmOf(before).name, to: name } }],
+    summary: ({ name }) => `rename the VM to ${name}`,
   }),
   "vm.delete": defineChange({
     input: z.object({}),

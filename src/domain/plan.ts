@@ -1,5 +1,5 @@
 /** The one place that decides whether something is allowed. Pure: no clock, no I/O, no randomness. */
-import { bootReport } from "./boot-rules.ts";
+import { findingsOf } from "./boot-rules.ts";
 import { type Change, definitionOf } from "./changes.ts";
 import { DomainError } from "./error.ts";
 import type { Finding, Gate } from "./finding.ts";
@@ -41,9 +41,8 @@ export function decide(
       if (running === "next_start") takesEffect = "next_start";
     }
     losses.push(...(definition.loses?.(now, change) ?? []));
-    // A start is judged by what is there before it, everything else by what it leads to.
     const gate = typeof definition.gate === "function" ? definition.gate(change) : definition.gate;
-    if (gate) gated.push({ gate, state: gate === "start" ? now : goal });
+    if (gate) gated.push({ gate, state: judgedBy(gate, { state, now, goal }) });
     steps.push({ change, before: now, goal, artifacts: definition.artifacts?.(change) ?? [], status: "planned" });
     now = goal;
   }
@@ -51,8 +50,8 @@ export function decide(
   const overridden = new Map<string, Finding>();
   for (const { gate, state: judged } of gated) {
     // Steps that follow in the same operation may mend what an earlier one would be refused for.
-    const blocking = findingsOf(gate === "start" ? judged : lastBefore(gated, judged, now)).filter(({ blocks }) =>
-      blocks.includes(gate),
+    const blocking = findingsOf(gate === "start" || gate === "status" ? judged : lastBefore(gated, judged, now)).filter(
+      ({ blocks }) => blocks.includes(gate),
     );
     const refused = blocking.filter(({ code, overridable }) => !overridable || !accept.includes(code));
     if (refused.length) {
@@ -67,9 +66,19 @@ export function decide(
   return { steps, goal: now, findings: findingsOf(now), overridden: [...overridden.values()], losses, takesEffect };
 }
 
-const actions: Record<Gate, string> = { change: "change", attach: "attach an ISO to", start: "start" };
+const actions: Record<Gate, string> = {
+  change: "change",
+  attach: "attach an ISO to",
+  start: "start",
+  status: "change the installation status of",
+};
 
-const findingsOf = (state: State): readonly Finding[] => (state.vm ? bootReport(state).findings : []);
+/** A start is judged by what is there before it, a status by what was there before the operation, since the operation
+ * itself writes the tag that would tell; everything else by what it leads to. */
+function judgedBy(gate: Gate, at: Readonly<{ state: State; now: State; goal: State }>): State {
+  if (gate === "status") return at.state;
+  return gate === "start" ? at.now : at.goal;
+}
 
 /** The state in which the definition stands when it is first used: just before a start, else at the end. */
 const lastBefore = (gated: readonly { gate: Gate; state: State }[], judged: State, end: State): State =>

@@ -115,11 +115,8 @@ export type Retention = Readonly<{
 /** How many operations, backups of operations that stay, and events were removed. */
 export type Pruned = Readonly<{ operations: number; backups: number; events: number }>;
 
-export type PutRecords = Readonly<{
-  inserted: readonly Target[];
-  kept: readonly Target[];
-  replaced: readonly Target[];
-}>;
+/** A copy of the database, and the older copies that were removed to make room for it. */
+export type DatabaseCopy = Readonly<{ path: string; bytes: number; removed: readonly string[] }>;
 
 /** What the domain needs of a database. Every method is durable when it returns. */
 export interface Store {
@@ -150,13 +147,10 @@ export interface Store {
   backup(operation: string): Promise<string | undefined>;
   /** Removes history beyond this retention. Happens by itself now and then after a settlement. */
   prune(retention: Retention): Promise<Pruned>;
-  /** Rows of VMs from elsewhere: the claim tags in the machines, say. All or none; a row that exists is kept unless
-   * `replace`. The caller sees to it that no operation is at work on these VMs. */
-  putRecords(records: readonly VmRecord[], options: Readonly<{ replace: boolean }>): Promise<PutRecords>;
-  /** Copies the database as it is at one moment into a new file for the owner alone, while others go on writing. The
-   * copy has all the backups in it, passwords included.
-   * @throws DomainError INPUT_INVALID for a path that is not absolute, exists or has no directory, STORE_UNAVAILABLE */
-  backupTo(path: string): Promise<void>;
+  /** Copies the database as it is at one moment into a new file for the owner alone, beside the database, while others
+   * go on writing. The copy has all the backups in it, passwords included. Only the newest copies are kept.
+   * @throws DomainError STORE_UNAVAILABLE, STORE_LOCKED */
+  copyDatabase(): Promise<DatabaseCopy>;
   /** Updates what was last seen of a VM, without an operation and without a new revision. */
   seen(target: Target, seen: NonNullable<VmRecord["seen"]>): Promise<void>;
   /** Stores a confirmation for one use within `ttlMs`; only a hash of the token is kept. */

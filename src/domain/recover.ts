@@ -1,4 +1,5 @@
 /** Settling an operation that its process did not: by looking, never by remembering. */
+import { applyChange } from "./apply.ts";
 import { definitionOf } from "./changes.ts";
 import { lookAgain, lookFor, withFactsOf } from "./observe.ts";
 import type { Operation, OperationStatus, State, Step } from "./operation.ts";
@@ -25,7 +26,7 @@ export async function recover(ports: Ports, operation: Operation, signal?: Abort
         ? { ...step, status: "done" }
         : step;
     });
-    const rest = steps.filter(({ status, change }) => status !== "done" && definitionOf(change).seat === "backend");
+    const rest = steps.filter(({ status, change }) => status !== "done" && definitionOf(change).seat !== "store");
     const pivoted = steps.some(
       ({ status, change, before: was }) => status === "done" && definitionOf(change).undo(was, change) === "pivot",
     );
@@ -68,9 +69,9 @@ async function finish(ports: Ports, steps: readonly Step[], seen: State): Promis
   const ended: Step[] = [];
   let failure: Error | undefined;
   for (const step of steps) {
-    if (step.status !== "done" && definitionOf(step.change).seat === "backend") {
+    if (step.status !== "done" && definitionOf(step.change).seat !== "store") {
       const context = { signal: AbortSignal.timeout(FINISH_LIMIT_MS), progress: () => {} };
-      failure = await ports.backend.apply(seen.vm, step.change, context).then(
+      failure = await applyChange(ports, seen, step.change, context).then(
         () => failure,
         (error: unknown) => (error instanceof Error ? error : new Error(String(error))),
       );

@@ -1,4 +1,5 @@
 /** The second half of the flow: apply the steps one by one, look after each, undo what was done when one fails. */
+import { applyChange } from "./apply.ts";
 import { definitionOf } from "./changes.ts";
 import { DomainError } from "./error.ts";
 import { lookAgain, lookFor, withFactsOf } from "./observe.ts";
@@ -68,7 +69,7 @@ async function attempt(ports: Ports, step: Step, seen: State, request: Running):
     limit.addEventListener("abort", () => setTimeout(report, GRACE_MS), { once: true });
   });
   const context = { signal, progress: request.progress, ...(seen.vm && { expect: seen.vm.fingerprint }) };
-  const applied = ports.backend.apply(seen.vm, step.change, context).then(
+  const applied = applyChange(ports, seen, step.change, context).then(
     (): Attempt => ({ hung: false }),
     (error: unknown): Attempt => {
       if (request.signal.aborted && signal.aborted)

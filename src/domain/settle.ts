@@ -111,7 +111,7 @@ function outcomeOf(
   const time = ports.now().toISOString();
   const told = { name: nameOf(after, before), actor: operation.actor };
   const events = steps
-    .flatMap(({ change }) => definitionOf(change).events?.(before, after, change) ?? [])
+    .flatMap(({ change, before: was }) => definitionOf(change).events?.(was, after, change) ?? [])
     .map(({ type, data }, place) =>
       eventOf(operation.id, firstEvent + place, operation.target, time, type, { ...data, ...told }),
     );

@@ -1,4 +1,5 @@
 /** Undoing the steps of an operation that failed, last first, each narrowly and each looked at again. */
+import { applyChange } from "./apply.ts";
 import type { Undo } from "./change.ts";
 import { type Change, definitionOf } from "./changes.ts";
 import { lookAgain, lookFor } from "./observe.ts";
@@ -82,7 +83,7 @@ async function attemptUndo(ports: Ports, operation: Operation, undo: Undoing, se
   const { backend } = ports;
   try {
     if (undo !== "restore") {
-      for (const change of undo) await backend.apply(seen.vm, change as Change, contextFor(seen));
+      for (const change of undo) await applyChange(ports, seen, change as Change, contextFor(seen));
     } else if (operation.backup === undefined) throw new TypeError("The operation has no backup to restore");
     else await backend.restore(operation.target.uuid, operation.backup, contextFor(seen));
     return undefined;

@@ -1,38 +1,66 @@
 /** A copy of the whole database in a file of its own, as it is at one moment. */
-import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync, statSync } from "node:fs";
-import { dirname, isAbsolute } from "node:path";
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from "node:fs";
+import { dirname, isAbsolute, join } from "node:path";
 import { DomainError } from "../domain/error.ts";
+import type { DatabaseCopy } from "../domain/port.ts";
 import type { Database } from "./database.ts";
 import { refusalOf } from "./faults.ts";
 import { createFile } from "./lock.ts";
 
-export const copiesOf = (database: Database, newId: () => string) => ({
-  async backupTo(path: string): Promise<void> {
-    if (!isAbsolute(path) || path.includes("\0")) refuse(`"${path}" is not an absolute path`);
-    if (!statSync(dirname(path), { throwIfNoEntry: false })?.isDirectory())
-      refuse(`"${dirname(path)}" is no directory`);
-    const partial = `${path}.${newId()}.partial`;
-    let reserved = false;
-    try {
-      // Holds the name from now on: nothing that somebody else puts there is ever overwritten.
-      reserved = createFile(path);
-      if (!reserved) refuse(`"${path}" exists, and nothing is ever overwritten`);
-      // Not SQLite's other way of copying: this one leaves out what was deleted and still lies about in the file.
-      await database.read(async (em) => {
-        rmSync(partial, { force: true });
-        createFile(partial);
-        await em.execute("vacuum into ?", [partial]);
-      });
-      sync(partial);
-      renameSync(partial, path);
-      sync(dirname(path));
-    } catch (error) {
-      rmSync(partial, { force: true });
-      if (reserved) rmSync(path, { force: true });
-      throw refusalOfCopy(error, path, database.path);
-    }
+const KEPT_MAX = 10;
+
+export const copiesOf = (database: Database, backups: string, newId: () => string, now: () => Date) => ({
+  backupTo: (path: string): Promise<void> => copyTo(database, path, newId()),
+
+  async copyDatabase(): Promise<DatabaseCopy> {
+    mkdirSync(backups, { recursive: true, mode: 0o700 });
+    const moment = now().toISOString().replaceAll(":", "-");
+    const path = join(backups, `bootwright-${moment}-${newId().slice(0, 8)}.sqlite`);
+    await copyTo(database, path, newId());
+    const copies = readdirSync(backups).filter((name) => /^bootwright-.*\.sqlite$/.test(name));
+    const removed = copies
+      .sort()
+      .slice(0, -KEPT_MAX)
+      .map((name) => join(backups, name));
+    for (const old of removed) rmSync(old, { force: true });
+    return { path, bytes: statSync(path).size, removed };
   },
 });
+
+async function copyTo(database: Database, path: string, id: string): Promise<void> {
+  if (!isAbsolute(path) || path.includes("\0")) refuse(`"${path}" is not an absolute path`);
+  if (!statSync(dirname(path), { throwIfNoEntry: false })?.isDirectory()) refuse(`"${dirname(path)}" is no directory`);
+  const partial = `${path}.${id}.partial`;
+  let reserved = false;
+  try {
+    // Holds the name from now on: nothing that somebody else puts there is ever overwritten.
+    reserved = createFile(path);
+    if (!reserved) refuse(`"${path}" exists, and nothing is ever overwritten`);
+    // Not SQLite's other way of copying: this one leaves out what was deleted and still lies about in the file.
+    await database.read(async (em) => {
+      rmSync(partial, { force: true });
+      createFile(partial);
+      await em.execute("vacuum into ?", [partial]);
+    });
+    sync(partial);
+    renameSync(partial, path);
+    sync(dirname(path));
+  } catch (error) {
+    rmSync(partial, { force: true });
+    if (reserved) rmSync(path, { force: true });
+    throw refusalOfCopy(error, path, database.path);
+  }
+}
 
 function refuse(reason: string): never {
   throw new DomainError("INPUT_INVALID", { issues: [`path: ${reason}`] });

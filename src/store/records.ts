@@ -1,13 +1,12 @@
 /** The rows of managed VMs. */
 import type { EntityManager } from "@mikro-orm/sqlite";
 import { raw } from "@mikro-orm/sqlite";
-import type { PutRecords } from "../domain/port.ts";
 import type { Target, VmRecord } from "../domain/vm.ts";
 import type { Database } from "./database.ts";
 import { VmRow, vmColumns } from "./entities.ts";
 import { recordOf, seenValues, vmValues } from "./mapping.ts";
 
-export const recordsIn = (database: Database, now: () => Date) => ({
+export const recordsIn = (database: Database) => ({
   async record(target: Target): Promise<VmRecord | undefined> {
     const [row] = await database.read((em) => rows(em, keyOf(target)));
     return row && recordOf(row);
@@ -25,23 +24,6 @@ export const recordsIn = (database: Database, now: () => Date) => ({
     if (!row || fields.every((field) => row[field] === values[field])) return;
     await database.write((em) => em.nativeUpdate(VmRow, keyOf(target), values));
   },
-
-  putRecords: (records: readonly VmRecord[], { replace }: Readonly<{ replace: boolean }>): Promise<PutRecords> =>
-    database.write(async (em) => {
-      const at = now().toISOString();
-      const inserted: Target[] = [];
-      const kept: Target[] = [];
-      const replaced: Target[] = [];
-      const known = new Set((await em.find(VmRow, {}, { fields: ["connection", "uuid"] })).map(keyText));
-      for (const record of records) {
-        const exists = known.has(keyText(record));
-        if (!exists) await insertRecord(em, record, at);
-        else if (replace) await putRecord(em, record, at);
-        known.add(keyText(record));
-        (exists ? (replace ? replaced : kept) : inserted).push(keyOf(record));
-      }
-      return { inserted, kept, replaced };
-    }),
 });
 
 /** Reads the columns by name: an upgraded table has others too, with values that JavaScript may not be able to hold. */

@@ -37,6 +37,9 @@ export type OpenStore = Store &
   Readonly<{
     /** Events behind a place in the journal, oldest first. */
     events(after?: number, limit?: number): Promise<JournalEvent[]>;
+    /** Copies the database to this path, which must not exist yet.
+     * @throws DomainError INPUT_INVALID for a path that is not absolute, exists or has no directory, STORE_UNAVAILABLE */
+    backupTo(path: string): Promise<void>;
     /** What became of the rows of an older program, if this database was one's. */
     upgrade(): Promise<Upgrade | undefined>;
   }>;
@@ -66,11 +69,11 @@ export async function openStore(options: StoreOptions): Promise<OpenStore> {
   };
 
   return {
-    ...recordsIn(database, now),
+    ...recordsIn(database),
     ...journalIn(database, holder, retention, now),
     ...historyIn(database),
     ...confirmationsIn(database, now),
-    ...copiesOf(database, newId),
+    ...copiesOf(database, join(directory, "backups"), newId, now),
     claim,
     prune: retention.prune,
     upgrade: async () => {

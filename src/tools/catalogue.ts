@@ -1,13 +1,17 @@
 /** Every tool there is, and which of them are offered. */
 import type { z } from "zod";
 import type { Connections } from "../domain/port.ts";
+import { adoptionTools } from "./adoption.ts";
+import { backupTools } from "./backup.ts";
 import { bootTools } from "./boot.ts";
+import { databaseTools } from "./database.ts";
 import { diskTools } from "./disk.ts";
 import { installationTools } from "./installation.ts";
 import { lifecycleTools } from "./lifecycle.ts";
 import { mediaTools } from "./media.ts";
 import { operationTools } from "./operation.ts";
 import { powerTools } from "./power.ts";
+import { repairTools } from "./repair.ts";
 import type { Tool } from "./tool.ts";
 import { vmTools } from "./vm.ts";
 
@@ -15,12 +19,16 @@ import { vmTools } from "./vm.ts";
 const catalogue = [
   ...vmTools,
   ...lifecycleTools,
+  ...adoptionTools,
   ...powerTools,
   ...bootTools,
   ...mediaTools,
   ...installationTools,
   ...diskTools,
   ...operationTools,
+  ...repairTools,
+  ...backupTools,
+  ...databaseTools,
 ];
 export const allTools = catalogue as unknown as readonly Tool[];
 

@@ -1,4 +1,4 @@
-/** A VM's beginning and end under management: creating, adopting, deleting. */
+/** A VM's beginning and end: creating, deleting. */
 import { z } from "zod";
 import { PresetOrder } from "../domain/boot.ts";
 import { vmOf } from "../domain/change.ts";
@@ -7,14 +7,12 @@ import { bytesOf, SizeGb } from "../domain/disk.ts";
 import { DomainError } from "../domain/error.ts";
 import { Acceleration, DiskBus, Network, targetsFor } from "../domain/lifecycle.ts";
 import type { Backend } from "../domain/port.ts";
-import { Firmware, VmName, VmRef } from "../domain/vm.ts";
+import { Firmware, VmName } from "../domain/vm.ts";
 import { ChangeView, changeInput, changeTarget, confirmInput, viewOutcome, vmChangeInput } from "./change.ts";
 import { isoInput } from "./media.ts";
-import { backendFor, findVm } from "./target.ts";
+import { backendFor, connectionInput, findVm } from "./target.ts";
 import { defineTool } from "./tool.ts";
 import { viewVm } from "./view.ts";
-
-const connectionInput = z.string().max(64).optional().describe("Connection; default: the first that is configured");
 
 const createVm = defineTool({
   name: "create_vm",
@@ -115,67 +113,6 @@ async function fitsHost(
   }
 }
 
-const adoptVm = defineTool({
-  name: "adopt_vm",
-  title: "Adopt VM",
-  description:
-    "Take an existing VM under management, or all of a connection: boot order, disk and medium are read from it, the status starts as NotInstalled, and nothing about it changes but a metadata tag.",
-  effect: "change",
-  needs: ["claim.write"],
-  http: { method: "POST", path: "/vms/adopt" },
-  input: z.object({
-    vm: VmRef.optional(),
-    all: z.boolean().default(false).describe("Adopt every VM of the connection"),
-    connection: connectionInput,
-    ...changeInput,
-  }),
-  output: z.object({
-    adopted: z.array(ChangeView),
-    refused: z.array(z.object({ vm: z.string(), reason: z.string() })),
-  }),
-  async run(input, context) {
-    if ((input.vm === undefined) === !input.all)
-      throw new DomainError("INPUT_INVALID", { issues: ["give either vm or all: true"] });
-    const store = await context.store();
-    const adopt = async (ref: string) => {
-      const found = await findVm(context, ref);
-      const outcome = await changeTarget(context, found, {
-        tool: "adopt_vm",
-        input,
-        intent(state): Change[] {
-          if (!state.vm) throw new DomainError("VM_GONE", { vm: ref });
-          if (!state.vm.persistent) throw new DomainError("VM_TRANSIENT", { vm: state.vm.name });
-          if (state.record) return [];
-          const tag = { uuid: state.vm.uuid, revision: 1, status: "NotInstalled" };
-          return [
-            { kind: "claim.write", tag },
-            { kind: "vm.adopt", at: context.now().toISOString() },
-          ];
-        },
-      });
-      return viewOutcome(outcome, input.dry_run, [
-        { tool: "complete_installation", arguments: { vm: found.target.uuid } },
-      ]);
-    };
-    if (input.vm !== undefined) return { adopted: [await adopt(input.vm)], refused: [] };
-    const backend = await backendFor(context, input.connection);
-    const managed = new Set((await store.records(backend.connection)).map(({ uuid }) => uuid));
-    const adopted: z.input<typeof ChangeView>[] = [];
-    const refused: { vm: string; reason: string }[] = [];
-    for (const vm of (await backend.list(context.signal)).filter(({ uuid }) => !managed.has(uuid))) {
-      context.signal.throwIfAborted();
-      context.progress(`adopting ${vm.name}`);
-      try {
-        adopted.push(await adopt(`${backend.connection}/${vm.uuid}`));
-      } catch (error) {
-        if (!(error instanceof DomainError)) throw error;
-        refused.push({ vm: vm.name, reason: `${error.code}: ${error.message}` });
-      }
-    }
-    return { adopted, refused };
-  },
-});
-
 const deleteVm = defineTool({
   name: "delete_vm",
   title: "Delete VM",
@@ -229,4 +166,4 @@ function removable(state: Parameters<typeof vmOf>[0]): string[] {
   return owned.filter((path) => state.disks[path]?.state !== "missing");
 }
 
-export const lifecycleTools = [createVm, adoptVm, deleteVm];
+export const lifecycleTools = [createVm, deleteVm];

@@ -1,4 +1,5 @@
 /** From what a caller calls a VM to the one VM that is meant. */
+import { z } from "zod";
 import { DomainError } from "../domain/error.ts";
 import { nearestFirst } from "../domain/nearest.ts";
 import type { Backend, Store } from "../domain/port.ts";
@@ -82,6 +83,12 @@ async function knownNames(
     known.map(({ name }) => name),
   ).flatMap((nearest) => known.filter(({ name }) => name === nearest).map(({ shown }) => shown));
 }
+
+export const connectionInput = z
+  .string()
+  .max(64)
+  .optional()
+  .describe("Connection; default: the first that is configured");
 
 /** The connection to use where the caller may leave it out. */
 export async function backendFor({ connections }: ToolContext, name: string | undefined): Promise<Backend> {

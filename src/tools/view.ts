@@ -2,7 +2,7 @@
  * this product grew from: snake case, sizes in GiB with the unit in the name. */
 import { z } from "zod";
 import { BootOrder, bootOrderOf } from "../domain/boot.ts";
-import { type BootReport, bootReport, type Prediction, rolesFor } from "../domain/boot-rules.ts";
+import { type BootReport, findingsOf, type Prediction, rolesFor } from "../domain/boot-rules.ts";
 import { currentBootDevice } from "../domain/current-boot.ts";
 import { gibOf } from "../domain/disk.ts";
 import type { Finding } from "../domain/finding.ts";
@@ -16,7 +16,7 @@ export const FindingView = z.object({
   code: z.string(),
   severity: z.enum(["error", "warning", "info"]),
   message: z.string(),
-  blocks: z.array(z.string()).describe("change, attach, start: what it stands in the way of"),
+  blocks: z.array(z.string()).describe("change, attach, start, status: what it stands in the way of"),
   fixes: z.array(FixView),
 });
 export const viewFinding = ({ code, severity, message, blocks, fixes }: Finding): z.input<typeof FindingView> => ({
@@ -65,10 +65,10 @@ export function viewVm(state: State, freshness: Freshness = "seen"): VmView {
   const known = { uuid: target.uuid, connection: target.connection, managed: record !== undefined };
   const status = record && { installation_status: record.status };
   if (!vm) {
-    const there = { ...known, name: record?.name ?? target.uuid, ...status, pending: [], findings: [] };
+    const there = { ...known, name: record?.name ?? target.uuid, ...status, pending: [] };
     return freshness === "stale"
-      ? { ...there, power: "unknown", stale: true, ...remembered(record) }
-      : { ...there, power: "missing" };
+      ? { ...there, findings: [], power: "unknown", stale: true, ...remembered(record) }
+      : { ...there, findings: findingsOf(state).map(viewFinding), power: "missing" };
   }
   const roles = rolesFor(state);
   const { order } = bootOrderOf(vm.next, roles);
@@ -98,7 +98,7 @@ export function viewVm(state: State, freshness: Freshness = "seen"): VmView {
     accelerator: vm.accelerator,
     ...(vm.next.serialLog && { serial_log: vm.next.serialLog }),
     pending: vm.live ? pendingBetween(vm.live, vm.next) : [],
-    findings: bootReport(state).findings.map(viewFinding),
+    findings: findingsOf(state).map(viewFinding),
   };
 }
 

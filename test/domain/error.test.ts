@@ -50,6 +50,8 @@ const examples: { [C in ErrorCode]: ErrorDetails<C> } = {
   CONFIRMATION_DECLINED: { vm },
   OPERATION_NOT_FOUND: { operation: "op-1" },
   UNDO_IMPOSSIBLE: { operation: "op-1", reason: "it ended rolled_back, so there is nothing of it to undo" },
+  BACKUP_NOT_FOUND: { vm, operation: "op-1", known: ["op-2"] },
+  REPAIR_IMPOSSIBLE: { vm, reason: "nothing was kept of it" },
   OUTCOME_UNKNOWN: { vm, operation: "op-1", reason },
   ROLLBACK_FAILED: { vm, operation: "op-1", reason, left: ["set the boot order to hd"] },
   GOAL_NOT_REACHED: { vm, change: "boot_order.set" },

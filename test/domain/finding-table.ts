@@ -1,4 +1,5 @@
 import { aboutDisksAndState, installed, type Row } from "./finding-table-disks.ts";
+import { aboutRecordAndTag } from "./finding-table-repair.ts";
 import {
   biosDisk,
   DISK,
@@ -200,4 +201,4 @@ const aboutOrderAndMedia: readonly Row[] = [
   },
 ];
 
-export const table: readonly Row[] = [...aboutOrderAndMedia, ...aboutDisksAndState];
+export const table: readonly Row[] = [...aboutOrderAndMedia, ...aboutDisksAndState, ...aboutRecordAndTag];

@@ -69,8 +69,12 @@ export const vm = (more: Partial<Vm> = {}): Vm => ({
   next: definition(),
   accelerator: "tcg",
   fingerprint: "f1",
+  claim: { uuid: target.uuid, revision: 1, status: "NotInstalled" },
   ...more,
 });
+
+/** The same without the metadata tag. */
+export const { claim: _tag, ...untagged } = vm();
 
 /** A VM that is running `live`, which is what comes next too unless said otherwise. */
 export const running = (live: VmDefinition, more: Partial<Vm> = {}): Vm =>

@@ -9,7 +9,7 @@ import {
   transitionChanges,
   transitions,
 } from "../../src/domain/installation.ts";
-import { record, refusal, state, vm } from "./fixture.ts";
+import { record, refusal, state, untagged, vm } from "./fixture.ts";
 
 const names = Object.keys(transitions) as Transition[];
 const statuses = InstallationStatus.options;
@@ -94,16 +94,18 @@ describe("claim.write", () => {
   const tag = { uuid: record().uuid, revision: 2, status: "Installed" };
   const tagged = state({ vm: vm({ claim: tag }) });
 
+  const bare = state({ vm: untagged });
+
   test("claim.write is reached when the definition holds exactly this tag", () => {
     expect(write.reached(tagged, tagged, { tag }, state())).toBe(true);
     expect(write.reached(tagged, tagged, { tag: { ...tag, revision: 3 } }, state())).toBe(false);
-    expect(write.reached(state(), state(), { tag }, state())).toBe(false);
-    expect(write.reached(state(), state(), {}, state())).toBe(true);
+    expect(write.reached(bare, bare, { tag }, state())).toBe(false);
+    expect(write.reached(bare, bare, {}, state())).toBe(true);
   });
 
   test("claim.write is undone by the tag that was there, or by none", () => {
     expect(write.undo(tagged, {})).toEqual([{ kind: "claim.write", tag }]);
-    expect(write.undo(state(), { tag })).toEqual([{ kind: "claim.write" }]);
+    expect(write.undo(bare, { tag })).toEqual([{ kind: "claim.write" }]);
     expect(write.goal(tagged, {}).vm).not.toHaveProperty("claim");
   });
 });

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { bootOrderOf, presetOrders, rolesOf } from "../../src/domain/boot.ts";
 import { definitionFor, lifecycleChanges, Network, targetsFor, type VmSpec } from "../../src/domain/lifecycle.ts";
 import { VmName } from "../../src/domain/vm.ts";
-import { AT, DISK, GIB, ISO, record, state, target, vm } from "./fixture.ts";
+import { AT, DISK, GIB, ISO, record, state, target, untagged, vm } from "./fixture.ts";
 
 const claim = { uuid: target.uuid, revision: 1, status: "NotInstalled" };
 const spec = (more: Partial<VmSpec> = {}): VmSpec => ({
@@ -46,7 +46,7 @@ describe("vm.create", () => {
     expect(create.reached({ ...goal, vm: vm({ claim: { ...claim, uuid: "another" } }) }, goal, input, empty)).toBe(
       false,
     );
-    expect(create.reached({ ...goal, vm: vm() }, goal, input, empty)).toBe(false);
+    expect(create.reached({ ...goal, vm: untagged }, goal, input, empty)).toBe(false);
   });
 
   test("vm.create records what was asked for and what belongs to it", () => {

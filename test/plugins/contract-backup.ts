@@ -44,6 +44,13 @@ export function backupContract(test: Test): void {
     expect(await codeOf(restored)).toBe("VM_CHANGED_MEANWHILE");
     expect((await bench.look(before.target.uuid)).vm).toEqual(changed.vm);
   });
+  test("restore() as if the VM were gone never overwrites one that is there", async (bench) => {
+    const { before, backup } = await backedUp(bench);
+    const changed = await bench.apply(before, medium(before));
+    const { expect: _none, ...context } = contextFor(changed);
+    expect(await codeOf(bench.backend.restore(before.target.uuid, backup, context))).toBe("VM_CHANGED_MEANWHILE");
+    expect((await bench.look(before.target.uuid)).vm).toEqual(changed.vm);
+  });
   test("backup() of an unknown VM is refused", async ({ backend }) => {
     await expect(backend.backup(crypto.randomUUID())).rejects.toThrow();
   });

@@ -86,6 +86,9 @@ export const changeCases: Readonly<Partial<Record<ChangeKind, Readonly<Record<st
   "vm.delete": {
     off: { arrange: (bench) => bench.make(), change: () => ({ kind: "vm.delete" }) },
   },
+  "vm.rename": {
+    off: { arrange: (bench) => bench.make(), change: ({ vm }) => ({ kind: "vm.rename", name: `${vm!.name}-again` }) },
+  },
   "power.start": {
     off: { arrange: (bench) => bench.make(), change: () => start },
     "off, with an ISO": { arrange: (bench) => bench.make({ isoPath: bench.isos.bootable }), change: () => start },

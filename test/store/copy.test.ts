@@ -8,7 +8,7 @@ import {
   statSync,
   writeFileSync,
 } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { expect, test } from "vitest";
 import {
@@ -42,6 +42,30 @@ test("backupTo() makes a whole copy for the owner alone, that opens as a store, 
   expect(await copy.operation("a")).toEqual(await store.operation("a"));
   expect([await copy.records(), await copy.events()]).toEqual([await store.records(), await store.events()]);
   expect(sql(other, "pragma journal_mode")).toEqual([{ journal_mode: "wal" }]);
+});
+
+test("copyDatabase() makes a copy beside the database, and keeps the newest ten", async () => {
+  const directory = temporaryDirectory();
+  let seconds = 0;
+  const now = () => new Date(Date.parse("2026-11-23T10:00:00.000Z") + 1000 * seconds++);
+  const store = await open(directory, { now });
+  await run(store, { id: "a" }, { record: record() });
+  const copies = [];
+  for (let nth = 0; nth < 12; nth++) copies.push(await store.copyDatabase());
+  const [first, second] = copies;
+  expect((statSync(copies[11]!.path).mode & 0o777).toString(8)).toBe("600");
+  expect(copies[11]).toMatchObject({ bytes: statSync(copies[11]!.path).size, removed: [second!.path] });
+  expect(copies[10]!.removed).toEqual([first!.path]);
+  expect(readdirSync(join(directory, "backups")).sort()).toEqual(
+    copies
+      .slice(2)
+      .map(({ path }) => basename(path))
+      .sort(),
+  );
+  // Somebody else's file there is nobody's to remove.
+  writeFileSync(join(directory, "backups", "mine.sqlite"), "");
+  await store.copyDatabase();
+  expect(readdirSync(join(directory, "backups"))).toContain("mine.sqlite");
 });
 
 /** Goal: what is copied is one moment. Method: two processes settle as fast as they can while copies are made; in each

@@ -1,6 +1,6 @@
 import { DatabaseSync } from "node:sqlite";
 import { expect, test } from "vitest";
-import { databaseOf, open, operation, record, sql, target, temporaryDirectory } from "./fixture.ts";
+import { databaseOf, open, operation, record, run, sql, target, temporaryDirectory } from "./fixture.ts";
 
 test("seen() replaces what was last seen, and neither revision, version nor time", async () => {
   const directory = temporaryDirectory();
@@ -26,7 +26,7 @@ test("seen() replaces what was last seen, and neither revision, version nor time
 test("seen() of what was seen before writes nothing, and waits for nobody who has the database locked", async () => {
   const directory = temporaryDirectory();
   const store = await open(directory, { lockWaitMs: 30 });
-  await store.putRecords([record()], { replace: false });
+  await run(store, { id: "a" }, { record: record() });
   await store.seen(target, { bootOrder: "hd", diskSizeBytes: 5 });
   const locked = new DatabaseSync(databaseOf(directory));
   locked.exec("begin immediate");
@@ -36,53 +36,6 @@ test("seen() of what was seen before writes nothing, and waits for nobody who ha
   await store.seen(target, {});
   expect((await store.record(target))?.seen).toBeUndefined();
   expect(sql(directory, "select version from vms")).toEqual([{ version: 1 }]);
-});
-
-test("putRecords() inserts what is missing, keeps what is there, and says which was which", async () => {
-  const store = await open(temporaryDirectory());
-  const other = { connection: "lab2", uuid: "other" };
-  expect(await store.putRecords([record()], { replace: false })).toEqual({
-    inserted: [target],
-    kept: [],
-    replaced: [],
-  });
-  const records = [record({ name: "changed", revision: 9 }), record({ ...other, name: "other", status: "Installed" })];
-  expect(await store.putRecords(records, { replace: false })).toEqual({
-    inserted: [other],
-    kept: [target],
-    replaced: [],
-  });
-  expect((await store.records()).map(({ name, status }) => [name, status])).toEqual([
-    ["other", "Installed"],
-    ["web", "NotInstalled"],
-  ]);
-  expect(await store.putRecords([], { replace: true })).toEqual({ inserted: [], kept: [], replaced: [] });
-});
-
-test("putRecords() replaces a row where it is told to, and raises its version", async () => {
-  const directory = temporaryDirectory();
-  const at = "2026-11-23T12:00:00.000Z";
-  const store = await open(directory, { now: () => new Date(at) });
-  await store.putRecords([record({ requestedOrder: "hd", seen: { bootOrder: "hd" } })], { replace: false });
-  const wanted = record({ name: "changed", revision: 9, status: "Installed" });
-  expect(await store.putRecords([wanted], { replace: true })).toEqual({ inserted: [], kept: [], replaced: [target] });
-  expect(await store.record(target)).toEqual({ ...wanted, updatedAt: at });
-  expect(sql(directory, "select version from vms")).toEqual([{ version: 2 }]);
-});
-
-test("putRecords() writes all or nothing", async () => {
-  const store = await open(temporaryDirectory());
-  const broken = { ...record({ uuid: "b" }), origin: "stolen" } as never;
-  await expect(store.putRecords([record(), broken], { replace: true })).rejects.toThrow("CHECK");
-  expect(await store.records()).toEqual([]);
-});
-
-test("putRecords() of a thousand VMs takes one moment", async () => {
-  const store = await open(temporaryDirectory());
-  const records = Array.from({ length: 1000 }, (_, number) => record({ uuid: `vm-${number}`, name: `vm-${number}` }));
-  const begun = performance.now();
-  expect((await store.putRecords(records, { replace: false })).inserted).toHaveLength(1000);
-  expect(performance.now() - begun).toBeLessThan(3000);
 });
 
 test("seen() of a VM that is not on record does nothing", async () => {

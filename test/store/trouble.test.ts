@@ -158,7 +158,11 @@ test.each(["", "-wal", "-shm"])(
 test("A write during which the database is moved away is told as failed", async () => {
   const directory = temporaryDirectory();
   const store = await open(directory);
-  const move = () => renameSync(databaseOf(directory), join(directory, "away"));
+  let moved = false;
+  const move = () => {
+    if (!moved) renameSync(databaseOf(directory), join(directory, "away"));
+    moved = true;
+  };
   const moving = Object.defineProperty({ ...record() }, "name", {
     enumerable: true,
     get: () => {
@@ -166,7 +170,7 @@ test("A write during which the database is moved away is told as failed", async 
       return "web";
     },
   });
-  await expect(store.putRecords([moving], { replace: false })).rejects.toEqual(refusal("STORE_UNAVAILABLE", /deleted/));
+  await expect(run(store, { id: "a" }, { record: moving })).rejects.toEqual(refusal("STORE_UNAVAILABLE", /deleted/));
 });
 
 test("Nothing is written once the database was replaced by a copy of itself, and the copy is left alone", async () => {

@@ -25,6 +25,19 @@ export function definitionProcedures(call: Call) {
     domainUndefineFlags: (domain: Domain, flags = 0, options?: CallOptions): Promise<void> =>
       call("DOMAIN_UNDEFINE_FLAGS", withFlags(domain, flags), nothing, options),
 
+    /** Only of a domain that is off and has no managed save image. Flags are none yet. */
+    domainRename: (domain: Domain, name: string, options?: CallOptions): Promise<void> =>
+      call(
+        "DOMAIN_RENAME",
+        (writer) => {
+          writeDomain(writer, domain);
+          writer.optional(name, (value) => writer.string(value));
+          writer.unsigned(0);
+        },
+        nothing,
+        options,
+      ),
+
     domainIsPersistent: (domain: Domain, options?: CallOptions): Promise<boolean> =>
       call("DOMAIN_IS_PERSISTENT", aboutDomain(domain), (reader) => reader.truth(), options),
 

@@ -1,0 +1,115 @@
+/** Taking VMs under management that are there already: somebody else's, or those that a lost database knew. */
+import { z } from "zod";
+import type { Change } from "../domain/changes.ts";
+import { DomainError } from "../domain/error.ts";
+import { InstallationStatus } from "../domain/installation.ts";
+import type { Backend, Images } from "../domain/port.ts";
+import { type Vm, VmRef } from "../domain/vm.ts";
+import { ChangeView, changeInput, changeTarget, viewOutcome } from "./change.ts";
+import { backendFor, connectionInput, findVm } from "./target.ts";
+import { defineTool, type ToolContext } from "./tool.ts";
+
+type Input = Readonly<{ dry_run: boolean; accept: readonly string[] }>;
+
+/** Takes one VM under management. What its own metadata tag says of it is believed where no record says otherwise. */
+async function adopt(context: ToolContext, ref: string, tool: string, input: Input): Promise<ChangeView> {
+  const found = await findVm(context, ref);
+  const outcome = await changeTarget(context, found, {
+    tool,
+    input: { ...input },
+    intent(state): Change[] {
+      if (!state.vm) throw new DomainError("VM_GONE", { vm: ref });
+      if (!state.vm.persistent) throw new DomainError("VM_TRANSIENT", { vm: state.vm.name });
+      if (state.record) return [];
+      const known = knownFromTag(state.vm, found.backend.images);
+      const { status = "NotInstalled", revision = 1 } = known ?? {};
+      return [
+        { kind: "claim.write", tag: { uuid: state.vm.uuid, revision, status } },
+        { kind: "vm.adopt", at: context.now().toISOString(), ...(known && { known }) },
+      ];
+    },
+  });
+  const { vm } = outcome.before;
+  const tagged = outcome.changed && vm && knownFromTag(vm, found.backend.images);
+  return {
+    ...viewOutcome(outcome, input.dry_run, [{ tool: "complete_installation", arguments: { vm: found.target.uuid } }]),
+    ...(tagged && { notes: [`Its metadata tag said ${tagged.status} (revision ${tagged.revision}), which was taken`] }),
+  };
+}
+
+/** What a VM's own tag tells; of a VM that was copied from another the tag tells nothing. Files are Bootwright's where
+ * they bear the names that it gives them. */
+export function knownFromTag({ uuid, claim, next }: Vm, images: Pick<Images, "pathFor">) {
+  const status = InstallationStatus.safeParse(claim?.status);
+  if (claim?.uuid !== uuid || claim.revision < 1 || !status.success) return undefined;
+  const disk = images.pathFor(uuid, "qcow2");
+  const made = next.disks.some(({ path }) => path === disk);
+  const log = images.pathFor(uuid, "serial.log");
+  return {
+    status: status.data,
+    revision: claim.revision,
+    origin: made ? ("created" as const) : ("adopted" as const),
+    ownedFiles: made ? [disk, ...(next.serialLog === log ? [log] : [])] : [],
+  };
+}
+
+const Adopted = z.object({
+  adopted: z.array(ChangeView),
+  refused: z.array(z.object({ vm: z.string(), reason: z.string() })),
+});
+
+/** Adopts one VM after the other; one that is refused does not keep the others from it. */
+export async function adoptEach(
+  context: ToolContext,
+  { connection }: Backend,
+  vms: readonly Vm[],
+  tool: string,
+  input: Input,
+): Promise<z.input<typeof Adopted>> {
+  const adopted: ChangeView[] = [];
+  const refused: { vm: string; reason: string }[] = [];
+  for (const { uuid, name } of vms) {
+    context.signal.throwIfAborted();
+    context.progress(`adopting ${name}`);
+    try {
+      adopted.push(await adopt(context, `${connection}/${uuid}`, tool, input));
+    } catch (error) {
+      if (!(error instanceof DomainError)) throw error;
+      refused.push({ vm: name, reason: `${error.code}: ${error.message}` });
+    }
+  }
+  return { adopted, refused };
+}
+
+/** The VMs of a connection of which there is no record, by name. */
+export async function unrecorded(context: ToolContext, backend: Backend): Promise<Vm[]> {
+  const store = await context.store();
+  const managed = new Set((await store.records(backend.connection)).map(({ uuid }) => uuid));
+  return (await backend.list(context.signal)).filter(({ uuid }) => !managed.has(uuid));
+}
+
+const adoptVm = defineTool({
+  name: "adopt_vm",
+  title: "Adopt VM",
+  description:
+    "Take an existing VM under management, or all of a connection: boot order, disk and medium are read from it, the status starts as NotInstalled or as its own metadata tag says, and nothing about it changes but that tag.",
+  effect: "change",
+  needs: ["claim.write"],
+  http: { method: "POST", path: "/vms/adopt" },
+  input: z.object({
+    vm: VmRef.optional(),
+    all: z.boolean().default(false).describe("Adopt every VM of the connection"),
+    connection: connectionInput,
+    ...changeInput,
+  }),
+  output: Adopted,
+  async run(input, context) {
+    if ((input.vm === undefined) === !input.all)
+      throw new DomainError("INPUT_INVALID", { issues: ["give either vm or all: true"] });
+    if (input.vm !== undefined) return { adopted: [await adopt(context, input.vm, "adopt_vm", input)], refused: [] };
+    const backend = await backendFor(context, input.connection);
+    return adoptEach(context, backend, await unrecorded(context, backend), "adopt_vm", input);
+  },
+});
+
+export const adoptionTools = [adoptVm];
