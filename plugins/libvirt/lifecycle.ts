@@ -45,7 +45,8 @@ export const lifecycleHandlers: BackendDefinition<LibvirtSession>["changes"] = {
     async apply(session, vm, { name }, context) {
       await reaching(session, async () => {
         const { domain } = await unchangedDomain(session, vm!.uuid, context);
-        await session.libvirt.domainRename(domain, name, options(context.signal));
+        // libvirt refuses the name that it has.
+        if (domain.name !== name) await session.libvirt.domainRename(domain, name, options(context.signal));
       });
     },
   },

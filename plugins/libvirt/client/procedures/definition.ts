@@ -34,7 +34,7 @@ export function definitionProcedures(call: Call) {
           writer.optional(name, (value) => writer.string(value));
           writer.unsigned(0);
         },
-        nothing,
+        (reader) => void reader.int(),
         options,
       ),
 
