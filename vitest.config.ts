@@ -13,6 +13,9 @@ export default defineConfig({
           include: ["test/**/*.test.ts"],
           exclude: ["test/**/*.real.test.ts"],
           maxWorkers: 2,
+          // Nothing here takes long; on a machine that is busy with guests everything may.
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
           sequence: { groupOrder: 0 },
         },
       },

@@ -9,7 +9,6 @@ import { join } from "node:path";
 import { setTimeout as after } from "node:timers/promises";
 import type { Config } from "./config.ts";
 import type { Store } from "./domain/port.ts";
-import type { Host } from "./plugin-host.ts";
 import type { Session } from "./serve/session.ts";
 
 // Every client starts a process of its own, some of them two, so what Node has compiled is kept for the next one, in a
@@ -65,7 +64,8 @@ export async function main(argv: readonly string[]): Promise<number> {
   const { session, close } = opened;
   if (command === undefined) {
     const { serveMcp } = await import("./serve/mcp.ts");
-    const stopRecovering = recoverSoon(opened);
+    const { recoverInBackground } = await import("./serve/recovery.ts");
+    const stopRecovering = recoverInBackground({ context: session.context, log });
     const serving = serveMcp(session);
     ending.signal.addEventListener("abort", () => void serving.close(), { once: true });
     if (ending.signal.aborted) void serving.close();
@@ -83,45 +83,14 @@ export async function main(argv: readonly string[]): Promise<number> {
   }
 }
 
-/** A server that lives for a moment only, as clients start one to probe, has no business with what others left. */
-const RECOVER_AFTER_MS = 2_000;
 const RECOVERY_END_LIMIT_MS = 5_000;
-
-/** Settles what dead processes left open, in the background: serving never waits for it. Returns what ends it. */
-function recoverSoon({ host, context }: Opened): () => Promise<void> {
-  const ending = new AbortController();
-  const { signal } = ending;
-  const recoverOn = async (name: string) => {
-    const { recoverAll } = await import("./domain/recover.ts");
-    const { store, ...rest } = context({ actor: "bootwright", signal, progress: () => {} });
-    const backend = await host.backend(name);
-    for (const { operation, status } of await recoverAll({ ...rest, backend, store: await store() }, signal)) {
-      const what = `operation ${operation.id} (${operation.what} on ${operation.target.uuid})`;
-      log(`${what}, left by a process that ended: ${status}`);
-    }
-  };
-  const recovering = (async () => {
-    await after(RECOVER_AFTER_MS, undefined, { signal, ref: false });
-    for (const name of host.names) {
-      // A hypervisor that cannot be reached must not keep the others from being looked at.
-      await recoverOn(name).catch((error: unknown) => {
-        const reason = error instanceof Error ? error.message : String(error);
-        if (!signal.aborted) log(`${name}: what was left open could not be settled yet: ${reason}`);
-      });
-    }
-  })().catch(() => undefined);
-  return () => {
-    ending.abort();
-    return recovering;
-  };
-}
 
 function say(text: string): number {
   process.stdout.write(text);
   return 0;
 }
 
-type Opened = Readonly<{ session: Session; host: Host; context: Session["context"]; close: () => Promise<void> }>;
+type Opened = Readonly<{ session: Session; close: () => Promise<void> }>;
 
 async function openSession(config: Config): Promise<Opened> {
   const newId = () => randomUUID();
@@ -174,7 +143,7 @@ async function openSession(config: Config): Promise<Opened> {
     await host.close();
     await store?.then((open) => open.close()).catch(() => undefined);
   };
-  return { session, host, context: session.context, close };
+  return { session, close };
 }
 
 /** HMAC with a key of this data directory, so that the processes that share it agree on fingerprints. */

@@ -1,0 +1,64 @@
+/** What was left open is settled in the background for as long as a server runs: by processes that died, and by this one
+ * where nobody could tell how an operation ended. Serving never waits for it. */
+import { setTimeout as after } from "node:timers/promises";
+import type { Session } from "./session.ts";
+
+export type RecoveryOptions = Readonly<{
+  context: Session["context"];
+  log: (message: string) => void;
+  /** A server that lives for a moment only, as clients start one to probe, has no business with what others left. */
+  afterMs?: number;
+  /** A process may die, and a hypervisor come back, at any time; asking the store is one query. */
+  everyMs?: number;
+}>;
+
+/** Returns what ends it. */
+export function recoverInBackground({
+  context,
+  log,
+  afterMs = 2_000,
+  everyMs = 20_000,
+}: RecoveryOptions): () => Promise<void> {
+  const ending = new AbortController();
+  const { signal } = ending;
+  const told = new Set<string>();
+  const tellOnce = (message: string) => {
+    if (signal.aborted || told.has(message)) return;
+    told.add(message);
+    log(message);
+  };
+
+  const recoverOn = async (name: string) => {
+    const { recoverAll } = await import("../domain/recover.ts");
+    const { connections, store, ...rest } = context({ actor: "bootwright", signal, progress: () => {} });
+    const backend = await connections.backend(name);
+    for (const { operation, status } of await recoverAll({ ...rest, backend, store: await store() }, signal)) {
+      const { id, what, target } = operation;
+      const why = operation.status === "unknown" ? "of which nobody knew how it ended" : "left by a process that ended";
+      tellOnce(`operation ${id} (${what} on ${target.uuid}), ${why}: ${status}`);
+    }
+  };
+  const round = async () => {
+    const { connections, store } = context({ actor: "bootwright", signal, progress: () => {} });
+    const open = await (await store()).open();
+    for (const name of new Set(open.map(({ target }) => target.connection))) {
+      // A hypervisor that cannot be reached must not keep the others from being looked at.
+      if (connections.names.includes(name)) await recoverOn(name).catch((error: unknown) => tellOnce(yet(name, error)));
+    }
+  };
+  const running = (async () => {
+    for (let pause = afterMs; ; pause = everyMs) {
+      await after(pause, undefined, { signal, ref: false });
+      await round().catch((error: unknown) => tellOnce(yet("database", error)));
+    }
+  })().catch((error: unknown) => {
+    if (!signal.aborted) throw error;
+  });
+  return () => {
+    ending.abort();
+    return running;
+  };
+}
+
+const yet = (where: string, error: unknown) =>
+  `${where}: what was left open could not be settled yet: ${error instanceof Error ? error.message : String(error)}`;
