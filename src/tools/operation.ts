@@ -1,17 +1,59 @@
 /** The history of what was done, and undoing what can still be undone. */
 import { z } from "zod";
+import { BootOrder, bootOrderOf } from "../domain/boot.ts";
+import { rolesFor } from "../domain/boot-rules.ts";
 import { definitionOf } from "../domain/changes.ts";
+import { gibOf } from "../domain/disk.ts";
 import { DomainError } from "../domain/error.ts";
 import { undoChanges } from "../domain/history.ts";
-import type { Operation } from "../domain/operation.ts";
+import { InstallationStatus } from "../domain/installation.ts";
+import type { Operation, State } from "../domain/operation.ts";
 import type { Store } from "../domain/port.ts";
-import { VmRef } from "../domain/vm.ts";
+import { diskOf, driveOf, VmRef } from "../domain/vm.ts";
 import { ChangeView, changeInput, changeVm, confirmInput, viewOutcome } from "./change.ts";
 import { findVm } from "./target.ts";
 import { defineTool } from "./tool.ts";
 
 const Status = z.enum(["begun", "applied", "rolled_back", "failed", "rollback_failed", "unknown"]);
 const OperationRef = z.string().min(1).max(100).describe("Id of the operation, as its call answered with");
+
+/** What an operation can change, in a few words. */
+const Facts = z.object({
+  name: z.string().optional(),
+  power: z.enum(["off", "running", "paused", "missing"]),
+  boot_order: BootOrder.optional(),
+  requested_boot_order: BootOrder.optional(),
+  media: z.string().optional(),
+  disk_size_gb: z.number().optional(),
+  installation_status: InstallationStatus.optional(),
+});
+
+function factsOf(state: State): z.input<typeof Facts> {
+  const { vm, record } = state;
+  const roles = rolesFor(state);
+  const asked = record && {
+    installation_status: record.status,
+    ...(record.requestedOrder && { requested_boot_order: record.requestedOrder }),
+  };
+  if (!vm) return { power: "missing", ...asked };
+  const media = driveOf(vm.live ?? vm.next, roles.isoDrive)?.path;
+  const disk = diskOf(vm.next, roles.systemDisk)?.path;
+  const bytes = disk === undefined ? undefined : state.disks[disk]?.virtualBytes;
+  return {
+    name: vm.name,
+    power: vm.power,
+    boot_order: bootOrderOf(vm.next, roles).order,
+    ...asked,
+    ...(media !== undefined && { media }),
+    ...(bytes !== undefined && { disk_size_gb: gibOf(bytes) }),
+  };
+}
+
+/** Where an operation ended that reached its goal is its last step's goal; one that was undone ended where it began. */
+function endOf({ status, steps }: Operation): State | undefined {
+  if (status === "applied") return steps.at(-1)?.goal;
+  return status === "rolled_back" ? steps[0]?.before : undefined;
+}
 
 const OperationView = z.object({
   operation: z.string(),
@@ -22,32 +64,39 @@ const OperationView = z.object({
   status: Status,
   direction: z.enum(["forward", "back"]),
   steps: z.array(z.object({ change: z.string(), summary: z.string(), status: z.string() })),
+  before: Facts.optional(),
+  after: Facts.optional().describe("Absent where it ended in between: steps tell what stays"),
   begun_at: z.string(),
   settled_at: z.string().optional(),
   duration_ms: z.number().optional(),
   error: z.object({ code: z.string(), message: z.string() }).optional(),
 });
 
-const viewOperation = (operation: Operation): z.input<typeof OperationView> => ({
-  operation: operation.id,
-  vm: operation.target.uuid,
-  connection: operation.target.connection,
-  tool: operation.what,
-  actor: operation.actor,
-  status: operation.status,
-  direction: operation.direction,
-  steps: operation.steps.map(({ change, status }) => ({
-    change: change.kind,
-    summary: definitionOf(change).summary(change),
-    status,
-  })),
-  begun_at: operation.begunAt,
-  ...(operation.settledAt !== undefined && {
-    settled_at: operation.settledAt,
-    duration_ms: Date.parse(operation.settledAt) - Date.parse(operation.begunAt),
-  }),
-  ...(operation.error && { error: operation.error }),
-});
+function viewOperation(operation: Operation): z.input<typeof OperationView> {
+  const [begin, end] = [operation.steps[0]?.before, endOf(operation)];
+  return {
+    operation: operation.id,
+    vm: operation.target.uuid,
+    connection: operation.target.connection,
+    tool: operation.what,
+    actor: operation.actor,
+    status: operation.status,
+    direction: operation.direction,
+    steps: operation.steps.map(({ change, status }) => ({
+      change: change.kind,
+      summary: definitionOf(change).summary(change),
+      status,
+    })),
+    ...(begin && { before: factsOf(begin) }),
+    ...(end && { after: factsOf(end) }),
+    begun_at: operation.begunAt,
+    ...(operation.settledAt !== undefined && {
+      settled_at: operation.settledAt,
+      duration_ms: Date.parse(operation.settledAt) - Date.parse(operation.begunAt),
+    }),
+    ...(operation.error && { error: operation.error }),
+  };
+}
 
 /** @throws DomainError OPERATION_NOT_FOUND */
 async function operationIn(store: Store, id: string): Promise<Operation> {

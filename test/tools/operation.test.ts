@@ -18,6 +18,15 @@ describe("get_operation", () => {
         { change: "disk.create", summary: expect.stringContaining("create a 20 GiB"), status: "done" },
         { change: "vm.create", summary: "define VM new with boot order cdrom_hd", status: "done" },
       ],
+      before: { power: "missing" },
+      after: {
+        name: "new",
+        power: "off",
+        boot_order: "cdrom_hd",
+        requested_boot_order: "cdrom_hd",
+        disk_size_gb: 20,
+        installation_status: "NotInstalled",
+      },
       begun_at: expect.any(String),
       settled_at: expect.any(String),
       duration_ms: expect.any(Number),
@@ -36,6 +45,7 @@ describe("list_operations", () => {
     for (const boot_order of ["hd_cdrom", "cdrom_hd"]) await call("set_boot_order", { vm: vm.uuid, boot_order });
     const { operations } = await call("list_operations", { vm: "listed" });
     expect(operations.map(({ tool }) => tool)).toEqual(["set_boot_order", "set_boot_order", "create_vm"]);
+    expect(operations[0]).toMatchObject({ before: { boot_order: "hd_cdrom" }, after: { boot_order: "cdrom_hd" } });
     expect(operations[0]?.steps).toMatchObject([{ summary: "set the boot order to cdrom_hd", status: "done" }]);
     const page = { vm: "listed", limit: 1, before: operations[0]!.operation };
     expect((await call("list_operations", page)).operations).toEqual([operations[1]]);
