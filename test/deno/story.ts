@@ -5,24 +5,12 @@
 import { spawnSync } from "node:child_process";
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { allTools } from "../../src/tools/catalogue.ts";
 import { type BootwrightClient, openClient, serverPath } from "../support/client.ts";
+import { permissionsFor } from "../support/deno.ts";
 
 const socket = "/run/libvirt/libvirt-sock";
-const program = dirname(dirname(serverPath));
-
-/** execa's dependencies ask whether the terminal has colours: with NO_COLOR set they ask for these variables alone. */
-const colours = "FORCE_COLOR,NO_COLOR";
-
-/** What the server may do on Deno, with all that it makes below one directory. */
-const permissionsFor = (directory: string, libvirt: boolean) => [
-  `--allow-read=${[program, directory, ...(libvirt ? [socket, "/etc/passwd", "/etc/group", "/proc/sys/kernel/random/boot_id"] : [])]}`,
-  `--allow-write=${[directory, ...(libvirt ? [socket] : [])]}`,
-  `--allow-env=BOOTWRIGHT_*,XDG_*,MIKRO_ORM_*,TERM,TERM_PROGRAM,NODE_DISABLE_COLORS${libvirt ? `,PATH,TMPDIR,TMP,TEMP,NODE_V8_COVERAGE,${colours}` : ""}`,
-  `--allow-sys=homedir${libvirt ? ",systemMemoryInfo,statfs" : ""}`,
-  ...(libvirt ? ["--allow-run=qemu-img", `--allow-net=unix:${socket}`] : []),
-];
 
 let failed = false;
 async function check(name: string, work: () => Promise<void>): Promise<void> {

@@ -1,0 +1,93 @@
+/** Two servers on one database, and everything that they recorded: read from the database from outside while they work,
+ * since only the newest operations of a VM stay. */
+import { chmod, mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { fileURLToPath } from "node:url";
+import { execa } from "execa";
+import type { Operation } from "../../src/domain/operation.ts";
+import { type BootwrightClient, openClient, serverPath } from "../support/client.ts";
+import { permissionsFor } from "../support/deno.ts";
+import type { Lab } from "../support/vm.ts";
+
+export const settingsOf = ({ directory }: Pick<Lab, "directory">): string[] => [
+  ...["--data", join(directory, "data"), "--images", join(directory, "images"), "--iso-dir", join(directory, "isos")],
+  ...["--connection", "local=libvirt,uri=qemu:///system"],
+];
+
+const denoPath = fileURLToPath(new URL("../../node_modules/.bin/deno", import.meta.url));
+
+/** One more server on the lab's directories. */
+export async function openBeside(
+  lab: Lab,
+  runtime: "node" | "deno",
+  more: readonly string[],
+): Promise<BootwrightClient> {
+  const [cache, temporary] = [join(lab.directory, "cache"), join(lab.directory, "tmp")];
+  await mkdir(temporary, { recursive: true });
+  await chmod(temporary, 0o711);
+  return openClient({
+    settings: [...settingsOf(lab), ...more],
+    confirm: () => true,
+    env: {
+      XDG_CACHE_HOME: cache,
+      XDG_CONFIG_HOME: lab.directory,
+      ...(runtime === "deno" && { TMPDIR: temporary, NO_COLOR: "1" }),
+    },
+    ...(runtime === "deno" && {
+      command: [denoPath, "run", "--no-prompt", ...permissionsFor(lab.directory, true), serverPath],
+    }),
+  });
+}
+
+/** One call on the command line; what it refuses with, or nothing. */
+export async function callOnce(lab: Lab, tool: string, args: object): Promise<{ answer?: unknown; error?: unknown }> {
+  const line = [serverPath, ...settingsOf(lab), "call", tool, "--json", JSON.stringify(args)];
+  const { exitCode, stdout, stderr } = await execa(process.execPath, line, {
+    reject: false,
+    stdin: "ignore",
+    timeout: 60_000,
+    env: { XDG_CACHE_HOME: join(lab.directory, "cache"), XDG_CONFIG_HOME: lab.directory },
+  });
+  if (exitCode === 0) return { answer: JSON.parse(stdout) };
+  if (exitCode === 1) return { error: JSON.parse(stdout).error };
+  throw new Error(`${tool} ended with ${exitCode}: ${stderr}`);
+}
+
+export type Recorded = Pick<Operation, "id" | "status" | "steps" | "what" | "actor"> &
+  Readonly<{ place: number; uuid: string }>;
+
+/** Collects every operation that has ended, in the order in which they were begun. */
+export function chronicleOf(directory: string) {
+  const database = new DatabaseSync(join(directory, "data", "bootwright.sqlite"), { readOnly: true });
+  database.exec("pragma busy_timeout = 5000");
+  const seen = new Map<string, Recorded>();
+  const ended = database.prepare("select id from operations where status <> 'begun'");
+  const one = database.prepare(
+    "select rowid as place, id, uuid, what, actor, status, steps from operations where id = ?",
+  );
+  const collect = () => {
+    for (const { id } of ended.all() as { id: string }[]) {
+      if (seen.has(id)) continue;
+      const row = one.get(id) as { steps: string } | undefined;
+      if (row) seen.set(id, { ...(row as unknown as Recorded), steps: JSON.parse(row.steps) });
+    }
+  };
+  const timer = setInterval(collect, 250);
+  const count = (sql: string) => Number((database.prepare(sql).get() as { n: number }).n);
+  return {
+    /** What there is by now, oldest first. */
+    operations(): Recorded[] {
+      collect();
+      return [...seen.values()].sort((a, b) => a.place - b.place);
+    },
+    claims: () => count("select count(*) as n from claims"),
+    begun: () => count("select count(*) as n from operations where status = 'begun'"),
+    version: (uuid: string) =>
+      database.prepare("select * from vms where uuid = ?").get(uuid) as Record<string, unknown>,
+    close() {
+      clearInterval(timer);
+      database.close();
+    },
+  };
+}
