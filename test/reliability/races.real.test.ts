@@ -187,7 +187,8 @@ describe.each([
           waitedMs: expect.any(Number),
         });
         const waitMs = (where === "server 2" ? SHORT_WAIT_S : LONG_WAIT_S) * 1000;
-        expect(refusal.details.waitedMs).toBeGreaterThanOrEqual(waitMs);
+        // A timer may fire a moment before its time.
+      expect(refusal.details.waitedMs).toBeGreaterThan(waitMs - 20);
       }
 
       const operations = chronicle.operations();
