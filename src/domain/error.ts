@@ -14,6 +14,18 @@ const catalogue = {
     message: `Cannot find tool "${d.tool}"`,
     hint: `Known tools, nearest first: ${list(d.known)}`,
   }),
+  MESSAGE_TOO_LARGE: (d: { bytes: number; bytesMax: number }) => ({
+    message: `Cannot read a message of ${d.bytes} bytes: at most ${d.bytesMax} are taken`,
+    hint: "Nothing was done. No tool needs arguments of this length; send fewer or shorter ones",
+  }),
+  ANSWER_TOO_LARGE: (d: { tool: string; bytes: number; bytesMax: number }) => ({
+    message: `Cannot send the answer of ${d.tool}: it has ${d.bytes} bytes, and at most ${d.bytesMax} are sent`,
+    hint: "Ask for less at a time: a smaller limit, or one VM; a change that was asked for was made all the same",
+  }),
+  SERVER_BUSY: (d: { calls: number }) => ({
+    message: `Cannot take this call: ${d.calls} calls are under way, and no more are taken at one time`,
+    hint: "Nothing was done. Wait for answers before making further calls",
+  }),
   CONNECTION_NOT_FOUND: (d: { connection: string; known: readonly string[] }) => ({
     message: `Cannot find connection "${d.connection}"`,
     hint: `Known connections: ${list(d.known)}`,
@@ -50,9 +62,13 @@ const catalogue = {
     message: `Cannot do this while VM "${d.vm}" is paused (${d.reason})`,
     hint: "Resume it in the hypervisor, or stop it with force, then try again",
   }),
-  VM_BUSY: (d: { vm: string; holder: string; what: string; since: string; waitedMs: number }) => ({
+  /** `waitingMax`: as many callers were waiting for this VM already, so that this one was not let in. */
+  VM_BUSY: (d: { vm: string; holder: string; what: string; since: string; waitedMs: number; waitingMax?: number }) => ({
     message: `Cannot start on VM "${d.vm}": ${d.holder} has been running ${d.what} on it since ${d.since}`,
-    hint: `Waited ${d.waitedMs} ms. Try again when that operation has ended`,
+    hint:
+      d.waitingMax === undefined
+        ? `Waited ${d.waitedMs} ms. Try again when that operation has ended`
+        : `Did not wait, since ${d.waitingMax} calls wait for it already. Try again when they have ended`,
   }),
   VM_CHANGED_MEANWHILE: (d: { vm: string }) => ({
     message: `Cannot go on: another program changed VM "${d.vm}" while this operation was running`,

@@ -17,12 +17,15 @@ export async function callTool(
   return tool.output.parse(answer) as Record<string, unknown>;
 }
 
+/** What is no tool's name may be of any length. */
+const NAME_SHOWN_MAX = 100;
+
 /** @throws DomainError TOOL_NOT_FOUND with the nearest names first */
 export function toolNamed(tools: readonly Tool[], name: string): Tool {
   const tool = tools.find((candidate) => candidate.name === name);
   if (tool) return tool;
   throw new DomainError("TOOL_NOT_FOUND", {
-    tool: name,
+    tool: name.slice(0, NAME_SHOWN_MAX),
     known: nearestFirst(
       name,
       tools.map((candidate) => candidate.name),

@@ -7,6 +7,9 @@ import type { Tool } from "./tool.ts";
 export const nextTool: Record<ErrorCode, string | null> = {
   INPUT_INVALID: null,
   TOOL_NOT_FOUND: null,
+  MESSAGE_TOO_LARGE: null,
+  ANSWER_TOO_LARGE: null,
+  SERVER_BUSY: null,
   CONNECTION_NOT_FOUND: "list_vms",
   VM_NOT_FOUND: "list_vms",
   VM_GONE: "repair_vm",
@@ -68,9 +71,22 @@ export type Refusal = Readonly<{
   outcome?: unknown;
 }>;
 
+/** What a hypervisor gives as its reason may be of any length. */
+const TEXT_MAX = 4_000;
+const DETAILS_MAX = 65_536;
+const cut = (text: string, most = TEXT_MAX): string => (text.length > most ? `${text.slice(0, most)} …` : text);
+
 export function refusalOf(error: DomainError): Refusal {
-  const { code, message, hint, details, outcome } = error;
-  return { code, message, hint, next: nextTool[code], details, ...(outcome && { outcome }) };
+  const { code, message, hint, outcome } = error;
+  const details = JSON.stringify(error.details).length > DETAILS_MAX ? {} : error.details;
+  return {
+    code,
+    message: cut(message),
+    hint: cut(hint),
+    next: nextTool[code],
+    details,
+    ...(outcome && { outcome }),
+  };
 }
 
 /** A refusal as a few lines that a model reads. */
@@ -86,14 +102,19 @@ export function refusalText({ code, message, hint, next, outcome }: Refusal): st
   return lines.filter(Boolean).join("\n");
 }
 
-/** Parses the arguments of a tool. @throws DomainError INPUT_INVALID naming every wrong argument */
+const ISSUES_MAX = 20;
+const ISSUE_CHARACTERS_MAX = 300;
+
+/** Parses the arguments of a tool. @throws DomainError INPUT_INVALID naming the wrong arguments, some of very many */
 export function parseInput(tool: Tool, args: unknown): Record<string, unknown> {
   const parsed = z.strictObject(tool.input.shape).safeParse(args ?? {});
   if (parsed.success) return parsed.data;
-  const issues = parsed.error.issues.map(
-    ({ path, message }) => `${path.length ? path.join(".") : "arguments"}: ${message}`,
-  );
-  throw new DomainError("INPUT_INVALID", { issues });
+  const { issues } = parsed.error;
+  const told = issues
+    .slice(0, ISSUES_MAX)
+    .map(({ path, message }) => cut(`${path.length ? path.join(".") : "arguments"}: ${message}`, ISSUE_CHARACTERS_MAX));
+  if (issues.length > ISSUES_MAX) told.push(`and ${issues.length - ISSUES_MAX} more`);
+  throw new DomainError("INPUT_INVALID", { issues: told });
 }
 
 type VmLine = {

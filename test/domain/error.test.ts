@@ -12,6 +12,9 @@ const reason = "the service is down";
 const examples: { [C in ErrorCode]: ErrorDetails<C> } = {
   INPUT_INVALID: { issues: ["boot_order: Invalid option"] },
   TOOL_NOT_FOUND: { tool: "get_vms", known: ["get_vm"] },
+  MESSAGE_TOO_LARGE: { bytes: 100_000_000, bytesMax: 1_048_576 },
+  ANSWER_TOO_LARGE: { tool: "list_vms", bytes: 12_000_000, bytesMax: 8_388_608 },
+  SERVER_BUSY: { calls: 256 },
   CONNECTION_NOT_FOUND: { connection: "lab", known },
   VM_NOT_FOUND: { vm: "wbe", known, unreachable: ["lab2"] },
   VM_GONE: { vm },
