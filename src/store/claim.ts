@@ -13,6 +13,9 @@ import { keyOf, keyText } from "./records.ts";
 import type { releasesIn } from "./release.ts";
 import { type EndTurn, Turns } from "./turns.ts";
 
+/** Callers of this process that wait for one VM. The next one would wait in vain, and wait in others' way. */
+export const WAITING_MAX = 32;
+
 type Asking = Readonly<{ actor: string; what: string }>;
 type Held = Readonly<{ holder: string; actor: string; what: string; since: string }>;
 
@@ -52,17 +55,20 @@ export function claimsIn(database: Database, holder: Holder, releases: Releases,
     throw new Error("The pauses never end");
   }
 
-  async function busy(target: Target, begun: number, found: Held | null): Promise<DomainError> {
+  async function busy(target: Target, begun: number, found: Held | null, waitingMax?: number): Promise<DomainError> {
     const waitedMs = Math.round(performance.now() - begun);
     const held = found ?? (await heldBy(target));
     const row = await database.read((em) => em.findOne(VmRow, keyOf(target), { fields: ["name"] }));
     const { actor, what, since } = held ?? { actor: "another operation", what: "a change", since: now().toISOString() };
-    return new DomainError("VM_BUSY", { vm: row?.name ?? target.uuid, holder: actor, what, since, waitedMs });
+    const vm = row?.name ?? target.uuid;
+    const full = waitingMax !== undefined && { waitingMax };
+    return new DomainError("VM_BUSY", { vm, holder: actor, what, since, waitedMs, ...full });
   }
 
   return {
     async claim(target: Target, asking: Asking, waitMs: number, signal?: AbortSignal): Promise<Claim> {
       const begun = performance.now();
+      if (turns.waiting(keyText(target)) >= WAITING_MAX) throw await busy(target, begun, null, WAITING_MAX);
       const endTurn = await turns.take(keyText(target), waitMs, signal);
       if (!endTurn) throw await busy(target, begun, null);
       try {

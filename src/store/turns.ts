@@ -5,6 +5,12 @@ export type EndTurn = () => void;
 
 export class Turns {
   readonly #last = new Map<string, Promise<void>>();
+  readonly #waiting = new Map<string, number>();
+
+  /** How many wait for their turn. */
+  waiting(key: string): number {
+    return this.#waiting.get(key) ?? 0;
+  }
 
   /** Resolves when it is the caller's turn, or with `undefined` when the time is up.
    * @throws the signal's reason */
@@ -18,11 +24,16 @@ export class Turns {
     });
     this.#last.set(key, last);
     if (!before) return end;
+    this.#waiting.set(key, this.waiting(key) + 1);
     try {
       if (await within(before, waitMs, signal)) return end;
     } catch (error) {
       end();
       throw error;
+    } finally {
+      const left = this.waiting(key) - 1;
+      if (left > 0) this.#waiting.set(key, left);
+      else this.#waiting.delete(key);
     }
     end();
     return undefined;
