@@ -66,7 +66,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     const { serveMcp } = await import("./serve/mcp.ts");
     const { recoverInBackground } = await import("./serve/recovery.ts");
     const stopRecovering = recoverInBackground({ context: session.context, log });
-    const serving = serveMcp(session);
+    const serving = serveMcp(session, process.stdout);
     ending.signal.addEventListener("abort", () => void serving.close(), { once: true });
     if (ending.signal.aborted) void serving.close();
     await serving.ended;

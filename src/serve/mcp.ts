@@ -1,5 +1,6 @@
 /** MCP, the only file that knows its SDK. One factory serves both protocol generations. */
 import { randomBytes } from "node:crypto";
+import type { Writable } from "node:stream";
 import { setTimeout as after } from "node:timers/promises";
 import {
   acceptedContent,
@@ -17,7 +18,9 @@ import { DomainError } from "../domain/error.ts";
 import { callTool } from "../tools/call.ts";
 import { answerText, refusalOf, refusalText } from "../tools/respond.ts";
 import { annotationsOf, type Tool } from "../tools/tool.ts";
+import { ANSWER_BYTES_MAX, CALLS_MAX, paced } from "./bounds.ts";
 import type { Session } from "./session.ts";
+import { BoundedLines, MESSAGE_BYTES_MAX } from "./wire.ts";
 
 const instructions = `Bootwright takes a virtual machine from an installer ISO to running from its own disk.
 The usual way: create_vm (with iso_path), start_vm (the installer runs), complete_installation with boot_order "hd" when the user or the guest says that it is done, restart_vm. The installer starts again at every reboot until the boot order or the medium is changed; check_boot says what would boot and why.
@@ -65,8 +68,8 @@ export type Serving = Readonly<{
   close(): Promise<void>;
 }>;
 
-/** Serves MCP on stdin and stdout until the client goes away. */
-export function serveMcp(session: Session): Serving {
+/** Serves MCP on stdin and stdout until the client goes away. `output` is stdout, which is watched for what is unread. */
+export function serveMcp(session: Session, output: Writable): Serving {
   const underWay = new Set<Promise<unknown>>();
   const codec = createRequestStateCodec<Confirming>({ key: randomBytes(32), ttlSeconds: 300 });
   const listed = session.tools.map((tool) => ({
@@ -89,6 +92,7 @@ export function serveMcp(session: Session): Serving {
     server.setRequestHandler("tools/list", () => ({ tools: listed }));
     server.setRequestHandler("tools/call", async ({ params }, ctx) => {
       const { name, arguments: args = {} } = params;
+      if (underWay.size >= CALLS_MAX) return refusalResult(new DomainError("SERVER_BUSY", { calls: CALLS_MAX }));
       const answer = respond(server, name, { ...args }, ctx);
       underWay.add(answer);
       return answer.finally(() => underWay.delete(answer));
@@ -114,7 +118,10 @@ export function serveMcp(session: Session): Serving {
       });
       const data = await callTool(session.tools, name, args, context);
       const tool = session.tools.find((candidate) => candidate.name === name)!;
-      return { content: [{ type: "text" as const, text: answerText(tool, data) }], structuredContent: data };
+      return withinBounds(name, {
+        content: [{ type: "text" as const, text: answerText(tool, data) }],
+        structuredContent: data,
+      });
     } catch (error) {
       if (!(error instanceof DomainError)) return defectResult(session.defect(error));
       if (error.code !== "CONFIRMATION_REQUIRED") return refusalResult(error);
@@ -136,7 +143,13 @@ export function serveMcp(session: Session): Serving {
     }
   }
 
-  const transport = new StdioServerTransport();
+  const lines = new BoundedLines(output, ({ bytes, id }) => {
+    const refusal = refusalOf(new DomainError("MESSAGE_TOO_LARGE", { bytes, bytesMax: MESSAGE_BYTES_MAX }));
+    const error = { code: INVALID_REQUEST, message: refusalText(refusal), data: refusal };
+    // JSON-RPC answers with null where no id could be made out; the SDK's types know of no such answer.
+    void transport.send({ jsonrpc: "2.0", id: id as string | number, error }).catch(() => undefined);
+  });
+  const transport = new StdioServerTransport(process.stdin.pipe(lines) as unknown as typeof process.stdin);
   const handle = serveStdio(build, {
     transport,
     onerror(error) {
@@ -160,6 +173,17 @@ export function serveMcp(session: Session): Serving {
     };
   });
   return { ended, close: () => handle.close() };
+}
+
+/** What a request that is not one is answered with, by JSON-RPC. */
+const INVALID_REQUEST = -32_600;
+
+/** Clients have a bound of their own, and one that is sent more than that ends the connection.
+ * @throws DomainError ANSWER_TOO_LARGE */
+function withinBounds(tool: string, result: CallToolResult): CallToolResult {
+  const bytes = Buffer.byteLength(JSON.stringify(result));
+  if (bytes <= ANSWER_BYTES_MAX) return result;
+  throw new DomainError("ANSWER_TOO_LARGE", { tool, bytes, bytesMax: ANSWER_BYTES_MAX });
 }
 
 function refusalResult(error: DomainError): CallToolResult {
@@ -196,15 +220,15 @@ function clientOf(server: Server, ctx: ServerContext): { name: string; elicits: 
   return { name, elicits: form !== undefined || url === undefined };
 }
 
-/** Sends progress where the client asked for it. */
+/** Sends progress where the client asked for it, as much of it as a reader can follow. */
 function progressFor(ctx: ServerContext): (message: string) => void {
   const progressToken = ctx.mcpReq._meta?.progressToken;
+  if (progressToken === undefined) return () => undefined;
   let progress = 0;
-  return (message) => {
-    if (progressToken === undefined) return;
+  return paced((message) => {
     progress += 1;
     void ctx.mcpReq
       .notify({ method: "notifications/progress", params: { progressToken, progress, message } })
       .catch(() => undefined);
-  };
+  });
 }

@@ -188,7 +188,7 @@ describe.each([
         });
         const waitMs = (where === "server 2" ? SHORT_WAIT_S : LONG_WAIT_S) * 1000;
         // A timer may fire a moment before its time.
-      expect(refusal.details.waitedMs).toBeGreaterThan(waitMs - 20);
+        expect(refusal.details.waitedMs).toBeGreaterThan(waitMs - 20);
       }
 
       const operations = chronicle.operations();

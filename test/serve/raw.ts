@@ -8,7 +8,7 @@ export type Message = Readonly<{
   id?: number;
   method?: string;
   result?: { isError?: boolean; structuredContent?: Record<string, unknown> };
-  error?: { code: number };
+  error?: { code: number; data?: unknown };
 }>;
 
 export type RawServer = Readonly<{

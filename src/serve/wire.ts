@@ -1,0 +1,93 @@
+/** What comes in on stdin, within bounds: whole lines of a bounded length, and no more of them while answers wait to be
+ * read. The SDK's transport ends the connection at a line that is too long, and with it every call that is under way. */
+import { Transform, type TransformCallback, type Writable } from "node:stream";
+import { setImmediate as immediate } from "node:timers/promises";
+
+/** The longest arguments of a call are some paths; what a client adds to them is small. */
+export const MESSAGE_BYTES_MAX = 2 ** 20;
+/** A client that does not read its answers is not read from either once this much waits for it. */
+export const UNREAD_BYTES_MAX = 8 * 2 ** 20;
+
+/** The ends of a line that is too long: the request's id stands at either. */
+const END_BYTES = 512;
+const NEWLINE = 10;
+const LINES_AT_ONCE = 32;
+
+/** A line that was dropped; `id` is its request's, where that could be made out. */
+export type TooLong = Readonly<{ bytes: number; id: string | number | null }>;
+
+export class BoundedLines extends Transform {
+  readonly #answers: Writable;
+  readonly #dropped: (line: TooLong) => void;
+  #pieces: Buffer[] = [];
+  #bytes = 0;
+  #tail: Buffer = Buffer.alloc(0);
+
+  constructor(answers: Writable, dropped: (line: TooLong) => void) {
+    super();
+    this.#answers = answers;
+    this.#dropped = dropped;
+  }
+
+  override _transform(chunk: Buffer, _encoding: BufferEncoding, done: TransformCallback): void {
+    void this.#passOn(chunk).then(() => done(), done);
+  }
+
+  async #passOn(chunk: Buffer): Promise<void> {
+    let rest = chunk;
+    for (let lines = 1, end = rest.indexOf(NEWLINE); end >= 0; lines++, end = rest.indexOf(NEWLINE)) {
+      this.#take(rest.subarray(0, end + 1));
+      this.#endLine();
+      rest = rest.subarray(end + 1);
+      // What was asked is answered a moment later, and only then counts as unread.
+      if (lines % LINES_AT_ONCE === 0) await this.#answersRead();
+    }
+    if (rest.length > 0) this.#take(rest);
+    await this.#answersRead();
+  }
+
+  #take(piece: Buffer): void {
+    this.#bytes += piece.length;
+    if (this.#bytes <= MESSAGE_BYTES_MAX) {
+      this.#pieces.push(piece);
+      return;
+    }
+    const [head] = this.#pieces;
+    // Copies: a part of a chunk would keep the whole of it.
+    this.#pieces = [Buffer.from((head ?? piece).subarray(0, END_BYTES))];
+    this.#tail = Buffer.concat([this.#tail, piece.subarray(-END_BYTES)]).subarray(-END_BYTES);
+  }
+
+  #endLine(): void {
+    const [pieces, bytes, tail] = [this.#pieces, this.#bytes, this.#tail];
+    this.#pieces = [];
+    this.#bytes = 0;
+    this.#tail = Buffer.alloc(0);
+    if (bytes <= MESSAGE_BYTES_MAX) this.push(Buffer.concat(pieces));
+    else this.#dropped({ bytes, id: idIn(pieces[0]!.toString("utf8"), tail.toString("utf8")) });
+  }
+
+  async #answersRead(): Promise<void> {
+    await immediate();
+    while (!this.#answers.destroyed && this.#answers.writableLength > UNREAD_BYTES_MAX) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      for (const event of ends) this.#answers.on(event, resolve);
+      await promise;
+      for (const event of ends) this.#answers.off(event, resolve);
+    }
+  }
+}
+
+const ends = ["drain", "close", "error"] as const;
+
+const id = String.raw`"id"\s*:\s*(-?\d{1,15}|"[^"\\]{0,100}")`;
+const version = String.raw`"jsonrpc"\s*:\s*"2\.0"`;
+const method = String.raw`"method"\s*:\s*"[\w/]{1,100}"`;
+const atHead = new RegExp(String.raw`^\s*\{(?:\s*(?:${version}|${method})\s*,)*\s*${id}`);
+// The last brace of a line closes the message itself, so what stands right before it is not an argument's.
+const atTail = new RegExp(String.raw`${id}(?:\s*,\s*(?:${version}|${method}))*\s*\}\s*$`);
+
+function idIn(head: string, tail: string): TooLong["id"] {
+  const [, found] = atHead.exec(head) ?? atTail.exec(tail) ?? [];
+  return found === undefined ? null : (JSON.parse(found) as string | number);
+}

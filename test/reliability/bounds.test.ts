@@ -1,0 +1,187 @@
+// Goal: nothing that a caller or a hypervisor does makes the server grow, wait or talk without an end. Method: more than each
+// bound allows is asked of a real server process, which has to answer with a code that names the bound, and to go on.
+
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { ANSWER_BYTES_MAX, CALLS_MAX, PROGRESS_PER_SECOND_MAX, paced } from "../../src/serve/bounds.ts";
+import { MESSAGE_BYTES_MAX, UNREAD_BYTES_MAX } from "../../src/serve/wire.ts";
+import { WAITING_MAX } from "../../src/store/claim.ts";
+import { type Message, openRaw, type RawServer } from "../serve/raw.ts";
+import type { Refusal } from "../support/client.ts";
+import { memorySettings, temporaryDirectory } from "../support/memory.ts";
+import { figure, scaled } from "../support/scale.ts";
+import { vmDefinition } from "../support/world.ts";
+
+const MIB = 2 ** 20;
+const code = ({ result }: Message) =>
+  (result as { _meta?: Record<string, Refusal> } | undefined)?._meta?.["dev.bootwright/error"]?.code;
+const answers = (server: RawServer): Message[] => server.lines.map((line) => JSON.parse(line) as Message);
+const rssMib = (pid: number) =>
+  Math.round(Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))![1]) / 1024);
+
+async function open(...more: string[]): Promise<RawServer> {
+  const server = await openRaw([...memorySettings(temporaryDirectory(), "installsAfterMs=never"), ...more]);
+  onTestFinished(() => void server.process.kill("SIGKILL"));
+  return server;
+}
+
+/** Waits for the answers to these requests, and gives them. */
+async function answered(server: RawServer, ids: readonly number[], limitMs = 60_000): Promise<Map<number, Message>> {
+  const wanted = new Set(ids);
+  for (const until = performance.now() + limitMs; performance.now() < until; await sleep(50)) {
+    const found = answers(server).filter(({ id }) => id !== undefined && wanted.has(id));
+    if (found.length === ids.length) return new Map(found.map((message) => [message.id!, message]));
+  }
+  throw new Error(`Of ${ids.length} answers some are missing`);
+}
+
+describe("one message", () => {
+  test("of 100 MB is refused with MESSAGE_TOO_LARGE, and the calls around it are answered", async () => {
+    const server = await open();
+    await server.call("create_vm", { name: "web" });
+    const { stdin } = server.process;
+    const before = rssMib(server.process.pid!);
+    const length = scaled(100, 30) * MIB;
+    // Clients put the id at either end.
+    for (const [head, tail] of [
+      ['{"jsonrpc":"2.0","id":901,"method":"tools/call","params":{"name":"get_vm","arguments":{"vm":"', '"}}}\n'],
+      [
+        '{"method":"tools/call","params":{"name":"get_vm","arguments":{"id":1,"vm":"',
+        '"}},"jsonrpc":"2.0","id":902}\n',
+      ],
+    ] as const) {
+      stdin.write(head);
+      for (let sent = 0; sent < length; sent += MIB) {
+        if (!stdin.write("x".repeat(MIB))) await new Promise((resolve) => stdin.once("drain", resolve));
+      }
+      stdin.write(tail);
+    }
+    expect((await server.call("get_vm", { vm: "web" })).result?.structuredContent).toMatchObject({ name: "web" });
+    const refused = await answered(server, [901, 902]);
+    for (const { error } of refused.values()) {
+      expect(error).toMatchObject({
+        code: -32600,
+        data: { code: "MESSAGE_TOO_LARGE", details: { bytesMax: MESSAGE_BYTES_MAX } },
+      });
+    }
+    const grown = rssMib(server.process.pid!) - before;
+    figure(`bounds: growth of the process by two messages of ${length / MIB} MiB`, `${grown} MiB`);
+    expect(grown).toBeLessThan(100);
+  });
+
+  test("just within the bound is read", async () => {
+    const server = await open();
+    const pad = "x".repeat(MESSAGE_BYTES_MAX - 200);
+    const answer = await server.ask("tools/call", { name: "list_vms", arguments: {}, _meta: { pad } });
+    expect(answer.result?.structuredContent).toMatchObject({ total: 0 });
+  });
+
+  test("of any depth or with any number of names is refused as input, shortly", async () => {
+    const server = await open();
+    const deep = `${"[".repeat(100_000)}${"]".repeat(100_000)}`;
+    const many = Array.from({ length: 20_000 }, (_, index) => `"name${index}":1`).join();
+    const send = (id: number, tool: string, args: string) =>
+      server.process.stdin.write(
+        `{"jsonrpc":"2.0","id":${id},"method":"tools/call","params":{"name":"${tool}","arguments":{${args}}}}\n`,
+      );
+    send(901, "get_vm", `"vm":${deep}`);
+    send(902, "get_vm", `"vm":"web","accept":${deep}`);
+    send(903, "get_vm", `"vm":"web",${many}`);
+    send(904, "x".repeat(500_000), "");
+    send(905, "list_operations", `"status":${JSON.stringify(Array(20_000).fill("no"))}`);
+    const refused = await answered(server, [901, 902, 903, 904, 905]);
+    expect([...refused.values()].map(code).sort()).toEqual(
+      [...Array(4).fill("INPUT_INVALID"), "TOOL_NOT_FOUND"].sort(),
+    );
+    for (const line of server.lines.slice(1)) expect(line.length).toBeLessThan(30_000);
+    expect(server.stderr()).toBe("");
+  });
+});
+
+describe("calls", () => {
+  test("beyond what is under way at one time are refused with SERVER_BUSY, and beyond one VM's queue with VM_BUSY", async () => {
+    const server = await open("--claim-wait", "3");
+    const vms = Math.ceil(CALLS_MAX / (WAITING_MAX + 1)) + 1;
+    for (let index = 0; index < vms; index++) {
+      await server.call("create_vm", { name: `vm${index}`, iso_path: "installer.iso" });
+      await server.call("start_vm", { vm: `vm${index}` });
+    }
+    // Each waits for an installer, which ignores the power button, or for the one that waits for it.
+    const flood = scaled(5_000, 1_500);
+    const ids = Array.from({ length: flood }, (_, index) => 1_000 + index);
+    const from = performance.now();
+    for (const id of ids) {
+      const vm = id < 1_000 + 2 * WAITING_MAX ? "vm0" : `vm${id % vms}`;
+      const args = { vm, timeout_seconds: 2 };
+      server.send({ id, method: "tools/call", params: { name: "stop_vm", arguments: args } });
+    }
+    const messages = [...(await answered(server, ids)).values()];
+    const counted = Object.groupBy(messages, (message) => code(message) ?? "done");
+    const amounts = Object.entries(counted).map(([name, some]) => `${name} ${some!.length}`);
+    figure(`bounds: a flood of ${flood} calls`, amounts.join(", "));
+    figure("bounds: until all of the flood was answered", `${Math.round(performance.now() - from)} ms`);
+    expect(Object.keys(counted).sort()).toEqual(["SERVER_BUSY", "SHUTDOWN_TIMED_OUT", "VM_BUSY"]);
+    const refusals = messages.map(
+      ({ result }) => (result as unknown as { _meta: Record<string, Refusal> })._meta["dev.bootwright/error"]!,
+    );
+    expect(refusals.find((refusal) => refusal.code === "SERVER_BUSY")).toMatchObject({ details: { calls: CALLS_MAX } });
+    expect(refusals.some(({ details }) => details.waitingMax === WAITING_MAX)).toBe(true);
+    // What came in vain did not stay.
+    expect((await server.call("get_vm", { vm: "vm0" })).result?.structuredContent).toMatchObject({ power: "running" });
+  }, 120_000);
+});
+
+describe("answers", () => {
+  test("that their client does not read keep it from being read from", async () => {
+    const server = await open();
+    const before = rssMib(server.process.pid!);
+    server.process.stdout.pause();
+    const asked = scaled(10_000, 2_000);
+    const _meta = { pad: "x".repeat(4_000) };
+    for (let id = 1_000; id < 1_000 + asked; id++) server.send({ id, method: "tools/list", params: { _meta } });
+    await expect.poll(() => server.process.stdin.writableLength, { timeout: 20_000 }).toBeGreaterThan(0);
+    await sleep(2_000);
+    const grown = rssMib(server.process.pid!) - before;
+    figure(`bounds: growth of the process by ${asked} answers of 70 kB that nobody reads`, `${grown} MiB`);
+    // Whoever asks for more has to wait; 32 lines are taken at one time.
+    expect(server.process.stdin.writableLength).toBeGreaterThan(0);
+    expect(grown).toBeLessThan((UNREAD_BYTES_MAX / MIB) * 4 + 60);
+    server.process.stdout.resume();
+    await expect.poll(() => server.lines.length, { timeout: 60_000 }).toBe(asked + 1);
+  }, 120_000);
+
+  test("stay below what the SDK's client takes, with 5,000 VMs", async () => {
+    const directory = temporaryDirectory();
+    const seed = join(directory, "seed.json");
+    const vms = Array.from({ length: 5_000 }, (_, index) => {
+      const uuid = `5e0a7a4e-54a5-4f0b-9d0c-${String(index).padStart(12, "0")}`;
+      const next = vmDefinition();
+      const path = `/memory/images/${uuid}.qcow2`;
+      return { uuid, name: `vm-${index}`, next: { ...next, disks: next.disks.map((disk) => ({ ...disk, path })) } };
+    });
+    writeFileSync(seed, JSON.stringify({ vms }));
+    const plugin = new URL("../support/seeded-plugin.ts", import.meta.url).pathname;
+    const server = await openRaw(["--data", directory, "--connection", `local=${plugin},seed=${seed}`]);
+    onTestFinished(() => void server.process.kill("SIGKILL"));
+    const answer = await server.call("list_vms", { limit: 5_000 });
+    const bytes = server.lines.at(-1)!.length;
+    figure("bounds: the answer of list_vms with 5,000 VMs", `${bytes} bytes, ${code(answer) ?? "done"}`);
+    expect(bytes).toBeLessThan(ANSWER_BYTES_MAX + 1_000);
+  }, 60_000);
+});
+
+describe("progress", () => {
+  test("of one call is told so many times a second, and cut to a length", () => {
+    let now = 0;
+    const told: string[] = [];
+    const tell = paced(
+      (message) => told.push(message),
+      () => now,
+    );
+    for (; now < 3_000; now++) tell("x".repeat(10_000));
+    expect(told).toHaveLength(3 * PROGRESS_PER_SECOND_MAX);
+    expect(told.every(({ length }) => length === 500)).toBe(true);
+  });
+});
