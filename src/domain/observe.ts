@@ -75,10 +75,15 @@ async function usageOf(backend: Backend, vm: Vm, signal?: AbortSignal): Promise<
   const usage = mine.map((path) => {
     const inUseBy = standing.filter((other) => other.running && other.paths.includes(path)).map(({ name }) => name);
     const clones = standing.filter((other) => other.below.includes(path)).map(({ name }) => name);
-    return [path, { inUseBy, clones }] as const;
+    return [path, { inUseBy: inUseBy.slice(0, NAMED_MAX), clones: someOf(clones) }] as const;
   });
   return Object.fromEntries(usage);
 }
+
+/** A golden image may have thousands of clones, and what is found says who they are. */
+const NAMED_MAX = 20;
+const someOf = (names: readonly string[]) =>
+  names.length > NAMED_MAX ? [...names.slice(0, NAMED_MAX), `${names.length - NAMED_MAX} more`] : names;
 
 const LOOK_LIMIT_MS = 30_000;
 

@@ -53,9 +53,13 @@ export function knownFromTag({ uuid, claim, next }: Vm, images: Pick<Images, "pa
   };
 }
 
+/** VMs of one call: it waits for all of them, and answers with each. */
+const ADOPTED_MAX = 1_000;
+
 const Adopted = z.object({
   adopted: z.array(ChangeView),
   refused: z.array(z.object({ vm: z.string(), reason: z.string() })),
+  left: z.number().optional().describe("VMs that are left for another call"),
 });
 
 /** Adopts one VM after the other; one that is refused does not keep the others from it. */
@@ -68,7 +72,7 @@ export async function adoptEach(
 ): Promise<z.input<typeof Adopted>> {
   const adopted: ChangeView[] = [];
   const refused: { vm: string; reason: string }[] = [];
-  for (const { uuid, name } of vms) {
+  for (const { uuid, name } of vms.slice(0, ADOPTED_MAX)) {
     context.signal.throwIfAborted();
     context.progress(`adopting ${name}`);
     try {
@@ -78,7 +82,7 @@ export async function adoptEach(
       refused.push({ vm: name, reason: `${error.code}: ${error.message}` });
     }
   }
-  return { adopted, refused };
+  return { adopted, refused, ...(vms.length > ADOPTED_MAX && { left: vms.length - ADOPTED_MAX }) };
 }
 
 /** The VMs of a connection of which there is no record, by name. */

@@ -16,7 +16,11 @@ const blockingCodes = findingCodes.filter((code) => finding(code, "").blocks.len
 
 export const changeInput = {
   dry_run: z.boolean().default(false).describe("Only say what would be done and what would be found"),
-  accept: z.array(z.enum(blockingCodes)).default([]).describe("Findings to go ahead in spite of, by code"),
+  accept: z
+    .array(z.enum(blockingCodes))
+    .max(blockingCodes.length)
+    .default([])
+    .describe("Findings to go ahead in spite of, by code"),
 };
 export const confirmInput = {
   confirm: z.string().max(200).optional().describe("The token from CONFIRMATION_REQUIRED, once the user has agreed"),

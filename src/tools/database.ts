@@ -41,6 +41,7 @@ const rebuildDatabase = defineTool({
       z.object({ vm: z.string(), name: z.string(), installation_status: InstallationStatus.optional() }),
     ),
     refused: z.array(z.object({ vm: z.string(), reason: z.string() })),
+    left: z.number().optional().describe("VMs that are left for another call"),
     copied: z.array(z.string()).describe("VMs whose tag belongs to another VM: adopt_vm takes them as their own"),
     untagged: z.number().describe("VMs without a tag, which were never managed"),
   }),
@@ -48,7 +49,7 @@ const rebuildDatabase = defineTool({
     const backend = await backendFor(context, input.connection);
     const vms = await unrecorded(context, backend);
     const own = vms.filter(({ uuid, claim }) => claim?.uuid === uuid);
-    const { adopted, refused } = await adoptEach(context, backend, own, "rebuild_database", input);
+    const { adopted, refused, left } = await adoptEach(context, backend, own, "rebuild_database", input);
     return {
       rebuilt: adopted.map(({ vm }) => ({
         vm: vm.uuid,
@@ -56,6 +57,7 @@ const rebuildDatabase = defineTool({
         ...(vm.installation_status && { installation_status: vm.installation_status }),
       })),
       refused,
+      ...(left !== undefined && { left }),
       copied: vms.filter(({ uuid, claim }) => claim !== undefined && claim.uuid !== uuid).map(({ name }) => name),
       untagged: vms.filter(({ claim }) => claim === undefined).length,
     };

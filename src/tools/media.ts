@@ -51,6 +51,7 @@ const listIsos = defineTool({
         boots_uefi: z.boolean(),
         problem: z.string().optional(),
         used_by: z.array(z.string()),
+        used_by_total: z.number().optional().describe("Where more VMs hold it than are named"),
       }),
     ),
     total: z.number(),
@@ -78,10 +79,17 @@ const listIsos = defineTool({
         boots_bios: fact.bootsBios,
         boots_uefi: fact.bootsUefi,
         ...(fact.state !== "ok" && { problem: fact.state }),
-        used_by: holders(fact.path),
+        ...namedOf(holders(fact.path)),
       })),
     };
   },
+});
+
+/** An ISO that every VM holds would otherwise name all of them. */
+const HOLDERS_SHOWN_MAX = 50;
+const namedOf = (names: readonly string[]) => ({
+  used_by: names.slice(0, HOLDERS_SHOWN_MAX),
+  ...(names.length > HOLDERS_SHOWN_MAX && { used_by_total: names.length }),
 });
 
 const nameOf = (path: string) => path.slice(path.lastIndexOf("/") + 1);

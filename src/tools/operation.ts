@@ -115,7 +115,7 @@ const listOperations = defineTool({
   http: { method: "GET", path: "/operations" },
   input: z.object({
     vm: VmRef.optional(),
-    status: z.array(Status).default([]).describe("Only operations that ended so"),
+    status: z.array(Status).max(Status.options.length).default([]).describe("Only operations that ended so"),
     before: OperationRef.optional(),
     limit: z.number().int().min(1).max(200).default(50),
   }),

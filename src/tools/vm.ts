@@ -18,13 +18,14 @@ const listVms = defineTool({
     connection: z.string().max(64).optional(),
     managed: z.boolean().optional().describe("Only managed VMs, or only others"),
     limit: z.number().int().min(1).max(5000).default(1000),
+    offset: z.number().int().min(0).max(1_000_000).default(0).describe("How many to leave out, for the next page"),
   }),
   output: z.object({
     vms: z.array(VmView),
     total: z.number(),
     unreachable: z.array(z.object({ connection: z.string(), reason: z.string() })),
   }),
-  async run({ connection, managed, limit }, context) {
+  async run({ connection, managed, limit, offset }, context) {
     const names =
       connection === undefined ? context.connections.names : [(await backendFor(context, connection)).connection];
     const lists = await Promise.all(names.map((name) => listConnection(context, name)));
@@ -32,7 +33,7 @@ const listVms = defineTool({
       .flatMap(({ vms }) => vms)
       .filter(({ state }) => managed === undefined || (state.record !== undefined) === managed);
     return {
-      vms: wanted.slice(0, limit).map(({ state, freshness }) => viewVm(state, freshness)),
+      vms: wanted.slice(offset, offset + limit).map(({ state, freshness }) => viewVm(state, freshness)),
       total: wanted.length,
       unreachable: lists.flatMap(({ unreachable }) => unreachable),
     };

@@ -6,8 +6,10 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { ANSWER_BYTES_MAX, CALLS_MAX, PROGRESS_PER_SECOND_MAX, paced } from "../../src/serve/bounds.ts";
+import { schemasOf } from "../../src/serve/mcp.ts";
 import { MESSAGE_BYTES_MAX, UNREAD_BYTES_MAX } from "../../src/serve/wire.ts";
 import { WAITING_MAX } from "../../src/store/claim.ts";
+import { allTools } from "../../src/tools/catalogue.ts";
 import { type Message, openRaw, type RawServer } from "../serve/raw.ts";
 import type { Refusal } from "../support/client.ts";
 import { memorySettings, temporaryDirectory } from "../support/memory.ts";
@@ -169,6 +171,15 @@ describe("answers", () => {
     const bytes = server.lines.at(-1)!.length;
     figure("bounds: the answer of list_vms with 5,000 VMs", `${bytes} bytes, ${code(answer) ?? "done"}`);
     expect(bytes).toBeLessThan(ANSWER_BYTES_MAX + 1_000);
+    const shown = async (page: object) =>
+      ((await server.call("list_vms", page)).result!.structuredContent as { vms: { uuid: string }[] }).vms;
+    const pages = [];
+    for (let offset = 0; offset < 6_000; offset += 1_000) pages.push(await shown({ offset, limit: 1_000 }));
+    expect(pages.map(({ length }) => length)).toEqual([1_000, 1_000, 1_000, 1_000, 1_000, 0]);
+    expect(new Set(pages.flat().map(({ uuid }) => uuid)).size).toBe(5_000);
+    const unknown = (await server.ask("tools/call", { name: "get_vm", arguments: { vm: "vm" } })) as Message;
+    expect(code(unknown)).toBe("VM_NOT_FOUND");
+    expect(server.lines.at(-1)!.length).toBeLessThan(3_000);
   }, 60_000);
 });
 
@@ -183,5 +194,43 @@ describe("progress", () => {
     for (; now < 3_000; now++) tell("x".repeat(10_000));
     expect(told).toHaveLength(3 * PROGRESS_PER_SECOND_MAX);
     expect(told.every(({ length }) => length === 500)).toBe(true);
+  });
+});
+
+describe("inputs", () => {
+  type Schema = Readonly<Record<string, unknown>>;
+  /** What has no end in a schema, by its path. A pattern bounds a text where nothing in it repeats without an end. */
+  function endless(schema: unknown, path: string): string[] {
+    if (Array.isArray(schema)) return schema.flatMap((part, index) => endless(part, `${path}[${index}]`));
+    if (typeof schema !== "object" || schema === null) return [];
+    const { type, enum: some, const: one, maxLength, pattern, maxItems, minimum, maximum, ...rest } = schema as Schema;
+    const told = some !== undefined || one !== undefined;
+    const patterned = typeof pattern === "string" && /^\^.*\$$/.test(pattern) && !/[*+]|,\}/.test(pattern);
+    const found = {
+      string: !told && maxLength === undefined && !patterned,
+      array: maxItems === undefined,
+      integer: minimum === undefined || maximum === undefined,
+      number: minimum === undefined || maximum === undefined,
+      object: rest.additionalProperties !== false,
+    }[String(type)];
+    const named = found && !told ? [`${path}: ${type}`] : [];
+    return [...named, ...Object.entries(rest).flatMap(([key, part]) => endless(part, `${path}/${key}`))];
+  }
+
+  test.each(allTools.map((tool) => [tool.name, tool] as const))(
+    "of %s are bounded in length and in number",
+    (name, tool) => {
+      expect(endless(schemasOf(tool).inputSchema, name)).toEqual([]);
+    },
+  );
+
+  test("that have no end are found", () => {
+    const properties = { a: { type: "string" }, b: { type: "array", items: { type: "integer", minimum: 1 } } };
+    const schema = { type: "object", additionalProperties: false, properties };
+    expect(endless(schema, "x")).toEqual([
+      "x/properties/a: string",
+      "x/properties/b: array",
+      "x/properties/b/items: integer",
+    ]);
   });
 });
