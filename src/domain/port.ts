@@ -105,6 +105,8 @@ export type BackupEntry = Readonly<{ operation: string; what: string; begunAt: s
 /** How much history is kept. Operations that are begun or ended `unknown` stay whatever it says, and so do the newest
  * few of every VM on record, whatever their age. */
 export type Retention = Readonly<{
+  /** Of all VMs together, those that are gone included. */
+  operations: number;
   operationsPerVm: number;
   operationAgeMs: number;
   backupsPerVm: number;

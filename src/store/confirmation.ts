@@ -3,12 +3,19 @@ import { createHash } from "node:crypto";
 import type { Database } from "./database.ts";
 import { ConfirmationRow } from "./entities.ts";
 
+/** Offers that wait for an answer; the newest stay. */
+export const CONFIRMATIONS_MAX = 1_000;
+
+const beyond = `delete from confirmations where rowid in (
+  select rowid from confirmations order by expires_at desc, rowid desc limit -1 offset ${CONFIRMATIONS_MAX})`;
+
 export const confirmationsIn = (database: Database, now: () => Date) => ({
   async offerConfirmation(token: string, subject: string, ttlMs: number): Promise<void> {
     const at = now().getTime();
     await database.write(async (em) => {
       await em.nativeDelete(ConfirmationRow, { expiresAt: { $lte: at } });
       await em.insert(ConfirmationRow, { hash: hashOf(token), subject, expiresAt: at + ttlMs });
+      await em.execute(beyond);
     });
   },
 

@@ -7,6 +7,7 @@ import type { Database } from "./database.ts";
 
 const dayMs = 24 * 60 * 60_000;
 export const defaultRetention: Retention = {
+  operations: 50_000,
   operationsPerVm: 200,
   operationAgeMs: 365 * dayMs,
   backupsPerVm: 20,
@@ -23,8 +24,9 @@ const numbered = "row_number() over (partition by connection, uuid order by begu
 const ended = "status not in ('begun', 'unknown')";
 
 const operations = `delete from operations where id in (
-  select id from (select id, connection, uuid, begun_at, status, ${numbered} from operations) as o
-  where ${ended} and (place > ? or (begun_at < ? and (place > ${newestMin}
+  select id from (select id, connection, uuid, begun_at, status, ${numbered},
+    row_number() over (order by begun_at desc, id desc) as overall from operations) as o
+  where ${ended} and (place > ? or ((begun_at < ? or overall > ?) and (place > ${newestMin}
     or not exists (select 1 from vms v where v.connection = o.connection and v.uuid = o.uuid))))
   limit ${rowsPerTransaction})`;
 
@@ -52,9 +54,10 @@ export function retentionIn(database: Database, retention: Retention, now: () =>
     }
   }
 
-  async function prune({ operationsPerVm, operationAgeMs, backupsPerVm, backupAgeMs, events: eventsMax }: Retention) {
+  async function prune(kept: Retention) {
+    const { operationsPerVm, operationAgeMs, backupsPerVm, backupAgeMs, events: eventsMax } = kept;
     const since = (ageMs: number) => new Date(Math.max(0, now().getTime() - ageMs)).toISOString();
-    const removed = await all(operations, operationsPerVm, since(operationAgeMs));
+    const removed = await all(operations, operationsPerVm, since(operationAgeMs), kept.operations);
     return {
       operations: removed,
       backups: await all(backups, backupsPerVm, since(backupAgeMs)),

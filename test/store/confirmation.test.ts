@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { CONFIRMATIONS_MAX } from "../../src/store/confirmation.ts";
 import { open, sql, temporaryDirectory } from "./fixture.ts";
 
 test("takeConfirmation() is true once, for the token and the subject it was offered for", async () => {
@@ -36,4 +37,18 @@ test("The database holds no token", async () => {
   const directory = temporaryDirectory();
   await (await open(directory)).offerConfirmation("very-secret-token", "subject", 1000);
   expect(JSON.stringify(sql(directory, "select * from confirmations"))).not.toContain("very-secret-token");
+});
+
+test("offerConfirmation() keeps the newest offers, so that asking again and again leaves no more than those", async () => {
+  const directory = temporaryDirectory();
+  const store = await open(directory);
+  await store.offerConfirmation("oldest", "s", 30_000);
+  await store.offerConfirmation("old", "s", 60_000);
+  const others = `with recursive n(i) as (select 1 union all select i + 1 from n where i < ${CONFIRMATIONS_MAX - 2})
+    insert into confirmations select 'other' || i, 's', ${Date.now() + 90_000} from n`;
+  sql(directory, others, "select 1");
+  await store.offerConfirmation("new", "s", 120_000);
+  expect(sql(directory, "select count(*) as n from confirmations")).toEqual([{ n: CONFIRMATIONS_MAX }]);
+  expect(await store.takeConfirmation("oldest", "s")).toBe(false);
+  expect(await store.takeConfirmation("old", "s")).toBe(true);
 });

@@ -20,7 +20,14 @@ const open = (more: Partial<StoreOptions> = {}) =>
     ...more,
   });
 /** For who counts what was settled. */
-const everything = { operationsPerVm: 1e9, operationAgeMs: 1e12, backupsPerVm: 1e9, backupAgeMs: 1e12, events: 1e9 };
+const everything = {
+  operations: 1e9,
+  operationsPerVm: 1e9,
+  operationAgeMs: 1e12,
+  backupsPerVm: 1e9,
+  backupAgeMs: 1e12,
+  events: 1e9,
+};
 const told = async () => {
   stdin.resume();
   await once(stdin, "end");

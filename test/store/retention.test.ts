@@ -9,6 +9,7 @@ const day = 24 * 60 * 60_000;
 const now = () => new Date("2026-11-23T12:00:00.000Z");
 const daysAgo = (days: number) => new Date(now().getTime() - days * day).toISOString();
 const all: Retention = {
+  operations: 1e6,
   operationsPerVm: 1e6,
   operationAgeMs: 1e6 * day,
   backupsPerVm: 1e6,
@@ -37,7 +38,7 @@ test("prune() never removes what is begun or unknown, nor its backup, however ol
   await store.begin(operation("begun", old));
   await run(store, { id: "unknown", ...old }, { status: "unknown" });
   await run(store, { id: "applied", ...old });
-  const nothing = { operationsPerVm: 0, operationAgeMs: 0, backupsPerVm: 0, backupAgeMs: 0, events: 0 };
+  const nothing = { operations: 0, operationsPerVm: 0, operationAgeMs: 0, backupsPerVm: 0, backupAgeMs: 0, events: 0 };
   expect(await store.prune(nothing)).toEqual({ operations: 1, backups: 0, events: 0 });
   expect(await idsOf(store)).toEqual(["unknown", "begun"]);
   expect(await store.backup("begun")).toBe("<domain/>");
@@ -54,6 +55,17 @@ test("prune() removes by age, but the newest ten of a VM on record stay", async 
   expect((await store.prune({ ...all, operationAgeMs: 30 * day })).operations).toBe(5 + 15);
   expect(await store.operations({ target, limit: 100 })).toHaveLength(10);
   expect((await store.operations({ target: gone, limit: 100 })).map(({ id }) => id)).toEqual(["new"]);
+});
+
+test("prune() keeps the newest operations of all VMs together, but the newest ten of a VM on record stay", async () => {
+  const store = await open(temporaryDirectory(), { now });
+  for (let number = 0; number < 30; number++) {
+    await run(store, { id: name(number), begunAt: daysAgo(90 - number) }, number < 15 ? { record: record() } : {});
+    await run(store, { id: `gone-${number}`, begunAt: daysAgo(40), target: { ...target, uuid: `gone-${number}` } });
+  }
+  expect(await store.prune({ ...all, operations: 20 })).toEqual({ operations: 30, backups: 0, events: 0 });
+  expect(await store.operations({ target, limit: 100 })).toHaveLength(10);
+  expect(await store.operations({ limit: 100 })).toHaveLength(30);
 });
 
 test("prune() removes backups by number and by age, and their operations stay", async () => {
