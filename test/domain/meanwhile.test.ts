@@ -137,8 +137,11 @@ describe("operate() and a backend that does not answer", () => {
   test("operate() says OUTCOME_UNKNOWN of a step that has not returned in its time, since it may still happen", async () => {
     const w = await world();
     const at = await w.create();
-    const timeout = AbortSignal.timeout.bind(AbortSignal);
-    const impatient = vi.spyOn(AbortSignal, "timeout").mockImplementation((ms) => timeout(ms === 60_000 ? 60 : ms));
+    const wait = globalThis.setTimeout;
+    const impatient = vi
+      .spyOn(globalThis, "setTimeout")
+      .mockImplementation(((work: () => void, ms?: number) =>
+        wait(work, ms === 60_000 ? 60 : ms)) as typeof globalThis.setTimeout);
     onTestFinished(() => impatient.mockRestore());
     let answer = () => {};
     const hanging = applying(w.ports, async (real, vm, change, context) => {
