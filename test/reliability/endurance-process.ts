@@ -29,11 +29,12 @@ const tables = ["operations", "events", "claims", "confirmations", "vms"];
 const sizeOf = (path: string) => (existsSync(path) ? statSync(path).size / MIB : 0);
 const rounded = (mib: number) => Math.round(mib * 10) / 10;
 
-export async function heldBy(pid: number, data: string): Promise<Held> {
-  rmSync(heapFile(data), { force: true });
+export async function heldBy(pid: number, data: string, measured = data): Promise<Held> {
+  rmSync(heapFile(measured), { force: true });
   process.kill(pid, "SIGUSR2");
-  while (!existsSync(heapFile(data)) || readFileSync(heapFile(data), "utf8") === "") await sleep(20);
-  const heap = Number(readFileSync(heapFile(data), "utf8"));
+  while (!existsSync(heapFile(measured)) || readFileSync(heapFile(measured), "utf8") === "") await sleep(20);
+  const heap = Number(readFileSync(heapFile(measured), "utf8"));
+  rmSync(heapFile(measured));
   const path = join(data, "bootwright.sqlite");
   const database = new DatabaseSync(path, { readOnly: true });
   const count = (sql: string) => Number((database.prepare(sql).get() as { n: number }).n);

@@ -14,6 +14,8 @@ export type LabOptions = Readonly<{
   uri?: string;
   settings?: readonly string[];
   env?: Readonly<Record<string, string>>;
+  /** The program that runs the server. */
+  command?: readonly string[];
 }>;
 
 export type Lab = Readonly<{
@@ -47,6 +49,7 @@ export async function openLab({
   uri = SYSTEM,
   settings: more = [],
   env = {},
+  command,
 }: LabOptions = {}): Promise<Lab> {
   const directory = await mkdtemp("/var/tmp/bw-test-");
   // QEMU runs as a user of its own, who has to be able to enter the directories.
@@ -69,6 +72,7 @@ export async function openLab({
   };
   const server = await openClient({
     settings,
+    ...(command && { command }),
     env: { XDG_CACHE_HOME: join(directory, "cache"), ...env },
     confirm: (message) => asked.push(message) > 0,
   });
