@@ -3,7 +3,7 @@
 
 import type { Change } from "../../src/domain/changes.ts";
 import { type Outcome, operate, type Request } from "../../src/domain/operate.ts";
-import type { Backend, Ports } from "../../src/domain/port.ts";
+import type { Backend, Claim, Ports } from "../../src/domain/port.ts";
 import type { Target } from "../../src/domain/vm.ts";
 
 type Apply = Backend["apply"];
@@ -34,27 +34,43 @@ const followed = [
   "takeConfirmation",
 ];
 
-/** The ports, with `before` and `after` around each call that matters. */
-export function around(
-  ports: Ports,
-  hooks: { before?: (call: string) => void; after?: (call: string) => void },
-): Ports {
-  const follow = <T extends object>(subject: T): T =>
+/** What to do with a call on a port: `real` makes it. */
+export type Handler = (call: string, real: () => Promise<unknown>) => Promise<unknown>;
+
+/** The ports with every call that is waited for in the hands of `handle`: those of the backend, of its images
+ * (`images.disk`) and of the store, and the `release` of a claim. */
+export function intercept(ports: Ports, handle: Handler): Ports {
+  const follow = <T extends object>(subject: T, prefix = ""): T =>
     new Proxy(subject, {
       get(of, key) {
         const value: unknown = Reflect.get(of, key);
-        if (typeof value !== "function" || !followed.includes(String(key))) return value;
+        if (key === "images") return follow(value as object, "images.");
+        // Works out a path, and waits for nobody.
+        if (typeof value !== "function" || key === "pathFor") return value;
         return async (...given: unknown[]) => {
-          const call = key === "apply" ? `apply ${(given[1] as Change).kind}` : String(key);
-          hooks.before?.(call);
-          const result: unknown = await Reflect.apply(value, of, given);
-          hooks.after?.(call);
-          return result;
+          const call = key === "apply" ? `apply ${(given[1] as Change).kind}` : prefix + String(key);
+          const result = await handle(call, async () => Reflect.apply(value, of, given));
+          if (call !== "claim") return result;
+          const claim = result as Claim;
+          return { ...claim, release: () => handle("release", () => claim.release()) };
         };
       },
     });
   return { ...ports, backend: follow(ports.backend), store: follow(ports.store) };
 }
+
+/** The ports, with `before` and `after` around each call that matters. */
+export const around = (
+  ports: Ports,
+  hooks: { before?: (call: string) => void; after?: (call: string) => void },
+): Ports =>
+  intercept(ports, async (call, real) => {
+    if (!followed.includes(call.split(" ")[0]!)) return real();
+    hooks.before?.(call);
+    const result = await real();
+    hooks.after?.(call);
+    return result;
+  });
 
 /** The ports, and the list of what is called on them. */
 export function told(ports: Ports): { ports: Ports; calls: string[] } {
