@@ -1,5 +1,6 @@
 /** Looking at one target: the VM, its record, and the images that matter to it. I/O through port.ts only. */
 import type { DiskFact } from "./disk.ts";
+import { limited } from "./limit.ts";
 import type { IsoFact } from "./media.ts";
 import type { Operation, State } from "./operation.ts";
 import type { Backend, Ports, Store } from "./port.ts";
@@ -90,11 +91,9 @@ const LOOK_LIMIT_MS = 30_000;
 /** Looks at the target again; an error when nobody can look. */
 export async function lookAgain(ports: Ports, operation: Operation, look: Look): Promise<State | Error> {
   try {
-    return await observe(ports, operation.target, {
-      ...look,
-      record: false,
-      signal: AbortSignal.timeout(LOOK_LIMIT_MS),
-    });
+    return await limited(LOOK_LIMIT_MS, (signal) =>
+      observe(ports, operation.target, { ...look, record: false, signal }),
+    );
   } catch (error) {
     return error instanceof Error ? error : new Error(String(error));
   }

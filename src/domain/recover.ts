@@ -1,13 +1,12 @@
 /** Settling an operation that its process did not: by looking, never by remembering. */
 import { applyChange } from "./apply.ts";
+import { APPLY_LIMIT_MS, attempt } from "./attempt.ts";
 import { definitionOf } from "./changes.ts";
 import { lookAgain, lookFor, withFactsOf } from "./observe.ts";
 import type { Operation, OperationStatus, State, Step } from "./operation.ts";
 import type { Ports } from "./port.ts";
 import { settleApplied, settleFailed, settleUnknown } from "./settle.ts";
 import { undoSteps } from "./undo.ts";
-
-const FINISH_LIMIT_MS = 60_000;
 
 export type Recovered = Readonly<{ status: OperationStatus; error?: Readonly<{ code: string; message: string }> }>;
 
@@ -31,23 +30,13 @@ export async function recover(ports: Ports, operation: Operation, signal?: Abort
       ({ status, change, before: was }) => status === "done" && definitionOf(change).undo(was, change) === "pivot",
     );
     if (operation.direction === "forward" && (rest.length === 0 || pivoted || isRestart(steps, rest))) {
-      const ended = await finish(ports, steps, seen);
-      if (ended.failure)
-        return await settleFailed(
-          ports,
-          operation,
-          before,
-          await undoSteps(ports, operation, ended.steps, seen),
-          ended.failure,
-        );
-      const last = rest.length ? await lookAgain(ports, operation, lookFor(operation)) : seen;
-      await settleApplied(
-        ports,
-        operation,
-        ended.steps,
-        before,
-        last instanceof Error ? seen : withFactsOf(last, before),
-      );
+      const ended = await finish(ports, operation, steps, seen);
+      if (ended.unknown) return await settleUnknown(ports, operation, ended.steps, ended.unknown);
+      if (ended.failure) {
+        const undone = await undoSteps(ports, operation, ended.steps, ended.seen);
+        return await settleFailed(ports, operation, before, undone, ended.failure);
+      }
+      await settleApplied(ports, operation, ended.steps, before, ended.seen);
       return { status: "applied" };
     }
     const undone = await undoSteps(ports, operation, steps, seen);
@@ -64,21 +53,37 @@ const isRestart = (steps: readonly Step[], rest: readonly Step[]): boolean =>
   steps.some(({ change, status }) => change.kind === "power.stop" && status === "done") &&
   rest.every(({ change }) => change.kind === "power.start");
 
-/** What is left to do is done: files to remove, which may be gone already, or a start. */
-async function finish(ports: Ports, steps: readonly Step[], seen: State): Promise<{ steps: Step[]; failure?: Error }> {
-  const ended: Step[] = [];
+type Finished = Readonly<{ steps: readonly Step[]; seen: State; failure?: Error; unknown?: Error }>;
+
+/** What is left to do is done, and looked at: files to remove, which may be gone already, or a start. */
+async function finish(ports: Ports, operation: Operation, steps: readonly Step[], now: State): Promise<Finished> {
+  const ended = [...steps];
+  let seen = now;
   let failure: Error | undefined;
-  for (const step of steps) {
-    if (step.status !== "done" && definitionOf(step.change).seat !== "store") {
-      const context = { signal: AbortSignal.timeout(FINISH_LIMIT_MS), progress: () => {} };
-      failure = await applyChange(ports, seen, step.change, context).then(
-        () => failure,
-        (error: unknown) => (error instanceof Error ? error : new Error(String(error))),
-      );
-      ended.push(failure ? { ...step, status: "planned" } : { ...step, status: "done" });
-    } else ended.push({ ...step, status: "done" });
+  for (const [index, step] of steps.entries()) {
+    const { change } = step;
+    if (step.status === "done" || definitionOf(change).seat === "store") {
+      ended[index] = { ...step, status: "done" };
+      continue;
+    }
+    const limitMs = definitionOf(change).limitMs?.(change) ?? APPLY_LIMIT_MS;
+    const tried = await attempt(ports, change.kind, limitMs, (signal) =>
+      applyChange(ports, seen, change, { signal, progress: () => {} }),
+    );
+    const looked = await lookAgain(ports, operation, lookFor(operation));
+    if (looked instanceof Error) return { steps, seen, unknown: looked };
+    seen = withFactsOf(looked, seen);
+    if (definitionOf(change).reached(looked, step.goal, change, step.before))
+      ended[index] = { ...step, status: "done" };
+    else {
+      const error =
+        tried.failure ?? new Error(`"${definitionOf(change).summary(change)}" was made, and nothing shows it`);
+      if (tried.hung) return { steps, seen, unknown: error };
+      failure ??= error;
+      ended[index] = { ...step, status: "planned" };
+    }
   }
-  return { steps: ended, ...(failure && { failure }) };
+  return { steps: ended, seen, ...(failure && { failure }) };
 }
 
 /** Settles everything that dead processes left open on this backend's VMs, one VM after the other; what another process

@@ -1,5 +1,6 @@
 /** The second half of the flow: apply the steps one by one, look after each, undo what was done when one fails. */
 import { applyChange } from "./apply.ts";
+import { APPLY_LIMIT_MS, type Attempt, attempt } from "./attempt.ts";
 import { definitionOf } from "./changes.ts";
 import { DomainError } from "./error.ts";
 import { lookAgain, lookFor, withFactsOf } from "./observe.ts";
@@ -7,9 +8,6 @@ import type { Operation, State, Step } from "./operation.ts";
 import type { Ports } from "./port.ts";
 import { settleApplied, settleFailed, settleUnknown } from "./settle.ts";
 import { undoSteps } from "./undo.ts";
-
-const APPLY_LIMIT_MS = 60_000;
-const GRACE_MS = 1_000;
 
 export type Running = Readonly<{ signal: AbortSignal; progress: (message: string) => void }>;
 
@@ -30,7 +28,7 @@ export async function run(ports: Ports, operation: Operation, before: State, req
     }
     request.progress(definitionOf(step.change).summary(step.change));
     const begun = !request.signal.aborted;
-    const { failure, hung } = await attempt(ports, step, seen, request);
+    const { failure, hung } = await applyStep(ports, step, seen, request);
     const looked = await lookAgain(ports, operation, look);
     if (looked instanceof Error) return settleUnknown(ports, operation, steps, failure ?? looked);
     if (definitionOf(step.change).reached(looked, step.goal, step.change, step.before)) {
@@ -51,33 +49,19 @@ export async function run(ports: Ports, operation: Operation, before: State, req
   return settleApplied(ports, operation, steps, before, seen);
 }
 
-type Attempt = Readonly<{ failure?: Error; hung: boolean }>;
-
-/** Applies one step within its time limit. An error does not say that nothing happened, so it is only handed back. The
- * caller's cancellation reaches into a step only where that step can be left half-way; else it counts between steps. */
-async function attempt(ports: Ports, step: Step, seen: State, request: Running): Promise<Attempt> {
+/** Applies one step within its time limit. The caller's cancellation reaches into a step only where that step can be
+ * left half-way; else it counts between steps. */
+async function applyStep(ports: Ports, step: Step, seen: State, request: Running): Promise<Attempt> {
   const definition = definitionOf(step.change);
-  if (request.signal.aborted) return { failure: new DomainError("CANCELLED", { vm: nameIn(seen) }), hung: false };
+  const cancelled = () => ({ failure: new DomainError("CANCELLED", { vm: nameIn(seen) }), hung: false });
+  if (request.signal.aborted) return cancelled();
   const limitMs = definition.limitMs?.(step.change) ?? APPLY_LIMIT_MS;
-  const limit = AbortSignal.timeout(limitMs);
-  const signal = definition.cancellable ? AbortSignal.any([request.signal, limit]) : limit;
-  const silent = new Promise<Attempt>((resolve) => {
-    const { connection } = ports.backend;
-    const details = { connection, change: step.change.kind, reason: `no answer within ${limitMs / 1000} s` };
-    const report = () => resolve({ failure: new DomainError("BACKEND_FAILED", details), hung: true });
-    // The backend is told first, and gets a moment to say by itself how it ended.
-    limit.addEventListener("abort", () => setTimeout(report, GRACE_MS), { once: true });
+  const tried = await attempt(ports, step.change.kind, limitMs, (limit) => {
+    const signal = definition.cancellable ? AbortSignal.any([request.signal, limit]) : limit;
+    const context = { signal, progress: request.progress, ...(seen.vm && { expect: seen.vm.fingerprint }) };
+    return applyChange(ports, seen, step.change, context);
   });
-  const context = { signal, progress: request.progress, ...(seen.vm && { expect: seen.vm.fingerprint }) };
-  const applied = applyChange(ports, seen, step.change, context).then(
-    (): Attempt => ({ hung: false }),
-    (error: unknown): Attempt => {
-      if (request.signal.aborted && signal.aborted)
-        return { failure: new DomainError("CANCELLED", { vm: nameIn(seen) }), hung: false };
-      return { failure: error instanceof Error ? error : new Error(String(error)), hung: false };
-    },
-  );
-  return Promise.race([applied, silent]);
+  return tried.failure && !tried.hung && definition.cancellable && request.signal.aborted ? cancelled() : tried;
 }
 
 const nameIn = (state: State) => state.vm?.name ?? state.record?.name ?? state.target.uuid;

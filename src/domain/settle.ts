@@ -26,7 +26,7 @@ export async function settleApplied(
 }
 
 /** It failed and was undone as far as could be; what has no undo has happened, and is told like any other outcome.
- * @throws the error, with the outcome attached */
+ * @throws the error, with the outcome attached; DomainError OUTCOME_UNKNOWN where nobody could see what an undo did */
 export async function settleFailed(
   ports: Ports,
   operation: Operation,
@@ -34,6 +34,10 @@ export async function settleFailed(
   undone: Undone,
   error: Error,
 ): Promise<never> {
+  if (undone.unknown !== undefined) {
+    const reason = new Error(`${error.message}; ${undone.unknown}`, { cause: error });
+    return settleUnknown(ports, operation, undone.steps, reason);
+  }
   const keptSteps = undone.steps.filter(({ status }) => status === "kept");
   const kept = keptSteps.map(inWords);
   const left = undone.steps.filter(({ status }) => status === "done" || status === "applying").map(inWords);

@@ -1,13 +1,15 @@
 /** Undoing the steps of an operation that failed, last first, each narrowly and each looked at again. */
 import { applyChange } from "./apply.ts";
+import { APPLY_LIMIT_MS, type Attempt, attempt } from "./attempt.ts";
 import type { Undo } from "./change.ts";
 import { type Change, definitionOf } from "./changes.ts";
 import { lookAgain, lookFor } from "./observe.ts";
 import type { Operation, State, Step } from "./operation.ts";
 import type { Ports } from "./port.ts";
 
-/** What became of the steps, and why it stopped when an undo itself failed. */
-export type Undone = Readonly<{ steps: readonly Step[]; now: State; failed?: string }>;
+/** What became of the steps, and why it stopped: `failed`, an undo itself failed; `unknown`, nobody could see what it
+ * did, so that somebody has to look again. */
+export type Undone = Readonly<{ steps: readonly Step[]; now: State; failed?: string; unknown?: string }>;
 
 /** Undoes whatever of `steps` is done or was being applied. Stops at the first undo that fails, since what comes before
  * it may be stood on by what is still there (a definition on its disk). */
@@ -50,17 +52,15 @@ export async function undoSteps(
     if (touchesDefinition(step) && step.wrote !== undefined && seen.vm && seen.vm.fingerprint !== lastWritten(result)) {
       return { steps: result, now: seen, failed: "another program changed the VM after this operation wrote it" };
     }
-    const error = await attemptUndo(ports, operation, undo, seen);
+    const { failure, hung } = await attemptUndo(ports, operation, undo, seen);
     const looked = await lookAgain(ports, operation, lookFor(operation));
+    const { kind } = step.change;
     if (looked instanceof Error)
-      return {
-        steps: result,
-        now: seen,
-        failed: `after undoing "${step.change.kind}" nobody could look: ${looked.message}`,
-      };
+      return { steps: result, now: seen, unknown: `after undoing "${kind}" nobody could look: ${looked.message}` };
     if (!isBack(step, undo, looked)) {
-      const reason = error?.message ?? "the VM does not show it";
-      return { steps: result, now: looked, failed: `undoing "${step.change.kind}" failed: ${reason}` };
+      const reason = failure?.message ?? "the VM does not show it";
+      const stopped = `undoing "${kind}" failed: ${reason}`;
+      return { steps: result, now: looked, ...(hung ? { unknown: stopped } : { failed: stopped }) };
     }
     seen = looked;
     result[index] = undone(step);
@@ -69,28 +69,18 @@ export async function undoSteps(
   return { steps: result, now: seen };
 }
 
-const UNDO_LIMIT_MS = 60_000;
-const contextFor = (seen: State) => ({
-  signal: AbortSignal.timeout(UNDO_LIMIT_MS),
-  progress: () => {},
-  ...(seen.vm && { expect: seen.vm.fingerprint }),
-});
-
 type Undoing = Exclude<Undo, "kept" | "pivot">;
 
-/** An error does not say that nothing happened, so it is only handed back. */
-async function attemptUndo(ports: Ports, operation: Operation, undo: Undoing, seen: State): Promise<Error | undefined> {
-  const { backend } = ports;
-  try {
-    if (undo !== "restore") {
-      for (const change of undo) await applyChange(ports, seen, change as Change, contextFor(seen));
-    } else if (operation.backup === undefined) throw new TypeError("The operation has no backup to restore");
-    else await backend.restore(operation.target.uuid, operation.backup, contextFor(seen));
-    return undefined;
-  } catch (error) {
-    return error instanceof Error ? error : new Error(String(error));
-  }
-}
+const attemptUndo = (ports: Ports, operation: Operation, undo: Undoing, seen: State): Promise<Attempt> =>
+  attempt(ports, "undo", APPLY_LIMIT_MS, async (signal) => {
+    const context = { signal, progress: () => {}, ...(seen.vm && { expect: seen.vm.fingerprint }) };
+    if (undo === "restore") {
+      if (operation.backup === undefined) throw new TypeError("The operation has no backup to restore");
+      await ports.backend.restore(operation.target.uuid, operation.backup, context);
+      return;
+    }
+    for (const change of undo) await applyChange(ports, seen, change as Change, context);
+  });
 
 /** Whether what the step changed is as it was before it. */
 const isBack = ({ before }: Step, undo: Undoing, seen: State): boolean => {

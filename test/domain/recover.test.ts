@@ -156,22 +156,14 @@ describe("recover()", () => {
     const at = await w.create();
     const state = await w.look(at);
     const path = state.vm!.next.disks[0]!.path!;
-    const operation = await left(w, at, () => [{ kind: "vm.delete" }, { kind: "disk.delete", path }], {}, [
-      "done",
-      "done",
-    ]);
-    const rest = {
-      ...operation,
-      steps: [
-        operation.steps[0]!,
-        operation.steps[1]!,
-        {
-          ...operation.steps[1]!,
-          change: { kind: "disk.delete", path: "/memory/images/second.qcow2" },
-          status: "planned",
-        },
-      ],
-    } as Operation;
+    const second = "/memory/images/second.qcow2";
+    const rest = await left(
+      w,
+      at,
+      () => [{ kind: "vm.delete" }, { kind: "disk.delete", path }, { kind: "disk.delete", path: second }],
+      {},
+      ["done", "done"],
+    );
     w.session.machines.delete(at.uuid);
     w.session.files.delete(path);
     expect(await recover(w.ports, rest)).toEqual({ status: "applied" });

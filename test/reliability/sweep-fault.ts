@@ -1,0 +1,143 @@
+/** One fault at one call of an operation, and what its caller is told. */
+import { DomainError } from "../../src/domain/error.ts";
+import type { Ports } from "../../src/domain/port.ts";
+import { intercept } from "../domain/faults.ts";
+import type { Clock } from "./sweep-clock.ts";
+
+export const modes = [
+  "refuses",
+  "works and reports an error",
+  "never returns, not done",
+  "never returns, done",
+  "never returns, done late",
+  "refuses from then on",
+  "works and refuses from then on",
+  "is the last before the process ends",
+  "is not reached before the process ends",
+] as const;
+export type Mode = (typeof modes)[number];
+/** At the nth call on the ports, or the nth of this name. */
+export type Fault = Readonly<{ call?: string; nth: number; mode: Mode }>;
+
+/** `undefined`: no answer, since a call never returned or the process ended. */
+export type Told = Readonly<{ answer: unknown } | { error: unknown }> | undefined;
+
+const PORT_OF_STORE = new Set([
+  ...["claim", "release", "begin", "advance", "settle", "operation", "operations", "open", "record", "records"],
+  ...["backups", "prune", "putRecords", "seen", "offerConfirmation", "takeConfirmation"],
+]);
+const portOf = (call: string) => (PORT_OF_STORE.has(call) ? "store" : "backend");
+
+const refusalOf = (call: string) =>
+  portOf(call) === "store"
+    ? new DomainError("STORE_UNAVAILABLE", { path: "/data", reason: `disk I/O error at ${call}` })
+    : new DomainError("BACKEND_FAILED", { connection: "local", change: call, reason: "the planted error" });
+
+class Ended extends Error {}
+
+/** The ports with this fault in them, and the calls that came before it and it. */
+export function faulty(ports: Ports, { call: named, nth, mode }: Fault) {
+  const calls: string[] = [];
+  let away: string | undefined;
+  let ended = false;
+  let stuck = false;
+  let underWay = 0;
+  let late: (() => Promise<unknown>) | undefined;
+  const never = () => {
+    stuck = true;
+    return new Promise<never>(() => {});
+  };
+  const wrapped = intercept(ports, async (call, make) => {
+    if (ended) throw new Ended();
+    if (away === portOf(call) && call !== "release") throw refusalOf(call);
+    const real = async () => {
+      underWay++;
+      try {
+        return await make();
+      } finally {
+        underWay--;
+      }
+    };
+    calls.push(call);
+    const place = named === undefined ? calls.length : calls.filter((name) => name === named).length;
+    if (place !== nth || (named !== undefined && call !== named)) return real();
+    // A claim that was given leads to no error, and giving it back fails by none: the store's tests see to that.
+    const throws = (error: Error) => {
+      if (call !== "release") throw error;
+    };
+    switch (mode) {
+      case "refuses":
+        throws(refusalOf(call));
+        return real();
+      case "works and reports an error":
+        if (call === "claim") return real();
+        await real();
+        throws(refusalOf(call));
+        return undefined;
+      case "never returns, not done":
+        return never();
+      case "never returns, done":
+        await real();
+        return never();
+      case "never returns, done late":
+        late = real;
+        return never();
+      case "refuses from then on":
+        away = portOf(call);
+        throws(refusalOf(call));
+        return real();
+      case "works and refuses from then on":
+        away = portOf(call);
+        return real();
+      case "is the last before the process ends":
+        await real();
+        ended = true;
+        throw new Ended();
+      case "is not reached before the process ends":
+        ended = true;
+        throw new Ended();
+    }
+  });
+  return {
+    ports: wrapped,
+    calls,
+    /** Nothing goes on any more that is waited for, but for a call that never returns. */
+    isStuck: () => stuck && underWay === 0,
+    hasEnded: () => ended,
+    happenLate: async () => {
+      // What nobody waits for any more tells nobody that it fails.
+      await late?.().catch(() => undefined);
+    },
+  };
+}
+
+const turn = () => new Promise((resolve) => setImmediate(resolve));
+
+/** Waits for the answer, lets time pass where nothing goes on, and says so when nothing ever will. */
+export async function toldBy(
+  work: Promise<unknown>,
+  { isStuck, hasEnded }: Pick<ReturnType<typeof faulty>, "isStuck" | "hasEnded">,
+  clock: Clock,
+): Promise<Told> {
+  let told: { answer: unknown } | { error: unknown } | undefined;
+  work.then(
+    (answer) => {
+      told = { answer };
+    },
+    (error: unknown) => {
+      told = { error };
+    },
+  );
+  const until = performance.now() + 30_000;
+  for (let idle = 0; idle < 40; idle = isStuck() ? idle + 1 : 0) {
+    if (hasEnded()) {
+      await work.catch(() => undefined);
+      return undefined;
+    }
+    if (told) return told;
+    if (performance.now() > until) throw new Error("No answer, and nothing that never returned");
+    if (idle % 5 === 4) clock.pass(10 * 60_000);
+    await turn();
+  }
+  return undefined;
+}
