@@ -80,8 +80,15 @@ async function perform(ports: Ports, request: Request, { before, plan }: Outcome
     begunAt: ports.now().toISOString(),
   };
   await store.begin(operation);
-  const after = await run(ports, operation, before, request);
-  return { operation: operation.id, changed: true, before, after, plan };
+  try {
+    const after = await run(ports, operation, before, request);
+    return { operation: operation.id, changed: true, before, after, plan };
+  } catch (error) {
+    // A refusal without an outcome is the store's: it cannot say any more how far the operation came.
+    if (!(error instanceof DomainError) || error.outcome || error.code === "OUTCOME_UNKNOWN") throw error;
+    const details = { vm: request.target.uuid, operation: operation.id, reason: error.message };
+    throw new DomainError("OUTCOME_UNKNOWN", details, { cause: error });
+  }
 }
 
 /** Settles what dead processes left on this VM, before anything else happens to it. */

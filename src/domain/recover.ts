@@ -29,7 +29,9 @@ export async function recover(ports: Ports, operation: Operation, signal?: Abort
     const pivoted = steps.some(
       ({ status, change, before: was }) => status === "done" && definitionOf(change).undo(was, change) === "pivot",
     );
-    if (operation.direction === "forward" && (rest.length === 0 || pivoted || isRestart(steps, rest))) {
+    // What the settlement alone would have done has not been, and nobody was told that it had.
+    const touched = steps.some(({ status, change }) => status === "done" && definitionOf(change).seat !== "store");
+    if (operation.direction === "forward" && touched && (rest.length === 0 || pivoted || isRestart(steps, rest))) {
       const ended = await finish(ports, operation, steps, seen);
       if (ended.unknown) return await settleUnknown(ports, operation, ended.steps, ended.unknown);
       if (ended.failure) {
