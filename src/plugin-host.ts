@@ -4,6 +4,7 @@ import { setTimeout as after } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
 import type { Change, ChangeKind } from "./domain/changes.ts";
 import { DomainError } from "./domain/error.ts";
+import { Hung, limited } from "./domain/limit.ts";
 import { nearestFirst } from "./domain/nearest.ts";
 import type { ApplyContext, Backend, Capabilities, Connections, Images } from "./domain/port.ts";
 import type { Vm } from "./domain/vm.ts";
@@ -21,6 +22,10 @@ export type HostOptions = Readonly<{
 export type Host = Connections & Readonly<{ close(): Promise<void> }>;
 
 const CLOSE_LIMIT_MS = 5_000;
+/** Longer than the limits that the shipped backends set themselves, which say more about what was being done. */
+export const LOOK_LIMIT_MS = 90_000;
+/** A look at a whole image, and the list of a host with thousands of VMs. */
+export const LONG_LOOK_LIMIT_MS = 330_000;
 
 /** Loads the plugins of all connections; opens none.
  * @throws DomainError PLUGIN_NOT_FOUND, PLUGIN_INVALID, PLUGIN_CONFIG_INVALID */
@@ -39,7 +44,12 @@ export async function openHost(options: HostOptions): Promise<Host> {
       throw new DomainError("BACKEND_UNAVAILABLE", { connection: name, reason: "Bootwright is closing" });
     const context = { ...options.context(name), connection: name, signal: ending.signal };
     return guarded(name, "open", async () => {
-      const session = await plugin.open(config, context);
+      const opening = plugin.open(config, context);
+      const session = await limited(LOOK_LIMIT_MS, () => opening).catch((error: unknown) => {
+        // A session that comes after all belongs to nobody.
+        if (error instanceof Hung) void opening.then((late) => plugin.close(late)).catch(() => undefined);
+        throw unheard(name, "open", error);
+      });
       return { session, backend: bindBackend(plugin, session, name) };
     });
   };
@@ -89,20 +99,22 @@ export function bindBackend<Config, Session>(
   plugin: Plugin<Config, Session>,
   session: Session,
   connection: string,
+  limits: LookLimits = { lookMs: LOOK_LIMIT_MS, longLookMs: LONG_LOOK_LIMIT_MS },
 ): Backend {
   const backend = plugin.backend;
   if (!backend)
     throw new DomainError("PLUGIN_INVALID", { plugin: plugin.manifest.name, reason: "it brings no backend" });
   const guard = <T>(what: string, work: () => Promise<T>) => guarded(connection, what, work);
+  const look = looking(connection, limits);
   return {
     connection,
     capabilities: capabilitiesOf(plugin as Pick<Plugin, "manifest" | "backend">),
-    images: guardedImages(connection, backend.images(session)),
-    list: (signal) => guard("list", () => backend.list(session, signal)),
-    observe: (uuid, signal) => guard("observe", () => backend.observe(session, uuid, signal)),
-    lookup: (name, signal) => guard("lookup", () => backend.lookup(session, name, signal)),
-    host: (signal) => guard("host", () => backend.host(session, signal)),
-    backup: (uuid, signal) => guard("backup", () => backend.backup(session, uuid, signal)),
+    images: guardedImages(connection, backend.images(session), limits),
+    list: (signal) => look.long("list", signal, (ends) => backend.list(session, ends)),
+    observe: (uuid, signal) => look.short("observe", signal, (ends) => backend.observe(session, uuid, ends)),
+    lookup: (name, signal) => look.short("lookup", signal, (ends) => backend.lookup(session, name, ends)),
+    host: (signal) => look.short("host", signal, (ends) => backend.host(session, ends)),
+    backup: (uuid, signal) => look.short("backup", signal, (ends) => backend.backup(session, uuid, ends)),
     restore: (uuid, backup, context) => guard("restore", () => backend.restore(session, uuid, backup, context)),
     apply: <K extends ChangeKind>(vm: Vm | undefined, change: Change<K>, context: ApplyContext) =>
       guard(change.kind, async () => {
@@ -131,22 +143,46 @@ async function guarded<T>(connection: string, what: string, work: () => Promise<
   }
 }
 
+type LookLimits = Readonly<{ lookMs: number; longLookMs: number }>;
+
+/** A look that is not answered must not keep the VM that is looked at, and every caller who waits for it. */
+function looking(connection: string, { lookMs, longLookMs }: LookLimits) {
+  const withLimit =
+    (limitMs: number) =>
+    <T>(what: string, signal: AbortSignal | undefined, work: (signal: AbortSignal) => Promise<T>) =>
+      guarded(connection, what, () =>
+        limited(limitMs, work, signal).catch((error: unknown) => {
+          throw unheard(connection, what, error);
+        }),
+      );
+  return { short: withLimit(lookMs), long: withLimit(longLookMs) };
+}
+
+const unheard = (connection: string, what: string, error: unknown) =>
+  error instanceof Hung
+    ? new DomainError("BACKEND_UNAVAILABLE", { connection, reason: `${what}: ${error.message}` })
+    : error;
+
 /** The connection's images, each of their methods guarded as the backend's are. */
-function guardedImages(connection: string, images: Images): Images {
+function guardedImages(connection: string, images: Images, limits: LookLimits): Images {
   const guard = <T>(what: string, work: () => Promise<T>) => guarded(connection, what, work);
+  const look = looking(connection, limits);
   return {
     imageDirectory: images.imageDirectory,
     isoDirectories: images.isoDirectories,
     pathFor: (uuid, extension) => images.pathFor(uuid, extension),
-    isos: (signal) => guard("list ISOs", () => images.isos(signal)),
-    resolveIso: (pathOrName) => guard("find an ISO", () => images.resolveIso(pathOrName)),
-    iso: (path, signal) => guard("look at an ISO", () => images.iso(path, signal)),
-    disk: (path, options) => guard("look at a disk", () => images.disk(path, options)),
-    chain: (path) => guard("look at a disk", () => images.chain(path)),
+    isos: (signal) => look.long("list ISOs", signal, (ends) => images.isos(ends)),
+    resolveIso: (pathOrName) => look.short("find an ISO", undefined, () => images.resolveIso(pathOrName)),
+    iso: (path, signal) => look.short("look at an ISO", signal, (ends) => images.iso(path, ends)),
+    disk: (path, options) => {
+      const long = options?.check ? look.long : look.short;
+      return long("look at a disk", options?.signal, (signal) => images.disk(path, { ...options, signal }));
+    },
+    chain: (path) => look.short("look at a disk", undefined, () => images.chain(path)),
     createDisk: (path, sizeBytes, signal) => guard("disk.create", () => images.createDisk(path, sizeBytes, signal)),
     growDisk: (path, sizeBytes, signal) => guard("disk.resize", () => images.growDisk(path, sizeBytes, signal)),
     remove: (path) => guard("disk.delete", () => images.remove(path)),
-    space: (path) => guard("look at the space", () => images.space(path)),
+    space: (path) => look.short("look at the space", undefined, () => images.space(path)),
   };
 }
 
