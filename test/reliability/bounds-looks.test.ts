@@ -4,9 +4,8 @@
 import { describe, expect, test } from "vitest";
 import memory from "../../plugins/memory/index.ts";
 import type { Backend } from "../../src/domain/port.ts";
-import { bindBackend, LONG_LOOK_LIMIT_MS, LOOK_LIMIT_MS } from "../../src/plugin-host.ts";
+import { bindBackend } from "../../src/plugin-host.ts";
 import { refused } from "../domain/fixture.ts";
-import { figure } from "../support/scale.ts";
 import { orderChange, uuid, world } from "../support/world.ts";
 
 const never = () => new Promise<never>(() => undefined);
@@ -71,10 +70,4 @@ describe("a look that is never answered", () => {
     hangs = false;
     expect((await w.run(at, (now) => [orderChange(now, "hd")])).changed).toBe(true);
   });
-});
-
-test("the limits are the ones that are documented", () => {
-  figure("bounds: one look, at most", `${LOOK_LIMIT_MS / 1000} s`);
-  figure("bounds: a list, or a check of a whole image, at most", `${LONG_LOOK_LIMIT_MS / 1000} s`);
-  expect([LOOK_LIMIT_MS, LONG_LOOK_LIMIT_MS]).toEqual([90_000, 330_000]);
 });

@@ -5,10 +5,13 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, onTestFinished, test } from "vitest";
+import { LONG_LOOK_LIMIT_MS, LOOK_LIMIT_MS } from "../../src/plugin-host.ts";
 import { ANSWER_BYTES_MAX, CALLS_MAX, PROGRESS_PER_SECOND_MAX, paced } from "../../src/serve/bounds.ts";
 import { schemasOf } from "../../src/serve/mcp.ts";
 import { MESSAGE_BYTES_MAX, UNREAD_BYTES_MAX } from "../../src/serve/wire.ts";
 import { WAITING_MAX } from "../../src/store/claim.ts";
+import { CONFIRMATIONS_MAX } from "../../src/store/confirmation.ts";
+import { defaultRetention } from "../../src/store/retention.ts";
 import { allTools } from "../../src/tools/catalogue.ts";
 import { type Message, openRaw, type RawServer } from "../serve/raw.ts";
 import type { Refusal } from "../support/client.ts";
@@ -17,6 +20,29 @@ import { figure, scaled } from "../support/scale.ts";
 import { vmDefinition } from "../support/world.ts";
 
 const MIB = 2 ** 20;
+
+/** The bounds as they are documented, and what happens beyond each; the tests below go there. */
+const bounds: readonly (readonly [name: string, is: number, documented: number, unit: string, beyond: string])[] = [
+  ["calls under way in one server process", CALLS_MAX, 256, "calls", "SERVER_BUSY, at once"],
+  ["callers of one process that wait for one VM", WAITING_MAX, 32, "callers", "VM_BUSY, at once"],
+  ["one message to the server", MESSAGE_BYTES_MAX, 1_048_576, "bytes", "MESSAGE_TOO_LARGE, and the line is dropped"],
+  ["answers that the client has not read", UNREAD_BYTES_MAX, 8_388_608, "bytes", "no further request is read"],
+  ["one answer", ANSWER_BYTES_MAX, 8_388_608, "bytes", "ANSWER_TOO_LARGE"],
+  ["progress of one call in one second", PROGRESS_PER_SECOND_MAX, 20, "messages", "the rest is dropped"],
+  ["one look at a VM or an image", LOOK_LIMIT_MS, 90_000, "ms", "BACKEND_UNAVAILABLE"],
+  ["a list, or the check of a whole image", LONG_LOOK_LIMIT_MS, 330_000, "ms", "BACKEND_UNAVAILABLE"],
+  ["history of one VM", defaultRetention.operationsPerVm, 200, "operations", "the oldest that have ended go"],
+  ["history of all VMs", defaultRetention.operations, 50_000, "operations", "the same, but ten of each VM stay"],
+  ["definitions kept of one VM", defaultRetention.backupsPerVm, 20, "backups", "the oldest go"],
+  ["events", defaultRetention.events, 10_000, "events", "the oldest go"],
+  ["confirmations offered", CONFIRMATIONS_MAX, 1_000, "tokens", "those that expire first go"],
+];
+
+test.each(bounds)("%s: the bound is the one that is documented", (name, is, documented, unit, beyond) => {
+  figure(`bounds: ${name}`, `${is} ${unit}; beyond it: ${beyond}`);
+  expect(is).toBe(documented);
+});
+
 const code = ({ result }: Message) =>
   (result as { _meta?: Record<string, Refusal> } | undefined)?._meta?.["dev.bootwright/error"]?.code;
 const answers = (server: RawServer): Message[] => server.lines.map((line) => JSON.parse(line) as Message);
