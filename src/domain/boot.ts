@@ -51,6 +51,10 @@ const refOf = (role: Role, roles: Roles): DeviceRef => {
   return roles.isoDrive ? `cdrom:${roles.isoDrive}` : "class:cdrom";
 };
 
+/** The devices that an order names, first to last. */
+export const devicesIn = (order: PresetOrder, roles: Roles): DeviceRef[] =>
+  rolesIn[order].map((role) => refOf(role, roles));
+
 /** The boot order of a definition, and the other devices that stand in it. */
 export function bootOrderOf(definition: VmDefinition, roles: Roles): { order: BootOrder; others: DeviceRef[] } {
   const sequence = bootSequence(definition);

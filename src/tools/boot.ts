@@ -1,10 +1,10 @@
 import { z } from "zod";
-import { BootOrder, bootOrderOf, bootWith, PresetOrder } from "../domain/boot.ts";
+import { BootOrder, bootOrderOf, bootWith, devicesIn, PresetOrder } from "../domain/boot.ts";
 import { bootReport, rolesFor } from "../domain/boot-rules.ts";
 import { vmOf } from "../domain/change.ts";
 import { VmRef } from "../domain/vm.ts";
 import { ChangeView, changeVm, confirmInput, viewOutcome, vmChangeInput } from "./change.ts";
-import { lookAt } from "./look.ts";
+import { type Looked, lookAt, StaleView, viewStale } from "./look.ts";
 import { restartChanges, restartInput } from "./power.ts";
 import { defineTool } from "./tool.ts";
 import { FindingView, PredictionView, viewReport } from "./view.ts";
@@ -26,9 +26,12 @@ const getBootOrder = defineTool({
       .array(z.string())
       .describe("Devices in the order, first to last, disk:TARGET or cdrom:TARGET among them"),
     other_devices: z.array(z.string()),
+    ...StaleView,
   }),
   async run({ vm }, context) {
-    const state = await lookAt(context, vm, { images: false });
+    const looked = await lookAt(context, vm, { images: false });
+    if (looked.stale) return recordedOrder(looked);
+    const { state } = looked;
     const roles = rolesFor(state);
     const { next, live, uuid } = vmOf(state);
     const { order, others } = bootOrderOf(next, roles);
@@ -43,6 +46,21 @@ const getBootOrder = defineTool({
     };
   },
 });
+
+/** @throws what kept from looking, where no order is on record */
+function recordedOrder({ state: { target, record }, stale }: Looked) {
+  const order = record?.seen?.bootOrder;
+  if (!record || order === undefined) throw stale!.error;
+  const asked = record.requestedOrder;
+  return {
+    vm: target.uuid,
+    boot_order: order,
+    ...(asked && { requested_boot_order: asked }),
+    devices: order === "custom" ? [] : devicesIn(order, record.roles),
+    other_devices: [],
+    ...viewStale(stale),
+  };
+}
 
 const setBootOrder = defineTool({
   name: "set_boot_order",
@@ -92,7 +110,9 @@ const checkBoot = defineTool({
     findings: z.array(FindingView),
   }),
   async run({ vm }, context) {
-    const state = await lookAt(context, vm, { usage: true });
+    const { state, stale } = await lookAt(context, vm, { usage: true });
+    // What the machine would do cannot be told from a record of it.
+    if (stale) throw stale.error;
     return { vm: state.target.uuid, ...viewReport(bootReport(state)) };
   },
 });

@@ -67,6 +67,7 @@ export async function changeVm(context: ToolContext, ref: string, request: Chang
 
 /** Changes a target, managed or not, there or not. */
 export async function changeTarget(context: ToolContext, found: Found, request: ChangeRequest): Promise<Outcome> {
+  if (found.unreachable) throw found.unreachable;
   const { dry_run: dryRun, accept, confirm, ...asked } = request.input;
   return operate(
     {

@@ -6,11 +6,26 @@ import { DomainError } from "../domain/error.ts";
 import type { State } from "../domain/operation.ts";
 import { diskOf, VmRef } from "../domain/vm.ts";
 import { ChangeView, changeVm, viewOutcome, vmChangeInput } from "./change.ts";
-import { lookAt } from "./look.ts";
+import { type Looked, lookAt, StaleView, viewStale } from "./look.ts";
 import { findVm } from "./target.ts";
 import { defineTool } from "./tool.ts";
 
 const diskInput = z.string().max(16).optional().describe("Target of the disk, vda say; default: the system disk");
+
+/** The disk that is asked about; nobody can tell of one that is not on record while its connection does not answer.
+ * @throws DomainError DISK_NOT_FOUND, VM_MUST_BE_OFF, and what kept from looking */
+function diskSeen({ state, stale }: Looked, target: string | undefined, check: boolean) {
+  if (!stale) {
+    const disk = diskIn(state, target);
+    if (check && vmOf(state).power !== "off")
+      throw new DomainError("VM_MUST_BE_OFF", { vm: vmOf(state).name, change: "check the disk" });
+    return disk;
+  }
+  const { roles, seen } = state.record!;
+  if (check || seen?.diskPath === undefined || roles.systemDisk === undefined) throw stale.error;
+  if (target !== undefined && target !== roles.systemDisk) throw stale.error;
+  return { target: roles.systemDisk, path: seen.diskPath };
+}
 
 /** @throws DomainError DISK_NOT_FOUND */
 function diskIn(state: State, target: string | undefined) {
@@ -52,13 +67,15 @@ const getDiskInfo = defineTool({
     backing_missing: z.string().optional(),
     host_free_bytes: z.number(),
     host_total_bytes: z.number(),
+    ...StaleView,
+    stale: StaleView.stale.describe(
+      "Its connection did not answer: which file it is stands on record, the rest is fresh",
+    ),
   }),
   async run({ vm, disk: target, check }, context) {
-    const { backend } = await findVm(context, vm);
-    const state = await lookAt(context, vm, { images: false });
-    const disk = diskIn(state, target);
-    if (check && vmOf(state).power !== "off")
-      throw new DomainError("VM_MUST_BE_OFF", { vm: vmOf(state).name, change: "check the disk" });
+    const looked = await lookAt(context, vm, { images: false });
+    const { state, backend } = looked;
+    const disk = diskSeen(looked, target, check);
     const unknown: DiskFact = { path: "", state: "not_a_file", content: "unknown", chain: [] };
     const fact =
       disk.path === undefined ? unknown : await backend.images.disk(disk.path, { check, signal: context.signal });
@@ -82,6 +99,7 @@ const getDiskInfo = defineTool({
       ...(fact.backingMissing !== undefined && { backing_missing: fact.backingMissing }),
       host_free_bytes: space.freeBytes,
       host_total_bytes: space.totalBytes,
+      ...viewStale(looked.stale),
     };
   },
 });

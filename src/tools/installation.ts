@@ -8,7 +8,7 @@ import { InstallationStatus, legalFrom, type Transition, transitionChanges } fro
 import { mediaChange } from "../domain/media.ts";
 import { VmRef } from "../domain/vm.ts";
 import { ChangeView, changeVm, viewOutcome, vmChangeInput } from "./change.ts";
-import { lookAt } from "./look.ts";
+import { lookAt, StaleView, viewStale } from "./look.ts";
 import { defineTool } from "./tool.ts";
 import { FixView } from "./view.ts";
 
@@ -28,15 +28,21 @@ const getInstallationStatus = defineTool({
   needs: [],
   http: { method: "GET", path: "/vms/{vm}/installation-status" },
   input: z.object({ vm: VmRef }),
-  output: z.object({ vm: z.string(), installation_status: InstallationStatus, next_steps: z.array(FixView) }),
+  output: z.object({
+    vm: z.string(),
+    installation_status: InstallationStatus,
+    next_steps: z.array(FixView),
+    ...StaleView,
+  }),
   async run({ vm }, context) {
-    const { record, target } = await lookAt(context, vm, { images: false });
+    const { state, stale } = await lookAt(context, vm, { images: false });
+    const { record, target } = state;
     if (!record) throw new DomainError("VM_NOT_MANAGED", { vm });
     const next = legalFrom(record.status).map((transition) => ({
       tool: toolFor[transition],
       arguments: { vm: target.uuid },
     }));
-    return { vm: target.uuid, installation_status: record.status, next_steps: next };
+    return { vm: target.uuid, installation_status: record.status, next_steps: next, ...viewStale(stale) };
   },
 });
 

@@ -1,14 +1,51 @@
-/** Looking at one VM, for the tools that only read. */
+/** Looking at one VM, for the tools that only read. Where its hypervisor does not answer they say what is on record, and
+ * that it is no more than that. */
+import { z } from "zod";
 import { DomainError } from "../domain/error.ts";
 import { type Look, observe } from "../domain/observe.ts";
 import type { State } from "../domain/operation.ts";
+import type { Backend } from "../domain/port.ts";
+import { patient } from "./patience.ts";
 import { findVm } from "./target.ts";
 import type { ToolContext } from "./tool.ts";
 
-/** @throws DomainError VM_NOT_FOUND, or VM_GONE when there is only a record of it */
-export async function lookAt(context: ToolContext, ref: string, look: Omit<Look, "signal"> = {}): Promise<State> {
-  const { backend, store, target } = await findVm(context, ref);
-  const state = await observe({ backend, store }, target, { ...look, signal: context.signal });
-  if (!state.vm) throw new DomainError("VM_GONE", { vm: ref });
-  return state;
+/** Why a state is only what the record remembers, and how old that is. */
+export type Stale = Readonly<{ since: string; error: Error }>;
+/** Without its VM, the state has a record. */
+export type Looked = Readonly<{ state: State; backend: Backend; stale?: Stale }>;
+
+export const StaleView = {
+  stale: z.boolean().optional().describe("Its connection did not answer, so this is what is on record"),
+  stale_since: z.string().optional().describe("When that was recorded"),
+  stale_reason: z.string().optional(),
+};
+export const viewStale = (stale: Stale | undefined) =>
+  stale && { stale: true, stale_since: stale.since, stale_reason: stale.error.message };
+
+/** Looks at a VM; one that is not there has a state without it. @throws DomainError VM_NOT_FOUND */
+export async function lookFor(context: ToolContext, ref: string, look: Omit<Look, "signal"> = {}): Promise<Looked> {
+  const { backend, store, target, unreachable } = await findVm(context, ref);
+  try {
+    if (unreachable) throw unreachable;
+    const state = await observe({ backend: patient(backend), store }, target, { ...look, signal: context.signal });
+    return { state, backend };
+  } catch (error) {
+    context.signal.throwIfAborted();
+    if (!isSilence(error)) throw error;
+    const record = await store.record(target);
+    if (!record) throw error;
+    return { state: { target, record, disks: {}, isos: {} }, backend, stale: { since: record.updatedAt, error } };
+  }
 }
+
+/** Looks at a VM that must be there, as far as anybody can tell.
+ * @throws DomainError VM_NOT_FOUND, or VM_GONE when there is only a record of it */
+export async function lookAt(context: ToolContext, ref: string, look?: Omit<Look, "signal">): Promise<Looked> {
+  const looked = await lookFor(context, ref, look);
+  if (!looked.state.vm && !looked.stale) throw new DomainError("VM_GONE", { vm: ref });
+  return looked;
+}
+
+/** Nobody could look: what is on record is all that can be said. */
+export const isSilence = (error: unknown): error is DomainError =>
+  error instanceof DomainError && (error.code === "BACKEND_UNAVAILABLE" || error.code === "BACKEND_FAILED");

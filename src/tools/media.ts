@@ -6,7 +6,11 @@ import { finding } from "../domain/finding.ts";
 import { mediaChange } from "../domain/media.ts";
 import type { State } from "../domain/operation.ts";
 import { goalOf } from "../domain/plan.ts";
+import type { Backend } from "../domain/port.ts";
+import type { Vm } from "../domain/vm.ts";
 import { ChangeView, changeVm, viewOutcome, vmChangeInput } from "./change.ts";
+import { isSilence, StaleView } from "./look.ts";
+import { patient } from "./patience.ts";
 import { backendFor, findVm } from "./target.ts";
 import { defineTool, type ToolContext } from "./tool.ts";
 
@@ -56,14 +60,15 @@ const listIsos = defineTool({
     ),
     total: z.number(),
     directories: z.array(z.string()),
+    stale: StaleView.stale.describe("Its connection did not answer: used_by is what is on record, the rest is fresh"),
+    stale_reason: StaleView.stale_reason,
   }),
   async run({ connection, search, limit }, context) {
     const backend = await backendFor(context, connection);
-    const [facts, vms] = await Promise.all([backend.images.isos(context.signal), backend.list(context.signal)]);
-    const holders = (path: string) =>
-      vms
-        .filter(({ next, live }) => [...next.drives, ...(live?.drives ?? [])].some((drive) => drive.path === path))
-        .map(({ name }) => name);
+    const [facts, { holders, unasked }] = await Promise.all([
+      backend.images.isos(context.signal),
+      holdersOn(context, backend),
+    ]);
     const wanted = search?.toLowerCase();
     const shown = facts.filter(
       ({ path, volumeLabel }) => !wanted || `${nameOf(path)} ${volumeLabel ?? ""}`.toLowerCase().includes(wanted),
@@ -71,6 +76,7 @@ const listIsos = defineTool({
     return {
       total: shown.length,
       directories: [...backend.images.isoDirectories],
+      ...(unasked && { stale: true, stale_reason: unasked.message }),
       isos: shown.slice(0, limit).map((fact) => ({
         name: nameOf(fact.path),
         path: fact.path,
@@ -91,6 +97,22 @@ const namedOf = (names: readonly string[]) => ({
   used_by: names.slice(0, HOLDERS_SHOWN_MAX),
   ...(names.length > HOLDERS_SHOWN_MAX && { used_by_total: names.length }),
 });
+
+/** Which VMs hold an ISO; only what is on record of them where nobody answers. */
+async function holdersOn(context: ToolContext, backend: Backend) {
+  try {
+    const vms = await patient(backend).list(context.signal);
+    const has = (path: string) => (vm: Vm) =>
+      [...vm.next.drives, ...(vm.live?.drives ?? [])].some((drive) => drive.path === path);
+    return { holders: (path: string) => vms.filter(has(path)).map(({ name }) => name) };
+  } catch (error) {
+    context.signal.throwIfAborted();
+    if (!isSilence(error)) throw error;
+    const records = await (await context.store()).records(backend.connection);
+    const holders = (path: string) => records.filter(({ seen }) => seen?.media === path).map(({ name }) => name);
+    return { holders, unasked: error };
+  }
+}
 
 const nameOf = (path: string) => path.slice(path.lastIndexOf("/") + 1);
 

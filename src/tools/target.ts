@@ -4,9 +4,16 @@ import { DomainError } from "../domain/error.ts";
 import { nearestFirst } from "../domain/nearest.ts";
 import type { Backend, Store } from "../domain/port.ts";
 import type { Target } from "../domain/vm.ts";
+import { patient } from "./patience.ts";
 import type { ToolContext } from "./tool.ts";
 
-export type Found = Readonly<{ backend: Backend; store: Store; target: Target }>;
+export type Found = Readonly<{
+  backend: Backend;
+  store: Store;
+  target: Target;
+  /** Its connection did not answer, and only the record says that it is this VM. */
+  unreachable?: Error;
+}>;
 
 const Uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
@@ -18,16 +25,21 @@ export async function findVm(context: ToolContext, ref: string): Promise<Found> 
   const inner = named === undefined ? ref : ref.slice(slash + 1);
   const where = named === undefined ? connections.names : [named];
   const store = await context.store();
-  const unreachable: { connection: string; error: unknown }[] = [];
+  const unreachable: { connection: string; error: Error }[] = [];
   const hits: Found[] = [];
   await Promise.all(
     where.map(async (connection) => {
+      let backend: Backend | undefined;
       try {
-        const backend = await connections.backend(connection);
-        const uuid = await uuidOf(backend, store, connection, inner, context.signal);
+        backend = await connections.backend(connection);
+        const uuid = await uuidOf(patient(backend), store, connection, inner, context.signal);
         if (uuid) hits.push({ backend, store, target: { connection, uuid } });
-      } catch (error) {
+      } catch (thrown) {
+        const error = thrown instanceof Error ? thrown : new Error(String(thrown));
         unreachable.push({ connection, error });
+        // A VM of that name on a connection that answers may not be the one that is meant.
+        const uuid = await recordedUuid(store, connection, inner);
+        if (backend && uuid) hits.push({ backend, store, target: { connection, uuid }, unreachable: error });
       }
     }),
   );
@@ -37,10 +49,12 @@ export async function findVm(context: ToolContext, ref: string): Promise<Found> 
     throw new DomainError("VM_AMBIGUOUS", { vm: ref, candidates: candidates.sort() });
   }
   if (unreachable.length === where.length && unreachable[0]) throw unreachable[0].error;
+  const silent = unreachable.map(({ connection }) => connection);
+  const answering = where.filter((connection) => !silent.includes(connection));
   throw new DomainError("VM_NOT_FOUND", {
     vm: ref,
-    known: await knownNames(context, where, inner),
-    unreachable: unreachable.map(({ connection }) => connection),
+    known: await knownNames(context, answering, inner),
+    unreachable: silent,
   });
 }
 
@@ -57,10 +71,11 @@ async function uuidOf(
     if (await store.record({ connection, uuid })) return uuid;
     return (await backend.observe(uuid, signal)) ? uuid : undefined;
   }
-  const uuid = await backend.lookup(inner, signal);
-  if (uuid) return uuid;
-  return (await store.records(connection)).find(({ name }) => name === inner)?.uuid;
+  return (await backend.lookup(inner, signal)) ?? recordedUuid(store, connection, inner);
 }
+
+const recordedUuid = async (store: Store, connection: string, name: string): Promise<string | undefined> =>
+  (await store.records(connection)).find((record) => record.name === name)?.uuid;
 
 /** The names of the VMs there are, nearest to what was typed first; how near, the VM's own name says, not its connection's. */
 async function knownNames(
@@ -72,7 +87,7 @@ async function knownNames(
     where.map(async (connection) => {
       const vms = await connections
         .backend(connection)
-        .then((backend) => backend.list(signal))
+        .then((backend) => patient(backend).list(signal))
         .catch(() => []);
       return vms.map(({ name }) => ({ name, shown: connections.names.length > 1 ? `${connection}/${name}` : name }));
     }),

@@ -35,7 +35,6 @@ export const VmView = z.object({
   power: z
     .enum(["off", "running", "paused", "missing", "unknown"])
     .describe("missing: on record, but no longer there; unknown: its connection cannot be reached"),
-  stale: z.boolean().optional().describe("Not looked at now: what was last seen"),
   power_reason: z.string().optional(),
   installation_status: InstallationStatus.optional(),
   boot_order: BootOrder.optional(),
@@ -67,7 +66,7 @@ export function viewVm(state: State, freshness: Freshness = "seen"): VmView {
   if (!vm) {
     const there = { ...known, name: record?.name ?? target.uuid, ...status, pending: [] };
     return freshness === "stale"
-      ? { ...there, findings: [], power: "unknown", stale: true, ...remembered(record) }
+      ? { ...there, findings: [], power: "unknown", ...remembered(record) }
       : { ...there, findings: findingsOf(state).map(viewFinding), power: "missing" };
   }
   const roles = rolesFor(state);
@@ -103,9 +102,10 @@ export function viewVm(state: State, freshness: Freshness = "seen"): VmView {
 }
 
 function remembered(record: State["record"]): Partial<VmView> {
-  const { bootOrder, diskPath, diskSizeBytes, media } = record?.seen ?? {};
+  const { bootOrder, bootDevice, diskPath, diskSizeBytes, media } = record?.seen ?? {};
   return {
     ...(bootOrder && { boot_order: bootOrder, boot_from_disk: bootOrder === "hd" || bootOrder === "hd_cdrom" }),
+    ...((bootDevice === "cdrom" || bootDevice === "hd") && { current_boot_device: bootDevice }),
     ...(diskPath !== undefined && { disk_path: diskPath }),
     ...(diskSizeBytes !== undefined && { disk_size: gibOf(diskSizeBytes) }),
     ...(media !== undefined && { current_media: media }),

@@ -1,10 +1,13 @@
 import { z } from "zod";
-import { observe } from "../domain/observe.ts";
 import type { State } from "../domain/operation.ts";
 import { VmRef } from "../domain/vm.ts";
-import { backendFor, findVm } from "./target.ts";
+import { lookFor, StaleView, viewStale } from "./look.ts";
+import { patient } from "./patience.ts";
+import { backendFor } from "./target.ts";
 import { defineTool, type ToolContext } from "./tool.ts";
 import { type Freshness, VmView, viewVm } from "./view.ts";
+
+const { stale, stale_since } = StaleView;
 
 const listVms = defineTool({
   name: "list_vms",
@@ -21,7 +24,7 @@ const listVms = defineTool({
     offset: z.number().int().min(0).max(1_000_000).default(0).describe("How many to leave out, for the next page"),
   }),
   output: z.object({
-    vms: z.array(VmView),
+    vms: z.array(VmView.extend({ stale, stale_since })),
     total: z.number(),
     unreachable: z.array(z.object({ connection: z.string(), reason: z.string() })),
   }),
@@ -33,7 +36,10 @@ const listVms = defineTool({
       .flatMap(({ vms }) => vms)
       .filter(({ state }) => managed === undefined || (state.record !== undefined) === managed);
     return {
-      vms: wanted.slice(offset, offset + limit).map(({ state, freshness }) => viewVm(state, freshness)),
+      vms: wanted.slice(offset, offset + limit).map(({ state, freshness }) => ({
+        ...viewVm(state, freshness),
+        ...(freshness === "stale" && { stale: true, stale_since: state.record!.updatedAt }),
+      })),
       total: wanted.length,
       unreachable: lists.flatMap(({ unreachable }) => unreachable),
     };
@@ -49,7 +55,7 @@ async function listConnection(context: ToolContext, connection: string) {
   const stateOf = (uuid: string): State => ({ target: { connection, uuid }, disks: {}, isos: {} });
   try {
     const backend = await context.connections.backend(connection);
-    const found = await backend.list(context.signal);
+    const found = await patient(backend).list(context.signal);
     const recordOf = new Map(records.map((record) => [record.uuid, record]));
     const there = new Set(found.map(({ uuid }) => uuid));
     const vms = found.map((vm): Listed => {
@@ -71,15 +77,15 @@ const getVm = defineTool({
   name: "get_vm",
   title: "Get VM",
   description:
-    "Get one VM: installation status, boot order, what it was booted from, disk, medium, pending changes, and every finding with the calls that mend it.",
+    "Get one VM: installation status, boot order, what it was booted from, disk, medium, pending changes, and every finding with the calls that mend it. Where its connection does not answer, what is on record, with stale: true.",
   effect: "read",
   needs: [],
   http: { method: "GET", path: "/vms/{vm}" },
   input: z.object({ vm: VmRef }),
-  output: VmView,
+  output: VmView.extend(StaleView),
   async run({ vm }, context) {
-    const { backend, store, target } = await findVm(context, vm);
-    return viewVm(await observe({ backend, store }, target, { usage: true, signal: context.signal }));
+    const { state, stale } = await lookFor(context, vm, { usage: true });
+    return { ...viewVm(state, stale ? "stale" : "seen"), ...viewStale(stale) };
   },
 });
 

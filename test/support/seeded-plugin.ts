@@ -5,10 +5,15 @@ import { z } from "zod";
 import memory from "../../plugins/memory/index.ts";
 import type { Session } from "../../plugins/memory/machine.ts";
 import * as outside from "../../plugins/memory/outside.ts";
-import { type BootConfig, definePlugin, type VmDefinition } from "../../src/plugin.ts";
+import { type BootConfig, DomainError, definePlugin, type VmDefinition } from "../../src/plugin.ts";
+
+/** Whether the hypervisor answers when it is looked at, refuses to, or never says a word. */
+type Manner = "answers" | "refuses" | "hangs";
+const manners = new WeakMap<Session, Manner>();
 
 const actions = {
   ...outside,
+  setManner: (session: Session, manner: Manner) => void manners.set(session, manner),
   setBoot: (session: Session, uuid: string, boot: BootConfig) =>
     outside.editDefinition(session, uuid, (next) => ({ ...next, boot })),
   edit: (session: Session, uuid: string, part: Partial<VmDefinition>) =>
@@ -52,8 +57,17 @@ export default definePlugin<{ seed: string; config: z.infer<typeof memory.config
   close: memory.close,
   backend: {
     ...backend,
-    list: (session, signal) => backend.list(readLetters(session), signal),
-    observe: (session, uuid, signal) => backend.observe(readLetters(session), uuid, signal),
-    lookup: (session, name, signal) => backend.lookup(readLetters(session), name, signal),
+    list: async (session, signal) => backend.list(await answering(session), signal),
+    observe: async (session, uuid, signal) => backend.observe(await answering(session), uuid, signal),
+    lookup: async (session, name, signal) => backend.lookup(await answering(session), name, signal),
   },
 });
+
+async function answering(session: Session): Promise<Session> {
+  readLetters(session);
+  const manner = manners.get(session) ?? "answers";
+  if (manner === "hangs") await new Promise(() => {});
+  if (manner === "refuses")
+    throw new DomainError("BACKEND_UNAVAILABLE", { connection: session.connection, reason: "it was told to refuse" });
+  return session;
+}
