@@ -123,6 +123,8 @@ type VmLine = {
   installation_status?: string;
   boot_order?: string;
   current_media?: string;
+  stale_since?: string;
+  stale_reason?: string;
   findings: Finding[];
 };
 type Call = Readonly<{ tool: string; arguments: unknown }>;
@@ -133,6 +135,7 @@ const vmLine = (vm: VmLine) =>
     vm.installation_status,
     vm.boot_order && `boot order ${vm.boot_order}`,
     vm.current_media ? `ISO ${vm.current_media}` : "no ISO",
+    vm.stale_since && `as on record since ${vm.stale_since}`,
   ]
     .filter(Boolean)
     .join(", ");
@@ -158,10 +161,14 @@ export function answerText(tool: Pick<Tool, "name">, data: Record<string, unknow
       ...next.map((step) => `Next: ${callLine(step)}`),
     ].join("\n");
   }
-  if (tool.name === "get_vm") return [vmLine(data as VmLine), ...findingLines((data as VmLine).findings)].join("\n");
+  if (tool.name === "get_vm") {
+    const seen = data as VmLine;
+    return [vmLine(seen), ...(seen.stale_reason ? [seen.stale_reason] : []), ...findingLines(seen.findings)].join("\n");
+  }
   if (tool.name === "list_vms") {
-    const vms = data.vms as VmLine[];
-    return vms.length ? vms.map(vmLine).join("\n") : "There are no VMs";
+    const { vms, unreachable } = data as { vms: VmLine[]; unreachable: { reason: string }[] };
+    const lines = [...vms.map(vmLine), ...unreachable.map(({ reason }) => reason)];
+    return lines.length ? lines.join("\n") : "There are no VMs";
   }
   return JSON.stringify(data);
 }

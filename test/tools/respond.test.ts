@@ -42,7 +42,7 @@ describe("the text of an answer", () => {
 
   it("lists VMs one a line, and says so when there are none", async () => {
     expect((await text("list_vms", {})).split("\n")).toHaveLength(3);
-    expect(answerText({ name: "list_vms" }, { vms: [] })).toBe("There are no VMs");
+    expect(answerText({ name: "list_vms" }, { vms: [], unreachable: [] })).toBe("There are no VMs");
   });
 });
 
