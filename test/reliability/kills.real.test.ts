@@ -1,0 +1,95 @@
+// Goal: wherever a process is killed, the VM's definition, its disk, its media and the database agree once the next process
+// has looked, and what is told is what happened. Method: real servers and commands on real libvirt, killed at random moments
+// and at precise ones (the nth call to libvirt, seen by a proxy between them), several VMs at once; then a comparison from
+// outside. What it cannot see: a host that loses its power, which ends libvirt and the disk's cache too.
+
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, inject, test } from "vitest";
+import { makeDisk } from "../fixtures/boot-images.ts";
+import { figure, scaled } from "../support/scale.ts";
+import { type Lab, openLab, SYSTEM } from "../support/vm.ts";
+import { chanceFrom } from "./kills-chance.ts";
+import { foreignDisk, foreignXml, type Lane } from "./kills-lane.ts";
+import { playRound, type Stage, type Tally } from "./kills-round.ts";
+
+const { isos } = inject("guests");
+const kills = scaled(300, 25);
+const seed = Number(process.env.BOOTWRIGHT_SEED ?? Math.floor(Math.random() * 2 ** 31));
+let lab: Lab;
+let stage: Stage;
+
+beforeAll(async () => {
+  lab = await openLab({ isos: [isos.both, isos.bios] });
+  await lab.server.close();
+  const [images, isoDirectory] = [join(lab.directory, "images"), join(lab.directory, "isos")];
+  const lane = (word: string, more: Partial<Lane> = {}): Lane => ({
+    name: lab.name(`kill-${word}`),
+    firmware: "bios",
+    foreign: false,
+    ...more,
+  });
+  const lanes = [
+    lane("a"),
+    lane("b"),
+    lane("c"),
+    lane("uefi", { firmware: "uefi" }),
+    lane("foreign-a", { foreign: true }),
+    lane("foreign-b", { foreign: true }),
+  ];
+  const library = [lab.iso(isos.both), lab.iso(isos.bios)];
+  for (const one of lanes.filter(({ foreign }) => foreign))
+    await makeDisk(foreignDisk(images, one), { format: "qcow2", sizeBytes: 1024 ** 3 });
+  const tally: Tally = {
+    kills: 0,
+    recoveriesKilled: 0,
+    ended: {},
+    deeds: {},
+    unknownThenSettled: 0,
+    operations: 0,
+    disagreements: 0,
+  };
+  stage = {
+    place: { data: join(lab.directory, "data"), images, uri: SYSTEM, prefix: lab.name("kill-") },
+    directory: lab.directory,
+    isoDirectory,
+    lanes,
+    isos: library,
+    chance: chanceFrom(seed),
+    undoable: new Map(),
+    tally,
+    async define(one) {
+      const path = join(lab.directory, `${one.name}.xml`);
+      await writeFile(path, foreignXml(images, one, library[0]!));
+      await lab.virsh("define", path);
+    },
+  };
+  // The database is there before anybody is killed at it.
+  const { openServer } = await import("./kills-process.ts");
+  const server = await openServer(stage);
+  await server.call("list_operations");
+  await server.close();
+});
+afterAll(() => lab?.close());
+
+test(`${kills} processes are killed at their work, and everything agrees after each`, {
+  timeout: 3_600_000,
+}, async () => {
+  const { tally } = stage;
+  try {
+    while (tally.kills < kills) {
+      const wrong = await playRound(stage);
+      tally.disagreements += wrong.length;
+      expect(wrong, `seed ${seed}, after ${tally.kills} kills`).toEqual([]);
+    }
+  } finally {
+    figure("kills: seed", seed);
+    figure("kills: processes killed", tally.kills);
+    figure("kills: of them while they recovered", tally.recoveriesKilled);
+    figure("kills: operations recorded", tally.operations);
+    figure("kills: how they ended", JSON.stringify(tally.ended));
+    figure("kills: unknown, then settled by one look", tally.unknownThenSettled);
+    figure("kills: kinds", JSON.stringify(tally.deeds));
+    figure("kills: disagreements", tally.disagreements);
+  }
+});
