@@ -55,6 +55,19 @@ export function claimsIn(database: Database, holder: Holder, releases: Releases,
     throw new Error("The pauses never end");
   }
 
+  /** A process that died before its operation began leaves nothing but its row. On a VM that goes on the next claim takes
+   * its place; on one that was never made nobody asks again. */
+  async function removeDead(): Promise<void> {
+    const rows = await database.read((em) =>
+      em.find(ClaimRow, {}, { fields: ["connection", "uuid", "holder", "since"] }),
+    );
+    const dead = rows.filter((row) => !holder.isAlive(row.holder));
+    if (dead.length === 0) return;
+    await database.write(async (em) => {
+      for (const row of dead) await em.nativeDelete(ClaimRow, { ...keyOf(row), holder: row.holder, since: row.since });
+    });
+  }
+
   async function busy(target: Target, begun: number, found: Held | null, waitingMax?: number): Promise<DomainError> {
     const waitedMs = Math.round(performance.now() - begun);
     const held = found ?? (await heldBy(target));
@@ -72,7 +85,9 @@ export function claimsIn(database: Database, holder: Holder, releases: Releases,
       const endTurn = await turns.take(keyText(target), waitMs, signal);
       if (!endTurn) throw await busy(target, begun, null);
       try {
+        const isFirst = !holder.isHeld();
         holder.hold();
+        if (isFirst) await removeDead();
         const left = await enterInTime(target, asking, begun, waitMs, signal);
         return { left, release: once(() => releases.leave(target), endTurn) };
       } catch (error) {

@@ -175,3 +175,14 @@ test("close() gives back what is still claimed", async () => {
   await first.close();
   await (await open(directory)).claim(target, asking, 0);
 });
+
+test("the first claim of a process removes what dead ones held on other VMs, and nothing of the living", async () => {
+  const directory = temporaryDirectory();
+  const living = await open(directory);
+  await living.claim(elsewhere, asking, 0);
+  // A process that died between its claim and its operation, on a VM that was never made: nobody will ask for it again.
+  sql(directory, "insert into claims values ('local', 'never-made', 'dead', 'cli', 'create_vm', '')", "select 1");
+  const store = await open(directory);
+  await store.claim(target, asking, 0);
+  expect(sql(directory, "select connection, uuid from claims order by connection")).toEqual([elsewhere, target]);
+});
