@@ -65,7 +65,7 @@ export function deedsFor(
   const { media: _media, liveMedia: _live, run: _run, ...rest } = face;
   const deed = (kind: string, tool: Ask["tool"], args: object, wanted: Wanted, confirmed = false): Deed => ({
     kind,
-    ask: { tool, args: { vm, accept, ...args } },
+    ask: { vm, tool, args: { vm, accept, ...args } },
     wanted,
     confirmed,
   });
@@ -76,7 +76,7 @@ export function deedsFor(
     const small = { memory_mb: 64, disk_size_gb: 1, cpus: 1, network: "none", acceleration: "tcg" };
     const args = { ...small, name, firmware, iso_path: iso, boot_order: order, accept };
     const made = { exists: true, managed: true, order, media: iso, bytes: GIB, status: "NotInstalled", revision: 1 };
-    return [{ kind: "create_vm", ask: { tool: "create_vm", args }, wanted: made, confirmed: false }];
+    return [{ kind: "create_vm", ask: { vm, tool: "create_vm", args }, wanted: made, confirmed: false }];
   }
   if (!face.managed)
     return [deed("adopt_vm", "adopt_vm", {}, { ...face, managed: true, status: "NotInstalled", revision: 1 })];
@@ -125,7 +125,7 @@ export function deedsFor(
     on && deed("stop_vm", "stop_vm", { force: true }, { ...rest, ...(face.media && { media: face.media }) }, true),
     undoable !== undefined && {
       kind: "undo_operation",
-      ask: { tool: "undo_operation", args: { operation: undoable.operation, accept } },
+      ask: { vm, tool: "undo_operation", args: { operation: undoable.operation, accept } },
       wanted: undoable.before,
       confirmed: false,
     },

@@ -1,7 +1,9 @@
 // A process of the program that is killed: at a moment of its work that is drawn by time, or aimed at by the call that it
 // makes to libvirt.
 
+import { watch } from "node:fs";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { setTimeout as wait } from "node:timers/promises";
 import { execa } from "execa";
 import { PROCEDURE } from "../../plugins/libvirt/client/procedure.ts";
@@ -15,9 +17,12 @@ export type Aim =
   /** The nth call to libvirt, or the nth of those that change something. `before`: the daemon never gets it. `after`: it
    * gets it, and the process lives on for `ms`. */
   | Readonly<{ at: "call"; writes: boolean; nth: number; moment: "before" | "after"; ms: number }>
-  | Readonly<{ at: "end" }>;
+  /** The nth change to be seen in the image directory, whoever makes it. */
+  | Readonly<{ at: "file"; nth: number; ms: number }>
+  /** So long after the operation is on record as begun. */
+  | Readonly<{ at: "begun"; ms: number }>;
 
-export type Ask = Readonly<{ tool: ToolName; args: Record<string, unknown> }>;
+export type Ask = Readonly<{ vm: string; tool: ToolName; args: Record<string, unknown> }>;
 
 export type Death = Readonly<{
   /** What it answered, if it was done first, and after how long. */
@@ -47,6 +52,35 @@ export const settingsFor = (place: Place, isoDirectory: string, socket?: string)
 ];
 
 export type Scene = Readonly<{ place: Place; directory: string; isoDirectory: string }>;
+
+/** Strikes at what is done without libvirt: seen by the files that change. Returns what ends it. */
+function watchFiles({ place }: Scene, vm: string, aim: Aim, strike: () => void): () => void {
+  if (aim.at !== "file" && aim.at !== "begun") return () => {};
+  let struck = false;
+  const soon = () => {
+    if (struck) return;
+    struck = true;
+    if (aim.ms === 0) strike();
+    else setTimeout(strike, aim.ms);
+  };
+  if (aim.at === "file") {
+    let left = aim.nth;
+    const watcher = watch(place.images, () => {
+      if (--left === 0) soon();
+    });
+    return () => watcher.close();
+  }
+  const database = new DatabaseSync(join(place.data, "bootwright.sqlite"), { readOnly: true });
+  const begun = database.prepare("select 1 from operations where status = 'begun' and steps like ?");
+  const timer = setInterval(() => {
+    if (!struck && begun.get(`%${vm}%`)) soon();
+  }, LOOK_EVERY_MS);
+  return () => {
+    clearInterval(timer);
+    database.close();
+  };
+}
+const LOOK_EVERY_MS = 4;
 
 let sockets = 0;
 
@@ -91,7 +125,7 @@ export function killProcess(pid: number | null | undefined): void {
 }
 
 /** A server whose calls pass through a proxy: ready, and killed at the aim once it is armed. */
-export async function openVictim(scene: Scene, aim: Aim) {
+export async function openVictim(scene: Scene, aim: Aim, vm = "") {
   let server: BootwrightClient | undefined;
   const died = Promise.withResolvers<void>();
   const strike = () => {
@@ -100,13 +134,16 @@ export async function openVictim(scene: Scene, aim: Aim) {
   };
   const proxy = await aimedProxy(scene, aim, strike);
   server = await openServer(scene, proxy.path);
+  let unwatch = () => {};
   const close = async () => {
+    unwatch();
     strike();
     await server.close();
     await proxy.close();
   };
   const arm = () => {
     proxy.arm();
+    unwatch = watchFiles(scene, vm, aim, strike);
     if (aim.at === "time") setTimeout(strike, aim.ms);
   };
   return { server, arm, died: died.promise, counted: proxy.counted, close };
@@ -114,7 +151,7 @@ export async function openVictim(scene: Scene, aim: Aim) {
 
 /** Lets a server do as asked and die of it. */
 export async function dieServing(scene: Scene, ask: Ask, aim: Aim): Promise<Death> {
-  const victim = await openVictim(scene, aim);
+  const victim = await openVictim(scene, aim, ask.vm);
   const { server } = victim;
   // The store and libvirt are reached at the first call, which is not what is to be hit.
   await server.call("list_vms");
@@ -142,7 +179,9 @@ export async function dieCalling(scene: Scene, ask: Ask, aim: Aim): Promise<Deat
   const child = execa(process.execPath, args, { reject: false, stdin: "ignore", env });
   strike = () => killProcess(child.pid);
   if (aim.at === "time") void wait(aim.ms).then(strike);
+  const unwatch = watchFiles(scene, ask.vm, aim, strike);
   const { exitCode, stdout, stderr } = await child;
+  unwatch();
   await proxy.close();
   const ended =
     exitCode === 0

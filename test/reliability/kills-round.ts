@@ -38,7 +38,10 @@ export type Stage = Scene &
     define: (lane: Lane) => Promise<void>;
     undoable: Map<string, { operation: string; before: Face }>;
     tally: Tally;
-  }>;
+  }> & {
+    /** What was true at the end of the last round. */
+    seen?: World;
+  };
 
 export type Tally = {
   kills: number;
@@ -54,35 +57,38 @@ export type Tally = {
 /** How long an operation takes, and how many calls it makes: a first guess, then what was seen. */
 type Course = { ms: number; calls: number; writes: number };
 const courses = new Map<string, Course>();
-const courseOf = (kind: string): Course => courses.get(kind) ?? { ms: 250, calls: 16, writes: 2 };
+const writesAtFirst: Readonly<Record<string, number>> = {
+  delete_vm: 2,
+  resize_disk: 0,
+  complete_installation: 3,
+  "start_vm, install": 2,
+  "set_boot_order, restart": 3,
+};
+const courseOf = (kind: string): Course =>
+  courses.get(kind) ?? { ms: 500, calls: 16, writes: writesAtFirst[kind] ?? 1 };
 
+/** By time over the operation as long as it was seen to take, by its calls to libvirt, and by what it does to files. */
 function aimAt({ chance }: Stage, kind: string): Aim {
   const { ms, calls, writes } = courseOf(kind);
-  const lives = () => (chance.of(0.5) ? 0 : chance.upTo(40));
-  if (chance.of(0.35)) return { at: "time", ms: chance.upTo(ms) };
-  if (chance.of(0.4) || writes === 0)
-    return {
-      at: "call",
-      writes: false,
-      nth: 1 + chance.below(calls),
-      moment: chance.of(0.3) ? "before" : "after",
-      ms: lives(),
-    };
-  return {
-    at: "call",
-    writes: true,
-    nth: 1 + chance.below(writes),
-    moment: chance.of(0.25) ? "before" : "after",
-    ms: lives(),
-  };
+  const lives = chance.of(0.4) ? 0 : chance.upTo(chance.of(0.5) ? 10 : 60);
+  const way = chance.below(100) / 100;
+  if (way < 0.25) return { at: "time", ms: chance.upTo(ms) };
+  if (way < 0.45) return { at: "begun", ms: chance.upTo(0.6 * ms) };
+  if (way < 0.6 || writes === 0) {
+    const onFiles = writes === 0 || kind === "create_vm" || kind === "delete_vm";
+    return onFiles ? { at: "file", nth: 1 + chance.below(4), ms: lives } : { at: "begun", ms: lives };
+  }
+  const moment = chance.of(0.3) ? "before" : "after";
+  if (way < 0.67) return { at: "call", writes: false, nth: 1 + chance.below(calls), moment, ms: lives };
+  return { at: "call", writes: true, nth: 1 + chance.below(writes), moment, ms: lives };
 }
 
 export async function playRound(stage: Stage): Promise<string[]> {
   const { tally, place, lanes } = stage;
-  const before = await lookAtAll(place);
-  for (const lane of lanes.filter(({ foreign, name }) => foreign && !before.domains.some((one) => one.name === name)))
-    await stage.define(lane);
-  const ready = await lookAtAll(place);
+  let ready = stage.seen ?? (await lookAtAll(place));
+  const gone = lanes.filter(({ foreign, name }) => foreign && !ready.domains.some((one) => one.name === name));
+  for (const lane of gone) await stage.define(lane);
+  if (gone.length) ready = await lookAtAll(place);
   const casts = lanes.map((lane) => cast(stage, lane, faceOf(ready, lane)));
   const deaths = await Promise.all(casts.map((one) => die(stage, one)));
   tally.kills += casts.length;
@@ -90,6 +96,7 @@ export async function playRound(stage: Stage): Promise<string[]> {
   const left = unsettled(place.data);
   const said = await settle(stage, left, casts);
   const after = await lookAtAll(place);
+  stage.seen = after;
   const wrong = [
     ...disagreements(after, place, {
       foreignFiles: lanes.filter(({ foreign }) => foreign).map((lane) => foreignDisk(place.images, lane)),
@@ -101,7 +108,7 @@ export async function playRound(stage: Stage): Promise<string[]> {
   const old = new Set(ready.operations.map(({ id }) => id));
   const fresh = after.operations.filter(({ id }) => !old.has(id));
   tally.operations += fresh.length;
-  for (const [index, one] of casts.entries()) wrong.push(...judge(stage, one, deaths[index]!, fresh, after, left));
+  for (const [index, one] of casts.entries()) wrong.push(...judge(stage, one, deaths[index]!, fresh, after));
   return wrong;
 }
 
@@ -122,27 +129,24 @@ function cast(stage: Stage, lane: Lane, before: Face): Cast {
   return { lane, before, deed, aim, surface };
 }
 
-async function die(stage: Stage, { deed, aim, surface }: Cast): Promise<Death> {
+/** `open`: it died with the operation begun. */
+type Died = Death & Readonly<{ open: boolean }>;
+
+async function die(stage: Stage, { lane, before, deed, aim, surface }: Cast): Promise<Died> {
   const death = await (surface === "server" ? dieServing : dieCalling)(stage, deed.ask, aim);
   if (death.ms !== undefined && surface === "server") {
     const { ms } = courseOf(deed.kind);
     const known = courses.has(deed.kind);
     courses.set(deed.kind, { ms: known ? (ms + death.ms) / 2 : death.ms, calls: death.calls, writes: death.writes });
   }
-  return death;
+  const open = unsettled(stage.place.data).some(({ uuid, steps }) => uuid === before.uuid || createsFor(lane, steps));
+  return { ...death, open };
 }
 
 const describe = ({ lane, deed, aim, surface }: Cast) =>
   `${lane.name}, ${deed.kind} by a ${surface} that died at ${JSON.stringify(aim)}`;
 
-function judge(
-  { tally, undoable }: Stage,
-  one: Cast,
-  death: Death,
-  fresh: readonly Recorded[],
-  world: World,
-  left: readonly Recorded[],
-): string[] {
+function judge({ tally, undoable }: Stage, one: Cast, death: Died, fresh: readonly Recorded[], world: World): string[] {
   const { lane, before, deed } = one;
   const mine = fresh.filter(({ uuid, steps }) => uuid === before.uuid || createsFor(lane, steps));
   const now = faceOf(world, lane);
@@ -153,8 +157,7 @@ function judge(
   const wanted = wantedAfter(deed, before, operation);
   wrong.push(...(typeof wanted === "string" ? [wanted] : differences(wanted, before, now)));
   if (death.answer && operation?.status !== "applied") wrong.push(`it was answered, and ended ${operation?.status}`);
-  const wasLeft = left.some(({ id }) => id === operation?.id);
-  const ending = operation === undefined ? "before it began" : wasLeft ? operation.status : "after its end";
+  const ending = operation === undefined ? "before it began" : death.open ? operation.status : "after its end";
   tally.ended[ending] = (tally.ended[ending] ?? 0) + 1;
   if (operation?.status === "applied") {
     if (reversible.has(deed.kind)) undoable.set(lane.name, { operation: operation.id, before });
@@ -166,17 +169,20 @@ function judge(
 const createsFor = ({ name }: Lane, steps: Recorded["steps"]) =>
   steps.some(({ change }) => change.kind === "vm.create" && (change.spec as { name: string }).name === name);
 
-/** Operations that are begun, or that nobody could tell the end of. */
-function unsettled(data: string, status = "status in ('begun', 'unknown')"): Recorded[] {
+function rows(data: string, sql: string): Record<string, unknown>[] {
   const database = new DatabaseSync(join(data, "bootwright.sqlite"), { readOnly: true });
   try {
-    return (database.prepare(`select * from operations where ${status}`).all() as Record<string, unknown>[]).map(
-      (row) => ({ ...row, steps: JSON.parse(String(row.steps)) }) as Recorded,
-    );
+    return database.prepare(sql).all();
   } finally {
     database.close();
   }
 }
+
+/** Operations that are begun, or that nobody could tell the end of. */
+const unsettled = (data: string, status = "status in ('begun', 'unknown')"): Recorded[] =>
+  rows(data, `select * from operations where ${status}`).map(
+    (row) => ({ ...row, steps: JSON.parse(String(row.steps)) }) as unknown as Recorded,
+  );
 
 const SETTLE_LIMIT_MS = 60_000;
 const settledIn = async ({ place }: Stage) => {
@@ -231,7 +237,7 @@ const touchable = new Set(["SHRINK_REFUSED", "VM_GONE", "VM_NOT_FOUND", "VM_NOT_
 /** Asks every VM on record for what is never done: the size that its disk had at first, or a smaller one. That settles what
  * was left on it, and proves that it can be asked. Returns how many there are. */
 async function touchAll({ place }: Stage, { call }: BootwrightClient): Promise<number> {
-  const { records } = await lookAtAll(place);
+  const vms = rows(place.data, "select uuid from vms").map(({ uuid }) => uuid);
   const touch = async (uuid: unknown) => {
     try {
       const { changed } = await call("resize_disk", { vm: uuid, size_gb: 1 });
@@ -240,8 +246,8 @@ async function touchAll({ place }: Stage, { call }: BootwrightClient): Promise<n
       if (!(error instanceof Refused) || !touchable.has(error.refusal.code)) throw error;
     }
   };
-  await Promise.all(records.map(({ uuid }) => touch(uuid)));
-  return records.length;
+  await Promise.all(vms.map(touch));
+  return vms.length;
 }
 
 async function recoverAndDie(stage: Stage, left: readonly Recorded[]): Promise<void> {

@@ -11,6 +11,7 @@ import { figure, scaled } from "../support/scale.ts";
 import { type Lab, openLab, SYSTEM } from "../support/vm.ts";
 import { chanceFrom } from "./kills-chance.ts";
 import { foreignDisk, foreignXml, type Lane } from "./kills-lane.ts";
+import { openServer } from "./kills-process.ts";
 import { playRound, type Stage, type Tally } from "./kills-round.ts";
 
 const { isos } = inject("guests");
@@ -64,13 +65,20 @@ beforeAll(async () => {
       await lab.virsh("define", path);
     },
   };
-  // The database is there before anybody is killed at it.
-  const { openServer } = await import("./kills-process.ts");
-  const server = await openServer(stage);
-  await server.call("list_operations");
-  await server.close();
+  await prepare();
 });
 afterAll(() => lab?.close());
+
+/** VMs in several states, so that a short run meets more than beginnings. */
+async function prepare(): Promise<void> {
+  const server = await openServer(stage);
+  const small = { memory_mb: 64, disk_size_gb: 1, cpus: 1, network: "none", acceleration: "tcg" };
+  const made = stage.lanes.filter(({ foreign }) => !foreign).slice(0, -1);
+  for (const { name } of made) await server.call("create_vm", { ...small, name, iso_path: stage.isos[0] });
+  await server.call("start_vm", { vm: made[0]!.name });
+  await server.call("complete_installation", { vm: made[1]!.name });
+  await server.close();
+}
 
 test(`${kills} processes are killed at their work, and everything agrees after each`, {
   timeout: 3_600_000,
