@@ -69,7 +69,9 @@ export const mediaChanges = {
       const vm = vmOf(before);
       const next = driveOf(vm.next, drive)?.path;
       const live = vm.live && driveOf(vm.live, drive)?.path;
-      return [{ kind: "media.set", drive, force: false, ...(next && { next }), ...(live && { live }) }];
+      const known = next && drive === before.record?.roles.isoDrive ? before.record.isoIdentity : undefined;
+      const back = { ...(next && { next }), ...(live && { live }), ...(known && { identity: known }) };
+      return [{ kind: "media.set", drive, force: false, ...back }];
     },
     record(record, now, { drive, next, identity }) {
       if (!record) return null;

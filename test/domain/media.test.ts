@@ -105,6 +105,21 @@ describe("media.set", () => {
     expect(set.undo(holding({}), input({ next: ISO }))).toEqual([{ kind: "media.set", drive: "sda", force: false }]);
   });
 
+  test("media.set is undone with the identity that the ISO had when it was attached", () => {
+    const before = { ...holding({ path: ISO }), record: record({ isoIdentity: "as attached" }) };
+    const back = set.input.parse((set.undo(before, input()) as readonly object[])[0]);
+    expect(back).toMatchObject({ next: ISO });
+    // The file may have been replaced since, which is to be noticed still.
+    const { isoIdentity: _gone, ...emptied } = before.record;
+    expect(set.record!(emptied, state({ vm: before.vm! }), back)).toMatchObject({ isoIdentity: "as attached" });
+    expect(
+      set.undo({ ...before, record: record({ roles: { isoDrive: "sdb" }, isoIdentity: "of sdb" }) }, input()),
+    ).toEqual([{ kind: "media.set", drive: "sda", force: false, next: ISO }]);
+    expect(set.undo({ ...holding({}), record: before.record }, input({ next: ISO }))).toEqual([
+      { kind: "media.set", drive: "sda", force: false },
+    ]);
+  });
+
   test("media.set records the identity of what is in the ISO drive, and of nothing else", () => {
     expect(set.record!(record(), state(), input({ next: ISO, identity: "iso-7" }))).toMatchObject({
       isoIdentity: "iso-7",
