@@ -19,14 +19,8 @@ const tail = (text: string): string =>
     .slice(-500)
     .replace(/[\p{Cc}\p{Cf}]+/gu, " ");
 
-/** Runs `command` and waits for its end.
- * @throws DomainError IMAGE_TOOL_FAILED when it cannot be started, fails or takes too long; the signal's reason on abort */
-export async function runTool(command: string, args: readonly string[], options: ToolOptions): Promise<ToolAnswer> {
-  const { timeoutMs, signal, outputBytesMax = 1 << 20, exitCodes = [0] } = options;
-  signal?.throwIfAborted();
-  // Loaded only now: it is a sixth of what starting the server would take.
-  const { execa } = await import("execa");
-  const result = await execa(command, args, {
+const surroundings = () =>
+  ({
     reject: false,
     stdin: "ignore",
     extendEnv: false,
@@ -36,6 +30,30 @@ export async function runTool(command: string, args: readonly string[], options:
       PATH: process.env.PATH ?? "/usr/sbin:/usr/bin:/sbin:/bin",
       TMPDIR: process.env.TMPDIR ?? "/tmp",
     },
+  }) as const;
+
+/** What a program is started through so that it ends with this process, however that ends: else it would go on writing
+ * to a file after the next process has looked at it and settled what became of it. Nothing where util-linux's setpriv is
+ * missing or may not be run. */
+let tether: Promise<readonly string[]> | undefined;
+async function findTether(): Promise<readonly string[]> {
+  const { execa } = await import("execa");
+  const words = ["setpriv", "--pdeathsig", "KILL", "--"];
+  const { failed } = await execa(words[0]!, [...words.slice(1), "true"], { ...surroundings(), timeout: 5_000 });
+  return failed ? [] : words;
+}
+
+/** Runs `command` and waits for its end.
+ * @throws DomainError IMAGE_TOOL_FAILED when it cannot be started, fails or takes too long; the signal's reason on abort */
+export async function runTool(command: string, args: readonly string[], options: ToolOptions): Promise<ToolAnswer> {
+  const { timeoutMs, signal, outputBytesMax = 1 << 20, exitCodes = [0] } = options;
+  signal?.throwIfAborted();
+  // Loaded only now: it is a sixth of what starting the server would take.
+  const { execa } = await import("execa");
+  tether ??= findTether();
+  const [program, ...before] = [...(await tether), command];
+  const result = await execa(program!, [...before, ...args], {
+    ...surroundings(),
     timeout: timeoutMs,
     maxBuffer: outputBytesMax,
     forceKillAfterDelay: 1_000,
@@ -46,10 +64,12 @@ export async function runTool(command: string, args: readonly string[], options:
   if (result.exitCode !== undefined && exitCodes.includes(result.exitCode)) {
     return { stdout: result.stdout, exitCode: result.exitCode, tooLong: false };
   }
+  // setpriv says it so, as a shell does.
+  const notThere = result.code === "ENOENT" || (before.length > 0 && result.exitCode === 127);
   const shown = [command, ...args.slice(0, 1)].join(" ");
   const reason = result.timedOut
     ? `no end after ${timeoutMs} ms`
-    : result.code === "ENOENT"
+    : notThere
       ? `${command} is not installed`
       : tail(result.stderr) || tail(result.shortMessage ?? "") || `exit code ${result.exitCode}`;
   throw new DomainError("IMAGE_TOOL_FAILED", { command: shown, reason });

@@ -1,6 +1,9 @@
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { execa } from "execa";
 import { expect, test } from "vitest";
 import { runTool } from "../../src/images/tool.ts";
-import { refusalOf } from "./fixture.ts";
+import { directory, refusalOf } from "./fixture.ts";
 
 const limits = { timeoutMs: 5_000 };
 
@@ -38,3 +41,21 @@ test("runTool() ends the program on abort, with the signal's reason", async () =
   await expect(runTool("sleep", ["10"], { ...limits, signal })).rejects.toMatchObject({ name: "TimeoutError" });
   expect(Date.now() - started).toBeLessThan(3_000);
 });
+
+test("runTool() ends the program with this process, however that ends", { timeout: 30_000 }, async () => {
+  const tool = new URL("../../src/images/tool.ts", import.meta.url).href;
+  const code = `const { runTool } = await import(${JSON.stringify(tool)});
+    await runTool("sh", ["-c", "echo $$ > " + process.argv[1] + "; exec sleep 20"], { timeoutMs: 60_000 });`;
+  const path = join(directory(), "pid");
+  const parent = execa(process.execPath, ["--input-type=module-typescript", "-e", code, path], { reject: false });
+  await expect.poll(() => existsSync(path) && readFileSync(path, "utf8"), { timeout: 20_000 }).toMatch(/\d\n/);
+  const pid = readFileSync(path, "utf8").trim();
+  expect(readFileSync(`/proc/${pid}/cmdline`, "utf8")).toMatch(/^(sleep|sh)/);
+  parent.kill("SIGKILL");
+  await parent;
+  await expect.poll(() => isRunning(pid), { timeout: 10_000 }).toBe(false);
+});
+
+/** A process that has ended stays in the table until its new parent has asked for its end. */
+const isRunning = (pid: string): boolean =>
+  existsSync(`/proc/${pid}/stat`) && !readFileSync(`/proc/${pid}/stat`, "utf8").includes(") Z ");
