@@ -1,6 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { DomainError, errorCodes } from "../../src/domain/error.ts";
-import { answerText, nextTool, refusalOf, refusalText } from "../../src/tools/respond.ts";
+import { toolNamed } from "../../src/tools/call.ts";
+import { allTools } from "../../src/tools/catalogue.ts";
+import { answerText, nextTool, parseInput, refusalOf, refusalText } from "../../src/tools/respond.ts";
 import { openBench } from "./bench.ts";
 
 describe("the text of an answer", () => {
@@ -60,4 +62,32 @@ describe("a refusal", () => {
     ]);
     expect(refusalOf(error)).toMatchObject({ next: "stop_vm", outcome: { operation: "17" } });
   });
+
+  it("stays short however much of the request is wrong", () => {
+    const attach = allTools.find(({ name }) => name === "attach_iso")!;
+    const list = allTools.find(({ name }) => name === "list_vms")!;
+    const many = Object.fromEntries(Array.from({ length: 10_000 }, (_, key) => [`k${key}`, key]));
+    const wrong = [
+      () => parseInput(attach, { vm: "x", iso_path: "x", accept: Array.from({ length: 10_000 }, () => "X") }),
+      () => parseInput(list, many),
+      () => parseInput(list, { ["k".repeat(1 << 20)]: 1 }),
+      () => toolNamed(allTools, "x".repeat(1 << 20)),
+    ];
+    for (const call of wrong) {
+      const refusal = refusalOf(thrownBy(call));
+      expect(JSON.stringify(refusal).length).toBeLessThan(50_000);
+      expect(refusal.message).not.toBe("");
+    }
+    expect(thrownBy(wrong[0]!).details).toMatchObject({ issues: expect.arrayContaining(["and 9980 more"]) });
+  });
 });
+
+function thrownBy(call: () => unknown): DomainError {
+  try {
+    call();
+  } catch (error) {
+    if (error instanceof DomainError) return error;
+    throw error;
+  }
+  throw new Error("nothing was thrown");
+}
