@@ -68,8 +68,8 @@ packages="qemu-system-x86 qemu-utils ovmf swtpm swtpm-tools libvirt-daemon-syste
 # What the unattended installer and the boot sector images are built with (test/fixtures).
 packages="$packages xorriso isolinux syslinux-common extlinux busybox-static e2fsprogs cpio kmod
   grub-common grub-efi-amd64-bin mtools dosfstools"
-# What tests ask for beyond that: access control lists on the way to an image.
-packages="$packages acl"
+# What tests ask for beyond that: access control lists on the way to an image, and a look at what a process does with files.
+packages="$packages acl strace"
 
 install_packages() {
   if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
