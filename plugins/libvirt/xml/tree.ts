@@ -26,8 +26,16 @@ const recipe = {
   maxNestedTags: 1000,
 } as const;
 
+/** The parser refuses a whole document for one of these names, which any program may use in its metadata. Until they are
+ * written again they carry a NUL, which no XML holds. */
+const REFUSED_NAMES = ["__proto__", "constructor", "prototype"];
+const MARK = "\0";
+const markName = (name: string) => (REFUSED_NAMES.includes(name) ? MARK + name : name);
+
 const parser = new XMLParser({
   ...recipe,
+  transformTagName: markName,
+  transformAttributeName: markName,
   parseTagValue: false,
   parseAttributeValue: false,
   trimValues: false,
@@ -44,7 +52,7 @@ const builder = new XMLBuilder({
 });
 
 /** The root element of a document, for reading.
- * @throws SyntaxError for a text that has no root element, or a document type (libvirt never writes one) */
+ * @throws SyntaxError for a text that is no XML, or has a document type (libvirt never writes one) */
 export const parseXml = (xml: string): XmlNode => parseDocument(xml).root;
 
 /** The document with what `change` does to its root element. A line feed ends it, as it ends what libvirt writes. */
@@ -55,15 +63,24 @@ export function editXml(xml: string, change: (root: XmlNode) => void): string {
 }
 
 function parseDocument(xml: string): { nodes: XmlNode[]; root: XmlNode } {
+  if (xml.includes(MARK)) throw new SyntaxError("Cannot parse XML with a NUL character");
   const prolog = xml.slice(0, Math.max(0, xml.search(/<[^!?]/)));
   if (prolog.includes("<!DOCTYPE")) throw new SyntaxError("Cannot parse XML with a document type");
-  const nodes = parser.parse(xml) as XmlNode[];
+  const nodes = parse(xml);
   const root = nodes.find(isElement);
   if (root === undefined) throw new SyntaxError("Cannot parse XML: there is no root element");
   return { nodes, root };
 }
 
-export const writeXml = (nodes: readonly XmlNode[]): string => builder.build(nodes);
+function parse(xml: string): XmlNode[] {
+  try {
+    return parser.parse(xml) as XmlNode[];
+  } catch (cause) {
+    throw new SyntaxError(`Cannot parse XML: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+  }
+}
+
+export const writeXml = (nodes: readonly XmlNode[]): string => builder.build(nodes).replaceAll(MARK, "");
 
 /** The name of an element; of other nodes, the parser's name for their kind. */
 export function nameOf(node: XmlNode): string {
@@ -180,14 +197,17 @@ export function remove(parent: XmlNode | undefined, node: XmlNode | undefined): 
 
 const entities: Record<string, string> = { lt: "<", gt: ">", amp: "&", quot: '"', apos: "'" };
 
+/** Whether XML has this character (NUL and surrogates are none, and there is none beyond U+10FFFF). */
+const isCharacter = (code: number): boolean => code > 0 && code <= 0x10ffff && (code < 0xd800 || code > 0xdfff);
+
 function decode(raw: string): string {
   if (!raw.includes("&")) return raw;
   return raw.replace(
     /&(?:#x([0-9a-f]+)|#([0-9]+)|([a-z]+));/gi,
     (entity, hex?: string, decimal?: string, name = "") => {
-      if (hex !== undefined) return String.fromCodePoint(Number.parseInt(hex, 16));
-      if (decimal !== undefined) return String.fromCodePoint(Number(decimal));
-      return entities[name] ?? entity;
+      const code = hex !== undefined ? Number.parseInt(hex, 16) : decimal !== undefined ? Number(decimal) : undefined;
+      if (code === undefined) return Object.hasOwn(entities, name) ? entities[name]! : entity;
+      return isCharacter(code) ? String.fromCodePoint(code) : entity;
     },
   );
 }
