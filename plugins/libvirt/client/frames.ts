@@ -50,28 +50,42 @@ export function encodeFrame(header: FrameHeader, payload: Uint8Array): Buffer {
 /** Cuts the bytes of a socket into packets, whatever pieces they arrive in. */
 export class FrameReader {
   readonly #lengthWord = Buffer.alloc(LENGTH_BYTES);
-  #body: Buffer | undefined;
+  /** Of the body that is being read; absent while its length is. */
+  #announced: number | undefined;
+  #body = Buffer.alloc(0);
   #filled = 0;
 
   /** The packets that `chunk` completes. Throws a ProtocolError at an impossible length; the stream is lost then. */
   *read(chunk: Uint8Array): Generator<Frame> {
     let rest = chunk;
     while (rest.length > 0) {
-      const target = this.#body ?? this.#lengthWord;
-      const piece = rest.subarray(0, target.length - this.#filled);
+      const wanted = this.#announced ?? LENGTH_BYTES;
+      const piece = rest.subarray(0, wanted - this.#filled);
+      const target = this.#announced === undefined ? this.#lengthWord : this.#room(this.#filled + piece.length, wanted);
       target.set(piece, this.#filled);
       this.#filled += piece.length;
       rest = rest.subarray(piece.length);
-      if (this.#filled < target.length) return;
+      if (this.#filled < wanted) return;
       this.#filled = 0;
-      if (this.#body === undefined) {
-        this.#body = Buffer.alloc(bodyLength(this.#lengthWord.readUInt32BE(0)));
+      if (this.#announced === undefined) {
+        this.#announced = bodyLength(this.#lengthWord.readUInt32BE(0));
       } else {
         const body = this.#body;
-        this.#body = undefined;
+        this.#announced = undefined;
+        this.#body = Buffer.alloc(0);
         yield { header: decodeHeader(body), payload: body.subarray(HEADER_BYTES) };
       }
     }
+  }
+
+  /** The body with room for what has arrived: memory is taken for bytes that came, never for bytes that were announced. */
+  #room(needed: number, announced: number): Buffer {
+    if (needed > this.#body.length) {
+      const grown = Buffer.alloc(Math.min(announced, Math.max(needed, 2 * this.#body.length)));
+      grown.set(this.#body.subarray(0, this.#filled));
+      this.#body = grown;
+    }
+    return this.#body;
   }
 }
 
