@@ -5,6 +5,7 @@ import { dirname, resolve } from "node:path";
 import { isBelowAny, realDirectories } from "./containment.ts";
 import { errnoOf, isUsablePath, meansMissing, versionOf, withFile } from "./file.ts";
 import { FORMAT_BYTES, formatOf } from "./format.ts";
+import { patiently } from "./patience.ts";
 import { readQcow2Header } from "./qcow2.ts";
 
 const FILES_MAX = 64;
@@ -81,11 +82,11 @@ export async function walkChain(path: string, allowed: readonly string[]): Promi
     const first = files.length === 0;
     const outside = `it refers to "${next.path}", which lies outside the allowed directories`;
     try {
-      const real = await realpath(next.path);
+      const real = await patiently(() => realpath(next.path));
       if (!first && !isBelowAny(real, roots)) return end({ refused: outside });
       if (files.includes(real)) return end({ refused: `its backing files form a loop at "${real}"` });
       if (files.length >= FILES_MAX) return end({ refused: `it stands on more than ${FILES_MAX} files` });
-      const found = await stat(real, { bigint: true });
+      const found = await patiently(() => stat(real, { bigint: true }));
       if (!found.isFile() && !(first && found.isBlockDevice()))
         return end({ refused: `"${real}" is not a regular file` });
       files.push(real);

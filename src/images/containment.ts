@@ -3,7 +3,8 @@
 import { realpath } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { DomainError } from "../domain/error.ts";
-import { isUsablePath, meansMissing } from "./file.ts";
+import { errnoOf, isUsablePath, meansMissing } from "./file.ts";
+import { patiently } from "./patience.ts";
 
 /** Whether `path` lies below `directory`; both must be normalised. The directory itself does not. */
 export function isBelow(path: string, directory: string): boolean {
@@ -14,9 +15,16 @@ export function isBelow(path: string, directory: string): boolean {
 export const isBelowAny = (path: string, directories: readonly string[]): boolean =>
   directories.some((directory) => isBelow(path, directory));
 
-/** The real paths of those directories that exist. Asked each time: a mount or a link may have changed since. */
+/** The real paths of those directories that exist; one whose file system does not answer counts by its own name. Asked
+ * each time: a mount or a link may have changed since. */
 export async function realDirectories(directories: readonly string[]): Promise<string[]> {
-  const real = await Promise.all(directories.map((directory) => realpath(directory).catch(() => undefined)));
+  const real = await Promise.all(
+    directories.map((directory) =>
+      patiently(() => realpath(directory)).catch((error: unknown) =>
+        errnoOf(error) === "ETIMEDOUT" ? resolve(directory) : undefined,
+      ),
+    ),
+  );
   return [...new Set(real.filter((path) => path !== undefined))];
 }
 

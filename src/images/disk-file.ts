@@ -7,13 +7,14 @@ import { walkChain } from "./chain.ts";
 import { placeInside } from "./containment.ts";
 import { readDiskHead } from "./disk-fact.ts";
 import { errnoOf, meansMissing } from "./file.ts";
+import { patiently } from "./patience.ts";
 import type { QemuImg } from "./qemu-img.ts";
 
 /** Space of the file system that `path` is on, or would be on: its nearest existing parent counts. */
 export async function spaceAt(path: string): Promise<Space> {
   for (let at = path; ; at = dirname(at)) {
     try {
-      const { bavail, blocks, bsize } = await statfs(at);
+      const { bavail, blocks, bsize } = await patiently(() => statfs(at));
       return { freeBytes: bavail * bsize, totalBytes: blocks * bsize };
     } catch (error) {
       if (!meansMissing(error) || at === dirname(at)) throw error;
@@ -103,7 +104,7 @@ export async function removeFile(path: string, directory: string): Promise<void>
 /** The chain of files below an image, itself first; of a missing image only its path.
  * @throws DomainError IMAGE_REFUSED */
 export async function chainOf(path: string, allowedChain: readonly string[]): Promise<readonly string[]> {
-  const real = await realpath(path).catch(() => path);
+  const real = await patiently(() => realpath(path)).catch(() => path);
   const chain = await walkChain(path, allowedChain);
   if (chain.refused !== undefined) throw new DomainError("IMAGE_REFUSED", { path, reason: chain.refused });
   return chain.files.length ? chain.files : [real];

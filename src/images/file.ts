@@ -1,6 +1,7 @@
 /** Reading image files in pieces: opened without following a last symbolic link, never blocking on a FIFO, never whole. */
 import type { BigIntStats } from "node:fs";
 import { constants, open } from "node:fs/promises";
+import { patiently } from "./patience.ts";
 
 /** Reads up to `length` bytes at `position`; shorter only where the file ends. */
 export type ReadAt = (position: number, length: number) => Promise<Buffer>;
@@ -22,14 +23,24 @@ export const isUsablePath = (path: string): boolean =>
 /** Opens a file for reading while `use` runs. `path` must be a real path: a symbolic link at its end is refused (ELOOP).
  * @throws the system call's error */
 export async function withFile<T>(path: string, use: (file: OpenFile) => Promise<T>): Promise<T> {
-  const handle = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+  const handle = await patiently(
+    () => open(path, flags),
+    (late) => void late.close().catch(() => undefined),
+  );
+  let answers = true;
+  const ask = <A>(call: () => Promise<A>) =>
+    patiently(call).catch((error: unknown) => {
+      answers &&= errnoOf(error) !== "ETIMEDOUT";
+      throw error;
+    });
   try {
-    const stat = await handle.stat({ bigint: true });
+    const stat = await ask(() => handle.stat({ bigint: true }));
     const read: ReadAt = async (position, length) => {
       const buffer = Buffer.alloc(length);
       let filled = 0;
       while (filled < length) {
-        const { bytesRead } = await handle.read(buffer, filled, length - filled, position + filled);
+        const { bytesRead } = await ask(() => handle.read(buffer, filled, length - filled, position + filled));
         if (bytesRead === 0) break;
         filled += bytesRead;
       }
@@ -37,7 +48,10 @@ export async function withFile<T>(path: string, use: (file: OpenFile) => Promise
     };
     return await use({ read, stat, sizeBytes: Number(stat.size) });
   } finally {
-    await handle.close();
+    // Closing waits for a read that is under way, which may never end.
+    const closed = handle.close();
+    if (answers) await closed;
+    else closed.catch(() => undefined);
   }
 }
 

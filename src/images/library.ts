@@ -6,7 +6,8 @@ import { basename, join, resolve } from "node:path";
 import { DomainError } from "../domain/error.ts";
 import { nearestFirst } from "../domain/nearest.ts";
 import { isBelowAny, realDirectories } from "./containment.ts";
-import { isUsablePath } from "./file.ts";
+import { errnoOf, isUsablePath } from "./file.ts";
+import { patiently } from "./patience.ts";
 
 /** `name` as it stands in the directory; `path` is real. `outside` marks a link that leaves the library. */
 export type LibraryEntry = Readonly<{ name: string; path: string; outside: boolean }>;
@@ -20,16 +21,21 @@ const LOOKED_AT_MAX = 50_000;
 async function readDirectory(path: string, countMax: number): Promise<Dirent[]> {
   const entries: Dirent[] = [];
   try {
-    for await (const entry of await opendir(path)) {
-      if (entries.push(entry) >= countMax) break;
-    }
-  } catch {
+    await patiently(async () => {
+      for await (const entry of await opendir(path)) {
+        if (entries.push(entry) >= countMax) break;
+      }
+    });
+  } catch (error) {
     // A directory that we may not read, or that went away meanwhile, has nothing to offer.
+    if (errnoOf(error) === "ETIMEDOUT")
+      throw new DomainError("IMAGE_TOOL_FAILED", { command: `list ${path}`, reason: String(error) }, { cause: error });
   }
   return entries.sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
-/** Every `*.iso` file below the directories, sorted by path; a link counts as the file that it leads to. */
+/** Every `*.iso` file below the directories, sorted by path; a link counts as the file that it leads to.
+ * @throws DomainError IMAGE_TOOL_FAILED where the file system does not answer */
 export async function listLibrary(directories: readonly string[]): Promise<LibraryEntry[]> {
   const roots = await realDirectories(directories);
   const found = new Map<string, LibraryEntry>();
@@ -47,7 +53,7 @@ export async function listLibrary(directories: readonly string[]): Promise<Libra
       if (!/\.iso$/i.test(entry.name) || !isUsablePath(path) || found.size >= ISOS_MAX) continue;
       if (entry.isFile()) found.set(path, { name: entry.name, path, outside: false });
       if (!entry.isSymbolicLink()) continue;
-      const real = await realpath(path).catch(() => undefined);
+      const real = await patiently(() => realpath(path)).catch(() => undefined);
       if (real !== undefined) found.set(path, { name: entry.name, path: real, outside: !isBelowAny(real, roots) });
     }
   }
@@ -85,7 +91,7 @@ export async function findIso(pathOrName: string, directories: readonly string[]
   if (!absolute && pathOrName.split("/").includes("..")) throw outside();
   const roots = await realDirectories(directories);
   const places = absolute ? [pathOrName] : roots.map((root) => join(root, pathOrName));
-  const real = await Promise.all(places.map((place) => realpath(place).catch(() => undefined)));
+  const real = await Promise.all(places.map((place) => patiently(() => realpath(place)).catch(() => undefined)));
   const existing = [...new Set(real.filter((path) => path !== undefined))];
   const inside = existing.filter((path) => isBelowAny(path, roots));
   if (inside.length === 1) return inside[0]!;

@@ -2,6 +2,7 @@
 import type { BigIntStats } from "node:fs";
 import { realpath, stat } from "node:fs/promises";
 import { isUsablePath, meansMissing } from "./file.ts";
+import { patiently } from "./patience.ts";
 import { createReach, type Reach } from "./reach.ts";
 
 export type Location = Readonly<
@@ -18,8 +19,8 @@ const own = createReach();
 export async function locate(path: string, reach: Reach, options: { blockDevices?: boolean } = {}): Promise<Location> {
   if (!isUsablePath(path)) return { state: "missing" };
   try {
-    const real = await realpath(path);
-    const found = await stat(real, { bigint: true });
+    const real = await patiently(() => realpath(path));
+    const found = await patiently(() => stat(real, { bigint: true }));
     if (!found.isFile() && !(options.blockDevices && found.isBlockDevice())) return { state: "not_a_file" };
     const blockedAt = (await reach.blockedAt(real)) ?? (real === path ? undefined : await reach.blockedAt(path));
     return { state: "ok", real, stat: found, ...(blockedAt !== undefined && { blockedAt }) };

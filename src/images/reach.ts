@@ -5,6 +5,7 @@
 import type { Stats } from "node:fs";
 import { access, constants, stat } from "node:fs/promises";
 import { dirname } from "node:path";
+import { patiently } from "./patience.ts";
 import { runTool } from "./tool.ts";
 
 /** The user that QEMU runs as; `gids` are all its groups. */
@@ -74,11 +75,11 @@ export function createReach(options: ReachOptions = {}): Reach {
 
   async function passes(path: string, wanted: number): Promise<boolean> {
     if (!reader)
-      return access(path, wanted === SEARCH ? constants.X_OK : constants.R_OK).then(
+      return patiently(() => access(path, wanted === SEARCH ? constants.X_OK : constants.R_OK)).then(
         () => true,
         () => false,
       );
-    const found = await stat(path).catch(() => undefined);
+    const found = await patiently(() => stat(path)).catch(() => undefined);
     // What we cannot look at ourselves we cannot judge for another user.
     if (!found) return true;
     const key = `${path}\0${wanted}:${found.mode}:${found.uid}:${found.gid}:${found.ctimeMs}`;
