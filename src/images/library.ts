@@ -90,13 +90,14 @@ export async function findIso(pathOrName: string, directories: readonly string[]
 
   if (!absolute && pathOrName.split("/").includes("..")) throw outside();
   const roots = await realDirectories(directories);
+  // What is outside by its words alone is not looked at: not even whether it is there, or a mount that has to be made.
+  const named = [...roots, ...directories.map((directory) => resolve(directory))];
+  if (absolute && !isBelowAny(resolve(pathOrName), named)) throw outside();
   const places = absolute ? [pathOrName] : roots.map((root) => join(root, pathOrName));
   const real = await Promise.all(places.map((place) => patiently(() => realpath(place)).catch(() => undefined)));
   const existing = [...new Set(real.filter((path) => path !== undefined))];
   const inside = existing.filter((path) => isBelowAny(path, roots));
   if (inside.length === 1) return inside[0]!;
   if (inside.length > 1) throw await notFound(inside);
-  const mayBeToldMissing =
-    !absolute || isBelowAny(resolve(pathOrName), [...roots, ...directories.map((d) => resolve(d))]);
-  throw existing.length > 0 || !mayBeToldMissing ? outside() : await notFound();
+  throw existing.length > 0 ? outside() : await notFound();
 }

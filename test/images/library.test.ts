@@ -78,6 +78,16 @@ describe("findIso()", () => {
     expect(refusal).toMatchObject({ code: "ISO_OUTSIDE_LIBRARY", details: { directories: [at] } });
   });
 
+  test("refuses a path outside by its words alone, though a link there leads into the library", async () => {
+    const [at, elsewhere] = [library(), directory()];
+    symlinkSync(join(at, "debian-12.iso"), join(elsewhere, "debian-12.iso"));
+    const refusal = await refusalOf(findIso(join(elsewhere, "debian-12.iso"), [at]));
+    expect(refusal.code).toBe("ISO_OUTSIDE_LIBRARY");
+    symlinkSync(at, join(elsewhere, "library"));
+    const configured = join(elsewhere, "library");
+    expect(await findIso(join(configured, "debian-12.iso"), [configured])).toBe(join(at, "debian-12.iso"));
+  });
+
   test.each(["debain-12.iso", "debian", "AT/debain-12.iso", "sub/debain-12.iso"])(
     "answers %s with the nearest names first",
     async (given) => {
