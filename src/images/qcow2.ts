@@ -18,6 +18,14 @@ export type MalformedHeader = Readonly<{ malformed: string }>;
 
 const INCOMPATIBLE_CORRUPT = 1n << 1n;
 const INCOMPATIBLE_DATA_FILE = 1n << 2n;
+/** Dirty, corrupt, data file, compression type, extended L2 entries: all that QEMU knows. */
+const INCOMPATIBLE_KNOWN = 0b11111n;
+/** QEMU's own limits (block/qcow2.h). */
+const L1_ENTRIES_MAX = (32 << 20) / 8;
+const REFCOUNT_TABLE_BYTES_MAX = 8 << 20;
+const REFCOUNT_ORDER_MAX = 6;
+const SNAPSHOTS_MAX = 65_536;
+const CRYPT_METHOD_MAX = 2;
 const EXTENSION_BACKING_FORMAT = 0xe2792aca;
 const EXTENSION_DATA_FILE = 0x44415441;
 const NAME_BYTES_MAX = 1023;
@@ -56,7 +64,29 @@ function readExtensions(cluster: Buffer, start: number, end: number): Extensions
   return at + 8 <= end ? { malformed: "too many header extensions" } : found;
 }
 
-/** The header of an image that has the magic. Reads at most one cluster (2 MiB); never throws for what the bytes are.
+/** What is wrong with the tables that the header names. QEMU reads those behind the end of the file as zeros, so an image
+ * that was cut off would pass for a blank disk. */
+async function troubleWithTables(start: Buffer, read: ReadAt): Promise<string | undefined> {
+  const version = start.readUInt32BE(4);
+  const clusterBytes = 1 << start.readUInt32BE(20);
+  if (version === 3 && start.readBigUInt64BE(72) > INCOMPATIBLE_KNOWN) return "it needs a feature that is unknown";
+  if (version === 3 && start.readUInt32BE(96) > REFCOUNT_ORDER_MAX) return "the refcount order is out of range";
+  if (start.readUInt32BE(32) > CRYPT_METHOD_MAX) return "the encryption is unknown";
+  const snapshots = start.readUInt32BE(60);
+  if (snapshots > SNAPSHOTS_MAX) return "the number of snapshots is out of range";
+  if (start.readUInt32BE(36) > L1_ENTRIES_MAX) return "the L1 table is too large";
+  if (start.readUInt32BE(56) * clusterBytes > REFCOUNT_TABLE_BYTES_MAX) return "the refcount table is too large";
+  const tables = { L1: start.readBigUInt64BE(40), refcount: start.readBigUInt64BE(48) };
+  for (const [name, at] of Object.entries(
+    snapshots > 0 ? { ...tables, snapshot: start.readBigUInt64BE(64) } : tables,
+  )) {
+    const there = at <= BigInt(Number.MAX_SAFE_INTEGER) && (await read(Number(at), 1)).length === 1;
+    if (!there) return `the ${name} table lies behind the end of the file`;
+  }
+  return undefined;
+}
+
+/** The header of an image that has the magic. Reads one cluster (at most 2 MiB) and a byte of each table; never throws for what the bytes are.
  * @throws the read's error */
 export async function readQcow2Header(read: ReadAt): Promise<Qcow2Header | MalformedHeader> {
   const start = await read(0, 104);
@@ -69,6 +99,9 @@ export async function readQcow2Header(read: ReadAt): Promise<Qcow2Header | Malfo
   const clusterBytes = 1 << clusterBits;
   const virtualBytes = Number(start.readBigUInt64BE(24));
   if (!Number.isSafeInteger(virtualBytes)) return { malformed: "the virtual size is out of range" };
+
+  const trouble = await troubleWithTables(start, read);
+  if (trouble !== undefined) return { malformed: trouble };
 
   const headerBytes = version === 3 ? start.readUInt32BE(100) : 72;
   const backingAt = start.readBigUInt64BE(8);

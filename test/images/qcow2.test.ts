@@ -59,6 +59,38 @@ describe("readQcow2Header()", () => {
     expect(await headerOf(bytes)).toHaveProperty("malformed");
   });
 
+  const tables: [name: string, change: (bytes: Buffer) => void][] = [
+    ["an unknown incompatible feature", (bytes) => bytes.writeBigUInt64BE(1n << 40n, 72)],
+    ["an L1 table of 2^32 - 1 entries", (bytes) => bytes.writeUInt32BE(0xffff_ffff, 36)],
+    ["an L1 table behind its end", (bytes) => bytes.writeBigUInt64BE(1n << 40n, 40)],
+    ["an L1 table behind every end", (bytes) => bytes.writeBigUInt64BE(1n << 60n, 40)],
+    ["a refcount table of 2^32 - 1 clusters", (bytes) => bytes.writeUInt32BE(0xffff_ffff, 56)],
+    ["a refcount table behind its end", (bytes) => bytes.writeBigUInt64BE(1n << 40n, 48)],
+    ["a refcount order of 255", (bytes) => bytes.writeUInt32BE(255, 96)],
+    ["2^32 - 1 snapshots", (bytes) => bytes.writeUInt32BE(0xffff_ffff, 60)],
+    ["an unknown encryption", (bytes) => bytes.writeUInt32BE(77, 32)],
+    [
+      "a snapshot table behind its end",
+      (bytes) => {
+        bytes.writeUInt32BE(1, 60);
+        bytes.writeBigUInt64BE(1n << 40n, 64);
+      },
+    ],
+  ];
+  test.each(tables)("calls a real image malformed that has %s", async (_name, change) => {
+    const bytes = readFileSync(makeQcow2(join(directory(), "real.qcow2")));
+    expect(await headerOf(bytes)).not.toHaveProperty("malformed");
+    change(bytes);
+    expect(await headerOf(bytes)).toHaveProperty("malformed");
+  });
+
+  test("calls an image malformed that was cut off before its tables, and no blank disk", async () => {
+    const bytes = readFileSync(makeQcow2(join(directory(), "real.qcow2")));
+    expect(await headerOf(bytes.subarray(0, 70_000))).toMatchObject({
+      malformed: expect.stringContaining("behind the end"),
+    });
+  });
+
   test("calls a header malformed wherever it is cut off, and whatever follows the magic", async () => {
     for (const length of [4, 40, 71, 72, 103])
       expect(await headerOf(qcow2Header().subarray(0, length))).toHaveProperty("malformed");
