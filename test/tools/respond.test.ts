@@ -78,7 +78,6 @@ describe("a refusal", () => {
       expect(JSON.stringify(refusal).length).toBeLessThan(50_000);
       expect(refusal.message).not.toBe("");
     }
-    expect(thrownBy(wrong[0]!).details).toMatchObject({ issues: expect.arrayContaining(["and 9980 more"]) });
   });
 });
 
