@@ -255,6 +255,8 @@ describe.each([
         const refused = some.filter(({ refusal }) => refusal?.code === "VM_BUSY").length;
         figure(`${name}: ${where}`, `${some.length} calls, ${refused} of them VM_BUSY`);
       }
+      const waited = Math.max(0, ...busy.map(({ refusal }) => Number(refusal.details.waitedMs)));
+      figure(`${name}: longest wait for a VM that was refused`, `${waited} ms`);
       figure(`${name}: slowest answer`, `${slowest} ms`);
       figure(`${name}: calls per second`, Math.round(heard.length / seconds));
       // Each of the three parts of a call's wait is bounded: the claim, the operation itself, the look before.
