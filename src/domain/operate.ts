@@ -92,9 +92,10 @@ async function perform(ports: Ports, request: Request, { before, plan }: Outcome
 }
 
 /** Settles what dead processes left on this VM, before anything else happens to it. */
-async function settleLeft(ports: Ports, claim: Claim, { target, signal }: Request): Promise<void> {
+async function settleLeft(ports: Ports, claim: Claim, { target, signal, progress }: Request): Promise<void> {
   for (const operation of claim.left) {
     const settled = await recover(ports, operation, signal);
+    progress(`operation ${operation.id} (${operation.what}), left by a process that ended: ${settled.status}`);
     if (settled.status === "unknown") {
       const reason = settled.error?.message ?? "it was interrupted";
       throw new DomainError("OUTCOME_UNKNOWN", { vm: target.uuid, operation: operation.id, reason });

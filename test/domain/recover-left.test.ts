@@ -72,3 +72,15 @@ describe("recoverAll()", () => {
     expect((await w.store.operation(id))?.steps.map(({ status }) => status)).toEqual(["done", "done"]);
   });
 });
+
+describe("operate()", () => {
+  test("operate() tells whoever asks next what it settled before", async () => {
+    const w = await world();
+    const at = await w.create();
+    const id = await leave(w, at, (now) => [orderChange(now, "hd")], ["applying"]);
+    const told: string[] = [];
+    const intent = (now: State) => [orderChange(now, "hd_cdrom")];
+    await w.run(at, intent, { progress: (message) => told.push(message) });
+    expect(told[0]).toBe(`operation ${id} (test_tool), left by a process that ended: rolled_back`);
+  });
+});
