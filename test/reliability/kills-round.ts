@@ -1,10 +1,6 @@
 // One round: servers and commands die at their work on several VMs at once, another process settles what they left, and
 // what each VM, its files and the database say then is compared.
 
-import { join } from "node:path";
-import { DatabaseSync } from "node:sqlite";
-import { expect } from "vitest";
-import { type BootwrightClient, Refused } from "../support/client.ts";
 import { disagreements, lookAtAll, type Recorded, staleStarts, type World } from "./agreement.ts";
 import type { Chance } from "./kills-chance.ts";
 import {
@@ -18,16 +14,8 @@ import {
   reversible,
   wantedAfter,
 } from "./kills-lane.ts";
-import {
-  type Aim,
-  type Death,
-  dieCalling,
-  dieServing,
-  killProcess,
-  openServer,
-  openVictim,
-  type Scene,
-} from "./kills-process.ts";
+import { type Aim, type Death, dieCalling, dieServing, type Scene } from "./kills-process.ts";
+import { settle, unsettled } from "./kills-recovery.ts";
 
 export type Stage = Scene &
   Readonly<{
@@ -94,7 +82,7 @@ export async function playRound(stage: Stage): Promise<string[]> {
   tally.kills += casts.length;
 
   const left = unsettled(place.data);
-  const said = await settle(stage, left, casts);
+  const said = await settle(stage, left, casts.length);
   const after = await lookAtAll(place);
   stage.seen = after;
   const wrong = [
@@ -168,129 +156,3 @@ function judge({ tally, undoable }: Stage, one: Cast, death: Died, fresh: readon
 
 const createsFor = ({ name }: Lane, steps: Recorded["steps"]) =>
   steps.some(({ change }) => change.kind === "vm.create" && (change.spec as { name: string }).name === name);
-
-function rows(data: string, sql: string): Record<string, unknown>[] {
-  const database = new DatabaseSync(join(data, "bootwright.sqlite"), { readOnly: true });
-  try {
-    return database.prepare(sql).all();
-  } finally {
-    database.close();
-  }
-}
-
-/** Operations that are begun, or that nobody could tell the end of. */
-const unsettled = (data: string, status = "status in ('begun', 'unknown')"): Recorded[] =>
-  rows(data, `select * from operations where ${status}`).map(
-    (row) => ({ ...row, steps: JSON.parse(String(row.steps)) }) as unknown as Recorded,
-  );
-
-const SETTLE_LIMIT_MS = 60_000;
-const settledIn = async ({ place }: Stage) => {
-  await expect
-    .poll(() => unsettled(place.data).map(({ id }) => id), { timeout: SETTLE_LIMIT_MS, interval: 50 })
-    .toEqual([]);
-};
-
-type Settled = Readonly<{ wrong: string[]; living: number }>;
-
-/** Lets new processes settle what was left: one that is killed at it, one that libvirt is away for, and at last one that
- * is left in peace, at its own time or because the next operation on the VM comes first. */
-async function settle(stage: Stage, left: readonly Recorded[], casts: readonly Cast[]): Promise<Settled> {
-  const { chance, tally } = stage;
-  const wrong: string[] = [];
-  if (left.length > 0 && chance.of(0.25)) await recoverAndDie(stage, left);
-  else if (left.length > 0 && chance.of(0.2)) wrong.push(...(await recoverBlind(stage)));
-  const still = unsettled(stage.place.data);
-  const server = await openServer(stage);
-  try {
-    const atOnce = chance.of(0.4);
-    if (atOnce) await touchAll(stage, server);
-    await settledIn(stage);
-    if (!atOnce) {
-      const linesOf = ({ id }: Recorded) =>
-        server
-          .stderr()
-          .split("\n")
-          .filter((line) => line.includes(`operation ${id} (`));
-      await expect
-        .poll(() => still.filter((one) => linesOf(one).length === 0).map(({ id }) => id), { timeout: 5_000 })
-        .toEqual([]);
-      const { operations } = await server.call("list_operations", { limit: 200 });
-      for (const one of still) {
-        const lines = linesOf(one);
-        const told = operations.find(({ operation }) => operation === one.id)?.status;
-        if (lines.length !== 1 || !lines[0]!.endsWith(`: ${told}`))
-          wrong.push(`of ${one.id}, which is ${told}, stderr says ${JSON.stringify(lines)}`);
-      }
-    }
-    tally.unknownThenSettled += still.filter(({ status }) => status === "unknown").length;
-    // Every VM can be changed again, and a process that claims one sweeps up behind the dead.
-    const touched = await touchAll(stage, server);
-    return { wrong, living: touched > 0 ? 1 : 1 + casts.length };
-  } finally {
-    await server.close();
-  }
-}
-
-const touchable = new Set(["SHRINK_REFUSED", "VM_GONE", "VM_NOT_FOUND", "VM_NOT_MANAGED", "DISK_NOT_GROWABLE"]);
-
-/** Asks every VM on record for what is never done: the size that its disk had at first, or a smaller one. That settles what
- * was left on it, and proves that it can be asked. Returns how many there are. */
-async function touchAll({ place }: Stage, { call }: BootwrightClient): Promise<number> {
-  const vms = rows(place.data, "select uuid from vms").map(({ uuid }) => uuid);
-  const touch = async (uuid: unknown) => {
-    try {
-      const { changed } = await call("resize_disk", { vm: uuid, size_gb: 1 });
-      expect(changed).toBe(false);
-    } catch (error) {
-      if (!(error instanceof Refused) || !touchable.has(error.refusal.code)) throw error;
-    }
-  };
-  await Promise.all(vms.map(touch));
-  return vms.length;
-}
-
-async function recoverAndDie(stage: Stage, left: readonly Recorded[]): Promise<void> {
-  const { chance, tally } = stage;
-  const aim: Aim = chance.of(0.3)
-    ? { at: "time", ms: 2000 + chance.upTo(400) }
-    : {
-        at: "call",
-        writes: chance.of(0.5),
-        nth: 1 + chance.below(chance.of(0.5) ? 3 : 20),
-        moment: chance.of(0.3) ? "before" : "after",
-        ms: chance.upTo(30),
-      };
-  const victim = await openVictim(stage, aim);
-  victim.arm();
-  const done = async () => {
-    while (unsettled(stage.place.data).some(({ id }) => left.some((one) => one.id === id)))
-      await new Promise((wake) => setTimeout(wake, 50));
-  };
-  let over = false;
-  await Promise.race([victim.died, done(), new Promise((wake) => setTimeout(wake, 15_000))]).finally(
-    () => (over = true),
-  );
-  await victim.close();
-  if (over) {
-    tally.kills++;
-    tally.recoveriesKilled++;
-  }
-}
-
-/** libvirt cannot be reached: nobody can look, which is said with the reason, and changes nothing. */
-async function recoverBlind(stage: Stage): Promise<string[]> {
-  const server = await openServer(stage, join(stage.directory, "nobody-listens.sock"));
-  const begun = unsettled(stage.place.data, "status = 'begun'");
-  await expect
-    .poll(() => unsettled(stage.place.data, "status = 'begun'").length, { timeout: SETTLE_LIMIT_MS, interval: 50 })
-    .toBe(0);
-  const unknown = unsettled(stage.place.data, "status = 'unknown'");
-  killProcess(server.pid());
-  await server.close();
-  return begun.flatMap(({ id }) => {
-    const now = unknown.find((one) => one.id === id);
-    const reason = now?.error ? (JSON.parse(now.error) as { message?: string }).message : undefined;
-    return reason ? [] : [`libvirt was away, and operation ${id} is ${now?.status} because of ${reason}`];
-  });
-}
