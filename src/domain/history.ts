@@ -1,4 +1,6 @@
 /** Undoing an operation that was applied, later and on purpose: only while what it did is still there. */
+import { bootOrderOf } from "./boot.ts";
+import { rolesFor } from "./boot-rules.ts";
 import { type Change, definitionOf } from "./changes.ts";
 import { DomainError } from "./error.ts";
 import type { Operation, State, Step } from "./operation.ts";
@@ -21,12 +23,14 @@ export function undoChanges(operation: Operation, state: State): Change[] {
     if (!definition.reached(state, goal, change, before)) {
       throw refuse(`"${definition.summary(change)}" is no longer as the operation left it`);
     }
-    return undo.map((back) => asAsked(back as Change, step));
+    return undo.flatMap((back) => asAsked(back as Change, step));
   });
 }
 
-/** An order that is put back on purpose is the order that is asked for from now on. */
-function asAsked(change: Change, { before }: Step): Change {
-  const order = before.record?.requestedOrder;
-  return change.kind === "boot_order.set" && order !== undefined ? { ...change, order } : change;
+/** An order that is put back on purpose is the order that is asked for from now on. What is none of the four cannot be
+ * asked for, and then nothing is: else the next start would bring back what was undone. */
+function asAsked(change: Change, { before }: Step): Change[] {
+  if (change.kind !== "boot_order.set" || !before.record || !before.vm) return [change];
+  const order = before.record.requestedOrder ?? bootOrderOf(before.vm.next, rolesFor(before)).order;
+  return order === "custom" ? [change, { kind: "boot_order.adopt", order }] : [{ ...change, order }];
 }
