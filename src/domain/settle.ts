@@ -46,7 +46,8 @@ export async function settleFailed(
   const code = error instanceof DomainError ? error.code : "DEFECT";
   const data = { what: operation.what, code, kept, left };
   const failure = eventOf(operation.id, 0, operation.target, ports.now().toISOString(), type, data);
-  const { record, events } = outcomeOf(ports, operation, keptSteps, before, undone.now, 1);
+  const told = isCut(undone.steps) ? keptSteps.filter((step) => !endsRecord(step, before)) : keptSteps;
+  const { record, events } = outcomeOf(ports, operation, told, before, undone.now, 1);
   await ports.store.settle(operation.id, {
     status,
     steps: undone.steps,
@@ -122,6 +123,13 @@ function outcomeOf(
   const record = after.record ? { ...after.record, ...seenOf(after) } : before.record ? null : undefined;
   return { after, record, events };
 }
+
+/** Past the point of no return something is left that was to be done, and was not. */
+const isCut = (steps: readonly Step[]): boolean => steps.some(({ status }) => status === "planned");
+
+/** While something is left of a VM its record stays, which alone knows what that is: deleting it again removes the rest. */
+const endsRecord = ({ change }: Step, before: State): boolean =>
+  before.record !== undefined && definitionOf(change).record?.(before.record, before, change) === null;
 
 const inWords = ({ change }: Step): string => definitionOf(change).summary(change);
 

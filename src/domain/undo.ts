@@ -24,8 +24,7 @@ export async function undoSteps(
   const isPivot = ({ change, before, status }: Step) =>
     status === "done" && definitionOf(change).undo(before, change) === "pivot";
   // Past the point of no return nothing is put back: a definition whose disk is gone would be worse than none.
-  if (steps.some(isPivot))
-    return { steps: steps.map((step) => (step.status === "done" ? { ...step, status: "kept" } : step)), now };
+  if (steps.some(isPivot)) return { steps: steps.map(pastReturn), now };
   await ports.store.advance(operation.id, result, "back");
   for (let index = result.length - 1; index >= 0; index--) {
     const step = result[index]!;
@@ -68,6 +67,11 @@ export async function undoSteps(
   }
   return { steps: result, now: seen };
 }
+
+const pastReturn = (step: Step): Step => {
+  if (step.status === "done") return { ...step, status: "kept" };
+  return step.status === "applying" ? { ...step, status: "planned" } : step;
+};
 
 type Undoing = Exclude<Undo, "kept" | "pivot">;
 

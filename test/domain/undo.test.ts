@@ -150,10 +150,35 @@ describe("operate() when a step fails", () => {
     const error = await refused("CANCELLED", perform(failing, at, gone, { look, confirm: details.confirm }));
     expect(error.outcome).toMatchObject({
       status: "failed",
-      kept: expect.arrayContaining([`remove the file ${path}`]),
+      kept: ["remove the VM's definition", `remove the file ${path}`],
     });
     expect((await w.look(at)).vm).toBeUndefined();
     expect(w.session.files.has(path)).toBe(false);
+  });
+
+  test("operate() keeps the record of a VM of which a file is left, and a second deletion removes both", async () => {
+    const w = await world();
+    const at = await w.create();
+    const [path, log] = (await w.look(at)).record!.ownedFiles as [string, string];
+    w.session.files.set(log, w.session.files.get(path)!);
+    const look = { diskPaths: [path, log] };
+    const gone = [path, log].map((each): Change => ({ kind: "disk.delete", path: each }));
+    const failing = applying(w.ports, async (real, vm, change, context) => {
+      if (change.kind === "disk.delete" && change.path === log) throw new Error("Device or resource busy");
+      await real(vm, change, context);
+    });
+    const remove = async (ports: typeof w.ports, changes: Change[]) => {
+      const { confirm } = (await refused("CONFIRMATION_REQUIRED", perform(ports, at, changes, { look }))).details;
+      return perform(ports, at, changes, { look, confirm });
+    };
+    await expect(remove(failing, [{ kind: "vm.delete" }, ...gone])).rejects.toThrow("busy");
+    expect((await w.store.record(at))?.ownedFiles).toContain(log);
+    const types = async () => (await w.store.events()).map(({ event }) => event.type);
+    expect(await types()).not.toContain("vm.deleted");
+    await remove(w.ports, [{ kind: "vm.delete" }, { kind: "disk.delete", path: log }]);
+    expect(w.session.files.has(log)).toBe(false);
+    expect(await w.store.record(at)).toBeUndefined();
+    expect((await types()).filter((type) => type === "vm.deleted")).toHaveLength(1);
   });
 
   test("operate() believes no undo that the VM does not show", async () => {
