@@ -1,0 +1,177 @@
+/** What must be true after any failure: nothing is left open, the VM, its files, its media and the record agree, the
+ * events are those of the outcome, and what the caller was told is so. */
+import { DomainError } from "../../src/domain/error.ts";
+import type { DomainEvent } from "../../src/domain/event.ts";
+import type { Operation } from "../../src/domain/operation.ts";
+import type { Told } from "./sweep-fault.ts";
+import type { Sight } from "./sweep-world.ts";
+
+export type Baseline = Readonly<{
+  before: Sight;
+  goal: Sight;
+  /** What was there after each of its steps. */
+  stages: readonly Sight[];
+  events: readonly DomainEvent[];
+}>;
+
+export type Aftermath = Readonly<{
+  told: Told;
+  /** What was there when the caller was told. */
+  then: Sight;
+  /** What is there once the next process has looked. */
+  now: Sight;
+  open: readonly Operation[];
+  operations: readonly Operation[];
+  events: readonly DomainEvent[];
+  /** The call that failed could have been known for what it was: it returned, and everything else worked. */
+  known: boolean;
+  /** The call did not ask for the operation that was settled. */
+  left: boolean;
+}>;
+
+/** The places at which two values differ. */
+export function differences(a: unknown, b: unknown, at = ""): string[] {
+  if (Object.is(a, b)) return [];
+  const isObject = (value: unknown): value is Record<string, unknown> => typeof value === "object" && value !== null;
+  if (!isObject(a) || !isObject(b)) return [`${at}: ${JSON.stringify(a)} is not ${JSON.stringify(b)}`];
+  return [...new Set([...Object.keys(a), ...Object.keys(b)])].flatMap((key) =>
+    differences(a[key], b[key], at ? `${at}.${key}` : key),
+  );
+}
+
+export function violationsOf(baseline: Baseline, after: Aftermath): string[] {
+  const [operation, ...more] = after.operations;
+  return [
+    ...after.open.map(({ status }) => `an operation is left ${status}`),
+    ...more.map(({ what }) => `a second operation: ${what}`),
+    ...stateViolations(baseline, operation, after),
+    ...eventViolations(baseline, operation, after.events),
+    ...tellingViolations(baseline, operation, after),
+  ];
+}
+
+function stateViolations(
+  { before, goal, stages }: Baseline,
+  operation: Operation | undefined,
+  { now }: Aftermath,
+): string[] {
+  const should = (what: string, sight: Sight) => differences(now, sight).map((place) => `${what}, and ${place}`);
+  switch (operation?.status) {
+    case undefined:
+      return should("there is no operation", before);
+    case "applied":
+      return should("the operation is applied", goal);
+    case "rolled_back":
+      return should("the operation is rolled back", before);
+    default:
+      return mixtureViolations([before, ...stages, goal], now, operation!);
+  }
+}
+
+/** Where something stayed, each part is as it was at some stage of the operation, the record and the tag in the definition say the
+ * same, and every file belongs to a VM or is named as left. */
+function mixtureViolations(stages: readonly Sight[], now: Sight, operation: Operation): string[] {
+  const parts = (sight: Sight): Record<string, unknown> => ({
+    ...Object.fromEntries(Object.entries(sight.vm ?? {}).map(([key, value]) => [`vm.${key}`, value])),
+    // A run that is over is the same as none.
+    ...Object.fromEntries(
+      Object.entries(sight.record ?? {})
+        .filter(([key]) => key !== "currentRun" || sight.vm?.power === "running")
+        .map(([key, value]) => [`record.${key}`, value]),
+    ),
+    ...Object.fromEntries(Object.entries(sight.files).map(([path, size]) => [`file ${path}`, size])),
+  });
+  const was = stages.map(parts);
+  const is = parts(now);
+  const mixed = [...new Set([...was, is].flatMap(Object.keys))]
+    .filter((key) => !key.startsWith("record.seen"))
+    .filter((key) => was.every((stage) => differences(is[key], stage[key]).length > 0))
+    .map((key) => `${operation.status}, and ${key} is as at no stage of it`);
+  const tag = now.vm?.claim as { status: string } | undefined;
+  const told = operation.steps.flatMap(({ change, status }) =>
+    status === "undone" || status === "planned" ? [] : [JSON.stringify(change)],
+  );
+  const agree = Boolean(now.record) === Boolean(tag) && now.record?.status === tag?.status;
+  const disagree =
+    agree || told.some((text) => text.includes('"claim.write"') || text.includes('"vm.delete"'))
+      ? []
+      : [`${operation.status}, and the record says ${now.record?.status}, the tag ${tag?.status}`];
+  const known = [...(now.record?.ownedFiles ?? []), ...(now.vm?.next.disks.map(({ path }) => path) ?? [])];
+  const orphans = Object.keys(now.files)
+    .filter((path) => !known.includes(path) && !told.some((text) => text.includes(path)))
+    .map((path) => `${operation.status}, and nobody knows of ${path}`);
+  return [...mixed, ...disagree, ...orphans];
+}
+
+function eventViolations(
+  { events: wanted }: Baseline,
+  operation: Operation | undefined,
+  events: readonly DomainEvent[],
+) {
+  const meaning = ({ type, data }: DomainEvent) => `${type} ${JSON.stringify({ ...data, operation: "" })}`;
+  const settled = events.filter(({ type }) => type !== "operation.unknown");
+  const types = settled.map(({ type }) => type);
+  const ids = events.map(({ id }) => id);
+  const twice = ids.length === new Set(ids).size ? [] : [`an event has the id of another: ${ids.join(" ")}`];
+  const foreign = ids
+    .filter((id) => !operation || !id.startsWith(`${operation.id}:`))
+    .map((id) => `event ${id} of no operation`);
+  const unknowns = events.length - settled.length > 1 ? ["operation.unknown twice"] : [];
+  const expect = (is: readonly string[], should: readonly string[]) =>
+    JSON.stringify(is) === JSON.stringify(should) ? [] : [`${operation?.status}, with the events ${is.join()}`];
+  const of = (): string[] => {
+    switch (operation?.status) {
+      case undefined:
+        return expect(types, []);
+      case "applied":
+        return expect(settled.map(meaning), wanted.map(meaning));
+      case "rolled_back":
+        return expect(types, ["operation.rolled_back"]);
+      default: {
+        const [first, ...kept] = settled;
+        const strange = kept.filter((event) => !wanted.some(({ type }) => type === event.type));
+        return [
+          ...expect([first?.type ?? "none"], ["operation.failed"]),
+          ...strange.map(({ type }) => `a strange ${type}`),
+        ];
+      }
+    }
+  };
+  return [...twice, ...foreign, ...unknowns, ...of()];
+}
+
+function tellingViolations({ before, goal }: Baseline, operation: Operation | undefined, after: Aftermath): string[] {
+  const { told, then, known } = after;
+  if (told === undefined || after.left) return [];
+  const should = (what: string, sight: Sight) => differences(then, sight).map((place) => `told ${what}, and ${place}`);
+  const status = (wanted: string) =>
+    operation?.status === wanted ? [] : [`told ${wanted}, and it is ${operation?.status}`];
+  if ("answer" in told) return [...should("that it is done", goal), ...status("applied")];
+  const { error } = told;
+  if (!(error instanceof DomainError)) return [`told of a defect: ${error}`];
+  if (error.code === "OUTCOME_UNKNOWN") {
+    const { operation: named } = (error as DomainError<"OUTCOME_UNKNOWN">).details;
+    return [
+      ...(named === operation?.id ? [] : [`told that ${named} is unknown, and it is ${operation?.id}`]),
+      ...(known ? ["told that nobody knows, where looking was enough"] : []),
+    ];
+  }
+  switch (error.outcome?.status) {
+    case undefined:
+      return [...should("that it was refused", before), ...(operation ? status("rolled_back") : [])];
+    case "rolled_back":
+      return [...should("that it was rolled back", before), ...status("rolled_back")];
+    case "failed":
+    case "rollback_failed": {
+      const kept = error.outcome.kept;
+      const done = differences(then, before).length > 0;
+      return [
+        ...status(error.outcome.status),
+        ...(done && kept.length === 0 ? ["told that nothing stays, and something does"] : []),
+        ...(!done && kept.length > 0 ? [`told that something stays, and nothing does: ${kept}`] : []),
+      ];
+    }
+    default:
+      return [`told of the status ${error.outcome?.status}`];
+  }
+}

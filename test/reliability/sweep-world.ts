@@ -1,0 +1,125 @@
+/** The world of the sweep: where an operation starts from, as often as it is run, and everything there is to see of it
+ * before and after. A memory backend that outlives the processes, and one real database that they share. */
+import { cpSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Session } from "../../plugins/memory/machine.ts";
+import type { DomainEvent } from "../../src/domain/event.ts";
+import type { Operation } from "../../src/domain/operation.ts";
+import type { Backend, Ports } from "../../src/domain/port.ts";
+import type { Target, VmDefinition, VmRecord } from "../../src/domain/vm.ts";
+import { type OpenStore, openStore } from "../../src/store/store.ts";
+import { AT, memoryBackend } from "../support/world.ts";
+
+/** What outlives every process: the machines, and the directory of the database. */
+export type Ground = Readonly<{ session: Session; backend: Backend; directory: string }>;
+
+/** One process: a store of its own, and ids that nobody else gives out. */
+export type Process = Readonly<{ ports: Ports; store: OpenStore; end: () => Promise<void> }>;
+
+export async function openProcess({ backend, session, directory }: Ground, number: number): Promise<Process> {
+  let count = 0;
+  const newId = () => `0000000${number}-0000-4000-8000-${String(++count).padStart(12, "0")}`;
+  const now = () => new Date(AT);
+  const { imageDirectory } = session;
+  const store = await openStore({
+    directory,
+    imageDirectory,
+    connection: "local",
+    now,
+    newId: () => crypto.randomUUID(),
+  });
+  return { store, ports: { backend, store, newId, now, claimWaitMs: 1_000 }, end: () => store.close() };
+}
+
+export type Template = Readonly<{
+  at: Target;
+  /** The same beginning once more. */
+  copy: () => Promise<Ground>;
+  removeCopy: (ground: Ground) => void;
+  remove: () => void;
+}>;
+
+/** Prepares a beginning once. */
+export async function prepareGround(
+  prepare: (ground: Ground, process: Process) => Promise<Target>,
+  config: Parameters<typeof memoryBackend>[0] = {},
+): Promise<Template> {
+  const newDirectory = () => mkdtempSync(join(tmpdir(), "bootwright-sweep-"));
+  const first: Ground = { ...(await memoryBackend(config)), directory: newDirectory() };
+  const process = await openProcess(first, 1);
+  const at = await prepare(first, process);
+  await process.end();
+  return {
+    at,
+    async copy() {
+      const ground: Ground = { ...(await memoryBackend(config)), directory: newDirectory() };
+      cpSync(first.directory, ground.directory, { recursive: true });
+      const { session } = ground;
+      session.files.clear();
+      for (const [path, file] of structuredClone(first.session.files)) session.files.set(path, file);
+      for (const [uuid, machine] of structuredClone(first.session.machines)) session.machines.set(uuid, machine);
+      session.count = first.session.count;
+      return ground;
+    },
+    removeCopy: ({ directory }) => rmSync(directory, { recursive: true }),
+    remove: () => rmSync(first.directory, { recursive: true }),
+  };
+}
+
+/** All that is to be seen of one VM, without what differs from one run to the next. */
+export type Sight = Readonly<{
+  vm?: Readonly<{
+    name: string;
+    next: VmDefinition;
+    live?: VmDefinition;
+    power: string;
+    saved: boolean;
+    claim: unknown;
+  }>;
+  record?: Readonly<Omit<VmRecord, "currentRun">> & { currentRun?: unknown };
+  /** Every disk image that there is, with its size. */
+  files: Readonly<Record<string, number>>;
+}>;
+
+export async function sightOf({ session }: Ground, store: OpenStore, at: Target): Promise<Sight> {
+  const machine = session.machines.get(at.uuid);
+  const record = await store.record(at);
+  const files = [...session.files.values()].filter(({ kind }) => kind === "disk");
+  const sameRun = record?.currentRun !== undefined && record.currentRun.run === machine?.run?.id;
+  return structuredClone({
+    ...(machine && {
+      vm: {
+        name: machine.name,
+        next: machine.next,
+        ...(machine.run && { live: machine.run.live }),
+        power: machine.run ? "running" : "off",
+        saved: machine.saved !== undefined,
+        claim: machine.claim,
+      },
+    }),
+    ...(record && {
+      record: {
+        ...record,
+        ...(record.currentRun && { currentRun: { ...record.currentRun, run: sameRun ? "this" : "another" } }),
+      },
+    }),
+    files: Object.fromEntries(
+      files
+        .map((file) => [file.path, file.kind === "disk" ? file.virtualBytes : 0] as const)
+        .sort(([a], [b]) => (a < b ? -1 : 1)),
+    ),
+  });
+}
+
+/** The operations on a VM that this process began, and their events, in the order in which they were written. */
+export async function historyOf(
+  store: OpenStore,
+  at: Target,
+  before: ReadonlySet<string>,
+): Promise<{ operations: Operation[]; events: DomainEvent[] }> {
+  const operations = (await store.operations({ target: at, limit: 100 })).filter(({ id }) => !before.has(id));
+  const ids = new Set(operations.map(({ id }) => id));
+  const events = (await store.events()).map(({ event }) => event);
+  return { operations, events: events.filter(({ data }) => ids.has(String(data.operation))) };
+}

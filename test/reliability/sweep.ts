@@ -1,0 +1,140 @@
+/** The sweep: an operation is run again and again, each time with another fault at another call on its ports, and after
+ * each the next process looks. What is not as it must be is handed back as text. */
+
+import { DomainError } from "../../src/domain/error.ts";
+import type { Ports } from "../../src/domain/port.ts";
+import { recoverAll } from "../../src/domain/recover.ts";
+import type { Target } from "../../src/domain/vm.ts";
+import { applying, type Handler, intercept, perform } from "../domain/faults.ts";
+import { target } from "../support/world.ts";
+import type { SweptCase } from "./sweep-cases.ts";
+import { type Baseline, violationsOf } from "./sweep-check.ts";
+import { startClock } from "./sweep-clock.ts";
+import { type Fault, faulty, type Mode, modes, toldBy } from "./sweep-fault.ts";
+import { historyOf, openProcess, prepareGround, type Sight, sightOf, type Template } from "./sweep-world.ts";
+
+/** The parts of the program that the sweep looks at; a flaw can be planted in either. */
+export type Flow = Readonly<{
+  /** What the ports of the process that runs the operation are. */
+  ports: (ports: Ports) => Ports;
+  /** What the next process does first. */
+  recover: (ports: Ports, at: Target) => Promise<unknown>;
+}>;
+
+export const program: Flow = {
+  ports: (ports) => ports,
+  async recover(ports, at) {
+    await recoverAll(ports, new AbortController().signal);
+    // What a process that still lives has left is settled by whoever next works on the VM.
+    await perform(ports, at, []);
+  },
+};
+
+export type Swept = Readonly<{
+  runs: number;
+  violations: readonly string[];
+  /** Calls that the operation waits for without a limit of its own. */
+  unlimited: ReadonlySet<string>;
+}>;
+
+/** With `fails`, the last change is refused besides. */
+export type SweepOptions = Readonly<{
+  flow?: Flow;
+  fails?: boolean;
+  chosen?: (index: number) => boolean;
+  only?: readonly Mode[];
+}>;
+
+export async function sweep(swept: SweptCase, options: SweepOptions = {}): Promise<Swept> {
+  const { flow = program, fails = false, chosen = () => true, only = modes } = options;
+  const at = swept.at ?? target;
+  const template = await prepareGround(async (ground, { ports }) => {
+    await swept.prepare(ground, ports);
+    return at;
+  });
+  const run = (fault: Fault, baseline?: Baseline, refused = fails) =>
+    runOnce(template, swept, fault, flow, refused ? swept.last : undefined, baseline);
+  const none: Fault = { nth: 0, mode: "refuses" };
+  const plain = await runOnce(template, swept, none, program, undefined);
+  const { before, now: goal, events, stages } = plain;
+  const baseline: Baseline = { before, goal, events, stages };
+  const { calls } = await run(none);
+  const violations: string[] = [];
+  const unlimited = new Set<string>();
+  let index = 0;
+  let runs = 0;
+  for (let nth = 1; nth <= calls.length; nth++) {
+    for (const mode of only) {
+      if (!chosen(index++)) continue;
+      runs++;
+      const result = await run({ nth, mode }, baseline);
+      const begun = calls.slice(0, nth - 1).includes("begin");
+      const place = `${calls[nth - 1]} (${nth})`;
+      if (mode.startsWith("never") && !result.told) unlimited.add(`${begun ? "begun" : "before"}: ${calls[nth - 1]}`);
+      violations.push(...result.violations.map((text) => `${place} ${mode}: ${text}`));
+    }
+  }
+  template.remove();
+  return { runs, violations, unlimited };
+}
+
+async function runOnce(
+  template: Template,
+  { act, left = false }: SweptCase,
+  fault: Fault,
+  flow: Flow,
+  refused: SweptCase["last"],
+  baseline?: Baseline,
+) {
+  const { at } = template;
+  const ground = await template.copy();
+  const clock = startClock();
+  const process = await openProcess(ground, 2);
+  try {
+    const before = await sightOf(ground, process.store, at);
+    const earlier = new Set(
+      (await process.store.operations({ target: at, limit: 100 })).flatMap(({ id, status }) =>
+        status === "begun" ? [] : [id],
+      ),
+    );
+    const stages: Sight[] = [];
+    const seeStages: Handler = async (call, make) => {
+      const result = await make();
+      if (/^(apply |restore$)/.test(call)) stages.push(await sightOf(ground, process.store, at));
+      return result;
+    };
+    const real = refused ? refusingLast(process.ports, refused) : process.ports;
+    const planted = faulty(baseline ? real : intercept(real, seeStages), fault);
+    const told = await toldBy(act(flow.ports(planted.ports)), planted, clock);
+    if (baseline === undefined && told && "error" in told && !refused) throw told.error;
+    const then = await sightOf(ground, process.store, at);
+    if (told) await planted.happenLate();
+    else await process.end();
+    const next = await openProcess(ground, 3);
+    const failed = await flow.recover(next.ports, at).then(
+      () => [],
+      (error: unknown) => [`the next look fails: ${error}`],
+    );
+    const now = await sightOf(ground, next.store, at);
+    const open = await next.store.open(at);
+    const { operations, events } = await historyOf(next.store, at, earlier);
+    await next.end();
+    const known =
+      !refused && ["refuses", "works and reports an error"].includes(fault.mode) && isApply(planted.calls, fault);
+    const after = { told, then, now, open, operations, events, known, left };
+    const violations = baseline ? [...failed, ...violationsOf(baseline, after)] : [];
+    return { before, stages, now, events, told, calls: planted.calls, violations };
+  } finally {
+    clock.stop();
+    await process.end();
+    template.removeCopy(ground);
+  }
+}
+
+const isApply = (calls: readonly string[], { nth }: Fault) => calls[nth - 1]?.startsWith("apply ") ?? false;
+const refusingLast = (ports: Ports, isLast: NonNullable<SweptCase["last"]>): Ports =>
+  applying(ports, async (real, vm, change, context) => {
+    const reason = "the last change is refused";
+    if (isLast(change)) throw new DomainError("BACKEND_FAILED", { connection: "local", change: change.kind, reason });
+    await real(vm, change, context);
+  });
