@@ -1,0 +1,183 @@
+/** What the tools promise, in a few lines: a VM is its status, the order that was asked for, the order and the medium
+ * that the next start takes, the medium in the running VM, and the size of its disk. A call is refused with a code, or
+ * is a list of steps on that. */
+import type { PresetOrder } from "../../src/domain/boot.ts";
+
+export type Order = PresetOrder;
+export type Status = "NotInstalled" | "Installing" | "Installed" | "InstallationFailed";
+export type ModelVm = {
+  /** Absent: somebody else's. */
+  status?: Status;
+  asked?: Order;
+  order: Order;
+  medium?: string;
+  /** The running VM; absent: off. */
+  live?: { medium?: string };
+  sizeGb: number;
+  /** A system is on the disk. */
+  written: boolean;
+  /** Another program removed its definition. */
+  gone: boolean;
+  deleted: boolean;
+  /** Bootwright made its disk. */
+  made: boolean;
+};
+export type Step =
+  | { kind: "order"; to: Order; asked?: Order }
+  | { kind: "media"; to?: string; live?: string }
+  | { kind: "size"; to: number }
+  | { kind: "status"; to: Status }
+  | { kind: "start" | "stop" | "delete" | "adopt" };
+/** A step that was made, and the VM before it. */
+export type Made = { step: Step; was: ModelVm };
+export type Applied = { id: string; name: string; vm: ModelVm; made: Made[] };
+export type Model = { vms: Map<string, ModelVm>; log: Applied[]; bootable: string };
+
+export type Args = Readonly<Record<string, unknown>>;
+export type Prediction = { made: Made[]; after: ModelVm; loses: boolean };
+
+export class Refusal extends Error {}
+const refuse = (code: string): never => {
+  throw new Refusal(code);
+};
+
+/** Whether the firmware (BIOS) finds something to boot, and whether it is the CD-ROM. */
+export function bootsFrom({ order, medium, written }: ModelVm, bootable: string): "cdrom" | "hd" | undefined {
+  const devices = order.split("_") as ("cdrom" | "hd")[];
+  return devices.find((device) => (device === "cdrom" ? medium === bootable : written));
+}
+
+/** The VM with one step made, or unchanged where it is so already. */
+export function stepped(vm: ModelVm, step: Step): ModelVm {
+  switch (step.kind) {
+    case "order":
+      return { ...vm, order: step.to, ...(step.asked && { asked: step.asked }) };
+    case "media": {
+      const { medium: _old, live, ...rest } = vm;
+      const inside = live && { live: step.live === undefined ? {} : { medium: step.live } };
+      return { ...rest, ...(step.to !== undefined && { medium: step.to }), ...inside };
+    }
+    case "size":
+      return { ...vm, sizeGb: step.to };
+    case "status":
+      return { ...vm, status: step.to };
+    case "start":
+      return { ...vm, live: vm.medium === undefined ? {} : { medium: vm.medium } };
+    case "stop": {
+      const { live: _over, ...rest } = vm;
+      return rest;
+    }
+    case "delete":
+      return { ...vm, deleted: true };
+    case "adopt":
+      return { ...vm, status: "NotInstalled" };
+  }
+}
+
+const attach = ({ live }: ModelVm, to: string | undefined): Step => ({
+  kind: "media",
+  ...(to !== undefined && { to, ...(live && { live: to }) }),
+});
+
+const moves: Record<string, { from: Status[]; to: Status }> = {
+  complete_installation: { from: ["Installing", "NotInstalled", "InstallationFailed"], to: "Installed" },
+  fail_installation: { from: ["Installing"], to: "InstallationFailed" },
+  cancel_installation: { from: ["Installing"], to: "NotInstalled" },
+  begin_reinstallation: { from: ["Installed"], to: "Installing" },
+};
+
+/** The steps that a call asks for. @throws Refusal */
+function asked(tool: string, vm: ModelVm, args: Args, bootable: string): Step[] {
+  const order = args.boot_order as Order | undefined;
+  const iso = args.iso_path as string | undefined;
+  const running = vm.live !== undefined;
+  switch (tool) {
+    case "set_boot_order":
+      return [{ kind: "order", to: order!, asked: order! }];
+    case "attach_iso":
+    case "detach_iso":
+      return [attach(vm, iso)];
+    case "resize_disk":
+      return (args.size_gb as number) < vm.sizeGb
+        ? refuse("SHRINK_REFUSED")
+        : [{ kind: "size", to: args.size_gb as number }];
+    case "stop_vm":
+      return running ? [{ kind: "stop" }] : [];
+    case "delete_vm":
+      if (running && !args.force) refuse("VM_MUST_BE_OFF");
+      return [...(running ? [{ kind: "stop" } as const] : []), { kind: "delete" }];
+    case "start_vm": {
+      if (running) return iso === undefined ? [] : refuse("VM_MUST_BE_OFF");
+      const before: Step[] = iso === undefined ? [] : [attach(vm, iso)];
+      if (vm.asked && vm.asked !== vm.order) before.push({ kind: "order", to: vm.asked, asked: vm.asked });
+      const ready = before.reduce(stepped, vm);
+      const boots = bootsFrom(ready, bootable) ?? refuse("BLOCKED_BY_FINDINGS");
+      const installs = boots === "cdrom" && !vm.written && ["NotInstalled", "InstallationFailed"].includes(vm.status!);
+      return [...before, ...(installs ? [{ kind: "status", to: "Installing" } as const] : []), { kind: "start" }];
+    }
+    default: {
+      const { from, to } = moves[tool]!;
+      const extra: Step[] = [
+        ...(order ? [{ kind: "order", to: order, asked: order } as const] : []),
+        ...(args.detach_iso ? [attach(vm, undefined)] : []),
+      ];
+      if (tool === "complete_installation" && vm.status === to) return extra;
+      return from.includes(vm.status!) ? [...extra, { kind: "status", to }] : refuse("INSTALLATION_TRANSITION_ILLEGAL");
+    }
+  }
+}
+
+/** The steps that bring back what was before an operation. @throws Refusal where it is not as the operation left it */
+function undoing({ made }: Applied, vm: ModelVm): Step[] {
+  return [...made].reverse().map(({ step, was }): Step => {
+    if (step.kind === "order") {
+      if (vm.order !== step.to) refuse("UNDO_IMPOSSIBLE");
+      return { kind: "order", to: was.order, ...(was.asked && { asked: was.asked }) };
+    }
+    if (step.kind !== "media") return refuse("UNDO_IMPOSSIBLE");
+    if (vm.medium !== step.to || (vm.live && vm.live.medium !== step.live)) refuse("UNDO_IMPOSSIBLE");
+    const { medium, live } = was;
+    return { kind: "media", ...(medium && { to: medium }), ...(live?.medium && { live: live.medium }) };
+  });
+}
+
+const same = (a: unknown, b: unknown) => JSON.stringify(sorted(a)) === JSON.stringify(sorted(b));
+const sorted = (value: unknown): unknown =>
+  typeof value === "object" && value !== null
+    ? Object.fromEntries(
+        Object.entries(value)
+          .sort(([a], [b]) => (a < b ? -1 : 1))
+          .map(([k, v]) => [k, sorted(v)]),
+      )
+    : value;
+
+/** What a call on a VM comes to. @throws Refusal with the code */
+export function predict(model: Model, tool: string, vm: ModelVm | undefined, args: Args, past?: Applied): Prediction {
+  if (!vm || vm.deleted) return refuse("VM_NOT_FOUND");
+  if (args.iso_path === "none.iso") refuse("ISO_NOT_FOUND");
+  let steps: Step[];
+  if (tool === "adopt_vm") {
+    if (vm.gone) refuse("VM_GONE");
+    steps = vm.status ? [] : [{ kind: "adopt" }];
+  } else {
+    if (!vm.status) refuse("VM_NOT_MANAGED");
+    if (vm.gone && tool !== "delete_vm") refuse("VM_GONE");
+    steps = past ? undoing(past, vm) : asked(tool, vm, args, model.bootable);
+  }
+  const made: Made[] = [];
+  let after = structuredClone(vm);
+  for (const step of steps) {
+    const then = stepped(after, step);
+    const always = step.kind === "start" || step.kind === "delete";
+    if (!always && same(then, after)) continue;
+    made.push({ step, was: after });
+    after = then;
+  }
+  // A cold start from an empty tray is refused where an order or a disk is changed, too.
+  const judged = made.some(({ step }) => step.kind === "order" || step.kind === "size");
+  const accepted = ((args.accept ?? []) as string[]).includes("NO_MEDIA");
+  if (judged && after.order === "cdrom" && after.medium === undefined && !accepted) refuse("BLOCKED_BY_FINDINGS");
+  const cut = made.some(({ step }) => step.kind === "stop") && args.force === true;
+  const files = tool === "delete_vm" && vm.made && !args.keep_files;
+  return { made, after, loses: cut || files || (tool === "delete_vm" && !vm.gone) };
+}
