@@ -1,0 +1,112 @@
+/** Goal: on a real libvirt, too, the tools do and say what the model does. Method: as in model.test.ts, by two MCP clients
+ * on server processes of their own, with virsh as the other program. VMs are started and cut off, and nothing is
+ * installed in them. */
+import { join } from "node:path";
+import fc from "fast-check";
+import { afterAll, beforeAll, expect, inject, test } from "vitest";
+import { makeDisk } from "../fixtures/boot-images.ts";
+import { type BootwrightClient, openClient, Refused } from "../support/client.ts";
+import { figure, scaled } from "../support/scale.ts";
+import { type Lab, openLab, SYSTEM, type ToolName } from "../support/vm.ts";
+import type { Order } from "./model.ts";
+import { begin, type Coded, commandsOf, names, type Real } from "./model-run.ts";
+
+const CLIENTS = 2;
+const SEQUENCES = scaled(30, 2);
+const LENGTH = scaled(25, 12);
+const { isos } = inject("guests");
+let lab: Lab;
+let clients: BootwrightClient[] = [];
+let calls = 0;
+let steps = 0;
+
+beforeAll(async () => {
+  lab = await openLab({ isos: [isos.both, isos.data] });
+  const settings = [
+    ...["--data", join(lab.directory, "data"), "--images", join(lab.directory, "images")],
+    ...["--iso-dir", join(lab.directory, "isos"), "--connection", `local=libvirt,uri=${SYSTEM}`],
+  ];
+  const env = { XDG_CACHE_HOME: join(lab.directory, "cache") };
+  // Clients that cannot ask their user get a token to confirm with.
+  clients = await Promise.all(Array.from({ length: CLIENTS }, () => openClient({ settings, env })));
+});
+afterAll(async () => {
+  await Promise.all(clients.map((client) => client.close()));
+  await lab?.close();
+});
+
+const classesOf: Record<Order, readonly string[]> = {
+  cdrom_hd: ["cdrom", "hd"],
+  hd: ["hd"],
+  cdrom: ["cdrom"],
+  hd_cdrom: ["hd", "cdrom"],
+};
+const bootXml = (order: Order) => classesOf[order].map((device) => `<boot dev='${device}'/>`).join("");
+
+const foreign = (name: string, disk: string) => `<domain type='qemu'><name>${name}</name>
+  <memory unit='MiB'>64</memory><vcpu>1</vcpu>
+  <os><type arch='x86_64' machine='q35'>hvm</type>${bootXml("hd")}</os><features><acpi/></features>
+  <devices>
+    <disk type='file' device='disk'><driver name='qemu' type='qcow2'/><source file='${disk}'/><target dev='vda' bus='virtio'/></disk>
+    <disk type='file' device='cdrom'><driver name='qemu' type='raw'/><target dev='sda' bus='sata'/><readonly/></disk>
+  </devices></domain>`;
+
+const realOf = (sequence: number): Real => ({
+  clients: CLIENTS,
+  isos: { boots: lab.iso(isos.both), data: lab.iso(isos.data) },
+  obeys: false,
+  making: { memory_mb: 64, cpus: 1, network: "none", acceleration: "tcg" },
+  named: (name) => lab.name(`${sequence}-${name}`),
+  async call(client, tool, args) {
+    calls++;
+    try {
+      return (await clients[client]!.call(tool as ToolName, args)) as Record<string, unknown>;
+    } catch (error) {
+      if (!(error instanceof Refused)) throw error;
+      const { code, details } = error.refusal;
+      const { confirm } = details as { confirm?: string };
+      throw { code, ...(confirm !== undefined && { confirm }) } satisfies Coded;
+    }
+  },
+  outside: {
+    async define(name) {
+      const path = join(lab.directory, "images", `${name}-${crypto.randomUUID()}.qcow2`);
+      await makeDisk(path, { format: "qcow2", sizeBytes: 1024 ** 3 });
+      await lab.define(foreign(name, path));
+    },
+    undefine: async (name) => void (await lab.virsh("undefine", name)),
+    async setOrder(name, order) {
+      const xml = (await lab.xml(name)).replace(/\s*<boot dev=[^>]*\/>/g, "");
+      await lab.define(xml.replace("</os>", `${bootXml(order)}</os>`));
+    },
+  },
+});
+
+test("the tools do and say on libvirt what the model does, whatever is called by whom", {
+  timeout: 3_600_000,
+}, async () => {
+  let sequence = 0;
+  const property = fc.asyncProperty(commandsOf({ clients: CLIENTS, obeys: false }, LENGTH), async (commands) => {
+    const real = realOf(++sequence);
+    try {
+      await fc.asyncModelRun(() => begin(real), commands);
+      steps += [...commands].length;
+      const open = await clients[0]!.call("list_operations", { status: ["begun", "unknown"] });
+      expect(open.operations).toEqual([]);
+    } finally {
+      for (const name of names) await remove(real.named(name));
+    }
+  });
+  // A shorter sequence is not looked for: each one takes seconds.
+  await fc.assert(property, { numRuns: SEQUENCES, endOnFailure: true });
+  figure("random sequences of calls on libvirt", SEQUENCES);
+  figure("steps in them", steps);
+  figure("calls on libvirt in them", calls);
+});
+
+async function remove(name: string): Promise<void> {
+  const there = (await lab.virsh("list", "--all", "--name")).split("\n");
+  if (!there.includes(name)) return;
+  if ((await lab.virsh("domstate", name)) !== "shut off") await lab.virsh("destroy", name);
+  await lab.virsh("undefine", name);
+}
