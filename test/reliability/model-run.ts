@@ -31,6 +31,9 @@ export type Coded = Readonly<{ code: string; confirm?: string }>;
 
 export const names = ["web", "db"] as const;
 
+/** Calls that only look are how the sides are compared. */
+export const looks = (tool: string): boolean => /^(get|list)_/.test(tool);
+
 /** Both begin with one VM, made to be installed. */
 export async function begin(real: Real): Promise<{ model: Model; real: Real }> {
   const args = { boot_order: "cdrom_hd", disk_size_gb: 1, iso_path: real.isos.boots };
