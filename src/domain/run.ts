@@ -9,6 +9,9 @@ import type { Ports } from "./port.ts";
 import { settleApplied, settleFailed, settleUnknown } from "./settle.ts";
 import { undoSteps } from "./undo.ts";
 
+/** Somebody who edits a VM more often than this while it is off for a moment does not want it to be started. */
+const RESTARTS_MAX = 3;
+
 export type Running = Readonly<{ signal: AbortSignal; progress: (message: string) => void }>;
 
 /** Carries a begun operation through and settles it. Returns the state that was seen at the end.
@@ -28,8 +31,15 @@ export async function run(ports: Ports, operation: Operation, before: State, req
     }
     request.progress(definitionOf(step.change).summary(step.change));
     const begun = !request.signal.aborted;
-    const { failure, hung } = await applyStep(ports, step, seen, request);
-    const looked = await lookAgain(ports, operation, look);
+    let { failure, hung } = await applyStep(ports, step, seen, request);
+    let looked = await lookAgain(ports, operation, look);
+    // A restart is to end with the VM running. Left off, it would be so for an edit that a start takes over anyway.
+    for (let left = RESTARTS_MAX; left > 0 && isStartOfRestart(steps, index) && isChanged(failure); left--) {
+      if (looked instanceof Error || looked.vm?.power !== "off") break;
+      seen = withFactsOf(looked, seen);
+      ({ failure, hung } = await applyStep(ports, step, seen, request));
+      looked = await lookAgain(ports, operation, look);
+    }
     if (looked instanceof Error) return settleUnknown(ports, operation, steps, failure ?? looked);
     if (definitionOf(step.change).reached(looked, step.goal, step.change, step.before)) {
       steps[index] = { ...step, status: "done", ...(looked.vm && { wrote: looked.vm.fingerprint }) };
@@ -40,14 +50,19 @@ export async function run(ports: Ports, operation: Operation, before: State, req
     // What has not returned may still happen, after the look.
     if (hung) return settleUnknown(ports, operation, steps, error);
     // Where nothing was touched, what looks like half of the step is another program's doing, and stays.
-    if (!begun || (failure instanceof DomainError && failure.code === "VM_CHANGED_MEANWHILE")) {
-      steps[index] = { ...step, status: "planned" };
-    }
+    if (!begun || isChanged(failure)) steps[index] = { ...step, status: "planned" };
     const undone = await undoSteps(ports, operation, steps, looked);
     return settleFailed(ports, operation, before, undone, error);
   }
   return settleApplied(ports, operation, steps, before, seen);
 }
+
+const isChanged = (failure: Error | undefined): boolean =>
+  failure instanceof DomainError && failure.code === "VM_CHANGED_MEANWHILE";
+
+const isStartOfRestart = (steps: readonly Step[], index: number): boolean =>
+  steps[index]?.change.kind === "power.start" &&
+  steps.slice(0, index).some(({ change, status }) => change.kind === "power.stop" && status === "done");
 
 /** Applies one step within its time limit. The caller's cancellation reaches into a step only where that step can be
  * left half-way; else it counts between steps. */

@@ -32,6 +32,25 @@ describe("operate() and other programs", () => {
     },
   );
 
+  test("operate() starts the VM of a restart from what another program has made of it meanwhile", async () => {
+    const w = await world();
+    const at = await w.create();
+    const start: Change = { kind: "power.start", purpose: "live", at: AT };
+    await perform(w.ports, at, [start], { accept: ["NOTHING_BOOTS"] });
+    const stop: Change = { kind: "power.stop", force: true, timeoutMs: 0 };
+    let edits = 0;
+    const raced = applying(w.ports, async (real, vm, change, context) => {
+      if (change.kind === "power.start" && edits++ < 2) edit(w, at.uuid, { cpus: 6 + edits });
+      await real(vm, change, context);
+    });
+    const accept = ["NOTHING_BOOTS"];
+    const asked = await refused("CONFIRMATION_REQUIRED", perform(raced, at, [stop, start], { accept }));
+    const { confirm } = asked.details;
+    const restarted = await perform(raced, at, [stop, start], { accept, confirm });
+    expect(restarted.after.vm).toMatchObject({ power: "running", live: { cpus: 8 } });
+    expect((await w.store.record(at))?.currentRun?.run).toBe(restarted.after.vm?.run);
+  });
+
   test("operate() takes what another program made so meanwhile as done", async () => {
     const w = await world();
     const at = await w.create();
