@@ -88,11 +88,16 @@ const someOf = (names: readonly string[]) =>
 
 const LOOK_LIMIT_MS = 30_000;
 
-/** Looks at the target again; an error when nobody can look. */
+/** Looks at the target again; an error when nobody can look. A connection that was lost is only noticed by whoever uses
+ * it next, so the first failure is not the last word. */
 export async function lookAgain(ports: Ports, operation: Operation, look: Look): Promise<State | Error> {
+  const once = (signal: AbortSignal) => observe(ports, operation.target, { ...look, record: false, signal });
   try {
     return await limited(LOOK_LIMIT_MS, (signal) =>
-      observe(ports, operation.target, { ...look, record: false, signal }),
+      once(signal).catch((error: unknown) => {
+        if (signal.aborted) throw error;
+        return once(signal);
+      }),
     );
   } catch (error) {
     return error instanceof Error ? error : new Error(String(error));
