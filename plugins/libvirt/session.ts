@@ -35,7 +35,11 @@ export type LibvirtSession = Readonly<{
 const CALL_LIMIT_MS = 60_000;
 const PARSED_MAX = 4_096;
 
-export function openSession(config: LibvirtConfig, context: PluginContext): LibvirtSession {
+export function openSession(
+  config: LibvirtConfig,
+  context: PluginContext,
+  callLimitMs = CALL_LIMIT_MS,
+): LibvirtSession {
   const own = config.uri.includes("/session");
   const imageDirectory =
     config.images ??
@@ -45,7 +49,7 @@ export function openSession(config: LibvirtConfig, context: PluginContext): Libv
   const reader = own ? undefined : hypervisorUser();
   let libvirt: Libvirt;
   try {
-    libvirt = openLibvirt({ uri: config.uri, timeoutMs: CALL_LIMIT_MS, log: (message) => context.log(message) });
+    libvirt = openLibvirt({ uri: config.uri, timeoutMs: callLimitMs, log: (message) => context.log(message) });
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new DomainError("PLUGIN_CONFIG_INVALID", {
@@ -106,10 +110,16 @@ export async function reaching<T>({ context }: LibvirtSession, work: () => Promi
     throw new DomainError(
       "BACKEND_UNAVAILABLE",
       { connection: context.connection, reason: (error as Error).message },
-      { cause: error },
+      { cause: error, unanswered: mayStillHappen(error) },
     );
   }
 }
+
+/** The daemon was given a call that changes something, and carries on with it whether or not anybody waits. */
+const mayStillHappen = (error: unknown): boolean =>
+  (error instanceof ConnectionLost || error instanceof CallInterrupted) &&
+  error.sent &&
+  !/^(AUTH|CONNECT|DOMAIN_(BLOCK_STATS|GET|HAS|IS|LOOKUP))_/.test(`${error.procedure}_`);
 
 export const isLibvirtError = (error: unknown, code: keyof typeof ERROR_CODE): error is LibvirtError =>
   error instanceof LibvirtError && error.code === ERROR_CODE[code];

@@ -23,6 +23,7 @@ export async function attempt(
       const { connection } = backend;
       return { failure: new DomainError("BACKEND_FAILED", { connection, change, reason: error.message }), hung: true };
     }
-    return { failure: error instanceof Error ? error : new Error(String(error)), hung: false };
+    const failure = error instanceof Error ? error : new Error(String(error));
+    return { failure, hung: failure instanceof DomainError && failure.unanswered };
   }
 }

@@ -252,11 +252,14 @@ export class DomainError<C extends ErrorCode = ErrorCode> extends Error {
   readonly hint: string;
   readonly details: ErrorDetails<C>;
   outcome?: FailedOutcome;
-  constructor(code: C, details: ErrorDetails<C>, options?: ErrorOptions) {
+  /** What was asked for went out and was not answered: it may still happen. */
+  readonly unanswered: boolean;
+  constructor(code: C, details: ErrorDetails<C>, options?: ErrorOptions & { unanswered?: boolean }) {
     const { message, hint } = (catalogue[code] as (d: ErrorDetails<C>) => { message: string; hint: string })(details);
     super(message, options);
     this.code = code;
     this.hint = hint;
     this.details = details;
+    this.unanswered = options?.unanswered ?? false;
   }
 }

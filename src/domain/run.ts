@@ -9,6 +9,9 @@ import type { Ports } from "./port.ts";
 import { settleApplied, settleFailed, settleUnknown } from "./settle.ts";
 import { undoSteps } from "./undo.ts";
 
+/** How often, and after how long each time, to look for what went out and was not answered before it counts as unknown. */
+const LATE_LOOKS_MAX = 10;
+const LATE_LOOK_MS = 300;
 /** Somebody who edits a VM more often than this while it is off for a moment does not want it to be started. */
 const RESTARTS_MAX = 3;
 
@@ -40,8 +43,15 @@ export async function run(ports: Ports, operation: Operation, before: State, req
       ({ failure, hung } = await applyStep(ports, step, seen, request));
       looked = await lookAgain(ports, operation, look);
     }
+    const isReached = (now: State) => definitionOf(step.change).reached(now, step.goal, step.change, step.before);
+    const unanswered = failure instanceof DomainError && failure.unanswered;
+    for (let left = LATE_LOOKS_MAX; left > 0 && unanswered; left--) {
+      if (looked instanceof Error || isReached(looked)) break;
+      await new Promise((wake) => setTimeout(wake, LATE_LOOK_MS));
+      looked = await lookAgain(ports, operation, look);
+    }
     if (looked instanceof Error) return settleUnknown(ports, operation, steps, failure ?? looked);
-    if (definitionOf(step.change).reached(looked, step.goal, step.change, step.before)) {
+    if (isReached(looked)) {
       steps[index] = { ...step, status: "done", ...(looked.vm && { wrote: looked.vm.fingerprint }) };
       seen = withFactsOf(looked, seen);
       continue;

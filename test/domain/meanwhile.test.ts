@@ -1,6 +1,7 @@
 /** What happens while an operation runs: other programs edit the VM, the caller gives up. */
 import { describe, expect, onTestFinished, test, vi } from "vitest";
 import type { Change } from "../../src/domain/changes.ts";
+import { DomainError } from "../../src/domain/error.ts";
 import type { VmDefinition } from "../../src/domain/vm.ts";
 import { orderChange, world } from "../support/world.ts";
 import { applying, perform, told } from "./faults.ts";
@@ -153,6 +154,33 @@ describe("operate() cancelled", () => {
 });
 
 describe("operate() and a backend that does not answer", () => {
+  const unanswered = () =>
+    new DomainError("BACKEND_UNAVAILABLE", { connection: "local", reason: "it hung up" }, { unanswered: true });
+
+  test("operate() says that it is applied where a step is seen a moment after its answer was lost", async () => {
+    const w = await world();
+    const at = await w.create();
+    const late = applying(w.ports, async (real, vm, change, context) => {
+      setTimeout(() => void real(vm, change, { ...context, signal: new AbortController().signal }), 400);
+      throw unanswered();
+    });
+    expect((await perform(late, at, (now) => [orderChange(now, "hd")])).changed).toBe(true);
+    expect(await w.store.record(at)).toMatchObject({ requestedOrder: "hd" });
+  });
+
+  test("operate() does not say that it undid a step that may still happen", async () => {
+    const w = await world();
+    const at = await w.create();
+    const lost = applying(w.ports, () => Promise.reject(unanswered()));
+    const error = await refused(
+      "OUTCOME_UNKNOWN",
+      perform(lost, at, (now) => [orderChange(now, "hd")]),
+    );
+    edit(w, at.uuid, { boot: presetBoot("hd") });
+    expect((await perform(w.ports, at, (now) => [orderChange(now, "hd")])).changed).toBe(false);
+    expect(await w.store.operation(error.details.operation)).toMatchObject({ status: "applied" });
+  }, 20_000);
+
   test("operate() says OUTCOME_UNKNOWN of a step that has not returned in its time, since it may still happen", async () => {
     const w = await world();
     const at = await w.create();
