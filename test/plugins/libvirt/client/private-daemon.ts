@@ -109,9 +109,11 @@ export async function startDaemon({
 /** Runs its arguments where the host's libvirt has no state, and where /dev/kvm cannot be used. */
 function namespace(directory: string): string {
   const places = ["/run/libvirt", "/var/lib/libvirt", "/var/cache/libvirt", "/var/log/libvirt"];
+  // Directories that outlive the daemon, so that the next one finds the guests that go on without it.
+  const own = places.map((place) => `${directory}/state${place}`);
   return [
-    `mkdir -p ${places.join(" ")}`,
-    ...places.map((place) => `mount -t tmpfs -o mode=755 tmpfs ${place}`),
+    `mkdir -p ${[...places, ...own].join(" ")}`,
+    ...places.map((place, index) => `mount --bind '${own[index]}' ${place}`),
     `mount --bind '${directory}/config/libvirt' /etc/libvirt`,
     `{ [ ! -e /dev/kvm ] || mount --bind '${directory}/kvm' /dev/kvm; }`,
     `exec "$0" "$@"`,

@@ -1,0 +1,181 @@
+// Goal: a libvirt daemon that is really killed, stopped for a while or restarted at any moment of an operation leaves
+// nothing begun and nothing that disagrees, and tools that only read answer meanwhile. Method: a daemon of the tests' own,
+// struck when the proxy in front of it has passed the nth call of an operation on. What it cannot see: every moment (the
+// sweep in away.real.test.ts has every call, against a daemon that lives).
+
+import { randomInt } from "node:crypto";
+import { mkdtemp, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import fc from "fast-check";
+import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
+import { openLibvirt } from "../../plugins/libvirt/client/libvirt.ts";
+import { canBeSystem, hasLibvirtd, type PrivateDaemon, startDaemon } from "../plugins/libvirt/client/private-daemon.ts";
+import { Refused } from "../support/client.ts";
+import { type LibvirtProxy, openProxy } from "../support/libvirt-proxy.ts";
+import { figure, scaled } from "../support/scale.ts";
+import { type Lab, openLab } from "../support/vm.ts";
+import { disagreements } from "./away-agreement.ts";
+import { operations } from "./away-operations.ts";
+
+const { isos } = inject("guests");
+const SEED = Number(process.env.BOOTWRIGHT_SEED ?? randomInt(2 ** 31));
+/** A stopped daemon counts as dead after some 35 s, and a connection to it as failed after 10 s more. */
+const LIMIT_MS = 60_000;
+/** Tools that only read give a hypervisor 5 s for a look, twice where a name is to be found first. */
+const READ_LIMIT_MS = 15_000;
+const STOPPED_MS = 2_000;
+const strikes = ["killed", "killed and started again", "stopped for a while"] as const;
+
+describe.skipIf(!hasLibvirtd || !canBeSystem)("a daemon that is struck", () => {
+  let daemon: PrivateDaemon;
+  let proxy: LibvirtProxy;
+  let lab: Lab;
+  let sockets: string;
+  let calls = 0;
+  let struck: Readonly<{ at: number; how: (typeof strikes)[number] }> | undefined;
+  let striking: Promise<void> = Promise.resolve();
+  let up = true;
+  const uri = (socket: string) => `qemu:///system?socket=${socket}`;
+  const library = () => ({ one: lab.iso(isos.both), other: lab.iso(isos.bios) });
+  const start = async () => {
+    await daemon.start();
+    up = true;
+  };
+
+  const strike = async (how: (typeof strikes)[number]): Promise<void> => {
+    if (how === "stopped for a while") {
+      process.kill(daemon.pid, "SIGSTOP");
+      await sleep(STOPPED_MS);
+      process.kill(daemon.pid, "SIGCONT");
+      return;
+    }
+    up = false;
+    await daemon.kill();
+    if (how === "killed and started again") await start();
+  };
+
+  beforeAll(async () => {
+    daemon = await startDaemon({ system: true });
+    sockets = await mkdtemp("/tmp/bw-");
+    const path = join(sockets, "s");
+    proxy = await openProxy(
+      path,
+      async () => {
+        if (++calls !== struck?.at) return;
+        const { how } = struck;
+        striking = sleep(1).then(() => strike(how));
+        // Half of the time the daemon has the call, and half of the time it is gone before.
+        if (calls % 2 === 0) await striking;
+      },
+      daemon.socketPath,
+    );
+    lab = await openLab({
+      isos: [isos.both, isos.bios],
+      uri: uri(daemon.socketPath),
+      settings: ["--connection", `local=libvirt,uri=${uri(path)}`],
+    });
+  });
+  afterAll(async () => {
+    if (!up) await start();
+    await lab?.close();
+    await proxy?.close();
+    await daemon?.stop();
+    await rm(sockets, { recursive: true, force: true });
+  });
+
+  test(
+    "at a moment of each operation",
+    async () => {
+      console.log(`seed ${SEED}: BOOTWRIGHT_SEED=${SEED} makes the same choice of moments`);
+      const names = Object.keys(operations);
+      const picks = fc.sample(fc.noBias(fc.tuple(fc.nat(), fc.nat(), fc.nat())), { numRuns: 1_000, seed: SEED });
+      const outcomes = new Map<string, number>();
+      const wrong: string[] = [];
+      let slowestMs = 0;
+      const amount = scaled(names.length * 6, 3);
+      for (const [index, [one, moment, way]] of picks.slice(0, amount).entries()) {
+        const what = names[amount > names.length ? index % names.length : one % names.length]!;
+        const how = strikes[way % strikes.length]!;
+        const ready = await operations[what]!({ lab, isos: library(), word: `${index}` });
+        [calls, struck] = [0, { at: 1 + (moment % 30), how }];
+        const began = performance.now();
+        const refused = await ready.call().then(
+          () => undefined,
+          (error: unknown) => {
+            if (error instanceof Refused) return error.refusal;
+            throw error;
+          },
+        );
+        slowestMs = Math.max(slowestMs, performance.now() - began);
+        const at = Math.min(calls, struck.at);
+        struck = undefined;
+        await striking;
+        if (!up) await start();
+        const told = String(refused ? (refused.outcome?.status ?? refused.code) : "applied");
+        outcomes.set(told, (outcomes.get(told) ?? 0) + 1);
+        const operation = (refused?.outcome?.operation ?? refused?.details.operation) as string | undefined;
+        const uuid = ready.uuid ?? (operation && (await lab.call("get_operation", { operation })).vm) ?? undefined;
+        const problems = refused && refused.code === undefined ? ["was a defect"] : [];
+        if (uuid !== undefined) problems.push(...(await settles(uuid)));
+        if (problems.length) wrong.push(`${what}, daemon ${how} at call ${at}, told ${told}: ${problems.join("; ")}`);
+      }
+      figure("away: daemons struck", amount);
+      for (const [told, times] of [...outcomes].sort()) figure(`away: struck, ended ${told}`, times);
+      figure("away: struck, slowest answer, ms", Math.round(slowestMs));
+      expect(wrong).toEqual([]);
+      expect(slowestMs).toBeLessThan(LIMIT_MS);
+    },
+    scaled(3600_000, 300_000),
+  );
+
+  async function settles(uuid: string): Promise<string[]> {
+    const libvirt = openLibvirt({ uri: uri(daemon.socketPath) });
+    try {
+      const next = await lab.call("detach_iso", { vm: uuid }).then(
+        () => [],
+        (error: unknown) => {
+          const { code, message } = (error as Refused).refusal;
+          return ["VM_NOT_FOUND", "VM_NOT_MANAGED"].includes(code) ? [] : [`then detach_iso: ${code}: ${message}`];
+        },
+      );
+      return [...next, ...(await disagreements(libvirt, lab.directory, uuid))];
+    } finally {
+      await libvirt.close();
+      await lab.call("delete_vm", { vm: uuid, force: true }).catch(() => undefined);
+    }
+  }
+
+  test("and while it hangs, what is on record is told within seconds", async () => {
+    const { uuid, name } = await lab.create("read", { iso_path: library().one });
+    process.kill(daemon.pid, "SIGSTOP");
+    try {
+      const began = performance.now();
+      const [listed, seen, named, order, status, disk, library_, history, check] = await Promise.all([
+        lab.call("list_vms"),
+        lab.call("get_vm", { vm: uuid }),
+        lab.call("get_vm", { vm: name }),
+        lab.call("get_boot_order", { vm: uuid }),
+        lab.call("get_installation_status", { vm: uuid }),
+        lab.call("get_disk_info", { vm: uuid }),
+        lab.call("list_isos"),
+        lab.call("list_operations", { vm: uuid }),
+        lab.server.refusal("check_boot", { vm: uuid }),
+      ]);
+      const tookMs = performance.now() - began;
+      figure("away: reading while the daemon hangs, slowest answer, ms", Math.round(tookMs));
+      expect(tookMs).toBeLessThan(READ_LIMIT_MS);
+      expect(listed.vms.find((vm) => vm.uuid === uuid)).toMatchObject({ stale: true, boot_order: "cdrom_hd" });
+      expect(listed.unreachable).toHaveLength(1);
+      for (const one of [seen, named, order, status, disk]) expect(one).toMatchObject({ stale: true });
+      expect(disk).toMatchObject({ state: "ok", content: "blank" });
+      expect(library_.isos.find(({ path }) => path === library().one)?.used_by).toEqual([name]);
+      expect(history.operations).toHaveLength(1);
+      expect(check?.code).toBe("BACKEND_UNAVAILABLE");
+    } finally {
+      process.kill(daemon.pid, "SIGCONT");
+    }
+    await expect.poll(async () => (await lab.call("get_vm", { vm: uuid })).stale, { timeout: 60_000 }).toBeUndefined();
+    await lab.call("delete_vm", { vm: uuid });
+  });
+});

@@ -1,0 +1,86 @@
+// Every kind of operation on a VM, each with the state that it starts from, on a daemon that nothing is wrong with yet.
+
+import type { Lab } from "../support/vm.ts";
+
+export type Subject = Readonly<{
+  lab: Lab;
+  /** Names in the ISO library. */
+  isos: Readonly<{ one: string; other: string }>;
+  word: string;
+}>;
+
+/** A call that is ready to be made, and the VM that it is about, where that is known before. */
+export type Ready = Readonly<{ uuid?: string; call: () => Promise<unknown> }>;
+
+type Prepare = (subject: Subject) => Promise<Ready>;
+
+const vmWith =
+  (
+    act: (lab: Lab, vm: string, subject: Subject) => Promise<unknown>,
+    {
+      args = {},
+      running = false,
+      before,
+    }: Readonly<{
+      args?: Readonly<Record<string, unknown>>;
+      running?: boolean;
+      before?: (lab: Lab, vm: string) => Promise<unknown>;
+    }> = {},
+  ): Prepare =>
+  async (subject) => {
+    const { lab, isos, word } = subject;
+    const { uuid } = await lab.create(word, { iso_path: isos.one, ...args });
+    if (running) await lab.call("start_vm", { vm: uuid, purpose: "live" });
+    await before?.(lab, uuid);
+    return { uuid, call: () => act(lab, uuid, subject) };
+  };
+
+const running = { running: true };
+
+export const operations: Readonly<Record<string, Prepare>> = {
+  create_vm: async ({ lab, isos, word }) => ({ call: () => lab.create(word, { iso_path: isos.one }) }),
+  delete_vm: vmWith((lab, vm) => lab.call("delete_vm", { vm })),
+  "delete_vm of one that runs": vmWith((lab, vm) => lab.call("delete_vm", { vm, force: true }), running),
+  attach_iso: vmWith((lab, vm, { isos }) => lab.call("attach_iso", { vm, iso_path: isos.other })),
+  "attach_iso to one that runs": vmWith(
+    (lab, vm, { isos }) => lab.call("attach_iso", { vm, iso_path: isos.other }),
+    running,
+  ),
+  detach_iso: vmWith((lab, vm) => lab.call("detach_iso", { vm })),
+  "detach_iso from one that runs": vmWith((lab, vm) => lab.call("detach_iso", { vm }), running),
+  set_boot_order: vmWith((lab, vm) => lab.call("set_boot_order", { vm, boot_order: "hd_cdrom" })),
+  "set_boot_order with restart": vmWith(
+    (lab, vm) => lab.call("set_boot_order", { vm, boot_order: "hd_cdrom", restart: true, force: true }),
+    running,
+  ),
+  "complete_installation with order and eject": vmWith((lab, vm) =>
+    lab.call("complete_installation", { vm, boot_order: "hd", detach_iso: true, accept: ["DISK_BLANK"] }),
+  ),
+  "complete_installation of one that runs": vmWith(
+    (lab, vm) => lab.call("complete_installation", { vm, boot_order: "hd", detach_iso: true, accept: ["DISK_BLANK"] }),
+    running,
+  ),
+  resize_disk: vmWith((lab, vm) => lab.call("resize_disk", { vm, size_gb: 2 })),
+  "resize_disk of one that runs": vmWith((lab, vm) => lab.call("resize_disk", { vm, size_gb: 2 }), running),
+  start_vm: vmWith((lab, vm) => lab.call("start_vm", { vm })),
+  stop_vm: vmWith((lab, vm) => lab.call("stop_vm", { vm, force: true }), running),
+  undo_operation: async (subject) => {
+    const { lab, isos, word } = subject;
+    const { uuid } = await lab.create(word, { iso_path: isos.one });
+    const { operation } = await lab.call("set_boot_order", { vm: uuid, boot_order: "hd_cdrom" });
+    return { uuid, call: () => lab.call("undo_operation", { operation }) };
+  },
+  restore_backup: async ({ lab, isos, word }) => {
+    const { uuid } = await lab.create(word, { iso_path: isos.one });
+    const { operation } = await lab.call("set_boot_order", { vm: uuid, boot_order: "hd_cdrom" });
+    return { uuid, call: () => lab.call("restore_backup", { vm: uuid, operation }) };
+  },
+  adopt_vm: async ({ lab, isos, word }) => {
+    // Somebody else's: defined from the XML of one that is gone again, with the disk left where it is.
+    const made = await lab.create(word, { iso_path: isos.one });
+    const xml = (await lab.xml(made.name)).replace(/<bootwright:vm [^>]*\/>/, "");
+    await lab.call("delete_vm", { vm: made.uuid, keep_files: true });
+    await lab.define(xml);
+    return { uuid: made.uuid, call: () => lab.call("adopt_vm", { vm: made.uuid }) };
+  },
+};

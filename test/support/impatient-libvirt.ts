@@ -1,0 +1,13 @@
+/** The libvirt plugin with less patience, for tests of a daemon that does not answer:
+ * --connection local=…/impatient-libvirt.ts,uri=… */
+
+import libvirt from "../../plugins/libvirt/index.ts";
+import { openSession } from "../../plugins/libvirt/session.ts";
+
+/** A busy machine may take seconds to start a guest. */
+export const CALL_LIMIT_MS = 6_000;
+
+export default {
+  ...libvirt,
+  open: async (...[config, context]: Parameters<typeof libvirt.open>) => openSession(config, context, CALL_LIMIT_MS),
+};
