@@ -17,7 +17,7 @@ export function recoverInBackground({
   context,
   log,
   afterMs = 2_000,
-  everyMs = 20_000,
+  everyMs = 5_000,
 }: RecoveryOptions): () => Promise<void> {
   const ending = new AbortController();
   const { signal } = ending;
