@@ -100,13 +100,11 @@ describe.skipIf(!hasLibvirtd || !canBeSystem)("a daemon that is struck", () => {
         const ready = await operations[what]!({ lab, isos: library(), word: `${index}` });
         [calls, struck] = [0, { at: 1 + (moment % 30), how }];
         const began = performance.now();
-        const refused = await ready.call().then(
-          () => undefined,
-          (error: unknown) => {
-            if (error instanceof Refused) return error.refusal;
-            throw error;
-          },
-        );
+        let refused: Refused["refusal"] | undefined;
+        const answer = (await ready.call().catch((error: unknown) => {
+          if (!(error instanceof Refused)) throw error;
+          refused = error.refusal;
+        })) as { uuid?: string } | undefined;
         slowestMs = Math.max(slowestMs, performance.now() - began);
         const at = Math.min(calls, struck.at);
         struck = undefined;
@@ -115,7 +113,8 @@ describe.skipIf(!hasLibvirtd || !canBeSystem)("a daemon that is struck", () => {
         const told = String(refused ? (refused.outcome?.status ?? refused.code) : "applied");
         outcomes.set(told, (outcomes.get(told) ?? 0) + 1);
         const operation = (refused?.outcome?.operation ?? refused?.details.operation) as string | undefined;
-        const uuid = ready.uuid ?? (operation && (await lab.call("get_operation", { operation })).vm) ?? undefined;
+        const uuid =
+          ready.uuid ?? answer?.uuid ?? (operation && (await lab.call("get_operation", { operation })).vm) ?? undefined;
         const problems = refused && refused.code === undefined ? ["was a defect"] : [];
         if (uuid !== undefined) problems.push(...(await settles(uuid)));
         if (problems.length) wrong.push(`${what}, daemon ${how} at call ${at}, told ${told}: ${problems.join("; ")}`);
@@ -169,7 +168,7 @@ describe.skipIf(!hasLibvirtd || !canBeSystem)("a daemon that is struck", () => {
       expect(listed.unreachable).toHaveLength(1);
       for (const one of [seen, named, order, status, disk]) expect(one).toMatchObject({ stale: true });
       expect(disk).toMatchObject({ state: "ok", content: "blank" });
-      expect(library_.isos.find(({ path }) => path === library().one)?.used_by).toEqual([name]);
+      expect(library_.isos.find(({ path }) => path === library().one)?.used_by).toContain(name);
       expect(history.operations).toHaveLength(1);
       expect(check?.code).toBe("BACKEND_UNAVAILABLE");
     } finally {

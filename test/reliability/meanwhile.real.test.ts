@@ -3,20 +3,14 @@
 // nothing can be done. That window is measured, and what an edit in it comes to is on record here for each kind of write.
 // Method: a proxy holds the operation's calls back while a second client edits; libvirtd is the tests' own.
 
-import { mkdtemp, rm } from "node:fs/promises";
-import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from "vitest";
-import { DOMAIN_XML, type Libvirt, openLibvirt } from "../../plugins/libvirt/client/libvirt.ts";
-import { PROCEDURE, type ProcedureName } from "../../plugins/libvirt/client/procedure.ts";
-import { canBeSystem, hasLibvirtd, type PrivateDaemon, startDaemon } from "../plugins/libvirt/client/private-daemon.ts";
-import type { Refused } from "../support/client.ts";
-import { type Fault, type LibvirtProxy, openProxy } from "../support/libvirt-proxy.ts";
+import type { ProcedureName } from "../../plugins/libvirt/client/procedure.ts";
+import { canBeSystem, hasLibvirtd } from "../plugins/libvirt/client/private-daemon.ts";
 import { figure, scaled } from "../support/scale.ts";
-import { codesOf, type Lab, openLab } from "../support/vm.ts";
+import { codesOf, type Lab } from "../support/vm.ts";
+import { type Hooks, type Meanwhile, openMeanwhile, THEIRS } from "./meanwhile-lab.ts";
 
 const { isos } = inject("guests");
-const OURS = /<vcpu.*?<\/vcpu>/;
-const THEIRS = "<vcpu placement='static'>2</vcpu>";
 
 type Change = Readonly<{
   what: string;
@@ -30,45 +24,15 @@ type Change = Readonly<{
 }>;
 
 describe.skipIf(!hasLibvirtd || !canBeSystem)("another program that edits meanwhile", () => {
-  let daemon: PrivateDaemon;
-  let proxy: LibvirtProxy;
-  let libvirt: Libvirt;
+  let world: Meanwhile;
   let lab: Lab;
-  let sockets: string;
-  let onCall: (procedure: ProcedureName) => Promise<Fault | undefined> = async () => undefined;
-  let onAnswer: (procedure: ProcedureName) => void = () => {};
-  const names = new Map(Object.entries(PROCEDURE).map(([name, number]) => [number as number, name as ProcedureName]));
-  const nameOf = (procedure: number) => names.get(procedure) ?? "CONNECT_CLOSE";
-
+  let hooks: Hooks;
   beforeAll(async () => {
-    daemon = await startDaemon({ system: true });
-    sockets = await mkdtemp("/tmp/bw-");
-    const path = join(sockets, "s");
-    proxy = await openProxy(
-      path,
-      ({ procedure }) => onCall(nameOf(procedure)),
-      daemon.socketPath,
-      (procedure) => onAnswer(nameOf(procedure)),
-    );
-    const uri = (socket: string) => `qemu:///system?socket=${socket}`;
-    libvirt = openLibvirt({ uri: uri(daemon.socketPath) });
-    lab = await openLab({
-      isos: [isos.both, isos.bios],
-      uri: uri(daemon.socketPath),
-      settings: ["--connection", `local=libvirt,uri=${uri(path)}`],
-    });
+    world = await openMeanwhile({ isos });
+    ({ lab, hooks } = world);
   });
-  afterAll(async () => {
-    await lab?.close();
-    await libvirt?.close();
-    await proxy?.close();
-    await daemon?.stop();
-    await rm(sockets, { recursive: true, force: true });
-  });
-  beforeEach(() => {
-    onCall = async () => undefined;
-    onAnswer = () => {};
-  });
+  afterAll(() => world?.close());
+  beforeEach(() => world.quiet());
 
   const changes: readonly Change[] = [
     {
@@ -112,98 +76,76 @@ describe.skipIf(!hasLibvirtd || !canBeSystem)("another program that edits meanwh
   /** CI has the time for one of each kind of call: a definition, a device, a start. */
   const chosen = changes.filter((_, index) => index % scaled(1, 2) === 0);
 
-  let count = 0;
-  const prepared = async () => (await lab.create(`m${++count}`, { iso_path: lab.iso(isos.both) })).uuid;
-  const xmlOf = async (uuid: string) => {
-    const domain = await libvirt.domainLookupByUuid(uuid);
-    return libvirt.domainGetXmlDesc(domain, DOMAIN_XML.inactive | DOMAIN_XML.secure);
-  };
-  /** What the other program does. */
-  const edit = async (uuid: string, from: RegExp = OURS, to = THEIRS) => {
-    const xml = await xmlOf(uuid);
-    expect(xml).toMatch(from);
-    await libvirt.domainDefineXmlFlags(xml.replace(from, to));
-    return xmlOf(uuid);
-  };
-  const refusalOf = (error: unknown) => (error as Refused).refusal;
-  /** Every VM of a test is removed by it, so that looks at all VMs stay the same. */
-  const removed = async (vm: string) => {
-    onCall = async () => undefined;
-    await lab.call("delete_vm", { vm, force: true }).catch(() => undefined);
-  };
-  const openOperations = async () =>
-    (await lab.call("list_operations", { status: ["begun", "unknown"] })).operations.map(({ tool }) => tool);
-
   /** How many definitions an operation reads before it writes: its last look is the last of them. */
   async function looksBefore({ write, call }: Change): Promise<number> {
-    const vm = await prepared();
+    const vm = await world.prepared();
     let looks = 0;
     let last = 0;
-    onCall = async (procedure) => {
+    hooks.call = async (procedure) => {
       if (procedure === "DOMAIN_GET_XML_DESC") looks++;
       if (procedure === write && last === 0) last = looks;
       return undefined;
     };
     await call(vm);
-    await removed(vm);
+    await world.removed(vm);
     return last;
   }
 
   test("before the last look stops every kind of change, and the edit stays", async () => {
     for (const change of chosen) {
       const last = await looksBefore(change);
-      const vm = await prepared();
+      const vm = await world.prepared();
       let theirs: string | undefined;
       let looks = 0;
-      onCall = async (procedure) => {
-        if (procedure === "DOMAIN_GET_XML_DESC" && ++looks === last) theirs = await edit(vm);
+      hooks.call = async (procedure) => {
+        if (procedure === "DOMAIN_GET_XML_DESC" && ++looks === last) theirs = await world.edit(vm);
         return undefined;
       };
-      const refused = await change.call(vm).then(() => undefined, refusalOf);
-      onCall = async () => undefined;
+      const refused = await change.call(vm).then(() => undefined, world.refusalOf);
+      world.quiet();
       const told = [change.what, refused?.code, refused?.outcome?.status];
       expect(told).toEqual([change.what, "VM_CHANGED_MEANWHILE", "rolled_back"]);
-      expect([change.what, await xmlOf(vm)]).toEqual([change.what, theirs]);
-      await removed(vm);
+      expect([change.what, await world.xmlOf(vm)]).toEqual([change.what, theirs]);
+      await world.removed(vm);
     }
-    expect(await openOperations()).toEqual([]);
+    expect(await world.openOperations()).toEqual([]);
   });
 
   test("between the last look and the write is the window that libvirt leaves open", async () => {
     const lost: string[] = [];
     for (const { what, write, window, call } of chosen) {
-      const vm = await prepared();
+      const vm = await world.prepared();
       let edited = false;
-      onCall = async (procedure) => {
+      hooks.call = async (procedure) => {
         if (procedure === write && !edited) {
           edited = true;
-          await edit(vm);
+          await world.edit(vm);
         }
         return undefined;
       };
       await call(vm);
-      onCall = async () => undefined;
-      const kept = await xmlOf(vm).then(
+      world.quiet();
+      const kept = await world.xmlOf(vm).then(
         (xml) => (xml.includes(THEIRS) ? "kept" : "lost"),
         () => "gone with the VM",
       );
       expect([what, kept]).toEqual([what, window]);
       if (kept !== "kept") lost.push(what);
-      await removed(vm);
+      await world.removed(vm);
     }
     figure("meanwhile: changes that go over an edit in the window", lost.join(", "));
-    expect(await openOperations()).toEqual([]);
+    expect(await world.openOperations()).toEqual([]);
   });
 
   test("between the last look and the write has little time for it", async () => {
     const rounds = scaled(50, 5);
     const windows: number[] = [];
-    const vm = await prepared();
+    const vm = await world.prepared();
     let lookedAt = 0;
-    onAnswer = (procedure) => {
+    hooks.answer = (procedure) => {
       if (procedure === "DOMAIN_GET_XML_DESC") lookedAt = performance.now();
     };
-    onCall = async (procedure) => {
+    hooks.call = async (procedure) => {
       if (["DOMAIN_DEFINE_XML_FLAGS", "DOMAIN_UPDATE_DEVICE_FLAGS"].includes(procedure))
         windows.push(performance.now() - lookedAt);
       return undefined;
@@ -213,7 +155,7 @@ describe.skipIf(!hasLibvirtd || !canBeSystem)("another program that edits meanwh
       if (round % 2) await lab.call("attach_iso", { vm, iso_path: lab.iso(isos.both) });
       else await lab.call("detach_iso", { vm });
     }
-    await removed(vm);
+    await world.removed(vm);
     windows.sort((a, b) => a - b);
     figure("meanwhile: writes whose window was measured", windows.length);
     figure(
@@ -227,64 +169,66 @@ describe.skipIf(!hasLibvirtd || !canBeSystem)("another program that edits meanwh
   test("between the write and the look after it leaves both edits, and the operation is applied", async () => {
     for (const { what, write, window, call } of chosen) {
       if (window === "gone with the VM") continue;
-      const vm = await prepared();
+      const vm = await world.prepared();
       let written = false;
-      onCall = async (procedure) => {
+      hooks.call = async (procedure) => {
         if (procedure === "DOMAIN_GET_XML_DESC" && written) {
           written = false;
-          await edit(vm);
+          await world.edit(vm);
         } else written ||= procedure === write;
         return undefined;
       };
       expect([what, await call(vm)]).toEqual([what, expect.objectContaining({ changed: true })]);
-      onCall = async () => undefined;
-      expect([what, await xmlOf(vm)]).toEqual([what, expect.stringContaining(THEIRS)]);
-      await removed(vm);
+      world.quiet();
+      expect([what, await world.xmlOf(vm)]).toEqual([what, expect.stringContaining(THEIRS)]);
+      await world.removed(vm);
     }
-    expect(await openOperations()).toEqual([]);
+    expect(await world.openOperations()).toEqual([]);
   });
 
   test("the very thing after the write is told, and stays", async () => {
-    const vm = await prepared();
+    const vm = await world.prepared();
     let written = false;
-    onCall = async (procedure) => {
+    hooks.call = async (procedure) => {
       if (procedure === "DOMAIN_GET_XML_DESC" && written) {
         written = false;
-        await edit(vm, /(<boot dev='\w+'\/>\s*)+/, "<boot dev='cdrom'/>");
+        await world.edit(vm, /(<boot dev='\w+'\/>\s*)+/, "<boot dev='cdrom'/>");
       } else written ||= procedure === "DOMAIN_DEFINE_XML_FLAGS";
       return undefined;
     };
-    const refused = await lab.call("set_boot_order", { vm, boot_order: "hd_cdrom" }).then(() => undefined, refusalOf);
-    onCall = async () => undefined;
+    const refused = await lab
+      .call("set_boot_order", { vm, boot_order: "hd_cdrom" })
+      .then(() => undefined, world.refusalOf);
+    world.quiet();
     // It cannot be told from a step that did half of its work, but what is there is not what was written.
     expect(refused?.code).toMatch(/^(GOAL_NOT_REACHED|ROLLBACK_FAILED)$/);
-    expect((await xmlOf(vm)).match(/<boot dev='\w+'/g)).toEqual(["<boot dev='cdrom'"]);
+    expect((await world.xmlOf(vm)).match(/<boot dev='\w+'/g)).toEqual(["<boot dev='cdrom'"]);
     const seen = await lab.call("get_vm", { vm });
     expect(seen.boot_order).toBe("cdrom");
     expect(codesOf(seen)).toContain("BOOT_ORDER_DRIFT");
-    await removed(vm);
-    expect(await openOperations()).toEqual([]);
+    await world.removed(vm);
+    expect(await world.openOperations()).toEqual([]);
   });
 
   test("between the failure and the rollback is not rolled over", async () => {
-    const vm = await prepared();
+    const vm = await world.prepared();
     let failed = false;
     let looks = 0;
-    onCall = async (procedure) => {
+    hooks.call = async (procedure) => {
       if (procedure === "DOMAIN_SET_METADATA" && !failed) {
         failed = true;
         return { when: "before", how: "error" };
       }
       // The look after the failure is the first; the second is the one right before the first thing that is undone.
-      if (failed && procedure === "DOMAIN_GET_XML_DESC" && ++looks === 2) await edit(vm);
+      if (failed && procedure === "DOMAIN_GET_XML_DESC" && ++looks === 2) await world.edit(vm);
       return undefined;
     };
     const refused = await lab
       .call("complete_installation", { vm, boot_order: "hd_cdrom", detach_iso: true })
-      .then(() => undefined, refusalOf);
-    onCall = async () => undefined;
+      .then(() => undefined, world.refusalOf);
+    world.quiet();
     expect([refused?.code, refused?.outcome?.status]).toEqual(["ROLLBACK_FAILED", "rollback_failed"]);
-    const xml = await xmlOf(vm);
+    const xml = await world.xmlOf(vm);
     expect(xml).toContain(THEIRS);
     expect(xml.match(/<boot dev='\w+'/g)).toEqual(["<boot dev='hd'", "<boot dev='cdrom'"]);
     expect(await lab.call("get_vm", { vm })).toMatchObject({
@@ -296,7 +240,7 @@ describe.skipIf(!hasLibvirtd || !canBeSystem)("another program that edits meanwh
       expect.stringMatching(/empty CD-ROM drive/),
     ]);
     expect((await lab.call("set_boot_order", { vm, boot_order: "cdrom_hd" })).changed).toBe(true);
-    await removed(vm);
+    await world.removed(vm);
   });
 
   const moments: [string, ProcedureName][] = [
@@ -309,24 +253,24 @@ describe.skipIf(!hasLibvirtd || !canBeSystem)("another program that edits meanwh
       ["restart_vm", { force: true }],
     ] as const;
     for (const [what, args] of restarts.slice(0, scaled(2, 1))) {
-      const vm = await prepared();
+      const vm = await world.prepared();
       await lab.call("start_vm", { vm, purpose: "live" });
       let stopped = false;
       let lookups = 0;
-      onCall = async (procedure) => {
+      hooks.call = async (procedure) => {
         stopped ||= procedure === "DOMAIN_DESTROY_FLAGS";
         if (!stopped || procedure !== held) return undefined;
         // The first lookup is for the look after the stop, the second for the one right before the start.
-        if (++lookups === (held === "DOMAIN_DESTROY_FLAGS" ? 1 : 2)) await edit(vm);
+        if (++lookups === (held === "DOMAIN_DESTROY_FLAGS" ? 1 : 2)) await world.edit(vm);
         return undefined;
       };
       const { vm: after } = await lab.call(what, { vm, ...args });
-      onCall = async () => undefined;
+      world.quiet();
       expect([what, after.power]).toEqual([what, "running"]);
-      const running = await libvirt.domainLookupByUuid(vm);
-      expect(await libvirt.domainGetXmlDesc(running)).toContain(THEIRS);
-      await removed(vm);
+      const running = await world.libvirt.domainLookupByUuid(vm);
+      expect(await world.libvirt.domainGetXmlDesc(running)).toContain(THEIRS);
+      await world.removed(vm);
     }
-    expect(await openOperations()).toEqual([]);
+    expect(await world.openOperations()).toEqual([]);
   });
 });
