@@ -56,7 +56,7 @@ describe.skipIf(!hasLibvirtd || !canBeSystem)("a daemon that is struck", () => {
   };
 
   beforeAll(async () => {
-    daemon = await startDaemon({ system: true });
+    daemon = await startDaemon({ system: true, lasting: true });
     sockets = await mkdtemp("/tmp/bw-");
     const path = join(sockets, "s");
     proxy = await openProxy(

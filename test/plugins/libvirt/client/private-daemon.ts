@@ -36,9 +36,12 @@ export async function startDaemon({
   settings = [],
   environment = {},
   system = false,
+  lasting = false,
 }: {
   settings?: string[];
   system?: boolean;
+  /** With `system`: the next daemon finds the guests that went on without the one that was killed. */
+  lasting?: boolean;
   environment?: Record<string, string>;
 } = {}): Promise<PrivateDaemon> {
   const directory = await mkdtemp(join(tmpdir(), "bootwright-libvirtd-"));
@@ -74,7 +77,7 @@ export async function startDaemon({
     async start() {
       await rm(socketPath, { force: true });
       const command = ["libvirtd", "-f", own("libvirtd.conf"), "-p", own("pid")];
-      const inNamespace = ["unshare", "-m", "sh", "-c", namespace(directory), ...command];
+      const inNamespace = ["unshare", "-m", "sh", "-c", namespace(directory, lasting), ...command];
       const [program = "", ...rest] = system ? inNamespace : command;
       child = spawn(program, rest, {
         stdio: "ignore",
@@ -107,13 +110,15 @@ export async function startDaemon({
 }
 
 /** Runs its arguments where the host's libvirt has no state, and where /dev/kvm cannot be used. */
-function namespace(directory: string): string {
+function namespace(directory: string, lasting: boolean): string {
   const places = ["/run/libvirt", "/var/lib/libvirt", "/var/cache/libvirt", "/var/log/libvirt"];
-  // Directories that outlive the daemon, so that the next one finds the guests that go on without it.
+  // A mount of its own ends with the daemon and its guests; a directory outlives it.
   const own = places.map((place) => `${directory}/state${place}`);
   return [
     `mkdir -p ${[...places, ...own].join(" ")}`,
-    ...places.map((place, index) => `mount --bind '${own[index]}' ${place}`),
+    ...places.map((place, index) =>
+      lasting ? `mount --bind '${own[index]}' ${place}` : `mount -t tmpfs -o mode=755 tmpfs ${place}`,
+    ),
     `mount --bind '${directory}/config/libvirt' /etc/libvirt`,
     `{ [ ! -e /dev/kvm ] || mount --bind '${directory}/kvm' /dev/kvm; }`,
     `exec "$0" "$@"`,
