@@ -88,15 +88,15 @@ async function finish(ports: Ports, operation: Operation, steps: readonly Step[]
   return { steps: ended, seen, ...(failure && { failure }) };
 }
 
+export type Settled = Readonly<{ operation: Operation; status: OperationStatus }>;
+
 /** Settles everything that dead processes left open on this backend's VMs, one VM after the other; what another process
- * works on is left alone. Returns what was settled. */
-export async function recoverAll(
-  ports: Ports,
-  signal: AbortSignal,
-): Promise<{ operation: Operation; status: OperationStatus }[]> {
+ * works on is left alone. Tells of each as it is settled.
+ * @throws the first fault, once every VM has been looked at */
+export async function recoverAll(ports: Ports, signal: AbortSignal, tell: (settled: Settled) => void): Promise<void> {
   const { backend, store } = ports;
   const open = (await store.open()).filter(({ target }) => target.connection === backend.connection);
-  const settled: { operation: Operation; status: OperationStatus }[] = [];
+  const faults: unknown[] = [];
   for (const uuid of new Set(open.map(({ target }) => target.uuid))) {
     signal.throwIfAborted();
     const target = { connection: backend.connection, uuid };
@@ -106,13 +106,15 @@ export async function recoverAll(
     try {
       for (const operation of claim?.left ?? []) {
         const { status } = await recover(ports, operation, signal);
-        settled.push({ operation, status });
+        tell({ operation, status });
       }
+    } catch (error) {
+      faults.push(error);
     } finally {
       await claim?.release();
     }
   }
-  return settled;
+  if (faults.length > 0) throw faults[0];
 }
 
 class Interrupted extends Error {

@@ -32,11 +32,11 @@ export function recoverInBackground({
     const { recoverAll } = await import("../domain/recover.ts");
     const { connections, store, ...rest } = context({ actor: "bootwright", signal, progress: () => {} });
     const backend = await connections.backend(name);
-    for (const { operation, status } of await recoverAll({ ...rest, backend, store: await store() }, signal)) {
+    await recoverAll({ ...rest, backend, store: await store() }, signal, ({ operation, status }) => {
       const { id, what, target } = operation;
       const why = operation.status === "unknown" ? "of which nobody knew how it ended" : "left by a process that ended";
       tellOnce(`operation ${id} (${what} on ${target.uuid}), ${why}: ${status}`);
-    }
+    });
   };
   const round = async () => {
     const { connections, store } = context({ actor: "bootwright", signal, progress: () => {} });

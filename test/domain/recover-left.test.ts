@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import type { Change } from "../../src/domain/changes.ts";
 import type { Operation, State, StepStatus } from "../../src/domain/operation.ts";
 import { decide } from "../../src/domain/plan.ts";
-import { recoverAll } from "../../src/domain/recover.ts";
+import { recoverAll, type Settled } from "../../src/domain/recover.ts";
 import type { Target } from "../../src/domain/vm.ts";
 import { openStore } from "../../src/store/store.ts";
 import { isos, orderChange, type World, world } from "../support/world.ts";
@@ -36,16 +36,22 @@ async function leave(w: World, at: Target, changes: (now: State) => Change[], st
 const stop = { kind: "power.stop", force: true, timeoutMs: 0 } as const;
 const start = { kind: "power.start", purpose: "normal", at: AT } as const;
 
+async function settleAll({ ports }: Pick<World, "ports">): Promise<Settled[]> {
+  const settled: Settled[] = [];
+  await recoverAll(ports, signal, (one) => settled.push(one));
+  return settled;
+}
+
 describe("recoverAll()", () => {
   test("recoverAll() settles what a process that ended left open, and says what became of it", async () => {
     const w = await world();
     const at = await w.create();
     const id = await leave(w, at, (now) => [orderChange(now, "hd")], ["applying"]);
     expect(await w.store.open()).toHaveLength(1);
-    const settled = await recoverAll(w.ports, signal);
+    const settled = await settleAll(w);
     expect(settled.map(({ operation, status }) => [operation.id, status])).toEqual([[id, "rolled_back"]]);
     expect(await w.store.open()).toEqual([]);
-    expect(await recoverAll(w.ports, signal)).toEqual([]);
+    expect(await settleAll(w)).toEqual([]);
   });
 
   test("recoverAll() leaves a VM alone that somebody works on", async () => {
@@ -53,7 +59,7 @@ describe("recoverAll()", () => {
     const at = await w.create();
     const id = await leave(w, at, (now) => [orderChange(now, "hd")], ["applying"]);
     const claim = await w.store.claim(at, { actor: "somebody", what: "test_tool" }, 0);
-    expect(await recoverAll(w.ports, signal)).toEqual([]);
+    expect(await settleAll(w)).toEqual([]);
     await claim.release();
     expect((await w.store.operation(id))?.status).toBe("begun");
   });
@@ -65,7 +71,7 @@ describe("recoverAll()", () => {
     const id = await leave(w, at, () => [stop, start], ["done", "applying"]);
     await w.backend.apply((await w.look(at)).vm, stop, { signal, progress: () => {} });
     expect((await w.look(at)).vm?.power).toBe("off");
-    expect((await recoverAll(w.ports, signal)).map(({ status }) => status)).toEqual(["applied"]);
+    expect((await settleAll(w)).map(({ status }) => status)).toEqual(["applied"]);
     const { vm, record } = await w.look(at);
     expect(vm?.power).toBe("running");
     expect(record?.currentRun?.run).toBe(vm?.run);
@@ -82,5 +88,22 @@ describe("operate()", () => {
     const intent = (now: State) => [orderChange(now, "hd_cdrom")];
     await w.run(at, intent, { progress: (message) => told.push(message) });
     expect(told[0]).toBe(`operation ${id} (test_tool), left by a process that ended: rolled_back`);
+  });
+
+  test("recoverAll() goes on with the other VMs where one of them fails, and tells of each that is settled", async () => {
+    const w = await world();
+    const [one, two] = [await w.create({ name: "one" }), await w.create({ name: "two" })];
+    for (const at of [one, two]) await leave(w, at, (now) => [orderChange(now, "hd")], ["applying"]);
+    const broken = new Error("the store broke");
+    const failing = (await w.store.open())[0]!.id;
+    const store: World["store"] = {
+      ...w.store,
+      settle: (id, settlement) => (id === failing ? Promise.reject(broken) : w.store.settle(id, settlement)),
+    };
+    const told: string[] = [];
+    const all = recoverAll({ ...w.ports, store }, signal, ({ status }) => told.push(status));
+    await expect(all).rejects.toThrow(broken);
+    expect(told).toEqual(["rolled_back"]);
+    expect((await settleAll(w)).map(({ status }) => status)).toEqual(["rolled_back"]);
   });
 });

@@ -24,7 +24,7 @@ export type Flow = Readonly<{
 export const program: Flow = {
   ports: (ports) => ports,
   async recover(ports, at) {
-    await recoverAll(ports, new AbortController().signal);
+    await recoverAll(ports, new AbortController().signal, () => {});
     // What a process that still lives has left is settled by whoever next works on the VM.
     await perform(ports, at, []);
   },
