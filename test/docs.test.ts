@@ -1,9 +1,11 @@
 /** The README tells what the program is. */
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { execa } from "execa";
 import { describe, expect, test } from "vitest";
 import { toolsTable, withParts } from "../scripts/docs.ts";
+import { errorCodes } from "../src/domain/error.ts";
+import { findingCodes } from "../src/domain/finding.ts";
 import { allTools } from "../src/tools/catalogue.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -37,6 +39,31 @@ describe("README.md", () => {
       (name) => !readme.includes(`- \`${name}\``) && !readme.includes(`, \`${name}\``),
     );
     expect(unsaid).toEqual([]);
+  });
+});
+
+describe("docs/reliability.md", () => {
+  const text = readFileSync(new URL("../docs/reliability.md", import.meta.url), "utf8");
+  const files = readdirSync(new URL("reliability", import.meta.url)).filter((name) => name.endsWith(".test.ts"));
+  const figures = text.split("## Figures")[1]!.split("## Bounds")[0]!;
+
+  test("names for every figure a command that measures it", () => {
+    const rows = figures.split("\n").filter((line) => line.startsWith("| ") && !/^\| (what|---)/.test(line));
+    expect(rows.length).toBeGreaterThan(10);
+    for (const row of rows) {
+      const [, filter] = /\| `([\w.-]+)` \|$/.exec(row) ?? [];
+      expect(
+        files.filter((name) => name.includes(filter ?? "no command")),
+        row,
+      ).not.toEqual([]);
+    }
+  });
+
+  test("names only tools, findings and refusals that there are", () => {
+    const known = [...allTools.map(({ name }) => name), ...findingCodes, ...errorCodes, "STORE_"];
+    const named = [...text.matchAll(/`([A-Z]+_[A-Z_]*|[a-z]+_(?:vm|database|backups?|iso|operations?|order))`/g)];
+    expect(named.length).toBeGreaterThan(20);
+    for (const [, name] of named) expect(known, name).toContain(name);
   });
 });
 
