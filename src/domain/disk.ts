@@ -73,7 +73,7 @@ export const diskChanges = {
   "disk.resize": defineChange({
     input: z.object({ disk: z.string(), path: z.string(), sizeBytes: z.number().int().positive() }),
     seat: "backend",
-    gate: "change",
+    gate: "resize",
     goal(state, { disk, path, sizeBytes }) {
       const vm = vmOf(state);
       const fact = state.disks[path];

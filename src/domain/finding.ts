@@ -36,9 +36,9 @@ export const findingCodes = [
 ] as const;
 export type FindingCode = (typeof findingCodes)[number];
 
-/** What a finding can stand in the way of: a change of the boot order or the disk, an attach, a start, a change of the
- * installation status. */
-export type Gate = "change" | "attach" | "start" | "status";
+/** What a finding can stand in the way of: a change of the boot order, growth of a disk, an attach, a start, a change of
+ * the installation status. */
+export type Gate = "change" | "resize" | "attach" | "start" | "status";
 
 type Severity = "error" | "warning" | "info";
 type Rule = Readonly<{ severity: Severity; blocks: readonly Gate[]; overridable?: false }>;
@@ -56,12 +56,12 @@ const rules: Record<FindingCode, Rule> = {
   ISO_NOT_BOOTABLE: { severity: "warning", blocks: [] },
   ISO_WRONG_FIRMWARE: { severity: "warning", blocks: [] },
   SECURE_BOOT_MAY_REJECT: { severity: "warning", blocks: [] },
-  DISK_MISSING: { severity: "error", blocks: ["change", "start"], overridable: false },
-  DISK_CORRUPT: { severity: "error", blocks: ["change", "start"], overridable: false },
-  DISK_REFUSED: { severity: "error", blocks: ["change", "start"] },
-  DISK_IN_USE: { severity: "error", blocks: ["change", "start"], overridable: false },
-  DISK_HAS_CLONES: { severity: "error", blocks: ["change", "start"], overridable: false },
-  BACKING_MISSING: { severity: "error", blocks: ["change", "start"], overridable: false },
+  DISK_MISSING: { severity: "error", blocks: ["change", "resize", "start"], overridable: false },
+  DISK_CORRUPT: { severity: "error", blocks: ["change", "resize", "start"], overridable: false },
+  DISK_REFUSED: { severity: "error", blocks: ["change", "resize", "start"] },
+  DISK_IN_USE: { severity: "error", blocks: ["change", "resize", "start"], overridable: false },
+  DISK_HAS_CLONES: { severity: "error", blocks: ["change", "resize", "start"], overridable: false },
+  BACKING_MISSING: { severity: "error", blocks: ["change", "resize", "start"], overridable: false },
   SAVED_STATE: { severity: "error", blocks: ["start"] },
   UEFI_ENTRY_AT_RISK: { severity: "error", blocks: ["change", "start"] },
   NO_CDROM_DRIVE: { severity: "error", blocks: ["attach"] },

@@ -68,6 +68,7 @@ export function decide(
 
 const actions: Record<Gate, string> = {
   change: "change",
+  resize: "grow a disk of",
   attach: "attach an ISO to",
   start: "start",
   status: "change the installation status of",

@@ -16,7 +16,7 @@ export const FindingView = z.object({
   code: z.string(),
   severity: z.enum(["error", "warning", "info"]),
   message: z.string(),
-  blocks: z.array(z.string()).describe("change, attach, start, status: what it stands in the way of"),
+  blocks: z.array(z.string()).describe("change, resize, attach, start, status: what it stands in the way of"),
   fixes: z.array(FixView),
 });
 export const viewFinding = ({ code, severity, message, blocks, fixes }: Finding): z.input<typeof FindingView> => ({

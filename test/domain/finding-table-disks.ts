@@ -43,7 +43,7 @@ export type Row = Readonly<{
 export const aboutDisksAndState: readonly Row[] = [
   {
     code: "DISK_MISSING",
-    blocks: ["change", "start"],
+    blocks: ["change", "resize", "start"],
     overridable: false,
     fixes: ["get_disk_info"],
     when: {
@@ -60,7 +60,7 @@ export const aboutDisksAndState: readonly Row[] = [
   },
   {
     code: "DISK_CORRUPT",
-    blocks: ["change", "start"],
+    blocks: ["change", "resize", "start"],
     overridable: false,
     fixes: ["get_disk_info"],
     when: { "errors were found": offWith("hd", { disk: { ...biosDisk, corrupt: true } }) },
@@ -71,7 +71,7 @@ export const aboutDisksAndState: readonly Row[] = [
   },
   {
     code: "DISK_REFUSED",
-    blocks: ["change", "start"],
+    blocks: ["change", "resize", "start"],
     fixes: ["get_disk_info"],
     when: {
       "it names a file outside the directories": offWith("hd", {
@@ -82,7 +82,7 @@ export const aboutDisksAndState: readonly Row[] = [
   },
   {
     code: "DISK_IN_USE",
-    blocks: ["change", "start"],
+    blocks: ["change", "resize", "start"],
     overridable: false,
     fixes: ["stop_vm"],
     when: { "another VM runs on it": { ...offWith("hd", { disk: biosDisk }), usage: usage({ inUseBy: ["db"] }) } },
@@ -104,7 +104,7 @@ export const aboutDisksAndState: readonly Row[] = [
   },
   {
     code: "DISK_HAS_CLONES",
-    blocks: ["change", "start"],
+    blocks: ["change", "resize", "start"],
     overridable: false,
     fixes: ["get_disk_info"],
     when: {
@@ -120,7 +120,7 @@ export const aboutDisksAndState: readonly Row[] = [
   },
   {
     code: "BACKING_MISSING",
-    blocks: ["change", "start"],
+    blocks: ["change", "resize", "start"],
     overridable: false,
     fixes: ["get_disk_info"],
     when: { "a file below it is gone": offWith("hd", { disk: { ...biosDisk, backingMissing: "/images/base.qcow2" } }) },

@@ -80,6 +80,11 @@ describe("decide() and the findings that block", () => {
     expect(blockedBy(() => decide(given, changes, able()))).toEqual(codes);
   });
 
+  test("decide() lets a disk grow whatever the boot order makes of an empty tray", () => {
+    const given = offWith("cdrom", { disk: biosDisk });
+    expect(kindsOf(decide(given, [grow], able()))).toEqual(["disk.resize"]);
+  });
+
   test("decide() names only what stands in the way of this change", () => {
     const given = { ...blank, isos: { [ISO]: isoFact({ state: "missing" }) } };
     const error = refusal("BLOCKED_BY_FINDINGS", () => decide(given, [attach()], able()));

@@ -173,8 +173,8 @@ export function predict(model: Model, tool: string, vm: ModelVm | undefined, arg
     made.push({ step, was: after });
     after = then;
   }
-  // A cold start from an empty tray is refused where an order or a disk is changed, too.
-  const judged = made.some(({ step }) => step.kind === "order" || step.kind === "size");
+  // A cold start from an empty tray is refused where the order is changed, too.
+  const judged = made.some(({ step }) => step.kind === "order");
   const accepted = ((args.accept ?? []) as string[]).includes("NO_MEDIA");
   if (judged && after.order === "cdrom" && after.medium === undefined && !accepted) refuse("BLOCKED_BY_FINDINGS");
   const cut = made.some(({ step }) => step.kind === "stop") && args.force === true;
