@@ -2,6 +2,7 @@
 import { inspect } from "node:util";
 import fc from "fast-check";
 import { expect } from "vitest";
+import { MESSAGE_BYTES_MAX } from "../../src/serve/wire.ts";
 import { nextTool } from "../../src/tools/respond.ts";
 import type { BootwrightClient } from "../support/client.ts";
 import type { Pools } from "./hostile-pools.ts";
@@ -56,7 +57,10 @@ export async function runHostileCalls(options: RunOptions): Promise<Tally> {
     const started = performance.now();
     const answer = await server.client
       .callTool({ name: call.tool, arguments: call.args as Record<string, unknown> }, { timeout: callLimitMs })
-      .catch((cause: unknown) => {
+      .catch((cause: unknown): Answer => {
+        // A message beyond the bound reaches no tool: the protocol's error carries the refusal.
+        const { data } = cause as { data?: { code?: string } };
+        if (data?.code === "MESSAGE_TOO_LARGE") return { isError: true, _meta: { "dev.bootwright/error": data } };
         throw new Error(`seed ${seed}: no answer to ${shown(call)}: ${String(cause)}`, { cause });
       });
     const ms = performance.now() - started;
@@ -71,6 +75,10 @@ export async function runHostileCalls(options: RunOptions): Promise<Tally> {
     expect(neverCodes, about).not.toContain(code);
     // An argument named __proto__ is left out by the protocol's parser: it never reaches a tool.
     const { ["__proto__"]: _left, ...args } = call.args as Record<string, unknown>;
+    if (code === "MESSAGE_TOO_LARGE") {
+      expect(JSON.stringify(call.args).length, about).toBeGreaterThan(MESSAGE_BYTES_MAX - 10_000);
+      return;
+    }
     const right = fits(schemas.get(call.tool)!, args);
     // What the schema cannot say, that one of two is wanted, is told in the same way.
     if (!right || call.tool !== "adopt_vm") expect(code === "INPUT_INVALID", about).toBe(!right);

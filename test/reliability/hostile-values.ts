@@ -12,6 +12,7 @@ export type Schema = Readonly<{
   items?: Schema;
   minLength?: number;
   maxLength?: number;
+  maxItems?: number;
   pattern?: string;
   minimum?: number;
   maximum?: number;
@@ -47,7 +48,11 @@ export function fits(schema: Schema, value: unknown): boolean {
     case "boolean":
       return typeof value === "boolean";
     case "array":
-      return Array.isArray(value) && value.every((item) => fits(schema.items ?? {}, item));
+      return (
+        Array.isArray(value) &&
+        value.length <= (schema.maxItems ?? Infinity) &&
+        value.every((item) => fits(schema.items ?? {}, item))
+      );
     case "object":
       return (
         typeof value === "object" &&
@@ -177,7 +182,7 @@ function fitting(schema: Schema, known: () => readonly string[], hostile: readon
         fc.integer({ min: Math.ceil(minimum / multipleOf), max: 64 / multipleOf }).map((count) => count * multipleOf),
       );
     case "array":
-      return fc.array(fitting(schema.items ?? {}, known, hostile), { maxLength: 16 });
+      return fc.array(fitting(schema.items ?? {}, known, hostile), { maxLength: schema.maxItems ?? 16 });
     default: {
       const fallback =
         schema.pattern === undefined ? "x" : schema.pattern.includes("network") ? "network:default" : "web";
@@ -249,27 +254,35 @@ export function callOf(tool: ToolSchema, known: Known, bait: string): fc.Arbitra
     )
     .map(([how, make]) => ({ how, make }));
   const call = (args: unknown, how: string): HostileCall => ({ tool: tool.name, args, how });
-  const wrong = fc.tuple(right, fc.constantFrom(...names), misfit);
-  const text = fc.tuple(right, fc.constantFrom(...names), fc.constantFrom(...hostile));
+  const fits = { weight: 10, arbitrary: right.map((args) => call(args, "as the schema says")) };
+  const extra = {
+    weight: 2,
+    arbitrary: fc
+      .tuple(right, fc.constantFrom(...extraKeys), misfit)
+      .map(([args, key, { how, make }]) => call(withProperty(args, key, make()), `"${key}": ${how}`)),
+  };
+  // A tool that takes nothing can only be given what it does not take.
+  if (names.length === 0) return fc.oneof(fits, extra);
+  const name = fc.constantFrom(...names);
   return fc.oneof(
-    { weight: 10, arbitrary: right.map((args) => call(args, "as the schema says")) },
-    { weight: 4, arbitrary: text.map(([args, name, value]) => call({ ...args, [name]: value }, `${name}: a text`)) },
+    fits,
     {
       weight: 4,
-      arbitrary: wrong.map(([args, name, { how, make }]) => call({ ...args, [name]: make() }, `${name}: ${how}`)),
+      arbitrary: fc
+        .tuple(right, name, fc.constantFrom(...hostile))
+        .map(([args, which, value]) => call({ ...args, [which]: value }, `${which}: a text`)),
+    },
+    {
+      weight: 4,
+      arbitrary: fc
+        .tuple(right, name, misfit)
+        .map(([args, which, { how, make }]) => call({ ...args, [which]: make() }, `${which}: ${how}`)),
     },
     {
       weight: 2,
-      arbitrary: fc
-        .tuple(right, fc.constantFrom(...names))
-        .map(([args, name]) => call(withoutProperty(args, name), `no ${name}`)),
+      arbitrary: fc.tuple(right, name).map(([args, which]) => call(withoutProperty(args, which), `no ${which}`)),
     },
-    {
-      weight: 2,
-      arbitrary: fc
-        .tuple(right, fc.constantFrom(...extraKeys), misfit)
-        .map(([args, key, { how, make }]) => call(withProperty(args, key, make()), `"${key}": ${how}`)),
-    },
+    extra,
   );
 }
 
