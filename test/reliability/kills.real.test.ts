@@ -15,7 +15,7 @@ import { openServer } from "./kills-process.ts";
 import { playRound, type Stage, type Tally } from "./kills-round.ts";
 
 const { isos } = inject("guests");
-const kills = scaled(300, 12);
+const kills = scaled(300, 8);
 const seed = Number(process.env.BOOTWRIGHT_SEED ?? Math.floor(Math.random() * 2 ** 31));
 let lab: Lab;
 let stage: Stage;
