@@ -4,6 +4,7 @@ import { z } from "zod";
 import { bootOrderOf, bootWith, rolesOf } from "./boot.ts";
 import { defineChange, vmOf } from "./change.ts";
 import type { Change } from "./changes.ts";
+import { DomainError } from "./error.ts";
 import { type Finding, finding } from "./finding.ts";
 import { InstallationStatus } from "./installation.ts";
 import type { State } from "./operation.ts";
@@ -125,10 +126,15 @@ export function adoptChanges(state: State, statusFrom?: "record" | "tag"): Chang
   ];
 }
 
-/** Brings a definition that is there back to what is on record of it. */
+/** Brings a definition that is there back to what is on record of it.
+ * @throws DomainError REPAIR_IMPOSSIBLE where the system disk on record is in it no longer */
 export function putBackChanges(state: State): Change[] {
   const vm = vmOf(state);
   const { name, status, requestedOrder, roles } = state.record!;
+  if (roles.systemDisk !== undefined && !diskOf(vm.next, roles.systemDisk)) {
+    const reason = `its disk ${roles.systemDisk} is no longer in the definition; restore_backup puts back a definition that has it`;
+    throw new DomainError("REPAIR_IMPOSSIBLE", { vm: vm.name, reason });
+  }
   const found = repairFindings(state).map(({ code }) => code);
   const drifted = requestedOrder !== undefined && bootOrderOf(vm.next, roles).order !== requestedOrder;
   return [

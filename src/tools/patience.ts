@@ -1,6 +1,7 @@
 /** How long the tools that only read wait for a hypervisor: one that hangs must not keep an answer from those who ask
  * about another, nor what is on record from those who ask about its own. */
 import { DomainError } from "../domain/error.ts";
+import { limited } from "../domain/limit.ts";
 import type { Backend } from "../domain/port.ts";
 
 /** A look takes milliseconds, and a list of a thousand VMs a second or so. */
@@ -22,12 +23,17 @@ async function soon<T>(
   signal: AbortSignal | undefined,
   ask: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
-  const limit = AbortSignal.timeout(LOOK_LIMIT_MS);
-  const reason = `no answer within ${LOOK_LIMIT_MS / 1000} s`;
-  // It must not wait for a backend that does not follow the signal.
-  const late = new Promise<never>((_, reject) => {
-    const tooLate = () => reject(new DomainError("BACKEND_UNAVAILABLE", { connection, reason }));
-    limit.addEventListener("abort", tooLate, { once: true });
-  });
-  return Promise.race([late, ask(signal ? AbortSignal.any([signal, limit]) : limit)]);
+  let told: AbortSignal | undefined;
+  const work = (limit: AbortSignal) => {
+    told = limit;
+    return ask(limit);
+  };
+  try {
+    return await limited(LOOK_LIMIT_MS, work, signal);
+  } catch (error) {
+    // However the backend ends once its time is up, that it was up is the reason.
+    if (!told?.aborted || signal?.aborted) throw error;
+    const reason = `no answer within ${LOOK_LIMIT_MS / 1000} s`;
+    throw new DomainError("BACKEND_UNAVAILABLE", { connection, reason }, { cause: error });
+  }
 }

@@ -71,6 +71,18 @@ describe("repair_vm of a definition that was replaced", () => {
     expect(await codesOf(id)).not.toContain("RECORD_OUTDATED");
   });
 
+  it("put_back brings no disk back that is gone from the definition, and names what does", async () => {
+    const { vm } = await call("create_vm", { name: "diskless", disk_size_gb: 1 });
+    await call("set_boot_order", { vm: vm.uuid, boot_order: "hd_cdrom" });
+    outside(["edit", vm.uuid, { disks: [] }]);
+    expect(await codesOf(vm.uuid)).toContain("DEFINITION_REPLACED");
+    const refusal = await refused("REPAIR_IMPOSSIBLE", "repair_vm", { vm: vm.uuid, action: "put_back" });
+    expect(refusal.message).toContain("restore_backup");
+    const { backups } = await call("list_backups", { vm: vm.uuid });
+    const restored = await call("restore_backup", { vm: vm.uuid, operation: backups[0]!.operation });
+    expect(restored.vm.disk_path).toBe(vm.disk_path);
+  });
+
   it("has nothing to do for a VM that nobody touched, and refuses one that is not managed", async () => {
     await call("adopt_vm", { vm: "untouched" });
     for (const action of ["adopt", "put_back"])
