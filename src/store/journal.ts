@@ -1,6 +1,6 @@
 /** Operations and the events that they end in. */
 import type { EntityManager } from "@mikro-orm/sqlite";
-import type { DomainEvent } from "../domain/event.ts";
+import type { DomainEvent, JournalEvent } from "../domain/event.ts";
 import type { Operation, Step } from "../domain/operation.ts";
 import type { Settlement } from "../domain/port.ts";
 import type { Target } from "../domain/vm.ts";
@@ -12,9 +12,6 @@ import { keyOf, putRecord, removeRecord } from "./records.ts";
 import type { retentionIn } from "./retention.ts";
 
 const unsettled: Operation["status"][] = ["begun", "unknown"];
-
-/** An event with its place in the journal; a subscriber keeps the last place it has seen. */
-export type JournalEvent = Readonly<{ seq: number; event: DomainEvent }>;
 
 type Retaining = Pick<ReturnType<typeof retentionIn>, "isDue" | "soon">;
 

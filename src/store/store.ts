@@ -1,6 +1,7 @@
 /** The store: the domain's port over one SQLite file, shared by every process that is given the same directory. */
 import { join } from "node:path";
 import { DomainError } from "../domain/error.ts";
+import type { JournalEvent } from "../domain/event.ts";
 import type { Retention, Store } from "../domain/port.ts";
 import { claimsIn } from "./claim.ts";
 import { confirmationsIn } from "./confirmation.ts";
@@ -9,13 +10,12 @@ import { type Database, openDatabase } from "./database.ts";
 import { SettingRow } from "./entities.ts";
 import { historyIn } from "./history.ts";
 import { holderIn } from "./holder.ts";
-import { type JournalEvent, journalIn } from "./journal.ts";
+import { journalIn } from "./journal.ts";
 import type { Upgrade } from "./migrations/20261123-old-vms.ts";
 import { recordsIn } from "./records.ts";
 import { releasesIn } from "./release.ts";
 import { defaultRetention, retentionIn } from "./retention.ts";
 
-export type { JournalEvent } from "./journal.ts";
 export type { Upgrade } from "./migrations/20261123-old-vms.ts";
 
 export type StoreOptions = Readonly<{
