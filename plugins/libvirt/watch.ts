@@ -22,26 +22,32 @@ export async function watch(session: LibvirtSession, tell: (hint: Hint) => void,
     const space = watchSpace(session, tell, ending.signal);
     const errors = ioErrors(session, tell, ending.signal);
     for await (const event of events) {
-      if (event.kind !== "gap") tellOf(event);
-      else if (event.reason === "overflow") tell({});
-      else return;
-    }
-
-    function tellOf(event: DomainEvent): void {
-      const { uuid } = event.domain;
-      const run = runOf(session, event.domain);
-      if (event.kind === "blockThreshold") return space.passed(event);
-      tell(event.kind === "reboot" && run !== undefined ? { uuid, occurrence: { type: "rebooted", run } } : { uuid });
-      if (event.kind === "ioErrorReason") errors.happened(event);
-      if (event.kind === "deviceAdded" || (event.kind === "lifecycle" && event.event === LIFECYCLE_EVENT.started))
-        space.started(event.domain);
-      if (event.kind === "lifecycle" && event.event === LIFECYCLE_EVENT.stopped) space.stopped(event.domain);
+      if (event.kind === "gap") {
+        if (event.reason === "disconnected") return;
+        tell({});
+      } else if (event.kind === "blockThreshold") {
+        space.passed(event);
+      } else {
+        tell(hintOf(session, event));
+        if (event.kind === "ioErrorReason") errors.happened(event);
+        if (isLifecycle(event, "started") || event.kind === "deviceAdded") space.started(event.domain);
+        if (isLifecycle(event, "stopped")) space.stopped(event.domain);
+      }
     }
   } finally {
     ending.abort();
     void events.return();
     signal.removeEventListener("abort", stop);
   }
+}
+
+const isLifecycle = (event: DomainEvent, what: keyof typeof LIFECYCLE_EVENT): boolean =>
+  event.kind === "lifecycle" && event.event === LIFECYCLE_EVENT[what];
+
+function hintOf(session: LibvirtSession, { kind, domain }: DomainEvent): Hint {
+  const { uuid } = domain;
+  const run = runOf(session, domain);
+  return kind === "reboot" && run !== undefined ? { uuid, occurrence: { type: "rebooted", run } } : { uuid };
 }
 
 /** Every kind of event there is; undefined when the signal has ended it. */
