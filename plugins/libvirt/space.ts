@@ -84,11 +84,13 @@ export function watchSpace(session: LibvirtSession, tell: (hint: Hint) => void, 
     }
   }
 
-  later(async () => {
-    for (const domain of await aside.connectListAllDomains(LIST_DOMAINS.active, { signal })) later(() => begin(domain));
-  });
-
   return {
+    /** Begins with every VM that is running now. */
+    all: (): void =>
+      later(async () => {
+        const running = await aside.connectListAllDomains(LIST_DOMAINS.active, { signal });
+        for (const domain of running) later(() => begin(domain));
+      }),
     started: (domain: Domain): void => later(() => begin(domain)),
     stopped({ uuid }: Domain): void {
       for (const key of watched.keys()) if (key.startsWith(`${uuid}/`)) watched.delete(key);

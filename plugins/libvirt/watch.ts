@@ -18,13 +18,17 @@ export async function watch(session: LibvirtSession, tell: (hint: Hint) => void,
   signal.addEventListener("abort", stop, { once: true });
   if (signal.aborted) stop();
   try {
-    tell({});
     const space = watchSpace(session, tell, ending.signal);
     const errors = ioErrors(session, tell, ending.signal);
+    const all = () => {
+      tell({});
+      space.all();
+    };
+    all();
     for await (const event of events) {
       if (event.kind === "gap") {
         if (event.reason === "disconnected") return;
-        tell({});
+        all();
       } else if (event.kind === "blockThreshold") {
         space.passed(event);
       } else {
