@@ -48,10 +48,12 @@ export async function watch(session: LibvirtSession, tell: (hint: Hint) => void,
 const isLifecycle = (event: DomainEvent, what: keyof typeof LIFECYCLE_EVENT): boolean =>
   event.kind === "lifecycle" && event.event === LIFECYCLE_EVENT[what];
 
-function hintOf(session: LibvirtSession, { kind, domain }: DomainEvent): Hint {
-  const { uuid } = domain;
-  const run = runOf(session, domain);
-  return kind === "reboot" && run !== undefined ? { uuid, occurrence: { type: "rebooted", run } } : { uuid };
+function hintOf(session: LibvirtSession, event: DomainEvent): Hint {
+  const { uuid } = event.domain;
+  const run = runOf(session, event.domain);
+  // Where a reset ends the run (`on_reboot` is destroy), libvirt says no more than that it was shut down.
+  const reset = event.kind === "reboot" || (event.kind === "qemuShutdown" && event.reason === "guest-reset");
+  return reset && run !== undefined ? { uuid, occurrence: { type: "rebooted", run } } : { uuid };
 }
 
 /** Every kind of event there is; undefined when the signal has ended it. */

@@ -94,9 +94,11 @@ describe("power", () => {
   test("a start, and a guest that turns itself off", async () => {
     const vm = await lab.create("off", { iso_path: join(lab.directory, "isos/off.iso"), boot_order: "cdrom" });
     expect((await observe(vm.uuid)).stopReason).toBeUndefined();
+    const after = watcher.hints.length;
     await watcher.tellsOf(vm.uuid, () => lab.virsh("start", vm.uuid));
     const off = await until(vm.uuid, ({ power }) => power === "off");
     expect(off.stopReason).toBe("shutdown");
+    expect(occurrences(vm.uuid, after)).toEqual([]);
     expect(off).not.toHaveProperty("agent");
     expect((await backend.list()).find(({ uuid }) => uuid === vm.uuid)).toEqual(off);
   });
@@ -111,6 +113,16 @@ describe("power", () => {
     expect(occurrences(vm.uuid, after)[0]).toEqual({ type: "rebooted", run });
     await watcher.tellsOf(vm.uuid, () => lab.virsh("destroy", vm.uuid));
     expect(await until(vm.uuid, ({ power }) => power === "off")).toMatchObject({ stopReason: "power_cut" });
+  });
+
+  test("a reset that ends the run, which libvirt itself does not tell from a guest that turned itself off", async () => {
+    const vm = await lab.create("ends", { iso_path: lab.iso(isos.resets), boot_order: "cdrom" });
+    const after = watcher.hints.length;
+    await lab.virsh("start", vm.uuid);
+    const { run } = await observe(vm.uuid);
+    await lab.virsh("set-lifecycle-action", vm.uuid, "reboot", "destroy", "--live");
+    expect(await until(vm.uuid, ({ power }) => power === "off")).toMatchObject({ stopReason: "shutdown" });
+    expect(occurrences(vm.uuid, after)).toContainEqual({ type: "rebooted", run });
   });
 
   test("a guest that is suspended, and one that is saved", async () => {
