@@ -2,7 +2,7 @@
  * libvirt tells of once when a guest writes beyond it. */
 import { stat } from "node:fs/promises";
 import type { Hint } from "../../src/plugin.ts";
-import { type Domain, type DomainEvent, LIST_DOMAINS } from "./client/libvirt.ts";
+import { ConnectFailed, ConnectionLost, type Domain, type DomainEvent, LIST_DOMAINS } from "./client/libvirt.ts";
 import { isLibvirtError, type LibvirtSession, runOf } from "./session.ts";
 
 const MIB = 1024 ** 2;
@@ -46,7 +46,8 @@ export function watchSpace(session: LibvirtSession, tell: (hint: Hint) => void, 
       await work().catch((error: unknown) => {
         // A domain that has ended meanwhile refuses; a daemon that is gone ends the watch as a whole.
         const ended = isLibvirtError(error, "operationInvalid") || isLibvirtError(error, "noDomain");
-        if (signal.aborted || logged || ended) return;
+        const gone = error instanceof ConnectFailed || error instanceof ConnectionLost;
+        if (signal.aborted || logged || ended || gone) return;
         logged = true;
         context.log(`cannot watch the space of all images: ${error instanceof Error ? error.message : String(error)}`);
       });
