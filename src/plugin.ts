@@ -64,6 +64,9 @@ export type BackendDefinition<Session> = Readonly<{
   backup(session: Session, uuid: string, signal?: AbortSignal): Promise<string>;
   restore(session: Session, uuid: string, backup: string, context: ApplyContext): Promise<void>;
   images(session: Session): Images;
+  /** What runs the VMs outlives its callers: for so many milliseconds at most it may carry out a call after whoever made it
+   * has ended. Leave it out where it ends with them. */
+  lateMs?: number;
   /** Having a handler is the capability. */
   changes: { readonly [K in ChangeKind]?: ChangeHandler<Session, K> };
 }>;

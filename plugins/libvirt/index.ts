@@ -9,6 +9,9 @@ import { hostOf, listVms, lookup, observeVm } from "./observe.ts";
 import { powerHandlers } from "./power.ts";
 import { inactiveXml, type LibvirtSession, openSession } from "./session.ts";
 
+/** As long as any step may take: nothing says when a daemon that is busy takes up a call that it has read. */
+const LATE_MS = 120_000;
+
 const paths = z.string().transform((text) => text.split(":").filter(Boolean));
 
 export default definePlugin({
@@ -31,6 +34,7 @@ export default definePlugin({
     backup: (session, uuid, signal) => inactiveXml(session, uuid, signal),
     restore,
     images: (session) => session.images,
+    lateMs: LATE_MS,
     changes: { ...lifecycleHandlers, ...powerHandlers, ...bootHandlers, ...mediaHandlers, ...diskHandlers },
   },
 });
