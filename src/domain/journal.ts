@@ -55,8 +55,8 @@ export type Round = Readonly<{
 }>;
 
 export interface Journal {
-  /** Events behind a place in the journal, oldest first. */
-  events(after: number, limit: number): Promise<JournalEvent[]>;
+  /** Events behind a place in the journal, oldest first; a thousand from the beginning unless said. */
+  events(after?: number, limit?: number): Promise<JournalEvent[]>;
   /** The place of the newest event; 0 where there is none. */
   lastEvent(): Promise<number>;
   /** Newest first. */
