@@ -1,4 +1,5 @@
 /** Following the journal: each event once, in order, as soon as it can be read. */
+import { bellOf } from "./bell.ts";
 import type { DomainEvent } from "./event.ts";
 import type { Journal } from "./journal.ts";
 
@@ -14,41 +15,26 @@ export type Follow = Readonly<{
   everyMs?: number;
 }>;
 
-/** When to look again after a call. What another process writes calls as it is written, and can be read only once it is
- * on disk, which may take a disk a while. */
-const AGAIN_MS = [5, 10, 20, 40, 80, 160, 320];
+/** After a journal that could not be read: what calls meanwhile does not make it readable. */
+const RETRY_MS = 250;
 
 /** Tells what happens until the signal. A store that cannot be read is asked again from the same place. */
 export async function follow({ journal, after, tell, signal, atOnce = 200, everyMs = 5_000 }: Follow): Promise<void> {
+  const bell = bellOf(journal, signal);
   let place = after;
-  let looks = AGAIN_MS.length;
-  let wake = (): void => {};
-  const pause = (ms: number) =>
-    new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, ms);
-      wake = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
-  const called = () => {
-    looks = 0;
-    wake();
-  };
-  const stop = journal.onChange(called);
-  signal.addEventListener("abort", called, { once: true });
   try {
     while (!signal.aborted) {
-      const events = await journal.events(place, atOnce).catch(() => []);
-      for (const { seq, event } of events) {
+      bell.clear();
+      const events = await journal.events(place, atOnce).catch(() => undefined);
+      for (const { seq, event } of events ?? []) {
         if (signal.aborted) return;
         place = seq;
         tell(event);
       }
-      if (events.length < atOnce && !signal.aborted) await pause(AGAIN_MS[looks++] ?? everyMs);
+      if (!events) await bell.pause(RETRY_MS);
+      else if (events.length < atOnce) await bell.wait(everyMs);
     }
   } finally {
-    stop();
-    signal.removeEventListener("abort", called);
+    bell.end();
   }
 }
