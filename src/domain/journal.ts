@@ -79,6 +79,8 @@ export interface Journal {
   lease(task: string): Promise<boolean>;
   endLease(task: string): Promise<void>;
 
+  /** Who has ever been told of events, and up to which place, by name. */
+  subscribers(): Promise<readonly Readonly<{ name: string; cursor: number }>[]>;
   /** What this subscriber is to be told. A new one begins with what happens from now on. */
   feed(subscriber: string, limit: number): Promise<Feed>;
   endRound(subscriber: string, round: Round): Promise<void>;

@@ -40,6 +40,11 @@ export const deliveriesIn = (database: Database, now: () => Date) => ({
     return row ? eventOf(row) : undefined;
   },
 
+  async subscribers(): Promise<{ name: string; cursor: number }[]> {
+    const rows = await database.read((em) => em.find(SubscriberRow, {}, { orderBy: { name: 1 } }));
+    return rows.map(({ name, place }) => ({ name, cursor: place }));
+  },
+
   async feed(subscriber: string, limit: number): Promise<Feed> {
     const cursor = await placeOf(database, subscriber);
     const rows = await database.read((em) =>
