@@ -35,7 +35,7 @@ export type Functions = PluginDirectory &
     close(): Promise<void>;
   }>;
 
-export const usualBounds: Bounds = { openMs: 10_000, closeMs: 5_000, callMs: 10_000, idleMs: 300_000 };
+export const usualBounds: Bounds = { openMs: 30_000, closeMs: 5_000, callMs: 10_000, idleMs: 300_000 };
 const HEAP_MIB = 128;
 
 const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
