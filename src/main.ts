@@ -54,6 +54,16 @@ export async function main(argv: readonly string[]): Promise<number> {
   if (help) return say(`${usage}\n${settingsHelp()}`);
   if (version) return say(`${packageVersion()}\n`);
   const [command, ...args] = rest;
+  if (command === "plugin" && args[0] === "new" && args.length >= 2 && args.length <= 3) {
+    const { writePlugin } = await import("./host/scaffold.ts");
+    try {
+      const root = writePlugin(args[1]!, args[2]);
+      return say(`${root}\nTest it: node --test ${root}\nUse it: bootwright --plugin ${root}/index.ts\n`);
+    } catch (error) {
+      log(error instanceof Error ? error.message : String(error));
+      return EXIT.usage;
+    }
+  }
   if (command !== undefined && command !== "call" && command !== "tools") {
     log(`unknown command "${command}"\n\n${usage}`);
     return EXIT.usage;
@@ -61,10 +71,11 @@ export async function main(argv: readonly string[]): Promise<number> {
   const ending = new AbortController();
   for (const name of ["SIGINT", "SIGTERM"] as const) process.once(name, () => ending.abort(new Error(name)));
   let opened: Opened;
+  let functions: Functions | undefined;
   try {
     opened = await openSession(config);
     // A call does without them; a server begins with plugins that were looked at.
-    if (command === undefined && config.plugins.length > 0) await opened.functions();
+    if (command === undefined && config.plugins.length > 0) functions = await opened.functions();
   } catch (error) {
     if (!(error instanceof DomainError)) throw error;
     log(`${error.code}: ${error.message}. ${error.hint}`);
@@ -74,12 +85,14 @@ export async function main(argv: readonly string[]): Promise<number> {
   if (command === undefined) {
     const { serveMcp } = await import("./serve/mcp.ts");
     const { recoverInBackground } = await import("./serve/recovery.ts");
+    const { runInBackground } = await import("./serve/background.ts");
     const stopRecovering = recoverInBackground({ context: session.context, log });
+    const stopTelling = runInBackground({ context: session.context, subscribers: functions?.subscribers() ?? [], log });
     const serving = serveMcp(session, process.stdout);
     ending.signal.addEventListener("abort", () => void serving.close(), { once: true });
     if (ending.signal.aborted) void serving.close();
     await serving.ended;
-    await Promise.race([stopRecovering(), after(RECOVERY_END_LIMIT_MS)]);
+    await Promise.race([Promise.all([stopRecovering(), stopTelling()]), after(BACKGROUND_END_LIMIT_MS)]);
     await close();
     return EXIT.ok;
   }
@@ -92,7 +105,7 @@ export async function main(argv: readonly string[]): Promise<number> {
   }
 }
 
-const RECOVERY_END_LIMIT_MS = 5_000;
+const BACKGROUND_END_LIMIT_MS = 5_000;
 
 function say(text: string): number {
   process.stdout.write(text);

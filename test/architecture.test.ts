@@ -35,6 +35,13 @@ const table: readonly Layer[] = [
     node: false,
   },
   {
+    files: "src/plugin-test.ts",
+    line: "plugin-test -> plugin, domain: it is for the tests of plugins, and nothing here uses it",
+    may: ["src/plugin.ts", "src/domain/"],
+    packages: [],
+    node: false,
+  },
+  {
     files: "src/host/",
     line: "plugin host -> plugin, domain",
     may: ["src/plugin.ts", "src/domain/"],

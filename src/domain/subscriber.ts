@@ -1,9 +1,10 @@
-/** Whoever is told of events. */
+/** Who is told of events: a plugin's functions, or anything else that can be called with one. */
 import type { DomainEvent, EventType } from "./event.ts";
 
-/** What it rejects with has the event delivered again later. */
 export type Subscriber = Readonly<{
+  /** Its place in the journal is kept under this name. */
   name: string;
   types: readonly EventType[];
+  /** Rejects where the event was not taken; it is then called again later. */
   deliver(event: DomainEvent, signal: AbortSignal): Promise<void>;
 }>;
