@@ -58,7 +58,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     const { writePlugin } = await import("./host/scaffold.ts");
     try {
       const root = writePlugin(args[1]!, args[2]);
-      return say(`${root}\nTest it: node --test ${root}\nUse it: bootwright --plugin ${root}/index.ts\n`);
+      return say(`${root}\nTest it: cd ${root} && node --test\nUse it: bootwright --plugin ${root}/index.ts\n`);
     } catch (error) {
       log(error instanceof Error ? error.message : String(error));
       return EXIT.usage;

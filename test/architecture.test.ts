@@ -45,7 +45,8 @@ const table: readonly Layer[] = [
     files: "src/host/",
     line: "plugin host -> plugin, domain",
     may: ["src/plugin.ts", "src/domain/"],
-    packages: ["zod"],
+    // The second as a text alone: it is what a new plugin imports.
+    packages: ["zod", "bootwright"],
     node: true,
   },
   { files: "src/domain/", line: "domain -> zod and itself", may: [], packages: ["zod"], node: false },
