@@ -37,6 +37,9 @@ const occurrences = (uuid: string, after: number) =>
     .filter(of(uuid))
     .flatMap(({ occurrence }) => occurrence ?? []);
 
+/** Of the QEMU that a running VM is. */
+const pidOf = async ({ name }: LabVm) => Number(await readFile(`/run/libvirt/qemu/${name}.pid`, "utf8"));
+
 /** Looks whenever something is told of a VM, as whoever watches does, until it is as expected. */
 async function until(uuid: string, fits: (vm: Vm) => boolean, timeoutMs?: number): Promise<Vm> {
   for (;;) {
@@ -138,8 +141,7 @@ describe("power", () => {
   test("a QEMU that crashes", async () => {
     const vm = await lab.create("crashes", { iso_path: lab.iso(isos.both), boot_order: "cdrom" });
     await lab.virsh("start", vm.uuid);
-    const pid = Number(await readFile(`/run/libvirt/qemu/${vm.name}.pid`, "utf8"));
-    await watcher.tellsOf(vm.uuid, async () => process.kill(pid, "SIGKILL"));
+    await watcher.tellsOf(vm.uuid, async () => process.kill(await pidOf(vm), "SIGKILL"));
     expect(await until(vm.uuid, ({ power }) => power === "off")).toMatchObject({ stopReason: "crashed" });
   });
 });
@@ -163,6 +165,18 @@ describe("an installed guest", () => {
     const said = await backend.guest!(vm.uuid);
     expect(said).toMatchObject({ osId: "mini", osName: "Mini Linux 1 (test fixture)" });
     expect(said!.filesystems).toContainEqual({ mountpoint: "/", type: "ext4", disks: ["vda"] });
+  });
+
+  test("says nothing while it hangs, and is not waited for without end", async () => {
+    const pid = await pidOf(vm);
+    process.kill(pid, "SIGSTOP");
+    try {
+      expect(await backend.guest!(vm.uuid)).toBeUndefined();
+    } finally {
+      process.kill(pid, "SIGCONT");
+    }
+    await agentAnswers(lab, vm.uuid);
+    expect(await backend.guest!(vm.uuid)).toMatchObject({ osId: "mini" });
   });
 
   test("opens its tray", async () => {
