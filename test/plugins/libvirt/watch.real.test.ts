@@ -1,7 +1,7 @@
 // Goal: whatever happens to a guest is told as it happens, with what no later look could find. Method: each event is
 // provoked on the host's libvirt, by a guest of a few hundred bytes, by virsh as the other program, or by the kernel of an
-// installed guest. What it cannot see: a guest's own
-// eject, for which the monitor stands in, and events of other versions of libvirt.
+// installed guest. What it cannot see: a guest's own eject, for which QEMU's monitor stands in, and events of other versions
+// of libvirt.
 
 import { execFileSync } from "node:child_process";
 import { chmod, mkdir, readFile, truncate, writeFile } from "node:fs/promises";
