@@ -150,6 +150,7 @@ async function openSession(config: Config): Promise<Opened> {
       shipped: shippedFunctions,
       tools: pluginCalls(session),
       fingerprint: fingerprintWith(config.data),
+      data: config.data,
       cacheDirectory: config.cache,
       log: (plugin, line) => log(`${plugin}: ${line}`),
     });
