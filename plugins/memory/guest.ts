@@ -45,6 +45,10 @@ export function startMachine(session: Session, machine: Machine, purpose: string
 export function reboot(session: Session, machine: Machine): void {
   const { run } = machine;
   if (!run) throw new Error("domain is not running");
+  if (run.live.resetEndsRun) {
+    powerOff(session, machine);
+    return;
+  }
   run.live = { ...run.live, drives: run.live.drives.map((drive) => ({ ...drive, tray: "closed" })) };
   boot(session, machine, run);
 }

@@ -15,6 +15,13 @@ export const Purpose = z
   .describe("What the run is for; only install moves the installation status to Installing");
 export type Purpose = z.infer<typeof Purpose>;
 
+export const AtReboot = z
+  .enum(["tell", "eject", "boot_disk"])
+  .describe(
+    "What loop-guard does when the installer reboots: tell; eject the ISO, so that the reset falls through to the disk; or boot_disk: end the run, set the order hd and start again",
+  );
+export type AtReboot = z.infer<typeof AtReboot>;
+
 export const transitions = {
   start_installation: { from: ["NotInstalled", "InstallationFailed"], to: "Installing", event: "installation.started" },
   complete: {
@@ -59,7 +66,8 @@ export const installationChanges = {
     undo: () => "kept",
     record(record, _now, { transition }) {
       if (!record) return null;
-      return { ...record, status: transitions[transition].to, revision: record.revision + 1 };
+      const { suggestion: _answered, ...rest } = record;
+      return { ...rest, status: transitions[transition].to, revision: record.revision + 1 };
     },
     events: (before, _after, { transition }) => [
       {

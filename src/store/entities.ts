@@ -2,7 +2,7 @@
 import { defineEntity, p } from "@mikro-orm/sqlite";
 import type { DomainEvent } from "../domain/event.ts";
 import type { Operation, Step } from "../domain/operation.ts";
-import type { Roles, RunRecord, VmRecord } from "../domain/vm.ts";
+import type { Roles, RunRecord, Suggestion, VmRecord } from "../domain/vm.ts";
 
 const VmSchema = defineEntity({
   name: "Vm",
@@ -17,6 +17,7 @@ const VmSchema = defineEntity({
     ownedFiles: p.json<readonly string[]>().columnType("text"),
     isoIdentity: p.text().nullable(),
     currentRun: p.json<RunRecord>().columnType("text").nullable(),
+    suggestion: p.json<Suggestion>().columnType("text").nullable(),
     revision: p.integer(),
     origin: p.text().$type<VmRecord["origin"]>(),
     bootOrder: p.text().$type<NonNullable<NonNullable<VmRecord["seen"]>["bootOrder"]>>().nullable(),

@@ -72,7 +72,7 @@ test("openStore() refuses a database of a newer program with STORE_TOO_NEW and l
   const error = await open(directory).catch((thrown: unknown) => thrown);
   expect(error).toMatchObject({
     code: "STORE_TOO_NEW",
-    details: { found: "29991231-beyond", known: "20261124-listed" },
+    details: { found: "29991231-beyond", known: "20261125-suggestion" },
   });
   expect(readFileSync(databaseOf(directory)).equals(bytes)).toBe(true);
 });

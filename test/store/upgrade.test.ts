@@ -209,6 +209,7 @@ test.each([
       expect(sql(directory, "select name from mikro_orm_migrations")).toEqual([
         { name: "20261123-first" },
         { name: "20261124-listed" },
+        { name: "20261125-suggestion" },
       ]);
       expect(existsSync(`${directory}/bootwright.sqlite-journal`)).toBe(false);
     }
