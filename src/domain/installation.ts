@@ -54,7 +54,7 @@ export function statusAfter(vm: string, status: InstallationStatus, transition: 
 
 export const installationChanges = {
   "installation.set": defineChange({
-    input: z.object({ transition: Transition }),
+    input: z.object({ transition: Transition, evidence: z.string().exactOptional() }),
     seat: "store",
     gate: "status",
     goal(state, { transition }) {
@@ -69,10 +69,14 @@ export const installationChanges = {
       const { suggestion: _answered, ...rest } = record;
       return { ...rest, status: transitions[transition].to, revision: record.revision + 1 };
     },
-    events: (before, _after, { transition }) => [
+    events: (before, _after, { transition, evidence }) => [
       {
         type: transitions[transition].event,
-        data: { from: before.record?.status ?? null, to: transitions[transition].to },
+        data: {
+          from: before.record?.status ?? null,
+          to: transitions[transition].to,
+          ...(evidence !== undefined && { evidence }),
+        },
       },
     ],
     summary: ({ transition }) => `record the installation status ${transitions[transition].to}`,
@@ -98,13 +102,13 @@ export const installationChanges = {
 };
 
 /** The changes that make one transition: the record, and the claim tag that witnesses it. */
-export function transitionChanges(state: State, transition: Transition) {
+export function transitionChanges(state: State, transition: Transition, evidence?: string) {
   const record = recordOf(state);
   const status = statusAfter(record.name, record.status, transition);
   const tag = { uuid: record.uuid, revision: record.revision + 1, status };
   return [
     { kind: "claim.write" as const, tag },
-    { kind: "installation.set" as const, transition },
+    { kind: "installation.set" as const, transition, ...(evidence !== undefined && { evidence }) },
   ];
 }
 

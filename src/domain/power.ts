@@ -1,10 +1,10 @@
 /** Starting and stopping. */
 import { z } from "zod";
-import { bootReport } from "./boot-rules.ts";
+import { bootReport, rolesFor } from "./boot-rules.ts";
 import { defineChange, vmOf } from "./change.ts";
 import { DomainError } from "./error.ts";
 import { AtReboot, Purpose } from "./installation.ts";
-import type { VmDefinition } from "./vm.ts";
+import { diskOf, type VmDefinition } from "./vm.ts";
 
 export const GRACEFUL_STOP_MS = 60_000;
 
@@ -27,8 +27,19 @@ export const powerChanges = {
       if (run === undefined) return record;
       const { device } = bootReport(now).guestReboot.boots;
       const known = device === "cdrom" || device === "hd" ? device : "unknown";
-      const then = atReboot !== undefined && { atReboot };
-      return { ...record, currentRun: { run, purpose, startedAt: at, device: known, ...then } };
+      const path = diskOf(vmOf(now).live ?? vmOf(now).next, rolesFor(now).systemDisk)?.path;
+      const diskIdentity = path === undefined ? undefined : now.disks[path]?.identity;
+      return {
+        ...record,
+        currentRun: {
+          run,
+          purpose,
+          startedAt: at,
+          device: known,
+          ...(atReboot !== undefined && { atReboot }),
+          ...(diskIdentity !== undefined && { diskIdentity }),
+        },
+      };
     },
     events: (_before, after, { purpose }) => [
       {

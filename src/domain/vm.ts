@@ -113,6 +113,8 @@ export type RunRecord = Readonly<{
   startedAt: string;
   /** What is to be done when the installer reboots; absent: no more than to tell. */
   atReboot?: AtReboot;
+  /** Of the system disk's image before it began: another one since then says that the guest wrote to it. */
+  diskIdentity?: string;
 }>;
 
 /** That an installation looks complete, who says so and on which evidence. */

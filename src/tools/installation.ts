@@ -109,6 +109,7 @@ const completeInstallation = defineTool({
     boot_order: PresetOrder.optional().describe("Also set the boot order; hd is what an installed VM usually wants"),
     detach_iso: z.boolean().default(false).describe("Also empty the ISO drive"),
     force: z.boolean().default(false).describe("With detach_iso: open the tray although the guest has locked it"),
+    evidence: Evidence.optional(),
   }),
   output: ChangeView,
   async run(input, context) {
@@ -128,7 +129,7 @@ const completeInstallation = defineTool({
         if (input.detach_iso && vm.next.drives.length)
           changes.push(mediaChange(state, undefined, undefined, input.force));
         if (state.record?.status === "Installed") return changes;
-        return [...changes, ...transitionChanges(state, "complete")];
+        return [...changes, ...transitionChanges(state, "complete", input.evidence && plainText(input.evidence))];
       },
     });
     const { after } = outcome;

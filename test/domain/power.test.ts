@@ -39,6 +39,11 @@ describe("power.start", () => {
     expect(recorded({})).not.toHaveProperty("atReboot");
   });
 
+  test("power.start records which image the system disk had, so that a write to it shows", () => {
+    const now = state({ vm: running(definition()), disks: { [DISK]: { ...biosDisk, identity: "disk-1" } } });
+    expect(start.record!(record(), now, input)!.currentRun!.diskIdentity).toBe("disk-1");
+  });
+
   test("power.start records nothing of a VM that is off again", () => {
     expect(start.record!(record(), state(), input)).toEqual(record());
   });
