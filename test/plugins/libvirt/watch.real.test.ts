@@ -11,7 +11,7 @@ import libvirt from "../../../plugins/libvirt/index.ts";
 import type { LibvirtSession } from "../../../plugins/libvirt/session.ts";
 import type { Backend, Hint } from "../../../src/domain/port.ts";
 import type { Vm } from "../../../src/domain/vm.ts";
-import { bindBackend } from "../../../src/plugin-host.ts";
+import { bindBackend } from "../../../src/host/backends.ts";
 import { makeIso } from "../../fixtures/boot-images.ts";
 import { installerIso as makeInstaller } from "../../fixtures/installer-iso.ts";
 import { agentAnswers, inGuest, type Lab, type LabVm, openLab, SYSTEM } from "../../support/vm.ts";
