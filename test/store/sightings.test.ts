@@ -55,3 +55,15 @@ test("settle() writes what the operation saw, and keeps what is known of resets 
   await run(store, { id: "deleted" }, { sighting: null });
   expect(await store.sighting(target)).toBeUndefined();
 });
+
+test("settle() takes nothing for told that the guest did while the operation was at it", async () => {
+  const store = await open(temporaryDirectory());
+  await store.tell(target, undefined, { ...seen, ejected: ["sda"] }, []);
+  await run(store, { id: "meanwhile" }, { sighting: { ...seen, agent: true, ejected: ["sda", "sdb"] } });
+  expect((await store.sighting(target))?.sighting).toMatchObject({ agent: false, ejected: ["sda"] });
+  await store.tell(target, 2, { ...seen, agent: true }, []);
+  await run(store, { id: "after" }, { sighting: { ...seen, agent: true } });
+  expect((await store.sighting(target))?.sighting).toMatchObject({ agent: true, ejected: [] });
+  await run(store, { id: "next-run" }, { sighting: { ...seen, run: "run-2", agent: true } });
+  expect((await store.sighting(target))?.sighting.agent).toBe(false);
+});
