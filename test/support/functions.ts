@@ -9,7 +9,7 @@ import { watch } from "../../src/domain/watch.ts";
 import { type EventFunction, type FunctionContext, type Plugin, ToolRefused } from "../../src/plugin.ts";
 import { callTool } from "../../src/tools/call.ts";
 import { type Answers, allTools } from "../../src/tools/catalogue.ts";
-import { world, type World, type WorldOptions } from "./world.ts";
+import { type World, type WorldOptions, world } from "./world.ts";
 
 type AnyPlugin = Plugin<never, never>;
 
@@ -43,6 +43,7 @@ export async function openLane(
       callTool(allTools, tool, args, {
         ...ports,
         connections,
+        plugins: { list: async () => [] },
         store: async () => store,
         actor,
         signal,
