@@ -95,6 +95,8 @@ const events: Record<EventType, readonly [when: string, data: string]> = {
   "vm.started": ["it runs, whoever started it", "`run`; from an operation `purpose` and `boot_device` too"],
   "vm.stopped": ["it no longer runs", "`run`, `reason`"],
   "vm.rebooted": ["the guest was reset; one reboot is one event", "`run`, `reboots`"],
+  "vm.paused": ["it stands still and keeps its memory", "`run`"],
+  "vm.resumed": ["it goes on", "`run`"],
   "vm.crashed": ["the guest crashed", "`run`"],
   "vm.changed_elsewhere": ["another program defined, edited, renamed or removed it", "`what`; renamed: `from`, `to`"],
   "boot_order.changed": ["the boot order is another one", "`from`, `to`"],

@@ -18,7 +18,9 @@ export function newsOf(
   if (!vm) return { sighting: null, facts: before ? [...ended(before, undefined), elsewhere("undefined")] : [] };
   const resets = occurrences.filter(({ type, run }) => type === "rebooted" && run === (vm.run ?? before?.run)).length;
   const seen = sightingOf(connection, vm, before);
-  const sighting = { ...seen, reboots: seen.reboots + (vm.run === undefined ? 0 : resets) };
+  const inRun = vm.run === undefined ? 0 : resets;
+  const read = inRun > 0 && vm.readBytes ? { readAtReset: vm.readBytes } : {};
+  const sighting = { ...seen, reboots: seen.reboots + inRun, ...read };
   if (!before) return { sighting, facts: [elsewhere("defined"), ...(vm.run === undefined ? [] : [started(vm)])] };
   const facts: Fact[] = [];
   const told = before.run === vm.run ? before.reboots : 0;

@@ -144,3 +144,23 @@ describe("newsOf()", () => {
     expect(isNothing(news, seen(running))).toBe(false);
   });
 });
+
+describe("newsOf() of a reset", () => {
+  const read = (vda: number): Vm => ({ ...running, readBytes: { vda } });
+  const rebooted: Occurrence = { type: "rebooted", run: "run-1" };
+  const first = newsOf("local", seen(read(10)), read(20), [rebooted]).sighting!;
+
+  it("remembers what had been read by then, until the next one", () => {
+    expect(seen(read(10))).not.toHaveProperty("readAtReset");
+    expect(first).toMatchObject({ reboots: 1, readAtReset: { vda: 20 } });
+    const later = newsOf("local", first, read(30));
+    expect(later.sighting).toEqual(first);
+    expect(isNothing(later, first)).toBe(true);
+    expect(newsOf("local", first, read(40), [rebooted]).sighting).toMatchObject({ readAtReset: { vda: 40 } });
+  });
+
+  it("remembers nothing of it in the next run", () => {
+    expect(newsOf("local", first, off).sighting).not.toHaveProperty("readAtReset");
+    expect(newsOf("local", first, vm({ run: "run-2" })).sighting).not.toHaveProperty("readAtReset");
+  });
+});
