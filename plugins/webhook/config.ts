@@ -36,7 +36,7 @@ export const Config = z.strictObject({
   types: types.optional().describe("Only these types: installation.*, say"),
   vms: words
     .transform((uuids) => uuids.map((uuid) => uuid.toLowerCase()))
-    .pipe(z.array(z.guid()))
+    .pipe(z.array(z.guid("expected UUIDs")))
     .optional()
     .describe("Only events of these VMs, by UUID"),
   "timeout-seconds": z.coerce.number().min(1).max(30).default(10).describe("How long a receiver may take"),
