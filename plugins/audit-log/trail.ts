@@ -126,10 +126,20 @@ function learn(file: File): void {
     rest = Buffer.concat([rest, chunk.subarray(0, count)]);
     const whole = rest.lastIndexOf(NEWLINE) + 1;
     for (const line of rest.toString("utf8", 0, whole).split("\n")) {
-      const id = /^\{"id":"([^"\\]+)"/.exec(line)?.[1];
+      const id = idIn(line);
       if (id !== undefined) file.ids.add(id);
     }
     rest = rest.subarray(whole);
     file.read = at - rest.length;
+  }
+}
+
+/** A line that was cut short has no id: it is to be written again. */
+function idIn(line: string): string | undefined {
+  try {
+    const { id } = JSON.parse(line) as { id?: unknown };
+    return typeof id === "string" ? id : undefined;
+  } catch {
+    return undefined;
   }
 }

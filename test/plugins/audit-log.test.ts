@@ -146,8 +146,9 @@ describe("files", () => {
     openTrail(options).append("a", '{"id":"a"}');
     appendFileSync(join(directory, "audit-000001.jsonl"), '{"id":"b","da');
     const trail = openTrail(options);
+    expect(trail.append("c", '{"id":"c"}')).toBe(true);
     expect(trail.append("b", '{"id":"b"}')).toBe(true);
-    expect(textOf(directory)).toBe('{"id":"a"}\n{"id":"b","da\n{"id":"b"}\n');
+    expect(textOf(directory)).toBe('{"id":"a"}\n{"id":"b","da\n{"id":"c"}\n{"id":"b"}\n');
   });
 
   test("that somebody removed are made again", () => {
