@@ -6,6 +6,7 @@ import { backupTools } from "./backup.ts";
 import { bootTools } from "./boot.ts";
 import { databaseTools } from "./database.ts";
 import { diskTools } from "./disk.ts";
+import { guestLinkTools } from "./guest-link.ts";
 import { installationTools } from "./installation.ts";
 import { lifecycleTools } from "./lifecycle.ts";
 import { mediaTools } from "./media.ts";
@@ -24,6 +25,7 @@ const catalogue = [
   ...bootTools,
   ...mediaTools,
   ...installationTools,
+  ...guestLinkTools,
   ...diskTools,
   ...operationTools,
   ...repairTools,

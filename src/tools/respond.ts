@@ -55,6 +55,8 @@ export const nextTool: Record<ErrorCode, string | null> = {
   PLUGIN_NOT_FOUND: null,
   PLUGIN_INVALID: null,
   PLUGIN_CONFIG_INVALID: null,
+  GUEST_LISTENER_OFF: null,
+  GUEST_PLUGIN_NOT_FOUND: null,
   STORE_LOCKED: null,
   STORE_READ_ONLY: null,
   STORE_TOO_NEW: null,

@@ -6,6 +6,9 @@ import type { Connections, Store } from "../domain/port.ts";
 /** read: looks only. change: can be undone by another call. destroy: loses data. */
 export type Effect = "read" | "change" | "destroy";
 
+/** Where guests call this server, and the plugins that answer them. */
+export type GuestAccess = Readonly<{ address: string; port: number; plugins: () => readonly string[] }>;
+
 export type ToolContext = Readonly<{
   connections: Connections;
   /** Opened when first asked for: listing the tools needs no database. */
@@ -14,6 +17,8 @@ export type ToolContext = Readonly<{
   newId: () => string;
   now: () => Date;
   claimWaitMs: number;
+  /** Absent where no guest is listened to. */
+  guests?: GuestAccess;
   signal: AbortSignal;
   progress: (message: string) => void;
 }>;

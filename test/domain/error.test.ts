@@ -64,6 +64,8 @@ const examples: { [C in ErrorCode]: ErrorDetails<C> } = {
   PLUGIN_NOT_FOUND: { plugin: "libvrt", reason: "there is no such file" },
   PLUGIN_INVALID: { plugin: "libvrt", reason: "it exports nothing" },
   PLUGIN_CONFIG_INVALID: { plugin: "memory", connection: "local", issues: ["cpus: expected number"] },
+  GUEST_LISTENER_OFF: {},
+  GUEST_PLUGIN_NOT_FOUND: { plugin: "phone-hom", known: ["phone-home"] },
   STORE_LOCKED: { path },
   STORE_READ_ONLY: { path },
   STORE_TOO_NEW: { path, found: "20271123", known: "20261123" },

@@ -104,7 +104,7 @@ describe.each([...allTools])("$name", (tool) => {
       title: tool.title,
       readOnlyHint: tool.effect === "read",
       destructiveHint: tool.effect === "destroy",
-      idempotentHint: tool.effect !== "destroy" && !["restart_vm", "backup_database"].includes(tool.name),
+      idempotentHint: tool.effect !== "destroy" && !["restart_vm", "backup_database", "create_guest_link"].includes(tool.name),
       openWorldHint: false,
     });
   });
