@@ -55,8 +55,8 @@ export type Round = Readonly<{
 }>;
 
 export interface Journal {
-  /** Events behind a place in the journal, oldest first. */
-  events(after: number, limit: number): Promise<JournalEvent[]>;
+  /** Events behind a place in the journal, oldest first; a thousand from the beginning unless said. */
+  events(after?: number, limit?: number): Promise<JournalEvent[]>;
   /** The place of the newest event; 0 where there is none. */
   lastEvent(): Promise<number>;
   /** Newest first. */
@@ -79,6 +79,8 @@ export interface Journal {
   lease(task: string): Promise<boolean>;
   endLease(task: string): Promise<void>;
 
+  /** Who has ever been told of events, and up to which place, by name. */
+  subscribers(): Promise<readonly Readonly<{ name: string; cursor: number }>[]>;
   /** What this subscriber is to be told. A new one begins with what happens from now on. */
   feed(subscriber: string, limit: number): Promise<Feed>;
   endRound(subscriber: string, round: Round): Promise<void>;

@@ -6,6 +6,7 @@ import { backupTools } from "./backup.ts";
 import { bootTools } from "./boot.ts";
 import { databaseTools } from "./database.ts";
 import { diskTools } from "./disk.ts";
+import { eventTools } from "./event.ts";
 import { guestLinkTools } from "./guest-link.ts";
 import { installationTools } from "./installation.ts";
 import { lifecycleTools } from "./lifecycle.ts";
@@ -28,6 +29,7 @@ const catalogue = [
   ...guestLinkTools,
   ...diskTools,
   ...operationTools,
+  ...eventTools,
   ...repairTools,
   ...backupTools,
   ...databaseTools,
