@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { setTimeout as after } from "node:timers/promises";
 import type { Config } from "./config.ts";
 import type { Store } from "./domain/port.ts";
+import type { Functions } from "./host/functions.ts";
 import type { Session } from "./serve/session.ts";
 
 // Every client starts a process of its own, some of them two, so what Node has compiled is kept for the next one, in a
@@ -19,12 +20,18 @@ if (import.meta.main && "enableCompileCache" in module) {
 }
 const { ConfigError, readConfig, settingsHelp } = await import("./config.ts");
 const { DomainError } = await import("./domain/error.ts");
-const { openHost } = await import("./plugin-host.ts");
+const { openHost } = await import("./host/backends.ts");
 const { offeredTools } = await import("./tools/catalogue.ts");
 
 const shipped = {
   libvirt: () => import("../plugins/libvirt/index.ts"),
   memory: () => import("../plugins/memory/index.ts"),
+};
+/** Every plugin that lies beside them may be named by its folder; a worker imports it, and nothing here does. */
+const shippedFunctions = (name: string): URL | undefined => {
+  if (!/^[a-z][a-z0-9-]*$/.test(name)) return undefined;
+  const url = new URL(`../plugins/${name}/index.${import.meta.url.endsWith(".ts") ? "ts" : "js"}`, import.meta.url);
+  return existsSync(url) ? url : undefined;
 };
 const log = (message: string) => process.stderr.write(`bootwright: ${message}\n`);
 
@@ -56,6 +63,8 @@ export async function main(argv: readonly string[]): Promise<number> {
   let opened: Opened;
   try {
     opened = await openSession(config);
+    // A call does without them; a server begins with plugins that were looked at.
+    if (command === undefined && config.plugins.length > 0) await opened.functions();
   } catch (error) {
     if (!(error instanceof DomainError)) throw error;
     log(`${error.code}: ${error.message}. ${error.hint}`);
@@ -92,7 +101,12 @@ function say(text: string): number {
   return 0;
 }
 
-type Opened = Readonly<{ session: Session; close: () => Promise<void> }>;
+type Opened = Readonly<{
+  session: Session;
+  /** The plugins whose functions are told of events, loaded when first asked for. */
+  functions: () => Promise<Functions>;
+  close: () => Promise<void>;
+}>;
 
 async function openSession(config: Config): Promise<Opened> {
   const newId = () => randomUUID();
@@ -116,6 +130,23 @@ async function openSession(config: Config): Promise<Opened> {
     const imageDirectory = config.images ?? "/var/lib/libvirt/images";
     return openStore({ directory: config.data, imageDirectory, connection: first, newId });
   };
+  let functions: Promise<Functions> | undefined;
+  const openTheFunctions = async (): Promise<Functions> => {
+    const { openFunctions } = await import("./host/functions.ts");
+    const { pluginCalls } = await import("./serve/plugin-calls.ts");
+    return openFunctions({
+      plugins: config.plugins,
+      shipped: shippedFunctions,
+      tools: pluginCalls(session),
+      fingerprint: fingerprintWith(config.data),
+      cacheDirectory: config.cache,
+      log: (plugin, line) => log(`${plugin}: ${line}`),
+    });
+  };
+  const theFunctions = () => {
+    functions ??= openTheFunctions();
+    return functions;
+  };
   const session: Session = {
     tools: offeredTools(host, config),
     confirm: config.confirm,
@@ -123,6 +154,7 @@ async function openSession(config: Config): Promise<Opened> {
     context: (call) => ({
       ...call,
       connections: host,
+      plugins: { list: async () => (await theFunctions()).list() },
       store: () => {
         store ??= openTheStore();
         // A store that cannot be opened now may be there at the next call.
@@ -142,10 +174,11 @@ async function openSession(config: Config): Promise<Opened> {
     },
   };
   const close = async () => {
+    await functions?.then((open) => open.close()).catch(() => undefined);
     await host.close();
     await store?.then((open) => open.close()).catch(() => undefined);
   };
-  return { session, close };
+  return { session, functions: theFunctions, close };
 }
 
 /** HMAC with a key of this data directory, so that the processes that share it agree on fingerprints. */
