@@ -41,6 +41,7 @@ export default definePlugin<z.infer<typeof Config>, Trail>({
   open: async ({ directory, "max-bytes": maxBytes, keep }) =>
     openTrail({ directory: resolve(directory), maxBytes, keep }),
   close: async (trail) => trail.close(),
+  reach: ({ directory }) => ({ write: [resolve(directory)] }),
   on: Object.fromEntries(eventTypes.map((type) => [type, record])),
 });
 

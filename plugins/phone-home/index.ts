@@ -9,6 +9,8 @@ const Config = z.strictObject({
 });
 type Config = z.infer<typeof Config>;
 
+/** The VM may be busy, and that is waited for. */
+const LIMIT_MS = 60_000;
 /** How long an installer is asked to wait before it tries again, in seconds. */
 const AGAIN_AFTER = 10;
 
@@ -17,11 +19,11 @@ export default definePlugin<Config, Config>({
     name: "phone-home",
     api: PLUGIN_API,
     summary: "Completes an installation when the installer calls",
-    permissions: ["vm:read", "vm:write"],
+    permissions: ["vm:write"],
+    limitMs: LIMIT_MS,
   },
   config: Config,
   open: async (config) => config,
-  async close() {},
   async fetch(config, _request, context) {
     const { vm, log } = context;
     if (vm === undefined) return answer(404, "not found");

@@ -1,8 +1,14 @@
-/** The settings of the webhooks. Lists are separated by spaces, which stand in no URL, type or UUID. */
+/** The settings of the webhooks. Lists are arrays in the settings file, and elsewhere separated by spaces, which
+ * stand in no URL, type or UUID. */
 import { z } from "zod";
 import { type DomainEvent, eventTypes } from "../../src/plugin.ts";
 
-const words = z.string().transform((text) => text.split(/\s+/).filter(Boolean));
+const words = z
+  .union([z.string().transform((text) => text.split(/\s+/).filter(Boolean)), z.array(z.string())], "expected text")
+  .pipe(z.array(z.string()));
+
+/** In seconds. */
+export const TIMEOUT_MAX = 30;
 
 /** Issues name a URL by its place: there may be a password in it. */
 const urls = words.transform((texts, context) => {
@@ -39,7 +45,7 @@ export const Config = z.strictObject({
     .pipe(z.array(z.guid("expected UUIDs")))
     .optional()
     .describe("Only events of these VMs, by UUID"),
-  "timeout-seconds": z.coerce.number().min(1).max(30).default(10).describe("How long a receiver may take"),
+  "timeout-seconds": z.coerce.number().min(1).max(TIMEOUT_MAX).default(10).describe("How long a receiver may take"),
 });
 export type Config = z.infer<typeof Config>;
 

@@ -3,21 +3,29 @@
 import { readFileSync, statSync } from "node:fs";
 import { resolve } from "node:path";
 import { type DomainEvent, definePlugin, eventTypes, type FunctionContext, PLUGIN_API } from "../../src/plugin.ts";
-import { Config, isWanted } from "./config.ts";
+import { Config, isWanted, TIMEOUT_MAX } from "./config.ts";
 import { type Receiver, receiverAt } from "./receiver.ts";
 import { parseSecrets, type Secret } from "./signature.ts";
 
 type Session = Readonly<{ config: Config; receivers: readonly Receiver[] }>;
 
 export default definePlugin<Config, Session>({
-  manifest: { name: "webhook", api: PLUGIN_API, summary: "Sends events to URLs, signed (Standard Webhooks)" },
+  manifest: {
+    name: "webhook",
+    api: PLUGIN_API,
+    summary: "Sends events to URLs, signed (Standard Webhooks)",
+    limitMs: (TIMEOUT_MAX + 10) * 1000,
+  },
   config: Config,
   async open(config, { log }) {
     const secrets = secretsIn(resolve(config["secret-file"]), log);
     const timeoutMs = config["timeout-seconds"] * 1000;
     return { config, receivers: config.url.map((url) => receiverAt({ url, secrets, timeoutMs, log })) };
   },
-  async close() {},
+  reach: (config) => ({
+    net: config.url.map(({ protocol, hostname, port }) => `${hostname}:${port || (protocol === "https:" ? 443 : 80)}`),
+    read: [resolve(config["secret-file"])],
+  }),
   on: Object.fromEntries(eventTypes.map((type) => [type, send])),
 });
 

@@ -43,9 +43,9 @@ const createGuestLink = defineTool({
     snippets: z.object({ cloud_init: z.string(), preseed: z.string(), kickstart: z.string(), shell: z.string() }),
   }),
   async run({ vm, plugin, expires_in_hours: hours, host }, context) {
-    const { guests, newId, now } = context;
+    const { guests, plugins, newId, now } = context;
     if (!guests) throw new DomainError("GUEST_LISTENER_OFF", {});
-    const known = guests.plugins();
+    const known = (await plugins.list()).filter(({ fetch }) => fetch).map(({ name }) => name);
     if (!known.includes(plugin)) throw new DomainError("GUEST_PLUGIN_NOT_FOUND", { plugin, known });
     const { store, target } = await findVm(context, vm);
     if (!(await store.record(target))) throw new DomainError("VM_NOT_MANAGED", { vm });

@@ -7,9 +7,6 @@ import type { Connections, Store } from "../domain/port.ts";
 /** read: looks only. change: can be undone by another call. destroy: loses data. */
 export type Effect = "read" | "change" | "destroy";
 
-/** Where guests call this server, and the plugins that answer them. */
-export type GuestAccess = Readonly<{ address: string; port: number; plugins: () => readonly string[] }>;
-
 export type ToolContext = Readonly<{
   connections: Connections;
   plugins: PluginDirectory;
@@ -19,8 +16,8 @@ export type ToolContext = Readonly<{
   newId: () => string;
   now: () => Date;
   claimWaitMs: number;
-  /** Absent where no guest is listened to. */
-  guests?: GuestAccess;
+  /** Where guests are listened to, if they are. */
+  guests?: Readonly<{ address: string; port: number }>;
   signal: AbortSignal;
   progress: (message: string) => void;
 }>;
