@@ -54,6 +54,16 @@ export async function main(argv: readonly string[]): Promise<number> {
   if (help) return say(`${usage}\n${settingsHelp()}`);
   if (version) return say(`${packageVersion()}\n`);
   const [command, ...args] = rest;
+  if (command === "plugin" && args[0] === "new" && args.length >= 2 && args.length <= 3) {
+    const { writePlugin } = await import("./host/scaffold.ts");
+    try {
+      const root = writePlugin(args[1]!, args[2]);
+      return say(`${root}\nTest it: cd ${root} && node --test\nUse it: bootwright --plugin ${root}/index.ts\n`);
+    } catch (error) {
+      log(error instanceof Error ? error.message : String(error));
+      return EXIT.usage;
+    }
+  }
   if (command !== undefined && command !== "call" && command !== "tools") {
     log(`unknown command "${command}"\n\n${usage}`);
     return EXIT.usage;
@@ -61,10 +71,11 @@ export async function main(argv: readonly string[]): Promise<number> {
   const ending = new AbortController();
   for (const name of ["SIGINT", "SIGTERM"] as const) process.once(name, () => ending.abort(new Error(name)));
   let opened: Opened;
+  let functions: Functions | undefined;
   try {
     opened = await openSession(config);
     // A call does without them; a server begins with plugins that were looked at.
-    if (command === undefined && config.plugins.length > 0) await opened.functions();
+    if (command === undefined && config.plugins.length > 0) functions = await opened.functions();
   } catch (error) {
     if (!(error instanceof DomainError)) throw error;
     log(`${error.code}: ${error.message}. ${error.hint}`);
@@ -76,9 +87,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     const { recoverInBackground } = await import("./serve/recovery.ts");
     const { runInBackground } = await import("./serve/background.ts");
     const stopRecovering = recoverInBackground({ context: session.context, log });
-    const functions = config.plugins.length > 0 ? await opened.functions() : undefined;
-    const subscribers = functions?.subscribers() ?? [];
-    const stopTelling = runInBackground({ context: session.context, subscribers, log });
+    const stopTelling = runInBackground({ context: session.context, subscribers: functions?.subscribers() ?? [], log });
     const stopListening = await listenToGuests(config, opened);
     const serving = serveMcp(session, process.stdout);
     ending.signal.addEventListener("abort", () => void serving.close(), { once: true });
@@ -160,6 +169,7 @@ async function openSession(config: Config): Promise<Opened> {
       shipped: shippedFunctions,
       tools: pluginCalls(session),
       fingerprint: fingerprintWith(config.data),
+      data: config.data,
       cacheDirectory: config.cache,
       log: (plugin, line) => log(`${plugin}: ${line}`),
     });

@@ -93,6 +93,9 @@ export type BackendDefinition<Session> = Readonly<{
   images(session: Session): Images;
   guest?(session: Session, uuid: string, signal?: AbortSignal): Promise<GuestInfo | undefined>;
   watch?(session: Session, tell: (hint: Hint) => void, signal: AbortSignal): Promise<void>;
+  /** What runs the VMs outlives its callers: for so many milliseconds at most it may carry out a call after whoever made it
+   * has ended. Leave it out where it ends with them. */
+  lateMs?: number;
   /** Having a handler is the capability. */
   changes: { readonly [K in ChangeKind]?: ChangeHandler<Session, K> };
 }>;

@@ -65,11 +65,20 @@ export const changes: BackendDefinition<Session>["changes"] = {
     async apply(session, vm, { force, timeoutMs }, context) {
       const machine = machineFor(session, vm, context);
       if (!machine.run) return;
-      if (force) return powerOff(session, machine);
+      if (force) return powerOff(session, machine, "power_cut");
       if (machine.paused !== undefined)
         throw new DomainError("VM_PAUSED", { vm: machine.name, reason: machine.paused });
       context.progress(`waiting for the guest to shut down, up to ${Math.round(timeoutMs / 1000)} s`);
       await shutDown(session, machine, timeoutMs, AbortSignal.any([context.signal, session.signal]));
+    },
+  },
+  "reboot_action.set": {
+    running: "now",
+    async apply(session, vm, { endsRun }, context) {
+      const { run } = machineFor(session, vm, context);
+      if (!run) throw new Error("domain is not running");
+      const { resetEndsRun: _old, ...live } = run.live;
+      run.live = endsRun ? { ...live, resetEndsRun: true } : live;
     },
   },
   "saved_state.discard": {

@@ -189,9 +189,11 @@ const catalogue = {
     message: `Cannot repair VM "${d.vm}": ${d.reason}`,
     hint: "Look with get_vm at what is there; its findings name the calls that mend it",
   }),
-  OUTCOME_UNKNOWN: (d: { vm: string; operation: string; reason: string }) => ({
+  OUTCOME_UNKNOWN: (d: { vm: string; operation: string; reason: string; until?: string }) => ({
     message: `Nobody can tell whether this change of VM "${d.vm}" happened: ${d.reason}`,
-    hint: `Operation ${d.operation} stays open, and the VM takes no other change until Bootwright has looked at it again`,
+    hint: d.until
+      ? `It may still happen until ${d.until}: operation ${d.operation} stays open until then, or until it is seen to have happened, and the VM takes no other change`
+      : `Operation ${d.operation} stays open, and the VM takes no other change until Bootwright has looked at it again`,
   }),
   ROLLBACK_FAILED: (d: { vm: string; operation: string; reason: string; left: readonly string[] }) => ({
     message: `The change of VM "${d.vm}" failed (${d.reason}) and could not be undone`,

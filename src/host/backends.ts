@@ -118,6 +118,7 @@ export function bindBackend<Config, Session>(
     connection,
     capabilities: capabilitiesOf(plugin as Pick<Plugin, "manifest" | "backend">),
     images: guardedImages(connection, backend.images(session), limits),
+    ...(backend.lateMs !== undefined && { lateMs: backend.lateMs }),
     list: (signal) => look.long("list", signal, (ends) => backend.list(session, ends)),
     observe: (uuid, signal) => look.short("observe", signal, (ends) => backend.observe(session, uuid, ends)),
     lookup: (name, signal) => look.short("lookup", signal, (ends) => backend.lookup(session, name, ends)),

@@ -162,7 +162,7 @@ async function wire(response: Response) {
   };
 }
 
-/** On Deno a worker prints where the server does, and there stdout belongs to MCP. */
+/** On Deno a worker reads and prints where the server does, and that belongs to MCP. */
 function quiet(): void {
   const say = (...words: unknown[]) => log(format(...words));
   for (const name of ["log", "info", "debug", "warn", "error", "dir", "table", "trace"] as const) console[name] = say;
@@ -171,6 +171,6 @@ function quiet(): void {
       log(String(chunk).trimEnd());
       return true;
     }) as (typeof process.stderr)["write"];
-  const { Deno } = globalThis as unknown as { Deno: { stdout: { close(): void } } };
-  Deno.stdout.close();
+  const { Deno } = globalThis as unknown as { Deno: Record<"stdin" | "stdout", { close(): void }> };
+  for (const name of ["stdin", "stdout"] as const) Deno[name].close();
 }

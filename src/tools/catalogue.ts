@@ -7,6 +7,7 @@ import { bootTools } from "./boot.ts";
 import { databaseTools } from "./database.ts";
 import { diskTools } from "./disk.ts";
 import { eventTools } from "./event.ts";
+import { guestTools } from "./guest.ts";
 import { guestLinkTools } from "./guest-link.ts";
 import { installationTools } from "./installation.ts";
 import { lifecycleTools } from "./lifecycle.ts";
@@ -28,6 +29,7 @@ const catalogue = [
   ...mediaTools,
   ...installationTools,
   ...guestLinkTools,
+  ...guestTools,
   ...diskTools,
   ...operationTools,
   ...eventTools,

@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { eventTypes } from "../domain/event.ts";
 import { pluginStates } from "../domain/plugin-health.ts";
+import type { Store } from "../domain/port.ts";
 import { defineTool } from "./tool.ts";
 
 const Places = z.array(z.string());
@@ -31,24 +32,33 @@ const listPlugins = defineTool({
         state: z.enum(pluginStates),
         calls: z.number().describe("Since this server began"),
         failures: z.number(),
+        behind: z.number().optional().describe("Events of any kind that it has still to get past"),
         last_error: z.string().optional(),
         last_called_at: z.string().optional(),
       }),
     ),
   }),
-  async run(_input, { plugins }) {
+  async run(_input, { plugins, store }) {
+    const list = await plugins.list();
+    const behind = list.some(({ events }) => events.length > 0) ? await placesBehind(await store()) : undefined;
     return {
-      plugins: (await plugins.list()).map(({ limitMs, lastError, lastCalledAt, ...plugin }) => ({
+      plugins: list.map(({ limitMs, lastError, lastCalledAt, ...plugin }) => ({
         ...plugin,
         permissions: [...plugin.permissions],
         events: [...plugin.events],
         reach: Object.fromEntries(Object.entries(plugin.reach).map(([what, places]) => [what, [...places]])),
         limit_ms: limitMs,
+        ...(behind?.has(plugin.name) && { behind: behind.get(plugin.name)! }),
         ...(lastError !== undefined && { last_error: lastError }),
         ...(lastCalledAt !== undefined && { last_called_at: lastCalledAt }),
       })),
     };
   },
 });
+
+async function placesBehind(store: Store): Promise<ReadonlyMap<string, number>> {
+  const [subscribers, last] = await Promise.all([store.subscribers(), store.lastEvent()]);
+  return new Map(subscribers.map(({ name, cursor }) => [name, Math.max(0, last - cursor)]));
+}
 
 export const pluginTools = [listPlugins];

@@ -145,7 +145,7 @@ describe("a session", () => {
   });
 
   it("that hangs as it is opened is given up", async () => {
-    const host = await open([plugin({ openMs: "60000" })], { bounds: { openMs: 3_000 } });
+    const host = await open([plugin({ openMs: "60000" })], { bounds: { openMs: 8_000 } });
     expect(await refusalOf(host.tell({}))).toMatchObject({ code: "PLUGIN_TIMED_OUT", details: { what: "open" } });
     expect(await told(host)).toMatchObject({ state: "cannot_open" });
   });
