@@ -9,6 +9,19 @@ import type { ConnectionSetting } from "./host/backends.ts";
 import type { PluginSetting } from "./host/functions.ts";
 import { Connection, PluginFunctions } from "./host/setting.ts";
 
+export type Listen = Readonly<{ address: string; port: number }>;
+
+/** `PORT`, `ADDRESS:PORT` or `[IPV6]:PORT`; on loopback unless said. */
+const Listen = z
+  .union([z.string(), z.number().transform(String)], { error: "expected [ADDRESS:]PORT" })
+  .transform((text, context): Listen => {
+    const [, bracketed, plain, port] = /^(?:\[([0-9a-f:.]+)\]:|([\w.-]+):)?(\d{1,5})$/i.exec(text) ?? [];
+    const number = Number(port);
+    if (number >= 1 && number <= 65_535) return { address: bracketed ?? plain ?? "127.0.0.1", port: number };
+    context.addIssue({ code: "custom", message: `"${text}" is no [ADDRESS:]PORT, 8473 or 192.168.122.1:8473 say` });
+    return z.NEVER;
+  });
+
 type Environment = Readonly<Record<string, string | undefined>>;
 const stateHome = (env: Environment) => env.XDG_STATE_HOME || join(homedir(), ".local", "state");
 const configHome = (env: Environment) => env.XDG_CONFIG_HOME || join(homedir(), ".config");
@@ -82,6 +95,12 @@ export const settings = {
     shown: "10",
     help: "Seconds to wait for another operation on the same VM",
   },
+  "guest-listen": {
+    schema: Listen,
+    fallback: () => undefined,
+    shown: "none",
+    help: "Where guests may call what links were made for and nothing else, [ADDRESS:]PORT, on 127.0.0.1 unless said",
+  },
 } as const;
 type SettingName = keyof typeof settings;
 const repeatable = new Set<SettingName>(["iso-dir", "connection", "plugin"]);
@@ -111,6 +130,7 @@ export type Config = Readonly<{
   readOnly: boolean;
   confirm: "token" | "human";
   claimWaitMs: number;
+  guestListen?: Listen;
 }>;
 
 /** A setting that cannot be used; `message` says where it came from and what would be accepted. */
@@ -161,6 +181,7 @@ export function readConfig(
   };
   const [images, isoDirectories] = [value("images") as string | undefined, value("iso-dir") as string[] | undefined];
   const connections = value("connection") as ConnectionSetting[];
+  const guestListen = value("guest-listen") as Listen | undefined;
   const twice = connections.find(({ name }, index) => connections.findIndex((c) => c.name === name) !== index);
   if (twice) throw new ConfigError(`Cannot use ${placeOf("connection")[1]}: the name "${twice.name}" is given twice`);
   const config: Config = Object.freeze({
@@ -171,6 +192,7 @@ export function readConfig(
     readOnly: value("read-only") as boolean,
     confirm: value("confirm") as Config["confirm"],
     claimWaitMs: (value("claim-wait") as number) * 1000,
+    ...(guestListen && { guestListen }),
     ...(images !== undefined && { images }),
     ...(isoDirectories !== undefined && { isoDirectories }),
   });

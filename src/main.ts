@@ -88,10 +88,12 @@ export async function main(argv: readonly string[]): Promise<number> {
     const { runInBackground } = await import("./serve/background.ts");
     const stopRecovering = recoverInBackground({ context: session.context, log });
     const stopTelling = runInBackground({ context: session.context, subscribers: functions?.subscribers() ?? [], log });
+    const stopListening = await listenToGuests(config, opened);
     const serving = serveMcp(session, process.stdout);
     ending.signal.addEventListener("abort", () => void serving.close(), { once: true });
     if (ending.signal.aborted) void serving.close();
     await serving.ended;
+    await stopListening();
     await Promise.race([Promise.all([stopRecovering(), stopTelling()]), after(BACKGROUND_END_LIMIT_MS)]);
     await close();
     return EXIT.ok;
@@ -110,6 +112,23 @@ const BACKGROUND_END_LIMIT_MS = 5_000;
 function say(text: string): number {
   process.stdout.write(text);
   return 0;
+}
+
+/** Returns what ends it. */
+async function listenToGuests({ guestListen }: Config, { session, functions }: Opened): Promise<() => Promise<void>> {
+  if (!guestListen) return async () => undefined;
+  const { listenForGuests } = await import("./serve/guest-listener.ts");
+  const call = { actor: "guest", signal: new AbortController().signal, progress: () => undefined };
+  const { connections, store } = session.context(call);
+  const { close } = listenForGuests({
+    ...guestListen,
+    connections: connections.names,
+    store,
+    handle: async (plugin, request, options) => (await functions()).handle(plugin, request, options),
+    log,
+    defect: session.defect,
+  });
+  return close;
 }
 
 type Opened = Readonly<{
@@ -178,6 +197,7 @@ async function openSession(config: Config): Promise<Opened> {
       newId,
       now: () => new Date(),
       claimWaitMs: config.claimWaitMs,
+      ...(config.guestListen && { guests: config.guestListen }),
     }),
     defect(error) {
       const id = randomUUID();

@@ -249,6 +249,14 @@ const catalogue = {
     message: `Plugin "${d.plugin}" may not call ${d.tool}: that needs ${d.needs}, and its manifest declares ${list(d.permissions, "no permission")}`,
     hint: "A plugin's functions call the tools that its manifest's permissions cover, and no others",
   }),
+  GUEST_LISTENER_OFF: (_: Readonly<Record<string, never>>) => ({
+    message: "Cannot make a link for a guest: no guest is listened to",
+    hint: "Start Bootwright with --guest-listen PORT; guests on user-mode networking reach it as 10.0.2.2",
+  }),
+  GUEST_PLUGIN_NOT_FOUND: (d: { plugin: string; known: readonly string[] }) => ({
+    message: `Cannot make a link to plugin "${d.plugin}": no plugin of that name answers guests here`,
+    hint: `Plugins that answer guests: ${list(d.known)}`,
+  }),
   STORE_LOCKED: (d: { path: string }) => ({
     message: `Cannot use database "${d.path}": another program holds it locked`,
     hint: "Close the program that has it open, then try again",
