@@ -25,6 +25,7 @@ const { offeredTools } = await import("./tools/catalogue.ts");
 const shipped = {
   libvirt: () => import("../plugins/libvirt/index.ts"),
   memory: () => import("../plugins/memory/index.ts"),
+  qemu: () => import("../plugins/qemu/index.ts"),
 };
 const log = (message: string) => process.stderr.write(`bootwright: ${message}\n`);
 
@@ -101,6 +102,7 @@ async function openSession(config: Config): Promise<Opened> {
       log: (message) => log(`${connection}: ${message}`),
       fingerprint: fingerprintWith(config.data),
       cacheDirectory: config.cache,
+      stateDirectory: config.data,
       defaults: {
         ...(config.images !== undefined && { images: config.images }),
         ...(config.isoDirectories && { isoDirectories: config.isoDirectories }),
