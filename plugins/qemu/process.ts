@@ -3,6 +3,7 @@ import { randomUUID } from "node:crypto";
 import { copyFile, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
+import { DomainError } from "../../src/plugin.ts";
 import { commandLine } from "./command-line.ts";
 import { type Definition, readDefinition, writtenDefinition } from "./definition.ts";
 import { textOf, writeWhole } from "./file.ts";
@@ -10,7 +11,7 @@ import { firmwareFor } from "./firmware.ts";
 import { runProgram, wordsOf } from "./program.ts";
 import { isListening } from "./qmp/client.ts";
 import type { QemuSession } from "./session.ts";
-import { startTpm } from "./tpm.ts";
+import { endTpm, startTpm } from "./tpm.ts";
 
 /** What one run was started with. `run` is random, so that no two runs of a VM share one. */
 export type Started = Readonly<{ run: string; definition: Definition }>;
@@ -56,6 +57,7 @@ export async function startProcess(session: QemuSession, definition: Definition)
     const ended = await runProgram(session.binary, args, { timeoutMs: START_LIMIT_MS });
     if (ended.code !== 0) throw new Error(wordsOf(session.binary, ended, START_LIMIT_MS));
   } catch (error) {
+    if (definition.tpm) await endTpm(place);
     await rm(place.run, { recursive: true, force: true });
     throw error;
   }
@@ -100,7 +102,9 @@ export async function endProcess(session: QemuSession, uuid: string): Promise<vo
     () => undefined,
     (error: unknown) => error,
   );
-  if (await ends(session, uuid, refused ? 1_000 : END_LIMIT_MS)) return;
+  // Where the request may have arrived, what QEMU still has to write is waited for.
+  const heard = refused === undefined || (refused instanceof DomainError && refused.unanswered);
+  if (await ends(session, uuid, heard ? END_LIMIT_MS : 1_000)) return;
   await killProcess(session, uuid);
   if (!(await ends(session, uuid, END_LIMIT_MS)))
     throw new Error("QEMU does not end, and its process cannot be told from others", { cause: refused });

@@ -100,15 +100,22 @@ export async function openQmp(path: string, { timeoutMs = TIMEOUT_MS, signal }: 
 
 /** Whether a process listens there. A socket file alone says nothing: it outlives a process that was killed. */
 export async function isListening(path: string): Promise<boolean> {
-  const tried = await attempt(path);
-  if (typeof tried !== "string") tried.destroy();
-  else if (isNobody(tried)) return false;
-  else if (tried !== BUSY) throw new QmpLost(`cannot connect to ${path}: ${tried}`);
-  return true;
+  for (;;) {
+    const tried = await attempt(path);
+    if (typeof tried !== "string") {
+      tried.destroy();
+      return true;
+    }
+    if (isNobody(tried)) return false;
+    if (tried === FULL) return true;
+    if (tried !== CUT_OFF) throw new QmpLost(`cannot connect to ${path}: ${tried}`);
+  }
 }
 
 /** QEMU's queue holds two; whoever comes while it is full is turned away and has to come again. */
-const BUSY = "EAGAIN";
+const FULL = "EAGAIN";
+/** It ended while this connection stood in its queue, or while another was its guest. */
+const CUT_OFF = "ECONNRESET";
 const isNobody = (code: string) => code === "ENOENT" || code === "ECONNREFUSED" || code === "ENOTDIR";
 
 async function connected(path: string, until: number, signal?: AbortSignal): Promise<Socket> {
@@ -117,7 +124,7 @@ async function connected(path: string, until: number, signal?: AbortSignal): Pro
     const tried = await attempt(path);
     if (typeof tried !== "string") return tried;
     if (isNobody(tried)) throw new NotListening(`nobody listens at ${path}`);
-    if (tried !== BUSY) throw new QmpLost(`cannot connect to ${path}: ${tried}`);
+    if (tried !== FULL && tried !== CUT_OFF) throw new QmpLost(`cannot connect to ${path}: ${tried}`);
     if (Date.now() >= until) throw new QmpLost(`others have kept ${path} busy`);
     await sleep(QUEUE_RETRY_MS, undefined, signal && { signal });
   }
@@ -126,11 +133,8 @@ async function connected(path: string, until: number, signal?: AbortSignal): Pro
 const attempt = (path: string): Promise<Socket | string> =>
   new Promise((resolve) => {
     const socket = connect(path);
-    socket.once("connect", () => {
-      socket.removeAllListeners("error");
-      resolve(socket);
-    });
-    socket.once("error", (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message));
+    socket.once("connect", () => resolve(socket));
+    socket.on("error", (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message));
   });
 
 /** @throws what `late` makes when the time is up; the signal's reason */
