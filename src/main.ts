@@ -66,12 +66,14 @@ export async function main(argv: readonly string[]): Promise<number> {
   if (command === undefined) {
     const { serveMcp } = await import("./serve/mcp.ts");
     const { recoverInBackground } = await import("./serve/recovery.ts");
+    const { runInBackground } = await import("./serve/background.ts");
     const stopRecovering = recoverInBackground({ context: session.context, log });
+    const stopTelling = runInBackground({ context: session.context, subscribers: [], log });
     const serving = serveMcp(session, process.stdout);
     ending.signal.addEventListener("abort", () => void serving.close(), { once: true });
     if (ending.signal.aborted) void serving.close();
     await serving.ended;
-    await Promise.race([stopRecovering(), after(RECOVERY_END_LIMIT_MS)]);
+    await Promise.race([Promise.all([stopRecovering(), stopTelling()]), after(BACKGROUND_END_LIMIT_MS)]);
     await close();
     return EXIT.ok;
   }
@@ -84,7 +86,7 @@ export async function main(argv: readonly string[]): Promise<number> {
   }
 }
 
-const RECOVERY_END_LIMIT_MS = 5_000;
+const BACKGROUND_END_LIMIT_MS = 5_000;
 
 function say(text: string): number {
   process.stdout.write(text);

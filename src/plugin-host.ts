@@ -6,7 +6,7 @@ import type { Change, ChangeKind } from "./domain/changes.ts";
 import { DomainError } from "./domain/error.ts";
 import { Hung, limited } from "./domain/limit.ts";
 import { nearestFirst } from "./domain/nearest.ts";
-import type { ApplyContext, Backend, Capabilities, Connections, Images } from "./domain/port.ts";
+import type { ApplyContext, Backend, Capabilities, Connections, Hint, Images } from "./domain/port.ts";
 import type { Vm } from "./domain/vm.ts";
 import { PLUGIN_API, type Plugin, type PluginContext } from "./plugin.ts";
 
@@ -129,6 +129,14 @@ export function bindBackend<Config, Session>(
         }
         await handler.apply(session, vm, change, context);
       }),
+    ...(backend.guest && {
+      guest: (uuid: string, signal?: AbortSignal) =>
+        look.short("ask the guest", signal, (ends) => backend.guest!(session, uuid, ends)),
+    }),
+    ...(backend.watch && {
+      watch: (tell: (hint: Hint) => void, signal: AbortSignal) =>
+        guard("watch", () => backend.watch!(session, tell, signal)),
+    }),
   };
 }
 

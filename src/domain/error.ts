@@ -169,6 +169,14 @@ const catalogue = {
     message: `Cannot find operation "${d.operation}"`,
     hint: "An operation's id is in the answer of the call that ran it",
   }),
+  EVENT_NOT_FOUND: (d: { event: string }) => ({
+    message: `Cannot find event "${d.event}"`,
+    hint: "The tool list_events has the ids of the events that are kept; the oldest go",
+  }),
+  SUBSCRIBER_NOT_FOUND: (d: { subscriber: string; known: readonly string[] }) => ({
+    message: `Cannot find subscriber "${d.subscriber}"`,
+    hint: `Known subscribers, nearest first: ${list(d.known)}`,
+  }),
   UNDO_IMPOSSIBLE: (d: { operation: string; reason: string }) => ({
     message: `Cannot undo operation ${d.operation}: ${d.reason}`,
     hint: "Boot order and media can be undone while they are as the operation left them; make another change instead",

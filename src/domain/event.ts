@@ -11,11 +11,19 @@ export const eventTypes = [
   "vm.reconciled",
   "vm.started",
   "vm.stopped",
+  "vm.rebooted",
+  "vm.crashed",
+  "vm.changed_elsewhere",
   "boot_order.changed",
   "media.attached",
   "media.detached",
+  "media.ejected_by_guest",
   "disk.resized",
+  "disk.io_error",
+  "disk.space_low",
+  "agent.connected",
   "installation.started",
+  "installation.suggested",
   "installation.completed",
   "installation.failed",
   "installation.cancelled",
@@ -35,6 +43,9 @@ export type DomainEvent = Readonly<{
   time: string;
   data: Readonly<Record<string, unknown>>;
 }>;
+
+/** An event with its place in the journal; a subscriber keeps the last place it has seen. */
+export type JournalEvent = Readonly<{ seq: number; event: DomainEvent }>;
 
 /** The nth event of an operation; its id is the operation's and its place, so that a second delivery is recognised. */
 export function eventOf(

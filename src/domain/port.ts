@@ -2,8 +2,10 @@
 import type { Change, ChangeKind } from "./changes.ts";
 import type { DiskFact } from "./disk.ts";
 import type { DomainEvent } from "./event.ts";
+import type { Journal } from "./journal.ts";
 import type { IsoFact } from "./media.ts";
 import type { Operation, OperationStatus, Step } from "./operation.ts";
+import type { Sighting } from "./sighting.ts";
 import type { Target, Vm, VmRecord } from "./vm.ts";
 
 /** What a change does to a running VM: takes effect now, at its next cold start, or is refused until it is off. */
@@ -16,6 +18,24 @@ export type Capabilities = Readonly<{
 }>;
 
 export type Host = Readonly<{ memoryBytes: number; cpus: number }>;
+
+/** What a guest's agent says of its system. `disks` are targets of the VM's own disks, as in its definition. */
+export type GuestInfo = Readonly<{
+  osId?: string;
+  osName?: string;
+  filesystems: readonly Readonly<{ mountpoint: string; type: string; disks: readonly string[] }>[];
+}>;
+
+/** Something that happened in one run and leaves no trace that a later look could find. */
+export type Occurrence = Readonly<
+  | { type: "rebooted" }
+  | { type: "io_error"; target?: string; reason?: string }
+  | { type: "space_low"; target: string; freeBytes: number }
+> &
+  Readonly<{ run: string }>;
+
+/** That a VM is worth a look; without a UUID, that all of them are. */
+export type Hint = Readonly<{ uuid?: string; occurrence?: Occurrence }>;
 
 export type Space = Readonly<{ freeBytes: number; totalBytes: number }>;
 
@@ -72,6 +92,11 @@ export interface Backend {
   restore(uuid: string, backup: string, context: ApplyContext): Promise<void>;
   /** Makes one change. May fail, may fail after working, may never return: the caller looks afterwards. */
   apply(vm: Vm | undefined, change: Change, context: ApplyContext): Promise<void>;
+  /** What the guest's agent says; undefined where none answers. Absent where the backend cannot ask. */
+  guest?(uuid: string, signal?: AbortSignal): Promise<GuestInfo | undefined>;
+  /** Tells what is worth a look as it happens, the first time of all VMs once it listens. Ends with the signal, and when
+   * the connection is lost: what happened meanwhile nobody tells. Absent where the backend has no events. */
+  watch?(tell: (hint: Hint) => void, signal: AbortSignal): Promise<void>;
 }
 
 export type Claim = Readonly<{
@@ -87,6 +112,8 @@ export type Settlement = Readonly<{
   error?: Readonly<{ code: string; message: string }>;
   /** The VM's row as it should be now; `null` removes it; absent leaves it. */
   record?: VmRecord | null;
+  /** The VM as it was last seen; `null` when it is gone; absent leaves what was seen before. */
+  sighting?: Sighting | null;
   events: readonly DomainEvent[];
 }>;
 
@@ -121,7 +148,7 @@ export type Pruned = Readonly<{ operations: number; backups: number; events: num
 export type DatabaseCopy = Readonly<{ path: string; bytes: number; removed: readonly string[] }>;
 
 /** What the domain needs of a database. Every method is durable when it returns. */
-export interface Store {
+export interface Store extends Journal {
   record(target: Target): Promise<VmRecord | undefined>;
   records(connection?: string): Promise<VmRecord[]>;
   /** One operation per VM at a time, across processes. Waits at most `waitMs`.

@@ -29,7 +29,10 @@ export const powerChanges = {
       return { ...record, currentRun: { run, purpose, startedAt: at, device: known } };
     },
     events: (_before, after, { purpose }) => [
-      { type: "vm.started", data: { purpose, boot_device: after.record?.currentRun?.device ?? "unknown" } },
+      {
+        type: "vm.started",
+        data: { purpose, run: after.vm?.run, boot_device: after.record?.currentRun?.device ?? "unknown" },
+      },
     ],
     summary: ({ purpose }) => `start the VM (${purpose})`,
     limitMs: () => 120_000,
@@ -56,8 +59,8 @@ export const powerChanges = {
       force && state.vm?.power !== "off"
         ? ["the running guest's memory: what it has not written to its disk is gone"]
         : [],
-    events: (_before, _after, { force }) => [
-      { type: "vm.stopped", data: { reason: force ? "power_cut" : "shutdown" } },
+    events: (before, _after, { force }) => [
+      { type: "vm.stopped", data: { reason: force ? "power_cut" : "shutdown", run: before.vm?.run } },
     ],
     summary: ({ force, timeoutMs }) =>
       force ? "cut the power" : `ask the guest to shut down and wait up to ${Math.round(timeoutMs / 1000)} s`,

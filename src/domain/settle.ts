@@ -9,6 +9,7 @@ import { type EventType, eventOf } from "./event.ts";
 import type { Operation, OperationStatus, State, Step } from "./operation.ts";
 import { withRecord } from "./plan.ts";
 import type { Ports } from "./port.ts";
+import { sightingOf } from "./sighting.ts";
 import type { Undone } from "./undo.ts";
 import { diskOf, driveOf, type VmRecord } from "./vm.ts";
 
@@ -21,7 +22,13 @@ export async function settleApplied(
   seen: State,
 ): Promise<State> {
   const { after, record, events } = outcomeOf(ports, operation, steps, before, seen, 0);
-  await ports.store.settle(operation.id, { status: "applied", steps, events, ...(record !== undefined && { record }) });
+  await ports.store.settle(operation.id, {
+    status: "applied",
+    steps,
+    events,
+    sighting: lastSeen(after),
+    ...(record !== undefined && { record }),
+  });
   return record ? withRecord(after, record) : after;
 }
 
@@ -53,6 +60,7 @@ export async function settleFailed(
     steps: undone.steps,
     error: { code, message: undone.failed ?? error.message },
     events: [failure, ...events],
+    sighting: lastSeen(undone.now),
     ...(kept.length > 0 && record !== undefined && { record }),
   });
   const outcome = { operation: operation.id, status, kept: [...kept, ...left] };
@@ -73,6 +81,9 @@ export async function settleFailed(
   if (error instanceof DomainError) error.outcome = outcome;
   throw error;
 }
+
+/** What the operation leads to is told by its own events; whoever watches goes on from here. */
+const lastSeen = ({ target, vm }: State) => (vm ? sightingOf(target.connection, vm) : null);
 
 /** Nobody could look. The operation stays open. @throws DomainError OUTCOME_UNKNOWN */
 export async function settleUnknown(

@@ -21,6 +21,10 @@ export type Firmware = z.infer<typeof Firmware>;
 /** `paused` includes a guest that the hypervisor stopped on an I/O error; `powerReason` says so. */
 export type Power = "off" | "running" | "paused";
 
+/** `shutdown`: the guest ended by itself or was asked to (a guest's reset counts as that where resets end the run).
+ * `power_cut`: somebody cut the power. `failed`: it could not be started or went on no more. */
+export type StopReason = "shutdown" | "power_cut" | "crashed" | "saved" | "failed";
+
 /** A device that can hold a place in a boot order: `disk:vda`, `cdrom:sda`, `network:52:54:00:…`, or a class of
  * devices in the `<os><boot dev>` style: `class:hd`, `class:cdrom`, `class:network`, `class:fd`. */
 export type DeviceRef = string;
@@ -76,6 +80,10 @@ export type Vm = Readonly<{
   name: string;
   power: Power;
   powerReason?: string;
+  /** How the last run ended, of a VM that is off, where the hypervisor remembers it. */
+  stopReason?: StopReason;
+  /** The guest's agent has opened its channel; absent where the VM has no such channel or is off. */
+  agent?: boolean;
   /** A transient VM has no definition to come back to once it is off. */
   persistent: boolean;
   /** A managed save image exists: the next start resumes it with its old order and media. */

@@ -1,7 +1,9 @@
 /** The tables as MikroORM knows them. Migrations own the schema; a test holds the two together. */
 import { defineEntity, p } from "@mikro-orm/sqlite";
 import type { DomainEvent } from "../domain/event.ts";
+import type { Delivery } from "../domain/journal.ts";
 import type { Operation, Step } from "../domain/operation.ts";
+import type { Sighting } from "../domain/sighting.ts";
 import type { Roles, RunRecord, VmRecord } from "../domain/vm.ts";
 
 const VmSchema = defineEntity({
@@ -103,4 +105,61 @@ const SettingSchema = defineEntity({
 export class SettingRow extends SettingSchema.class {}
 SettingSchema.setClass(SettingRow);
 
-export const entities = [VmSchema, OperationSchema, EventSchema, ClaimSchema, ConfirmationSchema, SettingSchema];
+const SightingSchema = defineEntity({
+  name: "Sighting",
+  tableName: "sightings",
+  properties: {
+    connection: p.text().primary(),
+    uuid: p.text().primary(),
+    revision: p.integer(),
+    body: p.json<Sighting>().columnType("text"),
+  },
+});
+export class SightingRow extends SightingSchema.class {}
+SightingSchema.setClass(SightingRow);
+
+const SubscriberSchema = defineEntity({
+  name: "Subscriber",
+  tableName: "subscribers",
+  properties: { name: p.text().primary(), place: p.integer() },
+});
+export class SubscriberRow extends SubscriberSchema.class {}
+SubscriberSchema.setClass(SubscriberRow);
+
+const DeliverySchema = defineEntity({
+  name: "Delivery",
+  tableName: "deliveries",
+  properties: {
+    subscriber: p.text().primary(),
+    seq: p.integer().primary(),
+    subject: p.text(),
+    body: p.json<DomainEvent>().columnType("text"),
+    attempts: p.integer(),
+    state: p.text().$type<Delivery["state"]>(),
+    at: p.text(),
+    error: p.text().nullable(),
+  },
+});
+export class DeliveryRow extends DeliverySchema.class {}
+DeliverySchema.setClass(DeliveryRow);
+
+const LeaseSchema = defineEntity({
+  name: "Lease",
+  tableName: "leases",
+  properties: { task: p.text().primary(), holder: p.text() },
+});
+export class LeaseRow extends LeaseSchema.class {}
+LeaseSchema.setClass(LeaseRow);
+
+export const entities = [
+  VmSchema,
+  OperationSchema,
+  EventSchema,
+  ClaimSchema,
+  ConfirmationSchema,
+  SettingSchema,
+  SightingSchema,
+  SubscriberSchema,
+  DeliverySchema,
+  LeaseSchema,
+];

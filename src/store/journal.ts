@@ -10,11 +10,9 @@ import type { Holder } from "./holder.ts";
 import { operationOf, operationValues } from "./mapping.ts";
 import { keyOf, putRecord, removeRecord } from "./records.ts";
 import type { retentionIn } from "./retention.ts";
+import { putSighting } from "./sightings.ts";
 
 const unsettled: Operation["status"][] = ["begun", "unknown"];
-
-/** An event with its place in the journal; a subscriber keeps the last place it has seen. */
-export type JournalEvent = Readonly<{ seq: number; event: DomainEvent }>;
 
 type Retaining = Pick<ReturnType<typeof retentionIn>, "isDue" | "soon">;
 
@@ -36,10 +34,11 @@ export const journalIn = (database: Database, holder: Holder, retaining: Retaini
       if (!row) throw new Error(`Operation "${id}" was never begun, so it cannot be settled`);
       if (!unsettled.includes(row.status)) return false;
       const at = now().toISOString();
-      const { status, steps, error, record, events } = settlement;
+      const { status, steps, error, record, sighting, events } = settlement;
       await em.nativeUpdate(OperationRow, { id }, { status, steps, error: error ?? null, settledAt: at });
       if (record) await putRecord(em, record, at);
       if (record === null) await removeRecord(em, row);
+      if (sighting !== undefined) await putSighting(em, row, sighting);
       for (const event of events) await append(em, event);
       return retaining.isDue(em, id);
     });
@@ -56,13 +55,6 @@ export const journalIn = (database: Database, holder: Holder, retaining: Retaini
     const alive = new Map([...new Set(rows.map((row) => row.holder))].map((id) => [id, holder.isAlive(id)]));
     return rows.filter((row) => row.status === "unknown" || !alive.get(row.holder)).map(operationOf);
   },
-
-  /** Events behind a place in the journal, oldest first. */
-  async events(after = 0, limit = 1000): Promise<JournalEvent[]> {
-    const where = { seq: { $gt: after } };
-    const rows = await database.read((em) => em.find(EventRow, where, { orderBy: { seq: 1 }, limit }));
-    return rows.map(({ seq, body }) => ({ seq, event: body }));
-  },
 });
 
 /** What is left open on a VM that we hold: nobody else can be at it, so whatever is begun was left behind. */
@@ -78,7 +70,7 @@ const openRows = (em: EntityManager, target?: Target) =>
 
 /** Writes an event unless it is there already. An operation that ended unknown and is settled later may count its
  * events from the beginning again: the same id for another fact gets a new one, so that neither is lost. */
-async function append(em: EntityManager, event: DomainEvent): Promise<void> {
+export async function append(em: EntityManager, event: DomainEvent): Promise<void> {
   const other = await em.findOne(EventRow, { id: event.id });
   if (other?.type === event.type) return;
   const body = other ? { ...event, id: `${event.id}:${event.type}` } : event;

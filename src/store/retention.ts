@@ -19,6 +19,7 @@ export const defaultRetention: Retention = {
 const newestMin = 10;
 const rowsPerTransaction = 200;
 const settlementsBetween = 50;
+const eventsBetween = 500;
 
 const numbered = "row_number() over (partition by connection, uuid order by begun_at desc, id desc) as place";
 const ended = "status not in ('begun', 'unknown')";
@@ -34,13 +35,18 @@ const backups = `update operations set backup = null where id in (
   select id from (select id, begun_at, status, ${numbered} from operations where backup is not null)
   where ${ended} and (place > ? or begun_at < ?) limit ${rowsPerTransaction})`;
 
+/** What a subscriber has not been told yet stays longer, but not for ever: it may be one that never comes back. */
+const untoldMax = 100_000;
+const nth = "(select seq from events order by seq desc limit 1 offset ?)";
 const events = `delete from events where seq in (
-  select seq from events where seq <= (select seq from events order by seq desc limit 1 offset ?)
+  select seq from events where seq <= coalesce(${nth}, 0)
+    and (seq <= coalesce((select min(place) from subscribers), seq) or seq <= coalesce(${nth}, 0))
   limit ${rowsPerTransaction})`;
 
 export function retentionIn(database: Database, retention: Retention, now: () => Date) {
   let running: Promise<void> | undefined;
   let closed = false;
+  let appendedSince = 0;
 
   /** Runs the statement until it finds nothing more to do. */
   async function all(statement: string, ...values: readonly (number | string)[]): Promise<number> {
@@ -61,8 +67,18 @@ export function retentionIn(database: Database, retention: Retention, now: () =>
     return {
       operations: removed,
       backups: await all(backups, backupsPerVm, since(backupAgeMs)),
-      events: await all(events, eventsMax),
+      events: await all(events, eventsMax, Math.max(eventsMax, untoldMax)),
     };
+  }
+
+  /** Prunes in the background. */
+  function soon(): void {
+    if (closed) return;
+    running ??= prune(retention)
+      .then(() => undefined, tell)
+      .finally(() => {
+        running = undefined;
+      });
   }
 
   return {
@@ -77,14 +93,14 @@ export function retentionIn(database: Database, retention: Retention, now: () =>
       return row !== undefined && row.place % settlementsBetween === 0;
     },
 
-    /** Prunes in the background. */
-    soon(): void {
-      if (closed) return;
-      running ??= prune(retention)
-        .then(() => undefined, tell)
-        .finally(() => {
-          running = undefined;
-        });
+    soon,
+
+    /** Events were written that belong to no settlement. */
+    appended(events: number): void {
+      appendedSince += events;
+      if (appendedSince < eventsBetween) return;
+      appendedSince = 0;
+      soon();
     },
 
     /** Ends what runs, after its present transaction. */

@@ -2,20 +2,23 @@
 import { join } from "node:path";
 import { DomainError } from "../domain/error.ts";
 import type { Retention, Store } from "../domain/port.ts";
+import { changesOf } from "./changes.ts";
 import { claimsIn } from "./claim.ts";
 import { confirmationsIn } from "./confirmation.ts";
 import { copiesOf } from "./copy.ts";
 import { type Database, openDatabase } from "./database.ts";
+import { deliveriesIn } from "./deliveries.ts";
 import { SettingRow } from "./entities.ts";
 import { historyIn } from "./history.ts";
 import { holderIn } from "./holder.ts";
-import { type JournalEvent, journalIn } from "./journal.ts";
+import { journalIn } from "./journal.ts";
+import { leasesIn } from "./leases.ts";
 import type { Upgrade } from "./migrations/20261123-old-vms.ts";
 import { recordsIn } from "./records.ts";
 import { releasesIn } from "./release.ts";
 import { defaultRetention, retentionIn } from "./retention.ts";
+import { sightingsIn } from "./sightings.ts";
 
-export type { JournalEvent } from "./journal.ts";
 export type { Upgrade } from "./migrations/20261123-old-vms.ts";
 
 export type StoreOptions = Readonly<{
@@ -35,8 +38,6 @@ export type StoreOptions = Readonly<{
 
 export type OpenStore = Store &
   Readonly<{
-    /** Events behind a place in the journal, oldest first. */
-    events(after?: number, limit?: number): Promise<JournalEvent[]>;
     /** Copies the database to this path, which must not exist yet.
      * @throws DomainError INPUT_INVALID for a path that is not absolute, exists or has no directory, STORE_UNAVAILABLE */
     backupTo(path: string): Promise<void>;
@@ -50,16 +51,19 @@ export async function openStore(options: StoreOptions): Promise<OpenStore> {
   const opened = await openDatabase(directory, { connection, imageDirectory, now }, lockWaitMs);
   const holder = holderIn(join(directory, "holders"), newId());
   const releases = releasesIn(opened, holder.id);
-  const database = after(releases.retry, opened);
+  const changes = changesOf(opened.path);
+  const database = around(opened, releases.retry, changes.tell);
   const retention = retentionIn(database, options.retention ?? defaultRetention, now);
   const { claim, leaveAll } = claimsIn(database, holder, releases, now);
+  const { endLeases, ...leases } = leasesIn(database, holder);
   let closed: Promise<void> | undefined;
 
   /** The holder's file goes last: without it, a claim whose row could not be removed is a dead process's. */
   const close = async (): Promise<void> => {
+    changes.close();
     await Promise.all([retention.close(), releases.close()]);
     try {
-      if (holder.isHeld()) await leaveAll();
+      if (holder.isHeld()) await Promise.all([leaveAll(), endLeases()]);
     } catch (error) {
       if (!(error instanceof DomainError)) throw error;
     } finally {
@@ -72,9 +76,13 @@ export async function openStore(options: StoreOptions): Promise<OpenStore> {
     ...recordsIn(database),
     ...journalIn(database, holder, retention, now),
     ...historyIn(database),
+    ...sightingsIn(database, retention.appended),
+    ...leases,
+    ...deliveriesIn(database, now),
     ...confirmationsIn(database, now),
     ...copiesOf(database, join(directory, "backups"), newId, now),
     claim,
+    onChange: changes.on,
     prune: retention.prune,
     upgrade: async () => {
       const row = await database.read((em) => em.findOne(SettingRow, { key: "upgrade" }));
@@ -84,15 +92,17 @@ export async function openStore(options: StoreOptions): Promise<OpenStore> {
   };
 }
 
-/** The database, with something to do before it is asked anything. */
-const after = (chore: () => void, database: Database): Database => ({
+/** The database, with something to do before it is asked anything, and after it was written. */
+const around = (database: Database, before: () => void, written: () => void): Database => ({
   ...database,
   read: (work) => {
-    chore();
+    before();
     return database.read(work);
   },
-  write: (work) => {
-    chore();
-    return database.write(work);
+  async write(work) {
+    before();
+    const result = await database.write(work);
+    written();
+    return result;
   },
 });

@@ -6,6 +6,7 @@ import { backupTools } from "./backup.ts";
 import { bootTools } from "./boot.ts";
 import { databaseTools } from "./database.ts";
 import { diskTools } from "./disk.ts";
+import { eventTools } from "./event.ts";
 import { installationTools } from "./installation.ts";
 import { lifecycleTools } from "./lifecycle.ts";
 import { mediaTools } from "./media.ts";
@@ -26,6 +27,7 @@ const catalogue = [
   ...installationTools,
   ...diskTools,
   ...operationTools,
+  ...eventTools,
   ...repairTools,
   ...backupTools,
   ...databaseTools,

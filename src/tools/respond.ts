@@ -43,6 +43,8 @@ export const nextTool: Record<ErrorCode, string | null> = {
   CONFIRMATION_INVALID: null,
   CONFIRMATION_DECLINED: null,
   OPERATION_NOT_FOUND: null,
+  EVENT_NOT_FOUND: "list_events",
+  SUBSCRIBER_NOT_FOUND: "list_dead_letters",
   UNDO_IMPOSSIBLE: "get_operation",
   BACKUP_NOT_FOUND: "list_backups",
   REPAIR_IMPOSSIBLE: "get_vm",

@@ -12,6 +12,7 @@ import type { DomainEvent, EventType } from "../../src/domain/event.ts";
 import type { Operation, Step } from "../../src/domain/operation.ts";
 import type { Settlement } from "../../src/domain/port.ts";
 import type { Target, VmRecord } from "../../src/domain/vm.ts";
+import { migrations } from "../../src/store/migrate.ts";
 import { type OpenStore, openStore, type StoreOptions } from "../../src/store/store.ts";
 
 export const target: Target = { connection: "local", uuid: "5e0a7a4e-54a5-4f0b-9d0c-4a6b6a1d2c01" };
@@ -35,6 +36,11 @@ export async function open(directory: string, options: Partial<StoreOptions> = {
   onTestFinished(() => store.close());
   return store;
 }
+
+/** The names of all migrations, oldest first. */
+export const migrationNames = migrations.map(
+  (migration) => migration({ connection: "local", imageDirectory: "/images", now: () => new Date() }).name,
+);
 
 export const databaseOf = (directory: string): string => join(directory, "bootwright.sqlite");
 

@@ -173,6 +173,13 @@ const run: Record<string, () => Promise<void>> = {
     // No close: the end of the process is all there is.
   },
 
+  /** Takes a lease, and keeps it until it is killed. */
+  async lease() {
+    const store = await open();
+    console.log((await store.lease(argument)) ? "leased" : "refused");
+    await told();
+  },
+
   /** Copies the database to a path. */
   async copy() {
     const store = await open();

@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { expect, test } from "vitest";
-import { Other, open, sql, temporaryDirectory } from "./fixture.ts";
+import { migrationNames, Other, open, sql, temporaryDirectory } from "./fixture.ts";
 
 const uuids = [
   "0b7c1c1e-2f7e-4f7e-9a3a-000000000001",
@@ -206,10 +206,7 @@ test.each([
       for (const other of others) other.goOn();
       const count = kind === "an old" ? 2 : 0;
       for (const other of others) expect(await other.line()).toBe(`opened with ${count} VMs`);
-      expect(sql(directory, "select name from mikro_orm_migrations")).toEqual([
-        { name: "20261123-first" },
-        { name: "20261124-listed" },
-      ]);
+      expect(sql(directory, "select name from mikro_orm_migrations")).toEqual(migrationNames.map((name) => ({ name })));
       expect(existsSync(`${directory}/bootwright.sqlite-journal`)).toBe(false);
     }
   },

@@ -1,0 +1,81 @@
+/** What is news about a VM: how it differs from what was last told, and what happened without leaving a trace. Pure. */
+import type { DomainEvent, EventType } from "./event.ts";
+import type { Occurrence } from "./port.ts";
+import { type Sighting, sightingOf } from "./sighting.ts";
+import type { Vm } from "./vm.ts";
+
+export type Fact = Readonly<{ type: EventType; data: DomainEvent["data"] }>;
+export type News = Readonly<{ sighting: Sighting | null; facts: readonly Fact[] }>;
+
+/** `before` absent: nothing was ever told of this VM. Operations tell what they did themselves and leave what they saw, so
+ * whatever is different here was done by somebody else. */
+export function newsOf(
+  connection: string,
+  before: Sighting | undefined,
+  vm: Vm | undefined,
+  occurrences: readonly Occurrence[] = [],
+): News {
+  if (!vm) return { sighting: null, facts: before ? [...ended(before, undefined), elsewhere("undefined")] : [] };
+  const resets = occurrences.filter(({ type, run }) => type === "rebooted" && run === (vm.run ?? before?.run)).length;
+  const seen = sightingOf(connection, vm, before);
+  const sighting = { ...seen, reboots: seen.reboots + (vm.run === undefined ? 0 : resets) };
+  if (!before) return { sighting, facts: [elsewhere("defined"), ...(vm.run === undefined ? [] : [started(vm)])] };
+  const facts: Fact[] = [];
+  const told = before.run === vm.run ? before.reboots : 0;
+  for (let reset = 1; reset <= resets; reset++)
+    facts.push({ type: "vm.rebooted", data: { run: vm.run ?? before.run, reboots: told + reset } });
+  if (before.run !== undefined && before.run !== vm.run) facts.push(...ended(before, vm));
+  if (vm.run !== undefined && before.run !== vm.run) facts.push(started(vm));
+  else if (isCrashed(vm) && !isCrashed(before)) facts.push({ type: "vm.crashed", data: { run: vm.run } });
+  facts.push(...ejections(before, vm), ...troubles(before, vm, occurrences));
+  if (sighting.agent && !(before.agent && before.run === vm.run))
+    facts.push({ type: "agent.connected", data: { run: vm.run } });
+  // The name is part of the definition.
+  if (vm.name !== before.name) facts.push(elsewhere("renamed", { from: before.name, to: vm.name }));
+  else if (vm.fingerprint !== before.fingerprint) facts.push(elsewhere("redefined"));
+  return { sighting, facts };
+}
+
+/** Whether there is nothing to tell and nothing to remember. */
+export const isNothing = ({ sighting, facts }: News, before: Sighting | undefined): boolean =>
+  facts.length === 0 && JSON.stringify(sighting ?? undefined) === JSON.stringify(before);
+
+const elsewhere = (what: string, more: Record<string, unknown> = {}): Fact => ({
+  type: "vm.changed_elsewhere",
+  data: { what, ...more },
+});
+
+const started = ({ run }: Vm): Fact => ({ type: "vm.started", data: { run } });
+
+/** The hypervisor remembers how the last run ended, not the one before. */
+function ended({ run }: Sighting, vm: Vm | undefined): Fact[] {
+  if (run === undefined) return [];
+  const reason = vm?.power === "off" ? vm.stopReason : undefined;
+  if (reason === "crashed") return [{ type: "vm.crashed", data: { run } }];
+  return [{ type: "vm.stopped", data: { run, reason: reason ?? "unknown" } }];
+}
+
+const isCrashed = ({ power, powerReason }: Pick<Sighting, "power" | "powerReason">): boolean =>
+  power === "paused" && powerReason === "crashed";
+
+const ejections = (before: Sighting, { live, run }: Vm): Fact[] =>
+  (live?.drives ?? [])
+    .filter(({ target, path, tray }) => path !== undefined && tray === "open" && !before.ejected.includes(target))
+    .map(({ target, path }) => ({ type: "media.ejected_by_guest", data: { run, drive: target, path } }));
+
+function troubles(before: Sighting, vm: Vm, occurrences: readonly Occurrence[]): Fact[] {
+  const paused = vm.power === "paused" && vm.powerReason === "io_error";
+  const facts = occurrences.flatMap((occurrence): Fact[] => {
+    const { type, run } = occurrence;
+    if (type === "io_error") {
+      const { target, reason } = occurrence;
+      return [{ type: "disk.io_error", data: { run, paused, disk: target, reason } }];
+    }
+    if (type === "space_low")
+      return [{ type: "disk.space_low", data: { run, disk: occurrence.target, free_bytes: occurrence.freeBytes } }];
+    return [];
+  });
+  const isTold = facts.some(({ type }) => type === "disk.io_error");
+  const isNew = paused && before.powerReason !== "io_error";
+  return isNew && !isTold ? [...facts, { type: "disk.io_error", data: { run: vm.run, paused } }] : facts;
+}

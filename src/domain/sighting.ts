@@ -1,0 +1,37 @@
+/** What was last told of a VM. Whatever differs from it at the next look is news, so nothing is missed while nobody watched,
+ * and nothing is told twice. */
+import type { Target, Vm } from "./vm.ts";
+
+export type Sighting = Readonly<
+  Target & {
+    name: string;
+    power: Vm["power"];
+    powerReason?: string;
+    run?: string;
+    /** Of the next definition. */
+    fingerprint: string;
+    /** CD-ROM drives of the running VM whose tray is open with an ISO in it. */
+    ejected: readonly string[];
+    agent: boolean;
+    /** How often the guest has been seen to reset itself in this run. */
+    reboots: number;
+  }
+>;
+
+/** What there is to see of a VM now; `before` is carried on within one run. */
+export function sightingOf(connection: string, vm: Vm, before?: Sighting): Sighting {
+  const { uuid, name, power, powerReason, run, fingerprint } = vm;
+  const ejected = vm.live?.drives.filter(({ path, tray }) => path !== undefined && tray === "open") ?? [];
+  return {
+    connection,
+    uuid,
+    name,
+    power,
+    fingerprint,
+    ejected: ejected.map(({ target }) => target).sort(),
+    agent: vm.agent ?? false,
+    reboots: before !== undefined && before.run === run ? before.reboots : 0,
+    ...(powerReason !== undefined && { powerReason }),
+    ...(run !== undefined && { run }),
+  };
+}

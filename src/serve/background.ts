@@ -1,0 +1,62 @@
+/** What a server does beside answering: it watches its connections and hands events to whoever asked for them. Serving
+ * never waits for any of it. */
+import { setTimeout as after } from "node:timers/promises";
+import type { Subscriber } from "../domain/subscriber.ts";
+import type { Session } from "./session.ts";
+
+export type BackgroundOptions = Readonly<{
+  context: Session["context"];
+  subscribers: readonly Subscriber[];
+  log: (message: string) => void;
+  /** A server that lives for a moment only, as clients start one to probe, opens no database and no connection. */
+  afterMs?: number;
+  /** Before a database that could not be opened is tried again. */
+  retryMs?: number;
+}>;
+
+/** Returns what ends it. */
+export function runInBackground({
+  context,
+  subscribers,
+  log,
+  afterMs = 2_000,
+  retryMs = 5_000,
+}: BackgroundOptions): () => Promise<void> {
+  const ending = new AbortController();
+  const { signal } = ending;
+  const call = { actor: "bootwright", signal, progress: () => {} };
+
+  const openedStore = async () => {
+    for (let told = ""; ; ) {
+      try {
+        return await context(call).store();
+      } catch (error) {
+        const message = `events: ${error instanceof Error ? error.message : String(error)}`;
+        if (message !== told) log(message);
+        told = message;
+        await after(retryMs, undefined, { signal, ref: false });
+      }
+    }
+  };
+
+  const running = (async () => {
+    await after(afterMs, undefined, { signal, ref: false });
+    const [{ watch }, { deliver }] = await Promise.all([import("../domain/watch.ts"), import("../domain/deliver.ts")]);
+    const store = await openedStore();
+    const { connections, newId, now } = context(call);
+    await Promise.all([
+      ...connections.names.map((connection) => {
+        const tell = (message: string) => log(`${connection}: ${message}`);
+        const backend = () => connections.backend(connection);
+        return watch({ connection, backend, store, newId, now, log: tell }, signal);
+      }),
+      ...subscribers.map((subscriber) => deliver(subscriber, { journal: store, now, log }, signal)),
+    ]);
+  })().catch((error: unknown) => {
+    if (!signal.aborted) throw error;
+  });
+  return () => {
+    ending.abort();
+    return running;
+  };
+}

@@ -1,0 +1,138 @@
+/** How far each subscriber has been told. Its place always moves on; what it did not take stands in a row of its own until
+ * it does or is given up, and what comes later about the same VM waits behind that. */
+import type { EntityManager } from "@mikro-orm/sqlite";
+import type { JournalEvent } from "../domain/event.ts";
+import type { Delivery, EventQuery, Feed, Round } from "../domain/journal.ts";
+import type { Database } from "./database.ts";
+import { DeliveryRow, EventRow, SubscriberRow } from "./entities.ts";
+
+/** Of one subscriber. With more than that waiting it is told nothing new until some of it is taken or given up. */
+export const WAITING_MAX = 10_000;
+/** Of one subscriber; the newest stay. */
+export const DEAD_MAX = 1_000;
+
+const beyond = `delete from deliveries where subscriber = ? and state = 'dead' and seq not in (
+  select seq from deliveries where subscriber = ? and state = 'dead' order by seq desc limit ${DEAD_MAX})`;
+
+export const deliveriesIn = (database: Database, now: () => Date) => ({
+  async events(after = 0, limit = 1000): Promise<JournalEvent[]> {
+    const where = { seq: { $gt: after } };
+    const rows = await database.read((em) => em.find(EventRow, where, { orderBy: { seq: 1 }, limit }));
+    return rows.map(eventOf);
+  },
+
+  lastEvent(): Promise<number> {
+    return database.read(lastOf);
+  },
+
+  async listEvents({ target, types, before, limit }: EventQuery): Promise<JournalEvent[]> {
+    const where = {
+      ...(target && { subject: target.uuid }),
+      ...(types && { type: { $in: [...types] } }),
+      ...(before !== undefined && { seq: { $lt: before } }),
+    };
+    const rows = await database.read((em) => em.find(EventRow, where, { orderBy: { seq: -1 }, limit }));
+    return rows.map(eventOf);
+  },
+
+  async event(id: string): Promise<JournalEvent | undefined> {
+    const row = await database.read((em) => em.findOne(EventRow, { id }));
+    return row ? eventOf(row) : undefined;
+  },
+
+  async subscribers(): Promise<{ name: string; cursor: number }[]> {
+    const rows = await database.read((em) => em.find(SubscriberRow, {}, { orderBy: { name: 1 } }));
+    return rows.map(({ name, place }) => ({ name, cursor: place }));
+  },
+
+  async feed(subscriber: string, limit: number): Promise<Feed> {
+    const cursor = await placeOf(database, subscriber);
+    const rows = await database.read((em) =>
+      em.find(DeliveryRow, { subscriber, state: "waiting" }, { orderBy: { seq: 1 }, limit: WAITING_MAX }),
+    );
+    const first = new Map<string, DeliveryRow>();
+    for (const row of rows) if (!first.has(row.subject)) first.set(row.subject, row);
+    const at = now().toISOString();
+    const heads = [...first.values()];
+    const later = heads.filter((row) => row.at > at).map((row) => row.at);
+    const nextAt = later.sort()[0];
+    return {
+      cursor,
+      events: rows.length < WAITING_MAX ? await this.events(cursor, limit) : [],
+      due: heads
+        .filter((row) => row.at <= at)
+        .slice(0, limit)
+        .map(deliveryOf),
+      waitingFor: [...first.keys()],
+      ...(nextAt !== undefined && { nextAt }),
+    };
+  },
+
+  async endRound(subscriber: string, { cursor, taken, failed }: Round): Promise<void> {
+    await database.write(async (em) => {
+      await em.nativeUpdate(SubscriberRow, { name: subscriber, place: { $lt: cursor } }, { place: cursor });
+      if (taken.length > 0) await em.nativeDelete(DeliveryRow, { subscriber, seq: { $in: [...taken] } });
+      for (const { seq, event, attempts, state, at, error } of failed) {
+        const values = { subject: event.subject, body: event, attempts, state, at, error: error ?? null };
+        await putDelivery(em, { subscriber, seq, ...values });
+      }
+      if (failed.some(({ state }) => state === "dead")) await em.execute(beyond, [subscriber, subscriber]);
+    });
+  },
+
+  async deliveries({
+    subscriber,
+    state,
+    limit,
+  }: Readonly<{ subscriber?: string; state?: Delivery["state"]; limit: number }>): Promise<Delivery[]> {
+    const where = { ...(subscriber !== undefined && { subscriber }), ...(state && { state }) };
+    const rows = await database.read((em) => em.find(DeliveryRow, where, { orderBy: { seq: -1 }, limit }));
+    return rows.map(deliveryOf);
+  },
+
+  async redeliver(subscriber: string, { seq, event }: JournalEvent): Promise<void> {
+    const values = { subject: event.subject, body: event, attempts: 0, state: "waiting" as const, error: null };
+    await database.write((em) => putDelivery(em, { subscriber, seq, ...values, at: now().toISOString() }));
+  },
+});
+
+/** A new subscriber is told of what happens from now on. */
+const placeOf = (database: Database, name: string): Promise<number> =>
+  database
+    .read((em) => em.findOne(SubscriberRow, { name }))
+    .then(
+      (row) =>
+        row?.place ??
+        database.write(async (em) => {
+          const found = await em.findOne(SubscriberRow, { name });
+          if (found) return found.place;
+          const place = await lastOf(em);
+          await em.insert(SubscriberRow, { name, place });
+          return place;
+        }),
+    );
+
+const lastOf = async (em: EntityManager): Promise<number> => {
+  const [row] = await em.execute<{ seq: number }[]>("select coalesce(max(seq), 0) as seq from events");
+  return row?.seq ?? 0;
+};
+
+async function putDelivery(em: EntityManager, row: Values): Promise<void> {
+  const { subscriber, seq } = row;
+  await em.nativeDelete(DeliveryRow, { subscriber, seq });
+  await em.insert(DeliveryRow, row);
+}
+
+type Values = Pick<DeliveryRow, "subscriber" | "seq" | "subject" | "body" | "attempts" | "state" | "at" | "error">;
+
+const eventOf = ({ seq, body }: Pick<EventRow, "seq" | "body">): JournalEvent => ({ seq, event: body });
+
+const deliveryOf = ({ subscriber, seq, body, attempts, state, at, error }: Values): Delivery => ({
+  subscriber,
+  seq,
+  event: body,
+  attempts,
+  state,
+  at,
+  ...(error !== null && error !== undefined && { error }),
+});

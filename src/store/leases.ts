@@ -1,0 +1,27 @@
+/** Tasks that one process at a time may have. The process that has one is told from a dead one by its holder's file, so a
+ * lease needs no clock. */
+import type { Database } from "./database.ts";
+import { LeaseRow } from "./entities.ts";
+import type { Holder } from "./holder.ts";
+
+export const leasesIn = (database: Database, holder: Holder) => ({
+  async lease(task: string): Promise<boolean> {
+    holder.hold();
+    const found = await database.read((em) => em.findOne(LeaseRow, { task }));
+    if (found?.holder === holder.id) return true;
+    if (found && holder.isAlive(found.holder)) return false;
+    return database.write(async (em) => {
+      if (found) await em.nativeDelete(LeaseRow, { task, holder: found.holder });
+      if ((await em.count(LeaseRow, { task })) > 0) return false;
+      await em.insert(LeaseRow, { task, holder: holder.id });
+      return true;
+    });
+  },
+
+  async endLease(task: string): Promise<void> {
+    await database.write((em) => em.nativeDelete(LeaseRow, { task, holder: holder.id }));
+  },
+
+  /** Gives back whatever this process has. */
+  endLeases: (): Promise<unknown> => database.write((em) => em.nativeDelete(LeaseRow, { holder: holder.id })),
+});

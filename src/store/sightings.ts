@@ -1,0 +1,62 @@
+/** What was last seen of each VM, and the events that differ from it: written together, or not at all. */
+import type { EntityManager } from "@mikro-orm/sqlite";
+import type { DomainEvent } from "../domain/event.ts";
+import type { Seen, Told } from "../domain/journal.ts";
+import type { Sighting } from "../domain/sighting.ts";
+import type { Target } from "../domain/vm.ts";
+import type { Database } from "./database.ts";
+import { ClaimRow, SightingRow } from "./entities.ts";
+import { append, leftOn } from "./journal.ts";
+import { keyOf } from "./records.ts";
+
+export const sightingsIn = (database: Database, appended: (events: number) => void) => ({
+  async sighting(target: Target): Promise<Seen | undefined> {
+    const row = await database.read((em) => em.findOne(SightingRow, keyOf(target)));
+    return row ? seenOf(row) : undefined;
+  },
+
+  async sightings(connection: string): Promise<Seen[]> {
+    return (await database.read((em) => em.find(SightingRow, { connection }))).map(seenOf);
+  },
+
+  async tell(
+    target: Target,
+    expect: number | undefined,
+    sighting: Sighting | null,
+    events: readonly DomainEvent[],
+  ): Promise<Told> {
+    const told = await database.write(async (em): Promise<Told> => {
+      if (await isHeld(em, target)) return "held";
+      const row = await em.findOne(SightingRow, keyOf(target), { fields: ["revision"] });
+      if (row?.revision !== expect) return "stale";
+      await putSighting(em, target, sighting);
+      for (const event of events) await append(em, event);
+      return "told";
+    });
+    if (told === "told") appended(events.length);
+    return told;
+  },
+});
+
+/** What a dead process left is settled by whoever recovers it, and tells what it saw. */
+async function isHeld(em: EntityManager, target: Target): Promise<boolean> {
+  if ((await em.count(ClaimRow, keyOf(target))) > 0) return true;
+  return (await leftOn(em, target)).length > 0;
+}
+
+const seenOf = ({ body, revision }: Pick<SightingRow, "body" | "revision">): Seen => ({ sighting: body, revision });
+
+/** Within the transaction that says why. Whoever writes without having looked at what was seen before does not know how
+ * often the guest has reset itself in this run. */
+export async function putSighting(em: EntityManager, target: Target, sighting: Sighting | null): Promise<void> {
+  const key = keyOf(target);
+  if (sighting === null) {
+    await em.nativeDelete(SightingRow, key);
+    return;
+  }
+  const row = await em.findOne(SightingRow, key);
+  const known = row?.body.run === sighting.run ? (row?.body.reboots ?? 0) : 0;
+  const body = { ...sighting, reboots: Math.max(sighting.reboots, known) };
+  if (row) await em.nativeUpdate(SightingRow, key, { body, revision: row.revision + 1 });
+  else await em.insert(SightingRow, { ...key, body, revision: 1 });
+}

@@ -1,0 +1,141 @@
+import { describe, expect, it } from "vitest";
+import { isNothing, newsOf } from "../../src/domain/news.ts";
+import type { Occurrence } from "../../src/domain/port.ts";
+import { sightingOf } from "../../src/domain/sighting.ts";
+import type { Vm } from "../../src/domain/vm.ts";
+import { isos, vm, vmDefinition } from "../support/world.ts";
+
+const running = vm({ run: "run-1" });
+const off = vm();
+const seen = (one: Vm) => sightingOf("local", one);
+const typesOf = (before: Vm | undefined, now: Vm | undefined, occurrences: Occurrence[] = []) =>
+  newsOf("local", before && seen(before), now, occurrences).facts.map(({ type, data }) => [type, data]);
+const ejected = (tray: "open" | "closed", path: string | undefined = isos.installer): Vm => {
+  const next = vmDefinition({ isoPath: isos.installer });
+  const drives = [{ target: "sda", bus: "sata", tray, ...(path !== undefined && { path }) }];
+  return { ...running, next, live: { ...next, drives } };
+};
+const paused: Vm = { ...running, power: "paused", powerReason: "io_error" };
+
+describe("newsOf()", () => {
+  it.each<[string, Vm | undefined, Vm | undefined, Occurrence[], [string, object][]]>([
+    ["a VM that is as it was", running, running, [], []],
+    ["a start", off, running, [], [["vm.started", { run: "run-1" }]]],
+    [
+      "a guest that shut down",
+      running,
+      { ...off, stopReason: "shutdown" },
+      [],
+      [["vm.stopped", { run: "run-1", reason: "shutdown" }]],
+    ],
+    ["a run that nobody remembers the end of", running, off, [], [["vm.stopped", { run: "run-1", reason: "unknown" }]]],
+    ["a crash", running, { ...off, stopReason: "crashed" }, [], [["vm.crashed", { run: "run-1" }]]],
+    [
+      "a guest that crashed and is kept",
+      running,
+      { ...running, power: "paused", powerReason: "crashed" },
+      [],
+      [["vm.crashed", { run: "run-1" }]],
+    ],
+    [
+      "two runs between two looks",
+      running,
+      vm({ run: "run-2" }),
+      [],
+      [
+        ["vm.stopped", { run: "run-1", reason: "unknown" }],
+        ["vm.started", { run: "run-2" }],
+      ],
+    ],
+    [
+      "a reset",
+      running,
+      running,
+      [{ type: "rebooted", run: "run-1" }],
+      [["vm.rebooted", { run: "run-1", reboots: 1 }]],
+    ],
+    ["a reset of a run that is over", running, running, [{ type: "rebooted", run: "run-0" }], []],
+    [
+      "a reset at the end of a run",
+      running,
+      { ...off, stopReason: "shutdown" },
+      [{ type: "rebooted", run: "run-1" }],
+      [
+        ["vm.rebooted", { run: "run-1", reboots: 1 }],
+        ["vm.stopped", { run: "run-1", reason: "shutdown" }],
+      ],
+    ],
+    [
+      "a guest that opened its tray",
+      ejected("closed"),
+      ejected("open"),
+      [],
+      [["media.ejected_by_guest", { run: "run-1", drive: "sda", path: isos.installer }]],
+    ],
+    ["a tray that was open already", ejected("open"), ejected("open"), [], []],
+    [
+      "an I/O error that paused the guest, told and seen",
+      running,
+      paused,
+      [{ type: "io_error", run: "run-1", target: "vda", reason: "enospc" }],
+      [["disk.io_error", { run: "run-1", paused: true, disk: "vda", reason: "enospc" }]],
+    ],
+    ["an I/O error that was only seen", running, paused, [], [["disk.io_error", { run: "run-1", paused: true }]]],
+    [
+      "little space",
+      running,
+      running,
+      [{ type: "space_low", run: "run-1", target: "vda", freeBytes: 5 }],
+      [["disk.space_low", { run: "run-1", disk: "vda", free_bytes: 5 }]],
+    ],
+    ["an agent", running, { ...running, agent: true }, [], [["agent.connected", { run: "run-1" }]]],
+    [
+      "an agent in the next run",
+      { ...running, agent: true },
+      vm({ run: "run-2", agent: true }),
+      [],
+      [
+        ["vm.stopped", { run: "run-1", reason: "unknown" }],
+        ["vm.started", { run: "run-2" }],
+        ["agent.connected", { run: "run-2" }],
+      ],
+    ],
+    [
+      "another name",
+      off,
+      vm({ name: "db" }),
+      [],
+      [["vm.changed_elsewhere", { what: "renamed", from: "web", to: "db" }]],
+    ],
+    ["another definition", off, vm({ fingerprint: "f-2" }), [], [["vm.changed_elsewhere", { what: "redefined" }]]],
+    ["a VM that is new", undefined, off, [], [["vm.changed_elsewhere", { what: "defined" }]]],
+    [
+      "a VM that is gone while it ran",
+      running,
+      undefined,
+      [],
+      [
+        ["vm.stopped", { run: "run-1", reason: "unknown" }],
+        ["vm.changed_elsewhere", { what: "undefined" }],
+      ],
+    ],
+    ["a VM that was never there", undefined, undefined, [], []],
+  ])("tells of %s", (_what, before, now, occurrences, told) => {
+    expect(typesOf(before, now, occurrences)).toEqual(told);
+  });
+
+  it("counts the resets of one run, and from the beginning in the next", () => {
+    const reset: Occurrence = { type: "rebooted", run: "run-1" };
+    const first = newsOf("local", seen(running), running, [reset]);
+    const second = newsOf("local", first.sighting!, running, [reset]);
+    expect(second.facts).toEqual([{ type: "vm.rebooted", data: { run: "run-1", reboots: 2 } }]);
+    expect(newsOf("local", second.sighting!, vm({ run: "run-2" })).sighting?.reboots).toBe(0);
+  });
+
+  it("is nothing where nothing differs, and something where only the sighting does", () => {
+    expect(isNothing(newsOf("local", seen(running), running), seen(running))).toBe(true);
+    expect(isNothing(newsOf("local", undefined, undefined), undefined)).toBe(true);
+    const again = { ...running, power: "paused" as const };
+    expect(isNothing(newsOf("local", seen(running), again), seen(running))).toBe(false);
+  });
+});

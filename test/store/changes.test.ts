@@ -1,0 +1,27 @@
+import { expect, test, vi } from "vitest";
+import { event, Other, open, run, temporaryDirectory } from "./fixture.ts";
+
+test("onChange() calls back after a write of this process, once for many of one moment, until it is ended", async () => {
+  const store = await open(temporaryDirectory());
+  const called = vi.fn();
+  const end = store.onChange(called);
+  await run(store, { id: "a" }, { events: [event("a")] });
+  await vi.waitFor(() => expect(called).toHaveBeenCalled());
+  end();
+  await new Promise((wake) => setTimeout(wake, 50));
+  const calls = called.mock.calls.length;
+  await run(store, { id: "b" });
+  await new Promise((wake) => setTimeout(wake, 50));
+  expect(called.mock.calls.length).toBe(calls);
+});
+
+test("onChange() calls back after a write of another process, with what it wrote there to be read", async () => {
+  const directory = temporaryDirectory();
+  const store = await open(directory);
+  const seen: number[] = [];
+  store.onChange(() => void store.lastEvent().then((last) => seen.push(last)));
+  const other = new Other("node", ["settle", directory]);
+  expect(await other.line()).toBe("settling");
+  await vi.waitFor(() => expect(seen.at(-1)).toBeGreaterThan(2), { timeout: 10_000 });
+  await other.kill();
+});
