@@ -8,6 +8,7 @@ import { mediaHandlers } from "./media.ts";
 import { hostOf, listVms, lookup, observeVm } from "./observe.ts";
 import { powerHandlers } from "./power.ts";
 import { openSession, type QemuSession } from "./session.ts";
+import { watch } from "./watch.ts";
 
 const paths = z.string().transform((text) => text.split(":").filter(Boolean));
 
@@ -30,6 +31,7 @@ export default definePlugin({
     backup,
     restore,
     images: (session) => session.images,
+    watch,
     changes: { ...lifecycleHandlers, ...powerHandlers, ...bootHandlers, ...mediaHandlers, ...diskHandlers },
   },
 });

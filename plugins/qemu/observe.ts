@@ -1,7 +1,6 @@
 /** Looking: the definition in its file, and the running machine by QMP. */
-import { existsSync } from "node:fs";
 import { availableParallelism, totalmem } from "node:os";
-import type { Drive, Host, Power, Vm } from "../../src/plugin.ts";
+import type { Drive, Host, Power, StopReason, Vm } from "../../src/plugin.ts";
 import { asDomain } from "./definition.ts";
 import { lastEvents } from "./event-log.ts";
 import { type Started, startedOf } from "./process.ts";
@@ -50,6 +49,7 @@ type Run = Readonly<{
   power: Power;
   reason?: string;
   media: ReadonlyMap<string, Medium>;
+  agent: boolean;
   readBytes: Readonly<Record<string, number>>;
 }>;
 
@@ -60,10 +60,11 @@ async function runOf(session: QemuSession, uuid: string, signal?: AbortSignal): 
   if (!started) return undefined;
   try {
     return await session.withQmp(uuid, { signal }, async (qmp) => {
-      const [{ status }, blocks, stats] = await Promise.all([
+      const [{ status }, blocks, stats, channels] = await Promise.all([
         qmp.execute<{ status: string }>("query-status", undefined, signal),
         queryBlock(qmp, signal),
         qmp.execute<BlockStats[]>("query-blockstats", undefined, signal),
+        qmp.execute<Channel[]>("query-chardev", undefined, signal),
       ]);
       const reason = reasonOf(status);
       return {
@@ -71,6 +72,7 @@ async function runOf(session: QemuSession, uuid: string, signal?: AbortSignal): 
         power: status === "running" ? "running" : "paused",
         ...(reason !== undefined && { reason }),
         media: new Map(blocks.map((block) => [deviceOf(block.qdev), mediumOf(block)])),
+        agent: channels.some((channel) => channel.label === "agent" && channel["frontend-open"]),
         readBytes: Object.fromEntries(stats.map(({ qdev, stats: { rd_bytes } }) => [deviceOf(qdev), rd_bytes])),
       } satisfies Run;
     });
@@ -84,7 +86,7 @@ async function runOf(session: QemuSession, uuid: string, signal?: AbortSignal): 
 async function withoutAnswer(session: QemuSession, uuid: string, error: Error): Promise<Run | undefined> {
   session.context.log(`VM ${uuid} does not answer: ${error.message}`);
   const started = await startedOf(session, uuid);
-  return started && { started, power: "running", reason: "no_answer", media: new Map(), readBytes: {} };
+  return started && { started, power: "running", reason: "no_answer", media: new Map(), agent: false, readBytes: {} };
 }
 
 async function vmFrom(
@@ -97,15 +99,17 @@ async function vmFrom(
   const text = next ?? (run && session.parse(JSON.stringify(run.started.definition)));
   if (!text) return undefined;
   const { definition, fingerprint } = text;
-  const reason = run ? run.reason : await endOf(session, uuid);
+  const stopReason = run ? undefined : await stopReasonOf(session, uuid);
+  const reason = run ? run.reason : stopReason === "crashed" ? stopReason : undefined;
   return {
     uuid,
     name: definition.name,
     power: run?.power ?? "off",
     ...(reason !== undefined && { powerReason: reason }),
+    ...(stopReason && { stopReason }),
     persistent: next !== undefined,
     savedState: false,
-    ...(run && { run: run.started.run, live: liveOf(run), readBytes: run.readBytes }),
+    ...(run && { run: run.started.run, live: liveOf(run), readBytes: run.readBytes, agent: run.agent }),
     next: asDomain(definition),
     accelerator: (run?.started.definition ?? definition).accelerator,
     fingerprint,
@@ -123,11 +127,14 @@ function liveOf({ started, media }: Run): NonNullable<Vm["live"]> {
   return { ...live, drives };
 }
 
-/** QEMU tells why it ends, unless it was killed or the host went down under it. */
-async function endOf(session: QemuSession, uuid: string): Promise<string | undefined> {
-  const { run, eventLog } = session.placeOf(uuid);
-  if (!existsSync(run)) return undefined;
-  return (await lastEvents(eventLog)).some(({ event }) => event === "SHUTDOWN") ? undefined : "crashed";
+/** QEMU tells why it ends, unless it was killed or the host went down under it. Nothing is known of a VM that has never
+ * run. */
+async function stopReasonOf(session: QemuSession, uuid: string): Promise<StopReason | undefined> {
+  const events = await lastEvents(session.placeOf(uuid).eventLog);
+  const last = events?.findLast(({ event }) => event === "SHUTDOWN");
+  if (!last) return events && "crashed";
+  if (last.data.reason === "guest-panic") return "crashed";
+  return last.data.guest === true ? "shutdown" : "power_cut";
 }
 
 function reasonOf(status: string): string | undefined {
@@ -141,6 +148,7 @@ export type Block = Readonly<{
   tray_open?: boolean;
   inserted?: Readonly<{ file: string; "node-name"?: string; image: Readonly<{ "virtual-size": number }> }>;
 }>;
+type Channel = Readonly<{ label: string; "frontend-open": boolean }>;
 type BlockStats = Readonly<{ qdev?: string; stats: Readonly<{ rd_bytes: number }> }>;
 
 export const queryBlock = (qmp: Qmp, signal?: AbortSignal) => qmp.execute<Block[]>("query-block", undefined, signal);

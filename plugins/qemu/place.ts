@@ -9,6 +9,9 @@ export type Place = Readonly<{
   /** UEFI variables and TPM state, which outlive runs. */
   variables: string;
   tpm: string;
+  /** QEMU's events, of the run that is on or was the last. The chardev appends ".in" and ".out". */
+  events: string;
+  eventLog: string;
   /** All that belongs to one run, made anew by each start. */
   run: string;
   /** What was started, and how its process is told from another of the same number. */
@@ -17,30 +20,31 @@ export type Place = Readonly<{
   pid: string;
   /** QMP's commands, for one session at a time. */
   qmp: string;
-  /** The events' chardev appends ".in" and ".out". */
-  events: string;
-  eventLog: string;
   vnc: string;
   agent: string;
   serial: string;
   tpmSocket: string;
 }>;
 
+/** The files of a VM's folder that tell of something as they change. */
+export const DEFINITION = "definition.json";
+export const EVENT_LOG = "events.out";
+
 export function placeOf(directory: string, uuid: string): Place {
   const home = join(directory, uuid);
   const run = join(home, "run");
   return {
     home,
-    definition: join(home, "definition.json"),
+    definition: join(home, DEFINITION),
     variables: join(home, "vars.fd"),
     tpm: join(home, "tpm"),
+    events: join(home, "events"),
+    eventLog: join(home, EVENT_LOG),
     run,
     started: join(run, "started.json"),
     process: join(run, "process.json"),
     pid: join(run, "pid"),
     qmp: join(run, "qmp"),
-    events: join(run, "events"),
-    eventLog: join(run, "events.out"),
     vnc: join(run, "vnc"),
     agent: join(run, "agent"),
     serial: join(run, "com1"),

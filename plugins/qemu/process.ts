@@ -1,13 +1,15 @@
 /** The process that is a VM: started so that it outlives this one, found again by its socket, ended for good. */
 import { randomUUID } from "node:crypto";
-import { copyFile, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { appendFile, copyFile, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
 import { DomainError } from "../../src/plugin.ts";
 import { commandLine } from "./command-line.ts";
 import { type Definition, readDefinition, writtenDefinition } from "./definition.ts";
+import { endingEvent } from "./event-log.ts";
 import { textOf, writeWhole } from "./file.ts";
 import { firmwareFor } from "./firmware.ts";
+import type { Place } from "./place.ts";
 import { runProgram, wordsOf } from "./program.ts";
 import { isListening } from "./qmp/client.ts";
 import type { QemuSession } from "./session.ts";
@@ -42,26 +44,30 @@ export async function startProcess(session: QemuSession, definition: Definition)
   const { uuid } = definition;
   const place = session.placeOf(uuid);
   const firmware = definition.firmware === "bios" ? undefined : await firmwareFor(definition.firmware);
-  await rm(place.run, { recursive: true, force: true });
+  await clear(place);
   await mkdir(place.run, { recursive: true, mode: 0o700 });
   try {
     if (firmware) await copyOnce(firmware.variables, place.variables);
+    const started = { run: randomUUID(), definition: JSON.parse(writtenDefinition(definition)) };
+    await writeWhole(place.started, JSON.stringify(started));
     await writeFile(`${place.events}.in`, NEGOTIATION, { mode: 0o600 });
     await writeFile(place.eventLog, "", { mode: 0o600 });
-    await writeWhole(
-      place.started,
-      JSON.stringify({ run: randomUUID(), definition: JSON.parse(writtenDefinition(definition)) }),
-    );
     if (definition.tpm) await startTpm(place);
     const args = commandLine(definition, { place, firmware });
     const ended = await runProgram(session.binary, args, { timeoutMs: START_LIMIT_MS });
     if (ended.code !== 0) throw new Error(wordsOf(session.binary, ended, START_LIMIT_MS));
   } catch (error) {
     if (definition.tpm) await endTpm(place);
-    await rm(place.run, { recursive: true, force: true });
+    await clear(place);
     throw error;
   }
   await rememberProcess(session, uuid);
+}
+
+/** Removes what the last run has left. */
+async function clear({ run, eventLog }: Place): Promise<void> {
+  await rm(eventLog, { force: true });
+  await rm(run, { recursive: true, force: true });
 }
 
 /** A file that is there stays: it is what the guest has made of it. */
@@ -118,6 +124,7 @@ async function killProcess(session: QemuSession, uuid: string): Promise<void> {
   if ((await startTimeOf(pid)) !== startTime) return;
   session.context.log(`QEMU of VM ${uuid} does not answer: its process ${pid} is killed`);
   process.kill(pid, "SIGKILL");
+  await appendFile(session.placeOf(uuid).eventLog, endingEvent("host-signal"));
 }
 
 async function ends(session: QemuSession, uuid: string, withinMs: number): Promise<boolean> {

@@ -5,9 +5,10 @@
 import { execFileSync } from "node:child_process";
 import { readFile, rm, writeFile } from "node:fs/promises";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
-import { followEvents, lastEvents, type QmpEvent } from "../../../plugins/qemu/event-log.ts";
+import { lastEvents } from "../../../plugins/qemu/event-log.ts";
 import qemu from "../../../plugins/qemu/index.ts";
 import { waitForLine } from "../../support/guest.ts";
+import { watcherOf } from "../../support/watcher.ts";
 import { type Bench, benchOn, codeOf, contextFor, start } from "../contract-bench.ts";
 import { medium } from "../contract-cases.ts";
 import { openQemuBench, type QemuBench } from "./bench.ts";
@@ -58,17 +59,16 @@ describe("a VM's process", () => {
     process.kill(await pidOf(on.target.uuid), "SIGKILL");
     await expect.poll(async () => (await bench.look(on.target.uuid)).vm!.power).toBe("off");
     const off = await bench.look(on.target.uuid);
-    expect(off.vm).toMatchObject({ power: "off", powerReason: "crashed" });
+    expect(off.vm).toMatchObject({ power: "off", powerReason: "crashed", stopReason: "crashed" });
     const again = await bench.apply(off, start);
     expect(again.vm).toMatchObject({ power: "running", run: expect.not.stringMatching(on.vm!.run!) });
   });
 
-  test("that does not answer is listed all the same, and cut off by its number", async () => {
+  test("that does not answer is cut off by its number", async () => {
     const on = await bench.make({}, true);
     const pid = await pidOf(on.target.uuid);
     process.kill(pid, "SIGSTOP");
-    await bench.apply(on, cut);
-    expect((await bench.look(on.target.uuid)).vm!.power).toBe("off");
+    expect((await bench.apply(on, cut)).vm).toMatchObject({ power: "off", stopReason: "power_cut" });
   });
 
   test("of the same number that began at another time is left alone", async () => {
@@ -144,25 +144,27 @@ describe("several sessions on one directory", () => {
   });
 });
 
-describe("QEMU's events", () => {
-  test("reach everybody who follows them, also whoever comes later, to the last", async () => {
+describe("what QEMU tells", () => {
+  test("is kept to its last word, also while nobody was there", async () => {
     const on = await bench.make({}, true);
-    const { eventLog } = lab.session.placeOf(on.target.uuid);
-    const ending = new AbortController();
-    const seen: QmpEvent[][] = [[], []];
-    const following = seen.map((events) =>
-      followEvents(eventLog, (event) => events.push(event), { signal: ending.signal }),
-    );
     await lab.session.withQmp(on.target.uuid, {}, (qmp) => qmp.execute("system_reset"));
-    for (const events of seen) await expect.poll(() => events.map(({ event }) => event)).toContain("RESET");
     await bench.apply(on, cut);
-    for (const events of seen) await expect.poll(() => events.at(-1)?.event).toBe("SHUTDOWN");
-    ending.abort();
-    await Promise.all(following);
-    expect(seen[0]).toEqual(seen[1]);
-    expect(await lastEvents(eventLog)).toEqual(seen[0]);
-    expect(seen[0]!.at(-1)!.data).toMatchObject({ reason: "host-qmp-quit" });
-    expect(Math.abs(seen[0]!.at(-1)!.atMs - Date.now())).toBeLessThan(60_000);
+    const events = (await lastEvents(lab.session.placeOf(on.target.uuid).eventLog))!;
+    expect(events.map(({ event }) => event)).toEqual(["RESET", "SHUTDOWN"]);
+    expect(events.at(-1)!.data).toMatchObject({ reason: "host-qmp-quit" });
+    expect(Math.abs(events.at(-1)!.atMs - Date.now())).toBeLessThan(60_000);
+  });
+
+  test("reaches a watcher, and so does that a process was killed, which nobody tells", async () => {
+    const watcher = await watcherOf(lab.backend);
+    const { target } = await bench.make({}, true);
+    await watcher.tellsOf(target.uuid, () =>
+      lab.session.withQmp(target.uuid, {}, (qmp) => qmp.execute("eject", { id: "sda", force: true })),
+    );
+    await expect.poll(async () => (await bench.look(target.uuid)).vm!.live!.drives[0]!.tray).toBe("open");
+    await watcher.tellsOf(target.uuid, async () => process.kill(await pidOf(target.uuid), "SIGKILL"));
+    expect((await bench.look(target.uuid)).vm).toMatchObject({ power: "off", stopReason: "crashed" });
+    await watcher.stop();
   });
 });
 
