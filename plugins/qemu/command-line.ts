@@ -1,7 +1,7 @@
 /** A definition as QEMU's command line. Pure: the same definition, the same list of arguments. */
 import { createHash } from "node:crypto";
 import { bootSequence } from "../../src/plugin.ts";
-import { type Accelerator, asDomain, type Definition, sataPortOf } from "./definition.ts";
+import { type Accelerator, asDomain, type Definition, letterOf } from "./definition.ts";
 import type { UefiFirmware } from "./firmware.ts";
 import type { Place } from "./place.ts";
 
@@ -27,11 +27,16 @@ export function commandLine(definition: Definition, { place, firmware }: Surroun
     ...network(definition),
     ...lines(definition, place),
     ...(definition.tpm ? tpm(place) : []),
-    ...["-device", "virtio-balloon-pci,id=balloon", "-object", "rng-builtin,id=rng0"],
-    ...["-device", "virtio-rng-pci,rng=rng0,id=rng"],
+    ...["-device", `virtio-balloon-pci,${at(PCI_SLOT.balloon)},id=balloon`, "-object", "rng-builtin,id=rng0"],
+    ...["-device", `virtio-rng-pci,${at(PCI_SLOT.rng)},rng=rng0,id=rng`],
     ...["-daemonize", "-pidfile", place.pid],
   ];
 }
+
+/** Where each device is on the PCI bus. What QEMU chose by itself would move when a device is added, and with it the names
+ * of a guest's network cards; a disk's place is also how the guest's agent names it. */
+export const PCI_SLOT = { video: 1, network: 2, ports: 3, usb: 4, balloon: 5, rng: 6, scsi: 7, disk: 16 } as const;
+const at = (slot: number) => `bus=pcie.0,addr=0x${slot.toString(16)}`;
 
 /** In QEMU's lists of options a comma is written twice. */
 const value = (text: string) => text.replaceAll(",", ",,");
@@ -98,7 +103,7 @@ function storage(definition: Definition): string[] {
   const { disks, drives } = definition;
   const scsi = [...disks, ...drives].some(({ bus }) => bus === "scsi");
   return [
-    ...(scsi ? ["-device", "virtio-scsi-pci,id=scsi"] : []),
+    ...(scsi ? ["-device", `virtio-scsi-pci,${at(PCI_SLOT.scsi)},id=scsi`] : []),
     ...disks.flatMap(({ target, bus, path, format, readOnly }) => [
       ...blockdev({
         driver: format,
@@ -127,10 +132,14 @@ function storage(definition: Definition): string[] {
   ];
 }
 
-const sata = (target: string) => `bus=ide.${sataPortOf(target)}`;
-const scsiUnit = (target: string) => `bus=scsi.0,scsi-id=${sataPortOf(target)}`;
+const sata = (target: string) => `bus=ide.${letterOf(target)}`;
+const scsiUnit = (target: string) => `bus=scsi.0,scsi-id=${letterOf(target)}`;
 const diskDevice = {
-  virtio: () => "virtio-blk-pci",
+  // The last slots are the board's own.
+  virtio: (target: string) => {
+    const slot = PCI_SLOT.disk + letterOf(target);
+    return slot < 31 ? `virtio-blk-pci,${at(slot)}` : "virtio-blk-pci";
+  },
   sata: (target: string) => `ide-hd,${sata(target)}`,
   scsi: (target: string) => `scsi-hd,${scsiUnit(target)}`,
 };
@@ -141,11 +150,11 @@ const driveDevice = {
 
 function network(definition: Definition): string[] {
   if (definition.network === "none") return [];
-  const at = bootSequence(asDomain(definition)).indexOf("class:network");
-  const boot = at < 0 ? "" : `,bootindex=${at + 1}`;
+  const place = bootSequence(asDomain(definition)).indexOf("class:network");
+  const boot = place < 0 ? "" : `,bootindex=${place + 1}`;
   return [
     ...["-netdev", "user,id=net0"],
-    ...["-device", `virtio-net-pci,netdev=net0,id=net,mac=${macOf(definition.uuid)}${boot}`],
+    ...["-device", `virtio-net-pci,${at(PCI_SLOT.network)},netdev=net0,id=net,mac=${macOf(definition.uuid)}${boot}`],
   ];
 }
 
@@ -160,12 +169,12 @@ const lines = ({ serialLog }: Definition, place: Place) => {
   return [
     ...["-chardev", `${socket("com1", place.serial)},logfile=${value(serialLog)},logappend=off`],
     ...["-device", "isa-serial,chardev=com1,id=serial0"],
-    ...["-device", "virtio-serial-pci,id=ports", "-chardev", socket("agent", place.agent)],
+    ...["-device", `virtio-serial-pci,${at(PCI_SLOT.ports)},id=ports`, "-chardev", socket("agent", place.agent)],
     ...["-device", "virtserialport,bus=ports.0,chardev=agent,id=agent0,name=org.qemu.guest_agent.0"],
-    ...["-device", "qemu-xhci,id=usb", "-device", "usb-tablet,bus=usb.0,id=tablet"],
+    ...["-device", `qemu-xhci,${at(PCI_SLOT.usb)},id=usb`, "-device", "usb-tablet,bus=usb.0,id=tablet"],
     // The one card that BIOS, UEFI and every installer can draw on from the first moment. A port on loopback could be
     // reached by every user of the host, and by a guest on user-mode networking.
-    ...["-device", "VGA,id=video", "-vnc", `unix:${value(place.vnc)}`],
+    ...["-device", `VGA,${at(PCI_SLOT.video)},id=video`, "-vnc", `unix:${value(place.vnc)}`],
   ];
 };
 

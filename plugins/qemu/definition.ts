@@ -107,7 +107,8 @@ export function asDomain(definition: Definition): VmDefinition {
 
 /** q35 has six SATA ports, which the targets name: sda is the first. */
 export const SATA_PORTS = 6;
-export const sataPortOf = (name: string): number => name.charCodeAt(2) - "a".charCodeAt(0);
+/** 0 for vda and sda. */
+export const letterOf = (name: string): number => name.charCodeAt(2) - "a".charCodeAt(0);
 
 function accepted(definition: Definition): Definition {
   const ordered = acceptedDefinition<Pick<VmDefinition, "disks" | "drives" | "boot">>(asDomain(definition));
@@ -116,7 +117,7 @@ function accepted(definition: Definition): Definition {
     return (a: { target: string }, b: { target: string }) => places.get(a.target)! - places.get(b.target)!;
   };
   const far = [...definition.disks, ...definition.drives].find(
-    ({ bus, target: name }) => bus === "sata" && (!name.startsWith("sd") || sataPortOf(name) >= SATA_PORTS),
+    ({ bus, target: name }) => bus === "sata" && (!name.startsWith("sd") || letterOf(name) >= SATA_PORTS),
   );
   if (far) throw new Error(`target '${far.target}' is on no SATA port: there are ${SATA_PORTS}, sda to sdf`);
   return {

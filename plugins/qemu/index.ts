@@ -3,6 +3,7 @@ import { z } from "zod";
 import { definePlugin, PLUGIN_API } from "../../src/plugin.ts";
 import { bootHandlers } from "./boot.ts";
 import { diskHandlers } from "./disk.ts";
+import { guestInfo } from "./guest.ts";
 import { backup, lifecycleHandlers, restore } from "./lifecycle.ts";
 import { mediaHandlers } from "./media.ts";
 import { hostOf, listVms, lookup, observeVm } from "./observe.ts";
@@ -31,6 +32,7 @@ export default definePlugin({
     backup,
     restore,
     images: (session) => session.images,
+    guest: guestInfo,
     watch,
     changes: { ...lifecycleHandlers, ...powerHandlers, ...bootHandlers, ...mediaHandlers, ...diskHandlers },
   },

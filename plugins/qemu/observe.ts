@@ -3,6 +3,7 @@ import { availableParallelism, totalmem } from "node:os";
 import type { Drive, Host, Power, StopReason, Vm } from "../../src/plugin.ts";
 import { asDomain } from "./definition.ts";
 import { lastEvents } from "./event-log.ts";
+import { isUuid } from "./place.ts";
 import { type Started, startedOf } from "./process.ts";
 import { NotListening, type Qmp } from "./qmp/client.ts";
 import { type Parsed, type QemuSession, requireOpen } from "./session.ts";
@@ -60,11 +61,11 @@ async function runOf(session: QemuSession, uuid: string, signal?: AbortSignal): 
   if (!started) return undefined;
   try {
     return await session.withQmp(uuid, { signal }, async (qmp) => {
-      const [{ status }, blocks, stats, channels] = await Promise.all([
+      const [{ status }, blocks, stats, agent] = await Promise.all([
         qmp.execute<{ status: string }>("query-status", undefined, signal),
         queryBlock(qmp, signal),
         qmp.execute<BlockStats[]>("query-blockstats", undefined, signal),
-        qmp.execute<Channel[]>("query-chardev", undefined, signal),
+        agentIsOpen(qmp, signal),
       ]);
       const reason = reasonOf(status);
       return {
@@ -72,8 +73,8 @@ async function runOf(session: QemuSession, uuid: string, signal?: AbortSignal): 
         power: status === "running" ? "running" : "paused",
         ...(reason !== undefined && { reason }),
         media: new Map(blocks.map((block) => [deviceOf(block.qdev), mediumOf(block)])),
-        agent: channels.some((channel) => channel.label === "agent" && channel["frontend-open"]),
-        readBytes: Object.fromEntries(stats.map(({ qdev, stats: { rd_bytes } }) => [deviceOf(qdev), rd_bytes])),
+        agent,
+        readBytes: readBytesOf(started, stats),
       } satisfies Run;
     });
   } catch (error) {
@@ -81,6 +82,29 @@ async function runOf(session: QemuSession, uuid: string, signal?: AbortSignal): 
     throw error;
   }
 }
+
+/** Of the VM's own disks and drives: QEMU counts its firmware's files, too. */
+function readBytesOf({ definition: { disks, drives } }: Started, stats: readonly BlockStats[]): Record<string, number> {
+  const targets = new Set([...disks, ...drives].map(({ target }) => target));
+  const read = stats.map(({ qdev, stats: { rd_bytes } }) => [deviceOf(qdev), rd_bytes] as const);
+  return Object.fromEntries(read.filter(([device]) => targets.has(device)));
+}
+
+/** Whether the guest's agent has opened its channel; false for a VM that is off.
+ * @throws DomainError BACKEND_UNAVAILABLE */
+export async function agentIsThere(session: QemuSession, uuid: string, signal?: AbortSignal): Promise<boolean> {
+  try {
+    return isUuid(uuid) && (await session.withQmp(uuid, { signal }, (qmp) => agentIsOpen(qmp, signal)));
+  } catch (error) {
+    if (error instanceof NotListening) return false;
+    throw error;
+  }
+}
+
+const agentIsOpen = async (qmp: Qmp, signal?: AbortSignal): Promise<boolean> =>
+  (await qmp.execute<Channel[]>("query-chardev", undefined, signal)).some(
+    (channel) => channel.label === "agent" && channel["frontend-open"],
+  );
 
 /** What can be said of a machine whose process does not answer: a list is no place to wait for it. */
 async function withoutAnswer(session: QemuSession, uuid: string, error: Error): Promise<Run | undefined> {

@@ -13,6 +13,12 @@ export type Frames = Readonly<{
 }>;
 
 export function createFrames(lineBytesMax = LINE_BYTES_MAX): Frames {
+  const lines = createLines(lineBytesMax);
+  return { push: (bytes) => lines.push(bytes).map(parse) };
+}
+
+/** The lines alone, without empty ones, whatever stands in them. */
+export function createLines(lineBytesMax: number): Readonly<{ push(bytes: Uint8Array): string[] }> {
   let parts: Uint8Array[] = [];
   let held = 0;
   const hold = (part: Uint8Array) => {
@@ -22,7 +28,7 @@ export function createFrames(lineBytesMax = LINE_BYTES_MAX): Frames {
   };
   return {
     push(bytes) {
-      const messages: Record<string, unknown>[] = [];
+      const lines: string[] = [];
       let begin = 0;
       for (let end = bytes.indexOf(NEWLINE); end >= 0; end = bytes.indexOf(NEWLINE, begin)) {
         hold(bytes.subarray(begin, end));
@@ -30,10 +36,10 @@ export function createFrames(lineBytesMax = LINE_BYTES_MAX): Frames {
         parts = [];
         held = 0;
         begin = end + 1;
-        if (line !== "") messages.push(parse(line));
+        if (line !== "") lines.push(line);
       }
       hold(bytes.subarray(begin));
-      return messages;
+      return lines;
     },
   };
 }

@@ -27,10 +27,18 @@ describe("commandLine()", () => {
     expect(line()).toEqual(expect.arrayContaining(["-no-user-config", "-nodefaults", "-daemonize"]));
   });
   it.each([
-    ["cdrom_hd", "virtio-blk-pci,drive=disk-vda,id=vda,bootindex=2", "ide-cd,bus=ide.0,id=sda,bootindex=1"],
-    ["hd_cdrom", "virtio-blk-pci,drive=disk-vda,id=vda,bootindex=1", "ide-cd,bus=ide.0,id=sda,bootindex=2"],
-    ["hd", "virtio-blk-pci,drive=disk-vda,id=vda,bootindex=1", "ide-cd,bus=ide.0,id=sda"],
-    ["cdrom", "virtio-blk-pci,drive=disk-vda,id=vda", "ide-cd,bus=ide.0,id=sda,bootindex=1"],
+    [
+      "cdrom_hd",
+      "virtio-blk-pci,bus=pcie.0,addr=0x10,drive=disk-vda,id=vda,bootindex=2",
+      "ide-cd,bus=ide.0,id=sda,bootindex=1",
+    ],
+    [
+      "hd_cdrom",
+      "virtio-blk-pci,bus=pcie.0,addr=0x10,drive=disk-vda,id=vda,bootindex=1",
+      "ide-cd,bus=ide.0,id=sda,bootindex=2",
+    ],
+    ["hd", "virtio-blk-pci,bus=pcie.0,addr=0x10,drive=disk-vda,id=vda,bootindex=1", "ide-cd,bus=ide.0,id=sda"],
+    ["cdrom", "virtio-blk-pci,bus=pcie.0,addr=0x10,drive=disk-vda,id=vda", "ide-cd,bus=ide.0,id=sda,bootindex=1"],
   ] as const)("turns the boot order %s into boot indexes, and tries no other device", (order, disk, drive) => {
     const args = line({ order });
     expect([device(args, "virtio-blk"), device(args, "ide-cd")]).toEqual([disk, drive]);
@@ -93,6 +101,14 @@ describe("commandLine()", () => {
     });
     const args = commandLine(definition, { place });
     expect(device(args, "virtio-net")).toContain("bootindex=2");
+  });
+  it("keeps every device in its place on the bus, whatever else there is", () => {
+    const place = (args: readonly string[], name: string) => /addr=0x\w+/.exec(device(args, name) ?? "")?.[0];
+    const [bare, full] = [line({ network: "none" }), line({ tpm: true, diskBus: "scsi", ...targetsFor("scsi") })];
+    for (const name of ["VGA", "virtio-serial-pci", "qemu-xhci", "virtio-rng-pci", "virtio-balloon-pci"])
+      expect(place(full, name)).toBe(place(bare, name));
+    const places = valuesOf(full, "-device").flatMap((one) => /addr=0x\w+/.exec(one) ?? []);
+    expect(new Set(places).size).toBe(places.length);
   });
   it("has a TPM only where one is wanted", () => {
     expect(device(line({ tpm: true }), "tpm-crb")).toBeDefined();

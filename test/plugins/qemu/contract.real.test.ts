@@ -15,7 +15,6 @@ backendContract({
   guestHonoursShutdown: false,
   // A saved state would be a migration to a file, and QEMU's own format changes with its version.
   unsupported: ["saved_state.discard"],
-  skip: [{ test: "guest() is undefined where no agent answers", reason: "nobody asks the agent on this backend yet" }],
   async open() {
     const bench = await openQemuBench([isos.both, isos.data, isos.resets]);
     return {
