@@ -1,4 +1,5 @@
 /** One connection: its directory of VMs, its images, and the calls to QEMU under way. */
+import { mkdirSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { DomainError, type Images, openImages, type PluginContext } from "../../src/plugin.ts";
 import { type Definition, meaningOf, readDefinition } from "./definition.ts";
@@ -35,7 +36,7 @@ const PARSED_MAX = 4_096;
 export function openSession(config: QemuConfig, context: PluginContext): QemuSession {
   const directory = resolve(config.vms ?? join(context.stateDirectory, "qemu", context.connection));
   requireRoom(directory, context.connection);
-  const imageDirectory = config.images ?? context.defaults.images ?? join(context.stateDirectory, "images");
+  const imageDirectory = config.images ?? context.defaults.images ?? ownImages(context.stateDirectory);
   const isoDirectories = config["iso-dirs"] ?? context.defaults.isoDirectories ?? [imageDirectory];
   const closing = new AbortController();
   const parsed = new Map<string, Parsed>();
@@ -71,6 +72,13 @@ export function openSession(config: QemuConfig, context: PluginContext): QemuSes
     withQmp,
     closing,
   };
+}
+
+/** Where nobody has named a directory there is one beside the definitions: libvirt's belongs to root. */
+function ownImages(stateDirectory: string): string {
+  const directory = join(stateDirectory, "images");
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  return directory;
 }
 
 /** Commands that change nothing: without an answer to one of them nothing is left in the air. */

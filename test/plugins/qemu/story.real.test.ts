@@ -14,8 +14,7 @@ let server: BootwrightClient;
 const open = () =>
   openClient({
     settings: [
-      ...["--data", join(directory, "data"), "--images", join(directory, "images")],
-      ...["--iso-dir", dirname(installerIso), "--connection", "local=qemu"],
+      ...["--data", join(directory, "data"), "--iso-dir", dirname(installerIso), "--connection", "local=qemu"],
     ],
     env: { XDG_CACHE_HOME: join(directory, "cache") },
     confirm: () => true,
