@@ -3,7 +3,6 @@
  * host, and has to write a byte to its serial port. */
 import { randomUUID } from "node:crypto";
 import { mkdir, rm, writeFile } from "node:fs/promises";
-import { userInfo } from "node:os";
 import { join } from "node:path";
 import { DomainError } from "../../src/plugin.ts";
 import type { Accelerator } from "./definition.ts";
@@ -40,8 +39,8 @@ async function works(
 ): Promise<boolean> {
   const { cacheDirectory, log } = session.context;
   const path = join(cacheDirectory, `${accelerator}-probe-qemu.json`);
-  // Another program, user or boot of the host may fare otherwise.
-  const about = { hostBoot: await hostBoot(), binary: session.binary, user: userInfo().uid, accelerator };
+  // Another program or boot of the host may fare otherwise.
+  const about = { hostBoot: await hostBoot(), binary: session.binary, accelerator };
   const known = await textOf(path)
     .then((text) => JSON.parse(text ?? "{}") as Record<string, unknown>)
     .catch(() => ({}) as Record<string, unknown>);
