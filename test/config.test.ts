@@ -60,12 +60,33 @@ const table: Record<
     of: ({ connections }) => connections,
     flag: ["--connection", "f=memory", "--connection", "g=memory"],
     text: "e=memory;d=memory",
-    file: ["c=memory"],
+    file: [{ name: "c", plugin: "memory" }],
     read: [
       [memory("f"), memory("g")],
       [memory("e"), memory("d")],
       [memory("c")],
       [{ name: "local", plugin: "libvirt", config: { uri: "qemu:///system" } }],
+    ],
+  },
+  plugin: {
+    of: ({ plugins }) => plugins,
+    flag: ["--plugin", "webhook,url=https://x/?a=b", "--plugin", "log=./a=b.ts"],
+    text: "webhook;https://example.org/a.ts",
+    file: ["webhook", { name: "b", plugin: "./b.ts", config: { urls: ["https://x"] } }],
+    read: [
+      [
+        { plugin: "webhook", config: { url: "https://x/?a=b" } },
+        { name: "log", plugin: "./a=b.ts", config: {} },
+      ],
+      [
+        { plugin: "webhook", config: {} },
+        { plugin: "https://example.org/a.ts", config: {} },
+      ],
+      [
+        { plugin: "webhook", config: {} },
+        { name: "b", plugin: "./b.ts", config: { urls: ["https://x"] } },
+      ],
+      [],
     ],
   },
   "read-only": {
@@ -185,6 +206,14 @@ describe("a bad value", () => {
     ["a key", [], {}, { "iso-dir": "/isos" }, /"iso-dir" in .*: expected a list of directories/],
     ["a key", [], {}, { "read-only": "true" }, /"read-only" in .*: expected true or false/],
     ["a key", [], {}, { data: 7 }, /"data" in .*: expected a directory/],
+    ["a flag", ["--plugin", "=./a.ts"], {}, {}, /--plugin: "=.\/a.ts" is no PLUGIN\[,KEY=VALUE…\] or NAME=PLUGIN/],
+    ["a flag", ["--plugin", "a,b"], {}, {}, /--plugin: in "a,b", "b" is not KEY=VALUE/],
+    ["a variable", [], { BOOTWRIGHT_PLUGIN: "a;b=" }, {}, /BOOTWRIGHT_PLUGIN: "b=" is no PLUGIN/],
+    ["a key", [], {}, { plugin: "a" }, /"plugin" in .*: expected a list of plugins/],
+    ["a key", [], {}, { plugin: [{ config: {} }] }, /"plugin" in .*: in "\{.*", plugin: expected a plugin/],
+    ["a key", [], {}, { plugin: [{ plugin: "a", conf: {} }] }, /Unrecognized key: "conf"/],
+    ["a key", [], {}, { plugin: [7] }, /"plugin" in .*: in "7", Invalid input/],
+    ["a key", [], {}, { connection: [{ plugin: "memory" }] }, /"connection" in .* is no NAME=PLUGIN/],
     ["a key", [], {}, { connection: [] }, /"connection" in .*: expected at least one connection/],
   ];
   it.each(bad)(

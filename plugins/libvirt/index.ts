@@ -11,6 +11,9 @@ import { powerHandlers } from "./power.ts";
 import { inactiveXml, type LibvirtSession, openSession } from "./session.ts";
 import { watch } from "./watch.ts";
 
+/** As long as any step may take: nothing says when a daemon that is busy takes up a call that it has read. */
+const LATE_MS = 120_000;
+
 const paths = z.string().transform((text) => text.split(":").filter(Boolean));
 
 export default definePlugin({
@@ -35,6 +38,7 @@ export default definePlugin({
     images: (session) => session.images,
     guest: guestInfo,
     watch,
+    lateMs: LATE_MS,
     changes: { ...lifecycleHandlers, ...powerHandlers, ...bootHandlers, ...mediaHandlers, ...diskHandlers },
   },
 });

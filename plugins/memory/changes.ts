@@ -73,6 +73,15 @@ export const changes: BackendDefinition<Session>["changes"] = {
       await shutDown(session, machine, timeoutMs, AbortSignal.any([context.signal, session.signal]));
     },
   },
+  "reboot_action.set": {
+    running: "now",
+    async apply(session, vm, { endsRun }, context) {
+      const { run } = machineFor(session, vm, context);
+      if (!run) throw new Error("domain is not running");
+      const { resetEndsRun: _old, ...live } = run.live;
+      run.live = endsRun ? { ...live, resetEndsRun: true } : live;
+    },
+  },
   "saved_state.discard": {
     running: "now",
     async apply(session, vm, _change, context) {

@@ -1,4 +1,5 @@
 /** Looking: the definition in its file, and the running machine by QMP. */
+import { existsSync } from "node:fs";
 import { availableParallelism, totalmem } from "node:os";
 import type { Drive, Host, Power, StopReason, Vm } from "../../src/plugin.ts";
 import { asDomain } from "./definition.ts";
@@ -51,6 +52,7 @@ type Run = Readonly<{
   reason?: string;
   media: ReadonlyMap<string, Medium>;
   agent: boolean;
+  resetEnds: boolean;
   readBytes: Readonly<Record<string, number>>;
 }>;
 
@@ -74,6 +76,7 @@ async function runOf(session: QemuSession, uuid: string, signal?: AbortSignal): 
         ...(reason !== undefined && { reason }),
         media: new Map(blocks.map((block) => [deviceOf(block.qdev), mediumOf(block)])),
         agent,
+        resetEnds: existsSync(session.placeOf(uuid).resetEnds),
         readBytes: readBytesOf(started, stats),
       } satisfies Run;
     });
@@ -110,7 +113,17 @@ const agentIsOpen = async (qmp: Qmp, signal?: AbortSignal): Promise<boolean> =>
 async function withoutAnswer(session: QemuSession, uuid: string, error: Error): Promise<Run | undefined> {
   session.context.log(`VM ${uuid} does not answer: ${error.message}`);
   const started = await startedOf(session, uuid);
-  return started && { started, power: "running", reason: "no_answer", media: new Map(), agent: false, readBytes: {} };
+  return (
+    started && {
+      started,
+      power: "running",
+      reason: "no_answer",
+      media: new Map(),
+      agent: false,
+      resetEnds: false,
+      readBytes: {},
+    }
+  );
 }
 
 async function vmFrom(
@@ -142,13 +155,13 @@ async function vmFrom(
 }
 
 /** What the process was started with, and the media that are in its drives by now. */
-function liveOf({ started, media }: Run): NonNullable<Vm["live"]> {
+function liveOf({ started, media, resetEnds }: Run): NonNullable<Vm["live"]> {
   const live = asDomain(started.definition);
   const drives = live.drives.map(({ path, ...drive }): Drive => {
     const medium = media.get(drive.target) ?? { tray: "closed", ...(path !== undefined && { path }) };
     return { ...drive, ...medium };
   });
-  return { ...live, drives };
+  return { ...live, drives, ...(resetEnds && { resetEndsRun: true }) };
 }
 
 /** QEMU tells why it ends, unless it was killed or the host went down under it. Nothing is known of a VM that has never

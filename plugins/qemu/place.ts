@@ -17,6 +17,8 @@ export type Place = Readonly<{
   /** What was started, and how its process is told from another of the same number. */
   started: string;
   process: string;
+  /** There while the guest's reset is to end the run. */
+  resetEnds: string;
   pid: string;
   /** QMP's commands, for one session at a time. */
   qmp: string;
@@ -43,6 +45,7 @@ export function placeOf(directory: string, uuid: string): Place {
     run,
     started: join(run, "started.json"),
     process: join(run, "process.json"),
+    resetEnds: join(run, "reset-ends-run"),
     pid: join(run, "pid"),
     qmp: join(run, "qmp"),
     vnc: join(run, "vnc"),

@@ -1,6 +1,8 @@
 /** Starting and stopping. */
+import { rm } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type ApplyContext, type BackendDefinition, DomainError, type Vm } from "../../src/plugin.ts";
+import { writeWhole } from "./file.ts";
 import { withLock } from "./lock.ts";
 import { endProcess, isOn, startProcess } from "./process.ts";
 import { NotListening } from "./qmp/client.ts";
@@ -29,6 +31,21 @@ export const powerHandlers: BackendDefinition<QemuSession>["changes"] = {
       if (force) await withLock(session.directory, vm!.uuid, context.signal, () => endProcess(session, vm!.uuid));
       else await shutDown(session, vm!, timeoutMs, context);
     },
+  },
+  "reboot_action.set": {
+    running: "now",
+    apply: (session, vm, { endsRun }, context) =>
+      withLock(session.directory, vm!.uuid, context.signal, async () => {
+        await unchanged(session, vm!, context);
+        if (!(await isOn(session, vm!.uuid))) throw new Error("the VM is not running");
+        const { resetEnds } = session.placeOf(vm!.uuid);
+        await session.withQmp(vm!.uuid, { signal: context.signal }, (qmp) =>
+          qmp.execute("set-action", { reboot: endsRun ? "shutdown" : "reset" }, context.signal),
+        );
+        // QEMU does not say what it was told. What is not on record yet is told again.
+        if (endsRun) await writeWhole(resetEnds, "");
+        else await rm(resetEnds, { force: true });
+      }),
   },
 };
 

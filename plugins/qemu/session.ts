@@ -34,9 +34,10 @@ const PARSED_MAX = 4_096;
 
 /** @throws DomainError PLUGIN_CONFIG_INVALID */
 export function openSession(config: QemuConfig, context: PluginContext): QemuSession {
-  const directory = resolve(config.vms ?? join(context.stateDirectory, "qemu", context.connection));
+  const state = context.stateDirectory ?? context.cacheDirectory;
+  const directory = resolve(config.vms ?? join(state, "qemu", context.connection));
   requireRoom(directory, context.connection);
-  const imageDirectory = config.images ?? context.defaults.images ?? ownImages(context.stateDirectory);
+  const imageDirectory = config.images ?? context.defaults.images ?? ownImages(state);
   const isoDirectories = config["iso-dirs"] ?? context.defaults.isoDirectories ?? [imageDirectory];
   const closing = new AbortController();
   const parsed = new Map<string, Parsed>();

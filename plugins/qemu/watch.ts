@@ -117,7 +117,8 @@ function watchVm(session: QemuSession, uuid: string, tell: Teller, known: boolea
 
 /** What leaves no trace that a later look could find. */
 export function occurrenceOf({ event, data }: QmpEvent, run: string): Occurrence | undefined {
-  if (event === "RESET" && data.guest === true) return { type: "rebooted", run };
+  // One that ends the run is a shutdown to QEMU.
+  if ((event === "RESET" || event === "SHUTDOWN") && data.reason === "guest-reset") return { type: "rebooted", run };
   if (event !== "BLOCK_IO_ERROR") return undefined;
   // Named by the node that QEMU was given for the disk; a medium that was put in later has a name of QEMU's own.
   const target = /^(?:disk|medium)-(\w+)$/.exec(String(data["node-name"]))?.[1];

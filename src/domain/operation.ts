@@ -14,6 +14,8 @@ export type State = Readonly<{
   /** By path of a disk: the other VMs that are running on it, and the other VMs whose disks stand on it. Absent when
    * nobody looked. */
   usage?: Readonly<Record<string, Readonly<{ inUseBy: readonly string[]; clones: readonly string[] }>>>;
+  /** What the running VM had read of each device when it last reset itself, where somebody watched. */
+  readAtReset?: Readonly<Record<string, number>>;
   /** Free space where the VM's disk lies. */
   freeBytes?: number;
 }>;
@@ -30,6 +32,9 @@ export type Step = Readonly<{
   status: StepStatus;
   /** The fingerprint of the definition after this step, as we saw it. */
   wrote?: string;
+  /** The call that was to make this step, or to undo it, went out and was not answered: until then it may still be carried
+   * out, and what is seen before says nothing about whether it will be. */
+  unanswered?: string;
 }>;
 
 /** `applied`: the goal was seen. `rolled_back`: everything is as before. `failed`: ended short of the goal, and what

@@ -13,6 +13,7 @@ export const usage = `Usage:
   bootwright [settings] call TOOL [key=value …] [--json '{…}']
                                                          make one call and print its JSON result
   bootwright [settings] tools                            list the tools
+  bootwright plugin new NAME [DIRECTORY]                 write a plugin that works, with its test
 
 Exit codes of call: 0 done, 1 refused (the coded error is on stderr, and as JSON on stdout), 2 wrong usage, 3 defect.
 `;

@@ -7,10 +7,12 @@ import { bootTools } from "./boot.ts";
 import { databaseTools } from "./database.ts";
 import { diskTools } from "./disk.ts";
 import { eventTools } from "./event.ts";
+import { guestTools } from "./guest.ts";
 import { installationTools } from "./installation.ts";
 import { lifecycleTools } from "./lifecycle.ts";
 import { mediaTools } from "./media.ts";
 import { operationTools } from "./operation.ts";
+import { pluginTools } from "./plugin.ts";
 import { powerTools } from "./power.ts";
 import { repairTools } from "./repair.ts";
 import type { Tool } from "./tool.ts";
@@ -25,12 +27,14 @@ const catalogue = [
   ...bootTools,
   ...mediaTools,
   ...installationTools,
+  ...guestTools,
   ...diskTools,
   ...operationTools,
   ...eventTools,
   ...repairTools,
   ...backupTools,
   ...databaseTools,
+  ...pluginTools,
 ];
 export const allTools = catalogue as unknown as readonly Tool[];
 

@@ -27,6 +27,13 @@ export const viewFinding = ({ code, severity, message, blocks, fixes }: Finding)
   fixes: fixes.map((fix) => ({ tool: fix.tool, arguments: { ...fix.arguments } })),
 });
 
+export const SuggestionView = z
+  .object({ evidence: z.string(), by: z.string(), at: z.string(), run: z.string().optional() })
+  .optional()
+  .describe("That the installation looks complete: who says so, on which evidence");
+export const viewSuggestion = (record: State["record"]) =>
+  record?.suggestion && record.status === "Installing" ? { suggestion: { ...record.suggestion } } : {};
+
 export const VmView = z.object({
   uuid: z.string(),
   name: z.string(),

@@ -4,7 +4,7 @@ import { basename, join } from "node:path";
 import qemu from "../../../plugins/qemu/index.ts";
 import type { QemuSession } from "../../../plugins/qemu/session.ts";
 import type { Backend } from "../../../src/domain/port.ts";
-import { bindBackend } from "../../../src/plugin-host.ts";
+import { bindBackend } from "../../../src/host/backends.ts";
 import { pluginContext } from "../../support/world.ts";
 
 export type QemuBench = Readonly<{

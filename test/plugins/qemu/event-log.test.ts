@@ -69,6 +69,8 @@ describe("occurrenceOf()", () => {
   const of = (event: string, data: Record<string, unknown>) => occurrenceOf({ event, data, atMs: 0 }, "run-1");
   it("is a reboot where the guest reset itself, and none where the host did", () => {
     expect(of("RESET", { guest: true, reason: "guest-reset" })).toEqual({ type: "rebooted", run: "run-1" });
+    expect(of("SHUTDOWN", { guest: true, reason: "guest-reset" })).toEqual({ type: "rebooted", run: "run-1" });
+    expect(of("SHUTDOWN", { guest: true, reason: "guest-shutdown" })).toBeUndefined();
     expect(of("RESET", { guest: false, reason: "host-qmp-system-reset" })).toBeUndefined();
   });
   it("is an I/O error with its disk and why", () => {
