@@ -13,6 +13,7 @@ const context: HostOptions["context"] = () => ({
   log: () => undefined,
   fingerprint: (meaning) => meaning,
   cacheDirectory: "/nowhere",
+  stateDirectory: "/nowhere",
   defaults: {},
 });
 /** A host whose connections use these plugins; a text is the name that a user would write. */
