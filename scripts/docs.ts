@@ -94,6 +94,8 @@ const events: Record<EventType, readonly [when: string, data: string]> = {
   "vm.reconciled": ["`repair_vm` made the record agree with what is there", "`from`, `to`"],
   "vm.started": ["it runs, whoever started it", "`run`; from an operation `purpose` and `boot_device` too"],
   "vm.stopped": ["it no longer runs", "`run`, `reason`"],
+  "vm.paused": ["somebody halted it; its memory stays", "`run`"],
+  "vm.resumed": ["it goes on where it was halted", "`run`"],
   "vm.rebooted": ["the guest was reset; one reboot is one event", "`run`, `reboots`"],
   "vm.crashed": ["the guest crashed", "`run`"],
   "vm.changed_elsewhere": ["another program defined, edited, renamed or removed it", "`what`; renamed: `from`, `to`"],
