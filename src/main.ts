@@ -26,6 +26,7 @@ const { offeredTools } = await import("./tools/catalogue.ts");
 const shipped = {
   libvirt: () => import("../plugins/libvirt/index.ts"),
   memory: () => import("../plugins/memory/index.ts"),
+  qemu: () => import("../plugins/qemu/index.ts"),
 };
 /** Every plugin that lies beside them may be named by its folder; a worker imports it, and nothing here does. */
 const shippedFunctions = (name: string): URL | undefined => {
@@ -147,6 +148,7 @@ async function openSession(config: Config): Promise<Opened> {
       log: (message) => log(`${connection}: ${message}`),
       fingerprint: fingerprintWith(config.data),
       cacheDirectory: config.cache,
+      stateDirectory: config.data,
       defaults: {
         ...(config.images !== undefined && { images: config.images }),
         ...(config.isoDirectories && { isoDirectories: config.isoDirectories }),

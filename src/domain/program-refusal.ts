@@ -5,7 +5,7 @@ const list = (names: readonly string[], none = "none") => (names.length ? names.
 export const programRefusals = {
   PLUGIN_NOT_FOUND: (d: { plugin: string; reason: string }) => ({
     message: `Cannot load plugin "${d.plugin}": ${d.reason}`,
-    hint: "Name a plugin that ships with Bootwright (libvirt, memory), a path, or an installed package",
+    hint: "Name a plugin that ships with Bootwright (libvirt, qemu, memory), a path, or an installed package",
   }),
   PLUGIN_INVALID: (d: { plugin: string; reason: string }) => ({
     message: `Cannot use plugin "${d.plugin}": ${d.reason}`,

@@ -35,7 +35,7 @@ async function withPlugins(
   for (const made of ["tmp", "own"]) mkdirSync(join(directory, made));
   const flags = [
     "--unstable-worker-options",
-    ...permissionsFor(directory, false),
+    ...permissionsFor(directory, "memory"),
     ...net.map((one) => `--allow-net=${one}`),
     ...read.map((one) => `--allow-read=${one}`),
   ];
@@ -146,7 +146,16 @@ await check("a function that never ends is ended, and the server goes on", () =>
 await check("a plugin that `bootwright plugin new` writes is told of events", () => {
   const directory = mkdtempSync(join(tmpdir(), "bw-test-deno-new-"));
   const root = join(directory, "greet");
-  const args = ["run", "--no-prompt", ...permissionsFor(directory, false), serverPath, "plugin", "new", "greet", root];
+  const args = [
+    "run",
+    "--no-prompt",
+    ...permissionsFor(directory, "memory"),
+    serverPath,
+    "plugin",
+    "new",
+    "greet",
+    root,
+  ];
   const { status, stderr } = spawnSync(process.execPath, args, { encoding: "utf8", timeout: 30_000 });
   if (status !== 0) throw new Error(stderr);
   return withPlugins(
