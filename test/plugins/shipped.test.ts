@@ -33,7 +33,7 @@ describe.each(["node", "deno"] as const)("on %s", (runtime) => {
     const { port } = receiver.address() as AddressInfo;
     const [guests, secretFile] = [await freePort(), join(directory, "secret")];
     writeFileSync(secretFile, secret, { mode: 0o600 });
-    const permissions = [...permissionsFor(directory, false), `--allow-net=127.0.0.1:${port},127.0.0.1:${guests}`];
+    const permissions = [...permissionsFor(directory, "memory"), `--allow-net=127.0.0.1:${port},127.0.0.1:${guests}`];
     server = await openClient({
       settings: [
         ...memorySettings(join(directory, "data"), "installsAfterMs=never"),
