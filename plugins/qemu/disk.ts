@@ -4,14 +4,14 @@ import { diskNode } from "./command-line.ts";
 import { withLock } from "./lock.ts";
 import { deviceOf, queryBlock } from "./observe.ts";
 import { isOn } from "./process.ts";
-import type { QemuSession } from "./session.ts";
+import { type QemuSession, requireOpen } from "./session.ts";
 import { unchanged } from "./vms.ts";
 
 export const diskHandlers: BackendDefinition<QemuSession>["changes"] = {
   "disk.create": {
     running: "now",
     async apply(session, vm, { path, sizeBytes }, context) {
-      context.signal.throwIfAborted();
+      requireOpen(session, context.signal);
       if (vm) await unchanged(session, vm, context);
       await session.images.createDisk(path, sizeBytes, context.signal);
     },
@@ -19,7 +19,7 @@ export const diskHandlers: BackendDefinition<QemuSession>["changes"] = {
   "disk.delete": {
     running: "refused",
     async apply(session, vm, { path }, context) {
-      context.signal.throwIfAborted();
+      requireOpen(session, context.signal);
       if (vm) await unchanged(session, vm, context);
       await session.images.remove(path);
     },

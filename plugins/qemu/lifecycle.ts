@@ -11,6 +11,7 @@ export const lifecycleHandlers: BackendDefinition<QemuSession>["changes"] = {
   "vm.create": {
     running: "now",
     async apply(session, _vm, { spec }, { signal, progress }) {
+      requireOpen(session, signal);
       const accelerator = await acceleratorFor(session, spec.acceleration, progress, signal);
       const definition = newDefinition(spec, accelerator);
       await naming(session, spec, signal, async () => {
@@ -64,6 +65,7 @@ export async function restore(
   text: string,
   { expect, signal }: ApplyContext,
 ): Promise<void> {
+  requireOpen(session, signal);
   const definition = readDefinition(text);
   if (definition.uuid !== uuid) throw new Error(`the backup is one of VM ${definition.uuid}`);
   await naming(session, definition, signal, async () => {

@@ -34,10 +34,9 @@ const PARSED_MAX = 4_096;
 
 /** @throws DomainError PLUGIN_CONFIG_INVALID */
 export function openSession(config: QemuConfig, context: PluginContext): QemuSession {
-  const state = context.stateDirectory ?? context.cacheDirectory;
-  const directory = resolve(config.vms ?? join(state, "qemu", context.connection));
+  const directory = resolve(config.vms ?? join(ownDirectory(context, "vms"), "qemu", context.connection));
   requireRoom(directory, context.connection);
-  const imageDirectory = config.images ?? context.defaults.images ?? ownImages(state);
+  const imageDirectory = config.images ?? context.defaults.images ?? ownImages(context);
   const isoDirectories = config["iso-dirs"] ?? context.defaults.isoDirectories ?? [imageDirectory];
   const closing = new AbortController();
   const parsed = new Map<string, Parsed>();
@@ -75,9 +74,17 @@ export function openSession(config: QemuConfig, context: PluginContext): QemuSes
   };
 }
 
+/** What is to stay goes into the state directory, unless the settings name another.
+ * @throws DomainError PLUGIN_CONFIG_INVALID */
+function ownDirectory({ stateDirectory, connection }: PluginContext, setting: string): string {
+  if (stateDirectory !== undefined) return stateDirectory;
+  const issues = [`${setting}: name a directory`];
+  throw new DomainError("PLUGIN_CONFIG_INVALID", { plugin: "qemu", connection, issues });
+}
+
 /** Where nobody has named a directory there is one beside the definitions: libvirt's belongs to root. */
-function ownImages(stateDirectory: string): string {
-  const directory = join(stateDirectory, "images");
+function ownImages(context: PluginContext): string {
+  const directory = join(ownDirectory(context, "images"), "images");
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   return directory;
 }

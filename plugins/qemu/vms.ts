@@ -6,7 +6,7 @@ import { type Definition, writtenDefinition } from "./definition.ts";
 import { syncDirectory, textOf, writeWhole } from "./file.ts";
 import { NAMES, withLock } from "./lock.ts";
 import { isUuid } from "./place.ts";
-import type { Parsed, QemuSession } from "./session.ts";
+import { type Parsed, type QemuSession, requireOpen } from "./session.ts";
 
 /** Every folder that could be a VM's. */
 export async function uuidsIn({ directory }: QemuSession): Promise<string[]> {
@@ -48,13 +48,13 @@ export async function definitionsIn(session: QemuSession): Promise<Parsed[]> {
 }
 
 /** The definition right before a write, if it still is the one that the operation was decided on.
- * @throws DomainError VM_CHANGED_MEANWHILE */
+ * @throws DomainError VM_CHANGED_MEANWHILE; BACKEND_UNAVAILABLE when the session is closed */
 export async function unchanged(
   session: QemuSession,
   { uuid, name }: Pick<Vm, "uuid" | "name">,
   { expect, signal }: Pick<ApplyContext, "expect" | "signal">,
 ): Promise<Definition> {
-  signal.throwIfAborted();
+  requireOpen(session, signal);
   const found = await definitionOf(session, uuid);
   if (!found || (expect !== undefined && found.fingerprint !== expect))
     throw new DomainError("VM_CHANGED_MEANWHILE", { vm: name });

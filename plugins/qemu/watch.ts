@@ -15,10 +15,11 @@ const ALIVE_EVERY_MS = 1_000;
 const END_POLL_MS = 20;
 
 type Teller = (hint: Hint) => void;
-type Watched = Readonly<{ changed: (file: string | null) => void; alive: () => void; end: () => void }>;
+type Watched = Readonly<{ alive: () => void; end: () => void }>;
 
-/** Tells until the signal ends it. */
-export async function watch(session: QemuSession, tell: Teller, signal: AbortSignal): Promise<void> {
+/** Tells until the signal ends it, or the session is closed. */
+export async function watch(session: QemuSession, tell: Teller, ends: AbortSignal): Promise<void> {
+  const signal = AbortSignal.any([ends, session.closing.signal]);
   if (signal.aborted) return;
   mkdirSync(session.directory, { recursive: true, mode: 0o700 });
   const ending = Promise.withResolvers<void>();
@@ -106,7 +107,6 @@ function watchVm(session: QemuSession, uuid: string, tell: Teller, known: boolea
   watcher.on("error", () => watcher.close());
   readOn();
   return {
-    changed: readOn,
     alive: () => void look().catch(() => undefined),
     end() {
       over = true;

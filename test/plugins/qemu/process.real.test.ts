@@ -19,7 +19,7 @@ let lab: QemuBench;
 let bench: Bench;
 let clear: () => Promise<void>;
 beforeAll(async () => {
-  lab = await openQemuBench([isos.both, isos.data]);
+  lab = await openQemuBench([isos.both, isos.data, isos.resets]);
   ({ bench, clear } = benchOn({
     backend: lab.backend,
     isos: { bootable: lab.iso(isos.both), data: lab.iso(isos.data) },
@@ -164,6 +164,19 @@ describe("what QEMU tells", () => {
     await expect.poll(async () => (await bench.look(target.uuid)).vm!.live!.drives[0]!.tray).toBe("open");
     await watcher.tellsOf(target.uuid, async () => process.kill(await pidOf(target.uuid), "SIGKILL"));
     expect((await bench.look(target.uuid)).vm).toMatchObject({ power: "off", stopReason: "crashed" });
+    await watcher.stop();
+  });
+});
+
+describe("a guest's reset", () => {
+  test("that is to end the run ends it, and is told as a reboot", async () => {
+    const watcher = await watcherOf(lab.backend);
+    const on = await bench.make({ isoPath: lab.iso(isos.resets) }, true);
+    await bench.apply(on, { kind: "reboot_action.set", endsRun: true });
+    const told = await watcher.told(({ occurrence }) => occurrence !== undefined);
+    expect(told).toEqual({ uuid: on.target.uuid, occurrence: { type: "rebooted", run: on.vm!.run } });
+    await expect.poll(async () => (await bench.look(on.target.uuid)).vm!.power).toBe("off");
+    expect((await bench.look(on.target.uuid)).vm!.stopReason).toBe("shutdown");
     await watcher.stop();
   });
 });
