@@ -5,6 +5,7 @@ import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { z } from "zod";
+import { type HttpConfig, httpConfig, httpSettings } from "./http-settings.ts";
 import type { ConnectionSetting } from "./plugin-host.ts";
 
 const Connection = z.string().transform((text, context): ConnectionSetting => {
@@ -98,9 +99,10 @@ export const settings = {
     shown: "10",
     help: "Seconds to wait for another operation on the same VM",
   },
+  ...httpSettings,
 } as const;
 type SettingName = keyof typeof settings;
-const repeatable = new Set<SettingName>(["iso-dir", "connection"]);
+const repeatable = new Set<SettingName>(["iso-dir", "connection", "allow-host"]);
 const booleans = new Set<SettingName>(["read-only"]);
 
 /** What `--help` says about the settings. */
@@ -126,6 +128,7 @@ export type Config = Readonly<{
   readOnly: boolean;
   confirm: "token" | "human";
   claimWaitMs: number;
+  http: HttpConfig;
 }>;
 
 /** A setting that cannot be used; `message` says where it came from and what would be accepted. */
@@ -147,6 +150,7 @@ export function readConfig(
     ]),
     ["config", { type: "string" }],
     ["json", { type: "string" }],
+    ["scope", { type: "string", multiple: true }],
     ["help", { type: "boolean", short: "h" }],
     ["version", { type: "boolean" }],
   ]) as NonNullable<Parameters<typeof parseArgs>[0]>["options"];
@@ -178,6 +182,7 @@ export function readConfig(
   const connections = value("connection") as ConnectionSetting[];
   const twice = connections.find(({ name }, index) => connections.findIndex((c) => c.name === name) !== index);
   if (twice) throw new ConfigError(`Cannot use ${placeOf("connection")[1]}: the name "${twice.name}" is given twice`);
+  const http = attempt(() => httpConfig(value, env.BOOTWRIGHT_TOKEN));
   const config: Config = Object.freeze({
     data: value("data") as string,
     cache: join(cacheHome(env), "bootwright"),
@@ -185,16 +190,29 @@ export function readConfig(
     readOnly: value("read-only") as boolean,
     confirm: value("confirm") as Config["confirm"],
     claimWaitMs: (value("claim-wait") as number) * 1000,
+    http,
     ...(images !== undefined && { images }),
     ...(isoDirectories !== undefined && { isoDirectories }),
   });
   const json = flags.json as string | undefined;
   return {
     config,
-    rest: [...parsed.positionals, ...(json === undefined ? [] : ["--json", json])],
+    rest: [
+      ...parsed.positionals,
+      ...(json === undefined ? [] : ["--json", json]),
+      ...((flags.scope as string[] | undefined) ?? []).flatMap((scope) => ["--scope", scope]),
+    ],
     help: flags.help === true,
     version: flags.version === true,
   };
+}
+
+function attempt<T>(work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    throw error instanceof ConfigError ? error : new ConfigError((error as Error).message);
+  }
 }
 
 function rawValue(

@@ -47,9 +47,13 @@ export async function main(argv: readonly string[]): Promise<number> {
   if (help) return say(`${usage}\n${settingsHelp()}`);
   if (version) return say(`${packageVersion()}\n`);
   const [command, ...args] = rest;
-  if (command !== undefined && command !== "call" && command !== "tools") {
+  if (command !== undefined && !["call", "tools", "serve", "token"].includes(command)) {
     log(`unknown command "${command}"\n\n${usage}`);
     return EXIT.usage;
+  }
+  if (command === "token") {
+    const { tokenCommand } = await import("./serve/token-command.ts");
+    return tokenCommand(config.data, args);
   }
   const ending = new AbortController();
   for (const name of ["SIGINT", "SIGTERM"] as const) process.once(name, () => ending.abort(new Error(name)));
@@ -62,19 +66,16 @@ export async function main(argv: readonly string[]): Promise<number> {
     return EXIT.usage;
   }
   const { session, close } = opened;
-  if (command === undefined) {
-    const { serveMcp } = await import("./serve/mcp.ts");
+  if (command === undefined || command === "serve") {
     const { recoverInBackground } = await import("./serve/recovery.ts");
     const { runInBackground } = await import("./serve/background.ts");
     const stopRecovering = recoverInBackground({ context: session.context, log });
     const stopTelling = runInBackground({ context: session.context, subscribers: [], log });
-    const serving = serveMcp(session, process.stdout);
-    ending.signal.addEventListener("abort", () => void serving.close(), { once: true });
-    if (ending.signal.aborted) void serving.close();
-    await serving.ended;
+    const code =
+      command === "serve" ? await overHttp(session, config, ending.signal) : await onStdio(session, ending.signal);
     await Promise.race([Promise.all([stopRecovering(), stopTelling()]), after(BACKGROUND_END_LIMIT_MS)]);
     await close();
-    return EXIT.ok;
+    return code;
   }
   try {
     if (command === "call") return await callCommand(session, args, ending.signal);
@@ -86,6 +87,31 @@ export async function main(argv: readonly string[]): Promise<number> {
 }
 
 const BACKGROUND_END_LIMIT_MS = 5_000;
+
+async function onStdio(session: Session, signal: AbortSignal): Promise<number> {
+  const { serveMcp } = await import("./serve/mcp.ts");
+  const serving = serveMcp(session, process.stdout);
+  signal.addEventListener("abort", () => void serving.close(), { once: true });
+  if (signal.aborted) void serving.close();
+  await serving.ended;
+  return 0;
+}
+
+async function overHttp(session: Session, config: Config, signal: AbortSignal): Promise<number> {
+  const { serveHttp } = await import("./serve/http/server.ts");
+  let server: Awaited<ReturnType<typeof serveHttp>>;
+  try {
+    server = await serveHttp({ session, log, data: config.data, ...config.http, ...config.http.listen });
+  } catch (error) {
+    log(`cannot serve on ${config.http.listen.address}:${config.http.listen.port}: ${(error as Error).message}`);
+    return 2;
+  }
+  log(`listening on ${server.url}`);
+  log(`log in once, within ten minutes: ${server.loginLink()}`);
+  if (!signal.aborted) await new Promise((ended) => signal.addEventListener("abort", ended, { once: true }));
+  await server.close();
+  return 0;
+}
 
 function say(text: string): number {
   process.stdout.write(text);

@@ -28,11 +28,28 @@ function refusalOf(argv: readonly string[], env: Record<string, string> = enviro
 }
 
 const memory = (name: string) => ({ name, plugin: "memory", config: {} });
+type Row = {
+  of: (config: Config) => unknown;
+  also?: string[];
+  flag: string[];
+  text: string;
+  file: unknown;
+  read: unknown[];
+};
+/** A certificate and its key come together. */
+function tlsPart<N extends "tls-cert" | "tls-key">(name: N, part: "cert" | "key", other: string): Record<N, Row> {
+  const row = {
+    of: ({ http }: Config) => http.tls?.[part],
+    also: [other, "/o"],
+    flag: [`--${name}`, "/f"],
+    text: "/e",
+    file: "/c",
+    read: ["/f", "/e", "/c", undefined],
+  };
+  return { [name]: row } as unknown as Record<N, Row>;
+}
 /** For each setting: a value as flag, variable and key of the file, what is read from each, and what is the default. */
-const table: Record<
-  Name,
-  { of: (config: Config) => unknown; flag: string[]; text: string; file: unknown; read: unknown[] }
-> = {
+const table: Record<Name, Row> = {
   data: { of: ({ data }) => data, flag: ["--data", "/f"], text: "/e", file: "/c", read: ["/f", "/e", "/c"] },
   images: {
     of: ({ images }) => images,
@@ -81,20 +98,48 @@ const table: Record<
     file: 3,
     read: [500, 2_000, 3_000, 10_000],
   },
+  listen: {
+    of: ({ http }) => http.listen,
+    flag: ["--listen", "192.168.122.1:80"],
+    text: "[::1]:8000",
+    file: 0,
+    read: [
+      { address: "192.168.122.1", port: 80 },
+      { address: "::1", port: 8_000 },
+      { address: "127.0.0.1", port: 0 },
+      { address: "127.0.0.1", port: 8_420 },
+    ],
+  },
+  "allow-host": {
+    of: ({ http }) => http.allowHosts,
+    flag: ["--allow-host", "a.example", "--allow-host", "b:81"],
+    text: "c.example;d:82",
+    file: ["e"],
+    read: [["a.example", "b:81"], ["c.example", "d:82"], ["e"], []],
+  },
+  "token-file": {
+    of: ({ http }) => http.tokenFile,
+    flag: ["--token-file", "/f"],
+    text: "/e",
+    file: "/c",
+    read: ["/f", "/e", "/c", undefined],
+  },
+  ...tlsPart("tls-cert", "cert", "--tls-key"),
+  ...tlsPart("tls-key", "key", "--tls-cert"),
 };
 const names = Object.keys(settings) as Name[];
 
 describe.each(names)("the setting %s", (name) => {
-  const { of, flag, text, file, read: expected } = table[name];
+  const { of, also = [], flag, text, file, read: expected } = table[name];
 
   it("is read from its flag, else its variable, else the settings file, else it has its default", () => {
     const env = environment();
     const home = env.XDG_STATE_HOME;
     const fromFile = { ...env, BOOTWRIGHT_CONFIG: settingsFile({ [name]: file }) };
     const fromVariable = { ...fromFile, [variableOf(name)]: text };
-    expect(of(read(flag, fromVariable))).toEqual(expected[0]);
-    expect(of(read([], fromVariable))).toEqual(expected[1]);
-    expect(of(read([], fromFile))).toEqual(expected[2]);
+    expect(of(read([...also, ...flag], fromVariable))).toEqual(expected[0]);
+    expect(of(read(also, fromVariable))).toEqual(expected[1]);
+    expect(of(read(also, fromFile))).toEqual(expected[2]);
     expect(of(read([], env))).toEqual(name === "data" ? join(home, "bootwright") : expected[3]);
   });
 
@@ -122,6 +167,11 @@ describe("a bad value", () => {
     ["a flag", ["--claim-wait", "601"], {}, {}, /--claim-wait: expected seconds/],
     ["a flag", ["--claim-wait=-1"], {}, {}, /--claim-wait: expected seconds/],
     ["a flag", ["--confirm", "maybe"], {}, {}, /--confirm: expected token or human/],
+    ["a flag", ["--listen", "65536"], {}, {}, /--listen: "65536" is no \[ADDRESS:\]PORT/],
+    ["a flag", ["--listen", "http://localhost:80"], {}, {}, /is no \[ADDRESS:\]PORT/],
+    ["a flag", ["--allow-host", "https://a"], {}, {}, /--allow-host: expected NAME or NAME:PORT/],
+    ["a flag", ["--tls-cert", "/c"], {}, {}, /--tls-cert alone: a certificate needs its key/],
+    ["a flag", ["--tls-key", "/c"], {}, {}, /--tls-key alone/],
     ["a flag", ["--data", ""], {}, {}, /--data: expected a directory/],
     ["a flag", ["--connection", "memory"], {}, {}, /--connection: "memory" is no NAME=PLUGIN/],
     ["a flag", ["--connection", "a b=memory"], {}, {}, /"a b=memory" is no NAME=PLUGIN/],
