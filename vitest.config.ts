@@ -1,6 +1,6 @@
 import { defineConfig } from "vitest/config";
 
-// Two kinds of tests. `unit` needs nothing but Node and runs side by side. `real` (*.real.test.ts) runs guests on the
+// Two kinds of tests. `unit` needs nothing but Node and runs two files at a time. `real` (*.real.test.ts) runs guests on the
 // libvirt of this machine, without KVM if need be: one file after the other, since two guests at once make both slow.
 export default defineConfig({
   test: {

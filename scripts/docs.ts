@@ -11,7 +11,7 @@ import { errorCodes } from "../src/domain/error.ts";
 import { finding, findingCodes } from "../src/domain/finding.ts";
 import type { Capabilities } from "../src/domain/port.ts";
 import type { Plugin } from "../src/plugin.ts";
-import { capabilitiesOf } from "../src/plugin-host.ts";
+import { capabilitiesOf } from "../src/host/backends.ts";
 import { allTools } from "../src/tools/catalogue.ts";
 import { nextTool } from "../src/tools/respond.ts";
 import type { Tool } from "../src/tools/tool.ts";

@@ -1,4 +1,4 @@
-// The full run of test/reliability, which takes long, and its figures: `npm run reliability [FILTER...]`. CI runs the same
+// The full run of test/reliability and of the boot matrix, which takes long, and its figures: `npm run reliability [FILTER...]`. CI runs the same
 // tests with smaller numbers.
 
 import { mkdtemp, readFile, rm } from "node:fs/promises";
@@ -11,9 +11,10 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 const directory = await mkdtemp(join(tmpdir(), "bootwright-figures-"));
 const figures = join(directory, "figures.jsonl");
 const filters = process.argv.slice(2);
+const everything = ["test/reliability", "test/plugins/libvirt/boot-matrix"];
 const run = await execa(
   join(root, "node_modules/.bin/vitest"),
-  ["run", ...(filters.length > 0 ? filters.map((filter) => `test/reliability/${filter}`) : ["test/reliability"])],
+  ["run", ...(filters.length > 0 ? filters.map((filter) => `test/reliability/${filter}`) : everything)],
   {
     cwd: root,
     stdio: ["ignore", "inherit", "inherit"],

@@ -1,8 +1,8 @@
-// Runs all tests: vitest on Node (unit tests, then guests on real libvirt), and the scripts of test/deno on Deno. The last
-// line it prints is the sum. Arguments are vitest's filters; --no-hypervisor leaves the guests out.
+// Runs all tests: vitest on Node (guests on real libvirt, and unit tests beside them), and the scripts of test/deno on Deno.
+// The last line it prints is the sum. Arguments are vitest's filters; --no-hypervisor leaves the guests out.
 
 import { readdir, readFile, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { setPriority, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { execa } from "execa";
@@ -15,15 +15,23 @@ const noHypervisor = process.argv.includes("--no-hypervisor");
 const filters = process.argv.slice(2).filter((argument) => argument !== "--no-hypervisor");
 const inherited = { cwd: root, stdin: "ignore", stderr: "inherit", reject: false } as const;
 
+const UNIT_NICENESS = 5;
+
 /** What vitest counted. A file that cannot be loaded, and an error outside any test, are failures that it does not count. */
-async function runVitest(): Promise<Sum> {
-  const report = join(tmpdir(), `bootwright-tests-${process.pid}.json`);
-  const project = noHypervisor ? ["--project", "unit"] : [];
+async function runVitest(project: "unit" | "real"): Promise<Sum> {
+  const report = join(tmpdir(), `bootwright-tests-${process.pid}-${project}.json`);
   const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${report}`];
-  const run = await execa(bin("vitest"), ["run", ...project, ...reporters, "--passWithNoTests", ...filters], {
+  const args = ["run", "--project", project, ...reporters, "--passWithNoTests", ...filters];
+  // Guests are mostly waited for, and what is told of them is told as it comes. Unit tests have what they leave of the
+  // processors, and are told of in one piece.
+  const isBeside = project === "unit" && !noHypervisor;
+  const running = execa(bin("vitest"), args, {
     ...inherited,
-    stdout: "inherit",
+    ...(isBeside ? { all: true, stderr: "pipe" } : { stdout: "inherit" }),
   });
+  if (isBeside && running.pid !== undefined) setPriority(running.pid, UNIT_NICENESS);
+  const run = await running;
+  if (isBeside) console.log(run.all);
   try {
     const counted = JSON.parse(await readFile(report, "utf8"));
     const broken = counted.testResults.filter(
@@ -95,7 +103,8 @@ async function removeLeftovers(before: string[]): Promise<void> {
 }
 
 const before = noHypervisor ? undefined : await testGuests();
-const sums = [await runVitest(), await runDeno()];
+const vitest = noHypervisor ? [runVitest("unit")] : [runVitest("real"), runVitest("unit")];
+const sums = [...(await Promise.all(vitest)), await runDeno()];
 if (before) await removeLeftovers(before);
 
 const total = (key: keyof Sum) => sums.reduce((all, sum) => all + sum[key], 0);

@@ -5,32 +5,10 @@ import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { z } from "zod";
+import type { ConnectionSetting } from "./host/backends.ts";
+import type { PluginSetting } from "./host/functions.ts";
+import { Connection, PluginFunctions } from "./host/setting.ts";
 import { type HttpConfig, httpConfig, httpSettings } from "./http-settings.ts";
-import type { ConnectionSetting } from "./plugin-host.ts";
-
-const Connection = z.string().transform((text, context): ConnectionSetting => {
-  const [head = "", ...pairs] = text.split(",");
-  const [name, plugin] = [head.slice(0, head.indexOf("=")), head.slice(head.indexOf("=") + 1)];
-  if (!head.includes("=") || !/^[\w.-]{1,64}$/.test(name) || plugin === "") {
-    context.addIssue({
-      code: "custom",
-      message: `"${text}" is no NAME=PLUGIN[,KEY=VALUE…], local=libvirt,uri=qemu:///system say`,
-    });
-    return z.NEVER;
-  }
-  const config = new Map<string, string>();
-  for (const pair of pairs) {
-    const at = pair.indexOf("=");
-    const key = pair.slice(0, at);
-    if (at < 1 || config.has(key)) {
-      const message = at < 1 ? `"${pair}" is not KEY=VALUE` : `${key} is given twice`;
-      context.addIssue({ code: "custom", message: `in "${text}", ${message}` });
-      return z.NEVER;
-    }
-    config.set(key, pair.slice(at + 1));
-  }
-  return { name, plugin, config: Object.fromEntries(config) };
-});
 
 type Environment = Readonly<Record<string, string | undefined>>;
 const stateHome = (env: Environment) => env.XDG_STATE_HOME || join(homedir(), ".local", "state");
@@ -69,6 +47,12 @@ export const settings = {
     shown: "local=libvirt,uri=qemu:///system",
     help: "A backend: NAME=PLUGIN[,KEY=VALUE…] (repeatable)",
   },
+  plugin: {
+    schema: z.array(PluginFunctions, { error: "expected a list of plugins" }),
+    fallback: () => [],
+    shown: "none",
+    help: "Functions that are told of events: PLUGIN[,KEY=VALUE…] or NAME=PLUGIN[,KEY=VALUE…] (repeatable)",
+  },
   "read-only": {
     schema: z.boolean({ error: "expected true or false" }),
     fallback: () => false,
@@ -102,7 +86,7 @@ export const settings = {
   ...httpSettings,
 } as const;
 type SettingName = keyof typeof settings;
-const repeatable = new Set<SettingName>(["iso-dir", "connection", "allow-host"]);
+const repeatable = new Set<SettingName>(["iso-dir", "connection", "plugin", "allow-host"]);
 const booleans = new Set<SettingName>(["read-only"]);
 
 /** What `--help` says about the settings. */
@@ -125,6 +109,7 @@ export type Config = Readonly<{
   images?: string;
   isoDirectories?: readonly string[];
   connections: readonly ConnectionSetting[];
+  plugins: readonly PluginSetting[];
   readOnly: boolean;
   confirm: "token" | "human";
   claimWaitMs: number;
@@ -187,6 +172,7 @@ export function readConfig(
     data: value("data") as string,
     cache: join(cacheHome(env), "bootwright"),
     connections,
+    plugins: value("plugin") as PluginSetting[],
     readOnly: value("read-only") as boolean,
     confirm: value("confirm") as Config["confirm"],
     claimWaitMs: (value("claim-wait") as number) * 1000,

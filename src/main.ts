@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { setTimeout as after } from "node:timers/promises";
 import type { Config } from "./config.ts";
 import type { Store } from "./domain/port.ts";
+import type { Functions } from "./host/functions.ts";
 import type { Session } from "./serve/session.ts";
 
 // Every client starts a process of its own, some of them two, so what Node has compiled is kept for the next one, in a
@@ -19,12 +20,18 @@ if (import.meta.main && "enableCompileCache" in module) {
 }
 const { ConfigError, readConfig, settingsHelp } = await import("./config.ts");
 const { DomainError } = await import("./domain/error.ts");
-const { openHost } = await import("./plugin-host.ts");
+const { openHost } = await import("./host/backends.ts");
 const { offeredTools } = await import("./tools/catalogue.ts");
 
 const shipped = {
   libvirt: () => import("../plugins/libvirt/index.ts"),
   memory: () => import("../plugins/memory/index.ts"),
+};
+/** Every plugin that lies beside them may be named by its folder; a worker imports it, and nothing here does. */
+const shippedFunctions = (name: string): URL | undefined => {
+  if (!/^[a-z][a-z0-9-]*$/.test(name)) return undefined;
+  const url = new URL(`../plugins/${name}/index.${import.meta.url.endsWith(".ts") ? "ts" : "js"}`, import.meta.url);
+  return existsSync(url) ? url : undefined;
 };
 const log = (message: string) => process.stderr.write(`bootwright: ${message}\n`);
 
@@ -47,6 +54,16 @@ export async function main(argv: readonly string[]): Promise<number> {
   if (help) return say(`${usage}\n${settingsHelp()}`);
   if (version) return say(`${packageVersion()}\n`);
   const [command, ...args] = rest;
+  if (command === "plugin" && args[0] === "new" && args.length >= 2 && args.length <= 3) {
+    const { writePlugin } = await import("./host/scaffold.ts");
+    try {
+      const root = writePlugin(args[1]!, args[2]);
+      return say(`${root}\nTest it: cd ${root} && node --test\nUse it: bootwright --plugin ${root}/index.ts\n`);
+    } catch (error) {
+      log(error instanceof Error ? error.message : String(error));
+      return EXIT.usage;
+    }
+  }
   if (command !== undefined && !["call", "tools", "serve", "token"].includes(command)) {
     log(`unknown command "${command}"\n\n${usage}`);
     return EXIT.usage;
@@ -58,8 +75,12 @@ export async function main(argv: readonly string[]): Promise<number> {
   const ending = new AbortController();
   for (const name of ["SIGINT", "SIGTERM"] as const) process.once(name, () => ending.abort(new Error(name)));
   let opened: Opened;
+  let functions: Functions | undefined;
   try {
     opened = await openSession(config);
+    // A call does without them; a server begins with plugins that were looked at.
+    const serves = command === undefined || command === "serve";
+    if (serves && config.plugins.length > 0) functions = await opened.functions();
   } catch (error) {
     if (!(error instanceof DomainError)) throw error;
     log(`${error.code}: ${error.message}. ${error.hint}`);
@@ -70,9 +91,11 @@ export async function main(argv: readonly string[]): Promise<number> {
     const { recoverInBackground } = await import("./serve/recovery.ts");
     const { runInBackground } = await import("./serve/background.ts");
     const stopRecovering = recoverInBackground({ context: session.context, log });
-    const stopTelling = runInBackground({ context: session.context, subscribers: [], log });
+    const stopTelling = runInBackground({ context: session.context, subscribers: functions?.subscribers() ?? [], log });
     const code =
-      command === "serve" ? await overHttp(session, config, ending.signal) : await onStdio(session, ending.signal);
+      command === "serve"
+        ? await overHttp(session, config, functions, ending.signal)
+        : await onStdio(session, ending.signal);
     await Promise.race([Promise.all([stopRecovering(), stopTelling()]), after(BACKGROUND_END_LIMIT_MS)]);
     await close();
     return code;
@@ -97,20 +120,17 @@ async function onStdio(session: Session, signal: AbortSignal): Promise<number> {
   return 0;
 }
 
-async function overHttp(session: Session, config: Config, signal: AbortSignal): Promise<number> {
-  const { serveHttp } = await import("./serve/http/server.ts");
-  let server: Awaited<ReturnType<typeof serveHttp>>;
-  try {
-    server = await serveHttp({ session, log, data: config.data, ...config.http, ...config.http.listen });
-  } catch (error) {
-    log(`cannot serve on ${config.http.listen.address}:${config.http.listen.port}: ${(error as Error).message}`);
-    return 2;
-  }
-  log(`listening on ${server.url}`);
-  log(`log in once, within ten minutes: ${server.loginLink()}`);
-  if (!signal.aborted) await new Promise((ended) => signal.addEventListener("abort", ended, { once: true }));
-  await server.close();
-  return 0;
+async function overHttp(
+  session: Session,
+  { data, http }: Config,
+  functions: Functions | undefined,
+  signal: AbortSignal,
+): Promise<number> {
+  const { serveCommand } = await import("./serve/http/command.ts");
+  return serveCommand(
+    { session, data, log, ...http, ...http.listen, ...(functions && { plugins: functions.handle }) },
+    signal,
+  );
 }
 
 function say(text: string): number {
@@ -118,7 +138,12 @@ function say(text: string): number {
   return 0;
 }
 
-type Opened = Readonly<{ session: Session; close: () => Promise<void> }>;
+type Opened = Readonly<{
+  session: Session;
+  /** The plugins whose functions are told of events, loaded when first asked for. */
+  functions: () => Promise<Functions>;
+  close: () => Promise<void>;
+}>;
 
 async function openSession(config: Config): Promise<Opened> {
   const newId = () => randomUUID();
@@ -142,6 +167,23 @@ async function openSession(config: Config): Promise<Opened> {
     const imageDirectory = config.images ?? "/var/lib/libvirt/images";
     return openStore({ directory: config.data, imageDirectory, connection: first, newId });
   };
+  let functions: Promise<Functions> | undefined;
+  const openTheFunctions = async (): Promise<Functions> => {
+    const { openFunctions } = await import("./host/functions.ts");
+    const { pluginCalls } = await import("./serve/plugin-calls.ts");
+    return openFunctions({
+      plugins: config.plugins,
+      shipped: shippedFunctions,
+      tools: pluginCalls(session),
+      fingerprint: fingerprintWith(config.data),
+      cacheDirectory: config.cache,
+      log: (plugin, line) => log(`${plugin}: ${line}`),
+    });
+  };
+  const theFunctions = () => {
+    functions ??= openTheFunctions();
+    return functions;
+  };
   const session: Session = {
     tools: offeredTools(host, config),
     confirm: config.confirm,
@@ -149,6 +191,7 @@ async function openSession(config: Config): Promise<Opened> {
     context: (call) => ({
       ...call,
       connections: host,
+      plugins: { list: async () => (await theFunctions()).list() },
       store: () => {
         store ??= openTheStore();
         // A store that cannot be opened now may be there at the next call.
@@ -168,10 +211,11 @@ async function openSession(config: Config): Promise<Opened> {
     },
   };
   const close = async () => {
+    await functions?.then((open) => open.close()).catch(() => undefined);
     await host.close();
     await store?.then((open) => open.close()).catch(() => undefined);
   };
-  return { session, close };
+  return { session, functions: theFunctions, close };
 }
 
 /** HMAC with a key of this data directory, so that the processes that share it agree on fingerprints. */

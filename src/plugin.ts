@@ -1,5 +1,5 @@
 /** All that a plugin author imports. */
-import type { z } from "zod";
+import { z } from "zod";
 import type { Change, ChangeKind } from "./domain/changes.ts";
 import type { DomainEvent, EventType } from "./domain/event.ts";
 import type { ApplyContext, GuestInfo, Hint, Host, Images, RunningEffect } from "./domain/port.ts";
@@ -31,6 +31,7 @@ export {
   withMedium,
 } from "./domain/vm.ts";
 export { openImages } from "./images/images.ts";
+export { z };
 
 /** Raised when a plugin written for the version before could break. */
 export const PLUGIN_API = 1;
@@ -45,10 +46,23 @@ export type Manifest = Readonly<{
   summary: string;
   /** Which tools its functions may call; none unless said. */
   permissions?: readonly Permission[];
+  /** The time that one call of a function may take, in milliseconds: 10,000 unless said, 60,000 at most. */
+  limitMs?: number;
+}>;
+
+/** What a plugin's functions need of the world. Deno holds them to it, as far as the server itself may; on Node it only
+ * says what to expect. */
+export type Reach = Readonly<{
+  /** `host` or `host:port`. */
+  net?: readonly string[];
+  /** Absolute paths of files and directories beside the plugin's own. */
+  read?: readonly string[];
+  /** As `read`, and may be written to as well. */
+  write?: readonly string[];
 }>;
 
 export type PluginContext = Readonly<{
-  /** The name of the connection that this session is for. */
+  /** The name of the connection that this session is for; for functions, the name that the plugin goes by here. */
   connection: string;
   /** Writes one line to stderr. */
   log: (message: string) => void;
@@ -79,6 +93,9 @@ export type BackendDefinition<Session> = Readonly<{
   images(session: Session): Images;
   guest?(session: Session, uuid: string, signal?: AbortSignal): Promise<GuestInfo | undefined>;
   watch?(session: Session, tell: (hint: Hint) => void, signal: AbortSignal): Promise<void>;
+  /** What runs the VMs outlives its callers: for so many milliseconds at most it may carry out a call after whoever made it
+   * has ended. Leave it out where it ends with them. */
+  lateMs?: number;
   /** Having a handler is the capability. */
   changes: { readonly [K in ChangeKind]?: ChangeHandler<Session, K> };
 }>;
@@ -105,18 +122,26 @@ export type EventFunction<Session> = (
 /** What a request was let in by: a link made for one VM, good for one call that succeeds. */
 export type FetchContext = FunctionContext & Readonly<{ vm?: string }>;
 
-export type Plugin<Config = unknown, Session = unknown> = Readonly<{
+/** What an author writes. */
+export type PluginDefinition<Config = unknown, Session = unknown> = Readonly<{
   manifest: Manifest;
-  config: z.ZodType<Config>;
+  /** What the settings may say; nothing unless said. */
+  config?: z.ZodType<Config>;
   /** Must be quick and touch nothing far away: a connection is made when it is first used. */
-  open(config: Config, context: PluginContext): Promise<Session>;
-  close(session: Session): Promise<void>;
+  open?(config: Config, context: PluginContext): Promise<Session>;
+  close?(session: Session): Promise<void>;
   backend?: BackendDefinition<Session>;
   /** Called in a worker of the plugin's own, one event at a time, in order for each VM. */
   on?: { readonly [T in EventType]?: EventFunction<Session> };
   /** Answers requests below `/plugins/<name>/`, in the same worker. */
   fetch?(session: Session, request: Request, context: FetchContext): Promise<Response> | Response;
+  /** Must be pure: it is asked before anything is opened. */
+  reach?(config: Config): Reach;
 }>;
+
+/** A definition with nothing left out that every plugin has. */
+export type Plugin<Config = unknown, Session = unknown> = PluginDefinition<Config, Session> &
+  Readonly<Required<Pick<PluginDefinition<Config, Session>, "config" | "open" | "close">>>;
 
 /** What a tool refused a plugin's call with. */
 export class ToolRefused extends Error {
@@ -130,7 +155,14 @@ export class ToolRefused extends Error {
   }
 }
 
-/** Checks the definition's types and returns it as it is. */
-export function definePlugin<Config, Session>(plugin: Plugin<Config, Session>): Plugin<Config, Session> {
-  return plugin;
+/** Checks the definition's types, and completes one that takes no settings or keeps nothing open. */
+export function definePlugin<Config = Readonly<Record<string, never>>, Session = undefined>(
+  plugin: PluginDefinition<Config, Session>,
+): Plugin<Config, Session> {
+  return {
+    config: z.strictObject({}) as unknown as z.ZodType<Config>,
+    open: async () => undefined as Session,
+    close: async () => undefined,
+    ...plugin,
+  };
 }

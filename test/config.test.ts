@@ -2,6 +2,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { type Config, ConfigError, readConfig, settings, settingsHelp, variableOf } from "../src/config.ts";
+import { httpTable, type Row } from "./http-settings-table.ts";
 import { temporaryDirectory } from "./support/memory.ts";
 
 type Name = keyof typeof settings;
@@ -28,26 +29,6 @@ function refusalOf(argv: readonly string[], env: Record<string, string> = enviro
 }
 
 const memory = (name: string) => ({ name, plugin: "memory", config: {} });
-type Row = {
-  of: (config: Config) => unknown;
-  also?: string[];
-  flag: string[];
-  text: string;
-  file: unknown;
-  read: unknown[];
-};
-/** A certificate and its key come together. */
-function tlsPart<N extends "tls-cert" | "tls-key">(name: N, part: "cert" | "key", other: string): Record<N, Row> {
-  const row = {
-    of: ({ http }: Config) => http.tls?.[part],
-    also: [other, "/o"],
-    flag: [`--${name}`, "/f"],
-    text: "/e",
-    file: "/c",
-    read: ["/f", "/e", "/c", undefined],
-  };
-  return { [name]: row } as unknown as Record<N, Row>;
-}
 /** For each setting: a value as flag, variable and key of the file, what is read from each, and what is the default. */
 const table: Record<Name, Row> = {
   data: { of: ({ data }) => data, flag: ["--data", "/f"], text: "/e", file: "/c", read: ["/f", "/e", "/c"] },
@@ -69,12 +50,33 @@ const table: Record<Name, Row> = {
     of: ({ connections }) => connections,
     flag: ["--connection", "f=memory", "--connection", "g=memory"],
     text: "e=memory;d=memory",
-    file: ["c=memory"],
+    file: [{ name: "c", plugin: "memory" }],
     read: [
       [memory("f"), memory("g")],
       [memory("e"), memory("d")],
       [memory("c")],
       [{ name: "local", plugin: "libvirt", config: { uri: "qemu:///system" } }],
+    ],
+  },
+  plugin: {
+    of: ({ plugins }) => plugins,
+    flag: ["--plugin", "webhook,url=https://x/?a=b", "--plugin", "log=./a=b.ts"],
+    text: "webhook;https://example.org/a.ts",
+    file: ["webhook", { name: "b", plugin: "./b.ts", config: { urls: ["https://x"] } }],
+    read: [
+      [
+        { plugin: "webhook", config: { url: "https://x/?a=b" } },
+        { name: "log", plugin: "./a=b.ts", config: {} },
+      ],
+      [
+        { plugin: "webhook", config: {} },
+        { plugin: "https://example.org/a.ts", config: {} },
+      ],
+      [
+        { plugin: "webhook", config: {} },
+        { name: "b", plugin: "./b.ts", config: { urls: ["https://x"] } },
+      ],
+      [],
     ],
   },
   "read-only": {
@@ -98,34 +100,7 @@ const table: Record<Name, Row> = {
     file: 3,
     read: [500, 2_000, 3_000, 10_000],
   },
-  listen: {
-    of: ({ http }) => http.listen,
-    flag: ["--listen", "192.168.122.1:80"],
-    text: "[::1]:8000",
-    file: 0,
-    read: [
-      { address: "192.168.122.1", port: 80 },
-      { address: "::1", port: 8_000 },
-      { address: "127.0.0.1", port: 0 },
-      { address: "127.0.0.1", port: 8_420 },
-    ],
-  },
-  "allow-host": {
-    of: ({ http }) => http.allowHosts,
-    flag: ["--allow-host", "a.example", "--allow-host", "b:81"],
-    text: "c.example;d:82",
-    file: ["e"],
-    read: [["a.example", "b:81"], ["c.example", "d:82"], ["e"], []],
-  },
-  "token-file": {
-    of: ({ http }) => http.tokenFile,
-    flag: ["--token-file", "/f"],
-    text: "/e",
-    file: "/c",
-    read: ["/f", "/e", "/c", undefined],
-  },
-  ...tlsPart("tls-cert", "cert", "--tls-key"),
-  ...tlsPart("tls-key", "key", "--tls-cert"),
+  ...httpTable,
 };
 const names = Object.keys(settings) as Name[];
 
@@ -201,6 +176,14 @@ describe("a bad value", () => {
     ["a key", [], {}, { "iso-dir": "/isos" }, /"iso-dir" in .*: expected a list of directories/],
     ["a key", [], {}, { "read-only": "true" }, /"read-only" in .*: expected true or false/],
     ["a key", [], {}, { data: 7 }, /"data" in .*: expected a directory/],
+    ["a flag", ["--plugin", "=./a.ts"], {}, {}, /--plugin: "=.\/a.ts" is no PLUGIN\[,KEY=VALUE…\] or NAME=PLUGIN/],
+    ["a flag", ["--plugin", "a,b"], {}, {}, /--plugin: in "a,b", "b" is not KEY=VALUE/],
+    ["a variable", [], { BOOTWRIGHT_PLUGIN: "a;b=" }, {}, /BOOTWRIGHT_PLUGIN: "b=" is no PLUGIN/],
+    ["a key", [], {}, { plugin: "a" }, /"plugin" in .*: expected a list of plugins/],
+    ["a key", [], {}, { plugin: [{ config: {} }] }, /"plugin" in .*: in "\{.*", plugin: expected a plugin/],
+    ["a key", [], {}, { plugin: [{ plugin: "a", conf: {} }] }, /Unrecognized key: "conf"/],
+    ["a key", [], {}, { plugin: [7] }, /"plugin" in .*: in "7", Invalid input/],
+    ["a key", [], {}, { connection: [{ plugin: "memory" }] }, /"connection" in .* is no NAME=PLUGIN/],
     ["a key", [], {}, { connection: [] }, /"connection" in .*: expected at least one connection/],
   ];
   it.each(bad)(

@@ -8,4 +8,4 @@ export { buildDomain, type DomainSpec } from "./xml/build.ts";
 export { CLAIM_NAMESPACE, CLAIM_PREFIX, claimXml, withClaim } from "./xml/claim.ts";
 export { meaningOf } from "./xml/meaning.ts";
 export { type DeviceChange, deviceXml, nextDriveTarget, withDrive, withMedia, withoutDrive } from "./xml/media.ts";
-export { type ParsedDomain, parseDomain } from "./xml/read.ts";
+export { type ParsedDomain, parseDomain, targetOfAlias } from "./xml/read.ts";

@@ -3,11 +3,16 @@ import { z } from "zod";
 import { definePlugin } from "../../src/plugin.ts";
 import { bootHandlers } from "./boot.ts";
 import { diskHandlers } from "./disk.ts";
+import { guestInfo } from "./guest.ts";
 import { lifecycleHandlers, restore } from "./lifecycle.ts";
 import { mediaHandlers } from "./media.ts";
 import { hostOf, listVms, lookup, observeVm } from "./observe.ts";
 import { powerHandlers } from "./power.ts";
 import { inactiveXml, type LibvirtSession, openSession } from "./session.ts";
+import { watch } from "./watch.ts";
+
+/** As long as any step may take: nothing says when a daemon that is busy takes up a call that it has read. */
+const LATE_MS = 120_000;
 
 const paths = z.string().transform((text) => text.split(":").filter(Boolean));
 
@@ -22,7 +27,7 @@ export default definePlugin({
     "iso-dirs": paths.optional().describe("Directories of ISOs, separated by colons"),
   }),
   open: async (config, context): Promise<LibvirtSession> => openSession(config, context),
-  close: (session) => session.libvirt.close(),
+  close: async ({ libvirt, aside }) => void (await Promise.all([libvirt.close(), aside.close()])),
   backend: {
     list: listVms,
     observe: observeVm,
@@ -31,6 +36,9 @@ export default definePlugin({
     backup: (session, uuid, signal) => inactiveXml(session, uuid, signal),
     restore,
     images: (session) => session.images,
+    guest: guestInfo,
+    watch,
+    lateMs: LATE_MS,
     changes: { ...lifecycleHandlers, ...powerHandlers, ...bootHandlers, ...mediaHandlers, ...diskHandlers },
   },
 });

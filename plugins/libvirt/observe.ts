@@ -1,6 +1,6 @@
 /** Looking: one VM, or all of them in one pipelined fetch. */
 import { availableParallelism, totalmem } from "node:os";
-import type { Host, Power, Vm } from "../../src/plugin.ts";
+import type { Host, Power, StopReason, Vm } from "../../src/plugin.ts";
 import {
   DOMAIN_STATE,
   DOMAIN_STATS,
@@ -10,7 +10,7 @@ import {
   PAUSED_REASON,
   SHUTOFF_REASON,
 } from "./client/libvirt.ts";
-import { domainOf, isLibvirtError, type LibvirtSession, options, reaching } from "./session.ts";
+import { domainOf, isLibvirtError, type LibvirtSession, options, reaching, runOf } from "./session.ts";
 
 export async function observeVm(session: LibvirtSession, uuid: string, signal?: AbortSignal): Promise<Vm | undefined> {
   const { libvirt } = session;
@@ -106,7 +106,9 @@ function vmFrom(session: LibvirtSession, domain: Domain, seen: Seen): Vm {
   const power = powerOf(seen.state);
   const reason = reasonOf(power, seen.reason);
   const live = seen.live === undefined ? undefined : session.parse(seen.live);
-  const on = power !== "off" && live !== undefined && domain.id !== undefined;
+  const run = runOf(session, domain);
+  const on = power !== "off" && live !== undefined && run !== undefined;
+  const stopReason = on ? undefined : stopReasonOf(seen.state, seen.reason);
   return {
     uuid: domain.uuid,
     name: domain.name,
@@ -117,7 +119,9 @@ function vmFrom(session: LibvirtSession, domain: Domain, seen: Seen): Vm {
     accelerator: (live?.type ?? type) === "kvm" ? "kvm" : "tcg",
     fingerprint,
     ...(reason && { powerReason: reason }),
-    ...(on && { live: live.definition, run: `${session.hostBoot}:${domain.id}` }),
+    ...(stopReason && { stopReason }),
+    ...(on && live.agent !== undefined && { agent: live.agent }),
+    ...(on && { live: live.definition, run }),
     ...(claim && { claim }),
   };
 }
@@ -134,6 +138,20 @@ function reasonOf(power: Power, reason: number): string | undefined {
   if (power === "off")
     return reason === SHUTOFF_REASON.failed ? "failed" : reason === SHUTOFF_REASON.crashed ? "crashed" : undefined;
   return undefined;
+}
+
+/** How the last run ended, unless libvirt does not know: of a domain that has not run since it was defined, say. */
+function stopReasonOf(state: number, reason: number): StopReason | undefined {
+  if (state === DOMAIN_STATE.crashed) return "crashed";
+  if (state !== DOMAIN_STATE.shutoff) return undefined;
+  const reasons: Partial<Record<number, StopReason>> = {
+    [SHUTOFF_REASON.shutdown]: "shutdown",
+    [SHUTOFF_REASON.destroyed]: "power_cut",
+    [SHUTOFF_REASON.crashed]: "crashed",
+    [SHUTOFF_REASON.saved]: "saved",
+    [SHUTOFF_REASON.failed]: "failed",
+  };
+  return reasons[reason];
 }
 
 /** What the guest has read from each disk and CD-ROM since this run began. Missing where the domain has just ended. */

@@ -23,6 +23,9 @@ export type Definition = ParsedDomain & Readonly<{ fingerprint: string }>;
 
 export type LibvirtSession = Readonly<{
   libvirt: Libvirt;
+  /** A connection of its own for what waits for a guest or for its QEMU: a call that was given up holds its place until
+   * it is answered, and four of them end the connection. */
+  aside: Libvirt;
   images: Images;
   context: PluginContext;
   /** Parses a definition, or hands out what was parsed before from the same text. */
@@ -33,6 +36,8 @@ export type LibvirtSession = Readonly<{
 
 /** A call takes microseconds; one that has not answered by then will not. */
 const CALL_LIMIT_MS = 60_000;
+/** A guest's agent is asked to look at its disks, on a machine that may be busy. */
+const GUEST_CALL_LIMIT_MS = 20_000;
 const PARSED_MAX = 4_096;
 
 export function openSession(
@@ -48,8 +53,10 @@ export function openSession(
   const isoDirectories = config["iso-dirs"] ?? context.defaults.isoDirectories ?? [imageDirectory];
   const reader = own ? undefined : hypervisorUser();
   let libvirt: Libvirt;
+  let aside: Libvirt;
   try {
     libvirt = openLibvirt({ uri: config.uri, timeoutMs: callLimitMs, log: (message) => context.log(message) });
+    aside = openLibvirt({ uri: config.uri, timeoutMs: Math.min(callLimitMs, GUEST_CALL_LIMIT_MS) });
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new DomainError("PLUGIN_CONFIG_INVALID", {
@@ -61,6 +68,7 @@ export function openSession(
   const parsed = new Map<string, Definition>();
   return {
     libvirt,
+    aside,
     context,
     images: openImages({ imageDirectory, isoDirectories, signal: context.signal, ...(reader && { reader }) }),
     hostBoot: readText("/proc/sys/kernel/random/boot_id").trim().slice(0, 8) || "host",
@@ -127,6 +135,10 @@ export const isLibvirtError = (error: unknown, code: keyof typeof ERROR_CODE): e
 /** @throws LibvirtError with noDomain when there is none */
 export const domainOf = ({ libvirt }: LibvirtSession, uuid: string, signal?: AbortSignal): Promise<Domain> =>
   libvirt.domainLookupByUuid(uuid, options(signal));
+
+/** Identifies one power cycle, over boots of the host too; absent for a domain that is off. */
+export const runOf = ({ hostBoot }: LibvirtSession, { id }: Domain): string | undefined =>
+  id === undefined ? undefined : `${hostBoot}:${id}`;
 
 /** The next definition, passwords included: the one text that may be defined again. */
 export const inactiveXml = async (session: LibvirtSession, uuid: string, signal?: AbortSignal): Promise<string> =>

@@ -65,7 +65,7 @@ export const changes: BackendDefinition<Session>["changes"] = {
     async apply(session, vm, { force, timeoutMs }, context) {
       const machine = machineFor(session, vm, context);
       if (!machine.run) return;
-      if (force) return powerOff(session, machine);
+      if (force) return powerOff(session, machine, "power_cut");
       if (machine.paused !== undefined)
         throw new DomainError("VM_PAUSED", { vm: machine.name, reason: machine.paused });
       context.progress(`waiting for the guest to shut down, up to ${Math.round(timeoutMs / 1000)} s`);

@@ -22,6 +22,10 @@ export const Guest = z.object({
   rebootsWhenInstalled: bool.default(true),
   /** What is booted from a medium locks the tray, as live systems do. */
   locksTray: bool.default(false),
+  /** How long after the system on the disk has booted its agent opens its channel; `never`: it has none. */
+  agentAfterMs: z.union([z.literal("never"), count]).default("never"),
+  /** What is booted from a medium runs that agent as well, as some live systems do. */
+  mediumRunsAgent: bool.default(false),
 });
 export type Guest = Readonly<z.infer<typeof Guest>>;
 

@@ -1,8 +1,9 @@
 /** What runs in a VM: the firmware, an installer, the installed system. The firmware is a second, independent reading of
  * what SeaBIOS and OVMF were seen to do, so that a mistake in the domain's boot rules shows against it. */
-import { bootSequence, DomainError, diskOf, driveOf, type VmDefinition } from "../../src/plugin.ts";
+import { bootSequence, DomainError, diskOf, driveOf, type StopReason, type VmDefinition } from "../../src/plugin.ts";
 import { contentOf, fileOf, usersOf, walk, writeFile } from "./images.ts";
 import { type Booted, type Machine, nowOf, type Run, type Session } from "./machine.ts";
+import { happened } from "./news.ts";
 
 /** More than firmware reads in search of something to boot, and less. */
 const BOOTED_BYTES = 4 * 1024 ** 2;
@@ -35,10 +36,14 @@ export function startMachine(session: Session, machine: Machine, purpose: string
     booted: { what: "nothing" },
     locked: new Set(),
     installations: 0,
+    agent: false,
   };
+  delete machine.stopReason;
   // Whatever had been booted was saved with it; no firmware runs. That it was a system is as good a guess as any.
   if (resumed) machine.run.booted = { what: "system" };
   else boot(session, machine, machine.run);
+  expectAgent(session, machine, machine.run);
+  happened(session, machine.uuid);
 }
 
 /** A reset by the guest itself: the same run and the same live definition, and trays close again. */
@@ -47,12 +52,24 @@ export function reboot(session: Session, machine: Machine): void {
   if (!run) throw new Error("domain is not running");
   run.live = { ...run.live, drives: run.live.drives.map((drive) => ({ ...drive, tray: "closed" })) };
   boot(session, machine, run);
+  expectAgent(session, machine, run);
+  happened(session, machine.uuid, { type: "rebooted", run: run.id });
 }
 
-export function powerOff(session: Session, machine: Machine): void {
+export function powerOff(session: Session, machine: Machine, reason: StopReason): void {
+  machine.stopReason = reason;
   delete machine.run;
   delete machine.paused;
   if (!machine.persistent) session.machines.delete(machine.uuid);
+  happened(session, machine.uuid);
+}
+
+function expectAgent(session: Session, { guest }: Machine, run: Run): void {
+  const { what } = run.booted;
+  const runsAgent = what === "system" || (guest.mediumRunsAgent && (what === "live" || what === "installer"));
+  run.agent = false;
+  delete run.agentAtMs;
+  if (runsAgent && guest.agentAfterMs !== "never") run.agentAtMs = nowOf(session) + guest.agentAfterMs;
 }
 
 function boot(session: Session, machine: Machine, run: Run): void {
@@ -125,14 +142,29 @@ export function finishInstallation(session: Session, machine: Machine): void {
     writeFile(session, { ...file, content: "data", bootsBios: bios, bootsUefi: !bios });
   }
   if (machine.guest.rebootsWhenInstalled) reboot(session, machine);
+  else happened(session, machine.uuid);
 }
 
-/** Lets the time that has gone by take its effect; called before every look, so that no timer has to run. */
+/** Lets the time that has gone by take its effect; called before every look, so that a timer has to run only while
+ * somebody watches. */
 export function advance(session: Session): void {
+  const now = nowOf(session);
   for (const machine of session.machines.values()) {
-    const due = machine.paused === undefined && machine.run?.installedAtMs;
-    if (typeof due === "number" && due <= nowOf(session)) finishInstallation(session, machine);
+    if (machine.paused !== undefined) continue;
+    if ((machine.run?.installedAtMs ?? Number.POSITIVE_INFINITY) <= now) finishInstallation(session, machine);
+    const { run } = machine;
+    if (!run || (run.agentAtMs ?? Number.POSITIVE_INFINITY) > now) continue;
+    delete run.agentAtMs;
+    run.agent = true;
+    happened(session, machine.uuid);
   }
+}
+
+/** When a guest will do something by itself next. */
+export function nextDueOf(session: Session): number | undefined {
+  const active = [...session.machines.values()].filter(({ paused }) => paused === undefined);
+  const due = active.flatMap(({ run }) => [run?.installedAtMs ?? [], run?.agentAtMs ?? []].flat());
+  return due.length ? Math.min(...due) : undefined;
 }
 
 const honoursShutdown = ({ guest, run }: Machine): boolean => {
@@ -158,7 +190,7 @@ export async function shutDown(
     advance(session);
     if (machine.run !== run) return;
     const waitedMs = nowOf(session) - pressedAtMs;
-    if (honoursShutdown(machine) && waitedMs >= machine.guest.shutdownMs) return powerOff(session, machine);
+    if (honoursShutdown(machine) && waitedMs >= machine.guest.shutdownMs) return powerOff(session, machine, "shutdown");
     if (waitedMs >= timeoutMs) throw new DomainError("SHUTDOWN_TIMED_OUT", { vm: machine.name, waitedMs: timeoutMs });
     await pause(Math.min(STEP_MS, timeoutMs - waitedMs), signal);
   }

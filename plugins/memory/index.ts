@@ -8,6 +8,8 @@ import { startMachine } from "./guest.ts";
 import { imagesOf, writeFile } from "./images.ts";
 import { look } from "./look.ts";
 import { accepted, fingerprintOf, type Machine, type Session, viewOf } from "./machine.ts";
+import { happened } from "./news.ts";
+import { guestInfo, telling, watch } from "./watch.ts";
 
 const Backup = z.object({
   uuid: z.string(),
@@ -34,6 +36,7 @@ export default definePlugin<Config, Session>({
       guest: Guest.parse(config),
       machines: new Map(),
       files: new Map(),
+      watchers: new Set(),
       fingerprint,
       closing,
       signal: AbortSignal.any([signal, closing.signal]),
@@ -95,8 +98,14 @@ export default definePlugin<Config, Session>({
         throw new DomainError("VM_EXISTS", { name: saved.name, connection: session.connection, uuid: taken.uuid });
       const { claim: _old, ...rest } = machine ?? { persistent: true };
       session.machines.set(uuid, { ...rest, ...saved, ...(claim && { claim }) });
+      happened(session, uuid);
     },
     images: (session) => imagesOf(session),
-    changes,
+    async guest(session, uuid, signal) {
+      look(session, signal);
+      return guestInfo(session, uuid);
+    },
+    watch,
+    changes: telling(changes),
   },
 });

@@ -1,5 +1,5 @@
 /** What a memory connection holds, and a VM in it as the domain sees it. */
-import type { ClaimTag, Power, Vm, VmDefinition } from "../../src/plugin.ts";
+import type { ClaimTag, Hint, Power, StopReason, Vm, VmDefinition } from "../../src/plugin.ts";
 import type { DiskSeed, Guest, IsoSeed } from "./config.ts";
 
 /** `version` is raised with every write, so that a replaced file is told from the one before. */
@@ -20,6 +20,10 @@ export type Run = {
   /** When the installer that is running will be done. */
   installedAtMs?: number;
   installations: number;
+  /** The guest's agent has opened its channel. */
+  agent: boolean;
+  /** When it will. */
+  agentAtMs?: number;
 };
 
 /** `nothing`: the firmware found nothing to boot and waits. `hung`: it jumped into something that goes nowhere. */
@@ -35,6 +39,8 @@ export type Machine = {
   /** The definition that a saved state would resume with. */
   saved?: VmDefinition;
   paused?: string;
+  /** How the last run ended. */
+  stopReason?: StopReason;
   run?: Run;
 };
 
@@ -48,6 +54,7 @@ export type Session = {
   readonly guest: Guest;
   readonly machines: Map<string, Machine>;
   readonly files: Map<string, IsoFile | DiskFile>;
+  readonly watchers: Set<(hint: Hint) => void>;
   readonly fingerprint: (meaning: string) => string;
   readonly closing: AbortController;
   /** Ends when this session is closed, or its host ends. */
@@ -76,7 +83,7 @@ export const fingerprintOf = (session: Session, { uuid, name, next }: Machine): 
   session.fingerprint(canonical({ uuid, name, next }));
 
 export function viewOf(session: Session, machine: Machine): Vm {
-  const { uuid, name, persistent, next, claim, saved, paused, run } = machine;
+  const { uuid, name, persistent, next, claim, saved, paused, stopReason, run } = machine;
   return {
     uuid,
     name,
@@ -84,7 +91,8 @@ export function viewOf(session: Session, machine: Machine): Vm {
     ...(run && paused !== undefined && { powerReason: paused }),
     persistent,
     savedState: saved !== undefined,
-    ...(run && { run: run.id, live: run.live, readBytes: { ...run.readBytes } }),
+    ...(!run && stopReason && { stopReason }),
+    ...(run && { run: run.id, live: run.live, readBytes: { ...run.readBytes }, agent: run.agent }),
     next,
     accelerator: "none",
     fingerprint: fingerprintOf(session, machine),

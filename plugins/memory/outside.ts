@@ -4,6 +4,7 @@ import type { DiskSeed, Guest, IsoSeed, VmSeed } from "./config.ts";
 import { advance, finishInstallation, powerOff, reboot } from "./guest.ts";
 import { fileOf, writeFile } from "./images.ts";
 import { accepted, type Machine, type Session } from "./machine.ts";
+import { happened } from "./news.ts";
 
 /** @throws Error when there is no such VM */
 export function machineOf(session: Session, uuid: string): Machine {
@@ -23,12 +24,14 @@ const runOf = (session: Session, uuid: string) => {
 export function editDefinition(session: Session, uuid: string, edit: (next: VmDefinition) => VmDefinition): void {
   const machine = machineOf(session, uuid);
   machine.next = accepted(edit(machine.next));
+  happened(session, uuid);
 }
 
 /** Another program changes a running VM alone, `change-media --live` for instance. */
 export function editLive(session: Session, uuid: string, edit: (live: VmDefinition) => VmDefinition): void {
   const run = runOf(session, uuid);
   run.live = edit(run.live);
+  happened(session, uuid);
 }
 
 /** Another program defines a VM. */
@@ -42,6 +45,7 @@ export function defineVm(
     next: accepted(next),
     guest: { ...session.guest, ...guest },
   });
+  happened(session, seed.uuid);
 }
 
 /** Another program removes a VM's definition: a running VM becomes transient, and is gone once it is off. */
@@ -49,6 +53,7 @@ export function undefineVm(session: Session, uuid: string): void {
   const machine = machineOf(session, uuid);
   machine.persistent = false;
   if (!machine.run) session.machines.delete(uuid);
+  happened(session, uuid);
 }
 
 /** Another program renames it, or writes or removes its claim tag. */
@@ -61,20 +66,34 @@ export function setIdentity(
   if (name !== undefined) machine.name = name;
   if (claim === null) delete machine.claim;
   else if (claim) machine.claim = claim;
+  happened(session, uuid);
 }
 
 /** Suspends the guest to disk: off, and the next start resumes it with the definition that it has now. */
 export function saveState(session: Session, uuid: string): void {
   const machine = machineOf(session, uuid);
   machine.saved = runOf(session, uuid).live;
-  powerOff(session, machine);
+  powerOff(session, machine, "saved");
 }
 
-/** The hypervisor pauses the guest, on an I/O error for instance; without a reason it goes on. */
+/** The hypervisor pauses the guest; without a reason it goes on. */
 export function setPaused(session: Session, uuid: string, reason: string | undefined): void {
   const machine = machineOf(session, uuid);
   if (reason === undefined) delete machine.paused;
   else machine.paused = reason;
+  happened(session, uuid);
+}
+
+/** A write fails where the host's file system is full, and the hypervisor pauses the guest. */
+export function diskFails(session: Session, uuid: string, target: string, reason = "enospc"): void {
+  const { id } = runOf(session, uuid);
+  setPaused(session, uuid, "io_error");
+  happened(session, uuid, { type: "io_error", run: id, target, reason });
+}
+
+/** The host's file system is about to be full. */
+export function spaceRunsLow(session: Session, uuid: string, target: string, freeBytes: number): void {
+  happened(session, uuid, { type: "space_low", run: runOf(session, uuid).id, target, freeBytes });
 }
 
 export function setGuest(session: Session, uuid: string, guest: Partial<Guest>): void {
@@ -100,7 +119,12 @@ export function guestLocksTray(session: Session, uuid: string, target: string, l
 /** The guest resets itself: the live order is tried again, whatever the next definition says. */
 export const guestReboots = (session: Session, uuid: string): void => reboot(session, machineOf(session, uuid));
 
-export const guestPowersOff = (session: Session, uuid: string): void => powerOff(session, machineOf(session, uuid));
+export const guestPowersOff = (session: Session, uuid: string): void =>
+  powerOff(session, machineOf(session, uuid), "shutdown");
+
+/** The hypervisor's process ends under the guest. */
+export const guestCrashes = (session: Session, uuid: string): void =>
+  powerOff(session, machineOf(session, uuid), "crashed");
 
 /** The installer that is running is done. @throws Error when none is running */
 export const guestInstalls = (session: Session, uuid: string): void =>

@@ -5,16 +5,18 @@ import type { Ports } from "./port.ts";
 
 export const APPLY_LIMIT_MS = 60_000;
 
-/** How a call ended: `hung`, it has not, and may still happen. */
-export type Attempt = Readonly<{ failure?: Error; hung: boolean }>;
+/** How a call ended: `hung`, it has not, and may still happen; `until`, before when it may, where it was given up before
+ * its time was over. */
+export type Attempt = Readonly<{ failure?: Error; hung: boolean; until?: string }>;
 
 /** Makes a call within its time limit. An error does not say that nothing happened, so it is only handed back. */
 export async function attempt(
-  { backend }: Ports,
+  { backend, now }: Ports,
   change: string,
   limitMs: number,
   call: (limit: AbortSignal) => Promise<unknown>,
 ): Promise<Attempt> {
+  const sent = now().getTime();
   try {
     await limited(limitMs, call);
     return { hung: false };
@@ -24,6 +26,8 @@ export async function attempt(
       return { failure: new DomainError("BACKEND_FAILED", { connection, change, reason: error.message }), hung: true };
     }
     const failure = error instanceof Error ? error : new Error(String(error));
-    return { failure, hung: failure instanceof DomainError && failure.unanswered };
+    if (!(failure instanceof DomainError && failure.unanswered)) return { failure, hung: false };
+    const lateMs = Math.min(limitMs, backend.lateMs ?? limitMs);
+    return { failure, hung: true, until: new Date(sent + lateMs).toISOString() };
   }
 }

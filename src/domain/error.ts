@@ -189,9 +189,11 @@ const catalogue = {
     message: `Cannot repair VM "${d.vm}": ${d.reason}`,
     hint: "Look with get_vm at what is there; its findings name the calls that mend it",
   }),
-  OUTCOME_UNKNOWN: (d: { vm: string; operation: string; reason: string }) => ({
+  OUTCOME_UNKNOWN: (d: { vm: string; operation: string; reason: string; until?: string }) => ({
     message: `Nobody can tell whether this change of VM "${d.vm}" happened: ${d.reason}`,
-    hint: `Operation ${d.operation} stays open, and the VM takes no other change until Bootwright has looked at it again`,
+    hint: d.until
+      ? `It may still happen until ${d.until}: operation ${d.operation} stays open until then, or until it is seen to have happened, and the VM takes no other change`
+      : `Operation ${d.operation} stays open, and the VM takes no other change until Bootwright has looked at it again`,
   }),
   ROLLBACK_FAILED: (d: { vm: string; operation: string; reason: string; left: readonly string[] }) => ({
     message: `The change of VM "${d.vm}" failed (${d.reason}) and could not be undone`,
@@ -221,9 +223,31 @@ const catalogue = {
     message: `Cannot use plugin "${d.plugin}": ${d.reason}`,
     hint: "A plugin exports the value of definePlugin() as its default and is written for this plugin API",
   }),
-  PLUGIN_CONFIG_INVALID: (d: { plugin: string; connection: string; issues: readonly string[] }) => ({
-    message: `Cannot open connection "${d.connection}" with plugin "${d.plugin}": ${d.issues.join("; ")}`,
-    hint: "Correct the connection's settings: --connection NAME=PLUGIN,KEY=VALUE",
+  PLUGIN_CONFIG_INVALID: (d: { plugin: string; connection?: string; issues: readonly string[] }) => ({
+    message:
+      d.connection === undefined
+        ? `Cannot open plugin "${d.plugin}": ${d.issues.join("; ")}`
+        : `Cannot open connection "${d.connection}" with plugin "${d.plugin}": ${d.issues.join("; ")}`,
+    hint:
+      d.connection === undefined
+        ? "Correct the plugin's settings: --plugin PLUGIN,KEY=VALUE, or its config in the settings file"
+        : "Correct the connection's settings: --connection NAME=PLUGIN,KEY=VALUE",
+  }),
+  PLUGIN_NAME_TAKEN: (d: { name: string; plugins: readonly string[] }) => ({
+    message: `Cannot load two plugins by the name "${d.name}": ${list(d.plugins)}`,
+    hint: "Give one of them another name: --plugin NAME=PLUGIN",
+  }),
+  PLUGIN_FAILED: (d: { plugin: string; what: string; reason: string }) => ({
+    message: `Plugin "${d.plugin}" failed at "${d.what}": ${d.reason}`,
+    hint: "The reason is the plugin's own; its lines on stderr may say more",
+  }),
+  PLUGIN_TIMED_OUT: (d: { plugin: string; what: string; limitMs: number }) => ({
+    message: `Plugin "${d.plugin}" was ended: "${d.what}" took longer than ${d.limitMs / 1000} s`,
+    hint: "The next call has a fresh worker. A plugin that needs longer says so with limitMs in its manifest",
+  }),
+  PERMISSION_DENIED: (d: { plugin: string; tool: string; needs: string; permissions: readonly string[] }) => ({
+    message: `Plugin "${d.plugin}" may not call ${d.tool}: that needs ${d.needs}, and its manifest declares ${list(d.permissions, "no permission")}`,
+    hint: "A plugin's functions call the tools that its manifest's permissions cover, and no others",
   }),
   STORE_LOCKED: (d: { path: string }) => ({
     message: `Cannot use database "${d.path}": another program holds it locked`,

@@ -97,8 +97,14 @@ async function settleLeft(ports: Ports, claim: Claim, { target, signal, progress
     const settled = await recover(ports, operation, signal);
     progress(`operation ${operation.id} (${operation.what}), left by a process that ended: ${settled.status}`);
     if (settled.status === "unknown") {
-      const reason = settled.error?.message ?? "it was interrupted";
-      throw new DomainError("OUTCOME_UNKNOWN", { vm: target.uuid, operation: operation.id, reason });
+      const { error, until } = settled;
+      const reason = error?.message ?? "it was interrupted";
+      throw new DomainError("OUTCOME_UNKNOWN", {
+        vm: target.uuid,
+        operation: operation.id,
+        reason,
+        ...(until && { until }),
+      });
     }
   }
 }

@@ -30,6 +30,9 @@ export type Step = Readonly<{
   status: StepStatus;
   /** The fingerprint of the definition after this step, as we saw it. */
   wrote?: string;
+  /** The call that was to make this step, or to undo it, went out and was not answered: until then it may still be carried
+   * out, and what is seen before says nothing about whether it will be. */
+  unanswered?: string;
 }>;
 
 /** `applied`: the goal was seen. `rolled_back`: everything is as before. `failed`: ended short of the goal, and what

@@ -79,6 +79,9 @@ export interface Backend {
   readonly connection: string;
   readonly capabilities: Capabilities;
   readonly images: Images;
+  /** What runs the VMs outlives its callers: for so many milliseconds at most it may carry out a call after whoever made it
+   * has ended. Absent where it ends with them. */
+  readonly lateMs?: number;
   /** Every VM there is, managed or not, sorted by name. */
   list(signal?: AbortSignal): Promise<Vm[]>;
   observe(uuid: string, signal?: AbortSignal): Promise<Vm | undefined>;

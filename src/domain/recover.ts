@@ -2,28 +2,38 @@
 import { applyChange } from "./apply.ts";
 import { APPLY_LIMIT_MS, attempt } from "./attempt.ts";
 import { definitionOf } from "./changes.ts";
+import { lateUntil, lookLate, marked } from "./late.ts";
 import { lookAgain, lookFor, withFactsOf } from "./observe.ts";
 import type { Operation, OperationStatus, State, Step } from "./operation.ts";
 import type { Ports } from "./port.ts";
 import { settleApplied, settleFailed, settleUnknown } from "./settle.ts";
-import { undoSteps } from "./undo.ts";
+import { isUndone, undoSteps } from "./undo.ts";
 
-export type Recovered = Readonly<{ status: OperationStatus; error?: Readonly<{ code: string; message: string }> }>;
+/** `until`: when it may be settled at the latest, where a call of it may still be carried out. */
+export type Recovered = Readonly<{
+  status: OperationStatus;
+  error?: Readonly<{ code: string; message: string }>;
+  until?: string;
+}>;
 
-/** Forwards where the goal is reached, back otherwise. At most one step can be uncertain: the one being applied, since
- * each step is recorded before it starts. The caller holds the claim on the target. */
+/** Forwards where the goal is reached, back otherwise, but not before a call that nobody heard the end of can no more be
+ * carried out. At most one step can be uncertain: the one being applied, since each step is recorded before it starts.
+ * The caller holds the claim on the target. */
 export async function recover(ports: Ports, operation: Operation, signal?: AbortSignal): Promise<Recovered> {
   signal?.throwIfAborted();
-  const looked = await lookAgain(ports, operation, lookFor(operation));
+  const looked = await lookAtLeft(ports, operation);
   const before = operation.steps[0]?.before ?? { target: operation.target, disks: {}, isos: {} };
   const seen = looked instanceof Error ? looked : withFactsOf(looked, before);
   try {
     if (seen instanceof Error) return await settleUnknown(ports, operation, operation.steps, seen);
+    // Undone again, or taken for not done, what happens after all would go over whatever is done to the VM by then.
+    if (operation.steps.some((step) => isLate(ports, step) && !isSeen(operation, step, seen))) {
+      const { message } = operation.error ?? new Interrupted(operation);
+      return await settleUnknown(ports, operation, operation.steps, new Error(message));
+    }
     const steps = operation.steps.map((step): Step => {
-      if (step.status !== "applying") return step;
-      return definitionOf(step.change).reached(seen, step.goal, step.change, step.before)
-        ? { ...step, status: "done" }
-        : step;
+      const isDone = step.status === "applying" && isReached(step, seen);
+      return marked(isDone ? { ...step, status: "done" } : step, undefined);
     });
     const rest = steps.filter(({ status, change }) => status !== "done" && definitionOf(change).seat !== "store");
     const pivoted = steps.some(
@@ -46,8 +56,30 @@ export async function recover(ports: Ports, operation: Operation, signal?: Abort
   } catch (error) {
     const settled = await ports.store.operation(operation.id);
     if (!settled || settled.status === "begun") throw error;
-    return { status: settled.status, ...(settled.error && { error: settled.error }) };
+    const until = lateUntil(settled.steps, ports.now());
+    return { status: settled.status, ...(settled.error && { error: settled.error }), ...(until && { until }) };
   }
+}
+
+const isReached = ({ change, goal, before }: Step, now: State): boolean =>
+  definitionOf(change).reached(now, goal, change, before);
+
+const isLate = (ports: Ports, step: Step): boolean => lateUntil([step], ports.now()) !== undefined;
+
+/** Whether what was on its way for this step is there now. */
+const isSeen = ({ direction }: Operation, step: Step, now: State): boolean =>
+  direction === "back" ? isUndone(step, now) : isReached(step, now);
+
+/** A process that was killed closed its connection, and a daemon that had read its last call carries that out all the same,
+ * a moment later where it is busy. Nobody wrote down when the call was made, nor waits for its answer; so the look is
+ * given the few seconds that an operation gives itself for an answer that was lost. The long time that such a call is
+ * given would be wrong here: hardly any process dies with a call on its way, and every VM would be closed for it. */
+async function lookAtLeft(ports: Ports, operation: Operation): Promise<State | Error> {
+  const looked = await lookAgain(ports, operation, lookFor(operation));
+  if (operation.status !== "begun" || ports.backend.lateMs === undefined) return looked;
+  return lookLate(ports, operation, looked, (now) =>
+    operation.steps.every((step) => step.status !== "applying" || isSeen(operation, step, now)),
+  );
 }
 
 /** A restart whose VM is off and only waits to be started again: left there, nobody would know that it should run. */
@@ -73,14 +105,14 @@ async function finish(ports: Ports, operation: Operation, steps: readonly Step[]
       applyChange(ports, seen, change, { signal, progress: () => {} }),
     );
     const looked = await lookAgain(ports, operation, lookFor(operation));
-    if (looked instanceof Error) return { steps, seen, unknown: looked };
+    if (tried.until !== undefined) ended[index] = marked({ ...step, status: "applying" }, tried.until);
+    if (looked instanceof Error) return { steps: ended, seen, unknown: looked };
     seen = withFactsOf(looked, seen);
-    if (definitionOf(change).reached(looked, step.goal, change, step.before))
-      ended[index] = { ...step, status: "done" };
+    if (isReached(step, looked)) ended[index] = { ...step, status: "done" };
     else {
       const error =
         tried.failure ?? new Error(`"${definitionOf(change).summary(change)}" was made, and nothing shows it`);
-      if (tried.hung) return { steps, seen, unknown: error };
+      if (tried.hung) return { steps: ended, seen, unknown: error };
       failure ??= error;
       ended[index] = { ...step, status: "planned" };
     }

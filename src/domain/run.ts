@@ -3,15 +3,13 @@ import { applyChange } from "./apply.ts";
 import { APPLY_LIMIT_MS, type Attempt, attempt } from "./attempt.ts";
 import { definitionOf } from "./changes.ts";
 import { DomainError } from "./error.ts";
+import { lookLate, marked } from "./late.ts";
 import { lookAgain, lookFor, withFactsOf } from "./observe.ts";
 import type { Operation, State, Step } from "./operation.ts";
 import type { Ports } from "./port.ts";
 import { settleApplied, settleFailed, settleUnknown } from "./settle.ts";
 import { undoSteps } from "./undo.ts";
 
-/** How often, and after how long each time, to look for what went out and was not answered before it counts as unknown. */
-const LATE_LOOKS_MAX = 10;
-const LATE_LOOK_MS = 300;
 /** Somebody who edits a VM more often than this while it is off for a moment does not want it to be started. */
 const RESTARTS_MAX = 3;
 
@@ -34,21 +32,19 @@ export async function run(ports: Ports, operation: Operation, before: State, req
     }
     request.progress(definitionOf(step.change).summary(step.change));
     const begun = !request.signal.aborted;
-    let { failure, hung } = await applyStep(ports, step, seen, request);
+    let { failure, hung, until } = await applyStep(ports, step, seen, request);
     let looked = await lookAgain(ports, operation, look);
     // A restart is to end with the VM running. Left off, it would be so for an edit that a start takes over anyway.
     for (let left = RESTARTS_MAX; left > 0 && isStartOfRestart(steps, index) && isChanged(failure); left--) {
       if (looked instanceof Error || looked.vm?.power !== "off") break;
       seen = withFactsOf(looked, seen);
-      ({ failure, hung } = await applyStep(ports, step, seen, request));
+      ({ failure, hung, until } = await applyStep(ports, step, seen, request));
       looked = await lookAgain(ports, operation, look);
     }
     const isReached = (now: State) => definitionOf(step.change).reached(now, step.goal, step.change, step.before);
-    const unanswered = failure instanceof DomainError && failure.unanswered;
-    for (let left = LATE_LOOKS_MAX; left > 0 && unanswered; left--) {
-      if (looked instanceof Error || isReached(looked)) break;
-      await new Promise((wake) => setTimeout(wake, LATE_LOOK_MS));
-      looked = await lookAgain(ports, operation, look);
+    if (until !== undefined) {
+      steps[index] = marked({ ...step, status: "applying" }, until);
+      looked = await lookLate(ports, operation, looked, isReached);
     }
     if (looked instanceof Error) return settleUnknown(ports, operation, steps, failure ?? looked);
     if (isReached(looked)) {

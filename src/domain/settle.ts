@@ -6,6 +6,7 @@ import { definitionOf } from "./changes.ts";
 import { currentBootDevice } from "./current-boot.ts";
 import { DomainError } from "./error.ts";
 import { type EventType, eventOf } from "./event.ts";
+import { lateUntil } from "./late.ts";
 import type { Operation, OperationStatus, State, Step } from "./operation.ts";
 import { withRecord } from "./plan.ts";
 import type { Ports } from "./port.ts";
@@ -102,9 +103,10 @@ export async function settleUnknown(
     error: { code: "OUTCOME_UNKNOWN", message: error.message },
     events: operation.status === "unknown" ? [] : [event],
   });
+  const until = lateUntil(steps, ports.now());
   throw new DomainError(
     "OUTCOME_UNKNOWN",
-    { vm: operation.target.uuid, operation: operation.id, reason: error.message },
+    { vm: operation.target.uuid, operation: operation.id, reason: error.message, ...(until && { until }) },
     { cause: error },
   );
 }

@@ -3,6 +3,7 @@ import { applyChange } from "./apply.ts";
 import { APPLY_LIMIT_MS, type Attempt, attempt } from "./attempt.ts";
 import type { Undo } from "./change.ts";
 import { type Change, definitionOf } from "./changes.ts";
+import { marked } from "./late.ts";
 import { lookAgain, lookFor } from "./observe.ts";
 import type { Operation, State, Step } from "./operation.ts";
 import type { Ports } from "./port.ts";
@@ -51,9 +52,10 @@ export async function undoSteps(
     if (touchesDefinition(step) && step.wrote !== undefined && seen.vm && seen.vm.fingerprint !== lastWritten(result)) {
       return { steps: result, now: seen, failed: "another program changed the VM after this operation wrote it" };
     }
-    const { failure, hung } = await attemptUndo(ports, operation, undo, seen);
+    const { failure, hung, until } = await attemptUndo(ports, operation, undo, seen);
     const looked = await lookAgain(ports, operation, lookFor(operation));
     const { kind } = step.change;
+    if (until !== undefined) result[index] = marked(step, until);
     if (looked instanceof Error)
       return { steps: result, now: seen, unknown: `after undoing "${kind}" nobody could look: ${looked.message}` };
     if (!isBack(step, undo, looked)) {
@@ -92,7 +94,14 @@ const isBack = ({ before }: Step, undo: Undoing, seen: State): boolean => {
   return undo.every((change) => definitionOf(change as Change).reached(seen, before, change as Change, seen));
 };
 
-const undone = ({ wrote: _old, ...step }: Step): Step => ({ ...step, status: "undone" });
+/** Whether there is nothing left of this step, or nothing of it to undo. */
+export function isUndone(step: Step, seen: State): boolean {
+  if (step.status === "planned" || step.status === "undone" || step.status === "kept") return true;
+  const undo = definitionOf(step.change).undo(step.before, step.change);
+  return undo === "kept" || undo === "pivot" || isBack(step, undo, seen);
+}
+
+const undone = ({ wrote: _old, ...step }: Step): Step => marked({ ...step, status: "undone" }, undefined);
 
 /** A step that failed may have left half of itself: the file it was making, or one of the two definitions changed. */
 function isPartial(step: Step, seen: State): boolean {

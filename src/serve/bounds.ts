@@ -8,6 +8,10 @@ export const ANSWER_BYTES_MAX = 8 * 2 ** 20;
 /** Progress messages of one call in one second; a plugin may report as it likes. */
 export const PROGRESS_PER_SECOND_MAX = 20;
 export const PROGRESS_CHARACTERS_MAX = 500;
+/** Resources that one client is told about. */
+export const URIS_MAX = 1_000;
+/** How often it is told that one of them changed. */
+export const UPDATES_PER_SECOND_MAX = 20;
 
 /** Passes messages on, cut to their length, and drops those beyond the rate. */
 export function paced(tell: (message: string) => void, now: () => number = () => performance.now()) {

@@ -16,6 +16,7 @@ export const usage = `Usage:
   bootwright [settings] serve                            serve REST below /api over HTTP
   bootwright [settings] token add NAME --scope SCOPE …   make a further token for it: vm:read, vm:write, vm:destroy
   bootwright [settings] token list | remove NAME         list the further tokens, remove one
+  bootwright plugin new NAME [DIRECTORY]                 write a plugin that works, with its test
 
 Exit codes of call: 0 done, 1 refused (the coded error is on stderr, and as JSON on stdout), 2 wrong usage, 3 defect.
 `;

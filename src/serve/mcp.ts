@@ -1,4 +1,4 @@
-/** MCP, the only file that knows its SDK. One factory serves both protocol generations. */
+/** MCP; only this file and those named after it know its SDK. One factory serves both protocol generations. */
 import { randomBytes } from "node:crypto";
 import type { Writable } from "node:stream";
 import { setTimeout as after } from "node:timers/promises";
@@ -16,15 +16,20 @@ import { StdioServerTransport, serveStdio } from "@modelcontextprotocol/server/s
 import { z } from "zod";
 import { DomainError } from "../domain/error.ts";
 import { callTool } from "../tools/call.ts";
+import type { Answers } from "../tools/catalogue.ts";
 import { answerText, refusalOf, refusalText } from "../tools/respond.ts";
 import { annotationsOf, type Tool } from "../tools/tool.ts";
-import { ANSWER_BYTES_MAX, CALLS_MAX, paced } from "./bounds.ts";
+import { ANSWER_BYTES_MAX, CALLS_MAX, paced, URIS_MAX } from "./bounds.ts";
+import { heedStreams, notifyOn, resourceCacheHints, resourceCapabilities, serveResources } from "./mcp-resources.ts";
+import type { Ask } from "./resources.ts";
 import type { Session } from "./session.ts";
+import { subscriptionsFor } from "./subscriptions.ts";
 import { BoundedLines, MESSAGE_BYTES_MAX } from "./wire.ts";
 
 const instructions = `Bootwright takes a virtual machine from an installer ISO to running from its own disk.
 The usual way: create_vm (with iso_path), start_vm (the installer runs), complete_installation with boot_order "hd" when the user or the guest says that it is done, restart_vm. The installer starts again at every reboot until the boot order or the medium is changed; check_boot says what would boot and why.
-Boot order changes of a running VM take effect at its next cold start. Every finding names the calls that mend it. dry_run shows what a call would do. When a call is refused with CONFIRMATION_REQUIRED, ask the user before sending the token back.`;
+Boot order changes of a running VM take effect at its next cold start. Every finding names the calls that mend it. dry_run shows what a call would do. When a call is refused with CONFIRMATION_REQUIRED, ask the user before sending the token back.
+VMs and operations are resources too (vm://UUID, operation://ID): who subscribes to one is told when something happens to it, whoever did it.`;
 
 /** Where a refusal's code and details stand in a result: structuredContent has to fit the tool's output schema. */
 export const REFUSAL_META = "dev.bootwright/error";
@@ -79,13 +84,18 @@ export function serveMcp(session: Session, output: Writable): Serving {
     ...schemasOf(tool),
     annotations: annotationsOf(tool),
   }));
-  const build = (_context: McpRequestContext): Server => {
+  let current: Server | undefined;
+  const subscriptions = subscriptionsFor(
+    session,
+    notifyOn(output, () => current),
+  );
+  const build = ({ era }: McpRequestContext): Server => {
     const server = new Server(
       { name: "bootwright", title: "Bootwright", version: session.version },
       {
-        capabilities: { tools: {} },
+        capabilities: { tools: {}, ...resourceCapabilities },
         instructions,
-        cacheHints: { "tools/list": { ttlMs: 3_600_000, cacheScope: "private" } },
+        cacheHints: { "tools/list": { ttlMs: 3_600_000, cacheScope: "private" }, ...resourceCacheHints },
         requestState: { verify: codec.verify },
       },
     );
@@ -93,12 +103,27 @@ export function serveMcp(session: Session, output: Writable): Serving {
     server.setRequestHandler("tools/call", async ({ params }, ctx) => {
       const { name, arguments: args = {} } = params;
       if (underWay.size >= CALLS_MAX) return refusalResult(new DomainError("SERVER_BUSY", { calls: CALLS_MAX }));
-      const answer = respond(server, name, { ...args }, ctx);
-      underWay.add(answer);
-      return answer.finally(() => underWay.delete(answer));
+      return counted(respond(server, name, { ...args }, ctx));
     });
+    serveResources(server, era, { session, subscriptions, ask: (ctx) => askFor(server, ctx) });
+    // The one that answered a first look at the protocol's generation is dropped when another one is built.
+    current = server;
     return server;
   };
+  const counted = <T>(call: Promise<T>): Promise<T> => {
+    underWay.add(call);
+    return call.finally(() => underWay.delete(call));
+  };
+
+  /** What a resource says is what a tool answers, within the same bounds. */
+  const askFor =
+    (server: Server, ctx: ServerContext): Ask =>
+    async (name, args) => {
+      if (underWay.size >= CALLS_MAX) throw new DomainError("SERVER_BUSY", { calls: CALLS_MAX });
+      const actor = `mcp:${clientOf(server, ctx).name}`;
+      const context = session.context({ actor, signal: ctx.mcpReq.signal, progress: () => {} });
+      return withinBounds(name, (await counted(callTool(session.tools, name, args, context))) as Answers[typeof name]);
+    };
 
   async function respond(server: Server, name: string, args: Record<string, unknown>, ctx: ServerContext) {
     const client = clientOf(server, ctx);
@@ -121,7 +146,7 @@ export function serveMcp(session: Session, output: Writable): Serving {
       return withinBounds(name, {
         content: [{ type: "text" as const, text: answerText(tool, data) }],
         structuredContent: data,
-      });
+      } satisfies CallToolResult);
     } catch (error) {
       if (!(error instanceof DomainError)) return defectResult(session.defect(error));
       if (error.code !== "CONFIRMATION_REQUIRED") return refusalResult(error);
@@ -152,11 +177,13 @@ export function serveMcp(session: Session, output: Writable): Serving {
   const transport = new StdioServerTransport(process.stdin.pipe(lines) as unknown as typeof process.stdin);
   const handle = serveStdio(build, {
     transport,
+    maxSubscriptions: URIS_MAX,
     onerror(error) {
       // That the client no longer reads is its right.
       if ((error as NodeJS.ErrnoException).code !== "EPIPE") process.stderr.write(`bootwright: ${error.message}\n`);
     },
   });
+  heedStreams(transport, session, subscriptions);
   // The end of one server object is not the end of the connection: the one that answers a client's first look at the
   // protocol's generation is dropped when the client then takes the other.
   const ended = new Promise<void>((resolve) => {
@@ -164,6 +191,7 @@ export function serveMcp(session: Session, output: Writable): Serving {
     transport.onclose = () => {
       // Aborts the calls that are under way; each then looks at its VM and settles.
       onclose?.();
+      subscriptions.close();
       const settled = new AbortController();
       const limit = after(SETTLE_LIMIT_MS, undefined, { signal: settled.signal }).catch(() => undefined);
       void Promise.race([Promise.allSettled(underWay), limit]).then(() => {
@@ -180,7 +208,7 @@ const INVALID_REQUEST = -32_600;
 
 /** Clients have a bound of their own, and one that is sent more than that ends the connection.
  * @throws DomainError ANSWER_TOO_LARGE */
-function withinBounds(tool: string, result: CallToolResult): CallToolResult {
+function withinBounds<T extends object>(tool: string, result: T): T {
   const bytes = Buffer.byteLength(JSON.stringify(result));
   if (bytes <= ANSWER_BYTES_MAX) return result;
   throw new DomainError("ANSWER_TOO_LARGE", { tool, bytes, bytesMax: ANSWER_BYTES_MAX });

@@ -40,10 +40,10 @@ export class BoundedLines extends Transform {
       this.#endLine();
       rest = rest.subarray(end + 1);
       // What was asked is answered a moment later, and only then counts as unread.
-      if (lines % LINES_AT_ONCE === 0) await this.#answersRead();
+      if (lines % LINES_AT_ONCE === 0) await answersRead(this.#answers);
     }
     if (rest.length > 0) this.#take(rest);
-    await this.#answersRead();
+    await answersRead(this.#answers);
   }
 
   #take(piece: Buffer): void {
@@ -66,15 +66,16 @@ export class BoundedLines extends Transform {
     if (bytes <= MESSAGE_BYTES_MAX) this.push(Buffer.concat(pieces));
     else this.#dropped({ bytes, id: idIn(pieces[0]!.toString("utf8"), tail.toString("utf8")) });
   }
+}
 
-  async #answersRead(): Promise<void> {
-    await immediate();
-    while (!this.#answers.destroyed && this.#answers.writableLength > UNREAD_BYTES_MAX) {
-      const { promise, resolve } = Promise.withResolvers<void>();
-      for (const event of ends) this.#answers.on(event, resolve);
-      await promise;
-      for (const event of ends) this.#answers.off(event, resolve);
-    }
+/** Waits until no more than the bound waits to be read, or nobody reads any longer. */
+export async function answersRead(answers: Writable, bytesMax = UNREAD_BYTES_MAX): Promise<void> {
+  await immediate();
+  while (!answers.destroyed && answers.writableLength > bytesMax) {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    for (const event of ends) answers.on(event, resolve);
+    await promise;
+    for (const event of ends) answers.off(event, resolve);
   }
 }
 

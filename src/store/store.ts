@@ -1,5 +1,6 @@
 /** The store: the domain's port over one SQLite file, shared by every process that is given the same directory. */
 import { join } from "node:path";
+import type { EntityManager } from "@mikro-orm/sqlite";
 import { DomainError } from "../domain/error.ts";
 import type { Retention, Store } from "../domain/port.ts";
 import { changesOf } from "./changes.ts";
@@ -51,7 +52,7 @@ export async function openStore(options: StoreOptions): Promise<OpenStore> {
   const opened = await openDatabase(directory, { connection, imageDirectory, now }, lockWaitMs);
   const holder = holderIn(join(directory, "holders"), newId());
   const releases = releasesIn(opened, holder.id);
-  const changes = changesOf(opened.path);
+  const changes = changesOf(opened.path, () => opened.read(versionOf));
   const database = around(opened, releases.retry, changes.tell);
   const retention = retentionIn(database, options.retention ?? defaultRetention, now);
   const { claim, leaveAll } = claimsIn(database, holder, releases, now);
@@ -91,6 +92,11 @@ export async function openStore(options: StoreOptions): Promise<OpenStore> {
     close: () => (closed ??= close()),
   };
 }
+
+const versionOf = async (em: EntityManager): Promise<unknown> => {
+  const [row] = await em.getConnection().execute<{ data_version: number }[]>("pragma data_version");
+  return row?.data_version;
+};
 
 /** The database, with something to do before it is asked anything, and after it was written. */
 const around = (database: Database, before: () => void, written: () => void): Database => ({

@@ -11,6 +11,7 @@ import { installationTools } from "./installation.ts";
 import { lifecycleTools } from "./lifecycle.ts";
 import { mediaTools } from "./media.ts";
 import { operationTools } from "./operation.ts";
+import { pluginTools } from "./plugin.ts";
 import { powerTools } from "./power.ts";
 import { repairTools } from "./repair.ts";
 import type { Tool } from "./tool.ts";
@@ -31,6 +32,7 @@ const catalogue = [
   ...repairTools,
   ...backupTools,
   ...databaseTools,
+  ...pluginTools,
 ];
 export const allTools = catalogue as unknown as readonly Tool[];
 

@@ -1,6 +1,7 @@
 /** What a tool is: one definition that MCP, the command line and the docs are made from. */
 import type { z } from "zod";
 import type { ChangeKind } from "../domain/changes.ts";
+import type { PluginDirectory } from "../domain/plugin-health.ts";
 import type { Connections, Store } from "../domain/port.ts";
 
 /** read: looks only. change: can be undone by another call. destroy: loses data. */
@@ -8,6 +9,7 @@ export type Effect = "read" | "change" | "destroy";
 
 export type ToolContext = Readonly<{
   connections: Connections;
+  plugins: PluginDirectory;
   /** Opened when first asked for: listing the tools needs no database. */
   store: () => Promise<Store>;
   actor: string;

@@ -9,14 +9,17 @@ import type { Vm } from "../../src/domain/vm.ts";
 
 export type Opened = Readonly<{
   backend: Backend;
-  /** Absolute paths in the connection's ISO library: one that the VMs' firmware boots, and one that it does not. */
-  isos: Readonly<{ bootable: string; data: string }>;
+  /** Absolute paths in the connection's ISO library: one that the VMs' firmware boots, one that it does not, and one whose
+   * system resets the machine by itself. */
+  isos: Readonly<{ bootable: string; data: string; resets?: string }>;
   /** What every new VM needs here beside what `specFor` says: no network, emulation, a smaller memory. */
   spec?: Partial<VmSpec>;
   /** Saves a running VM's state, where the backend knows that: there is no change for it. */
   saveState?: (uuid: string) => Promise<void>;
   /** Another program edits the VM's definition behind the backend's back: its boot order, say. */
   editElsewhere?: (uuid: string) => Promise<void>;
+  /** Has the guest of a running VM reset itself, which one that was booted from `isos.resets` does without being asked. */
+  guestResets?: (uuid: string) => Promise<void>;
   close: () => Promise<void>;
 }>;
 

@@ -10,6 +10,7 @@ import { type Bench, benchOn, codeOf, contextFor, type Opened, still, type Test 
 import { changeCases } from "./contract-cases.ts";
 import { imagesContract } from "./contract-images.ts";
 import { specialContract } from "./contract-special.ts";
+import { watchContract } from "./contract-watch.ts";
 
 export { type Bench, type Opened, specFor } from "./contract-bench.ts";
 
@@ -111,6 +112,7 @@ export function backendContract(options: ContractOptions): void {
 
     describe("what is special about some changes", () => specialContract(options, test));
     describe("backup and restore", () => backupContract(test));
+    describe("what is told as it happens", () => watchContract(test));
     describe("images", () => imagesContract(test));
     describe("closing", () => {
       test("close() may be called twice", async () => {

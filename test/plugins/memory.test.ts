@@ -21,6 +21,7 @@ backendContract({
       isos: { bootable: isos.installer, data: isos.data },
       saveState: async (id) => outside.saveState(session, id),
       editElsewhere: async (id) => outside.editDefinition(session, id, (next) => ({ ...next, cpus: next.cpus + 1 })),
+      guestResets: async (id) => outside.guestReboots(session, id),
       close: () => memory.close(session),
     };
   },

@@ -7,6 +7,7 @@ import { randomInt } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { openLibvirt } from "../../plugins/libvirt/client/libvirt.ts";
@@ -16,9 +17,11 @@ import { type LibvirtProxy, openProxy } from "../support/libvirt-proxy.ts";
 import { figure, scaled } from "../support/scale.ts";
 import { type Lab, openLab } from "../support/vm.ts";
 import { disagreements } from "./away-agreement.ts";
+import { nextOperation } from "./away-next.ts";
 import { operations } from "./away-operations.ts";
 
 const { isos } = inject("guests");
+const plugin = fileURLToPath(new URL("../support/brief-libvirt.ts", import.meta.url));
 const SEED = Number(process.env.BOOTWRIGHT_SEED ?? randomInt(2 ** 31));
 /** A stopped daemon counts as dead after some 35 s, and a connection to it as failed after 10 s more. */
 const LIMIT_MS = 60_000;
@@ -73,7 +76,7 @@ describe.skipIf(!hasLibvirtd || !canBeSystem)("a daemon that is struck", () => {
     lab = await openLab({
       isos: [isos.both, isos.bios],
       uri: uri(daemon.socketPath),
-      settings: ["--connection", `local=libvirt,uri=${uri(path)}`],
+      settings: ["--connection", `local=${plugin},uri=${uri(path)}`],
     });
   });
   afterAll(async () => {
@@ -131,14 +134,7 @@ describe.skipIf(!hasLibvirtd || !canBeSystem)("a daemon that is struck", () => {
   async function settles(uuid: string): Promise<string[]> {
     const libvirt = openLibvirt({ uri: uri(daemon.socketPath) });
     try {
-      const next = await lab.call("detach_iso", { vm: uuid }).then(
-        () => [],
-        (error: unknown) => {
-          const { code, message } = (error as Refused).refusal;
-          return ["VM_NOT_FOUND", "VM_NOT_MANAGED"].includes(code) ? [] : [`then detach_iso: ${code}: ${message}`];
-        },
-      );
-      return [...next, ...(await disagreements(libvirt, lab.directory, uuid))];
+      return [...(await nextOperation(lab, uuid)), ...(await disagreements(libvirt, lab.directory, uuid))];
     } finally {
       await libvirt.close();
       await lab.call("delete_vm", { vm: uuid, force: true }).catch(() => undefined);

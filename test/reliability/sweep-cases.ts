@@ -51,6 +51,7 @@ export const contextOf = (ports: Ports): ToolContext => ({
     capabilities: () => ports.backend.capabilities,
     backend: async () => ports.backend,
   },
+  plugins: { list: async () => [] },
   store: async () => ports.store,
   actor: "test",
   newId: ports.newId,

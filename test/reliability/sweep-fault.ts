@@ -10,6 +10,7 @@ export const modes = [
   "never returns, not done",
   "never returns, done",
   "never returns, done late",
+  "is not answered, done after the next look",
   "refuses from then on",
   "works and refuses from then on",
   "is the last before the process ends",
@@ -28,10 +29,15 @@ const PORT_OF_STORE = new Set([
 ]);
 const portOf = (call: string) => (PORT_OF_STORE.has(call) ? "store" : "backend");
 
+const isWrite = (call: string) => /^(apply |restore$)/.test(call);
+
 const refusalOf = (call: string) =>
   portOf(call) === "store"
     ? new DomainError("STORE_UNAVAILABLE", { path: "/data", reason: `disk I/O error at ${call}` })
     : new DomainError("BACKEND_FAILED", { connection: "local", change: call, reason: "the planted error" });
+
+const unanswered = () =>
+  new DomainError("BACKEND_UNAVAILABLE", { connection: "local", reason: "the planted silence" }, { unanswered: true });
 
 class Ended extends Error {}
 
@@ -82,6 +88,15 @@ export function faulty(ports: Ports, { call: named, nth, mode }: Fault) {
       case "never returns, done late":
         late = real;
         return never();
+      case "is not answered, done after the next look":
+        // What only reads changes nothing when it is done late.
+        if (!isWrite(call)) {
+          throws(refusalOf(call));
+          return real();
+        }
+        late = real;
+        stuck = true;
+        throw unanswered();
       case "refuses from then on":
         away = portOf(call);
         throws(refusalOf(call));
@@ -129,7 +144,8 @@ export async function toldBy(
     },
   );
   const until = performance.now() + 30_000;
-  for (let idle = 0; idle < 40; idle = isStuck() ? idle + 1 : 0) {
+  // An operation may look ten times for what was not answered, with a pause before each look.
+  for (let idle = 0; idle < 100; idle = isStuck() ? idle + 1 : 0) {
     if (hasEnded()) {
       await work.catch(() => undefined);
       return undefined;

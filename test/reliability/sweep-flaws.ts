@@ -1,4 +1,4 @@
-/** Three ways to get the flow wrong, each of which the sweep has to notice. They are planted around the ports, where the
+/** Four ways to get the flow wrong, each of which the sweep has to notice. They are planted around the ports, where the
  * program would have to behave as if it were written so. */
 import { eventOf } from "../../src/domain/event.ts";
 import type { Operation } from "../../src/domain/operation.ts";
@@ -67,4 +67,18 @@ const believeTheError: Flow = {
   },
 };
 
-export const flaws = { recordAfterApplying, recoverWithoutLooking, believeTheError };
+/** That a call was not answered is not put on record. */
+const forgetTheCall: Flow = {
+  ...program,
+  ports(ports) {
+    const store: Partial<Store> = {
+      settle(id, settlement) {
+        const steps = settlement.steps.map(({ unanswered: _forgotten, ...step }) => step);
+        return ports.store.settle(id, { ...settlement, steps });
+      },
+    };
+    return { ...ports, store: instead(ports.store, store) };
+  },
+};
+
+export const flaws = { recordAfterApplying, recoverWithoutLooking, believeTheError, forgetTheCall };

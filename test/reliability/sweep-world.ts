@@ -17,9 +17,14 @@ export type Ground = Readonly<{ session: Session; backend: Backend; directory: s
 /** One process: a store of its own, and ids that nobody else gives out. */
 export type Process = Readonly<{ ports: Ports; store: OpenStore; end: () => Promise<void> }>;
 
-export async function openProcess({ backend, session, directory }: Ground, number: number): Promise<Process> {
+export async function openProcess(
+  { backend, session, directory }: Ground,
+  number: number,
+  passedMs = 0,
+): Promise<Process> {
   let count = 0;
   const newId = () => `0000000${number}-0000-4000-8000-${String(++count).padStart(12, "0")}`;
+  // What is written down is compared, and has no time of its own.
   const now = () => new Date(AT);
   const { imageDirectory } = session;
   const store = await openStore({
@@ -29,7 +34,11 @@ export async function openProcess({ backend, session, directory }: Ground, numbe
     now,
     newId: () => crypto.randomUUID(),
   });
-  return { store, ports: { backend, store, newId, now, claimWaitMs: 1_000 }, end: () => store.close() };
+  return {
+    store,
+    ports: { backend, store, newId, now: () => new Date(Date.parse(AT) + passedMs), claimWaitMs: 1_000 },
+    end: () => store.close(),
+  };
 }
 
 export type Template = Readonly<{

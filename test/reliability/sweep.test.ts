@@ -69,6 +69,11 @@ describe("the sweep itself", () => {
       mode: "works and reports an error",
       found: /told that it was rolled back, and vm\.next/,
     },
+    {
+      flaw: "forgetTheCall",
+      mode: "is not answered, done after the next look",
+      found: /is rolled back, and vm\.next/,
+    },
   ] as const)("notices $flaw", { timeout: LIMIT_MS }, async ({ flaw, mode, found }) => {
     const swept = kindCases["boot_order.set"];
     const { violations } = await sweep(swept, { only: [mode], flow: flaws[flaw] });

@@ -30,6 +30,9 @@ export const program: Flow = {
   },
 };
 
+/** Longer than any call may be late. */
+const LATE_ENOUGH_MS = 3600_000;
+
 export type Swept = Readonly<{
   runs: number;
   violations: readonly string[];
@@ -108,9 +111,17 @@ async function runOnce(
     const told = await toldBy(act(flow.ports(planted.ports)), planted, clock);
     if (baseline === undefined && told && "error" in told && !refused) throw told.error;
     const then = await sightOf(ground, process.store, at);
-    if (told) await planted.happenLate();
-    else await process.end();
-    const next = await openProcess(ground, 3);
+    if (!told) await process.end();
+    if (told && fault.mode === "is not answered, done after the next look") {
+      const looking = await openProcess(ground, 3);
+      // The first look finds nothing yet. What the operation is settled as, or left as, is seen at the end.
+      for (const happen of [planted.happenLate, async () => {}]) {
+        await flow.recover(looking.ports, at).catch(() => undefined);
+        await happen();
+      }
+      await looking.end();
+    } else if (told) await planted.happenLate();
+    const next = await openProcess(ground, 4, fault.mode.startsWith("is not answered") ? LATE_ENOUGH_MS : 0);
     const failed = await flow.recover(next.ports, at).then(
       () => [],
       (error: unknown) => [`the next look fails: ${error}`],

@@ -7,6 +7,7 @@ import { StdioClientTransport as FirstTransport } from "@modelcontextprotocol/sd
 import type { Transport } from "@modelcontextprotocol/sdk/shared/transport.js";
 import { ElicitRequestSchema } from "@modelcontextprotocol/sdk/types.js";
 import { type CallOptions, type Refusal, serverPath } from "../support/client.ts";
+import { type Reads, readsOfFirst, readsOfSecond } from "./reads.ts";
 
 export type Result = Readonly<{
   isError?: boolean;
@@ -33,6 +34,7 @@ export type Caller = Readonly<{
   serverName: () => string | undefined;
   tools: () => Promise<Listed[]>;
   call: (name: string, args?: Record<string, unknown>, options?: CallOptions) => Promise<Result>;
+  reads: Reads;
   close: () => Promise<void>;
 }>;
 export type CallerOptions = Readonly<{ settings: readonly string[]; asked?: Asked; capabilities?: object }>;
@@ -86,6 +88,7 @@ async function second(pin: string | undefined, options: CallerOptions): Promise<
     serverName: () => client.getServerVersion()?.name,
     tools: async () => (await client.listTools()).tools as Listed[],
     call: async (name, args = {}, more) => resultOf(await client.callTool({ name, arguments: args }, requestOf(more))),
+    reads: readsOfSecond(client, pin !== undefined),
     close: () => client.close(),
   };
 }
@@ -112,6 +115,7 @@ async function first(version: string, options: CallerOptions): Promise<Caller> {
     tools: async () => (await client.listTools()).tools as Listed[],
     call: async (name, args = {}, more) =>
       resultOf(await client.callTool({ name, arguments: args }, undefined, requestOf(more))),
+    reads: readsOfFirst(client),
     close: () => client.close(),
   };
 }

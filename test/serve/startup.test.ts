@@ -22,11 +22,12 @@ async function open(settings: readonly string[]) {
 }
 const store = /\/node_modules\/(@mikro-orm|kysely)\/|\/src\/store\//;
 
-describe("a server that has only listed its tools", () => {
+describe("a server that has only listed its tools and what resources there can be", () => {
   it("has loaded no database, and makes no data directory", async () => {
     const data = join(temporaryDirectory(), "data");
     const server = await open(memorySettings(data));
     await server.client.listTools();
+    await server.client.listResourceTemplates();
     expect(server.loaded().length).toBeGreaterThan(50);
     expect(server.loaded().filter((url) => store.test(url))).toEqual([]);
     expect(server.loaded().filter((url) => url.includes("/plugins/libvirt/"))).toEqual([]);

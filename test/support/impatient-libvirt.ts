@@ -1,8 +1,8 @@
 /** The libvirt plugin with less patience, for tests of a daemon that does not answer:
  * --connection local=…/impatient-libvirt.ts,uri=… */
 
-import libvirt from "../../plugins/libvirt/index.ts";
 import { openSession } from "../../plugins/libvirt/session.ts";
+import libvirt from "./brief-libvirt.ts";
 
 /** A busy machine may take seconds to start a guest. */
 export const CALL_LIMIT_MS = 6_000;

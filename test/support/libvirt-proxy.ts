@@ -19,6 +19,8 @@ export type Held = Readonly<{ procedure: number; count: number }>;
  * connection is not kept waiting for its answer. `after`: once the daemon has answered. */
 export type Fault = Readonly<{
   when: "before" | "during" | "after";
+  /** The client's connection closes at once, and the daemon gets the call once this is over. */
+  heldUntil?: Promise<void>;
   /** `drop`: the connection closes. `away`: so does every other one, and there is no new one. `swallow`: the call is never
    * answered. `hang`: neither is anything else. `error`: the daemon says that it failed. `garbage`: bytes that are no
    * packet. `malformed`: a packet that is no answer to this call. */
@@ -50,7 +52,9 @@ export async function openProxy(
     client.on("error", () => client.destroy());
     if (state === "away") return client.destroy();
     const upstream = connect(daemon);
-    const link = { end: () => destroyBoth(client, upstream) };
+    /** The daemon has not had its last call yet. */
+    let held = false;
+    const link = { end: () => destroyBoth(client, held ? undefined : upstream) };
     links.add(link);
     for (const [one, other] of [
       [client, upstream],
@@ -59,7 +63,7 @@ export async function openProxy(
       one.on("error", () => other.destroy());
       one.on("close", () => {
         links.delete(link);
-        other.destroy();
+        if (!held) other.destroy();
       });
     }
     /** Calls whose answer is still to be lost, by serial. */
@@ -85,6 +89,11 @@ export async function openProxy(
         counts.set(header.procedure, count);
         // A call that is held back does not hold back those behind it: the daemon takes several at a time, too.
         void Promise.resolve(before({ procedure: header.procedure, count })).then((fault) => {
+          if (fault?.heldUntil) {
+            held = true;
+            client.destroy();
+            return void fault.heldUntil.then(() => upstream.end(encodeFrame(header, payload)));
+          }
           if (fault?.when === "before") return strike(fault, frame);
           if (fault?.when === "after") lost.set(header.serial, fault);
           if (fault?.when !== "during") return pass();
@@ -117,10 +126,10 @@ export async function openProxy(
   };
 }
 
-function destroyBoth(client: Socket, upstream: Socket): void {
+function destroyBoth(client: Socket, upstream: Socket | undefined): void {
   client.destroy();
   // What the daemon has been given it is to read before it sees the end.
-  upstream.end();
+  upstream?.end();
 }
 
 function wrongAnswer(how: "error" | "garbage" | "malformed", { header }: Frame): Buffer {

@@ -1,5 +1,5 @@
-/** How much the tests of test/reliability do, and what they measured. CI has the time for a short run of each; the full run
- * is `npm run reliability`, and docs/reliability.md holds its figures. */
+/** How much the tests of test/reliability and the boot matrix do, and what they measured. CI has the time for a short run
+ * of each; the full run is `npm run reliability`, and docs/reliability.md holds its figures. */
 import { appendFileSync } from "node:fs";
 
 /** The full run's number where the full run was asked for, else CI's. */

@@ -19,8 +19,8 @@ import { type Outcome, operate, type Request } from "../../src/domain/operate.ts
 import type { State } from "../../src/domain/operation.ts";
 import type { Backend, Connections, Ports } from "../../src/domain/port.ts";
 import type { Target, Vm, VmDefinition, VmRecord } from "../../src/domain/vm.ts";
+import { bindBackend } from "../../src/host/backends.ts";
 import type { PluginContext } from "../../src/plugin.ts";
-import { bindBackend } from "../../src/plugin-host.ts";
 import { type OpenStore, openStore } from "../../src/store/store.ts";
 
 export const GIB = 1024 ** 3;

@@ -14,10 +14,11 @@ import {
   MESSAGE_STATUS,
   MESSAGE_TYPE,
   PROGRAM_VERSION,
+  QEMU_PROGRAM,
   REMOTE_PROGRAM,
 } from "./frames.ts";
 import { type Keepalive, type KeepaliveOptions, startKeepalive } from "./keepalive.ts";
-import { type CallOptions, PROCEDURE, type ProcedureName } from "./procedure.ts";
+import { type CallOptions, type ProcedureName, type ProcedurePlace, placeOf } from "./procedure.ts";
 import { XdrReader, XdrWriter } from "./xdr.ts";
 
 /**
@@ -30,8 +31,8 @@ const SERIAL_MAX = 0xffff_ffff;
 
 export interface ConnectionOptions {
   readonly keepalive: KeepaliveOptions;
-  /** An event's procedure number and its message. A throw counts as nonsense from the daemon. */
-  readonly onEvent: (procedure: number, message: XdrReader) => void;
+  /** An event's procedure and its message. A throw counts as nonsense from the daemon. */
+  readonly onEvent: (place: ProcedurePlace, message: XdrReader) => void;
   /** Called once, whoever ended the connection. */
   readonly onClose: (reason: Error) => void;
 }
@@ -88,7 +89,7 @@ export class Connection {
     const writer = new XdrWriter();
     write(writer);
     const serial = this.#nextSerial();
-    const header = remoteHeader(PROCEDURE[procedure], serial);
+    const header = callHeader(procedure, serial);
     const frame = encodeFrame(header, writer.bytes());
     if (options.signal?.aborted) throw new CallInterrupted(procedure, false, options.signal.reason);
     if (this.#closedBy !== undefined) throw new ConnectionLost(procedure, false, this.#closedBy);
@@ -188,12 +189,12 @@ export class Connection {
     const reader = new XdrReader(payload);
     if (header.program === KEEPALIVE_PROGRAM) {
       this.#takeKeepalive(header, reader);
-    } else if (header.program !== REMOTE_PROGRAM) {
+    } else if (header.program !== REMOTE_PROGRAM && header.program !== QEMU_PROGRAM) {
       throw new ProtocolError(`unknown program ${hex(header.program)}`);
     } else if (header.type === MESSAGE_TYPE.reply) {
       this.#takeReply(header, reader);
     } else if (header.type === MESSAGE_TYPE.message && header.status === MESSAGE_STATUS.ok) {
-      this.#options.onEvent(header.procedure, reader);
+      this.#options.onEvent(header, reader);
       reader.end();
     } else {
       throw new ProtocolError(`a packet of type ${header.type} with status ${header.status}`);
@@ -212,7 +213,8 @@ export class Connection {
     const call = this.#sent.get(serial);
     const procedure = call?.procedure ?? this.#abandoned.get(serial);
     if (procedure === undefined) throw new ProtocolError(`an answer to call ${serial}, which nobody made`);
-    if (header.procedure !== PROCEDURE[procedure])
+    const asked = placeOf(procedure);
+    if (header.program !== asked.program || header.procedure !== asked.procedure)
       throw new ProtocolError(`an answer of procedure ${header.procedure} to ${procedure}`);
     if (status !== MESSAGE_STATUS.ok && status !== MESSAGE_STATUS.error)
       throw new ProtocolError(`an answer with status ${status}`);
@@ -246,11 +248,10 @@ export class Connection {
   }
 }
 
-function remoteHeader(procedure: number, serial: number): FrameHeader {
+function callHeader(procedure: ProcedureName, serial: number): FrameHeader {
   return {
-    program: REMOTE_PROGRAM,
+    ...placeOf(procedure),
     version: PROGRAM_VERSION,
-    procedure,
     type: MESSAGE_TYPE.call,
     serial,
     status: MESSAGE_STATUS.ok,

@@ -2,11 +2,13 @@
 // (virDomainEventID in libvirt-domain.h, remote_domain_event_callback_*_msg in remote_protocol.x, 9.0).
 
 import { type Domain, readDomain } from "./domain.ts";
-import { PROCEDURE } from "./procedure.ts";
+import { QEMU_PROGRAM } from "./frames.ts";
+import { PROCEDURE, type ProcedurePlace, QEMU_PROCEDURE } from "./procedure.ts";
 import { XdrError, type XdrReader } from "./xdr.ts";
 
 interface EventShape {
-  readonly id: number;
+  /** QEMU's own events are asked for by their name. */
+  readonly id: number | string;
   readonly procedure: number;
   readonly read: (reader: XdrReader) => object;
 }
@@ -73,6 +75,19 @@ const EVENT = {
       excessBytes: reader.unsignedHyper(),
     }),
   },
+  /** QEMU's own word for why a run ends, as "guest-shutdown" or, where a reset ends it, "guest-reset": libvirt calls both
+   * a shutdown. A driver other than QEMU's never has it. */
+  qemuShutdown: {
+    id: "SHUTDOWN",
+    procedure: QEMU_PROCEDURE.DOMAIN_MONITOR_EVENT,
+    read: (reader: XdrReader) => {
+      reader.shownString();
+      // When, in seconds and microseconds.
+      reader.hyper();
+      reader.unsigned();
+      return { reason: reasonIn(reader.optional(() => reader.shownString())) };
+    },
+  },
 } satisfies Record<string, EventShape>;
 
 export type EventKind = keyof typeof EVENT;
@@ -86,17 +101,30 @@ export type DomainEvent = {
 
 export const EVENT_KINDS = Object.keys(EVENT) as readonly EventKind[];
 
-/** libvirt's number for a kind (virDomainEventID). */
-export function eventId(kind: EventKind): number {
+/** libvirt's number for a kind (virDomainEventID), or QEMU's name for it. */
+export function eventId(kind: EventKind): number | string {
   return EVENT[kind].id;
 }
 
 /** The event in a message. Events that nobody can have asked for are an XdrError. */
-export function readEvent(procedure: number, reader: XdrReader): DomainEvent {
-  const kind = EVENT_KINDS.find((candidate) => EVENT[candidate].procedure === procedure);
+export function readEvent({ program, procedure }: ProcedurePlace, reader: XdrReader): DomainEvent {
+  const kind = EVENT_KINDS.find((candidate) => {
+    const { id, procedure: its } = EVENT[candidate];
+    return its === procedure && (typeof id === "string") === (program === QEMU_PROGRAM);
+  });
   if (kind === undefined) throw new XdrError(`Cannot read a message of procedure ${procedure}`);
   // The callback's number says nothing new: there is one callback for each kind of event.
   reader.int();
   const domain = readDomain(reader);
   return { kind, domain, ...EVENT[kind].read(reader) } as DomainEvent;
+}
+
+/** Out of the details of QEMU's event, which are JSON. */
+function reasonIn(details: string | undefined): string | undefined {
+  try {
+    const { reason } = JSON.parse(details ?? "") as { reason?: unknown };
+    return typeof reason === "string" ? reason : undefined;
+  } catch {
+    return undefined;
+  }
 }

@@ -4,10 +4,12 @@
 import { ProtocolError } from "./error.ts";
 
 export const REMOTE_PROGRAM = 0x2000_8086;
+/** What only the QEMU driver knows, over the same connection. */
+export const QEMU_PROGRAM = 0x2000_8087;
 export const KEEPALIVE_PROGRAM = 0x6b65_6570;
 export const KEEPALIVE_PING = 1;
 export const KEEPALIVE_PONG = 2;
-/** The version of both programs. */
+/** The version of all programs. */
 export const PROGRAM_VERSION = 1;
 
 export const MESSAGE_TYPE = { call: 0, reply: 1, message: 2 } as const;

@@ -1,6 +1,7 @@
 // libvirt's procedures by number, from enum remote_procedure in libvirt's src/remote/remote_protocol.x (9.0).
 // Numbers are never reused, so the table holds for every version; an older daemon answers "unknown procedure".
 
+import { QEMU_PROGRAM, REMOTE_PROGRAM } from "./frames.ts";
 import type { XdrReader, XdrWriter } from "./xdr.ts";
 
 export const PROCEDURE = {
@@ -69,8 +70,26 @@ export const PROCEDURE = {
   DOMAIN_GET_MESSAGES: 426,
 } as const;
 
-/** A procedure's name in libvirt's protocol, without the prefix REMOTE_PROC_. */
-export type ProcedureName = keyof typeof PROCEDURE;
+/** Procedures of the QEMU driver alone, from enum qemu_procedure in libvirt's src/remote/qemu_protocol.x (9.0). */
+export const QEMU_PROCEDURE = {
+  CONNECT_DOMAIN_MONITOR_EVENT_REGISTER: 4,
+  CONNECT_DOMAIN_MONITOR_EVENT_DEREGISTER: 5,
+  DOMAIN_MONITOR_EVENT: 6,
+} as const;
+
+/** A procedure's name in libvirt's protocol, without the prefix REMOTE_PROC_ or QEMU_PROC_. */
+export type ProcedureName = keyof typeof PROCEDURE | keyof typeof QEMU_PROCEDURE;
+
+/** Whose procedure it is, and its number there. */
+export interface ProcedurePlace {
+  readonly program: number;
+  readonly procedure: number;
+}
+
+export const placeOf = (name: ProcedureName): ProcedurePlace =>
+  name in PROCEDURE
+    ? { program: REMOTE_PROGRAM, procedure: PROCEDURE[name as keyof typeof PROCEDURE] }
+    : { program: QEMU_PROGRAM, procedure: QEMU_PROCEDURE[name as keyof typeof QEMU_PROCEDURE] };
 
 /** How long a caller waits. Both end the waiting only: libvirt has no way to take a call back. */
 export interface CallOptions {

@@ -4,11 +4,11 @@
 import type { Address } from "./address.ts";
 import { authenticate } from "./authentication.ts";
 import { Connection } from "./connection.ts";
-import { CallInterrupted, ConnectFailed, ConnectionLost } from "./error.ts";
+import { CallInterrupted, ConnectFailed, ConnectionLost, LibvirtError } from "./error.ts";
 import { type EventKind, eventId, readEvent } from "./event.ts";
 import { EventStream } from "./event-stream.ts";
 import type { KeepaliveOptions } from "./keepalive.ts";
-import { type Call, type CallOptions, nothing, type ProcedureName } from "./procedure.ts";
+import { type Call, type CallOptions, nothing, type ProcedureName, type ProcedurePlace } from "./procedure.ts";
 import { connectSocket } from "./socket.ts";
 import type { XdrReader, XdrWriter } from "./xdr.ts";
 
@@ -26,7 +26,8 @@ const CLOSE_TIMEOUT_MS = 1000;
 /** An open connection with the event callbacks that it has; a new connection starts without any. */
 interface Link {
   readonly connection: Connection;
-  readonly callbacks: Map<EventKind, Promise<number>>;
+  /** The number of each; none where the driver does not know events of the kind. */
+  readonly callbacks: Map<EventKind, Promise<number | undefined>>;
 }
 
 export class Session {
@@ -159,8 +160,8 @@ export class Session {
       );
   }
 
-  readonly #deliver = (procedure: number, message: XdrReader): void => {
-    const event = readEvent(procedure, message);
+  readonly #deliver = (place: ProcedurePlace, message: XdrReader): void => {
+    const event = readEvent(place, message);
     for (const stream of this.#streams) {
       if (stream.kinds.has(event.kind)) stream.push(event);
     }
@@ -175,22 +176,40 @@ export class Session {
 
 /** One callback for each kind of event, however many streams want it. */
 async function register(link: Link, kinds: readonly EventKind[], options: CallOptions): Promise<void> {
-  const { connection, callbacks } = link;
-  const write = (kind: EventKind) => (writer: XdrWriter) => {
-    writer.int(eventId(kind));
-    writer.optional(undefined, nothing);
-  };
+  const { callbacks } = link;
   await Promise.all(
     kinds.map((kind) => {
       const known = callbacks.get(kind);
       if (known !== undefined) return known;
-      const procedure = "CONNECT_DOMAIN_EVENT_CALLBACK_REGISTER_ANY";
-      const callback = connection.call(procedure, write(kind), (reader) => reader.int(), options);
+      const callback = registerOne(link, eventId(kind), options);
       callbacks.set(kind, callback);
       callback.catch(() => callbacks.delete(kind));
       return callback;
     }),
   );
+}
+
+async function registerOne({ connection }: Link, id: number | string, options: CallOptions) {
+  const read = (reader: XdrReader) => reader.int();
+  if (typeof id === "number") {
+    const write = (writer: XdrWriter) => {
+      writer.int(id);
+      writer.optional(undefined, nothing);
+    };
+    return connection.call("CONNECT_DOMAIN_EVENT_CALLBACK_REGISTER_ANY", write, read, options);
+  }
+  const write = (writer: XdrWriter) => {
+    writer.optional(undefined, nothing);
+    writer.optional(id, (name) => writer.string(name));
+    writer.unsigned(0);
+  };
+  try {
+    return await connection.call("CONNECT_DOMAIN_MONITOR_EVENT_REGISTER", write, read, options);
+  } catch (error) {
+    // They only say more about what libvirt's events say: another driver has none, and a host's rules may keep them back.
+    if (error instanceof LibvirtError) return undefined;
+    throw error;
+  }
 }
 
 async function deregister({ connection, callbacks }: Link, kinds: readonly EventKind[]): Promise<void> {
@@ -199,7 +218,13 @@ async function deregister({ connection, callbacks }: Link, kinds: readonly Event
     if (callback === undefined) continue;
     callbacks.delete(kind);
     const id = await callback;
+    if (id === undefined) continue;
     const write = (writer: XdrWriter) => writer.int(id);
-    await connection.call("CONNECT_DOMAIN_EVENT_CALLBACK_DEREGISTER_ANY", write, nothing);
+    const ofQemu = typeof eventId(kind) === "string";
+    await connection.call(
+      ofQemu ? "CONNECT_DOMAIN_MONITOR_EVENT_DEREGISTER" : "CONNECT_DOMAIN_EVENT_CALLBACK_DEREGISTER_ANY",
+      write,
+      nothing,
+    );
   }
 }

@@ -13,12 +13,18 @@ export type ParsedDomain = Readonly<{
   machine: string;
   definition: VmDefinition;
   claim?: ClaimTag;
+  /** Whether the guest has opened the agent's channel, which only a running domain says; absent without a channel. */
+  agent?: boolean;
 }>;
+
+/** The name under which QEMU's guest agent looks for its channel. */
+const AGENT_CHANNEL = "org.qemu.guest_agent.0";
 
 /** Reads a live or an inactive definition. */
 export function parseDomain(xml: string): ParsedDomain {
   const root = parseXml(xml);
   const claim = claimOf(root);
+  const agent = agentOf(root);
   return {
     uuid: textOf(find(root, "uuid"))?.trim() ?? "",
     name: textOf(find(root, "name")) ?? "",
@@ -26,7 +32,20 @@ export function parseDomain(xml: string): ParsedDomain {
     machine: attribute(find(root, "os", "type"), "machine") ?? "",
     definition: definitionOf(root),
     ...(claim && { claim }),
+    ...(agent !== undefined && { agent }),
   };
+}
+
+/** The target of the disk or drive that has this alias in a running domain's definition. */
+export function targetOfAlias(xml: string, alias: string): string | undefined {
+  const disk = disksOf(parseXml(xml)).find((one) => attribute(find(one, "alias"), "name") === alias);
+  return disk && targetOf(disk);
+}
+
+function agentOf(domain: XmlNode): boolean | undefined {
+  const targets = elementsOf(find(domain, "devices"), "channel").map((channel) => find(channel, "target"));
+  const target = targets.find((one) => attribute(one, "name") === AGENT_CHANNEL);
+  return target && attribute(target, "state") === "connected";
 }
 
 export function definitionOf(domain: XmlNode): VmDefinition {

@@ -7,7 +7,7 @@ import { DomainError } from "../../domain/error.ts";
 import { type RateLimit, rateLimited } from "../rate-limit.ts";
 import type { Session } from "../session.ts";
 import { objectIn, readBody } from "./body.ts";
-import type { Environment, HttpContext } from "./environment.ts";
+import { type Environment, type HttpContext, requireScope } from "./environment.ts";
 import { checkHost, checkOrigin, checkSameOrigin } from "./gate.ts";
 import { type Logins, loginPage, loginScript, loginStyle, SESSION_SECONDS } from "./login.ts";
 import { problemResponse } from "./problem.ts";
@@ -24,6 +24,8 @@ export type ApplicationOptions = Readonly<{
   /** Names that it also answers to, each with a port or for any. */
   allowHosts: readonly string[];
   rates?: Partial<Rates>;
+  /** Has a plugin answer below /plugins/<name>/. */
+  plugins?: (plugin: string, request: Request) => Promise<Response>;
   /** Further places, behind the same checks. */
   mount?: (app: Hono<Environment>) => void;
 }>;
@@ -47,6 +49,11 @@ const policy = {
 
 export function application(options: ApplicationOptions): Hono<Environment> {
   const app = new Hono<Environment>();
+  app.use("/plugins/*", async (context, next) => {
+    await next();
+    // A plugin's page must not act as whoever looks at it, so it is of no origin and runs no scripts.
+    context.header("content-security-policy", "sandbox allow-forms; frame-ancestors 'none'");
+  });
   app.use(
     secureHeaders({
       contentSecurityPolicy: policy,
@@ -74,6 +81,7 @@ export function application(options: ApplicationOptions): Hono<Environment> {
     return context.body(null, 204);
   });
   addRest(app, options);
+  addPlugins(app, options);
   options.mount?.(app);
   app.notFound((context) =>
     problemResponse(new HttpRefusal("ROUTE_NOT_FOUND", { path: shown(context) }), shown(context)),
@@ -121,6 +129,24 @@ function addLogin(app: Hono<Environment>, { logins }: ApplicationOptions, rate: 
       maxAge: SESSION_SECONDS,
     });
     return context.body(null, 204);
+  });
+}
+
+/** A plugin is told who asks by nobody: the token stays here. */
+function addPlugins(app: Hono<Environment>, { plugins }: ApplicationOptions): void {
+  app.all("/plugins/:name/*", async (context) => {
+    const { method, url, headers } = context.req.raw;
+    requireScope(context, method === "GET" || method === "HEAD" ? "vm:read" : "vm:write");
+    const { name } = context.req.param();
+    if (!plugins) throw new HttpRefusal("ROUTE_NOT_FOUND", { path: shown(context) });
+    const kept = new Headers(headers);
+    for (const secret of ["authorization", "cookie"]) kept.delete(secret);
+    const body = method === "GET" || method === "HEAD" ? null : await readBody(context.req.raw);
+    const answer = await plugins(name, new Request(url, { method, headers: kept, body }));
+    const told = new Headers(answer.headers);
+    // A plugin must not log anybody in, nor out.
+    for (const header of ["set-cookie", "clear-site-data", "www-authenticate"]) told.delete(header);
+    return new Response(answer.body, { status: answer.status, headers: told });
   });
 }
 

@@ -25,6 +25,8 @@ export type HttpServerOptions = Readonly<{
   log: (message: string) => void;
   rates?: Partial<Rates>;
   limits?: Partial<Limits>;
+  /** Has a plugin answer below /plugins/<name>/. */
+  plugins?: (plugin: string, request: Request) => Promise<Response>;
   /** Further places, behind the same checks. */
   mount?: (app: Hono<Environment>) => void;
 }>;
@@ -57,6 +59,7 @@ export async function serveHttp(options: HttpServerOptions): Promise<HttpServer>
     work,
     allowHosts: allowHosts.map((name) => name.toLowerCase()),
     ...(options.rates && { rates: options.rates }),
+    ...(options.plugins && { plugins: options.plugins }),
     ...(options.mount && { mount: options.mount }),
   });
   const listener = await listen({

@@ -13,8 +13,9 @@ import { type Lab, openLab, refusalOf, SYSTEM } from "../../support/vm.ts";
 const small = { memory_mb: 64, disk_size_gb: 1, cpus: 1, network: "none" };
 const create = async (lab: Lab, word: string, acceleration: string) =>
   (await lab.call("create_vm", { name: lab.name(word), ...small, acceleration })).vm;
-const known = async (lab: Lab): Promise<{ works: boolean }> =>
-  JSON.parse(await readFile(join(lab.directory, "cache/bootwright/kvm-probe.json"), "utf8"));
+/** Nothing is known for good of a host whose guests neither run nor fail under KVM in the probe's time. */
+const known = (lab: Lab): Promise<{ works?: boolean }> =>
+  readFile(join(lab.directory, "cache/bootwright/kvm-probe.json"), "utf8").then(JSON.parse, () => ({}));
 const probes = async (lab: Lab) =>
   (await lab.virsh("list", "--all", "--name")).split("\n").filter((name) => /probe/.test(name));
 
@@ -36,7 +37,8 @@ describe("KVM on this host", () => {
     if (vm.accelerator === "tcg") expect(await lab.virsh("dumpxml", vm.name)).toContain("<domain type='qemu'>");
   });
 
-  test("what was found out is not found out again", async () => {
+  test("what was found out is not found out again", async ({ skip }) => {
+    skip((await known(lab)).works === undefined, "this host gave the probe no answer");
     const since = performance.now();
     await create(lab, "again", "auto");
     expect(performance.now() - since).toBeLessThan(3_000);

@@ -1,11 +1,12 @@
 // Goal: what check_boot predicts is what SeaBIOS and OVMF really boot. Method: guests of a few hundred bytes that say on
-// the serial line what was booted, in every cell of the truth table under both. What it cannot see: real
+// the serial line what was booted, in every cell of the truth table under both (CI has the time for all of SeaBIOS's and some of OVMF's). What it cannot see: real
 // boot loaders, and firmware of other versions than this host has.
 
 import { chmod, writeFile } from "node:fs/promises";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import type { PresetOrder } from "../../../src/domain/boot.ts";
 import { serialLines, waitForLine } from "../../support/guest.ts";
+import { scaled } from "../../support/scale.ts";
 import { codesOf, type Lab, type LabVm, openLab, refusalOf } from "../../support/vm.ts";
 
 type Firmware = "bios" | "uefi";
@@ -37,6 +38,16 @@ const everyCell = (Object.keys(table) as PresetOrder[]).flatMap((order) =>
     (["blank", "system"] as const).map((disk): Cell => [order, disk, tray, table[order][disk][tray]]),
   ),
 );
+/** For CI, since OVMF takes three times as long as SeaBIOS: each order with each disk, each disk with each tray. */
+const covering: Record<PresetOrder, Record<DiskContent, Tray>> = {
+  cdrom_hd: { blank: "bootable", system: "data" },
+  hd: { blank: "empty", system: "bootable" },
+  cdrom: { blank: "data", system: "bootable" },
+  hd_cdrom: { blank: "bootable", system: "empty" },
+};
+const isSlow = (firmware: Firmware) => firmware === "uefi" && scaled(1, 0) === 0;
+const cellsUnder = (firmware: Firmware) =>
+  everyCell.filter(([order, disk, tray]) => !isSlow(firmware) || covering[order][disk] === tray);
 const { isos } = inject("guests");
 const saysWhatBooted = { cdrom: "CD-", hd: "DISK-" };
 /** What the firmware says when it has nothing left to try: SeaBIOS on its debug port, OVMF on the serial line. */
@@ -60,26 +71,29 @@ for (const firmware of ["bios", "uefi"] as const) {
       if (firmware === "bios") for (const vm of Object.values(vms)) await addDebugPort(vm);
     });
 
-    test.each(everyCell)("order %s, a %s disk and a tray that is %s: %s boots", async (order, disk, tray, booted) => {
-      const vm = vms[disk];
-      await stopping[disk];
-      await arrange(vm, order, tray);
+    test.each(cellsUnder(firmware))(
+      "order %s, a %s disk and a tray that is %s: %s boots",
+      async (order, disk, tray, booted) => {
+        const vm = vms[disk];
+        await stopping[disk];
+        await arrange(vm, order, tray);
 
-      const { cold_start: predicted } = await lab.call("check_boot", { vm: vm.uuid });
-      expect(predicted.boots).toBe(booted);
+        const { cold_start: predicted } = await lab.call("check_boot", { vm: vm.uuid });
+        expect(predicted.boots).toBe(booted);
 
-      const accept = booted === "none" ? await refusedCodes(vm) : ["UEFI_ENTRY_AT_RISK"];
-      await lab.call("start_vm", { vm: vm.uuid, accept });
-      try {
-        expect(await bootedBy(vm, firmware)).toBe(booted);
-        const running = await lab.call("get_vm", { vm: vm.uuid });
-        expect([running.current_boot_device, running.current_boot_certainty]).toEqual(
-          booted === "none" ? [undefined, undefined] : [booted, "confirmed"],
-        );
-      } finally {
-        stopping[disk] = lab.call("stop_vm", { vm: vm.uuid, force: true });
-      }
-    });
+        const accept = booted === "none" ? await refusedCodes(vm) : ["UEFI_ENTRY_AT_RISK"];
+        await lab.call("start_vm", { vm: vm.uuid, accept });
+        try {
+          expect(await bootedBy(vm, firmware)).toBe(booted);
+          const running = await lab.call("get_vm", { vm: vm.uuid });
+          expect([running.current_boot_device, running.current_boot_certainty]).toEqual(
+            booted === "none" ? [undefined, undefined] : [booted, "confirmed"],
+          );
+        } finally {
+          stopping[disk] = lab.call("stop_vm", { vm: vm.uuid, force: true });
+        }
+      },
+    );
   });
 }
 

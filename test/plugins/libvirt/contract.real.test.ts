@@ -3,7 +3,7 @@
 
 import { inject } from "vitest";
 import libvirt from "../../../plugins/libvirt/index.ts";
-import { bindBackend } from "../../../src/plugin-host.ts";
+import { bindBackend } from "../../../src/host/backends.ts";
 import { openLab, SYSTEM } from "../../support/vm.ts";
 import { backendContract } from "../contract.ts";
 
@@ -21,7 +21,7 @@ backendContract({
     },
   ],
   async open() {
-    const lab = await openLab({ isos: [isos.both, isos.data] });
+    const lab = await openLab({ isos: [isos.both, isos.data, isos.resets] });
     const images = `${lab.directory}/images`;
     const ending = new AbortController();
     const session = await libvirt.open(
@@ -37,10 +37,12 @@ backendContract({
     );
     return {
       backend: bindBackend(libvirt, session, "local"),
-      isos: { bootable: lab.iso(isos.both), data: lab.iso(isos.data) },
+      isos: { bootable: lab.iso(isos.both), data: lab.iso(isos.data), resets: lab.iso(isos.resets) },
       spec: { acceleration: "tcg", memoryBytes: 64 * 1024 ** 2 },
       saveState: async (uuid) => void (await lab.virsh("managedsave", uuid)),
-      editElsewhere: async (uuid) => void (await lab.virsh("setvcpus", uuid, "2", "--maximum", "--config")),
+      // Not `virsh setvcpus --config`: libvirt has an event for a definition that is defined again, and none for that.
+      editElsewhere: async (uuid) => lab.define((await lab.xml(uuid)).replace(/<vcpu.*<\/vcpu>/, "<vcpu>2</vcpu>")),
+      guestResets: async () => {},
       async close() {
         await libvirt.close(session);
         ending.abort();

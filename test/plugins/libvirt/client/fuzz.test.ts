@@ -15,7 +15,7 @@ import {
 } from "../../../../plugins/libvirt/client/frames.ts";
 import { openLibvirt, ProtocolError } from "../../../../plugins/libvirt/client/libvirt.ts";
 import { readParameters } from "../../../../plugins/libvirt/client/parameter.ts";
-import { PROCEDURE } from "../../../../plugins/libvirt/client/procedure.ts";
+import { PROCEDURE, type ProcedureName, placeOf } from "../../../../plugins/libvirt/client/procedure.ts";
 import { XdrError, XdrReader } from "../../../../plugins/libvirt/client/xdr.ts";
 import { figure, scaled } from "../../../support/scale.ts";
 import { type PretendDaemon, pretendDaemon, type ReceivedCall, text, words } from "./pretend-daemon.ts";
@@ -83,8 +83,12 @@ describe(`The decoders, given anything (BOOTWRIGHT_SEED=${seed})`, () => {
       ["DOMAIN_EVENT_CALLBACK_TRAY_CHANGE", Buffer.concat([text("sda"), words(0)])],
       ["DOMAIN_EVENT_CALLBACK_METADATA_CHANGE", Buffer.concat([words(2), optionalText("urn:x")])],
       ["DOMAIN_EVENT_BLOCK_THRESHOLD", Buffer.concat([text("vda"), optionalText("/a"), words(0, 1, 0, 2)])],
+      [
+        "DOMAIN_MONITOR_EVENT",
+        Buffer.concat([text("SHUTDOWN"), words(0, 1, 2), optionalText('{"reason":"guest-reset"}')]),
+      ],
     ].map(([name, rest]) => [name, Buffer.concat([words(5), domain(), rest as Buffer])]),
-  ) as Record<keyof typeof PROCEDURE, Buffer>;
+  ) as Record<ProcedureName, Buffer>;
 
   const decoders: [string, Buffer, (reader: XdrReader) => unknown][] = [
     ["parameters", parameters, (reader) => readParameters(reader, 100)],
@@ -92,7 +96,7 @@ describe(`The decoders, given anything (BOOTWRIGHT_SEED=${seed})`, () => {
     ...Object.entries(events).map(([name, bytes]): [string, Buffer, (reader: XdrReader) => unknown] => [
       name,
       bytes,
-      (reader) => readEvent(PROCEDURE[name as keyof typeof PROCEDURE], reader),
+      (reader) => readEvent(placeOf(name as ProcedureName), reader),
     ]),
   ];
   test.each(decoders)("read or refuse %s, by an XdrError and nothing else", (_name, right, decode) => {

@@ -13,7 +13,8 @@ const CODE = "31c08ed88ed0bc007cbe207cb80043b280cd138106287c0800ebee9090909090";
 /** What to write where: one sector from 0000:7C00h to sector 100. It follows the code. */
 const ADDRESS_PACKET = "10000100007c00006400000000000000";
 
-function bootSector(): Buffer {
+/** Says nothing, and writes through the first disk. */
+export function writingSector(): Buffer {
   const sector = Buffer.alloc(512);
   Buffer.from(CODE + ADDRESS_PACKET, "hex").copy(sector);
   sector.writeUInt16BE(0x55aa, 510);
@@ -34,7 +35,7 @@ export async function defineGuest(libvirt: Libvirt, name: string): Promise<Guest
   await chmod(directory, 0o755);
   const disk = join(directory, "disk.raw");
   const iso = join(directory, "some.iso");
-  await writeFile(disk, Buffer.concat([bootSector(), Buffer.alloc(DISK_BYTES - 512)]));
+  await writeFile(disk, Buffer.concat([writingSector(), Buffer.alloc(DISK_BYTES - 512)]));
   await writeFile(iso, Buffer.alloc(2048 * 16));
   const cdrom = (source?: string) =>
     `<disk type='file' device='cdrom'><driver name='qemu' type='raw'/>${source ? `<source file='${source}'/>` : ""}

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { parseDomain } from "../../../../plugins/libvirt/domain-xml.ts";
+import { parseDomain, targetOfAlias } from "../../../../plugins/libvirt/domain-xml.ts";
 
 const fixture = (name: string) => readFileSync(new URL(`../fixtures/${name}.xml`, import.meta.url), "utf8");
 const uuid = "3d1a8a52-0b3b-4d5e-9f1a-6f2f5d8c7e10";
@@ -52,6 +52,16 @@ describe("parseDomain()", () => {
         serialLog: "/srv/log/serial.log",
       },
     });
+  });
+
+  test("says whether the agent's channel is open, where there is one", () => {
+    const channel = (name: string, state = "") =>
+      `<channel type='unix'><target type='virtio' name='${name}'${state && ` state='${state}'`}/></channel>`;
+    const agent = "org.qemu.guest_agent.0";
+    expect(domain(channel("com.redhat.spice.0", "connected"))).not.toHaveProperty("agent");
+    expect(domain(channel(agent)).agent).toBe(false);
+    expect(domain(channel("com.redhat.spice.0", "connected") + channel(agent, "disconnected")).agent).toBe(false);
+    expect(domain(channel(agent, "connected")).agent).toBe(true);
   });
 
   // The order in which virDomainDiskInsert leaves this list, tried on libvirt 9.0.
@@ -183,4 +193,13 @@ describe("parseDomain()", () => {
     expect(() => parseDomain("")).toThrow(SyntaxError);
     expect(() => parseDomain("<?xml version='1.0'?><!DOCTYPE d [<!ENTITY a 'b'>]><domain/>")).toThrow("document type");
   });
+});
+
+test("targetOfAlias() finds a running domain's disk or drive by the name that events call it", () => {
+  const disk = (target: string, alias: string) =>
+    `<disk type='file' device='disk'><target dev='${target}' bus='virtio'/><alias name='${alias}'/></disk>`;
+  const xml = `<domain><devices>${disk("vdb", "virtio-disk1")}${disk("vda", "ua-system")}</devices></domain>`;
+  expect(targetOfAlias(xml, "ua-system")).toBe("vda");
+  expect(targetOfAlias(xml, "virtio-disk1")).toBe("vdb");
+  expect(targetOfAlias(xml, "sata0-0-0")).toBeUndefined();
 });

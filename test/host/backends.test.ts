@@ -3,11 +3,11 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { describe, expect, it, vi } from "vitest";
 import { z } from "zod";
-import memory from "../plugins/memory/index.ts";
-import { DomainError } from "../src/domain/error.ts";
-import { definePlugin, type Plugin } from "../src/plugin.ts";
-import { capabilitiesOf, type Host, type HostOptions, openHost } from "../src/plugin-host.ts";
-import { temporaryDirectory } from "./support/memory.ts";
+import memory from "../../plugins/memory/index.ts";
+import { DomainError } from "../../src/domain/error.ts";
+import { capabilitiesOf, type Host, type HostOptions, openHost } from "../../src/host/backends.ts";
+import { definePlugin, type Plugin } from "../../src/plugin.ts";
+import { temporaryDirectory } from "../support/memory.ts";
 
 const context: HostOptions["context"] = () => ({
   log: () => undefined,
@@ -50,7 +50,7 @@ const variant = (parts: Partial<Plugin>): Plugin => ({
   ...parts,
 });
 
-const pluginSource = pathToFileURL(join(import.meta.dirname, "../plugins/memory/index.ts")).href;
+const pluginSource = pathToFileURL(join(import.meta.dirname, "../../plugins/memory/index.ts")).href;
 function pluginFile(name: string, text = `export { default } from ${JSON.stringify(pluginSource)};`): string {
   const path = join(temporaryDirectory(), name);
   writeFileSync(path, text);

@@ -1,16 +1,16 @@
-/** Loads plugins, checks them, opens one session for each connection when it is first used, and closes them again. */
-import { resolve } from "node:path";
+/** Backends: loads their plugins, opens one session for each connection when it is first used, and closes them again. */
 import { setTimeout as after } from "node:timers/promises";
-import { pathToFileURL } from "node:url";
-import type { Change, ChangeKind } from "./domain/changes.ts";
-import { DomainError } from "./domain/error.ts";
-import { Hung, limited } from "./domain/limit.ts";
-import { nearestFirst } from "./domain/nearest.ts";
-import type { ApplyContext, Backend, Capabilities, Connections, Hint, Images } from "./domain/port.ts";
-import type { Vm } from "./domain/vm.ts";
-import { PLUGIN_API, type Plugin, type PluginContext } from "./plugin.ts";
+import type { Change, ChangeKind } from "../domain/changes.ts";
+import { DomainError } from "../domain/error.ts";
+import { Hung, limited } from "../domain/limit.ts";
+import { nearestFirst } from "../domain/nearest.ts";
+import type { ApplyContext, Backend, Capabilities, Connections, Hint, Images } from "../domain/port.ts";
+import type { Vm } from "../domain/vm.ts";
+import type { Plugin, PluginContext } from "../plugin.ts";
+import { importPlugin, parseConfig } from "./load.ts";
 
-export type ConnectionSetting = Readonly<{ name: string; plugin: string; config: Readonly<Record<string, string>> }>;
+/** From the command line and the environment a plugin's settings are text; in the settings file they may be nested. */
+export type ConnectionSetting = Readonly<{ name: string; plugin: string; config: Readonly<Record<string, unknown>> }>;
 
 export type HostOptions = Readonly<{
   connections: readonly ConnectionSetting[];
@@ -33,8 +33,16 @@ export async function openHost(options: HostOptions): Promise<Host> {
   const ending = new AbortController();
   const loaded = new Map<string, { plugin: Plugin; config: unknown }>();
   for (const { name, plugin: wanted, config } of options.connections) {
-    const plugin = await loadPlugin(wanted, options.shipped);
-    loaded.set(name, { plugin, config: parseConfig(plugin, name, config) });
+    const plugin = await importPlugin(
+      wanted,
+      Object.hasOwn(options.shipped, wanted) ? options.shipped[wanted] : undefined,
+    );
+    if (!plugin.backend)
+      throw new DomainError("PLUGIN_INVALID", {
+        plugin: wanted,
+        reason: "it brings no backend, and a connection needs one; --plugin loads its functions",
+      });
+    loaded.set(name, { plugin, config: parseConfig(plugin, plugin.manifest.name, config, name) });
   }
   const opened = new Map<string, Promise<{ session: unknown; backend: Backend }>>();
 
@@ -110,6 +118,7 @@ export function bindBackend<Config, Session>(
     connection,
     capabilities: capabilitiesOf(plugin as Pick<Plugin, "manifest" | "backend">),
     images: guardedImages(connection, backend.images(session), limits),
+    ...(backend.lateMs !== undefined && { lateMs: backend.lateMs }),
     list: (signal) => look.long("list", signal, (ends) => backend.list(session, ends)),
     observe: (uuid, signal) => look.short("observe", signal, (ends) => backend.observe(session, uuid, ends)),
     lookup: (name, signal) => look.short("lookup", signal, (ends) => backend.lookup(session, name, ends)),
@@ -192,34 +201,4 @@ function guardedImages(connection: string, images: Images, limits: LookLimits): 
     remove: (path) => guard("disk.delete", () => images.remove(path)),
     space: (path) => look.short("look at the space", undefined, () => images.space(path)),
   };
-}
-
-async function loadPlugin(wanted: string, shipped: HostOptions["shipped"]): Promise<Plugin> {
-  const isPath = wanted.startsWith(".") || wanted.startsWith("/");
-  const load = Object.hasOwn(shipped, wanted)
-    ? shipped[wanted]!
-    : () => import(isPath ? pathToFileURL(resolve(wanted)).href : wanted);
-  let module: { default?: unknown };
-  try {
-    module = await load();
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new DomainError("PLUGIN_NOT_FOUND", { plugin: wanted, reason }, { cause: error });
-  }
-  const plugin = module.default as Partial<Plugin> | undefined;
-  const refuse = (reason: string) => new DomainError("PLUGIN_INVALID", { plugin: wanted, reason });
-  if (!plugin?.manifest || typeof plugin.open !== "function" || typeof plugin.close !== "function" || !plugin.config) {
-    throw refuse("it has no default export made by definePlugin()");
-  }
-  if (plugin.manifest.api !== PLUGIN_API)
-    throw refuse(`it is written for plugin API ${plugin.manifest.api}, this program has ${PLUGIN_API}`);
-  if (!plugin.backend) throw refuse("it brings no backend, and a connection needs one");
-  return plugin as Plugin;
-}
-
-function parseConfig(plugin: Plugin, connection: string, config: Readonly<Record<string, string>>): unknown {
-  const parsed = plugin.config.safeParse(config);
-  if (parsed.success) return parsed.data;
-  const issues = parsed.error.issues.map(({ path, message }) => `${path.join(".") || "settings"}: ${message}`);
-  throw new DomainError("PLUGIN_CONFIG_INVALID", { plugin: plugin.manifest.name, connection, issues });
 }

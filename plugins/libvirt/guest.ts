@@ -1,0 +1,68 @@
+/** Asking the guest's agent. What comes back is the guest's word: bounded, and without characters that steer a screen. */
+import type { GuestInfo } from "../../src/plugin.ts";
+import { type Domain, GUEST_INFO, type Parameters } from "./client/libvirt.ts";
+import { domainOf, isLibvirtError, type LibvirtSession, options, reaching } from "./session.ts";
+
+const TEXT_MAX = 256;
+const FILESYSTEMS_MAX = 64;
+const DISKS_MAX = 64;
+
+/** What the agent says of the system and its file systems; undefined where none answers. */
+export async function guestInfo(
+  session: LibvirtSession,
+  uuid: string,
+  signal?: AbortSignal,
+): Promise<GuestInfo | undefined> {
+  return reaching(session, async () => {
+    try {
+      const domain = await domainOf(session, uuid, signal);
+      return domain.id === undefined ? undefined : infoFrom(await ask(session, domain, signal));
+    } catch (error) {
+      // No channel; nobody at it, or somebody who does not answer; the domain is off; there is none.
+      const silent = (
+        ["argumentUnsupported", "agentUnresponsive", "agentUnsynced", "operationInvalid", "noDomain"] as const
+      ).some((code) => isLibvirtError(error, code));
+      if (silent) return undefined;
+      throw error;
+    }
+  });
+}
+
+async function ask({ aside }: LibvirtSession, domain: Domain, signal?: AbortSignal): Promise<Parameters> {
+  try {
+    return await aside.domainGetGuestInfo(domain, GUEST_INFO.os | GUEST_INFO.filesystem, 0, options(signal));
+  } catch (error) {
+    if (!isLibvirtError(error, "operationUnsupported")) throw error;
+    // This agent lacks one of them, or may not answer it. Asked for everything, libvirt gives what there is.
+    return await aside.domainGetGuestInfo(domain, 0, 0, options(signal));
+  }
+}
+
+/** Out of virDomainGetGuestInfo's values, where a disk's alias is its target in the definition. */
+export function infoFrom(said: Parameters): GuestInfo {
+  const text = (name: string) => plainText(said[name]);
+  const [osId, osName] = [text("os.id"), text("os.pretty-name") ?? text("os.name")];
+  const filesystems = numbered(said["fs.count"], FILESYSTEMS_MAX).map((place) => {
+    const disks = numbered(said[`fs.${place}.disk.count`], DISKS_MAX).map((disk) =>
+      text(`fs.${place}.disk.${disk}.alias`),
+    );
+    return {
+      mountpoint: text(`fs.${place}.mountpoint`) ?? "",
+      type: text(`fs.${place}.fstype`) ?? "",
+      disks: [...new Set(disks.filter((target) => target !== undefined))],
+    };
+  });
+  return { ...(osId && { osId }), ...(osName && { osName }), filesystems };
+}
+
+const numbered = (count: Parameters[string] | undefined, most: number): number[] =>
+  Array.from({ length: typeof count === "number" ? Math.min(count, most) : 0 }, (_, place) => place);
+
+/** A text that a guest may have made, cut off and without control characters; undefined where nothing is left. */
+export const plainText = (value: Parameters[string] | undefined): string | undefined =>
+  typeof value === "string"
+    ? value
+        .replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, "")
+        .slice(0, TEXT_MAX)
+        .toWellFormed() || undefined
+    : undefined;

@@ -1,0 +1,93 @@
+/** What libvirt tells as it happens, as hints. An edit of a definition alone, without a define (`virsh attach-disk
+ * --config`), has no event: only a look finds it. */
+import type { Hint } from "../../src/plugin.ts";
+import { type DomainEvent, EVENT_KINDS, type EventStream, LIFECYCLE_EVENT } from "./client/libvirt.ts";
+import { targetOfAlias } from "./domain-xml.ts";
+import { plainText } from "./guest.ts";
+import { type LibvirtSession, reaching, runOf } from "./session.ts";
+import { watchSpace } from "./space.ts";
+
+/** Tells until the signal ends it, or the daemon is gone: after it was killed at once, after it fell silent within the
+ * keepalive's time.
+ * @throws DomainError BACKEND_UNAVAILABLE when the daemon cannot be reached to begin with */
+export async function watch(session: LibvirtSession, tell: (hint: Hint) => void, signal: AbortSignal): Promise<void> {
+  const events = await subscribe(session, signal);
+  if (!events) return;
+  const ending = new AbortController();
+  const stop = () => void events.return();
+  signal.addEventListener("abort", stop, { once: true });
+  if (signal.aborted) stop();
+  try {
+    const space = watchSpace(session, tell, ending.signal);
+    const errors = ioErrors(session, tell, ending.signal);
+    const all = () => {
+      tell({});
+      space.all();
+    };
+    all();
+    for await (const event of events) {
+      if (event.kind === "gap") {
+        if (event.reason === "disconnected") return;
+        all();
+      } else if (event.kind === "blockThreshold") {
+        space.passed(event);
+      } else {
+        tell(hintOf(session, event));
+        if (event.kind === "ioErrorReason") errors.happened(event);
+        if (isLifecycle(event, "started") || event.kind === "deviceAdded") space.started(event.domain);
+        if (isLifecycle(event, "stopped")) space.stopped(event.domain);
+      }
+    }
+  } finally {
+    ending.abort();
+    void events.return();
+    signal.removeEventListener("abort", stop);
+  }
+}
+
+const isLifecycle = (event: DomainEvent, what: keyof typeof LIFECYCLE_EVENT): boolean =>
+  event.kind === "lifecycle" && event.event === LIFECYCLE_EVENT[what];
+
+function hintOf(session: LibvirtSession, event: DomainEvent): Hint {
+  const { uuid } = event.domain;
+  const run = runOf(session, event.domain);
+  // Where a reset ends the run (`on_reboot` is destroy), libvirt says no more than that it was shut down.
+  const reset = event.kind === "reboot" || (event.kind === "qemuShutdown" && event.reason === "guest-reset");
+  return reset && run !== undefined ? { uuid, occurrence: { type: "rebooted", run } } : { uuid };
+}
+
+/** Every kind of event there is; undefined when the signal has ended it. */
+async function subscribe(session: LibvirtSession, signal: AbortSignal): Promise<EventStream | undefined> {
+  try {
+    return await reaching(session, () => session.libvirt.subscribe(EVENT_KINDS, { signal }));
+  } catch (error) {
+    if (signal.aborted) return undefined;
+    throw error;
+  }
+}
+
+/** Which device an I/O error was on has to be asked for. A guest can have thousands a second, so those that come while
+ * one of the same kind is being asked about are left out. */
+function ioErrors(session: LibvirtSession, tell: (hint: Hint) => void, signal: AbortSignal) {
+  const asked = new Set<string>();
+  return {
+    happened({ domain, alias, reason: said }: DomainEvent & { kind: "ioErrorReason" }): void {
+      const run = runOf(session, domain);
+      const key = [domain.uuid, alias, said].join("\n");
+      if (run === undefined || asked.has(key)) return;
+      asked.add(key);
+      const reason = plainText(said);
+      session.aside
+        .domainGetXmlDesc(domain, 0, { signal })
+        .then((xml) => targetOfAlias(xml, alias))
+        // The error is worth telling without its device, too.
+        .catch(() => undefined)
+        .then((target) => {
+          asked.delete(key);
+          if (signal.aborted) return;
+          const where = { ...(target !== undefined && { target }), ...(reason !== undefined && { reason }) };
+          tell({ uuid: domain.uuid, occurrence: { type: "io_error", run, ...where } });
+        });
+    },
+  };
+}

@@ -1,0 +1,72 @@
+/** What is told as it happens, and what a guest's agent says. */
+import type { BackendDefinition, GuestInfo, Hint } from "../../src/plugin.ts";
+import { advance, nextDueOf } from "./guest.ts";
+import { look } from "./look.ts";
+import { nowOf, powerOf, type Session } from "./machine.ts";
+import { happened } from "./news.ts";
+
+/** A guest does things at its time, whether or not anybody looks; so while somebody watches, a timer looks. */
+export async function watch(session: Session, tell: (hint: Hint) => void, signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return;
+  look(session, signal);
+  const ends = AbortSignal.any([signal, session.signal]);
+  const { promise: ended, resolve } = Promise.withResolvers<void>();
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const wait = () => {
+    clearTimeout(timer);
+    const due = nextDueOf(session);
+    if (due !== undefined) timer = setTimeout(pass, Math.max(0, due - nowOf(session)));
+    timer?.unref();
+  };
+  const pass = () => {
+    advance(session);
+    wait();
+  };
+  const watcher = (hint: Hint) => {
+    tell(hint);
+    wait();
+  };
+  session.watchers.add(watcher);
+  ends.addEventListener("abort", () => resolve(), { once: true });
+  watcher({});
+  await ended;
+  session.watchers.delete(watcher);
+  clearTimeout(timer);
+}
+
+type Changes = BackendDefinition<Session>["changes"];
+
+/** The same handlers, which tell of the VM when they have ended, however they did. */
+export const telling = (changes: Changes): Changes =>
+  Object.fromEntries(
+    Object.entries(changes as Record<string, NonNullable<Changes["vm.create"]>>).map(([kind, handler]) => [
+      kind,
+      {
+        ...handler,
+        async apply(...[session, vm, change, context]: Parameters<typeof handler.apply>) {
+          const uuid = vm?.uuid ?? (change.kind === "vm.create" ? change.spec.uuid : undefined);
+          try {
+            await handler.apply(session, vm, change, context);
+          } finally {
+            if (uuid !== undefined) happened(session, uuid);
+          }
+        },
+      },
+    ]),
+  );
+
+/** What the agent says of a system on its disk, or of one that lives from its medium. */
+export function guestInfo(session: Session, uuid: string): GuestInfo | undefined {
+  const machine = session.machines.get(uuid);
+  const { run } = machine ?? {};
+  if (!machine || !run?.agent || powerOf(machine) !== "running") return undefined;
+  const { what, target = run.live.disks[0]?.target } = run.booted;
+  const disks = target === undefined ? [] : [target];
+  const live = { osId: "memory-live", osName: "Memory Live" };
+  const filesystems = [
+    { mountpoint: "/", type: "overlay", disks: [] },
+    { mountpoint: "/run/medium", type: "iso9660", disks },
+  ];
+  if (what !== "system") return { ...live, filesystems };
+  return { osId: "memory", osName: "Memory OS 1", filesystems: [{ mountpoint: "/", type: "ext4", disks }] };
+}

@@ -1,0 +1,64 @@
+/** The plugins whose functions are told of events. */
+import { z } from "zod";
+import { eventTypes } from "../domain/event.ts";
+import { pluginStates } from "../domain/plugin-health.ts";
+import type { Store } from "../domain/port.ts";
+import { defineTool } from "./tool.ts";
+
+const Places = z.array(z.string());
+
+const listPlugins = defineTool({
+  name: "list_plugins",
+  title: "List plugins",
+  description:
+    "List the plugins that are told of events or answer requests: what each may do and reach, how its calls went, and its last error. Backends are not among them; list_vms names the connections.",
+  effect: "read",
+  needs: [],
+  http: { method: "GET", path: "/plugins" },
+  input: z.object({}),
+  output: z.object({
+    plugins: z.array(
+      z.object({
+        name: z.string().describe("What it goes by here"),
+        plugin: z.string().describe("Its own name"),
+        summary: z.string(),
+        permissions: z.array(z.string()).describe("Which tools it may call"),
+        events: z.array(z.enum(eventTypes)),
+        fetch: z.boolean().describe("It answers requests below /plugins/NAME/"),
+        reach: z
+          .object({ net: Places.optional(), read: Places.optional(), write: Places.optional() })
+          .describe("What it needs beside its own files; only Deno holds it to that"),
+        limit_ms: z.number(),
+        state: z.enum(pluginStates),
+        calls: z.number().describe("Since this server began"),
+        failures: z.number(),
+        behind: z.number().optional().describe("Events of any kind that it has still to get past"),
+        last_error: z.string().optional(),
+        last_called_at: z.string().optional(),
+      }),
+    ),
+  }),
+  async run(_input, { plugins, store }) {
+    const list = await plugins.list();
+    const behind = list.some(({ events }) => events.length > 0) ? await placesBehind(await store()) : undefined;
+    return {
+      plugins: list.map(({ limitMs, lastError, lastCalledAt, ...plugin }) => ({
+        ...plugin,
+        permissions: [...plugin.permissions],
+        events: [...plugin.events],
+        reach: Object.fromEntries(Object.entries(plugin.reach).map(([what, places]) => [what, [...places]])),
+        limit_ms: limitMs,
+        ...(behind?.has(plugin.name) && { behind: behind.get(plugin.name)! }),
+        ...(lastError !== undefined && { last_error: lastError }),
+        ...(lastCalledAt !== undefined && { last_called_at: lastCalledAt }),
+      })),
+    };
+  },
+});
+
+async function placesBehind(store: Store): Promise<ReadonlyMap<string, number>> {
+  const [subscribers, last] = await Promise.all([store.subscribers(), store.lastEvent()]);
+  return new Map(subscribers.map(({ name, cursor }) => [name, Math.max(0, last - cursor)]));
+}
+
+export const pluginTools = [listPlugins];

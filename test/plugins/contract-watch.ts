@@ -1,0 +1,91 @@
+/** What a backend tells as it happens, and what it knows of a run and of the guest's agent. */
+import { afterEach, expect } from "vitest";
+import { type Watcher, watcherOf } from "../support/watcher.ts";
+import { type Bench, start, type Test } from "./contract-bench.ts";
+import { medium } from "./contract-cases.ts";
+
+const cut = { kind: "power.stop", force: true, timeoutMs: 0 } as const;
+
+export function watchContract(test: Test): void {
+  const watchers: Watcher[] = [];
+  const watch = async ({ backend }: Bench) => {
+    if (!backend.watch) throw new Error("it has no watch: put this test on the skip list, with the reason");
+    const watcher = await watcherOf(backend);
+    watchers.push(watcher);
+    return watcher;
+  };
+  afterEach(async () => {
+    for (const watcher of watchers.splice(0)) await watcher.stop();
+  });
+
+  test("watch() tells of all VMs first", async (bench) => {
+    expect((await watch(bench)).hints[0]).toEqual({});
+  });
+  test("watch() tells of a VM that is made, started, given another medium, stopped and removed", async (bench) => {
+    const watcher = await watch(bench);
+    let now = await bench.prepare(bench.newSpec());
+    const spec = bench.newSpec({ uuid: now.target.uuid });
+    const apply = (change: Parameters<Bench["apply"]>[1]) =>
+      watcher.tellsOf(spec.uuid, async () => {
+        now = await bench.apply(now, change);
+      });
+    await apply({ kind: "vm.create", spec, ownedFiles: [], at: new Date().toISOString() });
+    await apply(start);
+    await apply(medium(now, bench.isos.data));
+    await apply(cut);
+    await apply({ kind: "vm.delete" });
+  });
+  test("watch() tells of an edit by another program", async (bench) => {
+    const { editElsewhere } = bench;
+    if (!editElsewhere)
+      throw new Error("open() gives no editElsewhere: put this test on the skip list, with the reason");
+    const watcher = await watch(bench);
+    const { target } = await bench.make();
+    await watcher.tellsOf(target.uuid, () => editElsewhere(target.uuid));
+  });
+  test("watch() tells that a guest has reset itself, and in which run", async (bench) => {
+    const { guestResets, isos } = bench;
+    if (!guestResets) throw new Error("open() gives no guestResets: put this test on the skip list, with the reason");
+    const watcher = await watch(bench);
+    const { target, vm } = await bench.make({ isoPath: isos.resets ?? isos.bootable }, true);
+    await guestResets(target.uuid);
+    const told = await watcher.told(({ uuid, occurrence }) => uuid === target.uuid && occurrence !== undefined);
+    expect(told.occurrence).toEqual({ type: "rebooted", run: vm!.run });
+    expect((await bench.look(target.uuid)).vm!.run).toBe(vm!.run);
+  });
+  test("watch() ends with its signal, and at once with one that is aborted", async (bench) => {
+    const watcher = await watch(bench);
+    await watcher.stop();
+    const told: unknown[] = [];
+    await bench.backend.watch!((hint) => told.push(hint), AbortSignal.abort());
+    expect(told).toEqual([]);
+  });
+  test("two watchers are told the same, and one of them may end", async (bench) => {
+    const [one, other] = [await watch(bench), await watch(bench)];
+    const made = await bench.make();
+    const { uuid } = made.target;
+    await Promise.all([one, other].map((watcher) => watcher.told((hint) => hint.uuid === uuid)));
+    await one.stop();
+    await other.tellsOf(uuid, () => bench.apply(made, start));
+  });
+
+  test("a VM that is off says that its power was cut, until it is started again", async (bench) => {
+    const on = await bench.make({}, true);
+    expect(on.vm).not.toHaveProperty("stopReason");
+    const off = await bench.apply(on, cut);
+    expect(off.vm!.stopReason).toBe("power_cut");
+    expect((await bench.backend.list()).find(({ uuid }) => uuid === on.target.uuid)).toEqual(off.vm);
+    expect((await bench.apply(off, start)).vm).not.toHaveProperty("stopReason");
+  });
+  test("guest() is undefined where no agent answers", async (bench) => {
+    const { backend } = bench;
+    if (!backend.guest) throw new Error("it cannot ask a guest: put this test on the skip list, with the reason");
+    const off = await bench.make();
+    expect(off.vm).not.toHaveProperty("agent");
+    expect(await backend.guest(off.target.uuid)).toBeUndefined();
+    const on = await bench.apply(off, start);
+    expect(on.vm!.agent ?? false).toBe(false);
+    expect(await backend.guest(on.target.uuid)).toBeUndefined();
+    expect(await backend.guest(crypto.randomUUID())).toBeUndefined();
+  });
+}

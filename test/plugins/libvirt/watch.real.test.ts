@@ -1,0 +1,270 @@
+// Goal: whatever happens to a guest is told as it happens, with what no later look could find. Method: each event is
+// provoked on the host's libvirt, by a guest of a few hundred bytes, by virsh as the other program, or by the kernel of an
+// installed guest. What it cannot see: events of other versions of libvirt.
+
+import { execFileSync } from "node:child_process";
+import { chmod, mkdir, readFile, truncate, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, onTestFinished, test } from "vitest";
+import { type KeepaliveOptions, openLibvirt } from "../../../plugins/libvirt/client/libvirt.ts";
+import libvirt from "../../../plugins/libvirt/index.ts";
+import type { LibvirtSession } from "../../../plugins/libvirt/session.ts";
+import type { Backend, Hint } from "../../../src/domain/port.ts";
+import type { Vm } from "../../../src/domain/vm.ts";
+import { bindBackend } from "../../../src/host/backends.ts";
+import { makeIso } from "../../fixtures/boot-images.ts";
+import { installerIso as makeInstaller } from "../../fixtures/installer-iso.ts";
+import { agentAnswers, inGuest, type Lab, type LabVm, openLab, SYSTEM } from "../../support/vm.ts";
+import { type Watcher, watcherOf } from "../../support/watcher.ts";
+import { pluginContext } from "../../support/world.ts";
+import { hasLibvirtd, isRoot, type PrivateDaemon, startDaemon } from "./client/private-daemon.ts";
+import { writingSector } from "./client/tcg-guest.ts";
+
+const { isos } = inject("guests");
+const MIB = 1024 ** 2;
+let lab: Lab;
+let session: LibvirtSession;
+let backend: Backend;
+let watcher: Watcher;
+const observe = async (uuid: string) => (await backend.observe(uuid))!;
+const of =
+  (uuid: string, type?: string) =>
+  ({ uuid: told, occurrence }: Hint): boolean =>
+    told === uuid && (type === undefined || occurrence?.type === type);
+const occurrences = (uuid: string, after: number) =>
+  watcher.hints
+    .slice(after)
+    .filter(of(uuid))
+    .flatMap(({ occurrence }) => occurrence ?? []);
+
+/** Looks whenever something is told of a VM, as whoever watches does, until it is as expected. */
+async function until(uuid: string, fits: (vm: Vm) => boolean, timeoutMs?: number): Promise<Vm> {
+  for (;;) {
+    const place = watcher.hints.length;
+    const vm = await observe(uuid);
+    if (fits(vm)) return vm;
+    await watcher.told(of(uuid), place, timeoutMs);
+  }
+}
+
+beforeAll(async () => {
+  const installer = await makeInstaller(undefined, { kernel: "generic" });
+  lab = await openLab({ isos: [isos.both, isos.resets, installer] });
+  await makeIso(join(lab.directory, "isos/off.iso"), { bios: { text: "CD-OFF", offAfterMs: 200 } });
+  const own = { cacheDirectory: join(lab.directory, "cache") };
+  session = await libvirt.open({ uri: SYSTEM }, pluginContext("local", own));
+  backend = bindBackend(libvirt, session, "local");
+  watcher = await watcherOf(backend);
+});
+afterAll(async () => {
+  await watcher?.stop();
+  if (session) await libvirt.close(session);
+  await lab?.close();
+});
+
+test("the first hint is for all VMs", () => {
+  expect(watcher.hints[0]).toEqual({});
+});
+
+describe("a definition", () => {
+  test("that another program makes, writes to, and removes", async () => {
+    const name = lab.name("defined");
+    const xml = (more: string) => `<domain type='qemu'><name>${name}</name><uuid>${uuid}</uuid><memory>65536</memory>
+      <os><type arch='x86_64' machine='q35'>hvm</type></os>${more}</domain>`;
+    const uuid = crypto.randomUUID();
+    await watcher.tellsOf(uuid, () => lab.define(xml("")));
+    await watcher.tellsOf(uuid, () => lab.define(xml("<vcpu>2</vcpu>")));
+    const metadata = [
+      "metadata",
+      uuid,
+      "--config",
+      "--uri",
+      "https://bootwright.test/1",
+      "--key",
+      "t",
+      "--set",
+      "<a/>",
+    ];
+    await watcher.tellsOf(uuid, () => lab.virsh(...metadata));
+    await watcher.tellsOf(uuid, () => lab.virsh("undefine", uuid));
+  });
+});
+
+describe("power", () => {
+  test("a start, and a guest that turns itself off", async () => {
+    const vm = await lab.create("off", { iso_path: join(lab.directory, "isos/off.iso"), boot_order: "cdrom" });
+    expect((await observe(vm.uuid)).stopReason).toBeUndefined();
+    const after = watcher.hints.length;
+    await watcher.tellsOf(vm.uuid, () => lab.virsh("start", vm.uuid));
+    const off = await until(vm.uuid, ({ power }) => power === "off");
+    expect(off.stopReason).toBe("shutdown");
+    expect(occurrences(vm.uuid, after)).toEqual([]);
+    expect(off).not.toHaveProperty("agent");
+    expect((await backend.list()).find(({ uuid }) => uuid === vm.uuid)).toEqual(off);
+  });
+
+  test("a guest's reset as rebooted, with the run that goes on", async () => {
+    const vm = await lab.create("resets", { iso_path: lab.iso(isos.resets), boot_order: "cdrom" });
+    const after = watcher.hints.length;
+    await lab.virsh("start", vm.uuid);
+    await watcher.told(of(vm.uuid, "rebooted"), after);
+    const { run, agent } = await observe(vm.uuid);
+    expect(agent).toBe(false);
+    expect(occurrences(vm.uuid, after)[0]).toEqual({ type: "rebooted", run });
+    await watcher.tellsOf(vm.uuid, () => lab.virsh("destroy", vm.uuid));
+    expect(await until(vm.uuid, ({ power }) => power === "off")).toMatchObject({ stopReason: "power_cut" });
+  });
+
+  test("a reset that ends the run, which libvirt itself does not tell from a guest that turned itself off", async () => {
+    const vm = await lab.create("ends", { iso_path: lab.iso(isos.resets), boot_order: "cdrom" });
+    const after = watcher.hints.length;
+    await lab.virsh("start", vm.uuid);
+    const { run } = await observe(vm.uuid);
+    await lab.virsh("set-lifecycle-action", vm.uuid, "reboot", "destroy", "--live");
+    expect(await until(vm.uuid, ({ power }) => power === "off")).toMatchObject({ stopReason: "shutdown" });
+    expect(occurrences(vm.uuid, after)).toContainEqual({ type: "rebooted", run });
+  });
+
+  test("a guest that is suspended, and one that is saved", async () => {
+    const vm = await lab.create("saved", { iso_path: lab.iso(isos.both), boot_order: "cdrom" });
+    await lab.virsh("start", vm.uuid);
+    await watcher.tellsOf(vm.uuid, () => lab.virsh("suspend", vm.uuid));
+    await until(vm.uuid, ({ power }) => power === "paused");
+    await watcher.tellsOf(vm.uuid, () => lab.virsh("managedsave", vm.uuid));
+    const saved = await until(vm.uuid, ({ power }) => power === "off");
+    expect(saved).toMatchObject({ savedState: true, stopReason: "saved" });
+  });
+
+  test("a QEMU that crashes", async () => {
+    const vm = await lab.create("crashes", { iso_path: lab.iso(isos.both), boot_order: "cdrom" });
+    await lab.virsh("start", vm.uuid);
+    const pid = Number(await readFile(`/run/libvirt/qemu/${vm.name}.pid`, "utf8"));
+    await watcher.tellsOf(vm.uuid, async () => process.kill(pid, "SIGKILL"));
+    expect(await until(vm.uuid, ({ power }) => power === "off")).toMatchObject({ stopReason: "crashed" });
+  });
+});
+
+describe("an installed guest", () => {
+  let vm: LabVm;
+  beforeAll(async () => {
+    const installer = lab.iso(await makeInstaller(undefined, { kernel: "generic" }));
+    vm = await lab.create("installed", { memory_mb: 256, iso_path: installer, boot_order: "hd_cdrom" });
+  }, 240_000);
+
+  test("has no agent that answers until it runs from its disk, and then tells that it has", async () => {
+    expect(await backend.guest!(vm.uuid)).toBeUndefined();
+    const after = watcher.hints.length;
+    await lab.virsh("start", vm.uuid);
+    expect((await observe(vm.uuid)).agent).toBe(false);
+    expect(await backend.guest!(vm.uuid)).toBeUndefined();
+    const { run } = await until(vm.uuid, ({ agent }) => agent === true, 170_000);
+    expect(occurrences(vm.uuid, after)[0]).toEqual({ type: "rebooted", run });
+    await agentAnswers(lab, vm.uuid);
+    const said = await backend.guest!(vm.uuid);
+    expect(said).toMatchObject({ osId: "mini", osName: "Mini Linux 1 (test fixture)" });
+    expect(said!.filesystems).toContainEqual({ mountpoint: "/", type: "ext4", disks: ["vda"] });
+  });
+
+  test("opens its tray", async () => {
+    await watcher.tellsOf(vm.uuid, () => inGuest(lab, vm.uuid, "modprobe sr_mod; eject /dev/sr0"));
+    const { live } = await until(vm.uuid, ({ live }) => live?.drives[0]?.tray === "open");
+    expect(live!.drives[0]).toHaveProperty("path");
+  });
+
+  test("gets a device, and loses it", async () => {
+    const xml = join(lab.directory, "tablet.xml");
+    await writeFile(xml, "<input type='tablet' bus='usb'><alias name='ua-tablet'/></input>");
+    await watcher.tellsOf(vm.uuid, () => lab.virsh("attach-device", vm.uuid, xml, "--live"));
+    await watcher.tellsOf(vm.uuid, () => lab.virsh("detach-device", vm.uuid, xml, "--live"));
+  });
+});
+
+describe.skipIf(!isRoot)("a file system that fills up", () => {
+  const mounted = () => join(lab.directory, "full");
+  const diskOf = (word: string) => join(mounted(), `${word}.raw`);
+  const begin = async (word: string) => {
+    const disk = diskOf(word);
+    await lab.define(`<domain type='qemu'><name>${lab.name(word)}</name><memory unit='MiB'>64</memory>
+      <os><type arch='x86_64' machine='q35'>hvm</type><boot dev='hd'/></os><devices>
+      <disk type='file' device='disk'><driver name='qemu' type='raw'/><source file='${disk}'/>
+        <target dev='vdb' bus='virtio'/></disk></devices></domain>`);
+    const uuid = await lab.virsh("domuuid", lab.name(word));
+    const after = watcher.hints.length;
+    await lab.virsh("start", uuid);
+    return { uuid, after };
+  };
+  beforeAll(async () => {
+    await mkdir(mounted());
+    execFileSync("mount", ["-t", "tmpfs", "-o", "size=16m,mode=777", "tmpfs", mounted()]);
+    for (const disk of ["fills", "late"].map(diskOf)) {
+      await writeFile(disk, writingSector());
+      await truncate(disk, 64 * MIB);
+      await chmod(disk, 0o666);
+    }
+  });
+  afterAll(() => void execFileSync("umount", ["-l", mounted()]));
+
+  test("tells that the space is low before a write fails, and that it failed on which disk", async () => {
+    const { uuid, after } = await begin("fills");
+    await watcher.told(of(uuid, "io_error"), after, 120_000);
+    const { run } = await until(uuid, ({ powerReason }) => powerReason === "io_error");
+    const told = occurrences(uuid, after);
+    expect(told[0]).toEqual({ type: "space_low", run, target: "vdb", freeBytes: expect.any(Number) });
+    const low = told.flatMap((one) => (one.type === "space_low" ? one.freeBytes : []));
+    expect(low[0]).toBeGreaterThan(0);
+    expect(low[0]).toBeLessThanOrEqual(4 * MIB);
+    // Twice the same would be the same event told for the disk and for its image.
+    expect([...new Set(low)].sort((a, b) => b - a)).toEqual(low);
+    expect(told.find(({ type }) => type === "io_error")).toEqual({
+      type: "io_error",
+      run,
+      target: "vdb",
+      reason: "enospc",
+    });
+  });
+
+  test("tells at once at a start where the space is low already", async () => {
+    const { uuid, after } = await begin("late");
+    const told = await watcher.told(of(uuid, "space_low"), after);
+    expect(told.occurrence).toMatchObject({ target: "vdb" });
+  });
+});
+
+describe.skipIf(!hasLibvirtd)("a daemon that goes away", () => {
+  let daemon: PrivateDaemon;
+  beforeEach(async () => {
+    daemon = await startDaemon();
+  });
+  afterEach(() => daemon.stop());
+  const open = async (keepalive?: KeepaliveOptions) => {
+    const uri = `${daemon.qemuUri}?socket=${daemon.socketPath}`;
+    const opened = await libvirt.open({ uri }, pluginContext("away"));
+    const own = keepalive ? { ...opened, libvirt: openLibvirt({ uri, keepalive }) } : opened;
+    onTestFinished(async () => {
+      await libvirt.close(own);
+      await libvirt.close(opened);
+    });
+    return bindBackend(libvirt, own, "away");
+  };
+
+  test("ends the watch when it is killed, and can be watched again once it is back", async () => {
+    const away = await open();
+    const first = await watcherOf(away);
+    await daemon.kill();
+    await first.ended;
+    const refused = away.watch!(() => {}, new AbortController().signal);
+    await expect(refused).rejects.toMatchObject({ code: "BACKEND_UNAVAILABLE" });
+    await daemon.start();
+    const again = await watcherOf(away);
+    expect(again.hints).toEqual([{}]);
+    await again.stop();
+  });
+
+  test("ends the watch when it hangs, by the keepalive", async () => {
+    const { ended } = await watcherOf(await open({ intervalMs: 100, count: 3 }));
+    process.kill(daemon.pid, "SIGSTOP");
+    const since = performance.now();
+    await ended;
+    expect(performance.now() - since).toBeLessThan(5_000);
+  });
+});

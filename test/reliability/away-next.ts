@@ -1,0 +1,23 @@
+// The operation after one whose call was lost: what a VM has to take once everything answers again.
+
+import { setTimeout as sleep } from "node:timers/promises";
+import { Refused } from "../support/client.ts";
+import type { Lab } from "../support/vm.ts";
+
+/** Changes the VM, waiting first for as long as a lost call may still be carried out. Returns what is wrong about that; a
+ * VM that is gone takes no change, and rightly. */
+export async function nextOperation(lab: Lab, uuid: string): Promise<string[]> {
+  for (;;) {
+    const refusal = await lab.call("detach_iso", { vm: uuid }).then(
+      () => undefined,
+      (error: unknown) => {
+        if (!(error instanceof Refused)) throw error;
+        return error.refusal;
+      },
+    );
+    if (refusal === undefined || ["VM_NOT_FOUND", "VM_NOT_MANAGED"].includes(refusal.code)) return [];
+    const waitMs = Date.parse(String(refusal.details?.until)) - Date.now();
+    if (refusal.code !== "OUTCOME_UNKNOWN" || !(waitMs > 0)) return [`then detach_iso: ${JSON.stringify(refusal)}`];
+    await sleep(waitMs);
+  }
+}

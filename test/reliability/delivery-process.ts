@@ -1,0 +1,68 @@
+/** A process that settles operations with events and delivers these to a subscriber, which writes each into a file, until it
+ * is killed; told `drain`, it only delivers what is left, and ends. `delivery-process.ts <directory> <file> [drain]` */
+import { appendFileSync } from "node:fs";
+import { argv } from "node:process";
+import { deliver } from "../../src/domain/deliver.ts";
+import type { DomainEvent } from "../../src/domain/event.ts";
+import { openStore } from "../../src/store/store.ts";
+
+const [directory = "", file = "", drain] = argv.slice(2);
+const store = await openStore({
+  directory,
+  imageDirectory: "/images",
+  connection: "local",
+  newId: () => crypto.randomUUID(),
+});
+const ending = new AbortController();
+let delivered = 0;
+await store.feed("file", 1);
+appendFileSync(file, "#\n");
+const subscriber = {
+  name: "file",
+  types: ["vm.started"],
+  async deliver({ id, subject }: DomainEvent) {
+    appendFileSync(file, `${subject} ${id}\n`);
+    delivered += 1;
+    // Some are not taken although they were written: the worst that a subscriber can do.
+    if (Math.random() < 0.05) throw new Error("written, and not said so");
+  },
+} as const;
+const log = (message: string) => process.stderr.write(`${message}\n`);
+const delivering = deliver(subscriber, { journal: store, now: () => new Date(), log, pauseMs: 2 }, ending.signal);
+
+const eventOf = (id: string, subject: string): DomainEvent => ({
+  specversion: "1.0",
+  id,
+  source: "bootwright/local",
+  type: "vm.started",
+  subject,
+  time: new Date().toISOString(),
+  data: {},
+});
+
+if (drain === undefined) {
+  for (let count = 0; ; count++) {
+    if (count === 1) console.log("running");
+    const uuid = `vm-${count % 3}`;
+    const id = crypto.randomUUID();
+    const operation = {
+      id,
+      target: { connection: "local", uuid },
+      actor: "test",
+      what: "start_vm",
+      steps: [],
+    } as const;
+    await store.begin({ ...operation, direction: "forward", status: "begun", begunAt: new Date().toISOString() });
+    const events = [eventOf(`${id}:0`, uuid), eventOf(`${id}:1`, uuid)];
+    await store.settle(id, { status: "applied", steps: [], events });
+  }
+}
+for (;;) {
+  const { events, waitingFor } = await store.feed("file", 1);
+  if (events.length === 0 && waitingFor.length === 0) break;
+  await new Promise((wake) => setTimeout(wake, 20));
+}
+ending.abort();
+await delivering;
+await store.close();
+console.log(`drained ${delivered}`);

@@ -1,0 +1,45 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { setTimeout as after } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { expect, test } from "vitest";
+import { sql, temporaryDirectory } from "../store/fixture.ts";
+import { figure, scaled } from "../support/scale.ts";
+
+const script = fileURLToPath(new URL("delivery-process.ts", import.meta.url));
+const kills = scaled(100, 25);
+
+/** Goal: an event that was written is delivered, whenever the process dies: between the outcome and the delivery, in the
+ * middle of it, before the subscriber's place is kept. Method: processes that settle and deliver all the time are killed
+ * at random moments; what the subscriber wrote is compared with the journal. What a loss of power does is not seen. */
+test(`Nothing is lost over ${kills} kills, and what comes twice has the same id`, { timeout: 600_000 }, async () => {
+  const directory = temporaryDirectory();
+  const file = join(directory, "delivered");
+  const run = (...more: string[]) => spawn(process.execPath, [script, directory, file, ...more], { stdio: "pipe" });
+  for (let kill = 0; kill < kills; kill++) {
+    const child = run();
+    const [line] = await once(createInterface({ input: child.stdout }), "line");
+    expect(line).toBe("running");
+    await after(5 + Math.random() * 150);
+    child.kill("SIGKILL");
+    await once(child, "close");
+  }
+  const last = run("drain");
+  expect(await once(last, "close")).toEqual([0, null]);
+
+  const written = sql(directory, "select id, subject from events order by seq");
+  const lines = readFileSync(file, "utf8").trim().split("\n");
+  const told = lines.filter((line) => line !== "#").map((line) => line.split(" ") as [string, string]);
+  const ids = new Set(told.map(([, id]) => id));
+  expect(written.filter(({ id }) => !ids.has(String(id)))).toEqual([]);
+  expect([...ids].filter((id) => !written.some((event) => event.id === id))).toEqual([]);
+  for (const vm of new Set(told.map(([subject]) => subject))) {
+    const inOrder = written.filter(({ subject }) => subject === vm).map(({ id }) => id);
+    expect([...new Set(told.filter(([subject]) => subject === vm).map(([, id]) => id))]).toEqual(inOrder);
+  }
+  expect(told.length).toBeGreaterThanOrEqual(2 * kills);
+  figure("deliveries over kills", `${kills} kills, ${written.length} events, 0 lost, ${told.length - ids.size} again`);
+});

@@ -1,0 +1,64 @@
+// What a backend tells, kept in order, for tests that wait for it.
+
+import type { Backend, Hint } from "../../src/domain/port.ts";
+
+const TOLD_MS = 30_000;
+
+export type Watcher = Readonly<{
+  hints: readonly Hint[];
+  /** Waits for a hint behind this place that fits; fails with what was told instead. */
+  told(fits: (hint: Hint) => boolean, after?: number, timeoutMs?: number): Promise<Hint>;
+  /** Does something, and waits until the backend tells of this VM. */
+  tellsOf(uuid: string, work: () => Promise<unknown>): Promise<Hint>;
+  /** How the watching ended. */
+  ended: Promise<void>;
+  stop(): Promise<void>;
+}>;
+
+/** Watches a backend that can be watched, and waits until it listens. */
+export async function watcherOf(backend: Pick<Backend, "watch">): Promise<Watcher> {
+  if (!backend.watch) throw new Error("this backend cannot be watched");
+  const hints: Hint[] = [];
+  const waiting = new Set<() => void>();
+  const ending = new AbortController();
+  const ended = backend.watch((hint) => {
+    hints.push(hint);
+    for (const look of waiting) look();
+  }, ending.signal);
+  ended.catch(() => undefined);
+  const told: Watcher["told"] = (fits, after = 0, timeoutMs = TOLD_MS) =>
+    new Promise((resolve, reject) => {
+      const settle = (end: () => void) => {
+        waiting.delete(look);
+        clearTimeout(timer);
+        end();
+      };
+      const look = () => {
+        const found = hints.slice(after).find(fits);
+        if (found) settle(() => resolve(found));
+      };
+      const timer = setTimeout(
+        () =>
+          settle(() => reject(new Error(`Not told in ${timeoutMs} ms. Told: ${JSON.stringify(hints.slice(after))}`))),
+        timeoutMs,
+      );
+      waiting.add(look);
+      look();
+    });
+  const watcher: Watcher = {
+    hints,
+    told,
+    ended,
+    async tellsOf(uuid, work) {
+      const after = hints.length;
+      await work();
+      return told((hint) => hint.uuid === uuid, after);
+    },
+    async stop() {
+      ending.abort();
+      await ended;
+    },
+  };
+  await Promise.race([told(() => true), ended]);
+  return watcher;
+}
