@@ -14,6 +14,7 @@ function hearing({ connections, ports, store }: World, refuse: () => boolean = (
         ...call,
         ...ports,
         connections,
+        plugins: { list: async () => [] },
         async store() {
           opened++;
           if (refuse()) throw new DomainError("STORE_UNAVAILABLE", { path: "", reason: "it is away" });
