@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { type Config, ConfigError, readConfig, settings, settingsHelp, variableOf } from "../src/config.ts";
+import { ConfigError, readConfig, settings, settingsHelp, variableOf } from "../src/config.ts";
 import { httpTable, type Row } from "./http-settings-table.ts";
 import { temporaryDirectory } from "./support/memory.ts";
 

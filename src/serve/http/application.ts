@@ -8,6 +8,7 @@ import { type RateLimit, rateLimited } from "../rate-limit.ts";
 import type { Session } from "../session.ts";
 import { objectIn, readBody } from "./body.ts";
 import { type Environment, type HttpContext, requireScope } from "./environment.ts";
+import { addEvents } from "./events.ts";
 import { checkHost, checkOrigin, checkSameOrigin } from "./gate.ts";
 import { type Logins, loginPage, loginScript, loginStyle, SESSION_SECONDS } from "./login.ts";
 import { problemResponse } from "./problem.ts";
@@ -80,6 +81,7 @@ export function application(options: ApplicationOptions): Hono<Environment> {
     deleteCookie(context, cookieName(context), { path: "/", secure: context.env.here.scheme === "https" });
     return context.body(null, 204);
   });
+  addEvents(app, options);
   addRest(app, options);
   addPlugins(app, options);
   options.mount?.(app);
@@ -166,6 +168,7 @@ function authorised({ find, logins }: ApplicationOptions, rates: Rates) {
     const isLook = context.req.method === "GET" || context.req.method === "HEAD";
     if (!(isLook ? looks : changes)(caller.name)) throw tooMany(1);
     context.set("caller", caller);
+    context.set("isLetIn", () => typeof callerOf(context, find, logins) !== "string");
     await next();
   };
 }

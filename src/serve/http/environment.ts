@@ -6,7 +6,13 @@ import type { Caller, Scope } from "./token.ts";
 
 export type Environment = {
   Bindings: { here: Here; remote: string };
-  Variables: { caller: Caller; session?: string };
+  Variables: {
+    caller: Caller;
+    /** The cookie that a browser was let in by. */
+    session?: string;
+    /** Whether who was let in still would be. */
+    isLetIn: () => boolean;
+  };
 };
 export type HttpContext = Context<Environment>;
 

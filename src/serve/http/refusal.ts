@@ -61,6 +61,11 @@ const catalogue = {
     message: `Cannot open another stream: ${d.streamsMax} are open`,
     hint: "Close streams that nobody reads",
   }),
+  PRECONDITION_FAILED: (d: { vm: string }) => ({
+    status: 412,
+    message: `Cannot change VM "${d.vm}": it is no longer as If-Match says`,
+    hint: "Nothing was done. Look at it again and decide anew",
+  }),
   IDEMPOTENCY_KEY_REUSED: (d: { key: string }) => ({
     status: 422,
     message: `Cannot use Idempotency-Key "${d.key}" again: it belongs to a request with another body`,

@@ -13,6 +13,8 @@ export type Route = Readonly<{
   effect: Effect;
   input: z.ZodObject;
   output: z.ZodObject;
+  /** It is about one VM, so that `If-Match` means something. */
+  conditional: boolean;
   /** Answers with this when it made something. */
   made?: 201;
   /** The tool to call, and what with. */
@@ -33,6 +35,7 @@ export function routesOf(tools: readonly Tool[]): Route[] {
       effect: tool.effect,
       input: tool.input,
       output: tool.output,
+      conditional: "vm" in tool.input.shape || tool.name === "undo_operation",
       ...(tool.name === "create_vm" && { made: 201 }),
       call: (args) => ({ tool: tool.name, args }),
     }),
@@ -91,6 +94,7 @@ function chosenBy(
       ...form,
       method: "POST",
       effect: first.effect,
+      conditional: true,
       input: offered.extend({ vm: first.input.shape.vm as z.ZodType, [form.by]: chooser }),
       output: first.output,
       call({ [form.by]: chosen = form.usual, ...args }) {

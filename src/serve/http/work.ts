@@ -6,6 +6,8 @@ const END_LIMIT_MS = 5_000;
 const SETTLE_LIMIT_MS = 10_000;
 
 export type Work = Readonly<{
+  /** Aborted when the server is about to end: what has no end of its own ends now. */
+  ending: AbortSignal;
   /** Aborted when what is under way may go on no longer. */
   signal: AbortSignal;
   count(): number;
@@ -15,7 +17,7 @@ export type Work = Readonly<{
 }>;
 
 export function workOf(limits: Readonly<{ endMs?: number; settleMs?: number }> = {}): Work {
-  const cancelling = new AbortController();
+  const [ending, cancelling] = [new AbortController(), new AbortController()];
   const underWay = new Set<Promise<unknown>>();
   const settledWithin = async (ms: number) => {
     const settled = new AbortController();
@@ -24,6 +26,7 @@ export function workOf(limits: Readonly<{ endMs?: number; settleMs?: number }> =
     settled.abort();
   };
   return {
+    ending: ending.signal,
     signal: cancelling.signal,
     count: () => underWay.size,
     add(work) {
@@ -33,6 +36,7 @@ export function workOf(limits: Readonly<{ endMs?: number; settleMs?: number }> =
       return work;
     },
     async end() {
+      ending.abort();
       await settledWithin(limits.endMs ?? END_LIMIT_MS);
       cancelling.abort();
       await settledWithin(limits.settleMs ?? SETTLE_LIMIT_MS);
