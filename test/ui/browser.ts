@@ -1,20 +1,23 @@
 /** Debian's Chromium, logged in to a real server. */
-import { mkdirSync } from "node:fs";
+import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { execa } from "execa";
 import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
-import { onTestFinished } from "vitest";
+import { describe, onTestFinished, vi } from "vitest";
 import { type HttpServer, type HttpServerOptions, openHttp } from "../support/http.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 export const output = join(root, "test/output");
 
+const CHROMIUM = "/usr/bin/chromium";
+vi.setConfig({ testTimeout: 90_000, hookTimeout: 60_000 });
+
 let browser: Promise<Browser> | undefined;
 /** One browser for a test file; it ends with the file's process. */
 export const theBrowser = (): Promise<Browser> => {
   browser ??= chromium.launch({
-    executablePath: "/usr/bin/chromium",
+    executablePath: CHROMIUM,
     args: [
       "--headless",
       "--no-sandbox",
@@ -69,3 +72,6 @@ export async function picture(page: Page, name: string): Promise<void> {
   mkdirSync(output, { recursive: true });
   await page.screenshot({ path: join(output, `${name}.png`), fullPage: true });
 }
+
+/** Where there is no Chromium these are left out. */
+export const describeInBrowser = describe.skipIf(!existsSync(CHROMIUM));

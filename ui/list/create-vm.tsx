@@ -43,16 +43,16 @@ export function CreateVm({ call, close }: { call: CallTool; close: () => void })
   return (
     <Dialog title={t.create.title} close={close}>
       <form
-        class="form"
         onSubmit={(event) => {
           event.preventDefault();
           void make(event.currentTarget);
         }}
       >
         <Outcome act={act} pickIso={() => {}} fix={() => {}} />
-        <label class="field">
-          <span>{t.create.name}</span>
+        <div class="field">
+          <label for="create-name">{t.create.name}</label>
           <input
+            id="create-name"
             name="name"
             required
             maxLength={64}
@@ -60,9 +60,10 @@ export function CreateVm({ call, close }: { call: CallTool; close: () => void })
             autocomplete="off"
             spellcheck={false}
             title={t.create.nameHint}
+            aria-describedby="create-name-hint"
           />
-          <small>{t.create.nameHint}</small>
-        </label>
+          <small id="create-name-hint">{t.create.nameHint}</small>
+        </div>
         <label class="field">
           <span>{t.create.iso}</span>
           <select name="iso">

@@ -52,6 +52,8 @@ export function Findings({ desk, findings }: { desk: Desk; findings: readonly Fi
   );
 }
 
-/** A path or a name of a program at the beginning keeps its letters. */
-export const sentence = (text: string): string =>
-  `${/^[a-z-]+[ ,.:]+(?!\S*:)/.test(text) && !/^\S*:\S/.test(text) ? text[0]!.toUpperCase() + text.slice(1) : text}${/[.!?]$/.test(text) ? "" : "."}`;
+/** A path or the name of a program at the beginning keeps its letters. */
+export function sentence(text: string): string {
+  const begun = /^[a-z]+[ ,]/.test(text) ? text[0]!.toUpperCase() + text.slice(1) : text;
+  return /[.!?]$/.test(begun) ? begun : `${begun}.`;
+}
