@@ -1,4 +1,6 @@
 /** What the page says in English. Other languages have the same keys. */
+import type { EventType } from "../../src/domain/event.ts";
+
 export const en = {
   name: "English",
   brand: "Bootwright",
@@ -93,9 +95,17 @@ export const en = {
   findings: {
     title: "Findings",
     none: "Nothing stands out.",
-    pending: "At the next cold start",
+    pending: "Changes at the next cold start",
     chooseIso: "Choose an ISO",
   },
+  pending: {
+    boot_order: "The boot order",
+    media: "The ISO in the drive",
+    disks: "The disks",
+    firmware: "The firmware",
+    memory: "The memory",
+    cpus: "The number of CPUs",
+  } as Readonly<Record<string, string>>,
   boot: {
     title: "Boot order",
     hint: "Choosing takes effect at the next cold start.",
@@ -199,11 +209,43 @@ export const en = {
   },
   refusal: {
     title: "Refused",
-    next: "What helps",
+    next: (tool: string) => `What helps: ${tool}`,
     anyway: "Do it all the same",
     open: "Open the tray all the same",
     operation: (status: string) => `The operation ended: ${status}`,
   },
+  event: {
+    "vm.created": "Created",
+    "vm.adopted": "Adopted",
+    "vm.deleted": "Deleted",
+    "vm.renamed": "Renamed",
+    "vm.restored": "Earlier definition put back",
+    "vm.reconciled": "Record and machine agree again",
+    "vm.started": "Started",
+    "vm.stopped": "Stopped",
+    "vm.rebooted": "The guest rebooted",
+    "vm.paused": "Paused",
+    "vm.resumed": "Resumed",
+    "vm.crashed": "Crashed",
+    "vm.changed_elsewhere": "Changed by another program",
+    "boot_order.changed": "Boot order changed",
+    "media.attached": "ISO attached",
+    "media.detached": "ISO ejected",
+    "media.ejected_by_guest": "The guest ejected the ISO",
+    "disk.resized": "Disk grown",
+    "disk.io_error": "A disk failed",
+    "disk.space_low": "Space on the host is low",
+    "agent.connected": "The guest's agent answered",
+    "installation.started": "Installation started",
+    "installation.suggested": "The installation looks complete",
+    "installation.completed": "Installation completed",
+    "installation.failed": "Installation failed",
+    "installation.cancelled": "Installation given up",
+    "installation.restarted": "Reinstallation begun",
+    "operation.rolled_back": "An operation was undone",
+    "operation.failed": "An operation failed",
+    "operation.unknown": "Nobody knows how an operation ended",
+  } as Readonly<Record<EventType, string>>,
   /** Buttons for calls that the server offers. */
   call: {
     attach_iso: "Choose an ISO",

@@ -99,9 +99,7 @@ function Refusing({ act, fix, wanted, refusal }: Props & { wanted: Wanted; refus
             </button>
           )}
           {refusal.next !== null && !forced && findings.length === 0 && (
-            <span class="quiet" lang="en">
-              Next: {refusal.next}
-            </span>
+            <span class="quiet">{t.refusal.next(callInWords(t, refusal.next, {}))}</span>
           )}
         </div>
       </div>

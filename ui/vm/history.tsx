@@ -77,7 +77,7 @@ export function History({ desk, round }: { desk: Desk; round: number }) {
             {events.map((event) => (
               <li key={event.id}>
                 <div>
-                  <p lang="en">{event.type}</p>
+                  <p>{t.event[event.type as keyof typeof t.event] ?? event.type}</p>
                   <p class="quiet">
                     <time dateTime={event.time}>{timeOf(event.time)}</time>
                   </p>

@@ -20,7 +20,7 @@ export function Machine({ vm }: { vm: Vm }) {
         {facts
           .filter(([, value]) => value !== undefined)
           .map(([name, value]) => (
-            <div key={name}>
+            <div key={name} class={String(value).length > 20 ? "wide" : undefined}>
               <dt>{name}</dt>
               <dd>{value}</dd>
             </div>
