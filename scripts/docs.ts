@@ -12,9 +12,11 @@ import { finding, findingCodes } from "../src/domain/finding.ts";
 import type { Capabilities } from "../src/domain/port.ts";
 import { capabilitiesOf } from "../src/host/backends.ts";
 import type { Plugin } from "../src/plugin.ts";
+import { openApiOf } from "../src/serve/http/openapi.ts";
 import { allTools } from "../src/tools/catalogue.ts";
 import { nextTool } from "../src/tools/respond.ts";
 import type { Tool } from "../src/tools/tool.ts";
+import { apiPage } from "./api-docs.ts";
 
 const readme = fileURLToPath(new URL("../README.md", import.meta.url));
 const code = (text: string) => `\`${text}\``;
@@ -110,22 +112,28 @@ export function withParts(text: string, parts: Readonly<Record<string, string>>)
 }
 
 async function main(check: boolean): Promise<number> {
-  const before = readFileSync(readme, "utf8");
-  const after = withParts(before, {
+  const text = withParts(readFileSync(readme, "utf8"), {
     tools: toolsTable(allTools),
     settings: settingsTable(),
     findings: findingsTable(),
     errors: errorsTable(),
     changes: changesTable(await shippedBackends()),
   });
-  if (after === before) return 0;
-  if (check) {
-    console.error("README.md is out of date. Run: node scripts/docs.ts");
-    return 1;
+  const api = apiPage(openApiOf(allTools, "0.0.0"));
+  const stale = (
+    [
+      ["README.md", readme, text],
+      ["docs/api.md", new URL("../docs/api.md", import.meta.url), api],
+    ] as const
+  ).filter(([, path, after]) => readFileSync(path, "utf8") !== after);
+  for (const [name, path, after] of stale) {
+    if (check) console.error(`${name} is out of date. Run: node scripts/docs.ts`);
+    else {
+      writeFileSync(path, after);
+      console.log(`${name}: written`);
+    }
   }
-  writeFileSync(readme, after);
-  console.log("README.md: tables written");
-  return 0;
+  return check && stale.length ? 1 : 0;
 }
 
 if (import.meta.main) process.exitCode = await main(process.argv.includes("--check"));
