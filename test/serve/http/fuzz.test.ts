@@ -55,7 +55,9 @@ const request = ask.chain(({ path, method, operation }) => {
     operation: fc.constant(operation),
     inPath: of("path"),
     inQuery: of("query"),
-    inHeader: of("header"),
+    inHeader: fc.oneof({ weight: 4, arbitrary: fc.constant({}) }, { weight: 1, arbitrary: of("header") }) as ReturnType<
+      typeof of
+    >,
     body: body
       ? fc.oneof(
           { weight: 9, arbitrary: record(Object.entries(body.properties ?? {}), body.required ?? []) },
@@ -101,9 +103,9 @@ describe("the server", () => {
       const validate = validatorOf(name);
       expect(validate(answer.body), `${name}: ${JSON.stringify([validate.errors, answer.body])}`).toBe(true);
     });
-    await fc.assert(property, { numRuns: 3_000, interruptAfterTimeLimit: 500_000, markInterruptAsFailure: false });
+    await fc.assert(property, { numRuns: 2_000, interruptAfterTimeLimit: 500_000, markInterruptAsFailure: false });
     // Not everything was refused, and not everything for one reason.
-    for (const status of [200, 201, 400, 404, 409, 412, 428]) expect(seen.get(status), `${status}`).toBeGreaterThan(0);
+    expect([...seen.keys()]).toEqual(expect.arrayContaining([200, 201, 400, 404, 409, 412, 428]));
   });
 });
 
