@@ -3,15 +3,17 @@ import { resolve } from "node:path";
 import { z } from "zod";
 
 /** `PORT`, `ADDRESS:PORT` or `[IPV6]:PORT`; on loopback unless said. Port 0 is one that is free. */
-const HttpListen = z
-  .union([z.string(), z.number().transform(String)], { error: "expected [ADDRESS:]PORT" })
-  .transform((text, context) => {
-    const [, bracketed, plain, port] = /^(?:\[([0-9a-f:.]+)\]:|([\w.-]+):)?(\d{1,5})$/i.exec(text) ?? [];
-    if (port !== undefined && Number(port) <= 65_535)
-      return { address: bracketed ?? plain ?? "127.0.0.1", port: Number(port) };
-    context.addIssue({ code: "custom", message: `"${text}" is no [ADDRESS:]PORT, 8420 or 192.168.122.1:8420 say` });
-    return z.NEVER;
-  });
+const listenAt = (lowest: 0 | 1, example: number) =>
+  z
+    .union([z.string(), z.number().transform(String)], { error: "expected [ADDRESS:]PORT" })
+    .transform((text, context) => {
+      const [, bracketed, plain, port] = /^(?:\[([0-9a-f:.]+)\]:|([\w.-]+):)?(\d{1,5})$/i.exec(text) ?? [];
+      if (port !== undefined && Number(port) >= lowest && Number(port) <= 65_535)
+        return { address: bracketed ?? plain ?? "127.0.0.1", port: Number(port) };
+      const examples = `${example} or 192.168.122.1:${example} say`;
+      context.addIssue({ code: "custom", message: `"${text}" is no [ADDRESS:]PORT, ${examples}` });
+      return z.NEVER;
+    });
 const file = z
   .string({ error: "expected a file" })
   .min(1, "expected a file")
@@ -20,9 +22,17 @@ const HostName = z
   .string({ error: "expected NAME or NAME:PORT" })
   .regex(/^[\w.-]+(:\d{1,5})?$/, "expected NAME or NAME:PORT");
 
+export type Listen = Readonly<{ address: string; port: number }>;
+
 export const httpSettings = {
+  "guest-listen": {
+    schema: listenAt(1, 8473),
+    fallback: () => undefined,
+    shown: "none",
+    help: "Where guests may call what links were made for and nothing else, [ADDRESS:]PORT, on 127.0.0.1 unless said",
+  },
   listen: {
-    schema: HttpListen,
+    schema: listenAt(0, 8420),
     fallback: () => "127.0.0.1:8420",
     shown: "127.0.0.1:8420",
     help: "Where serve listens: [ADDRESS:]PORT, on 127.0.0.1 unless said",
@@ -54,7 +64,7 @@ export const httpSettings = {
 } as const;
 
 export type HttpConfig = Readonly<{
-  listen: z.output<typeof HttpListen>;
+  listen: Listen;
   allowHosts: readonly string[];
   tokenFile?: string;
   /** From the environment alone: everybody can read what stands in an argument list. */

@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { ConfigError, readConfig, settings, settingsHelp, variableOf } from "../src/config.ts";
+import { ConfigError, defaultConnection, readConfig, settings, settingsHelp, variableOf } from "../src/config.ts";
 import { httpTable, type Row } from "./http-settings-table.ts";
 import { temporaryDirectory } from "./support/memory.ts";
 
@@ -132,6 +132,32 @@ describe.each(names)("the setting %s", (name) => {
   it("treats an empty variable as none", () => {
     const env = environment();
     expect(of(read([], { ...env, [variableOf(name)]: "" }))).toEqual(of(read([], env)));
+  });
+});
+
+describe("defaultConnection()", () => {
+  const env = { PATH: "/usr/bin:/opt/bin" };
+  const among =
+    (...there: string[]) =>
+    (path: string) =>
+      there.includes(path);
+  const [libvirt, qemu] = ["local=libvirt,uri=qemu:///system", "local=qemu"];
+  it.each<[string, string, string[]]>([
+    ["libvirt where its socket is", libvirt, ["/run/libvirt/libvirt-sock", "/usr/bin/qemu-system-x86_64"]],
+    ["libvirt where QEMU's own daemon is", libvirt, ["/run/libvirt/virtqemud-sock", "/usr/bin/qemu-system-x86_64"]],
+    ["libvirt where it is installed and down", libvirt, ["/usr/sbin/libvirtd", "/usr/bin/qemu-system-x86_64"]],
+    ["libvirt where there is nothing", libvirt, []],
+    ["qemu where there is QEMU alone", qemu, ["/opt/bin/qemu-system-x86_64"]],
+    ["libvirt where QEMU is not on the PATH", libvirt, ["/elsewhere/qemu-system-x86_64"]],
+  ])("is %s", (_where, expected, there) => {
+    expect(defaultConnection(env, among(...there))).toBe(expected);
+  });
+  it("is libvirt where nothing may be looked at", () => {
+    const forbidden = () => {
+      throw new Error("Requires read access");
+    };
+    expect(defaultConnection(env, forbidden)).toBe(libvirt);
+    expect(defaultConnection({}, among())).toBe(libvirt);
   });
 });
 

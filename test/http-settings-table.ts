@@ -25,6 +25,13 @@ function tlsPart<N extends "tls-cert" | "tls-key">(name: N, part: "cert" | "key"
 }
 
 export const httpTable: Record<keyof typeof httpSettings, Row> = {
+  "guest-listen": {
+    of: ({ guestListen: at }) => at && `${at.address} ${at.port}`,
+    flag: ["--guest-listen", "192.168.122.1:8473"],
+    text: "[::1]:8473",
+    file: 8474,
+    read: ["192.168.122.1 8473", "::1 8473", "127.0.0.1 8474", undefined],
+  },
   listen: {
     of: ({ http }) => http.listen,
     flag: ["--listen", "192.168.122.1:80"],

@@ -1,7 +1,7 @@
 /** Starting and stopping. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { type BackendDefinition, DomainError } from "../../src/plugin.ts";
-import { DOMAIN_STATE } from "./client/libvirt.ts";
+import { DOMAIN_AFFECT, DOMAIN_STATE, LIFECYCLE, LIFECYCLE_ACTION } from "./client/libvirt.ts";
 import { domainOf, isLibvirtError, type LibvirtSession, options, reaching, unchanged } from "./session.ts";
 
 const STATE_POLL_MS = 200;
@@ -37,6 +37,20 @@ export const powerHandlers: BackendDefinition<LibvirtSession>["changes"] = {
             return;
           throw error;
         }
+      });
+    },
+  },
+  "reboot_action.set": {
+    running: "now",
+    async apply(session, vm, { endsRun }, context) {
+      const { signal } = context;
+      await reaching(session, async () => {
+        await unchanged(session, vm, context);
+        const domain = await domainOf(session, vm!.uuid, signal);
+        // The running domain alone: the next start has what the definition says.
+        const action = endsRun ? LIFECYCLE_ACTION.destroy : LIFECYCLE_ACTION.restart;
+        const change = { lifecycle: LIFECYCLE.reboot, action };
+        await session.libvirt.domainSetLifecycleAction(domain, change, DOMAIN_AFFECT.live, options(signal));
       });
     },
   },

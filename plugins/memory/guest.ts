@@ -50,6 +50,11 @@ export function startMachine(session: Session, machine: Machine, purpose: string
 export function reboot(session: Session, machine: Machine): void {
   const { run } = machine;
   if (!run) throw new Error("domain is not running");
+  if (run.live.resetEndsRun) {
+    happened(session, machine.uuid, { type: "rebooted", run: run.id });
+    powerOff(session, machine, "shutdown");
+    return;
+  }
   run.live = { ...run.live, drives: run.live.drives.map((drive) => ({ ...drive, tray: "closed" })) };
   boot(session, machine, run);
   expectAgent(session, machine, run);
@@ -156,6 +161,9 @@ export function advance(session: Session): void {
     if (!run || (run.agentAtMs ?? Number.POSITIVE_INFINITY) > now) continue;
     delete run.agentAtMs;
     run.agent = true;
+    // By then the system has read a good part of itself.
+    const { target } = run.booted;
+    if (target !== undefined) run.readBytes[target] = (run.readBytes[target] ?? 0) + BOOTED_BYTES;
     happened(session, machine.uuid);
   }
 }

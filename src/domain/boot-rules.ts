@@ -6,6 +6,7 @@ import { type Finding, type Fix, finding } from "./finding.ts";
 import type { State } from "./operation.ts";
 import { pendingBetween } from "./pending.ts";
 import { repairFindings } from "./repair.ts";
+import { suggestionFindings } from "./suggestion.ts";
 import { diskVerdict, mediaVerdict, type Verdict } from "./verdict.ts";
 import { type Disk, type Drive, diskOf, driveOf, type Roles, type VmDefinition } from "./vm.ts";
 
@@ -85,6 +86,7 @@ export function bootReport(state: State): BootReport {
       ...bootFindings(state, roles, coldStart, guestReboot),
       ...imageFindings(state, roles),
       ...stateFindings(state, roles, coldStart),
+      ...suggestionFindings(state),
       ...repairFindings(state),
     ],
   };
@@ -287,12 +289,8 @@ function stateFindings(state: State, roles: Roles, cold: Prediction): Finding[] 
     );
   }
   const liveDrive = vm.live && driveOf(vm.live, roles.isoDrive);
-  if (
-    vm.run &&
-    state.record?.currentRun?.run === vm.run &&
-    state.record.currentRun.device === "cdrom" &&
-    liveDrive?.path
-  ) {
+  const run = state.record?.currentRun;
+  if (vm.run && run?.run === vm.run && run.device === "cdrom" && liveDrive?.path) {
     found.push(finding("RUNNING_FROM_MEDIA", `this run was booted from ${liveDrive.path}`, [fix.restart]));
   }
   return found;

@@ -9,6 +9,7 @@ import { lifecycleChanges } from "./lifecycle.ts";
 import { mediaChanges } from "./media.ts";
 import { powerChanges } from "./power.ts";
 import { repairChanges } from "./repair.ts";
+import { suggestionChanges } from "./suggestion.ts";
 
 export const changes = {
   ...lifecycleChanges,
@@ -16,6 +17,7 @@ export const changes = {
   ...bootChanges,
   ...mediaChanges,
   ...installationChanges,
+  ...suggestionChanges,
   ...diskChanges,
   ...backupChanges,
   ...repairChanges,

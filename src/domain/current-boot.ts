@@ -1,6 +1,7 @@
 /** What the running VM was started from. */
-import { rolesFor } from "./boot-rules.ts";
+import { predict, rolesFor } from "./boot-rules.ts";
 import type { State } from "./operation.ts";
+import type { Roles, RunRecord, Vm } from "./vm.ts";
 
 export type CurrentBoot = Readonly<{ device: "cdrom" | "hd"; certainty: "predicted" | "confirmed" }>;
 
@@ -19,10 +20,13 @@ export function currentBootDevice(state: State): CurrentBoot | undefined {
   const { vm, record } = state;
   if (!vm?.run) return undefined;
   const roles = rolesFor(state);
-  const read = (target: string | undefined) => (target === undefined ? 0 : (vm.readBytes?.[target] ?? 0));
+  const { readAtReset } = state;
+  const read = (target: string | undefined) =>
+    target === undefined ? 0 : Math.max(0, (vm.readBytes?.[target] ?? 0) - (readAtReset?.[target] ?? 0));
   const [cdrom, hd] = [read(roles.isoDrive), read(roles.systemDisk)];
   const least = BOOTED_BYTES[(vm.live ?? vm.next).firmware === "bios" ? "bios" : "uefi"];
-  const started = record?.currentRun?.run === vm.run ? record.currentRun.device : "unknown";
+  const recorded = record?.currentRun?.run === vm.run ? record.currentRun.device : "unknown";
+  const started = readAtReset ? resetInto(state, vm, roles) : recorded;
   if (started === "cdrom" && cdrom >= least.cdrom) return { device: "cdrom", certainty: "confirmed" };
   // A system looks into every drive it finds, but reads most from where it lives.
   if (started === "hd" && hd >= least.hd && (cdrom < least.cdrom || hd > cdrom))
@@ -31,4 +35,12 @@ export function currentBootDevice(state: State): CurrentBoot | undefined {
   if (hd >= LOADED_BYTES && cdrom < least.cdrom) return { device: "hd", certainty: "confirmed" };
   if (started === "unknown") return undefined;
   return { device: started, certainty: "predicted" };
+}
+
+/** What the guest's last reset booted, as far as the running definition tells: a disk behind a drive that is empty now may
+ * have been behind a medium then. */
+function resetInto(state: State, vm: Vm, roles: Roles): RunRecord["device"] {
+  const { candidates, boots } = predict(state, vm.live ?? vm.next, roles);
+  if (boots.device === "hd") return candidates[0]?.role === "hd" ? "hd" : "unknown";
+  return boots.device === "cdrom" ? "cdrom" : "unknown";
 }

@@ -27,6 +27,7 @@ export const findingCodes = [
   "PENDING_RESTART",
   "BOOT_ORDER_DRIFT",
   "RUNNING_FROM_MEDIA",
+  "INSTALLATION_LOOKS_COMPLETE",
   "DEFINITION_GONE",
   "DEFINITION_REPLACED",
   "RECORD_OUTDATED",
@@ -71,6 +72,7 @@ const rules: Record<FindingCode, Rule> = {
   PENDING_RESTART: { severity: "info", blocks: [] },
   BOOT_ORDER_DRIFT: { severity: "warning", blocks: [] },
   RUNNING_FROM_MEDIA: { severity: "info", blocks: [] },
+  INSTALLATION_LOOKS_COMPLETE: { severity: "info", blocks: [] },
   DEFINITION_GONE: { severity: "error", blocks: [] },
   // A change of the status writes the tag anew, and with it the trace of what happened would be gone.
   DEFINITION_REPLACED: { severity: "warning", blocks: ["status"] },

@@ -15,6 +15,13 @@ export const Purpose = z
   .describe("What the run is for; only install moves the installation status to Installing");
 export type Purpose = z.infer<typeof Purpose>;
 
+export const AtReboot = z
+  .enum(["tell", "eject", "boot_disk"])
+  .describe(
+    "What loop-guard does when the installer reboots: tell; eject the ISO, so that the reset falls through to the disk; or boot_disk: end the run, set the order hd and start again",
+  );
+export type AtReboot = z.infer<typeof AtReboot>;
+
 export const transitions = {
   start_installation: { from: ["NotInstalled", "InstallationFailed"], to: "Installing", event: "installation.started" },
   complete: {
@@ -47,7 +54,7 @@ export function statusAfter(vm: string, status: InstallationStatus, transition: 
 
 export const installationChanges = {
   "installation.set": defineChange({
-    input: z.object({ transition: Transition }),
+    input: z.object({ transition: Transition, evidence: z.string().exactOptional() }),
     seat: "store",
     gate: "status",
     goal(state, { transition }) {
@@ -59,12 +66,17 @@ export const installationChanges = {
     undo: () => "kept",
     record(record, _now, { transition }) {
       if (!record) return null;
-      return { ...record, status: transitions[transition].to, revision: record.revision + 1 };
+      const { suggestion: _answered, ...rest } = record;
+      return { ...rest, status: transitions[transition].to, revision: record.revision + 1 };
     },
-    events: (before, _after, { transition }) => [
+    events: (before, _after, { transition, evidence }) => [
       {
         type: transitions[transition].event,
-        data: { from: before.record?.status ?? null, to: transitions[transition].to },
+        data: {
+          from: before.record?.status ?? null,
+          to: transitions[transition].to,
+          ...(evidence !== undefined && { evidence }),
+        },
       },
     ],
     summary: ({ transition }) => `record the installation status ${transitions[transition].to}`,
@@ -90,13 +102,13 @@ export const installationChanges = {
 };
 
 /** The changes that make one transition: the record, and the claim tag that witnesses it. */
-export function transitionChanges(state: State, transition: Transition) {
+export function transitionChanges(state: State, transition: Transition, evidence?: string) {
   const record = recordOf(state);
   const status = statusAfter(record.name, record.status, transition);
   const tag = { uuid: record.uuid, revision: record.revision + 1, status };
   return [
     { kind: "claim.write" as const, tag },
-    { kind: "installation.set" as const, transition },
+    { kind: "installation.set" as const, transition, ...(evidence !== undefined && { evidence }) },
   ];
 }
 

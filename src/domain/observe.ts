@@ -29,7 +29,16 @@ export async function observe(
     backend.observe(target.uuid, look.signal),
     look.record === false ? undefined : store.record(target),
   ]);
-  const state: State = { target, disks: {}, isos: {}, ...(vm && { vm }), ...(record && { record }) };
+  const sighting = vm?.run !== undefined && record ? (await store.sighting(target))?.sighting : undefined;
+  const readAtReset = sighting?.run === vm?.run ? sighting?.readAtReset : undefined;
+  const state: State = {
+    target,
+    disks: {},
+    isos: {},
+    ...(vm && { vm }),
+    ...(record && { record }),
+    ...(readAtReset && { readAtReset }),
+  };
   return look.images === false ? state : withImages(backend, state, look);
 }
 

@@ -14,6 +14,8 @@ export type State = Readonly<{
   /** By path of a disk: the other VMs that are running on it, and the other VMs whose disks stand on it. Absent when
    * nobody looked. */
   usage?: Readonly<Record<string, Readonly<{ inUseBy: readonly string[]; clones: readonly string[] }>>>;
+  /** What the running VM had read of each device when it last reset itself, where somebody watched. */
+  readAtReset?: Readonly<Record<string, number>>;
   /** Free space where the VM's disk lies. */
   freeBytes?: number;
 }>;

@@ -1,15 +1,16 @@
 /** Starting and stopping. */
 import { z } from "zod";
-import { bootReport } from "./boot-rules.ts";
+import { bootReport, rolesFor } from "./boot-rules.ts";
 import { defineChange, vmOf } from "./change.ts";
 import { DomainError } from "./error.ts";
-import { Purpose } from "./installation.ts";
+import { AtReboot, Purpose } from "./installation.ts";
+import { diskOf, type VmDefinition } from "./vm.ts";
 
 export const GRACEFUL_STOP_MS = 60_000;
 
 export const powerChanges = {
   "power.start": defineChange({
-    input: z.object({ purpose: Purpose, at: z.string() }),
+    input: z.object({ purpose: Purpose, at: z.string(), atReboot: AtReboot.exactOptional() }),
     seat: "backend",
     gate: "start",
     goal(state) {
@@ -20,13 +21,25 @@ export const powerChanges = {
     },
     reached: (now) => now.vm?.power === "running",
     undo: () => "kept",
-    record(record, now, { purpose, at }) {
+    record(record, now, { purpose, at, atReboot }) {
       if (!record) return null;
       const run = now.vm?.run;
       if (run === undefined) return record;
       const { device } = bootReport(now).guestReboot.boots;
       const known = device === "cdrom" || device === "hd" ? device : "unknown";
-      return { ...record, currentRun: { run, purpose, startedAt: at, device: known } };
+      const path = diskOf(vmOf(now).live ?? vmOf(now).next, rolesFor(now).systemDisk)?.path;
+      const diskIdentity = path === undefined ? undefined : now.disks[path]?.identity;
+      return {
+        ...record,
+        currentRun: {
+          run,
+          purpose,
+          startedAt: at,
+          device: known,
+          ...(atReboot !== undefined && { atReboot }),
+          ...(diskIdentity !== undefined && { diskIdentity }),
+        },
+      };
     },
     events: (_before, after, { purpose }) => [
       {
@@ -67,6 +80,20 @@ export const powerChanges = {
     cancellable: true,
     limitMs: ({ timeoutMs }) => timeoutMs + 60_000,
   }),
+  /** Whether a reset by the guest ends this run, so that it can be started again from another device. The next start has
+   * what its definition says. */
+  "reboot_action.set": defineChange({
+    input: z.object({ endsRun: z.boolean() }),
+    seat: "backend",
+    goal(state, { endsRun }) {
+      const vm = vmOf(state);
+      return vm.live ? { ...state, vm: { ...vm, live: withReset(vm.live, endsRun) } } : state;
+    },
+    reached: (now, _goal, { endsRun }) => now.vm?.live !== undefined && (now.vm.live.resetEndsRun ?? false) === endsRun,
+    undo: (before) => [{ kind: "reboot_action.set", endsRun: before.vm?.live?.resetEndsRun ?? false }],
+    summary: ({ endsRun }) =>
+      endsRun ? "end the run when the guest reboots" : "let the guest reboot without ending the run",
+  }),
   "saved_state.discard": defineChange({
     input: z.object({}),
     seat: "backend",
@@ -77,3 +104,7 @@ export const powerChanges = {
     summary: () => "discard the saved state",
   }),
 };
+
+function withReset({ resetEndsRun: _old, ...definition }: VmDefinition, endsRun: boolean): VmDefinition {
+  return endsRun ? { ...definition, resetEndsRun: true } : definition;
+}

@@ -15,6 +15,8 @@ export type Sighting = Readonly<
     agent: boolean;
     /** How often the guest has been seen to reset itself in this run. */
     reboots: number;
+    /** What had been read of each device by the time of the last reset of this run, in bytes; absent before the first. */
+    readAtReset?: Readonly<Record<string, number>>;
   }
 >;
 
@@ -22,6 +24,7 @@ export type Sighting = Readonly<
 export function sightingOf(connection: string, vm: Vm, before?: Sighting): Sighting {
   const { uuid, name, power, powerReason, run, fingerprint } = vm;
   const ejected = vm.live?.drives.filter(({ path, tray }) => path !== undefined && tray === "open") ?? [];
+  const sameRun = before !== undefined && before.run === run ? before : undefined;
   return {
     connection,
     uuid,
@@ -30,8 +33,9 @@ export function sightingOf(connection: string, vm: Vm, before?: Sighting): Sight
     fingerprint,
     ejected: ejected.map(({ target }) => target).sort(),
     agent: vm.agent ?? false,
-    reboots: before !== undefined && before.run === run ? before.reboots : 0,
+    reboots: sameRun?.reboots ?? 0,
     ...(powerReason !== undefined && { powerReason }),
     ...(run !== undefined && { run }),
+    ...(sameRun?.readAtReset && { readAtReset: sameRun.readAtReset }),
   };
 }

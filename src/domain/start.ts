@@ -4,7 +4,7 @@ import { bootReport, rolesFor } from "./boot-rules.ts";
 import { vmOf } from "./change.ts";
 import type { Change } from "./changes.ts";
 import { DomainError } from "./error.ts";
-import { type Purpose, transitionChanges } from "./installation.ts";
+import { type AtReboot, type Purpose, transitionChanges } from "./installation.ts";
 import { mediaChange } from "./media.ts";
 import type { State } from "./operation.ts";
 import { goalOf } from "./plan.ts";
@@ -14,6 +14,10 @@ export type StartRequest = Readonly<{
   isoPath?: string | undefined;
   onDrift: "reassert" | "adopt";
   discardSavedState: boolean;
+  /** For a run that installs, and for no other. */
+  atReboot?: AtReboot | undefined;
+  /** What the run before had, which this one keeps where it installs too. */
+  kept?: AtReboot | undefined;
   at: string;
 }>;
 
@@ -21,7 +25,8 @@ export type StartRequest = Readonly<{
 export function startChanges(state: State, request: StartRequest): Change[] {
   const vm = vmOf(state);
   if (vm.power === "running") {
-    if (request.isoPath !== undefined || request.purpose === "install")
+    const other = request.atReboot !== undefined && request.atReboot !== (state.record?.currentRun?.atReboot ?? "tell");
+    if (request.isoPath !== undefined || request.purpose === "install" || other)
       throw new DomainError("VM_MUST_BE_OFF", { vm: vm.name, change: "power.start" });
     return [];
   }
@@ -33,8 +38,22 @@ export function startChanges(state: State, request: StartRequest): Change[] {
   const purpose = request.purpose ?? defaultPurpose(ready);
   if (purpose === "install" && state.record?.status !== "Installing")
     changes.push(...transitionChanges(state, "start_installation"));
-  changes.push({ kind: "power.start", purpose, at: request.at });
-  return changes;
+  requireInstall(purpose, request.atReboot);
+  return [...changes, ...powerOn(purpose, request.at, request.atReboot ?? request.kept)];
+}
+
+/** A start, and what makes it end with the guest's reboot where that is asked for. */
+export function powerOn(purpose: Purpose, at: string, wanted: AtReboot | undefined): Change[] {
+  const atReboot = purpose === "install" && wanted !== "tell" ? wanted : undefined;
+  const start: Change = { kind: "power.start", purpose, at, ...(atReboot && { atReboot }) };
+  return atReboot === "boot_disk" ? [start, { kind: "reboot_action.set", endsRun: true }] : [start];
+}
+
+/** @throws DomainError INPUT_INVALID */
+function requireInstall(purpose: Purpose, atReboot: AtReboot | undefined): void {
+  if (purpose === "install" || atReboot === undefined || atReboot === "tell") return;
+  const issue = `at_reboot: ${atReboot} is for a run that installs, and this one is ${purpose}`;
+  throw new DomainError("INPUT_INVALID", { issues: [issue] });
 }
 
 /** What another program set is put back, or taken as asked for. */

@@ -1,7 +1,7 @@
 /** What a VM is, as a backend observes it, and what Bootwright has on record about it. */
 import { z } from "zod";
 import type { BootOrder, PresetOrder } from "./boot.ts";
-import type { InstallationStatus } from "./installation.ts";
+import type { AtReboot, InstallationStatus } from "./installation.ts";
 
 export const VmName = z
   .string()
@@ -63,6 +63,8 @@ export type VmDefinition = Readonly<{
   boot: BootConfig;
   /** A kernel given by the definition itself is started, and the boot order is moot. */
   directKernel: boolean;
+  /** A guest that resets itself ends its run instead of starting again. */
+  resetEndsRun?: true;
   /** File that the first serial line is logged to, truncated at each cold start. */
   serialLog?: string;
 }>;
@@ -94,7 +96,7 @@ export type Vm = Readonly<{
   next: VmDefinition;
   /** Bytes read from each device since this run began, by target; the evidence for what was booted. */
   readBytes?: Readonly<Record<string, number>>;
-  accelerator: "kvm" | "tcg" | "none";
+  accelerator: "kvm" | "hvf" | "tcg" | "none";
   /** Keyed hash over the meaning of the `next` definition, without the claim tag. */
   fingerprint: string;
   claim?: ClaimTag;
@@ -109,7 +111,14 @@ export type RunRecord = Readonly<{
   device: "cdrom" | "hd" | "unknown";
   purpose: string;
   startedAt: string;
+  /** What is to be done when the installer reboots; absent: no more than to tell. */
+  atReboot?: AtReboot;
+  /** Of the system disk's image before it began: another one since then says that the guest wrote to it. */
+  diskIdentity?: string;
 }>;
+
+/** That an installation looks complete, who says so and on which evidence. */
+export type Suggestion = Readonly<{ evidence: string; by: string; at: string; run?: string }>;
 
 /** What the store knows about a managed VM and no hypervisor can tell. */
 export type VmRecord = Readonly<{
@@ -125,6 +134,7 @@ export type VmRecord = Readonly<{
   /** Identity of the ISO when it was attached, to notice that the file was replaced since. */
   isoIdentity?: string;
   currentRun?: RunRecord;
+  suggestion?: Suggestion;
   revision: number;
   origin: "created" | "adopted" | "migrated";
   createdAt: string;

@@ -4,7 +4,7 @@ import type { DomainEvent } from "../domain/event.ts";
 import type { Delivery } from "../domain/journal.ts";
 import type { Operation, Step } from "../domain/operation.ts";
 import type { Sighting } from "../domain/sighting.ts";
-import type { Roles, RunRecord, VmRecord } from "../domain/vm.ts";
+import type { Roles, RunRecord, Suggestion, VmRecord } from "../domain/vm.ts";
 
 const VmSchema = defineEntity({
   name: "Vm",
@@ -19,6 +19,7 @@ const VmSchema = defineEntity({
     ownedFiles: p.json<readonly string[]>().columnType("text"),
     isoIdentity: p.text().nullable(),
     currentRun: p.json<RunRecord>().columnType("text").nullable(),
+    suggestion: p.json<Suggestion>().columnType("text").nullable(),
     revision: p.integer(),
     origin: p.text().$type<VmRecord["origin"]>(),
     bootOrder: p.text().$type<NonNullable<NonNullable<VmRecord["seen"]>["bootOrder"]>>().nullable(),

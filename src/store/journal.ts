@@ -10,7 +10,7 @@ import type { Holder } from "./holder.ts";
 import { operationOf, operationValues } from "./mapping.ts";
 import { keyOf, putRecord, removeRecord } from "./records.ts";
 import type { retentionIn } from "./retention.ts";
-import { putSighting } from "./sightings.ts";
+import { leaveSighting } from "./sightings.ts";
 
 const unsettled: Operation["status"][] = ["begun", "unknown"];
 
@@ -38,7 +38,7 @@ export const journalIn = (database: Database, holder: Holder, retaining: Retaini
       await em.nativeUpdate(OperationRow, { id }, { status, steps, error: error ?? null, settledAt: at });
       if (record) await putRecord(em, record, at);
       if (record === null) await removeRecord(em, row);
-      if (sighting !== undefined) await putSighting(em, row, sighting);
+      if (sighting !== undefined) await leaveSighting(em, row, sighting);
       for (const event of events) await append(em, event);
       return retaining.isDue(em, id);
     });

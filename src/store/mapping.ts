@@ -31,6 +31,7 @@ export const vmValues = (record: VmRecord) => ({
   ownedFiles: record.ownedFiles,
   isoIdentity: record.isoIdentity ?? null,
   currentRun: record.currentRun ?? null,
+  suggestion: record.suggestion ?? null,
   revision: record.revision,
   origin: record.origin,
   ...seenValues(record.seen),
@@ -60,6 +61,7 @@ export function recordOf(row: Values<VmRow>): VmRecord {
       requestedOrder: row.requestedOrder,
       isoIdentity: row.isoIdentity,
       currentRun: row.currentRun,
+      suggestion: row.suggestion,
       seen: Object.keys(seen).length > 0 ? seen : undefined,
     }),
   };

@@ -46,17 +46,29 @@ async function isHeld(em: EntityManager, target: Target): Promise<boolean> {
 
 const seenOf = ({ body, revision }: Pick<SightingRow, "body" | "revision">): Seen => ({ sighting: body, revision });
 
-/** Within the transaction that says why. Whoever writes without having looked at what was seen before does not know how
- * often the guest has reset itself in this run. */
-export async function putSighting(em: EntityManager, target: Target, sighting: Sighting | null): Promise<void> {
+/** Within the transaction that says why. */
+async function putSighting(em: EntityManager, target: Target, sighting: Sighting | null): Promise<void> {
   const key = keyOf(target);
   if (sighting === null) {
     await em.nativeDelete(SightingRow, key);
     return;
   }
-  const row = await em.findOne(SightingRow, key);
-  const known = row?.body.run === sighting.run ? (row?.body.reboots ?? 0) : 0;
-  const body = { ...sighting, reboots: Math.max(sighting.reboots, known) };
-  if (row) await em.nativeUpdate(SightingRow, key, { body, revision: row.revision + 1 });
-  else await em.insert(SightingRow, { ...key, body, revision: 1 });
+  const row = await em.findOne(SightingRow, key, { fields: ["revision"] });
+  if (row) await em.nativeUpdate(SightingRow, key, { body: sighting, revision: row.revision + 1 });
+  else await em.insert(SightingRow, { ...key, body: sighting, revision: 1 });
+}
+
+/** What an operation leaves behind, which did not look at what was last told. What the guest did meanwhile is no doing of
+ * the operation and not told by it: that stays to be told. */
+export async function leaveSighting(em: EntityManager, target: Target, sighting: Sighting | null): Promise<void> {
+  if (sighting === null) return putSighting(em, target, null);
+  const known = (await em.findOne(SightingRow, keyOf(target)))?.body;
+  const told = known?.run === sighting.run ? known : undefined;
+  await putSighting(em, target, {
+    ...sighting,
+    ejected: sighting.ejected.filter((drive) => told?.ejected.includes(drive)),
+    agent: sighting.agent && (told?.agent ?? false),
+    reboots: told?.reboots ?? 0,
+    ...(told?.readAtReset && { readAtReset: told.readAtReset }),
+  });
 }

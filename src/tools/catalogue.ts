@@ -7,6 +7,8 @@ import { bootTools } from "./boot.ts";
 import { databaseTools } from "./database.ts";
 import { diskTools } from "./disk.ts";
 import { eventTools } from "./event.ts";
+import { guestTools } from "./guest.ts";
+import { guestLinkTools } from "./guest-link.ts";
 import { installationTools } from "./installation.ts";
 import { lifecycleTools } from "./lifecycle.ts";
 import { mediaTools } from "./media.ts";
@@ -26,6 +28,8 @@ const catalogue = [
   ...bootTools,
   ...mediaTools,
   ...installationTools,
+  ...guestLinkTools,
+  ...guestTools,
   ...diskTools,
   ...operationTools,
   ...eventTools,

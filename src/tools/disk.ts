@@ -62,6 +62,7 @@ const getDiskInfo = defineTool({
     content: z.enum(["blank", "data", "unknown"]),
     boots_bios: z.boolean().optional(),
     boots_uefi: z.boolean().optional(),
+    written_in_run: z.boolean().optional().describe("Written to since the VM's last run began, where that was noted"),
     corrupt: z.boolean().optional().describe("Absent unless it was checked or the image says so itself"),
     backing_chain: z.array(z.string()),
     backing_missing: z.string().optional(),
@@ -80,6 +81,7 @@ const getDiskInfo = defineTool({
     const fact =
       disk.path === undefined ? unknown : await backend.images.disk(disk.path, { check, signal: context.signal });
     const space = await backend.images.space(disk.path);
+    const noted = disk.target === rolesFor(state).systemDisk ? state.record?.currentRun?.diskIdentity : undefined;
     return {
       vm: state.target.uuid,
       disk: disk.target,
@@ -94,6 +96,7 @@ const getDiskInfo = defineTool({
       content: fact.content,
       ...(fact.bootsBios !== undefined && { boots_bios: fact.bootsBios }),
       ...(fact.bootsUefi !== undefined && { boots_uefi: fact.bootsUefi }),
+      ...(noted !== undefined && { written_in_run: fact.identity !== noted }),
       ...(fact.corrupt !== undefined && { corrupt: fact.corrupt }),
       backing_chain: fact.chain.slice(1),
       ...(fact.backingMissing !== undefined && { backing_missing: fact.backingMissing }),

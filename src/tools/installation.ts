@@ -4,13 +4,14 @@ import { rolesFor } from "../domain/boot-rules.ts";
 import { vmOf } from "../domain/change.ts";
 import type { Change } from "../domain/changes.ts";
 import { DomainError } from "../domain/error.ts";
-import { InstallationStatus, legalFrom, type Transition, transitionChanges } from "../domain/installation.ts";
+import { AtReboot, InstallationStatus, legalFrom, type Transition, transitionChanges } from "../domain/installation.ts";
 import { mediaChange } from "../domain/media.ts";
-import { VmRef } from "../domain/vm.ts";
+import { Evidence, plainText } from "../domain/suggestion.ts";
+import { type RunRecord, VmRef } from "../domain/vm.ts";
 import { ChangeView, changeVm, viewOutcome, vmChangeInput } from "./change.ts";
 import { lookAt, StaleView, viewStale } from "./look.ts";
 import { defineTool } from "./tool.ts";
-import { FixView } from "./view.ts";
+import { FixView, SuggestionView, viewSuggestion } from "./view.ts";
 
 const toolFor = {
   start_installation: "start_vm",
@@ -31,6 +32,17 @@ const getInstallationStatus = defineTool({
   output: z.object({
     vm: z.string(),
     installation_status: InstallationStatus,
+    suggestion: SuggestionView,
+    last_run: z
+      .object({
+        run: z.string(),
+        purpose: z.string(),
+        device: z.enum(["cdrom", "hd", "unknown"]).describe("What it was started from"),
+        at_reboot: AtReboot,
+        started_at: z.string(),
+      })
+      .optional()
+      .describe("The run that is, or the last one unless it was stopped by a call"),
     next_steps: z.array(FixView),
     ...StaleView,
   }),
@@ -42,7 +54,45 @@ const getInstallationStatus = defineTool({
       tool: toolFor[transition],
       arguments: { vm: target.uuid },
     }));
-    return { vm: target.uuid, installation_status: record.status, next_steps: next, ...viewStale(stale) };
+    return {
+      vm: target.uuid,
+      installation_status: record.status,
+      ...viewSuggestion(record),
+      ...(record.currentRun && { last_run: viewRun(record.currentRun) }),
+      next_steps: next,
+      ...viewStale(stale),
+    };
+  },
+});
+
+const viewRun = ({ run, purpose, device, startedAt, atReboot = "tell" }: RunRecord) => ({
+  run,
+  purpose,
+  device,
+  at_reboot: atReboot,
+  started_at: startedAt,
+});
+
+const suggestCompletion = defineTool({
+  name: "suggest_completion",
+  title: "Suggest that an installation is complete",
+  description:
+    "Record that the installation under way looks complete, with the evidence, for whoever decides; the status stays. Counts once for each power cycle: a second suggestion changes nothing.",
+  effect: "change",
+  needs: [],
+  http: { method: "POST", path: "/vms/{vm}/suggest-completion" },
+  input: z.object({ vm: VmRef, evidence: Evidence }),
+  output: ChangeView,
+  async run(input, context) {
+    const evidence = plainText(input.evidence);
+    const outcome = await changeVm(context, input.vm, {
+      tool: "suggest_completion",
+      input: { ...input, dry_run: false, accept: [] },
+      look: { images: false },
+      intent: () => [{ kind: "installation.suggest", evidence, by: context.actor, at: context.now().toISOString() }],
+    });
+    const next = { vm: outcome.after.target.uuid, boot_order: "hd", detach_iso: true };
+    return viewOutcome(outcome, false, [{ tool: "complete_installation", arguments: next }]);
   },
 });
 
@@ -59,6 +109,7 @@ const completeInstallation = defineTool({
     boot_order: PresetOrder.optional().describe("Also set the boot order; hd is what an installed VM usually wants"),
     detach_iso: z.boolean().default(false).describe("Also empty the ISO drive"),
     force: z.boolean().default(false).describe("With detach_iso: open the tray although the guest has locked it"),
+    evidence: Evidence.optional(),
   }),
   output: ChangeView,
   async run(input, context) {
@@ -78,7 +129,7 @@ const completeInstallation = defineTool({
         if (input.detach_iso && vm.next.drives.length)
           changes.push(mediaChange(state, undefined, undefined, input.force));
         if (state.record?.status === "Installed") return changes;
-        return [...changes, ...transitionChanges(state, "complete")];
+        return [...changes, ...transitionChanges(state, "complete", input.evidence && plainText(input.evidence))];
       },
     });
     const { after } = outcome;
@@ -150,6 +201,7 @@ const beginReinstallation = transitionTool("begin_reinstallation", {
 
 export const installationTools = [
   getInstallationStatus,
+  suggestCompletion,
   completeInstallation,
   failInstallation,
   beginReinstallation,

@@ -1,10 +1,10 @@
 import { z } from "zod";
 import { vmOf } from "../domain/change.ts";
 import type { Change } from "../domain/changes.ts";
-import { Purpose } from "../domain/installation.ts";
+import { AtReboot, Purpose } from "../domain/installation.ts";
 import type { State } from "../domain/operation.ts";
 import { goalOf } from "../domain/plan.ts";
-import { startChanges } from "../domain/start.ts";
+import { powerOn, startChanges } from "../domain/start.ts";
 import { ChangeView, changeVm, confirmInput, viewOutcome, vmChangeInput } from "./change.ts";
 import { isoInput, resolveIso } from "./media.ts";
 import { defineTool } from "./tool.ts";
@@ -33,9 +33,9 @@ const stopChange = ({ force, timeout_seconds }: StopInput) =>
 /** Off and on again: a cold start, which alone takes over the next definition. Nothing for a VM that is off. */
 export function restartChanges(state: State, input: StopInput, now: Date): Change[] {
   if (vmOf(state).power === "off") return [];
-  const purpose =
-    state.record?.currentRun?.purpose === "install" && state.record.status === "Installing" ? "install" : "normal";
-  return [stopChange(input), { kind: "power.start", purpose, at: now.toISOString() }];
+  const run = state.record?.currentRun;
+  const purpose = run?.purpose === "install" && state.record?.status === "Installing" ? "install" : "normal";
+  return [stopChange(input), ...powerOn(purpose, now.toISOString(), run?.atReboot)];
 }
 
 const startVm = defineTool({
@@ -50,6 +50,7 @@ const startVm = defineTool({
     ...vmChangeInput,
     purpose: Purpose.optional().describe("Default: install where the disk is blank and media boots, else normal"),
     iso_path: isoInput.optional(),
+    at_reboot: AtReboot.optional(),
     on_drift: z
       .enum(["reassert", "adopt"])
       .default("reassert")
@@ -70,6 +71,7 @@ const startVm = defineTool({
           isoPath: iso,
           onDrift: input.on_drift,
           discardSavedState: input.discard_saved_state,
+          atReboot: input.at_reboot,
           at: context.now().toISOString(),
         }),
     });
@@ -78,12 +80,10 @@ const startVm = defineTool({
     const next = installing
       ? [{ tool: "complete_installation", arguments: { vm, boot_order: "hd" } }]
       : [{ tool: "get_vm", arguments: { vm } }];
+    const changes = outcome.plan.steps.map(({ change }) => change);
     return {
       ...viewOutcome(outcome, input.dry_run, next),
-      notes: driftNotes(
-        outcome.plan.steps.map(({ change }) => change),
-        outcome.before,
-      ),
+      notes: [...driftNotes(changes, outcome.before), ...rebootNotes(changes)],
     };
   },
 });
@@ -97,6 +97,22 @@ const driftNotes = (changes: readonly Change[], before: State): string[] =>
         `the boot order asked for was ${before.record?.requestedOrder}; ${change.order}, which another program set, was adopted`,
       ];
     return [];
+  });
+
+/** Nobody but a server that is running can act when the guest reboots. */
+const rebootNotes = (changes: readonly Change[]): string[] =>
+  changes.flatMap((change) => {
+    if (change.kind !== "power.start" || change.atReboot === undefined || change.atReboot === "tell") return [];
+    const server = "needs a Bootwright server that is running then, with the plugin loop-guard";
+    if (change.atReboot === "eject")
+      return [
+        `at_reboot eject ${server}; without one the installer runs again`,
+        "the ISO has to be out before the firmware reads it again, within a second or so; boot_disk is in no hurry",
+      ];
+    return [
+      `at_reboot boot_disk ${server}; until there is one, the VM stays off after the installer's reboot`,
+      "a guest that powers off cannot be told from one that reboots: it is started again too",
+    ];
   });
 
 const stopVm = defineTool({
@@ -139,8 +155,9 @@ const restartVm = defineTool({
         const start = { onDrift: "reassert", discardSavedState: false, at: context.now().toISOString() } as const;
         if (vmOf(state).power === "off") return startChanges(state, start);
         const stop = stopChange(input);
-        const purpose = state.record?.currentRun?.purpose === "install" ? undefined : ("normal" as const);
-        return [stop, ...startChanges(goalOf(state, stop), { ...start, purpose })];
+        const run = state.record?.currentRun;
+        const purpose = run?.purpose === "install" ? undefined : ("normal" as const);
+        return [stop, ...startChanges(goalOf(state, stop), { ...start, purpose, kept: run?.atReboot })];
       },
     });
     return viewOutcome(outcome, input.dry_run, [{ tool: "get_vm", arguments: { vm: outcome.after.target.uuid } }]);

@@ -27,6 +27,13 @@ export const viewFinding = ({ code, severity, message, blocks, fixes }: Finding)
   fixes: fixes.map((fix) => ({ tool: fix.tool, arguments: { ...fix.arguments } })),
 });
 
+export const SuggestionView = z
+  .object({ evidence: z.string(), by: z.string(), at: z.string(), run: z.string().optional() })
+  .optional()
+  .describe("That the installation looks complete: who says so, on which evidence");
+export const viewSuggestion = (record: State["record"]) =>
+  record?.suggestion && record.status === "Installing" ? { suggestion: { ...record.suggestion } } : {};
+
 export const VmView = z.object({
   uuid: z.string(),
   name: z.string(),
@@ -48,7 +55,7 @@ export const VmView = z.object({
   firmware: Firmware.optional(),
   memory_mb: z.number().optional(),
   cpus: z.number().optional(),
-  accelerator: z.enum(["kvm", "tcg", "none"]).optional(),
+  accelerator: z.enum(["kvm", "hvf", "tcg", "none"]).optional(),
   serial_log: z.string().optional(),
   pending: z.array(z.string()).describe("What the next cold start will change on the running VM"),
   findings: z.array(FindingView),

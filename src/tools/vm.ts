@@ -5,7 +5,7 @@ import { lookFor, StaleView, viewStale } from "./look.ts";
 import { patient } from "./patience.ts";
 import { backendFor } from "./target.ts";
 import { defineTool, type ToolContext } from "./tool.ts";
-import { type Freshness, VmView, viewVm } from "./view.ts";
+import { type Freshness, SuggestionView, VmView, viewSuggestion, viewVm } from "./view.ts";
 
 const { stale, stale_since } = StaleView;
 
@@ -82,10 +82,10 @@ const getVm = defineTool({
   needs: [],
   http: { method: "GET", path: "/vms/{vm}" },
   input: z.object({ vm: VmRef }),
-  output: VmView.extend(StaleView),
+  output: VmView.extend({ suggestion: SuggestionView, ...StaleView }),
   async run({ vm }, context) {
     const { state, stale } = await lookFor(context, vm, { usage: true });
-    return { ...viewVm(state, stale ? "stale" : "seen"), ...viewStale(stale) };
+    return { ...viewVm(state, stale ? "stale" : "seen"), ...viewSuggestion(state.record), ...viewStale(stale) };
   },
 });
 

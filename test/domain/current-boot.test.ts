@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { type CurrentBoot, currentBootDevice } from "../../src/domain/current-boot.ts";
-import { definition, record, running, state } from "./fixture.ts";
+import { biosDisk, DISK, definition, drive, ISO, isoFact, presetBoot, record, running, state } from "./fixture.ts";
 
 const KIB = 1024;
 type Device = "cdrom" | "hd" | "unknown";
@@ -49,5 +49,34 @@ describe("currentBootDevice()", () => {
   test("currentBootDevice() works without block statistics", () => {
     const { readBytes: _none, ...vm } = given("hd", 0, 0).vm!;
     expect(currentBootDevice({ ...given("hd", 0, 0), vm })).toEqual({ device: "hd", certainty: "predicted" });
+  });
+});
+
+describe("currentBootDevice() after a reset of the guest", () => {
+  const MIB = 1024 * KIB;
+  /** A run that an ISO began and in which an installer has read and written a lot. */
+  const reset = (order: "cdrom_hd" | "hd_cdrom", tray: "full" | "empty", cdrom: number, hd: number) => {
+    const live = definition({ boot: presetBoot(order), drives: [drive(tray === "full" ? { path: ISO } : {})] });
+    return currentBootDevice({
+      ...given("cdrom", 0, 0),
+      vm: running(live, { readBytes: { sda: 60 * MIB + cdrom, vda: 2 * MIB + hd } }),
+      disks: { [DISK]: biosDisk },
+      isos: { [ISO]: isoFact() },
+      readAtReset: { sda: 60 * MIB, vda: 2 * MIB },
+    });
+  };
+  const confirmed = (device: "cdrom" | "hd") => ({ device, certainty: "confirmed" });
+
+  test("currentBootDevice() counts what was read since", () => {
+    expect(reset("cdrom_hd", "full", 60 * MIB, MIB)).toEqual(confirmed("cdrom"));
+    expect(reset("cdrom_hd", "empty", 0, 20 * MIB)).toEqual(confirmed("hd"));
+    expect(reset("hd_cdrom", "full", 400 * KIB, 20 * MIB)).toEqual(confirmed("hd"));
+    expect(reset("cdrom_hd", "full", 0, 0)).toEqual({ device: "cdrom", certainty: "predicted" });
+  });
+
+  // A system that came from the medium and lives on the disk: the medium was taken out only afterwards.
+  test("currentBootDevice() does not take an empty drive for one that was empty at the reset", () => {
+    expect(reset("cdrom_hd", "empty", 60 * MIB, 200 * MIB)).toBeUndefined();
+    expect(reset("cdrom_hd", "empty", 0, 0)).toBeUndefined();
   });
 });

@@ -31,6 +31,8 @@ const live = definition({ boot: presetBoot("cdrom_hd"), drives: [drive({ path: I
 const runFrom = (device: "cdrom" | "hd", run = "run-1") =>
   record({ currentRun: { run, device, purpose: "install", startedAt: "2026-11-23T10:00:00.000Z" } });
 
+const suggestion = { evidence: "the disk boots", by: "test", at: "2026-11-23T10:00:00.000Z", run: "run-1" };
+
 export type Row = Readonly<{
   code: FindingCode;
   blocks: readonly Gate[];
@@ -231,6 +233,16 @@ export const aboutDisksAndState: readonly Row[] = [
       "it was started from the disk": state({ vm: running(live), record: runFrom("hd") }),
       "an earlier run was": state({ vm: running(live), record: runFrom("cdrom", "run-0") }),
       "the medium was ejected": state({ vm: running(definition()), record: runFrom("cdrom") }),
+    },
+  },
+  {
+    code: "INSTALLATION_LOOKS_COMPLETE",
+    blocks: [],
+    fixes: ["complete_installation"],
+    when: { "somebody suggested it": state({ record: record({ status: "Installing", suggestion }) }) },
+    not: {
+      "nobody did": state({ record: record({ status: "Installing" }) }),
+      "it was answered": state({ record: record({ status: "Installed", suggestion }) }),
     },
   },
 ];

@@ -78,6 +78,12 @@ describe("installation.set", () => {
     },
   );
 
+  test.each(names)("installation.set answers a suggestion by %s", (transition) => {
+    const suggestion = { evidence: "the disk boots", by: "test", at: "2026-11-23T10:00:00.000Z" };
+    const given = state({ record: record({ status: transitions[transition].from[0], suggestion }) });
+    expect(set.record!(given.record, given, { transition })).not.toHaveProperty("suggestion");
+  });
+
   test("installation.set gives every transition an event of its own", () => {
     expect(new Set(names.map((name) => transitions[name].event)).size).toBe(names.length);
   });

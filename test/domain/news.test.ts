@@ -65,6 +65,9 @@ describe("newsOf()", () => {
         ["vm.stopped", { run: "run-1", reason: "shutdown" }],
       ],
     ],
+    ["a pause", running, { ...running, power: "paused" }, [], [["vm.paused", { run: "run-1" }]]],
+    ["a guest that goes on", { ...running, power: "paused" }, running, [], [["vm.resumed", { run: "run-1" }]]],
+    ["a guest that goes on after an I/O error", paused, running, [], [["vm.resumed", { run: "run-1" }]]],
     [
       "a guest that opened its tray",
       ejected("closed"),
@@ -135,7 +138,29 @@ describe("newsOf()", () => {
   it("is nothing where nothing differs, and something where only the sighting does", () => {
     expect(isNothing(newsOf("local", seen(running), running), seen(running))).toBe(true);
     expect(isNothing(newsOf("local", undefined, undefined), undefined)).toBe(true);
-    const again = { ...running, power: "paused" as const };
-    expect(isNothing(newsOf("local", seen(running), again), seen(running))).toBe(false);
+    const again = { ...running, powerReason: "postcopy" };
+    const news = newsOf("local", seen(running), again);
+    expect(news.facts).toEqual([]);
+    expect(isNothing(news, seen(running))).toBe(false);
+  });
+});
+
+describe("newsOf() of a reset", () => {
+  const read = (vda: number): Vm => ({ ...running, readBytes: { vda } });
+  const rebooted: Occurrence = { type: "rebooted", run: "run-1" };
+  const first = newsOf("local", seen(read(10)), read(20), [rebooted]).sighting!;
+
+  it("remembers what had been read by then, until the next one", () => {
+    expect(seen(read(10))).not.toHaveProperty("readAtReset");
+    expect(first).toMatchObject({ reboots: 1, readAtReset: { vda: 20 } });
+    const later = newsOf("local", first, read(30));
+    expect(later.sighting).toEqual(first);
+    expect(isNothing(later, first)).toBe(true);
+    expect(newsOf("local", first, read(40), [rebooted]).sighting).toMatchObject({ readAtReset: { vda: 40 } });
+  });
+
+  it("remembers nothing of it in the next run", () => {
+    expect(newsOf("local", first, off).sighting).not.toHaveProperty("readAtReset");
+    expect(newsOf("local", first, vm({ run: "run-2" })).sighting).not.toHaveProperty("readAtReset");
   });
 });

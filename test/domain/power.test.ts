@@ -32,6 +32,18 @@ describe("power.start", () => {
     expect(start.record!(record(), now, input)?.currentRun?.device).toBe("hd");
   });
 
+  test("power.start records what is to be done when the installer reboots, where something is", () => {
+    const now = state({ vm: running(definition()) });
+    const recorded = (more: object) => start.record!(record(), now, { ...input, ...more })!.currentRun!;
+    expect(recorded({ atReboot: "boot_disk" }).atReboot).toBe("boot_disk");
+    expect(recorded({})).not.toHaveProperty("atReboot");
+  });
+
+  test("power.start records which image the system disk had, so that a write to it shows", () => {
+    const now = state({ vm: running(definition()), disks: { [DISK]: { ...biosDisk, identity: "disk-1" } } });
+    expect(start.record!(record(), now, input)!.currentRun!.diskIdentity).toBe("disk-1");
+  });
+
   test("power.start records nothing of a VM that is off again", () => {
     expect(start.record!(record(), state(), input)).toEqual(record());
   });
@@ -82,5 +94,28 @@ describe("saved_state.discard", () => {
     expect(discard.reached(state(), state(), {}, state())).toBe(true);
     expect(discard.reached(state({ vm: vm({ savedState: true }) }), state(), {}, state())).toBe(false);
     expect(discard.undo(state(), {})).toBe("kept");
+  });
+});
+
+describe("reboot_action.set", () => {
+  const set = powerChanges["reboot_action.set"];
+  const plain = state({ vm: running(definition()) });
+  const ending = state({ vm: running(definition({ resetEndsRun: true }), { next: definition() }) });
+
+  test("reboot_action.set is about the running definition alone", () => {
+    expect(set.goal(plain, { endsRun: true }).vm).toEqual(ending.vm);
+    expect(set.goal(ending, { endsRun: false }).vm).toEqual(plain.vm);
+    expect(set.reached(ending, ending, { endsRun: true }, plain)).toBe(true);
+    expect(set.reached(plain, ending, { endsRun: true }, plain)).toBe(false);
+    expect(set.reached(plain, plain, { endsRun: false }, ending)).toBe(true);
+  });
+
+  test("reboot_action.set has not happened to a VM that is off", () => {
+    for (const endsRun of [true, false]) expect(set.reached(state(), state(), { endsRun }, plain)).toBe(false);
+  });
+
+  test("reboot_action.set is undone by what was there", () => {
+    expect(set.undo(plain, { endsRun: true })).toEqual([{ kind: "reboot_action.set", endsRun: false }]);
+    expect(set.undo(ending, { endsRun: false })).toEqual([{ kind: "reboot_action.set", endsRun: true }]);
   });
 });

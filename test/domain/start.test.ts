@@ -100,6 +100,53 @@ describe("startChanges() purpose", () => {
   });
 });
 
+describe("startChanges() at the installer's reboot", () => {
+  const ready = offWith("cdrom_hd", { iso: isoFact() });
+  const startOf = (given: State, more: Partial<StartRequest>) =>
+    startChanges(given, asking(more)).find(({ kind }) => kind === "power.start");
+
+  test("startChanges() remembers what is to be done, and nothing where it is only to be told", () => {
+    expect(startOf(ready, { atReboot: "eject" })).toMatchObject({ purpose: "install", atReboot: "eject" });
+    for (const atReboot of ["tell", undefined] as const)
+      expect(startOf(ready, { atReboot })).not.toHaveProperty("atReboot");
+  });
+
+  test("startChanges() has the reboot end the run where the disk is to be booted", () => {
+    expect(kinds(ready, { atReboot: "boot_disk" }).slice(-2)).toEqual(["power.start", "reboot_action.set"]);
+    expect(kinds(ready, { atReboot: "eject" })).not.toContain("reboot_action.set");
+    const plan = decide(ready, startChanges(ready, asking({ atReboot: "boot_disk" })), able());
+    expect(plan.goal.vm!.live!.resetEndsRun).toBe(true);
+    expect(plan.goal.vm!.next).not.toHaveProperty("resetEndsRun");
+    expect(plan.goal.record!.currentRun!.atReboot).toBe("boot_disk");
+  });
+
+  test("startChanges() is refused where the backend cannot end a run by a reboot, before anything is touched", () => {
+    const error = refusal("CHANGE_UNSUPPORTED", () =>
+      decide(ready, startChanges(ready, asking({ atReboot: "boot_disk" })), able({}, ["reboot_action.set"])),
+    );
+    expect(error.details.change).toBe("reboot_action.set");
+    decide(ready, startChanges(ready, asking({ atReboot: "eject" })), able({}, ["reboot_action.set"]));
+  });
+
+  test("startChanges() refuses it for a run that does not install, and keeps it over a restart of one that does", () => {
+    const installed = withStatus(offWith("hd", { disk: biosDisk }), "Installed");
+    for (const atReboot of ["eject", "boot_disk"] as const)
+      expect(refusal("INPUT_INVALID", () => kinds(installed, { atReboot })).message).toContain("at_reboot");
+    expect(kinds(installed, { atReboot: "tell" })).toEqual(["power.start"]);
+    expect(startOf(installed, { kept: "eject" })).not.toHaveProperty("atReboot");
+    expect(startOf(ready, { kept: "eject" })).toMatchObject({ atReboot: "eject" });
+  });
+
+  test("startChanges() does not change it for a run that has begun", () => {
+    const run = { run: "run-1", device: "cdrom", purpose: "install", startedAt: AT } as const;
+    const begun = (more: object) =>
+      state({ vm: running(definition()), record: record({ status: "Installing", currentRun: { ...run, ...more } }) });
+    expect(kinds(begun({ atReboot: "eject" }), { atReboot: "eject" })).toEqual([]);
+    expect(kinds(begun({}), { atReboot: "tell" })).toEqual([]);
+    refusal("VM_MUST_BE_OFF", () => kinds(begun({}), { atReboot: "eject" }));
+  });
+});
+
 describe("startChanges() on the way", () => {
   test("startChanges() attaches the ISO first, and judges the purpose with it in the drive", () => {
     const given = { ...offWith("cdrom_hd", {}), isos: { [ISO]: isoFact() } };

@@ -99,6 +99,12 @@ export const changeCases: Readonly<Partial<Record<ChangeKind, Readonly<Record<st
       change: () => ({ kind: "power.stop", force: true, timeoutMs: 0 }),
     },
   },
+  "reboot_action.set": {
+    running: {
+      arrange: (bench) => bench.make({}, true),
+      change: () => ({ kind: "reboot_action.set", endsRun: true }),
+    },
+  },
   "saved_state.discard": {
     off: { arrange: saved, change: () => ({ kind: "saved_state.discard" }) },
   },

@@ -40,6 +40,17 @@ export function specialContract(options: SpecialOptions, test: Test): void {
     expect(await codeOf(bench.apply(before, medium(before, bench.isos.data)))).toBe("VM_CHANGED_MEANWHILE");
     expect((await bench.look(before.target.uuid)).vm).toEqual(edited.vm);
   });
+  test("reboot_action.set changes this run alone, and a VM that is off has none", async (bench) => {
+    const before = await bench.make({}, true);
+    const set = { kind: "reboot_action.set", endsRun: true } as const;
+    const after = await bench.apply(before, set);
+    expect(after.vm!.live!.resetEndsRun).toBe(true);
+    expect(after.vm!.next).toEqual(before.vm!.next);
+    expect(after.vm!.fingerprint).toBe(before.vm!.fingerprint);
+    const off = await bench.apply(after, { kind: "power.stop", force: true, timeoutMs: 0 });
+    await expect(bench.apply(off, set)).rejects.toThrow();
+    expect((await bench.apply(off, start)).vm!.live).not.toHaveProperty("resetEndsRun");
+  });
   test("a change of a VM that is gone is refused", async (bench) => {
     const before = await bench.make();
     await bench.apply(before, { kind: "vm.delete" });

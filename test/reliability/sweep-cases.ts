@@ -124,6 +124,7 @@ export const kindCases: Record<ChangeKind, SweptCase> = {
   "vm.delete": { prepare: off, act: changing([{ kind: "vm.delete" }]) },
   "power.start": { prepare: create(isos.live), act: changing([{ kind: "power.start", purpose: "live", at: AT }]) },
   "power.stop": { prepare: running, act: changing([stop]) },
+  "reboot_action.set": { prepare: running, act: changing([{ kind: "reboot_action.set", endsRun: true }]) },
   "saved_state.discard": {
     async prepare(ground, ports) {
       await running(ground, ports);
@@ -149,6 +150,10 @@ export const kindCases: Record<ChangeKind, SweptCase> = {
   "drive.add": { prepare: withoutDrive, act: changing([{ kind: "drive.add", target: "sdb", bus: "sata" }]) },
   "drive.remove": { prepare: off, act: changing([{ kind: "drive.remove", target: "sda" }]) },
   "installation.set": { prepare: off, act: changing([{ kind: "installation.set", transition: "complete" }]) },
+  "installation.suggest": {
+    prepare: running,
+    act: changing([{ kind: "installation.suggest", evidence: "the disk has a boot record", by: "test", at: AT }]),
+  },
   "claim.write": {
     prepare: off,
     act: changing([{ kind: "claim.write", tag: { uuid, revision: 1, status: "InstallationFailed" } }]),

@@ -35,7 +35,8 @@ test("settle() writes outcome, VM and events together", async () => {
     name: nasty,
     requestedOrder: "hd",
     isoIdentity: "8:1:2",
-    currentRun: { run: "r1", device: "cdrom", purpose: "install", startedAt: at },
+    currentRun: { run: "r1", device: "cdrom", purpose: "install", startedAt: at, atReboot: "eject" },
+    suggestion: { evidence: nasty, by: nasty, at, run: "r1" },
     seen: { bootOrder: "custom", diskPath: "/d", diskSizeBytes: 2 ** 45, media: "/i.iso", bootDevice: "cdrom" },
   });
   await store.begin(operation("a"));

@@ -38,15 +38,32 @@ test("tell() writes nothing while an operation holds the VM, or is left open by 
   expect(await store.tell(target, undefined, seen, [event("a")])).toBe("told");
 });
 
-test("settle() writes what the operation saw, and keeps the count of resets within one run", async () => {
+test("settle() writes what the operation saw, and keeps what is known of resets within one run", async () => {
   const store = await open(temporaryDirectory());
-  await store.tell(target, undefined, { ...seen, reboots: 3 }, []);
+  await store.tell(target, undefined, { ...seen, reboots: 3, readAtReset: { vda: 5 } }, []);
   await run(store, { id: "same-run" }, { sighting: { ...seen, fingerprint: "g" } });
-  expect((await store.sighting(target))?.sighting).toMatchObject({ fingerprint: "g", reboots: 3 });
+  expect((await store.sighting(target))?.sighting).toMatchObject({
+    fingerprint: "g",
+    reboots: 3,
+    readAtReset: { vda: 5 },
+  });
   await run(store, { id: "next-run" }, { sighting: { ...seen, run: "run-2" } });
   expect((await store.sighting(target))?.sighting.reboots).toBe(0);
+  expect((await store.sighting(target))?.sighting).not.toHaveProperty("readAtReset");
   await run(store, { id: "unknown-to-it" });
   expect((await store.sighting(target))?.revision).toBe(3);
   await run(store, { id: "deleted" }, { sighting: null });
   expect(await store.sighting(target)).toBeUndefined();
+});
+
+test("settle() takes nothing for told that the guest did while the operation was at it", async () => {
+  const store = await open(temporaryDirectory());
+  await store.tell(target, undefined, { ...seen, ejected: ["sda"] }, []);
+  await run(store, { id: "meanwhile" }, { sighting: { ...seen, agent: true, ejected: ["sda", "sdb"] } });
+  expect((await store.sighting(target))?.sighting).toMatchObject({ agent: false, ejected: ["sda"] });
+  await store.tell(target, 2, { ...seen, agent: true }, []);
+  await run(store, { id: "after" }, { sighting: { ...seen, agent: true } });
+  expect((await store.sighting(target))?.sighting).toMatchObject({ agent: true, ejected: [] });
+  await run(store, { id: "next-run" }, { sighting: { ...seen, run: "run-2", agent: true } });
+  expect((await store.sighting(target))?.sighting.agent).toBe(false);
 });

@@ -104,3 +104,35 @@ describe("complete_installation", () => {
     expect(await call("get_vm", { vm })).toMatchObject({ installation_status: "NotInstalled", boot_order: "cdrom_hd" });
   });
 });
+
+describe("suggest_completion", () => {
+  it("is shown until somebody decides, with who says so and on which evidence", async () => {
+    const vm = await vmIn("Installing");
+    const evidence = "the disk\u001b[2J has a boot record";
+    const first = await call("suggest_completion", { vm, evidence });
+    expect(first).toMatchObject({ changed: true, vm: { installation_status: "Installing" } });
+    expect(first.next_steps).toMatchObject([{ tool: "complete_installation", arguments: { detach_iso: true } }]);
+    const { suggestion } = await call("get_vm", { vm });
+    expect(suggestion).toMatchObject({
+      evidence: "the disk [2J has a boot record",
+      by: expect.stringContaining("mcp"),
+    });
+    expect((await call("get_installation_status", { vm })).suggestion).toEqual(suggestion);
+    expect((await call("get_vm", { vm })).findings.map(({ code }) => code)).toContain("INSTALLATION_LOOKS_COMPLETE");
+
+    expect(await call("suggest_completion", { vm, evidence: "something else" })).toMatchObject({ changed: false });
+    await call("complete_installation", { vm, evidence: "a person looked" });
+    expect(await call("get_vm", { vm })).not.toHaveProperty("suggestion");
+    const { events } = await call("list_events", { vm, type: ["installation.suggested", "installation.completed"] });
+    expect(events.map(({ data }) => data.evidence)).toContain("a person looked");
+    expect(events.filter(({ type }) => type === "installation.suggested")).toHaveLength(1);
+  });
+
+  it.each(["NotInstalled", "Installed", "InstallationFailed"] as const)(
+    "is refused for a VM that is %s",
+    async (from) => {
+      const vm = await vmIn(from);
+      await refused("INSTALLATION_TRANSITION_ILLEGAL", "suggest_completion", { vm, evidence: "it looks so" });
+    },
+  );
+});

@@ -165,3 +165,41 @@ describe("restart_vm", () => {
     expect((await call("get_vm", { vm: "web" })).power).toBe("running");
   });
 });
+
+describe("start_vm at_reboot", () => {
+  const { call, refused } = openBench();
+  const made = async (name: string) => (await call("create_vm", { name, iso_path: "installer.iso" })).vm.uuid;
+  const runOf = async (vm: string) => (await call("get_installation_status", { vm })).last_run;
+
+  it("is remembered with the run, and says who has to be there for it", async () => {
+    const vm = await made("eject");
+    const started = await call("start_vm", { vm, at_reboot: "eject" });
+    expect(started.notes).toEqual([
+      expect.stringContaining("the plugin loop-guard"),
+      expect.stringContaining("within a second"),
+    ]);
+    expect(await runOf(vm)).toMatchObject({ purpose: "install", device: "cdrom", at_reboot: "eject" });
+  });
+
+  it("ends the run at the reboot where the disk is to be booted, and says what cannot be told apart", async () => {
+    const vm = await made("boot-disk");
+    const started = await call("start_vm", { vm, at_reboot: "boot_disk" });
+    expect(started.steps).toContain("end the run when the guest reboots");
+    expect(started.notes).toHaveLength(2);
+    expect(started.notes!.join()).toContain("powers off");
+    await call("restart_vm", { vm, force: true }).catch(() => undefined);
+    expect(await runOf(vm)).toMatchObject({ at_reboot: "boot_disk" });
+  });
+
+  it("is to tell unless said, and then there is nothing to note", async () => {
+    const vm = await made("tell");
+    expect((await call("start_vm", { vm })).notes).toEqual([]);
+    expect(await runOf(vm)).toMatchObject({ at_reboot: "tell" });
+  });
+
+  it("is refused for a run that installs nothing", async () => {
+    const vm = await made("live");
+    const { message } = await refused("INPUT_INVALID", "start_vm", { vm, purpose: "live", at_reboot: "eject" });
+    expect(message).toContain("at_reboot");
+  });
+});

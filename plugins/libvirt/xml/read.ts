@@ -61,6 +61,7 @@ export function definitionOf(domain: XmlNode): VmDefinition {
     drives: disks.filter((disk) => kindOf(disk) === "cdrom").map(driveOf),
     boot: bootOf(domain),
     directKernel: find(domain, "os", "kernel") !== undefined,
+    ...(textOf(find(domain, "on_reboot"))?.trim() === "destroy" && { resetEndsRun: true as const }),
     ...(serialLog !== undefined && { serialLog }),
   };
 }

@@ -7,6 +7,8 @@ import { HttpRefusal } from "./refusal.ts";
 /** A new error code does not compile until its status is decided. 404 is for what the address names; a thing that the
  * body names and that is not there is 422. */
 export const statusOf: Record<ErrorCode, number> = {
+  GUEST_LISTENER_OFF: 409,
+  GUEST_PLUGIN_NOT_FOUND: 404,
   INPUT_INVALID: 400,
   TOOL_NOT_FOUND: 404,
   MESSAGE_TOO_LARGE: 413,

@@ -36,6 +36,7 @@ const known = [
 /** Names that our own `vms` uses with a meaning that an old column of the same name need not have. */
 const ours = [...known.slice(0, -1), "connection", "requested_order", "roles", "owned_files", "iso_identity"].concat([
   "current_run",
+  "suggestion",
   "revision",
   "origin",
   "disk_size_bytes",

@@ -1,0 +1,54 @@
+/** What says that an installation is complete. Pure. */
+import { z } from "zod";
+
+/** Of `get_installation_status`. */
+export const Status = z.object({
+  installation_status: z.string(),
+  last_run: z.object({ run: z.string(), purpose: z.string(), device: z.string() }).optional(),
+});
+
+/** Of `get_vm`. */
+export const Booted = z.object({
+  firmware: z.string().optional(),
+  boot_order: z.string().optional(),
+  current_boot_device: z.string().optional(),
+  current_boot_certainty: z.string().optional(),
+});
+
+/** Of `get_guest_info`: text that the guest made. */
+export const Guest = z.object({
+  agent: z.string(),
+  system_disk: z.string().optional(),
+  filesystems: z.array(z.object({ mountpoint: z.string(), type: z.string(), disks: z.array(z.string()) })).default([]),
+});
+
+/** Of `get_disk_info`. */
+export const Disk = z.object({
+  disk: z.string(),
+  content: z.string(),
+  boots_bios: z.boolean().optional(),
+  boots_uefi: z.boolean().optional(),
+  written_in_run: z.boolean().optional(),
+});
+
+/** Of live systems, which also have a root: what is lost with the power, or lies on the medium. */
+const passing = /^(overlay(fs)?|aufs|unionfs|squashfs|erofs|iso9660|cdfs|udf|tmpfs|ramfs|rootfs|devtmpfs)$/i;
+
+/** A run that was booted from the medium may have its root on the disk all the same: a rescue system, say. */
+export const isFromDisk = (vm: z.infer<typeof Booted>): boolean =>
+  vm.current_boot_device === "hd" && (vm.current_boot_certainty === "confirmed" || vm.boot_order === "hd");
+
+/** Strong: the system that is running lives on the VM's own disk. To be asked only of a run that is from the disk. */
+export function rootOnDisk({ filesystems, system_disk: disk }: z.infer<typeof Guest>): string | undefined {
+  const root = filesystems.find(({ mountpoint }) => mountpoint === "/" || /^c:[\\/]?$/i.test(mountpoint));
+  if (!root || disk === undefined || !root.disks.includes(disk) || passing.test(root.type)) return undefined;
+  const type = /^[\w.+-]{1,32}$/.test(root.type) ? ` (${root.type})` : "";
+  return `the guest's agent has ${root.mountpoint}${type} on the VM's own disk ${disk}, in a run that was booted from the disk`;
+}
+
+/** Weak, since installers also reboot in the middle: what they write the boot record for is not done yet. */
+export function bootRecord(ended: string, disk: z.infer<typeof Disk>, firmware: string | undefined) {
+  const boots = firmware === "bios" ? disk.boots_bios : disk.boots_uefi;
+  if (disk.content !== "data" || boots !== true || disk.written_in_run === false) return undefined;
+  return `the guest ${ended} in the run that installs, after it wrote a boot record to disk ${disk.disk}`;
+}

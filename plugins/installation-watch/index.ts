@@ -1,0 +1,88 @@
+/** Recognises that an installation is complete. A system that runs from the VM's own disk is proof enough to say so by
+ * itself, where that is asked for; an installer that ended with a boot record on the disk is only worth a suggestion. */
+import { z } from "zod";
+import { type DomainEvent, definePlugin, type FunctionContext, ToolRefused } from "../../src/plugin.ts";
+import { Booted, bootRecord, Disk, Guest, isFromDisk, rootOnDisk, Status } from "./evidence.ts";
+
+// A setting is text where it comes from the command line.
+const flag = z.union([z.boolean(), z.stringbool()]).default(false);
+const Config = z.strictObject({
+  auto: flag.describe("Complete the installation on strong evidence, instead of suggesting it"),
+  boot_order: z.enum(["hd", "hd_cdrom"]).optional().describe("With auto: also set this boot order"),
+  detach_iso: flag.describe("With auto: also empty the ISO drive"),
+});
+type Config = z.output<typeof Config>;
+
+export default definePlugin({
+  manifest: {
+    name: "installation-watch",
+    api: 1,
+    summary: "Recognises that an installation is complete, and says on which evidence",
+    permissions: ["vm:read", "vm:write"],
+  },
+  config: Config,
+  open: async (config): Promise<Config> => config,
+  close: async () => {},
+  on: {
+    "agent.connected": lookInside,
+    "vm.started": lookInside,
+    "vm.rebooted": (_config, event, context) => lookAtDisk("rebooted", event, context),
+    "vm.stopped": (_config, event, context) => lookAtDisk("powered off", event, context),
+  },
+});
+
+async function lookInside(config: Config, event: DomainEvent, context: FunctionContext): Promise<void> {
+  const vm = refOf(event);
+  if (!(await installing(event, context))) return;
+  if (!isFromDisk(Booted.parse(await context.call("get_vm", { vm })))) return;
+  const guest = Guest.parse(await context.call("get_guest_info", { vm }));
+  if (guest.agent === "silent" && event.type === "agent.connected")
+    throw new Error("the guest's agent has connected, and does not answer yet");
+  const evidence = rootOnDisk(guest);
+  if (evidence === undefined) return;
+  if (!config.auto) return suggest(vm, evidence, context);
+  const { boot_order, detach_iso } = config;
+  context.log(`${nameOf(event)}: complete, since ${evidence}`);
+  await unlessOver(() =>
+    context.call("complete_installation", { vm, evidence, detach_iso, ...(boot_order && { boot_order }) }),
+  );
+}
+
+/** What the guest ended by itself: a stop that somebody asked for says nothing. */
+async function lookAtDisk(ended: string, event: DomainEvent, context: FunctionContext): Promise<void> {
+  const vm = refOf(event);
+  const { type, data } = event;
+  if (type === "vm.stopped" && (data.reason !== "shutdown" || data.operation !== undefined)) return;
+  const run = (await installing(event, context))?.last_run;
+  if (!run || run.run !== data.run || run.purpose !== "install" || run.device !== "cdrom") return;
+  const { firmware } = Booted.parse(await context.call("get_vm", { vm }));
+  const evidence = bootRecord(ended, Disk.parse(await context.call("get_disk_info", { vm })), firmware);
+  if (evidence !== undefined) await suggest(vm, evidence, context);
+}
+
+/** The status of a VM that is being installed; undefined of any other. */
+async function installing(event: DomainEvent, context: FunctionContext) {
+  if (event.data.managed === false) return undefined;
+  const answer = await unlessOver(() => context.call("get_installation_status", { vm: refOf(event) }));
+  const status = answer && Status.parse(answer);
+  return status?.installation_status === "Installing" ? status : undefined;
+}
+
+async function suggest(vm: string, evidence: string, context: FunctionContext): Promise<void> {
+  await unlessOver(() => context.call("suggest_completion", { vm, evidence }));
+}
+
+/** Between the event and now the VM may have gone, or somebody may have decided. */
+const over = ["VM_NOT_FOUND", "VM_GONE", "VM_NOT_MANAGED", "INSTALLATION_TRANSITION_ILLEGAL"];
+
+async function unlessOver<T>(call: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await call();
+  } catch (error) {
+    if (error instanceof ToolRefused && over.includes(error.code)) return undefined;
+    throw error;
+  }
+}
+
+const refOf = ({ source, subject }: DomainEvent): string => `${source.replace(/^bootwright\//, "")}/${subject}`;
+const nameOf = ({ data, subject }: DomainEvent): string => (typeof data.name === "string" ? data.name : subject);

@@ -1,0 +1,113 @@
+/** Catches the installer that comes up again after it has installed: a guest's own reboot runs the boot order that the VM
+ * was started with, and with the medium first that is the installer. What is done then, `start_vm` was told
+ * (`at_reboot`); nothing is done unless it was. */
+import { z } from "zod";
+import { type DomainEvent, definePlugin, type FunctionContext, ToolRefused } from "../../src/plugin.ts";
+
+const Config = z.strictObject({
+  force: z
+    .union([z.boolean(), z.stringbool()])
+    .default(false)
+    .describe("Open the tray to eject although the guest has locked it"),
+});
+type Config = z.output<typeof Config>;
+
+const Status = z.object({
+  installation_status: z.string(),
+  last_run: z.object({ run: z.string(), purpose: z.string(), device: z.string(), at_reboot: z.string() }).optional(),
+});
+const Disk = z.object({
+  disk: z.string(),
+  content: z.string(),
+  boots_bios: z.boolean().optional(),
+  boots_uefi: z.boolean().optional(),
+  written_in_run: z.boolean().optional(),
+});
+const Order = z.object({ running_boot_order: z.string().optional() });
+
+export default definePlugin({
+  manifest: {
+    name: "loop-guard",
+    api: 1,
+    summary: "Catches an installer that is about to run again: tells, ejects the ISO, or starts from the disk",
+    permissions: ["vm:read", "vm:write"],
+  },
+  config: Config,
+  open: async (config): Promise<Config> => config,
+  close: async () => {},
+  on: {
+    // To be called at a start has this worker up when the installer reboots, when every moment counts.
+    "vm.started": () => {},
+    "vm.rebooted": rebooted,
+    "vm.stopped": stopped,
+  },
+});
+
+/** The firmware is on its way to the medium: an ISO is to be out within a second or so. */
+async function rebooted({ force }: Config, event: DomainEvent, context: FunctionContext): Promise<void> {
+  const vm = refOf(event);
+  const run = await installing(event, context);
+  if (!run) return;
+  const [disk, order] = await Promise.all([written(vm, context), context.call("get_boot_order", { vm })]);
+  const { running_boot_order: running } = Order.parse(order);
+  // With the disk first the reset boots it by itself.
+  if (disk === undefined || (running !== "cdrom_hd" && running !== "cdrom")) return;
+  const found = `the guest rebooted in the run that installs, after it wrote a boot record to disk ${disk}`;
+  const ejected = run.at_reboot === "eject" && running === "cdrom_hd" && (await eject(vm, force, context));
+  context.log(`${nameOf(event)}: ${ejected ? "ejected the ISO, the disk is next" : "the installer runs again"}`);
+  const next = ejected ? "the ISO was ejected, so the disk is next" : "the medium is next, so the installer runs again";
+  await unless(["INSTALLATION_TRANSITION_ILLEGAL"], () =>
+    context.call("suggest_completion", { vm, evidence: `${found}; ${next}` }),
+  );
+}
+
+/** False where the guest keeps the tray locked. */
+async function eject(vm: string, force: boolean, context: FunctionContext): Promise<boolean> {
+  return (await unless(["TRAY_LOCKED"], () => context.call("detach_iso", { vm, force }))) !== undefined;
+}
+
+/** A run that ended with the guest's reboot: whoever is there now starts the VM again, from the disk. */
+async function stopped(_config: Config, event: DomainEvent, context: FunctionContext): Promise<void> {
+  const vm = refOf(event);
+  // What ended by an operation was asked for.
+  if (event.data.reason !== "shutdown" || event.data.operation !== undefined) return;
+  if ((await installing(event, context))?.at_reboot !== "boot_disk") return;
+  if ((await written(vm, context)) === undefined) {
+    context.log(`${nameOf(event)}: stays off, since its run ended without a new boot record on the disk`);
+    return;
+  }
+  await context.call("set_boot_order", { vm, boot_order: "hd" });
+  await context.call("start_vm", { vm, purpose: "normal" });
+  context.log(`${nameOf(event)}: started from the disk`);
+}
+
+/** The run that the event is about, if it installs from a medium and is still the last one. */
+async function installing(event: DomainEvent, context: FunctionContext) {
+  if (event.data.managed === false) return undefined;
+  const gone = ["VM_NOT_FOUND", "VM_GONE", "VM_NOT_MANAGED"];
+  const answer = await unless(gone, () => context.call("get_installation_status", { vm: refOf(event) }));
+  const status = answer && Status.parse(answer);
+  const run = status?.last_run;
+  if (status?.installation_status !== "Installing" || run?.run !== event.data.run) return undefined;
+  return run?.purpose === "install" && run.device === "cdrom" ? run : undefined;
+}
+
+/** The disk, if a boot record was written to it in this run. */
+async function written(vm: string, context: FunctionContext): Promise<string | undefined> {
+  const info = Disk.parse(await context.call("get_disk_info", { vm }));
+  const boots = info.boots_bios === true || info.boots_uefi === true;
+  return info.content === "data" && boots && info.written_in_run !== false ? info.disk : undefined;
+}
+
+/** What a call answers; undefined where it is refused with one of these codes. */
+async function unless<T>(codes: readonly string[], call: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await call();
+  } catch (error) {
+    if (error instanceof ToolRefused && codes.includes(error.code)) return undefined;
+    throw error;
+  }
+}
+
+const refOf = ({ source, subject }: DomainEvent): string => `${source.replace(/^bootwright\//, "")}/${subject}`;
+const nameOf = ({ data, subject }: DomainEvent): string => (typeof data.name === "string" ? data.name : subject);

@@ -1,0 +1,133 @@
+import { describe, expect, it } from "vitest";
+import installationWatch from "../../../plugins/installation-watch/index.ts";
+import plugin from "../../../plugins/loop-guard/index.ts";
+import { guestInstalls, guestLocksTray, guestPowersOff, guestReboots } from "../../../plugins/memory/outside.ts";
+import { type Lane, openLane } from "../../support/functions.ts";
+
+const lane = (config: object = {}) => openLane([{ plugin, config }], { config: { agentAfterMs: 10 } });
+
+async function installing({ call }: Lane, at_reboot: string, more: object = {}): Promise<string> {
+  const { vm } = await call("create_vm", { name: "web", iso_path: "installer.iso", ...more });
+  await call("start_vm", { vm: vm.uuid, at_reboot });
+  return vm.uuid;
+}
+const evidenceIn = async ({ call }: Lane, vm: string) =>
+  (await call("get_installation_status", { vm })).suggestion?.evidence;
+
+describe("loop-guard", () => {
+  it("tells, and does no more unless it was asked to", async () => {
+    const at = await lane();
+    const vm = await installing(at, "tell");
+    guestInstalls(at.session, vm);
+    await at.heard("installation.suggested");
+    await at.quiet();
+    expect(await evidenceIn(at, vm)).toContain("the installer runs again");
+    expect(await at.call("get_vm", { vm })).toMatchObject({
+      installation_status: "Installing",
+      boot_order: "cdrom_hd",
+      current_media: "/memory/isos/installer.iso",
+    });
+  });
+
+  it("ejects, so that the disk is next", async () => {
+    const at = await lane();
+    const vm = await installing(at, "eject");
+    guestInstalls(at.session, vm);
+    await at.heard("media.detached");
+    await at.heard("installation.suggested");
+    expect(await evidenceIn(at, vm)).toContain("the ISO was ejected");
+    expect((await at.call("check_boot", { vm })).guest_reboot.boots).toBe("hd");
+    // A guest in memory has booted the medium by then; the next reset finds the disk.
+    guestReboots(at.session, vm);
+    await at.heard("agent.connected");
+    expect(await at.call("get_vm", { vm })).toMatchObject({
+      current_boot_device: "hd",
+      current_boot_certainty: "confirmed",
+    });
+  });
+
+  it.each([
+    [false, "the installer runs again"],
+    [true, "the ISO was ejected"],
+  ])("opens a tray that the guest has locked only if it may: %s", async (force, said) => {
+    const at = await lane({ force });
+    const vm = await installing(at, "eject");
+    at.session.machines.get(vm)!.guest = { ...at.session.machines.get(vm)!.guest, locksTray: true };
+    guestLocksTray(at.session, vm, "sda");
+    guestInstalls(at.session, vm);
+    await at.heard("installation.suggested");
+    expect(await evidenceIn(at, vm)).toContain(said);
+  });
+
+  it("starts the VM from its disk once the reboot has ended the run", async () => {
+    const at = await lane();
+    const vm = await installing(at, "boot_disk");
+    guestInstalls(at.session, vm);
+    await at.heard("agent.connected");
+    await at.quiet();
+    expect(await at.call("get_vm", { vm })).toMatchObject({
+      power: "running",
+      installation_status: "Installing",
+      boot_order: "hd",
+      current_boot_device: "hd",
+    });
+    expect((await at.call("list_operations", { vm })).operations[0]).toMatchObject({ actor: "plugin:loop-guard" });
+    // The system's own reboots end nothing.
+    guestReboots(at.session, vm);
+    expect((await at.call("get_vm", { vm })).power).toBe("running");
+  });
+
+  it("leaves a VM off whose run ended with nothing to boot on the disk", async () => {
+    const at = await lane();
+    const vm = await installing(at, "boot_disk");
+    guestPowersOff(at.session, vm);
+    await at.heard("vm.stopped");
+    await at.quiet();
+    expect((await at.call("get_vm", { vm })).power).toBe("off");
+    expect(at.logged.join("\n")).toContain("stays off");
+  });
+
+  it("does not start a VM that somebody stopped", async () => {
+    const at = await lane();
+    const vm = await installing(at, "boot_disk", { boot_order: "cdrom_hd" });
+    at.session.machines.get(vm)!.guest = { ...at.session.machines.get(vm)!.guest, installerHonoursShutdown: true };
+    await at.call("stop_vm", { vm });
+    await at.heard("vm.stopped");
+    await at.quiet();
+    expect((await at.call("get_vm", { vm })).power).toBe("off");
+  });
+
+  it("has nothing to say of a disk that comes first, and of a reboot that is not the installer's", async () => {
+    const at = await lane();
+    const vm = await installing(at, "eject", { boot_order: "hd_cdrom" });
+    guestInstalls(at.session, vm);
+    await at.heard("vm.rebooted");
+    await at.quiet();
+    expect(await evidenceIn(at, vm)).toBeUndefined();
+    expect((await at.call("get_vm", { vm })).current_media).toBe("/memory/isos/installer.iso");
+  });
+
+  it("makes one suggestion together with installation-watch", async () => {
+    const at = await openLane([{ plugin }, { plugin: installationWatch }]);
+    const vm = await installing(at, "tell");
+    guestInstalls(at.session, vm);
+    await at.heard("installation.suggested");
+    await at.quiet();
+    expect(await at.heard("installation.suggested")).toHaveLength(1);
+  });
+
+  it("and installation-watch take a VM from its start to Installed, with nobody calling anything", async () => {
+    const at = await openLane([{ plugin }, { plugin: installationWatch, config: { auto: "true" } }], {
+      config: { agentAfterMs: 10 },
+    });
+    const vm = await installing(at, "boot_disk");
+    guestInstalls(at.session, vm);
+    await at.heard("installation.completed");
+    expect(await at.call("get_vm", { vm })).toMatchObject({
+      installation_status: "Installed",
+      boot_order: "hd",
+      current_boot_device: "hd",
+      power: "running",
+    });
+  });
+});
