@@ -55,7 +55,7 @@ export function application(options: ApplicationOptions): Hono<Environment> {
   app.use("/plugins/*", async (context, next) => {
     await next();
     // A plugin's page must not act as whoever looks at it, so it is of no origin and runs no scripts.
-    context.header("content-security-policy", "sandbox allow-forms; frame-ancestors 'none'");
+    context.header("content-security-policy", "sandbox; frame-ancestors 'none'");
   });
   app.use(
     secureHeaders({

@@ -1,5 +1,6 @@
 /** `bootwright serve`: everything that serving HTTP takes, opened and closed in order. */
 import { readFileSync } from "node:fs";
+import type { Server } from "node:http";
 import { isIP } from "node:net";
 import type { Hono } from "hono";
 import type { Session } from "../session.ts";
@@ -33,6 +34,8 @@ export type HttpServerOptions = Readonly<{
 
 export type HttpServer = Readonly<{
   url: string;
+  /** Node's own server, for upgrades of connections. */
+  server: Server;
   /** A link that logs a browser in, once, within ten minutes. */
   loginLink: () => string;
   /** Takes no more requests and returns when what was under way is settled, or its time is over. */
@@ -73,6 +76,7 @@ export async function serveHttp(options: HttpServerOptions): Promise<HttpServer>
   const url = `${options.tls ? "https" : "http"}://${host}:${listener.at.port}`;
   return {
     url,
+    server: listener.server,
     loginLink: () => `${url}/login#${logins.ticket()}`,
     async close() {
       const closed = listener.close();
