@@ -1,4 +1,4 @@
-// Writes the tables of README.md that the program itself can tell: between the markers `<!-- NAME -->` and
+// Writes the tables of README.md and docs/plugins.md that the program itself can tell: between the markers `<!-- NAME -->` and
 // `<!-- /NAME -->`, from the tools, the settings, the findings, the errors and the plugins' own definitions.
 //
 //   node scripts/docs.ts [--check]      --check writes nothing and fails when a table is out of date
@@ -8,6 +8,7 @@ import { fileURLToPath } from "node:url";
 import { settings, variableOf } from "../src/config.ts";
 import { changes } from "../src/domain/changes.ts";
 import { errorCodes } from "../src/domain/error.ts";
+import { type EventType, eventTypes } from "../src/domain/event.ts";
 import { finding, findingCodes } from "../src/domain/finding.ts";
 import type { Capabilities } from "../src/domain/port.ts";
 import { capabilitiesOf } from "../src/host/backends.ts";
@@ -16,7 +17,6 @@ import { allTools } from "../src/tools/catalogue.ts";
 import { nextTool } from "../src/tools/respond.ts";
 import type { Tool } from "../src/tools/tool.ts";
 
-const readme = fileURLToPath(new URL("../README.md", import.meta.url));
 const code = (text: string) => `\`${text}\``;
 
 /** A table as Markdown; a bar in a cell would end it. */
@@ -84,6 +84,45 @@ function changesTable(backends: readonly Capabilities[]): string {
   );
 }
 
+/** When it happens, and what is in its `data` beside the operation's id, where an operation did it. */
+const events: Record<EventType, readonly [when: string, data: string]> = {
+  "vm.created": ["`create_vm` made it", "`name`, `boot_order`, `disk_path`, `iso_path`"],
+  "vm.adopted": ["it was taken under management", "`name`"],
+  "vm.deleted": ["`delete_vm` removed it", "`name`"],
+  "vm.renamed": ["`repair_vm` gave it another name", "`from`, `to`"],
+  "vm.restored": ["its definition was put back", "`backup_of` and `was_gone`, or as `vm.created`"],
+  "vm.reconciled": ["`repair_vm` made the record agree with what is there", "`from`, `to`"],
+  "vm.started": ["it runs, whoever started it", "`run`; from an operation `purpose` and `boot_device` too"],
+  "vm.stopped": ["it no longer runs", "`run`, `reason`"],
+  "vm.paused": ["somebody halted it; its memory stays", "`run`"],
+  "vm.resumed": ["it goes on where it was halted", "`run`"],
+  "vm.rebooted": ["the guest was reset; one reboot is one event", "`run`, `reboots`"],
+  "vm.crashed": ["the guest crashed", "`run`"],
+  "vm.changed_elsewhere": ["another program defined, edited, renamed or removed it", "`what`; renamed: `from`, `to`"],
+  "boot_order.changed": ["the boot order is another one", "`from`, `to`"],
+  "media.attached": ["an ISO was put into a drive", "`drive`, `path`, `replaced`"],
+  "media.detached": ["a drive was emptied", "`drive`, `path`"],
+  "media.ejected_by_guest": ["the guest opened the tray", "`run`, `drive`, `path`"],
+  "disk.resized": ["a disk was grown", "`disk`, `path`, `from_bytes`, `to_bytes`"],
+  "disk.io_error": ["a disk could not be read or written", "`run`, `paused`, `disk`, `reason`"],
+  "disk.space_low": ["the host has little space left for a disk", "`run`, `disk`, `free_bytes`"],
+  "agent.connected": ["the guest's agent answers for the first time in this run", "`run`"],
+  "installation.started": ["an installer was started", "`from`, `to`"],
+  "installation.suggested": ["there is evidence that an installation is complete", "the evidence"],
+  "installation.completed": ["the OS was recorded as installed", "`from`, `to`"],
+  "installation.failed": ["the installation was recorded as failed", "`from`, `to`"],
+  "installation.cancelled": ["the installation was called off", "`from`, `to`"],
+  "installation.restarted": ["an installed VM is installed again", "`from`, `to`"],
+  "operation.rolled_back": ["a change failed and was undone", "`what`, `code`, `kept`, `left`"],
+  "operation.failed": ["a change failed, and something of it stays", "`what`, `code`, `kept`, `left`"],
+  "operation.unknown": ["nobody can tell how a change ended", "`what`, `reason`"],
+};
+const eventsTable = () =>
+  table(
+    ["type", "when", "data"],
+    eventTypes.map((type) => [code(type), ...events[type]]),
+  );
+
 /** Every plugin of this repository that brings a backend. */
 async function shippedBackends(): Promise<Capabilities[]> {
   const folders = readdirSync(new URL("../plugins/", import.meta.url)).sort();
@@ -94,38 +133,47 @@ async function shippedBackends(): Promise<Capabilities[]> {
 }
 
 /** The text with every part between markers made anew. @throws Error when a marker is missing or nobody's */
-export function withParts(text: string, parts: Readonly<Record<string, string>>): string {
+export function withParts(text: string, parts: Readonly<Record<string, string>>, file = "README.md"): string {
   const found = [...text.matchAll(/^<!-- ([a-z-]+) -->$/gm)].map(([, name]) => name!);
   const wrong = [
     ...Object.keys(parts).filter((name) => !found.includes(name)),
     ...found.filter((name) => !(name in parts)),
   ];
-  if (wrong.length) throw new Error(`README.md and scripts/docs.ts do not have the same parts: ${wrong.join(", ")}`);
+  if (wrong.length) throw new Error(`${file} and scripts/docs.ts do not have the same parts: ${wrong.join(", ")}`);
   return Object.entries(parts).reduce((whole, [name, part]) => {
     const [from, to] = [`<!-- ${name} -->\n`, `<!-- /${name} -->`];
     const [begin, end] = [whole.indexOf(from) + from.length, whole.indexOf(to)];
-    if (end < begin) throw new Error(`README.md has no ${to} after ${from.trim()}`);
+    if (end < begin) throw new Error(`${file} has no ${to} after ${from.trim()}`);
     return `${whole.slice(0, begin)}${part}\n${whole.slice(end)}`;
   }, text);
 }
 
 async function main(check: boolean): Promise<number> {
-  const before = readFileSync(readme, "utf8");
-  const after = withParts(before, {
-    tools: toolsTable(allTools),
-    settings: settingsTable(),
-    findings: findingsTable(),
-    errors: errorsTable(),
-    changes: changesTable(await shippedBackends()),
-  });
-  if (after === before) return 0;
-  if (check) {
-    console.error("README.md is out of date. Run: node scripts/docs.ts");
-    return 1;
+  const pages = {
+    "README.md": {
+      tools: toolsTable(allTools),
+      settings: settingsTable(),
+      findings: findingsTable(),
+      errors: errorsTable(),
+      changes: changesTable(await shippedBackends()),
+    },
+    "docs/plugins.md": { events: eventsTable() },
+  };
+  let code = 0;
+  for (const [file, parts] of Object.entries(pages)) {
+    const path = fileURLToPath(new URL(`../${file}`, import.meta.url));
+    const before = readFileSync(path, "utf8");
+    const after = withParts(before, parts, file);
+    if (after === before) continue;
+    if (check) {
+      console.error(`${file} is out of date. Run: node scripts/docs.ts`);
+      code = 1;
+      continue;
+    }
+    writeFileSync(path, after);
+    console.log(`${file}: tables written`);
   }
-  writeFileSync(readme, after);
-  console.log("README.md: tables written");
-  return 0;
+  return code;
 }
 
 if (import.meta.main) process.exitCode = await main(process.argv.includes("--check"));

@@ -1,7 +1,7 @@
 // Tells Bootwright's story on the real parts: an MCP client on the real server, a VM on this machine's libvirt and QEMU,
 // an unattended installer. Every step says what was seen on the guest's serial line.
 //
-//   npm run quickstart [-- --keep] [--iso PATH] [--memory]
+//   npm run quickstart [-- --keep] [--iso PATH] [--qemu | --memory]
 
 import { chmod, mkdtemp, rm } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
@@ -14,14 +14,16 @@ const { values: flags } = parseArgs({
   options: {
     keep: { type: "boolean" },
     iso: { type: "string" },
+    qemu: { type: "boolean" },
     memory: { type: "boolean" },
     help: { type: "boolean", short: "h" },
   },
 });
 if (flags.help) {
-  console.log(`npm run quickstart -- [--keep] [--iso PATH] [--memory]
+  console.log(`npm run quickstart -- [--keep] [--iso PATH] [--qemu | --memory]
   --keep      leave the VM and its files in place
   --iso PATH  only create a VM and boot your own ISO in it
+  --qemu      tell it with QEMU alone: no root and no daemon
   --memory    tell the story with VMs in memory: nothing is virtualised, nothing is installed on this machine`);
   process.exit(0);
 }
@@ -40,6 +42,7 @@ function step(what: string, seen: string): void {
 }
 
 const memory = flags.memory === true;
+const qemu = flags.qemu === true && !memory;
 if (memory) console.log("With VMs in memory: nothing is virtualised, no guest runs, no ISO is read.\n");
 // QEMU runs as a user of its own, who has to be able to enter the directory.
 const directory = await mkdtemp("/var/tmp/bootwright-quickstart-");
@@ -53,6 +56,7 @@ const settings = [
   "--images",
   directory,
   ...(memory ? ["--connection", "local=memory"] : ["--iso-dir", dirname(iso)]),
+  ...(qemu ? ["--connection", "local=qemu"] : []),
 ];
 // The user of this client agrees to everything it is asked.
 const asked: string[] = [];
@@ -84,6 +88,8 @@ async function installedInMemory(): Promise<{ text: string; end: number }> {
   }
   throw new Error("the installer in memory did not end");
 }
+const screenOf = (uuid: string) =>
+  qemu ? `VNC on the unix socket ${join(directory, "data/qemu/local", uuid, "run/vnc")}` : `virsh domdisplay ${name}`;
 const bootOf = (report: { cold_start: { boots: string }; guest_reboot: { boots: string } }) =>
   `a cold start would boot ${report.cold_start.boots}, a guest's reboot ${report.guest_reboot.boots}`;
 
@@ -101,7 +107,7 @@ try {
   step("start_vm", `${started.vm.installation_status}, boots ${started.vm.current_boot_device}`);
   if (own) {
     step("check_boot", bootOf(await call("check_boot", { vm: name })));
-    console.log(`\nThe VM "${name}" is running your ISO. Its screen: virsh domdisplay ${name}. When the installation is done:
+    console.log(`\nThe VM "${name}" is running your ISO. Its screen: ${screenOf(created.vm.uuid)}. When the installation is done:
   node src/main.ts ${settings.join(" ")} call complete_installation vm=${name} boot_order=hd`);
   } else {
     await story();

@@ -6,7 +6,8 @@
 # It installs the node modules (a current Node and Deno are among them), Debian's packages for QEMU and libvirt, and
 # starts libvirt's daemons. What is there already is left alone, so a second run takes well under a second.
 # --no-hypervisor installs the node modules only; --memory or --no-hypervisor among the command's arguments says the
-# same, and then the command needs no root either.
+# same, and then the command needs no root either. With --qemu among them libvirt is left out, and root is needed only
+# where packages are missing.
 #
 # Exit codes: 64 wrong usage, 69 something is missing that this script cannot install, otherwise the command's own.
 set -eu
@@ -20,7 +21,10 @@ while [ $# -gt 0 ]; do
   esac
 done
 for argument do
-  case $argument in --memory | --no-hypervisor) hypervisor=no ;; esac
+  case $argument in
+    --memory | --no-hypervisor) hypervisor=no ;;
+    --qemu) [ "$hypervisor" = no ] || hypervisor=qemu ;;
+  esac
 done
 cd "$(dirname "$0")/.."
 # A login without /usr/sbin on its PATH is usual, and the daemons are there.
@@ -34,7 +38,7 @@ unavailable() {
   for line do echo "  $line" >&2; done
   exit 69
 }
-without_hypervisor="Without a hypervisor: npm run quickstart -- --memory (VMs in memory alone), npm test -- --no-hypervisor."
+without_hypervisor="Without libvirt: npm run quickstart -- --qemu. Without a hypervisor: npm run quickstart -- --memory (VMs in memory alone), npm test -- --no-hypervisor."
 
 # as_root COMMAND...: sudo would drop the PATH that leads to the project's own Node, and the variables that it reads.
 as_root() {
@@ -81,13 +85,19 @@ fi
 
 # -------------------------------------------------------------------------------------------------------- packages
 # What runs guests: QEMU, firmware for UEFI, a TPM, and libvirt with its QEMU driver.
-packages="qemu-system-x86 qemu-utils ovmf swtpm swtpm-tools libvirt-daemon-system libvirt-daemon-driver-qemu"
+packages="qemu-system-x86 qemu-utils ovmf swtpm swtpm-tools"
+[ "$hypervisor" = qemu ] || packages="$packages libvirt-daemon-system libvirt-daemon-driver-qemu"
 # What the unattended installer and the boot sector images are built with (test/fixtures).
 packages="$packages xorriso isolinux syslinux-common extlinux busybox-static e2fsprogs cpio kmod
   grub-common grub-efi-amd64-bin mtools dosfstools"
 # What tests ask for beyond that: access control lists on the way to an image, and a look at what a process does with files.
-packages="$packages acl strace"
+[ "$hypervisor" = qemu ] || packages="$packages acl strace"
 
+require_root() {
+  if [ "$(id -u)" != 0 ] && ! command -v sudo >/dev/null; then
+    unavailable "root is needed to $1, and there is no sudo." "Run the same command as root." "$without_hypervisor"
+  fi
+}
 install_packages() {
   if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
     unavailable "this script installs packages on Debian only. Bootwright needs here:" \
@@ -105,6 +115,7 @@ install_packages() {
     echo "$installed" | grep -qx "$package" || missing="$missing $package"
   done
   [ -n "$missing" ] || return 0
+  require_root "install packages"
   say "installing$missing: for guests, the installer ISO that they boot, and their tests"
   # shellcheck disable=SC2086 # a list of words
   as_root sh -c 'export DEBIAN_FRONTEND=noninteractive
@@ -171,17 +182,17 @@ start_daemons() {
   fi
 }
 
-if [ "$hypervisor" = yes ]; then
-  if [ "$(id -u)" != 0 ] && ! command -v sudo >/dev/null; then
-    unavailable "root is needed to install packages, start libvirt and read the guests' serial logs, and there is no sudo." \
-      "Run the same command as root." "$without_hypervisor"
-  fi
-  install_packages
-  share_kvm
-  start_daemons
-fi
+case $hypervisor in
+  yes)
+    require_root "install packages, start libvirt and read the guests' serial logs"
+    install_packages
+    share_kvm
+    start_daemons
+    ;;
+  qemu) install_packages ;;
+esac
 
 [ $# -gt 0 ] || exit 0
-# Root reads what guests write to their serial lines; with no hypervisor there is nothing that needs it.
-if [ "$hypervisor" = no ]; then exec "$@"; fi
+# Root reads what guests of libvirt's write to their serial lines; without it there is nothing that needs it.
+if [ "$hypervisor" != yes ]; then exec "$@"; fi
 if can_reap; then as_root perl -e "$reaper" -- first "$@"; else as_root "$@"; fi

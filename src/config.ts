@@ -1,13 +1,26 @@
 /** One schema for every setting. A value comes from a flag, else the environment, else a JSON file, else its default;
  * a bad one is refused with the name of the place that it came from. */
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { homedir } from "node:os";
-import { join, resolve } from "node:path";
+import { delimiter, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { z } from "zod";
 import type { ConnectionSetting } from "./host/backends.ts";
 import type { PluginSetting } from "./host/functions.ts";
 import { Connection, PluginFunctions } from "./host/setting.ts";
+
+export type Listen = Readonly<{ address: string; port: number }>;
+
+/** `PORT`, `ADDRESS:PORT` or `[IPV6]:PORT`; on loopback unless said. */
+const Listen = z
+  .union([z.string(), z.number().transform(String)], { error: "expected [ADDRESS:]PORT" })
+  .transform((text, context): Listen => {
+    const [, bracketed, plain, port] = /^(?:\[([0-9a-f:.]+)\]:|([\w.-]+):)?(\d{1,5})$/i.exec(text) ?? [];
+    const number = Number(port);
+    if (number >= 1 && number <= 65_535) return { address: bracketed ?? plain ?? "127.0.0.1", port: number };
+    context.addIssue({ code: "custom", message: `"${text}" is no [ADDRESS:]PORT, 8473 or 192.168.122.1:8473 say` });
+    return z.NEVER;
+  });
 
 type Environment = Readonly<Record<string, string | undefined>>;
 const stateHome = (env: Environment) => env.XDG_STATE_HOME || join(homedir(), ".local", "state");
@@ -17,6 +30,27 @@ const directory = z
   .string({ error: "expected a directory" })
   .min(1, "expected a directory")
   .transform((path) => resolve(path));
+const libvirtSockets = ["/run/libvirt/libvirt-sock", "/run/libvirt/virtqemud-sock"];
+const libvirtDaemons = ["libvirtd", "virtqemud"];
+
+/** libvirt where there is one, running or not: a daemon that is down for a while must not make another backend of the
+ * connection that its VMs are on record under. Otherwise QEMU alone, if it can be started. What may not be looked at, for
+ * want of a permission, counts as not there. */
+export function defaultConnection(env: Environment, exists: (path: string) => boolean = existsSync): string {
+  const isThere = (path: string) => {
+    try {
+      return exists(path);
+    } catch {
+      return false;
+    }
+  };
+  const places = (env.PATH ?? "").split(delimiter).filter(Boolean);
+  const isIn = (directories: readonly string[], name: string) => directories.some((at) => isThere(join(at, name)));
+  // A login without the daemons' directory on its PATH is usual.
+  const sbin = [...places, "/usr/local/sbin", "/usr/sbin", "/sbin"];
+  const libvirt = libvirtSockets.some(isThere) || libvirtDaemons.some((name) => isIn(sbin, name));
+  return libvirt || !isIn(places, "qemu-system-x86_64") ? "local=libvirt,uri=qemu:///system" : "local=qemu";
+}
 const CLAIM_WAIT_MAX = 600;
 const seconds = `expected seconds, from 0 to ${CLAIM_WAIT_MAX}`;
 
@@ -31,7 +65,7 @@ export const settings = {
   images: {
     schema: directory,
     fallback: () => undefined,
-    shown: "/var/lib/libvirt/images",
+    shown: "/var/lib/libvirt/images; of a qemu connection images in --data",
     help: "Directory in which disks are made",
   },
   "iso-dir": {
@@ -42,8 +76,8 @@ export const settings = {
   },
   connection: {
     schema: z.array(Connection, { error: "expected a list of connections" }).min(1, "expected at least one connection"),
-    fallback: () => ["local=libvirt,uri=qemu:///system"],
-    shown: "local=libvirt,uri=qemu:///system",
+    fallback: (env: Environment) => [defaultConnection(env)],
+    shown: "local=libvirt,uri=qemu:///system; local=qemu where libvirt is not installed and QEMU is",
     help: "A backend: NAME=PLUGIN[,KEY=VALUE…] (repeatable)",
   },
   plugin: {
@@ -82,6 +116,12 @@ export const settings = {
     shown: "10",
     help: "Seconds to wait for another operation on the same VM",
   },
+  "guest-listen": {
+    schema: Listen,
+    fallback: () => undefined,
+    shown: "none",
+    help: "Where guests may call what links were made for and nothing else, [ADDRESS:]PORT, on 127.0.0.1 unless said",
+  },
 } as const;
 type SettingName = keyof typeof settings;
 const repeatable = new Set<SettingName>(["iso-dir", "connection", "plugin"]);
@@ -111,6 +151,7 @@ export type Config = Readonly<{
   readOnly: boolean;
   confirm: "token" | "human";
   claimWaitMs: number;
+  guestListen?: Listen;
 }>;
 
 /** A setting that cannot be used; `message` says where it came from and what would be accepted. */
@@ -161,6 +202,7 @@ export function readConfig(
   };
   const [images, isoDirectories] = [value("images") as string | undefined, value("iso-dir") as string[] | undefined];
   const connections = value("connection") as ConnectionSetting[];
+  const guestListen = value("guest-listen") as Listen | undefined;
   const twice = connections.find(({ name }, index) => connections.findIndex((c) => c.name === name) !== index);
   if (twice) throw new ConfigError(`Cannot use ${placeOf("connection")[1]}: the name "${twice.name}" is given twice`);
   const config: Config = Object.freeze({
@@ -171,6 +213,7 @@ export function readConfig(
     readOnly: value("read-only") as boolean,
     confirm: value("confirm") as Config["confirm"],
     claimWaitMs: (value("claim-wait") as number) * 1000,
+    ...(guestListen && { guestListen }),
     ...(images !== undefined && { images }),
     ...(isoDirectories !== undefined && { isoDirectories }),
   });

@@ -26,6 +26,7 @@ const { offeredTools } = await import("./tools/catalogue.ts");
 const shipped = {
   libvirt: () => import("../plugins/libvirt/index.ts"),
   memory: () => import("../plugins/memory/index.ts"),
+  qemu: () => import("../plugins/qemu/index.ts"),
 };
 /** Every plugin that lies beside them may be named by its folder; a worker imports it, and nothing here does. */
 const shippedFunctions = (name: string): URL | undefined => {
@@ -88,10 +89,12 @@ export async function main(argv: readonly string[]): Promise<number> {
     const { runInBackground } = await import("./serve/background.ts");
     const stopRecovering = recoverInBackground({ context: session.context, log });
     const stopTelling = runInBackground({ context: session.context, subscribers: functions?.subscribers() ?? [], log });
+    const stopListening = await listenToGuests(config, opened);
     const serving = serveMcp(session, process.stdout);
     ending.signal.addEventListener("abort", () => void serving.close(), { once: true });
     if (ending.signal.aborted) void serving.close();
     await serving.ended;
+    await stopListening();
     await Promise.race([Promise.all([stopRecovering(), stopTelling()]), after(BACKGROUND_END_LIMIT_MS)]);
     await close();
     return EXIT.ok;
@@ -112,6 +115,23 @@ function say(text: string): number {
   return 0;
 }
 
+/** Returns what ends it. */
+async function listenToGuests({ guestListen }: Config, { session, functions }: Opened): Promise<() => Promise<void>> {
+  if (!guestListen) return async () => undefined;
+  const { listenForGuests } = await import("./serve/guest-listener.ts");
+  const call = { actor: "guest", signal: new AbortController().signal, progress: () => undefined };
+  const { connections, store } = session.context(call);
+  const { close } = listenForGuests({
+    ...guestListen,
+    connections: connections.names,
+    store,
+    handle: async (plugin, request, options) => (await functions()).handle(plugin, request, options),
+    log,
+    defect: session.defect,
+  });
+  return close;
+}
+
 type Opened = Readonly<{
   session: Session;
   /** The plugins whose functions are told of events, loaded when first asked for. */
@@ -128,6 +148,7 @@ async function openSession(config: Config): Promise<Opened> {
       log: (message) => log(`${connection}: ${message}`),
       fingerprint: fingerprintWith(config.data),
       cacheDirectory: config.cache,
+      stateDirectory: config.data,
       defaults: {
         ...(config.images !== undefined && { images: config.images }),
         ...(config.isoDirectories && { isoDirectories: config.isoDirectories }),
@@ -150,6 +171,7 @@ async function openSession(config: Config): Promise<Opened> {
       shipped: shippedFunctions,
       tools: pluginCalls(session),
       fingerprint: fingerprintWith(config.data),
+      data: config.data,
       cacheDirectory: config.cache,
       log: (plugin, line) => log(`${plugin}: ${line}`),
     });
@@ -177,6 +199,7 @@ async function openSession(config: Config): Promise<Opened> {
       newId,
       now: () => new Date(),
       claimWaitMs: config.claimWaitMs,
+      ...(config.guestListen && { guests: config.guestListen }),
     }),
     defect(error) {
       const id = randomUUID();

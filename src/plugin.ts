@@ -8,9 +8,10 @@ import type { Vm } from "./domain/vm.ts";
 export type { BootOrder, PresetOrder } from "./domain/boot.ts";
 export { bootOrderOf, bootSequence, bootWith, presetOrders, rolesOf } from "./domain/boot.ts";
 export type { Change, ChangeKind } from "./domain/changes.ts";
+export { acceptedDefinition, canonicalText } from "./domain/definition.ts";
 export type { DiskFact } from "./domain/disk.ts";
 export { DomainError } from "./domain/error.ts";
-export type { DomainEvent, EventType } from "./domain/event.ts";
+export { type DomainEvent, type EventType, eventTypes } from "./domain/event.ts";
 export { definitionFor, targetsFor, type VmSpec } from "./domain/lifecycle.ts";
 export type { IsoFact } from "./domain/media.ts";
 export type { ApplyContext, GuestInfo, Hint, Host, Images, Occurrence, RunningEffect, Space } from "./domain/port.ts";
@@ -72,6 +73,9 @@ export type PluginContext = Readonly<{
   fingerprint: (meaning: string) => string;
   /** A directory of this user's for what can be found out again. */
   cacheDirectory: string;
+  /** A directory of this user's for what has to stay: the definitions of VMs, where nobody else keeps them. Functions have
+   * none. */
+  stateDirectory?: string;
   /** What the settings say for every connection; a connection's own settings go before them. */
   defaults: Readonly<{ images?: string; isoDirectories?: readonly string[] }>;
 }>;

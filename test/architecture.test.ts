@@ -69,6 +69,13 @@ const table: readonly Layer[] = [
     node: true,
   },
   {
+    files: "src/serve/guest-listener.ts",
+    line: "serve -> tools, domain; what guests may call is served by Hono too, and by nothing that serves others",
+    may: ["src/serve/rate-limit.ts", "src/domain/"],
+    packages: ["hono", "@hono/*"],
+    node: true,
+  },
+  {
     files: "src/serve/",
     line: "serve -> tools, domain",
     may: ["src/tools/", "src/domain/"],

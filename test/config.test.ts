@@ -1,7 +1,15 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { type Config, ConfigError, readConfig, settings, settingsHelp, variableOf } from "../src/config.ts";
+import {
+  type Config,
+  ConfigError,
+  defaultConnection,
+  readConfig,
+  settings,
+  settingsHelp,
+  variableOf,
+} from "../src/config.ts";
 import { temporaryDirectory } from "./support/memory.ts";
 
 type Name = keyof typeof settings;
@@ -102,6 +110,13 @@ const table: Record<
     file: 3,
     read: [500, 2_000, 3_000, 10_000],
   },
+  "guest-listen": {
+    of: ({ guestListen: at }) => at && `${at.address} ${at.port}`,
+    flag: ["--guest-listen", "192.168.122.1:8473"],
+    text: "[::1]:8473",
+    file: 8474,
+    read: ["192.168.122.1 8473", "::1 8473", "127.0.0.1 8474", undefined],
+  },
 };
 const names = Object.keys(settings) as Name[];
 
@@ -133,6 +148,32 @@ describe.each(names)("the setting %s", (name) => {
   it("treats an empty variable as none", () => {
     const env = environment();
     expect(of(read([], { ...env, [variableOf(name)]: "" }))).toEqual(of(read([], env)));
+  });
+});
+
+describe("defaultConnection()", () => {
+  const env = { PATH: "/usr/bin:/opt/bin" };
+  const among =
+    (...there: string[]) =>
+    (path: string) =>
+      there.includes(path);
+  const [libvirt, qemu] = ["local=libvirt,uri=qemu:///system", "local=qemu"];
+  it.each<[string, string, string[]]>([
+    ["libvirt where its socket is", libvirt, ["/run/libvirt/libvirt-sock", "/usr/bin/qemu-system-x86_64"]],
+    ["libvirt where QEMU's own daemon is", libvirt, ["/run/libvirt/virtqemud-sock", "/usr/bin/qemu-system-x86_64"]],
+    ["libvirt where it is installed and down", libvirt, ["/usr/sbin/libvirtd", "/usr/bin/qemu-system-x86_64"]],
+    ["libvirt where there is nothing", libvirt, []],
+    ["qemu where there is QEMU alone", qemu, ["/opt/bin/qemu-system-x86_64"]],
+    ["libvirt where QEMU is not on the PATH", libvirt, ["/elsewhere/qemu-system-x86_64"]],
+  ])("is %s", (_where, expected, there) => {
+    expect(defaultConnection(env, among(...there))).toBe(expected);
+  });
+  it("is libvirt where nothing may be looked at", () => {
+    const forbidden = () => {
+      throw new Error("Requires read access");
+    };
+    expect(defaultConnection(env, forbidden)).toBe(libvirt);
+    expect(defaultConnection({}, among())).toBe(libvirt);
   });
 });
 

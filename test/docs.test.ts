@@ -7,6 +7,7 @@ import { toolsTable, withParts } from "../scripts/docs.ts";
 import { errorCodes } from "../src/domain/error.ts";
 import { findingCodes } from "../src/domain/finding.ts";
 import { allTools } from "../src/tools/catalogue.ts";
+import { open, pluginFile } from "./host/bench.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const readme = readFileSync(new URL("../README.md", import.meta.url), "utf8");
@@ -39,6 +40,18 @@ describe("README.md", () => {
       (name) => !readme.includes(`- \`${name}\``) && !readme.includes(`, \`${name}\``),
     );
     expect(unsaid).toEqual([]);
+  });
+});
+
+describe("docs/plugins.md", () => {
+  const text = readFileSync(new URL("../docs/plugins.md", import.meta.url), "utf8");
+
+  test("begins with a plugin that works", async () => {
+    const [, smallest] = /```ts\n([\s\S]*?)```/.exec(text)!;
+    const host = await open([{ plugin: pluginFile(smallest!, "hello.ts"), config: {} }]);
+    await host.tell({});
+    expect(host.lines).toEqual([expect.stringMatching(/^hello: [0-9a-f-]{36} has started$/)]);
+    expect(readme).toContain(smallest);
   });
 });
 

@@ -1,6 +1,6 @@
 /** Asking the guest's agent. What comes back is the guest's word: bounded, and without characters that steer a screen. */
 import type { GuestInfo } from "../../src/plugin.ts";
-import { type Domain, GUEST_INFO, type Parameters } from "./client/libvirt.ts";
+import { CallInterrupted, type Domain, GUEST_INFO, type Parameters } from "./client/libvirt.ts";
 import { domainOf, isLibvirtError, type LibvirtSession, options, reaching } from "./session.ts";
 
 const TEXT_MAX = 256;
@@ -22,7 +22,8 @@ export async function guestInfo(
       const silent = (
         ["argumentUnsupported", "agentUnresponsive", "agentUnsynced", "operationInvalid", "noDomain"] as const
       ).some((code) => isLibvirtError(error, code));
-      if (silent) return undefined;
+      const hangs = error instanceof CallInterrupted && error.procedure === "DOMAIN_GET_GUEST_INFO" && !signal?.aborted;
+      if (silent || hangs) return undefined;
       throw error;
     }
   });

@@ -1,6 +1,7 @@
 /** One handler for each change. Whether a change is allowed has been decided; what is checked here is what only the
  * hypervisor can know at the moment of the write. */
 import {
+  acceptedDefinition,
   type BackendDefinition,
   DomainError,
   definitionFor,
@@ -12,7 +13,7 @@ import {
 import { powerOff, shutDown, startMachine } from "./guest.ts";
 import { fileOf, growFile, imagesOf, walk } from "./images.ts";
 import { look, machineFor } from "./look.ts";
-import { accepted, type Machine, type Session } from "./machine.ts";
+import type { Machine, Session } from "./machine.ts";
 
 export const changes: BackendDefinition<Session>["changes"] = {
   "vm.create": {
@@ -27,7 +28,7 @@ export const changes: BackendDefinition<Session>["changes"] = {
         uuid,
         name,
         persistent: true,
-        next: accepted(definitionFor(spec)),
+        next: acceptedDefinition(definitionFor(spec)),
         claim,
         guest: session.guest,
       });
@@ -91,7 +92,7 @@ export const changes: BackendDefinition<Session>["changes"] = {
     running: "next_start",
     async apply(session, vm, { boot }, context) {
       const machine = machineFor(session, vm, context);
-      machine.next = accepted({ ...machine.next, boot });
+      machine.next = acceptedDefinition({ ...machine.next, boot });
     },
   },
   "media.set": {
@@ -113,7 +114,10 @@ export const changes: BackendDefinition<Session>["changes"] = {
     async apply(session, vm, { target, bus }, context) {
       const machine = machineFor(session, vm, context);
       if (driveOf(machine.next, target)) return;
-      machine.next = accepted({ ...machine.next, drives: [...machine.next.drives, { target, bus, tray: "closed" }] });
+      machine.next = acceptedDefinition({
+        ...machine.next,
+        drives: [...machine.next.drives, { target, bus, tray: "closed" }],
+      });
     },
   },
   "drive.remove": {
@@ -123,7 +127,7 @@ export const changes: BackendDefinition<Session>["changes"] = {
       const drives = machine.next.drives.filter((drive) => drive.target !== target);
       // A device takes its own boot number with it.
       const entries = machine.next.boot.entries.filter(({ device }) => device !== `cdrom:${target}`);
-      machine.next = accepted({ ...machine.next, drives, boot: { ...machine.next.boot, entries } });
+      machine.next = acceptedDefinition({ ...machine.next, drives, boot: { ...machine.next.boot, entries } });
     },
   },
   "claim.write": {

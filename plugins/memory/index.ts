@@ -1,13 +1,20 @@
 /** VMs in memory: the reference backend, the tests' double, and the example to copy. Everything is gone when the process
  * ends. What happens behind its back (the guest, other programs) is in `outside.ts`. */
 import { z } from "zod";
-import { type ApplyContext, ClaimTag, DomainError, definePlugin, PLUGIN_API } from "../../src/plugin.ts";
+import {
+  type ApplyContext,
+  acceptedDefinition,
+  ClaimTag,
+  DomainError,
+  definePlugin,
+  PLUGIN_API,
+} from "../../src/plugin.ts";
 import { changes } from "./changes.ts";
 import { Config, Definition, Guest } from "./config.ts";
 import { startMachine } from "./guest.ts";
 import { imagesOf, writeFile } from "./images.ts";
 import { look } from "./look.ts";
-import { accepted, fingerprintOf, type Machine, type Session, viewOf } from "./machine.ts";
+import { fingerprintOf, type Machine, type Session, viewOf } from "./machine.ts";
 import { happened } from "./news.ts";
 import { guestInfo, telling, watch } from "./watch.ts";
 
@@ -49,7 +56,7 @@ export default definePlugin<Config, Session>({
     }
     for (const disk of config.disks) writeFile(session, { ...disk, kind: "disk" });
     for (const { running, guest, next, ...seed } of config.vms) {
-      const machine: Machine = { ...seed, next: accepted(next), guest: { ...session.guest, ...guest } };
+      const machine: Machine = { ...seed, next: acceptedDefinition(next), guest: { ...session.guest, ...guest } };
       session.machines.set(machine.uuid, machine);
       if (running) startMachine(session, machine, "normal");
     }

@@ -1,5 +1,13 @@
 /** What a memory connection holds, and a VM in it as the domain sees it. */
-import type { ClaimTag, Hint, Power, StopReason, Vm, VmDefinition } from "../../src/plugin.ts";
+import {
+  type ClaimTag,
+  canonicalText,
+  type Hint,
+  type Power,
+  type StopReason,
+  type Vm,
+  type VmDefinition,
+} from "../../src/plugin.ts";
 import type { DiskSeed, Guest, IsoSeed } from "./config.ts";
 
 /** `version` is raised with every write, so that a replaced file is told from the one before. */
@@ -70,17 +78,9 @@ export const nowOf = (session: Session): number => Date.now() + session.aheadMs;
 export const powerOf = ({ run, paused }: Machine): Power =>
   !run ? "off" : paused === undefined ? "running" : "paused";
 
-/** The same text for the same value, whatever order its keys were written in. */
-function canonical(value: unknown): string {
-  if (typeof value !== "object" || value === null) return JSON.stringify(value) ?? "";
-  if (Array.isArray(value)) return `[${value.map(canonical).join()}]`;
-  const entries = Object.entries(value).filter(([, inner]) => inner !== undefined);
-  return `{${entries.sort(([a], [b]) => (a < b ? -1 : 1)).map(([key, inner]) => `${JSON.stringify(key)}:${canonical(inner)}`)}}`;
-}
-
 /** The claim tag is no part of it: writing it must not look like somebody's edit. */
 export const fingerprintOf = (session: Session, { uuid, name, next }: Machine): string =>
-  session.fingerprint(canonical({ uuid, name, next }));
+  session.fingerprint(canonicalText({ uuid, name, next }));
 
 export function viewOf(session: Session, machine: Machine): Vm {
   const { uuid, name, persistent, next, claim, saved, paused, stopReason, run } = machine;
@@ -98,32 +98,4 @@ export function viewOf(session: Session, machine: Machine): Vm {
     fingerprint: fingerprintOf(session, machine),
     ...(claim && { claim }),
   };
-}
-
-/** libvirt's order of buses; within one, disks are sorted by the name of their target. */
-const buses = ["ide", "fdc", "scsi", "virtio", "xen", "usb", "uml", "sata", "sd", "nvme"];
-const rank = ({ bus, target }: { bus: string; target: string }) =>
-  `${String(buses.indexOf(bus) + 1).padStart(2, "0")} ${String(target.length).padStart(3, "0")} ${target}`;
-const sorted = <T extends { bus: string; target: string }>(devices: readonly T[]): T[] =>
-  [...devices].sort((a, b) => (rank(a) < rank(b) ? -1 : 1));
-
-/** The definition as a hypervisor takes it: its devices in its own order, no boot number twice, something to boot.
- * @throws Error in a hypervisor's words */
-export function accepted(definition: VmDefinition): VmDefinition {
-  const devices = [...definition.disks, ...definition.drives];
-  const double = devices.find(({ target }, index) => devices.findIndex((other) => other.target === target) !== index);
-  if (double) throw new Error(`target '${double.target}' duplicated`);
-  const { style, entries } = definition.boot;
-  for (const { device, order } of entries) {
-    if (style === "device" && entries.some((other) => other.device !== device && other.order === order)) {
-      throw new Error(`boot order ${order} is already used by another device`);
-    }
-    if ((style === "os") !== device.startsWith("class:")) {
-      throw new Error("per-device boot elements cannot be used together with os/boot elements");
-    }
-  }
-  const boot = entries.length
-    ? definition.boot
-    : ({ style: "os", entries: [{ device: "class:hd", order: 1 }] } as const);
-  return { ...definition, disks: sorted(definition.disks), drives: sorted(definition.drives), boot };
 }

@@ -1,9 +1,9 @@
 /** What guests and other programs do behind the backend's back, for tests. No part of the plugin's contract. */
-import { driveOf, type VmDefinition, withMedium } from "../../src/plugin.ts";
+import { acceptedDefinition, driveOf, type VmDefinition, withMedium } from "../../src/plugin.ts";
 import type { DiskSeed, Guest, IsoSeed, VmSeed } from "./config.ts";
 import { advance, finishInstallation, powerOff, reboot } from "./guest.ts";
 import { fileOf, writeFile } from "./images.ts";
-import { accepted, type Machine, type Session } from "./machine.ts";
+import type { Machine, Session } from "./machine.ts";
 import { happened } from "./news.ts";
 
 /** @throws Error when there is no such VM */
@@ -23,7 +23,7 @@ const runOf = (session: Session, uuid: string) => {
 /** Another program writes the next definition; a running VM goes on with the one that it has. */
 export function editDefinition(session: Session, uuid: string, edit: (next: VmDefinition) => VmDefinition): void {
   const machine = machineOf(session, uuid);
-  machine.next = accepted(edit(machine.next));
+  machine.next = acceptedDefinition(edit(machine.next));
   happened(session, uuid);
 }
 
@@ -42,7 +42,7 @@ export function defineVm(
   session.machines.set(seed.uuid, {
     persistent: true,
     ...seed,
-    next: accepted(next),
+    next: acceptedDefinition(next),
     guest: { ...session.guest, ...guest },
   });
   happened(session, seed.uuid);

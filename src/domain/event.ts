@@ -12,6 +12,8 @@ export const eventTypes = [
   "vm.started",
   "vm.stopped",
   "vm.rebooted",
+  "vm.paused",
+  "vm.resumed",
   "vm.crashed",
   "vm.changed_elsewhere",
   "boot_order.changed",

@@ -15,7 +15,7 @@ export const Network = z
   .describe("user (NAT by QEMU, needs nothing on the host), none, network:NAME (a libvirt network) or bridge:NAME");
 export const Acceleration = z
   .enum(["auto", "kvm", "tcg"])
-  .describe("auto: KVM where a probe guest really runs under it, else emulation (TCG)");
+  .describe("auto: KVM (on macOS HVF) where a probe guest really runs under it, else emulation (TCG)");
 
 /** A VM to be made, complete: what the caller did not say has been decided. */
 export const VmSpec = z.object({

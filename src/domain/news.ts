@@ -29,6 +29,7 @@ export function newsOf(
   if (before.run !== undefined && before.run !== vm.run) facts.push(...ended(before, vm));
   if (vm.run !== undefined && before.run !== vm.run) facts.push(started(vm));
   else if (isCrashed(vm) && !isCrashed(before)) facts.push({ type: "vm.crashed", data: { run: vm.run } });
+  else facts.push(...pauses(before, vm));
   facts.push(...ejections(before, vm), ...troubles(before, vm, occurrences));
   if (sighting.agent && !(before.agent && before.run === vm.run))
     facts.push({ type: "agent.connected", data: { run: vm.run } });
@@ -59,6 +60,13 @@ function ended({ run }: Sighting, vm: Vm | undefined): Fact[] {
 
 const isCrashed = ({ power, powerReason }: Pick<Sighting, "power" | "powerReason">): boolean =>
   power === "paused" && powerReason === "crashed";
+
+/** Why an I/O error or a crash stopped the guest is told by events of their own. */
+function pauses(before: Sighting, { power, powerReason, run }: Vm): Fact[] {
+  if (power === before.power || run === undefined) return [];
+  if (power === "running") return [{ type: "vm.resumed", data: { run } }];
+  return powerReason === undefined ? [{ type: "vm.paused", data: { run } }] : [];
+}
 
 const ejections = (before: Sighting, { live, run }: Vm): Fact[] =>
   (live?.drives ?? [])

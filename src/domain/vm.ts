@@ -96,7 +96,7 @@ export type Vm = Readonly<{
   next: VmDefinition;
   /** Bytes read from each device since this run began, by target; the evidence for what was booted. */
   readBytes?: Readonly<Record<string, number>>;
-  accelerator: "kvm" | "tcg" | "none";
+  accelerator: "kvm" | "hvf" | "tcg" | "none";
   /** Keyed hash over the meaning of the `next` definition, without the claim tag. */
   fingerprint: string;
   claim?: ClaimTag;

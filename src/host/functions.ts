@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { DomainError } from "../domain/error.ts";
 import type { PluginDirectory, PluginHealth } from "../domain/plugin-health.ts";
 import type { Subscriber } from "../domain/subscriber.ts";
-import { ownFilesOf } from "./files.ts";
+import { overlap, ownFilesOf } from "./files.ts";
 import { specifierOf } from "./load.ts";
 import { type PluginTools, permittedTools } from "./permission.ts";
 import { answerRequest } from "./request.ts";
@@ -20,6 +20,8 @@ export type FunctionsOptions = Readonly<{
   shipped(name: string): URL | undefined;
   tools: PluginTools;
   fingerprint: (meaning: string) => string;
+  /** The directory in which Bootwright keeps its own: no plugin is given it. */
+  data: string;
   /** Each plugin has one of its own below this. */
   cacheDirectory: string;
   log(plugin: string, line: string): void;
@@ -67,11 +69,11 @@ export async function openFunctions(options: FunctionsOptions): Promise<Function
   };
 }
 
-function load({ name, plugin, config }: PluginSetting, options: FunctionsOptions): Promise<Runner> {
+async function load({ name, plugin, config }: PluginSetting, options: FunctionsOptions): Promise<Runner> {
   const specifier = options.shipped(plugin)?.href ?? specifierOf(plugin);
   const cacheOf = (known: string) => join(options.cacheDirectory, "plugins", known);
-  const own = [...ownFilesOf(import.meta.url), ...ownFilesOf(specifier)];
-  return openRunner({
+  const own = [...ownFilesOf(import.meta.url), ...ownFilesOf(specifier, options.data)];
+  const runner = await openRunner({
     load: { wanted: plugin, specifier, config, api, ...(name !== undefined && { name }) },
     start: (thread) => startThread({ ...thread, program, heapMib: HEAP_MIB, remote: !specifier.startsWith("file:") }),
     grants(about) {
@@ -87,5 +89,12 @@ function load({ name, plugin, config }: PluginSetting, options: FunctionsOptions
     tools: (known, { manifest }) => permittedTools(known, manifest.permissions ?? [], options.tools),
     log: options.log,
     bounds: { ...usualBounds, ...options.bounds },
+  });
+  const { read = [], write = [] } = runner.about.reach;
+  const taken = [...read, ...write].find((path) => overlap(path, options.data));
+  if (taken === undefined) return runner;
+  throw new DomainError("PLUGIN_INVALID", {
+    plugin,
+    reason: `it reaches for ${taken}, and Bootwright keeps its own there`,
   });
 }

@@ -3,7 +3,7 @@ import { DomainError } from "../domain/error.ts";
 import { BODY_MAX, type WireRequest } from "./protocol.ts";
 import type { Runner } from "./runner.ts";
 
-const statusOf = { PLUGIN_TIMED_OUT: 504, PLUGIN_FAILED: 500 } as const;
+const statusOf = { PLUGIN_TIMED_OUT: 504, PLUGIN_FAILED: 500, SERVER_BUSY: 503 } as const;
 
 export async function answerRequest(
   runner: Runner | undefined,

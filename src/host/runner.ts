@@ -52,13 +52,14 @@ export async function openRunner(options: RunnerOptions): Promise<Runner> {
   let last: { at?: string; error?: string; state: "idle" | "failing" | "cannot_open" } = { state: "idle" };
 
   const open = async (): Promise<Conversation> => {
-    const talk = begin(options, name, options.grants(about), options.tools(name, about));
+    let talk: Conversation | undefined;
     try {
+      talk = begin(options, name, options.grants(about), options.tools(name, about));
       await talk.ask({ ask: "load", load: { ...options.load, name } }, "load", bounds.openMs);
       await talk.ask({ ask: "open", opening: options.opening(name) }, "open", bounds.openMs);
       return talk;
     } catch (error) {
-      await talk.end("it could not be opened");
+      await talk?.end("it could not be opened");
       throw new CannotOpen(error);
     }
   };
@@ -100,6 +101,8 @@ export async function openRunner(options: RunnerOptions): Promise<Runner> {
     } catch (error) {
       const [cause, state] =
         error instanceof CannotOpen ? [error.cause, "cannot_open" as const] : [error, "failing" as const];
+      // What was given up did not fail.
+      if (signal.aborted) throw cause;
       failures++;
       last = { at: new Date().toISOString(), error: reasonOf(cause), state };
       log(reasonOf(cause));
@@ -118,6 +121,7 @@ export async function openRunner(options: RunnerOptions): Promise<Runner> {
       return turn.then(() => undefined);
     },
     async fetch(request, vm, signal) {
+      if (running >= CALLS_AT_ONCE_MAX) throw new DomainError("SERVER_BUSY", { calls: running });
       const asked: Asked = { ask: "fetch", request, ...(vm !== undefined && { vm }) };
       const { response } = await run(asked, "fetch", signal);
       if (response) return response;
@@ -144,6 +148,8 @@ export async function openRunner(options: RunnerOptions): Promise<Runner> {
     },
   };
 }
+
+const CALLS_AT_ONCE_MAX = 32;
 
 class CannotOpen extends Error {
   constructor(cause: unknown) {

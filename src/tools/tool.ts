@@ -16,6 +16,8 @@ export type ToolContext = Readonly<{
   newId: () => string;
   now: () => Date;
   claimWaitMs: number;
+  /** Where guests are listened to, if they are. */
+  guests?: Readonly<{ address: string; port: number }>;
   signal: AbortSignal;
   progress: (message: string) => void;
 }>;

@@ -55,7 +55,7 @@ export const VmView = z.object({
   firmware: Firmware.optional(),
   memory_mb: z.number().optional(),
   cpus: z.number().optional(),
-  accelerator: z.enum(["kvm", "tcg", "none"]).optional(),
+  accelerator: z.enum(["kvm", "hvf", "tcg", "none"]).optional(),
   serial_log: z.string().optional(),
   pending: z.array(z.string()).describe("What the next cold start will change on the running VM"),
   findings: z.array(FindingView),

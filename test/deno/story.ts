@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { allTools } from "../../src/tools/catalogue.ts";
 import { type BootwrightClient, openClient, serverPath } from "../support/client.ts";
-import { permissionsFor } from "../support/deno.ts";
+import { type DenoBackend, permissionsFor } from "../support/deno.ts";
 
 const socket = "/run/libvirt/libvirt-sock";
 
@@ -27,7 +27,12 @@ function expectEqual(seen: unknown, expected: unknown): void {
     throw new Error(`expected ${JSON.stringify(expected)}, saw ${JSON.stringify(seen)}`);
 }
 
-async function withServer(libvirt: boolean, work: (server: BootwrightClient) => Promise<void>): Promise<void> {
+const connections: Record<DenoBackend, string> = {
+  memory: "local=memory,installsAfterMs=0",
+  libvirt: "local=libvirt",
+  qemu: "local=qemu",
+};
+async function withServer(backend: DenoBackend, work: (server: BootwrightClient) => Promise<void>): Promise<void> {
   const directory = mkdtempSync(join(tmpdir(), "bw-test-deno-"));
   // QEMU runs as a user of its own, who has to be able to enter them.
   for (const made of ["", "images", "tmp"]) {
@@ -35,7 +40,7 @@ async function withServer(libvirt: boolean, work: (server: BootwrightClient) => 
     chmodSync(join(directory, made), 0o711);
   }
   const server = await openClient({
-    command: [process.execPath, "run", "--no-prompt", ...permissionsFor(directory, libvirt), serverPath],
+    command: [process.execPath, "run", "--no-prompt", ...permissionsFor(directory, backend), serverPath],
     settings: [
       ...[
         "--data",
@@ -45,7 +50,7 @@ async function withServer(libvirt: boolean, work: (server: BootwrightClient) => 
         "--iso-dir",
         join(directory, "isos"),
       ],
-      ...["--connection", libvirt ? "local=libvirt" : "local=memory,installsAfterMs=0"],
+      ...["--connection", connections[backend]],
     ],
     env: {
       NO_COLOR: "1",
@@ -66,7 +71,7 @@ async function withServer(libvirt: boolean, work: (server: BootwrightClient) => 
 }
 
 await check("the story on memory", () =>
-  withServer(false, async ({ client, call }) => {
+  withServer("memory", async ({ client, call }) => {
     expectEqual((await client.listTools()).tools.length, allTools.length);
     const { vm } = await call("create_vm", { name: "web", iso_path: "installer.iso" });
     expectEqual([vm.power, vm.installation_status, vm.boot_order], ["off", "NotInstalled", "cdrom_hd"]);
@@ -94,7 +99,7 @@ await check("a call that ends with its answer", async () => {
   const args = [
     "run",
     "--no-prompt",
-    ...permissionsFor(directory, false),
+    ...permissionsFor(directory, "memory"),
     serverPath,
     "--data",
     join(directory, "data"),
@@ -106,25 +111,25 @@ await check("a call that ends with its answer", async () => {
   expectEqual(status, 0);
 });
 
-if (existsSync(socket)) {
-  await check("a VM on libvirt", () =>
-    withServer(true, async ({ call }) => {
-      const name = `bw-test-deno-${process.pid}`;
-      try {
-        const small = { disk_size_gb: 1, memory_mb: 64, cpus: 1, network: "none", acceleration: "tcg" };
-        const { vm } = await call("create_vm", { name, boot_order: "hd", ...small });
-        expectEqual([vm.power, vm.boot_order], ["off", "hd"]);
-        const started = await call("start_vm", { vm: name, accept: ["DISK_BLANK"] });
-        expectEqual([started.vm.power, started.overridden], ["running", ["DISK_BLANK"]]);
-        expectEqual((await call("stop_vm", { vm: name, force: true })).vm.power, "off");
-        expectEqual((await call("get_disk_info", { vm: name, check: true })).corrupt, false);
-      } finally {
-        // A VM that could not be made is not there to be deleted, and the first error is the one to be told.
-        await call("delete_vm", { vm: name, force: true }).catch(() => undefined);
-      }
-    }),
-  );
-} else {
-  console.log(`# no libvirt here: nothing answers at ${socket}`);
+async function aVm(backend: "libvirt" | "qemu"): Promise<void> {
+  await withServer(backend, async ({ call }) => {
+    const name = `bw-test-deno-${process.pid}`;
+    try {
+      const small = { disk_size_gb: 1, memory_mb: 64, cpus: 1, network: "none", acceleration: "tcg" };
+      const { vm } = await call("create_vm", { name, boot_order: "hd", ...small });
+      expectEqual([vm.power, vm.boot_order], ["off", "hd"]);
+      const started = await call("start_vm", { vm: name, accept: ["DISK_BLANK"] });
+      expectEqual([started.vm.power, started.overridden], ["running", ["DISK_BLANK"]]);
+      expectEqual((await call("stop_vm", { vm: name, force: true })).vm.power, "off");
+      expectEqual((await call("get_disk_info", { vm: name, check: true })).corrupt, false);
+    } finally {
+      // A VM that could not be made is not there to be deleted, and the first error is the one to be told.
+      await call("delete_vm", { vm: name, force: true }).catch(() => undefined);
+    }
+  });
 }
+if (existsSync(socket)) await check("a VM on libvirt", () => aVm("libvirt"));
+else console.log(`# no libvirt here: nothing answers at ${socket}`);
+if (spawnSync("qemu-system-x86_64", ["--version"]).status === 0) await check("a VM on QEMU alone", () => aVm("qemu"));
+else console.log("# no QEMU here");
 process.exit(failed ? 1 : 0);

@@ -65,6 +65,9 @@ describe("newsOf()", () => {
         ["vm.stopped", { run: "run-1", reason: "shutdown" }],
       ],
     ],
+    ["a pause", running, { ...running, power: "paused" }, [], [["vm.paused", { run: "run-1" }]]],
+    ["a guest that goes on", { ...running, power: "paused" }, running, [], [["vm.resumed", { run: "run-1" }]]],
+    ["a guest that goes on after an I/O error", paused, running, [], [["vm.resumed", { run: "run-1" }]]],
     [
       "a guest that opened its tray",
       ejected("closed"),
@@ -135,8 +138,10 @@ describe("newsOf()", () => {
   it("is nothing where nothing differs, and something where only the sighting does", () => {
     expect(isNothing(newsOf("local", seen(running), running), seen(running))).toBe(true);
     expect(isNothing(newsOf("local", undefined, undefined), undefined)).toBe(true);
-    const again = { ...running, power: "paused" as const };
-    expect(isNothing(newsOf("local", seen(running), again), seen(running))).toBe(false);
+    const again = { ...running, powerReason: "postcopy" };
+    const news = newsOf("local", seen(running), again);
+    expect(news.facts).toEqual([]);
+    expect(isNothing(news, seen(running))).toBe(false);
   });
 });
 

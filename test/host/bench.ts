@@ -42,7 +42,7 @@ export type Opened = Functions &
 /** Closed with the test. */
 export async function open(
   plugins: FunctionsOptions["plugins"],
-  more: Partial<Pick<FunctionsOptions, "tools" | "bounds" | "shipped">> = {},
+  more: Partial<Pick<FunctionsOptions, "tools" | "bounds" | "shipped" | "data">> = {},
 ): Promise<Opened> {
   const lines: string[] = [];
   const waiting = new Set<() => void>();
@@ -51,6 +51,7 @@ export async function open(
     shipped: () => undefined,
     tools: noTools,
     fingerprint: (meaning) => `key of ${meaning}`,
+    data: temporaryDirectory(),
     cacheDirectory: temporaryDirectory(),
     log(plugin, line) {
       lines.push(`${plugin}: ${line}`);

@@ -1,6 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { temporaryDirectory } from "../support/memory.ts";
 import { acts, open, pluginFile, refusalOf } from "./bench.ts";
 
 const load = (text: string, config: Record<string, unknown> = {}, openMs = 30_000) =>
@@ -90,6 +91,18 @@ describe("openFunctions() refuses a plugin", () => {
     expect(error.code).toBe("PLUGIN_CONFIG_INVALID");
     expect(error.message).toMatch(/Cannot open plugin "odd": url: .*n: .*"colour"/);
     expect(await load(define(`${manifest()} ${on}`), { any: 1 })).toMatchObject({ code: "PLUGIN_CONFIG_INVALID" });
+  });
+
+  it("that reaches for what Bootwright keeps", async () => {
+    const data = temporaryDirectory();
+    const plugin = pluginFile(
+      `import { definePlugin } from "%API%"; ${define(`${manifest()} ${on} reach: () => ({ write: [${JSON.stringify(join(data, ".."))}] })`)}`,
+    );
+    const error = await refusalOf(open([{ plugin, config: {} }], { data }));
+    expect(error).toMatchObject({
+      code: "PLUGIN_INVALID",
+      message: expect.stringMatching(/it reaches for .*keeps its own/),
+    });
   });
 
   it("that is not there, by path or by name", async () => {

@@ -35,7 +35,7 @@ export async function openBeside(
       ...(runtime === "deno" && { TMPDIR: temporary, NO_COLOR: "1" }),
     },
     ...(runtime === "deno" && {
-      command: [denoPath, "run", "--no-prompt", ...permissionsFor(lab.directory, true), serverPath],
+      command: [denoPath, "run", "--no-prompt", ...permissionsFor(lab.directory, "libvirt"), serverPath],
     }),
   });
 }

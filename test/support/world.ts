@@ -178,6 +178,7 @@ export const pluginContext = (connection: string, more: Partial<PluginContext> =
   signal: new AbortController().signal,
   fingerprint: (meaning) => createHmac("sha256", "a key for tests").update(meaning).digest("hex"),
   cacheDirectory: join(tmpdir(), "bootwright-test-cache"),
+  stateDirectory: join(tmpdir(), "bootwright-test-state"),
   defaults: {},
   ...more,
 });

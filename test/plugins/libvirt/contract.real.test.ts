@@ -32,6 +32,7 @@ backendContract({
         signal: ending.signal,
         fingerprint: (meaning) => meaning,
         cacheDirectory: `${lab.directory}/cache`,
+        stateDirectory: `${lab.directory}/data`,
         defaults: {},
       },
     );

@@ -1,6 +1,7 @@
 // Goal: whatever happens to a guest is told as it happens, with what no later look could find. Method: each event is
 // provoked on the host's libvirt, by a guest of a few hundred bytes, by virsh as the other program, or by the kernel of an
-// installed guest. What it cannot see: events of other versions of libvirt.
+// installed guest. What it cannot see: a guest's own eject, for which QEMU's monitor stands in, and events of other versions
+// of libvirt.
 
 import { execFileSync } from "node:child_process";
 import { chmod, mkdir, readFile, truncate, writeFile } from "node:fs/promises";
@@ -14,7 +15,7 @@ import type { Vm } from "../../../src/domain/vm.ts";
 import { bindBackend } from "../../../src/host/backends.ts";
 import { makeIso } from "../../fixtures/boot-images.ts";
 import { installerIso as makeInstaller } from "../../fixtures/installer-iso.ts";
-import { agentAnswers, inGuest, type Lab, type LabVm, openLab, SYSTEM } from "../../support/vm.ts";
+import { agentAnswers, type Lab, type LabVm, openLab, SYSTEM } from "../../support/vm.ts";
 import { type Watcher, watcherOf } from "../../support/watcher.ts";
 import { pluginContext } from "../../support/world.ts";
 import { hasLibvirtd, isRoot, type PrivateDaemon, startDaemon } from "./client/private-daemon.ts";
@@ -36,6 +37,9 @@ const occurrences = (uuid: string, after: number) =>
     .slice(after)
     .filter(of(uuid))
     .flatMap(({ occurrence }) => occurrence ?? []);
+
+/** Of the QEMU that a running VM is. */
+const pidOf = async ({ name }: LabVm) => Number(await readFile(`/run/libvirt/qemu/${name}.pid`, "utf8"));
 
 /** Looks whenever something is told of a VM, as whoever watches does, until it is as expected. */
 async function until(uuid: string, fits: (vm: Vm) => boolean, timeoutMs?: number): Promise<Vm> {
@@ -138,8 +142,7 @@ describe("power", () => {
   test("a QEMU that crashes", async () => {
     const vm = await lab.create("crashes", { iso_path: lab.iso(isos.both), boot_order: "cdrom" });
     await lab.virsh("start", vm.uuid);
-    const pid = Number(await readFile(`/run/libvirt/qemu/${vm.name}.pid`, "utf8"));
-    await watcher.tellsOf(vm.uuid, async () => process.kill(pid, "SIGKILL"));
+    await watcher.tellsOf(vm.uuid, async () => process.kill(await pidOf(vm), "SIGKILL"));
     expect(await until(vm.uuid, ({ power }) => power === "off")).toMatchObject({ stopReason: "crashed" });
   });
 });
@@ -165,8 +168,22 @@ describe("an installed guest", () => {
     expect(said!.filesystems).toContainEqual({ mountpoint: "/", type: "ext4", disks: ["vda"] });
   });
 
-  test("opens its tray", async () => {
-    await watcher.tellsOf(vm.uuid, () => inGuest(lab, vm.uuid, "modprobe sr_mod; eject /dev/sr0"));
+  test("says nothing while it hangs, and is not waited for without end", async () => {
+    const pid = await pidOf(vm);
+    process.kill(pid, "SIGSTOP");
+    try {
+      expect(await backend.guest!(vm.uuid)).toBeUndefined();
+    } finally {
+      process.kill(pid, "SIGCONT");
+    }
+    await agentAnswers(lab, vm.uuid);
+    expect(await backend.guest!(vm.uuid)).toMatchObject({ osId: "mini" });
+  });
+
+  test("has its tray opened, as by the button of the drive", async () => {
+    // The guest has no program to eject with; QEMU's monitor opens the tray just as its own eject does.
+    const open = '{"execute":"blockdev-open-tray","arguments":{"id":"sata0-0-0"}}';
+    await watcher.tellsOf(vm.uuid, () => lab.virsh("qemu-monitor-command", vm.uuid, open));
     const { live } = await until(vm.uuid, ({ live }) => live?.drives[0]?.tray === "open");
     expect(live!.drives[0]).toHaveProperty("path");
   });

@@ -1,0 +1,95 @@
+/** Whether guests really run under the host's hypervisor. That its device is there, and may be opened, says nothing:
+ * guests can abort on a model-specific register all the same. So a guest of 512 bytes is started, once per boot of the
+ * host, and has to write a byte to its serial port. */
+import { randomUUID } from "node:crypto";
+import { mkdir, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { DomainError } from "../../src/plugin.ts";
+import type { Accelerator } from "./definition.ts";
+import { textOf, writeWhole } from "./file.ts";
+import { runProgram } from "./program.ts";
+import type { QemuSession } from "./session.ts";
+
+const PROBE_LIMIT_MS = 8_000;
+
+/** What this host's kernel offers; elsewhere there is emulation alone. */
+const native: Accelerator | undefined = ({ linux: "kvm", darwin: "hvf" } as const)[process.platform as string];
+
+/** @throws DomainError BACKEND_FAILED when KVM is asked for and does not work */
+export async function acceleratorFor(
+  session: QemuSession,
+  wanted: "auto" | "kvm" | "tcg",
+  progress: (message: string) => void,
+  signal: AbortSignal,
+): Promise<Accelerator> {
+  signal.throwIfAborted();
+  const tried = wanted === "auto" ? native : wanted;
+  if (tried === undefined || tried === "tcg") return "tcg";
+  if (await works(session, tried, progress, signal)) return tried;
+  if (wanted === "auto") return "tcg";
+  const reason = "a probe guest does not run under KVM on this host; use acceleration auto or tcg";
+  throw new DomainError("BACKEND_FAILED", { connection: session.context.connection, change: "vm.create", reason });
+}
+
+async function works(
+  session: QemuSession,
+  accelerator: "kvm" | "hvf",
+  progress: (message: string) => void,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const { cacheDirectory, log } = session.context;
+  const path = join(cacheDirectory, `${accelerator}-probe-qemu.json`);
+  // Another program or boot of the host may fare otherwise.
+  const about = { hostBoot: await hostBoot(), binary: session.binary, accelerator };
+  const known = await textOf(path)
+    .then((text) => JSON.parse(text ?? "{}") as Record<string, unknown>)
+    .catch(() => ({}) as Record<string, unknown>);
+  if (Object.entries(about).every(([key, value]) => known[key] === value) && typeof known.works === "boolean")
+    return known.works;
+  progress(`finding out whether guests run under ${accelerator.toUpperCase()} here`);
+  const answer = await probe(session, accelerator, signal);
+  // What took too long says nothing for good: the host may only have been busy.
+  if (answer === "no answer") {
+    log(`a guest under ${accelerator.toUpperCase()} gave no sign of life in ${PROBE_LIMIT_MS / 1000} s; emulating it`);
+    return false;
+  }
+  await writeWhole(path, JSON.stringify({ ...about, works: answer }));
+  log(`guests ${answer ? "run" : "do not run"} under ${accelerator.toUpperCase()} on this host`);
+  return answer;
+}
+
+const hostBoot = async (): Promise<string> =>
+  ((await textOf("/proc/sys/kernel/random/boot_id").catch(() => undefined)) ?? "host").trim();
+
+/** Writes "K" to the first serial port (0x3F8), then turns the VM off by a triple fault, which QEMU is told to end on:
+ * mov dx,0x3f8; mov al,'K'; out dx,al; lidt [empty]; int3. */
+function bootSector(): Buffer {
+  const sector = Buffer.alloc(512);
+  Buffer.from([0xba, 0xf8, 0x03, 0xb0, 0x4b, 0xee, 0x0f, 0x01, 0x1e, 0x10, 0x7c, 0xcc]).copy(sector);
+  sector.writeUInt16LE(0xaa55, 510);
+  return sector;
+}
+
+async function probe(
+  { binary, context }: QemuSession,
+  accelerator: "kvm" | "hvf",
+  signal: AbortSignal,
+): Promise<boolean | "no answer"> {
+  await mkdir(context.cacheDirectory, { recursive: true });
+  const disk = join(context.cacheDirectory, `probe-${randomUUID()}.img`);
+  await writeFile(disk, bootSector());
+  const node = { driver: "raw", "node-name": "disk", "read-only": true, file: { driver: "file", filename: disk } };
+  const args = [
+    ...["-no-user-config", "-nodefaults", "-display", "none", "-no-reboot"],
+    ...["-machine", `q35,accel=${accelerator}`, "-cpu", "host", "-m", "32"],
+    ...["-blockdev", JSON.stringify(node), "-device", "virtio-blk-pci,drive=disk,bootindex=1"],
+    ...["-chardev", "stdio,id=com1,signal=off", "-device", "isa-serial,chardev=com1"],
+  ];
+  try {
+    const { stdout, timedOut } = await runProgram(binary, args, { timeoutMs: PROBE_LIMIT_MS, signal });
+    if (stdout.includes("K")) return true;
+    return timedOut ? "no answer" : false;
+  } finally {
+    await rm(disk, { force: true });
+  }
+}

@@ -1,0 +1,184 @@
+/** A definition as QEMU's command line. Pure: the same definition, the same list of arguments. */
+import { createHash } from "node:crypto";
+import { bootSequence } from "../../src/plugin.ts";
+import { type Accelerator, asDomain, type Definition, letterOf } from "./definition.ts";
+import type { UefiFirmware } from "./firmware.ts";
+import type { Place } from "./place.ts";
+
+/** How long a BIOS that found nothing to boot waits before it tries again: a medium that is inserted meanwhile boots by
+ * itself. Without it SeaBIOS stays at "No bootable device" for ever. It means nothing to UEFI. */
+const REBOOT_TIMEOUT_MS = 10_000;
+
+export type Surroundings = Readonly<{ place: Place; firmware?: UefiFirmware | undefined }>;
+
+export function commandLine(definition: Definition, { place, firmware }: Surroundings): string[] {
+  const { name, uuid, accelerator, memoryBytes, cpus } = definition;
+  return [
+    ...["-name", `guest=${name}`, "-uuid", uuid],
+    // Nothing but what stands here: no file of the user's or the host's adds a device.
+    ...["-no-user-config", "-nodefaults", "-display", "none"],
+    ...["-machine", machineOf(accelerator, firmware), "-cpu", cpuOf(accelerator)],
+    ...["-m", `size=${Math.ceil(memoryBytes / 1024)}k`, "-smp", String(cpus)],
+    ...clock(accelerator),
+    ...["-boot", `strict=on${definition.firmware === "bios" ? `,reboot-timeout=${REBOOT_TIMEOUT_MS}` : ""}`],
+    ...(firmware ? flash(firmware, place) : []),
+    ...monitors(place),
+    ...storage(definition),
+    ...network(definition),
+    ...lines(definition, place),
+    ...(definition.tpm ? tpm(place) : []),
+    ...["-device", `virtio-balloon-pci,${at(PCI_SLOT.balloon)},id=balloon`, "-object", "rng-builtin,id=rng0"],
+    ...["-device", `virtio-rng-pci,${at(PCI_SLOT.rng)},rng=rng0,id=rng`],
+    ...["-daemonize", "-pidfile", place.pid],
+  ];
+}
+
+/** Where each device is on the PCI bus. What QEMU chose by itself would move when a device is added, and with it the names
+ * of a guest's network cards; a disk's place is also how the guest's agent names it. */
+export const PCI_SLOT = { video: 1, network: 2, ports: 3, usb: 4, balloon: 5, rng: 6, scsi: 7, disk: 16 } as const;
+const at = (slot: number) => `bus=pcie.0,addr=0x${slot.toString(16)}`;
+
+/** In QEMU's lists of options a comma is written twice. */
+const value = (text: string) => text.replaceAll(",", ",,");
+
+const machineOf = (accelerator: Accelerator, firmware: UefiFirmware | undefined) =>
+  [
+    `q35,accel=${accelerator}`,
+    ...(firmware ? ["pflash0=firmware-code", "pflash1=firmware-variables"] : []),
+    ...(firmware?.needsSmm ? ["smm=on"] : []),
+  ].join(",");
+
+/** `max` is all that TCG can emulate; its default lacks what today's systems ask of a CPU (x86-64-v2). */
+const cpuOf = (accelerator: Accelerator) => (accelerator === "tcg" ? "max" : "host");
+
+/** The clock that virt-install gives KVM guests: ticks that were missed are caught up. */
+const clock = (accelerator: Accelerator) => [
+  ...["-rtc", accelerator === "kvm" ? "base=utc,driftfix=slew" : "base=utc"],
+  ...(accelerator === "kvm" ? ["-global", "kvm-pit.lost_tick_policy=delay"] : []),
+];
+
+const blockdev = (options: object) => ["-blockdev", JSON.stringify(options)];
+
+function flash(firmware: UefiFirmware, place: Place): string[] {
+  const file = (filename: string) => ({ driver: "file", filename });
+  return [
+    ...blockdev({
+      driver: firmware.codeFormat,
+      "node-name": "firmware-code",
+      "read-only": true,
+      file: file(firmware.code),
+    }),
+    ...blockdev({
+      driver: firmware.variablesFormat,
+      "node-name": "firmware-variables",
+      "read-only": false,
+      file: file(place.variables),
+    }),
+    ...(firmware.needsSmm
+      ? [
+          ...["-global", "driver=cfi.pflash01,property=secure,value=on"],
+          // OVMF cannot come back from S3 with system management mode on.
+          ...["-global", "ICH9-LPC.disable_s3=1"],
+        ]
+      : []),
+  ];
+}
+
+/** Commands over a socket, for one session at a time; events into a file that any number of processes may follow, also
+ * those that come later. The second monitor's "pipe" is two regular files: it reads its negotiation from the one, and
+ * from then on writes every event to the other. */
+const monitors = (place: Place) => [
+  ...["-chardev", `socket,id=qmp,path=${value(place.qmp)},server=on,wait=off`, "-mon", "chardev=qmp,mode=control"],
+  ...["-chardev", `pipe,id=events,path=${value(place.events)}`, "-mon", "chardev=events,mode=control"],
+];
+
+export const diskNode = (target: string) => `disk-${target}`;
+
+function storage(definition: Definition): string[] {
+  const sequence = bootSequence(asDomain(definition));
+  const placeOf = (ref: string) => {
+    const index = sequence.indexOf(ref);
+    return index < 0 ? "" : `,bootindex=${index + 1}`;
+  };
+  const { disks, drives } = definition;
+  const scsi = [...disks, ...drives].some(({ bus }) => bus === "scsi");
+  return [
+    ...(scsi ? ["-device", `virtio-scsi-pci,${at(PCI_SLOT.scsi)},id=scsi`] : []),
+    ...disks.flatMap(({ target, bus, path, format, readOnly }) => [
+      ...blockdev({
+        driver: format,
+        "node-name": diskNode(target),
+        "read-only": readOnly,
+        // The image shrinks as the guest frees space.
+        discard: "unmap",
+        file: { driver: "file", filename: path, discard: "unmap" },
+      }),
+      ...["-device", `${diskDevice[bus](target)},drive=${diskNode(target)},id=${target}${placeOf(`disk:${target}`)}`],
+    ]),
+    ...drives.flatMap(({ target, bus, path }) => [
+      ...(path === undefined
+        ? []
+        : blockdev({
+            driver: "raw",
+            "node-name": `medium-${target}`,
+            "read-only": true,
+            file: { driver: "file", filename: path },
+          })),
+      ...[
+        "-device",
+        `${driveDevice[bus](target)}${path === undefined ? "" : `,drive=medium-${target}`},id=${target}${placeOf(`cdrom:${target}`)}`,
+      ],
+    ]),
+  ];
+}
+
+const sata = (target: string) => `bus=ide.${letterOf(target)}`;
+const scsiUnit = (target: string) => `bus=scsi.0,scsi-id=${letterOf(target)}`;
+const diskDevice = {
+  // The last slots are the board's own.
+  virtio: (target: string) => {
+    const slot = PCI_SLOT.disk + letterOf(target);
+    return slot < 31 ? `virtio-blk-pci,${at(slot)}` : "virtio-blk-pci";
+  },
+  sata: (target: string) => `ide-hd,${sata(target)}`,
+  scsi: (target: string) => `scsi-hd,${scsiUnit(target)}`,
+};
+const driveDevice = {
+  sata: (target: string) => `ide-cd,${sata(target)}`,
+  scsi: (target: string) => `scsi-cd,${scsiUnit(target)}`,
+};
+
+function network(definition: Definition): string[] {
+  if (definition.network === "none") return [];
+  const place = bootSequence(asDomain(definition)).indexOf("class:network");
+  const boot = place < 0 ? "" : `,bootindex=${place + 1}`;
+  return [
+    ...["-netdev", "user,id=net0"],
+    ...["-device", `virtio-net-pci,${at(PCI_SLOT.network)},netdev=net0,id=net,mac=${macOf(definition.uuid)}${boot}`],
+  ];
+}
+
+/** The same at every start: guests know their network by it. 52:54:00 is what QEMU's guests begin with. */
+export function macOf(uuid: string): string {
+  const digest = createHash("sha256").update(uuid).digest("hex");
+  return ["52", "54", "00", digest.slice(0, 2), digest.slice(2, 4), digest.slice(4, 6)].join(":");
+}
+
+const lines = ({ serialLog }: Definition, place: Place) => {
+  const socket = (id: string, path: string) => `socket,id=${id},path=${value(path)},server=on,wait=off`;
+  return [
+    ...["-chardev", `${socket("com1", place.serial)},logfile=${value(serialLog)},logappend=off`],
+    ...["-device", "isa-serial,chardev=com1,id=serial0"],
+    ...["-device", `virtio-serial-pci,${at(PCI_SLOT.ports)},id=ports`, "-chardev", socket("agent", place.agent)],
+    ...["-device", "virtserialport,bus=ports.0,chardev=agent,id=agent0,name=org.qemu.guest_agent.0"],
+    ...["-device", `qemu-xhci,${at(PCI_SLOT.usb)},id=usb`, "-device", "usb-tablet,bus=usb.0,id=tablet"],
+    // The one card that BIOS, UEFI and every installer can draw on from the first moment. A port on loopback could be
+    // reached by every user of the host, and by a guest on user-mode networking.
+    ...["-device", `VGA,${at(PCI_SLOT.video)},id=video`, "-vnc", `unix:${value(place.vnc)}`],
+  ];
+};
+
+const tpm = (place: Place) => [
+  ...["-chardev", `socket,id=tpm,path=${value(place.tpmSocket)}`],
+  ...["-tpmdev", "emulator,id=tpm0,chardev=tpm", "-device", "tpm-crb,tpmdev=tpm0,id=tpm-device"],
+];

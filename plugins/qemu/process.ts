@@ -1,0 +1,136 @@
+/** The process that is a VM: started so that it outlives this one, found again by its socket, ended for good. */
+import { randomUUID } from "node:crypto";
+import { appendFile, copyFile, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { setTimeout as sleep } from "node:timers/promises";
+import { z } from "zod";
+import { DomainError } from "../../src/plugin.ts";
+import { commandLine } from "./command-line.ts";
+import { type Definition, readDefinition, writtenDefinition } from "./definition.ts";
+import { endingEvent } from "./event-log.ts";
+import { textOf, writeWhole } from "./file.ts";
+import { firmwareFor } from "./firmware.ts";
+import type { Place } from "./place.ts";
+import { runProgram, wordsOf } from "./program.ts";
+import { isListening } from "./qmp/client.ts";
+import type { QemuSession } from "./session.ts";
+import { endTpm, startTpm } from "./tpm.ts";
+
+/** What one run was started with. `run` is random, so that no two runs of a VM share one. */
+export type Started = Readonly<{ run: string; definition: Definition }>;
+const StartedFile = z.object({ run: z.string(), definition: z.unknown() });
+const ProcessFile = z.object({ pid: z.number().int().positive(), startTime: z.string() });
+
+/** A loaded host; QEMU itself is up in less than a second. */
+const START_LIMIT_MS = 60_000;
+/** QEMU writes what its caches hold before it ends. */
+const END_LIMIT_MS = 20_000;
+const POLL_MS = 20;
+const NEGOTIATION = '{"execute":"qmp_capabilities"}\n';
+
+export const isOn = (session: QemuSession, uuid: string): Promise<boolean> => isListening(session.placeOf(uuid).qmp);
+
+/** What the last run was started with; it says nothing about whether that still runs. */
+export async function startedOf(session: QemuSession, uuid: string): Promise<Started | undefined> {
+  const text = await textOf(session.placeOf(uuid).started);
+  if (text === undefined) return undefined;
+  const { run, definition } = StartedFile.parse(JSON.parse(text));
+  return { run, definition: readDefinition(JSON.stringify(definition)) };
+}
+
+/** Starts a VM that is off, under its lock. QEMU itself says when its guest runs, or why it does not: with `-daemonize`
+ * the process that we started ends only then, and the one that is left belongs to nobody.
+ * @throws Error in QEMU's words */
+export async function startProcess(session: QemuSession, definition: Definition): Promise<void> {
+  const { uuid } = definition;
+  const place = session.placeOf(uuid);
+  const firmware = definition.firmware === "bios" ? undefined : await firmwareFor(definition.firmware);
+  await clear(place);
+  await mkdir(place.run, { recursive: true, mode: 0o700 });
+  try {
+    if (firmware) await copyOnce(firmware.variables, place.variables);
+    const started = { run: randomUUID(), definition: JSON.parse(writtenDefinition(definition)) };
+    await writeWhole(place.started, JSON.stringify(started));
+    await writeFile(`${place.events}.in`, NEGOTIATION, { mode: 0o600 });
+    await writeFile(place.eventLog, "", { mode: 0o600 });
+    if (definition.tpm) await startTpm(place);
+    const args = commandLine(definition, { place, firmware });
+    const ended = await runProgram(session.binary, args, { timeoutMs: START_LIMIT_MS });
+    if (ended.code !== 0) throw new Error(wordsOf(session.binary, ended, START_LIMIT_MS));
+  } catch (error) {
+    if (definition.tpm) await endTpm(place);
+    await clear(place);
+    throw error;
+  }
+  await rememberProcess(session, uuid);
+}
+
+/** Removes what the last run has left. */
+async function clear({ run, eventLog }: Place): Promise<void> {
+  await rm(eventLog, { force: true });
+  await rm(run, { recursive: true, force: true });
+}
+
+/** A file that is there stays: it is what the guest has made of it. */
+async function copyOnce(from: string, to: string): Promise<void> {
+  if ((await readFile(to).catch(() => undefined))?.length) return;
+  const made = `${to}.${randomUUID().slice(0, 8)}.new`;
+  try {
+    await copyFile(from, made);
+    await rename(made, to);
+  } finally {
+    await rm(made, { force: true });
+  }
+}
+
+async function rememberProcess(session: QemuSession, uuid: string): Promise<void> {
+  const place = session.placeOf(uuid);
+  const pid = Number(await textOf(place.pid));
+  const startTime = pid > 0 ? await startTimeOf(pid) : undefined;
+  if (startTime !== undefined) await writeWhole(place.process, JSON.stringify({ pid, startTime }));
+}
+
+/** When a process began, in whatever words the system has for it; with its number it names one process for ever. */
+async function startTimeOf(pid: number): Promise<string | undefined> {
+  if (process.platform === "linux") {
+    const stat = await textOf(`/proc/${pid}/stat`).catch(() => undefined);
+    // The second field is the program's name in brackets, which may hold anything.
+    return stat?.slice(stat.lastIndexOf(")") + 2).split(" ")[19];
+  }
+  const { code, stdout } = await runProgram("ps", ["-o", "lstart=", "-p", String(pid)], { timeoutMs: 5_000 });
+  return code === 0 ? stdout.trim() : undefined;
+}
+
+/** Cuts the power: by QMP, which leaves the images whole, and where QEMU does not answer by ending its process.
+ * @throws Error when it is still there afterwards */
+export async function endProcess(session: QemuSession, uuid: string): Promise<void> {
+  const asked = session.withQmp(uuid, { timeoutMs: 5_000 }, (qmp) => qmp.execute("quit"));
+  const refused = await asked.then(
+    () => undefined,
+    (error: unknown) => error,
+  );
+  // Where the request may have arrived, what QEMU still has to write is waited for.
+  const heard = refused === undefined || (refused instanceof DomainError && refused.unanswered);
+  if (await ends(session, uuid, heard ? END_LIMIT_MS : 1_000)) return;
+  await killProcess(session, uuid);
+  if (!(await ends(session, uuid, END_LIMIT_MS)))
+    throw new Error("QEMU does not end, and its process cannot be told from others", { cause: refused });
+}
+
+/** Only a process that began when ours began is ours: numbers are given out again. */
+async function killProcess(session: QemuSession, uuid: string): Promise<void> {
+  const text = await textOf(session.placeOf(uuid).process);
+  if (text === undefined) return;
+  const { pid, startTime } = ProcessFile.parse(JSON.parse(text));
+  if ((await startTimeOf(pid)) !== startTime) return;
+  session.context.log(`QEMU of VM ${uuid} does not answer: its process ${pid} is killed`);
+  process.kill(pid, "SIGKILL");
+  await appendFile(session.placeOf(uuid).eventLog, endingEvent("host-signal"));
+}
+
+async function ends(session: QemuSession, uuid: string, withinMs: number): Promise<boolean> {
+  for (const until = Date.now() + withinMs; Date.now() < until; ) {
+    if (!(await isOn(session, uuid))) return true;
+    await sleep(POLL_MS);
+  }
+  return false;
+}

@@ -1,0 +1,56 @@
+/** Runs one program to its end: a list of arguments, no shell, a small environment, a time limit. */
+import { spawn } from "node:child_process";
+
+export type Ended = Readonly<{ code: number | null; stdout: string; stderr: string; timedOut: boolean }>;
+
+const OUTPUT_CHARACTERS_MAX = 64 * 1024;
+
+/** @throws Error when it cannot be started; the signal's reason */
+export async function runProgram(
+  command: string,
+  args: readonly string[],
+  { timeoutMs, signal }: Readonly<{ timeoutMs: number; signal?: AbortSignal | undefined }>,
+): Promise<Ended> {
+  signal?.throwIfAborted();
+  // What the program says is shown, and must not follow the user's language.
+  const env: Record<string, string> = { LC_ALL: "C", PATH: process.env.PATH ?? "/usr/sbin:/usr/bin:/sbin:/bin" };
+  for (const name of ["HOME", "TMPDIR"]) if (process.env[name] !== undefined) env[name] = process.env[name];
+  const child = spawn(command, args, { stdio: ["ignore", "pipe", "pipe"], env });
+  const heard = { stdout: "", stderr: "" };
+  for (const stream of ["stdout", "stderr"] as const) {
+    child[stream].setEncoding("utf8").on("data", (text: string) => {
+      heard[stream] = (heard[stream] + text).slice(-OUTPUT_CHARACTERS_MAX);
+    });
+  }
+  let timedOut = false;
+  const kill = () => child.kill("SIGKILL");
+  const limit = setTimeout(() => {
+    timedOut = true;
+    kill();
+  }, timeoutMs);
+  signal?.addEventListener("abort", kill, { once: true });
+  try {
+    const code = await new Promise<number | null>((resolve, reject) => {
+      child.once("error", (error: NodeJS.ErrnoException) =>
+        reject(error.code === "ENOENT" ? new Error(`${command} is not installed`, { cause: error }) : error),
+      );
+      child.once("close", resolve);
+    });
+    signal?.throwIfAborted();
+    return { code, ...heard, timedOut };
+  } finally {
+    clearTimeout(limit);
+    signal?.removeEventListener("abort", kill);
+  }
+}
+
+/** What a program that failed has to say for itself. */
+export const wordsOf = (command: string, { code, stderr, timedOut }: Ended, timeoutMs: number): string => {
+  if (timedOut) return `${command} had not started after ${timeoutMs / 1000} s`;
+  // Control characters could come from a file's name.
+  const said = stderr
+    .trim()
+    .slice(-1_000)
+    .replace(/[\p{Cc}\p{Cf}]+/gu, " ");
+  return said || `${command} ended with ${code}`;
+};

@@ -1,0 +1,85 @@
+/** The guest agent's protocol: QMP's lines without greeting and ids, over a channel that a guest holds the other end of. */
+import { randomInt } from "node:crypto";
+import { connect } from "node:net";
+import { createLines } from "./frames.ts";
+
+/** More than any answer to what is asked here, and all that a guest can make us hold. */
+const LINE_BYTES_MAX = 1024 ** 2;
+
+/** Nobody answers, or not in this protocol. */
+export class AgentSilent extends Error {}
+
+export type AgentCommand = Readonly<{ execute: string; arguments?: Readonly<Record<string, unknown>> }>;
+type Message = Readonly<Record<string, unknown>>;
+
+/** Asks the commands one after the other, and gives their answers; undefined for one that the agent refuses.
+ * @throws AgentSilent; the signal's reason */
+export async function askAgent(
+  path: string,
+  commands: readonly AgentCommand[],
+  { timeoutMs, signal }: Readonly<{ timeoutMs: number; signal?: AbortSignal | undefined }>,
+): Promise<unknown[]> {
+  signal?.throwIfAborted();
+  const socket = connect(path);
+  const messages: Message[] = [];
+  let wake = () => {};
+  let ended: Error | undefined;
+  const end = (error: Error) => {
+    ended ??= error;
+    socket.destroy();
+    wake();
+  };
+  const lines = createLines(LINE_BYTES_MAX);
+  socket.on("data", (bytes: Buffer) => {
+    try {
+      messages.push(...lines.push(bytes).flatMap(messageIn));
+      wake();
+    } catch (error) {
+      end(new AgentSilent((error as Error).message));
+    }
+  });
+  socket.on("error", (error) => end(new AgentSilent(error.message)));
+  socket.on("close", () => end(new AgentSilent("QEMU closed the channel")));
+  const limit = setTimeout(() => end(new AgentSilent(`no answer within ${timeoutMs / 1000} s`)), timeoutMs);
+  const stop = () => end(signal?.reason);
+  signal?.addEventListener("abort", stop, { once: true });
+
+  const next = async (): Promise<Message> => {
+    for (;;) {
+      const message = messages.shift();
+      if (message) return message;
+      if (ended) throw ended;
+      await new Promise<void>((resolve) => {
+        wake = resolve;
+      });
+    }
+  };
+  const say = (command: AgentCommand) => socket.write(`${JSON.stringify(command)}\n`);
+  try {
+    // Answers to somebody who no longer waits for them may come first.
+    const id = randomInt(2 ** 31);
+    say({ execute: "guest-sync", arguments: { id } });
+    while ((await next()).return !== id);
+    const answers: unknown[] = [];
+    for (const command of commands) {
+      say(command);
+      const answer = await next();
+      answers.push("error" in answer ? undefined : answer.return);
+    }
+    return answers;
+  } finally {
+    clearTimeout(limit);
+    signal?.removeEventListener("abort", stop);
+    socket.destroy();
+  }
+}
+
+/** Whatever else a guest writes into its channel is left out. */
+function messageIn(line: string): Message[] {
+  try {
+    const value: unknown = JSON.parse(line);
+    return typeof value === "object" && value !== null && !Array.isArray(value) ? [value as Message] : [];
+  } catch {
+    return [];
+  }
+}

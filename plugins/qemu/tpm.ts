@@ -1,0 +1,33 @@
+/** A TPM of the VM's own, by swtpm: a process beside QEMU's, which ends when QEMU lets go of its socket. */
+import { once } from "node:events";
+import { mkdir } from "node:fs/promises";
+import { connect } from "node:net";
+import type { Place } from "./place.ts";
+import { runProgram, wordsOf } from "./program.ts";
+
+const START_LIMIT_MS = 15_000;
+
+/** @throws Error when swtpm is not there, or does not start */
+export async function startTpm(place: Place): Promise<void> {
+  await mkdir(place.tpm, { recursive: true, mode: 0o700 });
+  const args = [
+    ...["socket", "--tpm2", "--tpmstate", `dir=${place.tpm},mode=0600`],
+    ...["--ctrl", `type=unixio,path=${place.tpmSocket},mode=0600`],
+    ...["--terminate", "--daemon"],
+  ];
+  const ended = await runProgram("swtpm", args, { timeoutMs: START_LIMIT_MS });
+  if (ended.code !== 0) throw new Error(wordsOf("swtpm", ended, START_LIMIT_MS));
+}
+
+/** CMD_SHUTDOWN of swtpm's control channel (tpm_ioctl.h). */
+const SHUTDOWN = Buffer.from([0, 0, 0, 3]);
+
+/** Ends one that QEMU never came to. */
+export async function endTpm(place: Place): Promise<void> {
+  const socket = connect(place.tpmSocket);
+  // Nobody listens there where it was not started, or QEMU has been.
+  socket.on("error", () => undefined);
+  socket.setTimeout(1_000, () => socket.destroy());
+  socket.end(SHUTDOWN);
+  await once(socket, "close");
+}

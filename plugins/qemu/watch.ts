@@ -1,0 +1,127 @@
+/** What happens to the VMs as it happens, as hints: their folders say when a definition is written, by whomever, and
+ * QEMU's event log what the machine does. */
+import { type FSWatcher, mkdirSync, watch as watchFile } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Hint, Occurrence } from "../../src/plugin.ts";
+import { type QmpEvent, readEvents } from "./event-log.ts";
+import { DEFINITION, EVENT_LOG, isUuid } from "./place.ts";
+import { isOn, startedOf } from "./process.ts";
+import type { QemuSession } from "./session.ts";
+import { uuidsIn } from "./vms.ts";
+
+/** A process that is killed writes nothing, so those that run are looked at. */
+const ALIVE_EVERY_MS = 1_000;
+/** Between QEMU's last event and its end. */
+const END_POLL_MS = 20;
+
+type Teller = (hint: Hint) => void;
+type Watched = Readonly<{ alive: () => void; end: () => void }>;
+
+/** Tells until the signal ends it, or the session is closed. */
+export async function watch(session: QemuSession, tell: Teller, ends: AbortSignal): Promise<void> {
+  const signal = AbortSignal.any([ends, session.closing.signal]);
+  if (signal.aborted) return;
+  mkdirSync(session.directory, { recursive: true, mode: 0o700 });
+  const ending = Promise.withResolvers<void>();
+  const stop = () => ending.resolve();
+  signal.addEventListener("abort", stop, { once: true });
+  const vms = new Map<string, Watched>();
+  /** Whether the VM's folder is there may have changed. */
+  const appear = (uuid: string, known: boolean) => {
+    vms.get(uuid)?.end();
+    vms.delete(uuid);
+    const watched = watchVm(session, uuid, tell, known);
+    if (watched) vms.set(uuid, watched);
+  };
+  const folder = watchFile(session.directory, (_kind, name) => {
+    if (name === null || !isUuid(name)) return;
+    appear(name, false);
+    tell({ uuid: name });
+  });
+  folder.on("error", ending.reject);
+  const beat = setInterval(() => {
+    for (const { alive } of vms.values()) alive();
+  }, ALIVE_EVERY_MS);
+  try {
+    for (const uuid of await uuidsIn(session)) appear(uuid, true);
+    if (!signal.aborted) tell({});
+    await ending.promise;
+  } finally {
+    signal.removeEventListener("abort", stop);
+    clearInterval(beat);
+    folder.close();
+    for (const { end } of vms.values()) end();
+  }
+}
+
+/** Watches one VM's folder; undefined when it is gone. Of a VM that was `known` before, what its log says already is
+ * old. */
+function watchVm(session: QemuSession, uuid: string, tell: Teller, known: boolean): Watched | undefined {
+  const { home, eventLog } = session.placeOf(uuid);
+  const reader = readEvents(eventLog);
+  let on: boolean | undefined;
+  let over = false;
+  let skip = known;
+  let reading: Promise<void> = Promise.resolve();
+
+  const look = async () => {
+    const now = await isOn(session, uuid);
+    if (now !== on && on !== undefined && !over) tell({ uuid });
+    on = now;
+  };
+  const untilOff = async () => {
+    while (!over && on !== false) {
+      await look();
+      await sleep(END_POLL_MS);
+    }
+  };
+  const read = async () => {
+    const { events, more } = await reader.read();
+    const old = skip;
+    skip = false;
+    if (over || old) return;
+    // Also at what is no event: QEMU's answer to the negotiation says that the machine is up.
+    if (more) tell({ uuid });
+    if (more) await look();
+    const run = (await startedOf(session, uuid))?.run;
+    for (const event of events) {
+      const occurrence = run === undefined ? undefined : occurrenceOf(event, run);
+      if (occurrence && !over) tell({ uuid, occurrence });
+    }
+    if (events.some(({ event }) => event === "SHUTDOWN")) void untilOff().catch(() => undefined);
+  };
+  const readOn = () => {
+    reading = reading.then(read).catch((error: Error) => session.context.log(`events of VM ${uuid}: ${error.message}`));
+  };
+
+  let watcher: FSWatcher;
+  try {
+    watcher = watchFile(home, (_kind, name) => {
+      if (name === DEFINITION) tell({ uuid });
+      if (name === EVENT_LOG) readOn();
+    });
+  } catch {
+    // It was removed while its coming was being told.
+    return undefined;
+  }
+  watcher.on("error", () => watcher.close());
+  readOn();
+  return {
+    alive: () => void look().catch(() => undefined),
+    end() {
+      over = true;
+      watcher.close();
+    },
+  };
+}
+
+/** What leaves no trace that a later look could find. */
+export function occurrenceOf({ event, data }: QmpEvent, run: string): Occurrence | undefined {
+  // One that ends the run is a shutdown to QEMU.
+  if ((event === "RESET" || event === "SHUTDOWN") && data.reason === "guest-reset") return { type: "rebooted", run };
+  if (event !== "BLOCK_IO_ERROR") return undefined;
+  // Named by the node that QEMU was given for the disk; a medium that was put in later has a name of QEMU's own.
+  const target = /^(?:disk|medium)-(\w+)$/.exec(String(data["node-name"]))?.[1];
+  const reason = data.nospace === true ? "enospc" : typeof data.reason === "string" ? data.reason : undefined;
+  return { type: "io_error", run, ...(target !== undefined && { target }), ...(reason !== undefined && { reason }) };
+}

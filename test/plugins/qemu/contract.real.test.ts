@@ -1,0 +1,33 @@
+// Goal: QEMU without libvirt does what every backend promises. Method: the contract suite on real processes, with guests
+// of a few hundred bytes; the other program is an editor on the definition's file. What it cannot see: what several
+// servers do to one directory, and a system that reacts to its power button; process.real.test.ts.
+
+import { readFile, writeFile } from "node:fs/promises";
+import { inject } from "vitest";
+import { backendContract } from "../contract.ts";
+import { openQemuBench } from "./bench.ts";
+
+const { isos } = inject("guests");
+
+backendContract({
+  name: "qemu",
+  // A boot sector has no power button; the story shuts a real system down.
+  guestHonoursShutdown: false,
+  // A saved state would be a migration to a file, and QEMU's own format changes with its version.
+  unsupported: ["saved_state.discard"],
+  async open() {
+    const bench = await openQemuBench([isos.both, isos.data, isos.resets]);
+    return {
+      backend: bench.backend,
+      isos: { bootable: bench.iso(isos.both), data: bench.iso(isos.data), resets: bench.iso(isos.resets) },
+      spec: { acceleration: "tcg", memoryBytes: 64 * 1024 ** 2 },
+      async editElsewhere(uuid) {
+        const { definition } = bench.session.placeOf(uuid);
+        const text = await readFile(definition, "utf8");
+        await writeFile(definition, text.replace('"cpus": 1', '"cpus": 2'));
+      },
+      guestResets: async () => {},
+      close: bench.close,
+    };
+  },
+});

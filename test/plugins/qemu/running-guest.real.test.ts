@@ -1,0 +1,148 @@
+// Goal: what is done to a running VM is what its guest sees. Method: one installed guest with a real kernel that has AHCI;
+// its agent runs the commands that look from inside. What it cannot see: guests of other makers, whose udev may let go of a
+// tray by itself.
+
+import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
+import { askAgent } from "../../../plugins/qemu/qmp/agent.ts";
+import type { State } from "../../../src/domain/operation.ts";
+import { driveOf } from "../../../src/domain/vm.ts";
+import { installerIso as makeInstaller } from "../../fixtures/installer-iso.ts";
+import { waitForLine } from "../../support/guest.ts";
+import { watcherOf } from "../../support/watcher.ts";
+import { type Bench, benchOn, codeOf } from "../contract-bench.ts";
+import { medium } from "../contract-cases.ts";
+import { openQemuBench, type QemuBench } from "./bench.ts";
+
+const { isos } = inject("guests");
+const GIB = 1024 ** 3;
+let lab: QemuBench;
+let bench: Bench;
+let clear: () => Promise<void>;
+let uuid: string;
+
+const ask = async (execute: string, args: Record<string, unknown>): Promise<Record<string, unknown>> => {
+  const [answer] = await askAgent(lab.session.placeOf(uuid).agent, [{ execute, arguments: args }], {
+    timeoutMs: 10_000,
+  });
+  return answer as Record<string, unknown>;
+};
+async function inside(command: string): Promise<string> {
+  const { pid } = await ask("guest-exec", { path: "/bin/sh", arg: ["-c", command], "capture-output": true });
+  for (;;) {
+    const status = await ask("guest-exec-status", { pid });
+    const text = (data: unknown) => Buffer.from((data as string) ?? "", "base64").toString();
+    if (status.exited) return (text(status["out-data"]) + text(status["err-data"])).trim();
+  }
+}
+/** The guest's kernel learns of a change of media by an I/O error on the first read. */
+const noticed = "dd if=/dev/sr0 bs=2048 skip=16 count=1 >/dev/null 2>&1";
+const label = () => inside(`${noticed}; dd if=/dev/sr0 bs=1 skip=32808 count=32 2>&1 | head -n 1`);
+const mount = () => inside(`${noticed}; mount -r -t iso9660 /dev/sr0 /mnt`);
+const look = () => bench.look(uuid);
+const inDrive = ({ vm }: State) => ({ live: driveOf(vm!.live!, "sda"), next: driveOf(vm!.next, "sda") });
+
+beforeAll(async () => {
+  const installer = await makeInstaller(undefined, { kernel: "generic" });
+  lab = await openQemuBench([installer, isos.data, isos.both]);
+  ({ bench, clear } = benchOn({
+    backend: lab.backend,
+    isos: { bootable: lab.iso(isos.both), data: lab.iso(isos.data) },
+    spec: { acceleration: "tcg", memoryBytes: 256 * 1024 ** 2 },
+    close: lab.close,
+  }));
+  const made = await bench.make({ isoPath: lab.iso(installer), order: "hd_cdrom" });
+  uuid = made.target.uuid;
+  const { path } = made.vm!.next.disks[0]!;
+  await bench.apply(await bench.look(uuid, { disks: [path!] }), {
+    kind: "disk.resize",
+    disk: "vda",
+    path: path!,
+    sizeBytes: GIB,
+  });
+  const watcher = await watcherOf(lab.backend);
+  await bench.apply(await look(), { kind: "power.start", purpose: "install", at: new Date().toISOString() });
+  await waitForLine(made.vm!.next.serialLog!, /BOOTED-FROM-DISK 1$/, { timeoutMs: 200_000 });
+  // The installer's own reboot, in the same run.
+  const reboot = await watcher.told((hint) => hint.occurrence !== undefined);
+  expect(reboot).toEqual({ uuid, occurrence: { type: "rebooted", run: (await look()).vm!.run } });
+  // The agent's channel is one of the things that are told.
+  for (let told = 0; !(await look()).vm!.agent; told += 1) await watcher.told(() => true, told, 60_000);
+  await watcher.stop();
+  await inside("modprobe -a isofs sr_mod");
+  await bench.apply(await look(), medium(await look()));
+}, 300_000);
+afterAll(async () => {
+  await clear?.();
+  await lab?.close();
+});
+
+describe("the guest's agent", () => {
+  test("says which of the VM's disks its root file system is on", async () => {
+    const info = await lab.backend.guest!(uuid);
+    expect(info).toMatchObject({ osId: "mini" });
+    expect(info!.filesystems.find(({ mountpoint }) => mountpoint === "/")).toMatchObject({ disks: ["vda"] });
+  });
+});
+
+describe("the CD-ROM drive", () => {
+  test("shows the guest what is put in, what takes its place, and that it is empty", async () => {
+    expect(await label()).toMatch(/No medium found/);
+    await bench.apply(await look(), medium(await look(), lab.iso(isos.data)));
+    expect(await label()).toMatch(/^CD_DATA /);
+    await bench.apply(await look(), medium(await look(), lab.iso(isos.both)));
+    expect(await label()).toMatch(/^CD_BOTH /);
+    await bench.apply(await look(), medium(await look()));
+    expect(await label()).toMatch(/No medium found/);
+  });
+
+  test("that was opened from inside names its medium still, and is closed by putting it in again", async () => {
+    await bench.apply(await look(), medium(await look(), lab.iso(isos.data)));
+    await lab.session.withQmp(uuid, {}, (qmp) => qmp.execute("blockdev-open-tray", { id: "sda" }));
+    expect(inDrive(await look()).live).toMatchObject({ path: lab.iso(isos.data), tray: "open" });
+    await bench.apply(await look(), medium(await look(), lab.iso(isos.data)));
+    expect(inDrive(await look()).live).toMatchObject({ path: lab.iso(isos.data), tray: "closed" });
+    expect(await label()).toMatch(/^CD_DATA /);
+  });
+
+  test("that the guest has locked is refused with TRAY_LOCKED, and nothing has changed", async () => {
+    expect(await mount()).toBe("");
+    const before = await look();
+    expect(await codeOf(bench.apply(before, medium(before)))).toBe("TRAY_LOCKED");
+    expect(await codeOf(bench.apply(before, medium(before, lab.iso(isos.both))))).toBe("TRAY_LOCKED");
+    expect(inDrive(await look())).toEqual(inDrive(before));
+    expect(await inside("cat /mnt/readme.txt")).toMatch(/^Made by/);
+  });
+
+  test("that the guest lets go of meanwhile comes open in the second try", async () => {
+    const before = await look();
+    const ejecting = bench.apply(before, medium(before));
+    await expect.poll(() => inside("umount /mnt && echo gone")).toMatch(/gone/);
+    expect(inDrive(await ejecting).live).toEqual({ target: "sda", bus: "sata", tray: "closed" });
+  });
+
+  test("that the guest has locked is opened by force", async () => {
+    await bench.apply(await look(), medium(await look(), lab.iso(isos.data)));
+    expect(await mount()).toBe("");
+    const change = medium(await look());
+    const { vm } = await bench.apply(await look(), { ...change, force: true } as typeof change);
+    expect(driveOf(vm!.live!, "sda")).toEqual({ target: "sda", bus: "sata", tray: "closed" });
+    await inside("umount -l /mnt");
+  });
+});
+
+describe("the disk", () => {
+  test("that grows is larger for the guest at once", async () => {
+    const { vm, target } = await look();
+    const { path } = vm!.next.disks[0]!;
+    const before = await bench.look(target.uuid, { disks: [path!] });
+    await bench.apply(before, { kind: "disk.resize", disk: "vda", path: path!, sizeBytes: 2 * GIB });
+    expect(await inside("cat /sys/block/vda/size")).toBe("4194304");
+  });
+});
+
+describe("the power button", () => {
+  test("turns it off, which is told from a power cut", async () => {
+    const { vm } = await bench.apply(await look(), { kind: "power.stop", force: false, timeoutMs: 60_000 });
+    expect(vm).toMatchObject({ power: "off", stopReason: "shutdown" });
+  });
+});
