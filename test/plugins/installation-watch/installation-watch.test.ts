@@ -124,7 +124,7 @@ describe("installation-watch", () => {
   });
 
   it("completes a VM that installed itself with the disk first, once its system is up", async () => {
-    const at = await lane({ auto: true });
+    const at = await lane({ auto: true }, { agentAfterMs: 500 });
     const vm = await installing(at, { boot_order: "hd_cdrom" });
     guestInstalls(at.session, vm);
     await at.heard("installation.completed");
