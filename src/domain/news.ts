@@ -14,12 +14,14 @@ export function newsOf(
   before: Sighting | undefined,
   vm: Vm | undefined,
   occurrences: readonly Occurrence[] = [],
+  /** They happened a while ago: what has been read since then is not told from what was read before. */
+  isLate = false,
 ): News {
   if (!vm) return { sighting: null, facts: before ? [...ended(before, undefined), elsewhere("undefined")] : [] };
   const resets = occurrences.filter(({ type, run }) => type === "rebooted" && run === (vm.run ?? before?.run)).length;
   const seen = sightingOf(connection, vm, before);
   const inRun = vm.run === undefined ? 0 : resets;
-  const read = inRun > 0 && vm.readBytes ? { readAtReset: vm.readBytes } : {};
+  const read = inRun > 0 && vm.readBytes && !isLate ? { readAtReset: vm.readBytes } : {};
   const low = occurrences.flatMap((one) => (one.type === "space_low" && one.run === vm.run ? [one.target] : []));
   const lowSpace = [...new Set([...seen.lowSpace, ...low])].sort();
   const sighting = { ...seen, lowSpace, reboots: seen.reboots + inRun, ...read };

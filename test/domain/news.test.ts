@@ -176,6 +176,12 @@ describe("newsOf() of a reset", () => {
     expect(newsOf("local", first, read(40), [rebooted]).sighting).toMatchObject({ readAtReset: { vda: 40 } });
   });
 
+  it("keeps what it knew when it looks too late: then more counts as read since, never less", () => {
+    const late = (before: typeof first | undefined) => newsOf("local", before, read(50), [rebooted], true);
+    expect(late(first).sighting).toMatchObject({ reboots: 2, readAtReset: { vda: 20 } });
+    expect(late(seen(read(10))).sighting).not.toHaveProperty("readAtReset");
+  });
+
   it("remembers nothing of it in the next run", () => {
     expect(newsOf("local", first, off).sighting).not.toHaveProperty("readAtReset");
     expect(newsOf("local", first, vm({ run: "run-2" })).sighting).not.toHaveProperty("readAtReset");
