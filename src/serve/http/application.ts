@@ -27,6 +27,8 @@ export type ApplicationOptions = Readonly<{
   /** Names that it also answers to, each with a port or for any. */
   allowHosts: readonly string[];
   rates?: Partial<Rates>;
+  /** How often a stream says that it is still there. */
+  heartbeatMs?: number;
   /** Has a plugin answer below /plugins/<name>/. */
   plugins?: (plugin: string, request: Request) => Promise<Response>;
   /** Further places, behind the same checks. */

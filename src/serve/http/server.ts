@@ -26,6 +26,8 @@ export type HttpServerOptions = Readonly<{
   log: (message: string) => void;
   rates?: Partial<Rates>;
   limits?: Partial<Limits>;
+  /** How often a stream of events says that it is still there. */
+  heartbeatMs?: number;
   /** Has a plugin answer below /plugins/<name>/. */
   plugins?: (plugin: string, request: Request) => Promise<Response>;
   /** Further places, behind the same checks. */
@@ -62,6 +64,7 @@ export async function serveHttp(options: HttpServerOptions): Promise<HttpServer>
     work,
     allowHosts: allowHosts.map((name) => name.toLowerCase()),
     ...(options.rates && { rates: options.rates }),
+    ...(options.heartbeatMs !== undefined && { heartbeatMs: options.heartbeatMs }),
     ...(options.plugins && { plugins: options.plugins }),
     ...(options.mount && { mount: options.mount }),
   });
