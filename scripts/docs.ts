@@ -98,7 +98,10 @@ const events: Record<EventType, readonly [when: string, data: string]> = {
   "vm.resumed": ["it goes on where it was halted", "`run`"],
   "vm.rebooted": ["the guest was reset; one reboot is one event", "`run`, `reboots`"],
   "vm.crashed": ["the guest crashed", "`run`"],
-  "vm.changed_elsewhere": ["another program defined, edited, renamed or removed it", "`what`; renamed: `from`, `to`"],
+  "vm.changed_elsewhere": [
+    "another program defined, edited, renamed or removed it, or changed what is in a drive of it while it runs",
+    "`what`: `defined`, `redefined`, `renamed`, `undefined`, `media`; `from`, `to`, `drive`",
+  ],
   "boot_order.changed": ["the boot order is another one", "`from`, `to`"],
   "media.attached": ["an ISO was put into a drive", "`drive`, `path`, `replaced`"],
   "media.detached": ["a drive was emptied", "`drive`, `path`"],

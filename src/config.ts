@@ -8,19 +8,7 @@ import { z } from "zod";
 import type { ConnectionSetting } from "./host/backends.ts";
 import type { PluginSetting } from "./host/functions.ts";
 import { Connection, PluginFunctions } from "./host/setting.ts";
-
-export type Listen = Readonly<{ address: string; port: number }>;
-
-/** `PORT`, `ADDRESS:PORT` or `[IPV6]:PORT`; on loopback unless said. */
-const Listen = z
-  .union([z.string(), z.number().transform(String)], { error: "expected [ADDRESS:]PORT" })
-  .transform((text, context): Listen => {
-    const [, bracketed, plain, port] = /^(?:\[([0-9a-f:.]+)\]:|([\w.-]+):)?(\d{1,5})$/i.exec(text) ?? [];
-    const number = Number(port);
-    if (number >= 1 && number <= 65_535) return { address: bracketed ?? plain ?? "127.0.0.1", port: number };
-    context.addIssue({ code: "custom", message: `"${text}" is no [ADDRESS:]PORT, 8473 or 192.168.122.1:8473 say` });
-    return z.NEVER;
-  });
+import { type HttpConfig, httpConfig, httpSettings, type Listen } from "./http-settings.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
 const stateHome = (env: Environment) => env.XDG_STATE_HOME || join(homedir(), ".local", "state");
@@ -116,15 +104,10 @@ export const settings = {
     shown: "10",
     help: "Seconds to wait for another operation on the same VM",
   },
-  "guest-listen": {
-    schema: Listen,
-    fallback: () => undefined,
-    shown: "none",
-    help: "Where guests may call what links were made for and nothing else, [ADDRESS:]PORT, on 127.0.0.1 unless said",
-  },
+  ...httpSettings,
 } as const;
 type SettingName = keyof typeof settings;
-const repeatable = new Set<SettingName>(["iso-dir", "connection", "plugin"]);
+const repeatable = new Set<SettingName>(["iso-dir", "connection", "plugin", "allow-host"]);
 const booleans = new Set<SettingName>(["read-only"]);
 
 /** What `--help` says about the settings. */
@@ -152,6 +135,7 @@ export type Config = Readonly<{
   confirm: "token" | "human";
   claimWaitMs: number;
   guestListen?: Listen;
+  http: HttpConfig;
 }>;
 
 /** A setting that cannot be used; `message` says where it came from and what would be accepted. */
@@ -173,6 +157,7 @@ export function readConfig(
     ]),
     ["config", { type: "string" }],
     ["json", { type: "string" }],
+    ["scope", { type: "string", multiple: true }],
     ["help", { type: "boolean", short: "h" }],
     ["version", { type: "boolean" }],
   ]) as NonNullable<Parameters<typeof parseArgs>[0]>["options"];
@@ -205,6 +190,7 @@ export function readConfig(
   const guestListen = value("guest-listen") as Listen | undefined;
   const twice = connections.find(({ name }, index) => connections.findIndex((c) => c.name === name) !== index);
   if (twice) throw new ConfigError(`Cannot use ${placeOf("connection")[1]}: the name "${twice.name}" is given twice`);
+  const http = attempt(() => httpConfig(value, env.BOOTWRIGHT_TOKEN));
   const config: Config = Object.freeze({
     data: value("data") as string,
     cache: join(cacheHome(env), "bootwright"),
@@ -214,16 +200,29 @@ export function readConfig(
     confirm: value("confirm") as Config["confirm"],
     claimWaitMs: (value("claim-wait") as number) * 1000,
     ...(guestListen && { guestListen }),
+    http,
     ...(images !== undefined && { images }),
     ...(isoDirectories !== undefined && { isoDirectories }),
   });
   const json = flags.json as string | undefined;
   return {
     config,
-    rest: [...parsed.positionals, ...(json === undefined ? [] : ["--json", json])],
+    rest: [
+      ...parsed.positionals,
+      ...(json === undefined ? [] : ["--json", json]),
+      ...((flags.scope as string[] | undefined) ?? []).flatMap((scope) => ["--scope", scope]),
+    ],
     help: flags.help === true,
     version: flags.version === true,
   };
+}
+
+function attempt<T>(work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    throw error instanceof ConfigError ? error : new ConfigError((error as Error).message);
+  }
 }
 
 function rawValue(
