@@ -8,6 +8,7 @@ import { z } from "zod";
 import type { ConnectionSetting } from "./host/backends.ts";
 import type { PluginSetting } from "./host/functions.ts";
 import { Connection, PluginFunctions } from "./host/setting.ts";
+import { type HttpConfig, httpConfig, httpSettings, type Listen } from "./http-settings.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
 const stateHome = (env: Environment) => env.XDG_STATE_HOME || join(homedir(), ".local", "state");
@@ -103,9 +104,10 @@ export const settings = {
     shown: "10",
     help: "Seconds to wait for another operation on the same VM",
   },
+  ...httpSettings,
 } as const;
 type SettingName = keyof typeof settings;
-const repeatable = new Set<SettingName>(["iso-dir", "connection", "plugin"]);
+const repeatable = new Set<SettingName>(["iso-dir", "connection", "plugin", "allow-host"]);
 const booleans = new Set<SettingName>(["read-only"]);
 
 /** What `--help` says about the settings. */
@@ -132,6 +134,8 @@ export type Config = Readonly<{
   readOnly: boolean;
   confirm: "token" | "human";
   claimWaitMs: number;
+  guestListen?: Listen;
+  http: HttpConfig;
 }>;
 
 /** A setting that cannot be used; `message` says where it came from and what would be accepted. */
@@ -153,6 +157,7 @@ export function readConfig(
     ]),
     ["config", { type: "string" }],
     ["json", { type: "string" }],
+    ["scope", { type: "string", multiple: true }],
     ["help", { type: "boolean", short: "h" }],
     ["version", { type: "boolean" }],
   ]) as NonNullable<Parameters<typeof parseArgs>[0]>["options"];
@@ -182,8 +187,10 @@ export function readConfig(
   };
   const [images, isoDirectories] = [value("images") as string | undefined, value("iso-dir") as string[] | undefined];
   const connections = value("connection") as ConnectionSetting[];
+  const guestListen = value("guest-listen") as Listen | undefined;
   const twice = connections.find(({ name }, index) => connections.findIndex((c) => c.name === name) !== index);
   if (twice) throw new ConfigError(`Cannot use ${placeOf("connection")[1]}: the name "${twice.name}" is given twice`);
+  const http = attempt(() => httpConfig(value, env.BOOTWRIGHT_TOKEN));
   const config: Config = Object.freeze({
     data: value("data") as string,
     cache: join(cacheHome(env), "bootwright"),
@@ -192,16 +199,30 @@ export function readConfig(
     readOnly: value("read-only") as boolean,
     confirm: value("confirm") as Config["confirm"],
     claimWaitMs: (value("claim-wait") as number) * 1000,
+    ...(guestListen && { guestListen }),
+    http,
     ...(images !== undefined && { images }),
     ...(isoDirectories !== undefined && { isoDirectories }),
   });
   const json = flags.json as string | undefined;
   return {
     config,
-    rest: [...parsed.positionals, ...(json === undefined ? [] : ["--json", json])],
+    rest: [
+      ...parsed.positionals,
+      ...(json === undefined ? [] : ["--json", json]),
+      ...((flags.scope as string[] | undefined) ?? []).flatMap((scope) => ["--scope", scope]),
+    ],
     help: flags.help === true,
     version: flags.version === true,
   };
+}
+
+function attempt<T>(work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    throw error instanceof ConfigError ? error : new ConfigError((error as Error).message);
+  }
 }
 
 function rawValue(

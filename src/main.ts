@@ -65,9 +65,13 @@ export async function main(argv: readonly string[]): Promise<number> {
       return EXIT.usage;
     }
   }
-  if (command !== undefined && command !== "call" && command !== "tools") {
+  if (command !== undefined && !["call", "tools", "serve", "token"].includes(command)) {
     log(`unknown command "${command}"\n\n${usage}`);
     return EXIT.usage;
+  }
+  if (command === "token") {
+    const { tokenCommand } = await import("./serve/token-command.ts");
+    return tokenCommand(config.data, args);
   }
   const ending = new AbortController();
   for (const name of ["SIGINT", "SIGTERM"] as const) process.once(name, () => ending.abort(new Error(name)));
@@ -76,26 +80,28 @@ export async function main(argv: readonly string[]): Promise<number> {
   try {
     opened = await openSession(config);
     // A call does without them; a server begins with plugins that were looked at.
-    if (command === undefined && config.plugins.length > 0) functions = await opened.functions();
+    const serves = command === undefined || command === "serve";
+    if (serves && config.plugins.length > 0) functions = await opened.functions();
   } catch (error) {
     if (!(error instanceof DomainError)) throw error;
     log(`${error.code}: ${error.message}. ${error.hint}`);
     return EXIT.usage;
   }
   const { session, close } = opened;
-  if (command === undefined) {
-    const { serveMcp } = await import("./serve/mcp.ts");
+  if (command === undefined || command === "serve") {
     const { recoverInBackground } = await import("./serve/recovery.ts");
     const { runInBackground } = await import("./serve/background.ts");
     const stopRecovering = recoverInBackground({ context: session.context, log });
     const stopTelling = runInBackground({ context: session.context, subscribers: functions?.subscribers() ?? [], log });
-    const serving = serveMcp(session, process.stdout);
-    ending.signal.addEventListener("abort", () => void serving.close(), { once: true });
-    if (ending.signal.aborted) void serving.close();
-    await serving.ended;
+    const stopListening = await listenToGuests(config, opened);
+    const code =
+      command === "serve"
+        ? await overHttp(session, config, functions, ending.signal)
+        : await onStdio(session, ending.signal);
+    await stopListening();
     await Promise.race([Promise.all([stopRecovering(), stopTelling()]), after(BACKGROUND_END_LIMIT_MS)]);
     await close();
-    return EXIT.ok;
+    return code;
   }
   try {
     if (command === "call") return await callCommand(session, args, ending.signal);
@@ -108,9 +114,48 @@ export async function main(argv: readonly string[]): Promise<number> {
 
 const BACKGROUND_END_LIMIT_MS = 5_000;
 
+async function onStdio(session: Session, signal: AbortSignal): Promise<number> {
+  const { serveMcp } = await import("./serve/mcp.ts");
+  const serving = serveMcp(session, process.stdout);
+  signal.addEventListener("abort", () => void serving.close(), { once: true });
+  if (signal.aborted) void serving.close();
+  await serving.ended;
+  return 0;
+}
+
+async function overHttp(
+  session: Session,
+  { data, http }: Config,
+  functions: Functions | undefined,
+  signal: AbortSignal,
+): Promise<number> {
+  const { serveCommand } = await import("./serve/http/command.ts");
+  return serveCommand(
+    { session, data, log, ...http, ...http.listen, ...(functions && { plugins: functions.handle }) },
+    signal,
+  );
+}
+
 function say(text: string): number {
   process.stdout.write(text);
   return 0;
+}
+
+/** Returns what ends it. */
+async function listenToGuests({ guestListen }: Config, { session, functions }: Opened): Promise<() => Promise<void>> {
+  if (!guestListen) return async () => undefined;
+  const { listenForGuests } = await import("./serve/guest-listener.ts");
+  const call = { actor: "guest", signal: new AbortController().signal, progress: () => undefined };
+  const { connections, store } = session.context(call);
+  const { close } = listenForGuests({
+    ...guestListen,
+    connections: connections.names,
+    store,
+    handle: async (plugin, request, options) => (await functions()).handle(plugin, request, options),
+    log,
+    defect: session.defect,
+  });
+  return close;
 }
 
 type Opened = Readonly<{
@@ -180,6 +225,7 @@ async function openSession(config: Config): Promise<Opened> {
       newId,
       now: () => new Date(),
       claimWaitMs: config.claimWaitMs,
+      ...(config.guestListen && { guests: config.guestListen }),
     }),
     defect(error) {
       const id = randomUUID();

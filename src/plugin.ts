@@ -11,7 +11,7 @@ export type { Change, ChangeKind } from "./domain/changes.ts";
 export { acceptedDefinition, canonicalText } from "./domain/definition.ts";
 export type { DiskFact } from "./domain/disk.ts";
 export { DomainError } from "./domain/error.ts";
-export type { DomainEvent, EventType } from "./domain/event.ts";
+export { type DomainEvent, type EventType, eventTypes } from "./domain/event.ts";
 export { definitionFor, targetsFor, type VmSpec } from "./domain/lifecycle.ts";
 export type { IsoFact } from "./domain/media.ts";
 export type { ApplyContext, GuestInfo, Hint, Host, Images, Occurrence, RunningEffect, Space } from "./domain/port.ts";

@@ -1,15 +1,8 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import {
-  type Config,
-  ConfigError,
-  defaultConnection,
-  readConfig,
-  settings,
-  settingsHelp,
-  variableOf,
-} from "../src/config.ts";
+import { ConfigError, defaultConnection, readConfig, settings, settingsHelp, variableOf } from "../src/config.ts";
+import { httpTable, type Row } from "./http-settings-table.ts";
 import { temporaryDirectory } from "./support/memory.ts";
 
 type Name = keyof typeof settings;
@@ -37,10 +30,7 @@ function refusalOf(argv: readonly string[], env: Record<string, string> = enviro
 
 const memory = (name: string) => ({ name, plugin: "memory", config: {} });
 /** For each setting: a value as flag, variable and key of the file, what is read from each, and what is the default. */
-const table: Record<
-  Name,
-  { of: (config: Config) => unknown; flag: string[]; text: string; file: unknown; read: unknown[] }
-> = {
+const table: Record<Name, Row> = {
   data: { of: ({ data }) => data, flag: ["--data", "/f"], text: "/e", file: "/c", read: ["/f", "/e", "/c"] },
   images: {
     of: ({ images }) => images,
@@ -110,20 +100,21 @@ const table: Record<
     file: 3,
     read: [500, 2_000, 3_000, 10_000],
   },
+  ...httpTable,
 };
 const names = Object.keys(settings) as Name[];
 
 describe.each(names)("the setting %s", (name) => {
-  const { of, flag, text, file, read: expected } = table[name];
+  const { of, also = [], flag, text, file, read: expected } = table[name];
 
   it("is read from its flag, else its variable, else the settings file, else it has its default", () => {
     const env = environment();
     const home = env.XDG_STATE_HOME;
     const fromFile = { ...env, BOOTWRIGHT_CONFIG: settingsFile({ [name]: file }) };
     const fromVariable = { ...fromFile, [variableOf(name)]: text };
-    expect(of(read(flag, fromVariable))).toEqual(expected[0]);
-    expect(of(read([], fromVariable))).toEqual(expected[1]);
-    expect(of(read([], fromFile))).toEqual(expected[2]);
+    expect(of(read([...also, ...flag], fromVariable))).toEqual(expected[0]);
+    expect(of(read(also, fromVariable))).toEqual(expected[1]);
+    expect(of(read(also, fromFile))).toEqual(expected[2]);
     expect(of(read([], env))).toEqual(name === "data" ? join(home, "bootwright") : expected[3]);
   });
 
@@ -177,6 +168,11 @@ describe("a bad value", () => {
     ["a flag", ["--claim-wait", "601"], {}, {}, /--claim-wait: expected seconds/],
     ["a flag", ["--claim-wait=-1"], {}, {}, /--claim-wait: expected seconds/],
     ["a flag", ["--confirm", "maybe"], {}, {}, /--confirm: expected token or human/],
+    ["a flag", ["--listen", "65536"], {}, {}, /--listen: "65536" is no \[ADDRESS:\]PORT/],
+    ["a flag", ["--listen", "http://localhost:80"], {}, {}, /is no \[ADDRESS:\]PORT/],
+    ["a flag", ["--allow-host", "https://a"], {}, {}, /--allow-host: expected NAME or NAME:PORT/],
+    ["a flag", ["--tls-cert", "/c"], {}, {}, /--tls-cert alone: a certificate needs its key/],
+    ["a flag", ["--tls-key", "/c"], {}, {}, /--tls-key alone/],
     ["a flag", ["--data", ""], {}, {}, /--data: expected a directory/],
     ["a flag", ["--connection", "memory"], {}, {}, /--connection: "memory" is no NAME=PLUGIN/],
     ["a flag", ["--connection", "a b=memory"], {}, {}, /"a b=memory" is no NAME=PLUGIN/],

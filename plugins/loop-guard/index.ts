@@ -35,7 +35,12 @@ export default definePlugin({
   config: Config,
   open: async (config): Promise<Config> => config,
   close: async () => {},
-  on: { "vm.rebooted": rebooted, "vm.stopped": stopped },
+  on: {
+    // To be called at a start has this worker up when the installer reboots, when every moment counts.
+    "vm.started": () => {},
+    "vm.rebooted": rebooted,
+    "vm.stopped": stopped,
+  },
 });
 
 /** The firmware is on its way to the medium: an ISO is to be out within a second or so. */

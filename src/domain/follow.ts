@@ -7,7 +7,8 @@ export type Follow = Readonly<{
   journal: Pick<Journal, "events" | "onChange">;
   /** What is behind this place is told. */
   after: number;
-  tell: (event: DomainEvent) => void;
+  /** Whoever cannot take the next one yet returns a promise. */
+  tell: (event: DomainEvent, place: number) => unknown;
   signal: AbortSignal;
   /** How many events are read at one time. */
   atOnce?: number;
@@ -29,7 +30,7 @@ export async function follow({ journal, after, tell, signal, atOnce = 200, every
       for (const { seq, event } of events ?? []) {
         if (signal.aborted) return;
         place = seq;
-        tell(event);
+        await tell(event, seq);
       }
       if (!events) await bell.pause(RETRY_MS);
       else if (events.length < atOnce) await bell.wait(everyMs);

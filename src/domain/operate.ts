@@ -24,6 +24,8 @@ export type Request = Readonly<{
   subject: string;
   signal: AbortSignal;
   progress: (message: string) => void;
+  /** Told once the operation is on record, before anything is touched. */
+  begun?: (operation: string) => void;
 }>;
 
 export type Outcome = Readonly<{ operation?: string; changed: boolean; before: State; after: State; plan: Plan }>;
@@ -80,6 +82,7 @@ async function perform(ports: Ports, request: Request, { before, plan }: Outcome
     begunAt: ports.now().toISOString(),
   };
   await store.begin(operation);
+  request.begun?.(operation.id);
   try {
     const after = await run(ports, operation, before, request);
     return { operation: operation.id, changed: true, before, after, plan };

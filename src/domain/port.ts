@@ -2,6 +2,7 @@
 import type { Change, ChangeKind } from "./changes.ts";
 import type { DiskFact } from "./disk.ts";
 import type { DomainEvent } from "./event.ts";
+import type { RequestKeys } from "./idempotency.ts";
 import type { Journal } from "./journal.ts";
 import type { IsoFact } from "./media.ts";
 import type { Operation, OperationStatus, Step } from "./operation.ts";
@@ -151,7 +152,7 @@ export type Pruned = Readonly<{ operations: number; backups: number; events: num
 export type DatabaseCopy = Readonly<{ path: string; bytes: number; removed: readonly string[] }>;
 
 /** What the domain needs of a database. Every method is durable when it returns. */
-export interface Store extends Journal {
+export interface Store extends Journal, RequestKeys {
   record(target: Target): Promise<VmRecord | undefined>;
   records(connection?: string): Promise<VmRecord[]>;
   /** One operation per VM at a time, across processes. Waits at most `waitMs`.

@@ -1,9 +1,9 @@
 /** The command line: one tool call, or the list of tools. The only file that may write to stdout. */
-import type { z } from "zod";
 import { DomainError } from "../domain/error.ts";
 import { callTool, toolNamed } from "../tools/call.ts";
 import { refusalOf, refusalText } from "../tools/respond.ts";
 import type { Tool } from "../tools/tool.ts";
+import { jsonOf, readValue } from "./argument.ts";
 import type { Session } from "./session.ts";
 
 export const EXIT = { ok: 0, refused: 1, usage: 2, defect: 3 } as const;
@@ -13,6 +13,9 @@ export const usage = `Usage:
   bootwright [settings] call TOOL [key=value …] [--json '{…}']
                                                          make one call and print its JSON result
   bootwright [settings] tools                            list the tools
+  bootwright [settings] serve                            serve REST below /api over HTTP
+  bootwright [settings] token add NAME --scope SCOPE …   make a further token for it: vm:read, vm:write, vm:destroy
+  bootwright [settings] token list | remove NAME         list the further tokens, remove one
   bootwright plugin new NAME [DIRECTORY]                 write a plugin that works, with its test
 
 Exit codes of call: 0 done, 1 refused (the coded error is on stderr, and as JSON on stdout), 2 wrong usage, 3 defect.
@@ -94,29 +97,4 @@ function readObject(text: string): Record<string, unknown> {
   const value = jsonOf(text);
   if (value !== null && typeof value === "object" && !Array.isArray(value)) return value as Record<string, unknown>;
   throw new Error("Cannot read --json: expected a JSON object");
-}
-
-/** Numbers, booleans and lists are read as such only where the tool wants them: a VM may be named 123. */
-function readValue(tool: Tool, key: string, text: string): unknown {
-  const shape: Readonly<Record<string, z.ZodType>> = tool.input.shape;
-  const field = Object.hasOwn(shape, key) ? shape[key] : undefined;
-  const asText = field?.safeParse(text);
-  if (!field || !asText?.error) return text;
-  const wantsText = asText.error.issues.every(({ code }) => code !== "invalid_type" && code !== "invalid_union");
-  if (wantsText) return text;
-  const json = jsonOf(text);
-  if (json !== undefined && field.safeParse(json).success) return json;
-  const list = text.split(",");
-  // A list of what is not allowed is still a list, and is refused by what is wrong in it.
-  const asList = field.safeParse(list);
-  if (asList.success || asList.error.issues.every(({ path }) => path.length > 0)) return list;
-  return json ?? text;
-}
-
-function jsonOf(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

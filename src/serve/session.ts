@@ -1,12 +1,15 @@
 /** What every surface is given: the tools on offer and the means to run one. */
 import type { Tool, ToolContext } from "../tools/tool.ts";
 
+/** One call: who makes it, and what it is told meanwhile. */
+export type Call = Pick<ToolContext, "actor" | "signal" | "progress" | "begun" | "looked" | "expect">;
+
 export type Session = Readonly<{
   tools: readonly Tool[];
   confirm: "token" | "human";
   version: string;
   /** The context for one call. */
-  context: (call: Readonly<{ actor: string; signal: AbortSignal; progress: (message: string) => void }>) => ToolContext;
+  context: (call: Call) => ToolContext;
   /** Writes a defect's stack to stderr and returns an id for the caller. */
   defect: (error: unknown) => string;
 }>;

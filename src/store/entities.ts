@@ -152,6 +152,20 @@ const LeaseSchema = defineEntity({
 export class LeaseRow extends LeaseSchema.class {}
 LeaseSchema.setClass(LeaseRow);
 
+const RequestKeySchema = defineEntity({
+  name: "RequestKey",
+  tableName: "request_keys",
+  properties: {
+    key: p.text().primary(),
+    request: p.text(),
+    holder: p.text(),
+    answer: p.text().nullable(),
+    expiresAt: p.integer(),
+  },
+});
+export class RequestKeyRow extends RequestKeySchema.class {}
+RequestKeySchema.setClass(RequestKeyRow);
+
 export const entities = [
   VmSchema,
   OperationSchema,
@@ -163,4 +177,5 @@ export const entities = [
   SubscriberSchema,
   DeliverySchema,
   LeaseSchema,
+  RequestKeySchema,
 ];

@@ -6,10 +6,11 @@ import { first } from "./migrations/20261123-first.ts";
 import type { OldVmDefaults } from "./migrations/20261123-old-vms.ts";
 import { listed } from "./migrations/20261124-listed.ts";
 import { events } from "./migrations/20261125-events.ts";
+import { idempotency } from "./migrations/20261125-idempotency.ts";
 import { suggestion } from "./migrations/20261125-suggestion.ts";
 
 /** Every migration there is, oldest first. */
-export const migrations = [first, listed, events, suggestion];
+export const migrations = [first, listed, events, suggestion, idempotency];
 const table = "mikro_orm_migrations";
 /** An upgrade of a large database takes its time, and whoever comes meanwhile has nothing better to do than wait. */
 const upgradeMsMax = 60_000;

@@ -17,6 +17,7 @@ import { leasesIn } from "./leases.ts";
 import type { Upgrade } from "./migrations/20261123-old-vms.ts";
 import { recordsIn } from "./records.ts";
 import { releasesIn } from "./release.ts";
+import { requestKeysIn } from "./request-keys.ts";
 import { defaultRetention, retentionIn } from "./retention.ts";
 import { sightingsIn } from "./sightings.ts";
 
@@ -81,6 +82,7 @@ export async function openStore(options: StoreOptions): Promise<OpenStore> {
     ...leases,
     ...deliveriesIn(database, now),
     ...confirmationsIn(database, now),
+    ...requestKeysIn(database, holder, now),
     ...copiesOf(database, join(directory, "backups"), newId, now),
     claim,
     onChange: changes.on,

@@ -8,6 +8,7 @@ import { databaseTools } from "./database.ts";
 import { diskTools } from "./disk.ts";
 import { eventTools } from "./event.ts";
 import { guestTools } from "./guest.ts";
+import { guestLinkTools } from "./guest-link.ts";
 import { installationTools } from "./installation.ts";
 import { lifecycleTools } from "./lifecycle.ts";
 import { mediaTools } from "./media.ts";
@@ -27,6 +28,7 @@ const catalogue = [
   ...bootTools,
   ...mediaTools,
   ...installationTools,
+  ...guestLinkTools,
   ...guestTools,
   ...diskTools,
   ...operationTools,

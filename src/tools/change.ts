@@ -81,12 +81,16 @@ export async function changeTarget(context: ToolContext, found: Found, request: 
       target: found.target,
       what: request.tool,
       actor: context.actor,
-      intent: request.intent,
+      intent(state) {
+        context.expect?.(state);
+        return request.intent(state);
+      },
       accept,
       dryRun,
       subject: `${request.tool} ${canonical({ ...asked, accept })}`,
       signal: context.signal,
       progress: context.progress,
+      ...(context.begun && { begun: context.begun }),
       ...(request.look && { look: request.look }),
       ...(confirm !== undefined && { confirm }),
     },

@@ -28,6 +28,7 @@ export async function lookFor(context: ToolContext, ref: string, look: Omit<Look
   try {
     if (unreachable) throw unreachable;
     const state = await observe({ backend: patient(backend), store }, target, { ...look, signal: context.signal });
+    context.looked?.(state);
     return { state, backend };
   } catch (error) {
     context.signal.throwIfAborted();

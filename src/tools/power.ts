@@ -104,7 +104,11 @@ const rebootNotes = (changes: readonly Change[]): string[] =>
   changes.flatMap((change) => {
     if (change.kind !== "power.start" || change.atReboot === undefined || change.atReboot === "tell") return [];
     const server = "needs a Bootwright server that is running then, with the plugin loop-guard";
-    if (change.atReboot === "eject") return [`at_reboot eject ${server}; without one the installer runs again`];
+    if (change.atReboot === "eject")
+      return [
+        `at_reboot eject ${server}; without one the installer runs again`,
+        "the ISO has to be out before the firmware reads it again, within a second or so; boot_disk is in no hurry",
+      ];
     return [
       `at_reboot boot_disk ${server}; until there is one, the VM stays off after the installer's reboot`,
       "a guest that powers off cannot be told from one that reboots: it is started again too",

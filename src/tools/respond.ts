@@ -57,6 +57,8 @@ export const nextTool: Record<ErrorCode, string | null> = {
   PLUGIN_NOT_FOUND: null,
   PLUGIN_INVALID: null,
   PLUGIN_CONFIG_INVALID: null,
+  GUEST_LISTENER_OFF: null,
+  GUEST_PLUGIN_NOT_FOUND: null,
   PLUGIN_NAME_TAKEN: null,
   PLUGIN_FAILED: "list_plugins",
   PLUGIN_TIMED_OUT: "list_plugins",

@@ -1,6 +1,7 @@
 /** What a tool is: one definition that MCP, the command line and the docs are made from. */
 import type { z } from "zod";
 import type { ChangeKind } from "../domain/changes.ts";
+import type { State } from "../domain/operation.ts";
 import type { PluginDirectory } from "../domain/plugin-health.ts";
 import type { Connections, Store } from "../domain/port.ts";
 
@@ -16,8 +17,16 @@ export type ToolContext = Readonly<{
   newId: () => string;
   now: () => Date;
   claimWaitMs: number;
+  /** Where guests are listened to, if they are. */
+  guests?: Readonly<{ address: string; port: number }>;
   signal: AbortSignal;
   progress: (message: string) => void;
+  /** Told once an operation is on record and about to be carried out. */
+  begun?: (operation: string) => void;
+  /** Told of the state that an answer about one VM is made from. */
+  looked?: (state: State) => void;
+  /** Throws where the caller no longer wants a change, now that this is what is true. */
+  expect?: (state: State) => void;
 }>;
 
 export type Tool<

@@ -4,6 +4,7 @@
 // server goes on.
 import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { createServer as createHttpServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -29,7 +30,7 @@ async function withPlugins(
   plugins: (directory: string) => readonly string[],
   net: readonly string[],
   work: (world: World) => Promise<void>,
-  read: readonly string[] = [],
+  more: readonly string[] = [],
 ): Promise<void> {
   const directory = mkdtempSync(join(tmpdir(), "bw-test-deno-"));
   for (const made of ["tmp", "own"]) mkdirSync(join(directory, made));
@@ -37,7 +38,7 @@ async function withPlugins(
     "--unstable-worker-options",
     ...permissionsFor(directory, "memory"),
     ...net.map((one) => `--allow-net=${one}`),
-    ...read.map((one) => `--allow-read=${one}`),
+    ...more,
   ];
   const server = await openClient({
     command: [process.execPath, "run", "--no-prompt", ...flags, serverPath],
@@ -166,8 +167,34 @@ await check("a plugin that `bootwright plugin new` writes is told of events", ()
       await server.call("start_vm", { vm: "web" });
       await until("it has told", () => server.stderr().includes("greet: Good news: web has started from cdrom"));
     },
-    [directory],
+    [`--allow-read=${directory}`],
   ).finally(() => rmSync(directory, { recursive: true, force: true }));
+});
+
+await check("a plugin is loaded from a URL, where the server may import from it", async () => {
+  // What lies elsewhere imports from a registry; here there is none, so it does without.
+  const source = `export default {
+    manifest: { name: "far", api: 1, summary: "Comes from far" },
+    config: { safeParse: (data) => ({ success: true, data }) },
+    open: async () => undefined,
+    close: async () => undefined,
+    on: { "vm.created": (_session, event, { log }) => log("told of " + event.type) },
+  };`;
+  const web = createHttpServer((_request, response) => {
+    response.setHeader("content-type", "text/javascript");
+    response.end(source);
+  });
+  await new Promise<void>((resolve) => web.listen(0, "127.0.0.1", resolve));
+  const place = `127.0.0.1:${(web.address() as AddressInfo).port}`;
+  await withPlugins(
+    () => [`http://${place}/plugin.js`],
+    [],
+    async ({ server }) => {
+      await server.call("create_vm", { name: "web" });
+      await until("it was told", () => server.stderr().includes("far: told of vm.created"));
+    },
+    [`--allow-import=${place}`],
+  ).finally(() => web.close());
 });
 
 listener.close();

@@ -66,6 +66,8 @@ const examples: { [C in ErrorCode]: ErrorDetails<C> } = {
   PLUGIN_NOT_FOUND: { plugin: "libvrt", reason: "there is no such file" },
   PLUGIN_INVALID: { plugin: "libvrt", reason: "it exports nothing" },
   PLUGIN_CONFIG_INVALID: { plugin: "memory", connection: "local", issues: ["cpus: expected number"] },
+  GUEST_LISTENER_OFF: {},
+  GUEST_PLUGIN_NOT_FOUND: { plugin: "phone-hom", known: ["phone-home"] },
   PLUGIN_NAME_TAKEN: { name: "webhook", plugins: ["webhook", "./webhook.ts"] },
   PLUGIN_FAILED: { plugin: "webhook", what: "vm.started", reason },
   PLUGIN_TIMED_OUT: { plugin: "webhook", what: "vm.started", limitMs: 10_000 },

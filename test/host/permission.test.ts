@@ -89,7 +89,7 @@ describe("context.call()", () => {
       effectOf: () => "read",
       call: (_plugin, tool, _args, signal) =>
         tool === "get_vm"
-          ? new Promise((resolve) => setTimeout(() => resolve({}), 2_000))
+          ? new Promise((resolve) => setTimeout(() => resolve({}), 3_000))
           : new Promise((_resolve, reject) => {
               seen = signal;
               signal.addEventListener("abort", () => reject(new DomainError("CANCELLED", { vm: "web" })));

@@ -21,17 +21,17 @@ export function watchContract(test: Test): void {
   test("watch() tells of all VMs first", async (bench) => {
     expect((await watch(bench)).hints[0]).toEqual({});
   });
-  test("watch() tells of a VM that is made, started, given another medium, stopped and removed", async (bench) => {
+  test("watch() tells of a VM that is made, started, given an empty tray, stopped and removed", async (bench) => {
     const watcher = await watch(bench);
-    let now = await bench.prepare(bench.newSpec());
-    const spec = bench.newSpec({ uuid: now.target.uuid });
+    const spec = bench.newSpec({ isoPath: bench.isos.bootable });
+    let now = await bench.prepare(spec);
     const apply = (change: Parameters<Bench["apply"]>[1]) =>
       watcher.tellsOf(spec.uuid, async () => {
         now = await bench.apply(now, change);
       });
     await apply({ kind: "vm.create", spec, ownedFiles: [], at: new Date().toISOString() });
     await apply(start);
-    await apply(medium(now, bench.isos.data));
+    await apply(medium(now));
     await apply(cut);
     await apply({ kind: "vm.delete" });
   });

@@ -83,6 +83,8 @@ describe("tools/list", () => {
   );
 });
 
+const repeated = ["restart_vm", "backup_database", "create_guest_link", "redeliver_event"];
+
 describe.each([...allTools])("$name", (tool) => {
   it("has a title, a short description, an effect and a place in REST", () => {
     expect(tool.name).toMatch(/^[a-z]+(_[a-z]+)+$/);
@@ -104,8 +106,7 @@ describe.each([...allTools])("$name", (tool) => {
       title: tool.title,
       readOnlyHint: tool.effect === "read",
       destructiveHint: tool.effect === "destroy",
-      idempotentHint:
-        tool.effect !== "destroy" && !["restart_vm", "backup_database", "redeliver_event"].includes(tool.name),
+      idempotentHint: tool.effect !== "destroy" && !repeated.includes(tool.name),
       openWorldHint: false,
     });
   });

@@ -19,7 +19,7 @@ describe("list_plugins", () => {
       events: ["vm.started"],
       fetch: true,
       reach: {},
-      limit_ms: 1_000,
+      limit_ms: 2_000,
       state: "idle",
       calls: 0,
       failures: 0,

@@ -174,7 +174,10 @@ describe("start_vm at_reboot", () => {
   it("is remembered with the run, and says who has to be there for it", async () => {
     const vm = await made("eject");
     const started = await call("start_vm", { vm, at_reboot: "eject" });
-    expect(started.notes).toEqual([expect.stringContaining("the plugin loop-guard")]);
+    expect(started.notes).toEqual([
+      expect.stringContaining("the plugin loop-guard"),
+      expect.stringContaining("within a second"),
+    ]);
     expect(await runOf(vm)).toMatchObject({ purpose: "install", device: "cdrom", at_reboot: "eject" });
   });
 

@@ -7,7 +7,7 @@ export default definePlugin<{ greeting: string; openMs: number; closeMs: number 
     api: 1,
     summary: "Does what it is told",
     permissions: ["vm:read", "vm:write"],
-    limitMs: 1_000,
+    limitMs: 2_000,
   },
   config: z.object({
     greeting: z.string().default("hello"),

@@ -1,0 +1,87 @@
+/** The settings of `bootwright serve`, a part of config.ts. */
+import { resolve } from "node:path";
+import { z } from "zod";
+
+/** `PORT`, `ADDRESS:PORT` or `[IPV6]:PORT`; on loopback unless said. Port 0 is one that is free. */
+const listenAt = (lowest: 0 | 1, example: number) =>
+  z
+    .union([z.string(), z.number().transform(String)], { error: "expected [ADDRESS:]PORT" })
+    .transform((text, context) => {
+      const [, bracketed, plain, port] = /^(?:\[([0-9a-f:.]+)\]:|([\w.-]+):)?(\d{1,5})$/i.exec(text) ?? [];
+      if (port !== undefined && Number(port) >= lowest && Number(port) <= 65_535)
+        return { address: bracketed ?? plain ?? "127.0.0.1", port: Number(port) };
+      const examples = `${example} or 192.168.122.1:${example} say`;
+      context.addIssue({ code: "custom", message: `"${text}" is no [ADDRESS:]PORT, ${examples}` });
+      return z.NEVER;
+    });
+const file = z
+  .string({ error: "expected a file" })
+  .min(1, "expected a file")
+  .transform((path) => resolve(path));
+const HostName = z
+  .string({ error: "expected NAME or NAME:PORT" })
+  .regex(/^[\w.-]+(:\d{1,5})?$/, "expected NAME or NAME:PORT");
+
+export type Listen = Readonly<{ address: string; port: number }>;
+
+export const httpSettings = {
+  "guest-listen": {
+    schema: listenAt(1, 8473),
+    fallback: () => undefined,
+    shown: "none",
+    help: "Where guests may call what links were made for and nothing else, [ADDRESS:]PORT, on 127.0.0.1 unless said",
+  },
+  listen: {
+    schema: listenAt(0, 8420),
+    fallback: () => "127.0.0.1:8420",
+    shown: "127.0.0.1:8420",
+    help: "Where serve listens: [ADDRESS:]PORT, on 127.0.0.1 unless said",
+  },
+  "allow-host": {
+    schema: z.array(HostName, { error: "expected a list of names" }),
+    fallback: () => [],
+    shown: "none",
+    help: "Name that serve is also called by: NAME or NAME:PORT (repeatable)",
+  },
+  "token-file": {
+    schema: file,
+    fallback: () => undefined,
+    shown: "http.token in the data directory",
+    help: "File of the token that may do everything over HTTP; BOOTWRIGHT_TOKEN may hold it itself",
+  },
+  "tls-cert": {
+    schema: file,
+    fallback: () => undefined,
+    shown: "none",
+    help: "File of the certificate that serve shows, in PEM",
+  },
+  "tls-key": {
+    schema: file,
+    fallback: () => undefined,
+    shown: "none",
+    help: "File of the certificate's key, in PEM",
+  },
+} as const;
+
+export type HttpConfig = Readonly<{
+  listen: Listen;
+  allowHosts: readonly string[];
+  tokenFile?: string;
+  /** From the environment alone: everybody can read what stands in an argument list. */
+  token?: string;
+  tls?: Readonly<{ cert: string; key: string }>;
+}>;
+
+/** `value` gives a setting as it was parsed. @throws Error for one without the other that it needs */
+export function httpConfig(value: (name: keyof typeof httpSettings) => unknown, token: string | undefined): HttpConfig {
+  const [tokenFile, cert, key] = (["token-file", "tls-cert", "tls-key"] as const).map(value) as (string | undefined)[];
+  if ((cert === undefined) !== (key === undefined))
+    throw new Error(`Cannot use --tls-${cert === undefined ? "key" : "cert"} alone: a certificate needs its key`);
+  return {
+    listen: value("listen") as HttpConfig["listen"],
+    allowHosts: value("allow-host") as string[],
+    ...(tokenFile !== undefined && { tokenFile }),
+    ...(token && { token }),
+    ...(cert !== undefined && key !== undefined && { tls: { cert, key } }),
+  };
+}

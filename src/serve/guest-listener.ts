@@ -1,0 +1,204 @@
+/** The one address that guests may call: links that were made for them, each for one VM and one plugin, and nothing else.
+ * A guest on user-mode networking reaches its host's loopback, so what else there is must not be here. Whatever is not
+ * such a link is answered alike, with nothing in it. */
+import { createServer, type Server } from "node:http";
+import type { AddressInfo, Socket } from "node:net";
+import { setTimeout as after } from "node:timers/promises";
+import { getRequestListener } from "@hono/node-server";
+import { getConnInfo } from "@hono/node-server/conninfo";
+import { Hono } from "hono";
+import { bodyLimit } from "hono/body-limit";
+import { type LinkStore, linkPath, linkSubject, timeLeft } from "../domain/guest-link.ts";
+import { type RateLimit, rateLimited } from "./rate-limit.ts";
+
+export type GuestListenerOptions = Readonly<{
+  address: string;
+  port: number;
+  /** A link may be for a VM on any of these. */
+  connections: readonly string[];
+  store: () => Promise<LinkStore>;
+  /** Has a plugin answer; `vm` is `connection/uuid`. */
+  handle: (plugin: string, request: Request, context: Readonly<{ vm: string }>) => Promise<Response>;
+  log: (message: string) => void;
+  /** Writes a defect's stack to stderr. */
+  defect: (error: unknown) => string;
+  now?: () => Date;
+  rate?: RateLimit;
+  /** How long a request may take to arrive. */
+  requestLimitMs?: number;
+}>;
+
+export type GuestListener = Readonly<{
+  /** Where it listens; later than it was opened where another process has the port until then. */
+  listening: Promise<AddressInfo>;
+  close(): Promise<void>;
+}>;
+
+const BODY_BYTES_MAX = 65_536;
+const HEADER_BYTES_MAX = 8_192;
+const HEADERS_MAX = 50;
+const REQUEST_LIMIT_MS = 15_000;
+const CHECK_MS = 1_000;
+/** Longer than any plugin may take to answer. */
+const IDLE_LIMIT_MS = 120_000;
+const CONNECTIONS_MAX = 128;
+const CONNECTIONS_PER_ADDRESS_MAX = 32;
+/** Guests on user-mode networking all come from one address. */
+const RATE: RateLimit = { burst: 60, perSecond: 5 };
+const LISTEN_AGAIN_MS = 5_000;
+const RETRY_AFTER = "10";
+
+/** Listens, and goes on trying where it cannot: several servers may be told the same port, and whoever has it serves the
+ * links of all that share the database. */
+export function listenForGuests(options: GuestListenerOptions): GuestListener {
+  // Before HTTP/1.1 a request named no host, and what it names now decides nothing.
+  const listener = getRequestListener(guestRoutes(options).fetch, {
+    hostname: "guest.invalid",
+    overrideGlobalObjects: false,
+    errorHandler: () => nothing(),
+  });
+  const server = createServer({
+    maxHeaderSize: HEADER_BYTES_MAX,
+    requestTimeout: options.requestLimitMs ?? REQUEST_LIMIT_MS,
+    headersTimeout: options.requestLimitMs ?? REQUEST_LIMIT_MS,
+    connectionsCheckingInterval: CHECK_MS,
+  });
+  server.on("request", listener);
+  server.maxHeadersCount = HEADERS_MAX;
+  server.maxConnections = CONNECTIONS_MAX;
+  server.maxRequestsPerSocket = 1;
+  server.timeout = IDLE_LIMIT_MS;
+  server.on("connection", boundEach());
+  server.on("clientError", (_error, socket) => socket.destroy());
+  const ending = new AbortController();
+  const listening = listenUntil(server, options, ending.signal);
+  // Nobody may be waiting for it when it is closed.
+  listening.catch(() => undefined);
+  return {
+    listening,
+    close: () =>
+      new Promise((closed) => {
+        ending.abort();
+        server.close(() => closed());
+        server.closeAllConnections();
+      }),
+  };
+}
+
+/** Ends connections beyond what one address may hold. */
+function boundEach(): (socket: Socket) => void {
+  const held = new Map<string, number>();
+  return (socket) => {
+    const address = socket.remoteAddress ?? "";
+    const count = (held.get(address) ?? 0) + 1;
+    held.set(address, count);
+    socket.once("close", () => {
+      const left = held.get(address)! - 1;
+      if (left > 0) held.set(address, left);
+      else held.delete(address);
+    });
+    if (count > CONNECTIONS_PER_ADDRESS_MAX) socket.destroy();
+  };
+}
+
+async function listenUntil(
+  server: Server,
+  { address, port, log }: GuestListenerOptions,
+  signal: AbortSignal,
+): Promise<AddressInfo> {
+  const told = new Set<string>();
+  for (;;) {
+    try {
+      await new Promise<void>((listening, failed) => {
+        server.once("error", failed).listen({ host: address, port, exclusive: true }, () => {
+          server.off("error", failed);
+          listening();
+        });
+      });
+      return server.address() as AddressInfo;
+    } catch (error) {
+      const { code, message } = error as NodeJS.ErrnoException;
+      const reason =
+        code === "EADDRINUSE"
+          ? "another process has that port, another Bootwright perhaps, which then serves them"
+          : message;
+      if (!told.has(reason)) log(`guests are not listened to on ${address}:${port}: ${reason}. It is tried again`);
+      told.add(reason);
+    }
+    await after(LISTEN_AGAIN_MS, undefined, { signal, ref: false });
+  }
+}
+
+/** What is served, as a function from a request to its answer. */
+function guestRoutes(options: GuestListenerOptions): Hono {
+  const { handle, defect, now = () => new Date() } = options;
+  const isWithinRate = rateLimited(options.rate ?? RATE, () => now().getTime());
+  const app = new Hono();
+  app.use(async (context, next) => {
+    const { address = "" } = getConnInfo(context).remote;
+    // A GET's route would also answer HEAD, and use up the link for it.
+    const { method } = context.req.raw;
+    if (!isWithinRate(address)) context.res = nothing(429, { "retry-after": RETRY_AFTER });
+    else if (method !== "GET" && method !== "POST") context.res = nothing();
+    else await next();
+    context.header("cache-control", "no-store");
+    context.header("connection", "close");
+    context.header("x-content-type-options", "nosniff");
+  });
+  const bounded = bodyLimit({ maxSize: BODY_BYTES_MAX, onError: () => nothing(413) });
+  app.on(["GET", "POST"], linkPath(":plugin", ":uuid", ":token"), bounded, async (context) => {
+    const { plugin, uuid, token } = context.req.param() as Record<"plugin" | "uuid" | "token", string>;
+    if (timeLeft(token, now()) === 0 || !/^[\w.-]{1,64}$/.test(plugin) || !/^[0-9a-f-]{36}$/.test(uuid))
+      return nothing();
+    const method = context.req.method;
+    // Read before the link is taken: a guest that sends slowly does not hold it.
+    const body = method === "POST" ? await context.req.arrayBuffer().catch(() => undefined) : null;
+    if (body === undefined) return nothing(413);
+    const link = await takeLink(options, plugin, uuid, token);
+    if (!link) return nothing();
+    let isDone = false;
+    try {
+      const type = context.req.header("content-type");
+      // Made anew: the link is no business of the plugin's, and neither are the guest's other headers.
+      const request = new Request(`http://guest.invalid/plugins/${plugin}/`, {
+        method,
+        body,
+        ...(type !== undefined && { headers: { "content-type": type } }),
+      });
+      const response = await handle(plugin, request, { vm: link.vm });
+      isDone = response.ok;
+      return response;
+    } finally {
+      if (!isDone) await link.giveBack();
+    }
+  });
+  app.notFound(() => nothing());
+  app.onError((error) => {
+    defect(error);
+    return nothing(503, { "retry-after": RETRY_AFTER });
+  });
+  return app;
+}
+
+/** Takes a link, so that nobody else can, until it is given back. */
+async function takeLink(
+  { connections, store, now = () => new Date() }: GuestListenerOptions,
+  plugin: string,
+  uuid: string,
+  token: string,
+): Promise<{ vm: string; giveBack: () => Promise<void> } | undefined> {
+  const links = await store();
+  for (const connection of connections) {
+    const subject = linkSubject(plugin, { connection, uuid });
+    if (!(await links.takeConfirmation(token, subject))) continue;
+    const giveBack = async () => {
+      const leftMs = timeLeft(token, now());
+      if (leftMs > 0) await links.offerConfirmation(token, subject, leftMs);
+    };
+    return { vm: `${connection}/${uuid}`, giveBack };
+  }
+  return undefined;
+}
+
+const nothing = (status = 404, headers: Record<string, string> = {}): Response =>
+  new Response(null, { status, headers: { "content-length": "0", ...headers } });

@@ -1,0 +1,205 @@
+/** The HTTP application: from a web-standard request to its answer, on any runtime. Whoever is not let in gets no further
+ * than the login page. */
+import { Hono } from "hono";
+import { deleteCookie, getCookie, setCookie } from "hono/cookie";
+import { secureHeaders } from "hono/secure-headers";
+import { DomainError } from "../../domain/error.ts";
+import { type RateLimit, rateLimited } from "../rate-limit.ts";
+import type { Session } from "../session.ts";
+import { objectIn, readBody } from "./body.ts";
+import { type Environment, type HttpContext, requireScope } from "./environment.ts";
+import { addEvents } from "./events.ts";
+import { checkHost, checkOrigin, checkSameOrigin } from "./gate.ts";
+import { type Logins, loginPage, loginScript, loginStyle, SESSION_SECONDS } from "./login.ts";
+import { type OpenApi, openApiOf } from "./openapi.ts";
+import { problemResponse } from "./problem.ts";
+import { referencePage, referenceStyle } from "./reference.ts";
+import { HttpRefusal } from "./refusal.ts";
+import { addRest } from "./rest.ts";
+import type { Caller, FindCaller } from "./token.ts";
+import type { Work } from "./work.ts";
+
+export type ApplicationOptions = Readonly<{
+  session: Session;
+  find: FindCaller;
+  logins: Logins;
+  work: Work;
+  /** Names that it also answers to, each with a port or for any. */
+  allowHosts: readonly string[];
+  rates?: Partial<Rates>;
+  /** Has a plugin answer below /plugins/<name>/. */
+  plugins?: (plugin: string, request: Request) => Promise<Response>;
+  /** Further places, behind the same checks. */
+  mount?: (app: Hono<Environment>) => void;
+}>;
+
+/** How often one address may be wrong about who it is, and one caller may look and change. */
+export type Rates = Readonly<{ strangers: RateLimit; looks: RateLimit; changes: RateLimit }>;
+const usualRates: Rates = {
+  strangers: { burst: 20, perSecond: 1 },
+  looks: { burst: 2_000, perSecond: 1_000 },
+  changes: { burst: 200, perSecond: 20 },
+};
+
+const policy = {
+  defaultSrc: ["'self'"],
+  imgSrc: ["'self'", "data:"],
+  objectSrc: ["'none'"],
+  baseUri: ["'none'"],
+  formAction: ["'self'"],
+  frameAncestors: ["'none'"],
+};
+
+export function application(options: ApplicationOptions): Hono<Environment> {
+  const app = new Hono<Environment>();
+  app.use("/plugins/*", async (context, next) => {
+    await next();
+    // A plugin's page must not act as whoever looks at it, so it is of no origin and runs no scripts.
+    context.header("content-security-policy", "sandbox allow-forms; frame-ancestors 'none'");
+  });
+  app.use(
+    secureHeaders({
+      contentSecurityPolicy: policy,
+      referrerPolicy: "no-referrer",
+      xFrameOptions: "DENY",
+      crossOriginOpenerPolicy: "same-origin",
+      crossOriginResourcePolicy: "same-origin",
+      strictTransportSecurity: false,
+    }),
+  );
+  app.use(async (context, next) => {
+    checkHost(context.req.header("host"), context.env.here, options.allowHosts);
+    checkOrigin(context.req.raw.headers, context.env.here);
+    await next();
+    context.header("cache-control", "no-store");
+    if (context.env.here.scheme === "https") context.header("strict-transport-security", "max-age=31536000");
+  });
+  const rates = { ...usualRates, ...options.rates };
+  addLogin(app, options, rates.strangers);
+  app.use(authorised(options, rates));
+  app.post("/logout", (context) => {
+    const session = context.get("session");
+    if (session !== undefined) options.logins.close(session);
+    deleteCookie(context, cookieName(context), { path: "/", secure: context.env.here.scheme === "https" });
+    return context.body(null, 204);
+  });
+  addReference(app, options);
+  addEvents(app, options);
+  addRest(app, options);
+  addPlugins(app, options);
+  options.mount?.(app);
+  app.notFound((context) =>
+    problemResponse(new HttpRefusal("ROUTE_NOT_FOUND", { path: shown(context) }), shown(context)),
+  );
+  app.onError((error, context) => {
+    const isRefusal = error instanceof DomainError || error instanceof HttpRefusal;
+    if (isRefusal && error.code === "UNAUTHORISED" && wantsPage(context)) return context.redirect("/login", 303);
+    const refusal = isRefusal ? error : new HttpRefusal("DEFECT", { id: options.session.defect(error) });
+    return problemResponse(refusal, shown(context));
+  });
+  return app;
+}
+
+const shown = ({ req }: HttpContext) => req.path.slice(0, 500);
+const wantsPage = ({ req }: HttpContext) =>
+  req.method === "GET" && !req.path.startsWith("/api/") && (req.header("accept") ?? "").includes("text/html");
+
+/** A cookie belongs to a host whatever the port, and two servers on one host must not end each other's sessions. */
+const cookieName = ({ env: { here } }: HttpContext) =>
+  here.scheme === "https" ? `__Host-bootwright-${here.port}` : `bootwright-${here.port}`;
+
+function addLogin(app: Hono<Environment>, { logins }: ApplicationOptions, rate: RateLimit): void {
+  const isWithinRate = rateLimited(rate, () => performance.now());
+  const file = (type: string, text: string) => (context: HttpContext) =>
+    context.body(text, 200, { "content-type": `${type}; charset=utf-8` });
+  app.get("/login", file("text/html", loginPage));
+  app.get("/login.js", file("text/javascript", loginScript));
+  app.get("/login.css", file("text/css", loginStyle));
+  app.post("/login", async (context) => {
+    checkSameOrigin(context.req.method, context.req.raw.headers);
+    const { ticket, token } = objectIn(await readBody(context.req.raw), context.req.raw);
+    const session = logins.open({
+      ...(typeof ticket === "string" && { ticket }),
+      ...(typeof token === "string" && { token }),
+    });
+    if (session === undefined) {
+      if (!isWithinRate(context.env.remote)) throw tooMany(1);
+      throw new HttpRefusal("TICKET_INVALID", {});
+    }
+    setCookie(context, cookieName(context), session, {
+      path: "/",
+      httpOnly: true,
+      sameSite: "Strict",
+      secure: context.env.here.scheme === "https",
+      maxAge: SESSION_SECONDS,
+    });
+    return context.body(null, 204);
+  });
+}
+
+function addReference(app: Hono<Environment>, { session }: ApplicationOptions): void {
+  // Made once, when it is first asked for.
+  let made: OpenApi | undefined;
+  const document = () => (made ??= openApiOf(session.tools, session.version));
+  app.get("/api/openapi.json", (context) => context.json(document()));
+  app.get("/api/docs", (context) => context.html(referencePage(document())));
+  app.get("/api/docs.css", (context) => context.body(referenceStyle, 200, { "content-type": "text/css" }));
+}
+
+/** A plugin is told who asks by nobody: the token stays here. */
+function addPlugins(app: Hono<Environment>, { plugins }: ApplicationOptions): void {
+  app.all("/plugins/:name/*", async (context) => {
+    const { method, url, headers } = context.req.raw;
+    requireScope(context, method === "GET" || method === "HEAD" ? "vm:read" : "vm:write");
+    const { name } = context.req.param();
+    if (!plugins) throw new HttpRefusal("ROUTE_NOT_FOUND", { path: shown(context) });
+    const kept = new Headers(headers);
+    for (const secret of ["authorization", "cookie"]) kept.delete(secret);
+    const body = method === "GET" || method === "HEAD" ? null : await readBody(context.req.raw);
+    const answer = await plugins(name, new Request(url, { method, headers: kept, body }));
+    const told = new Headers(answer.headers);
+    // A plugin must not log anybody in, nor out.
+    for (const header of ["set-cookie", "clear-site-data", "www-authenticate"]) told.delete(header);
+    return new Response(answer.body, { status: answer.status, headers: told });
+  });
+}
+
+/** Lets nobody by who cannot say who they are. */
+function authorised({ find, logins }: ApplicationOptions, rates: Rates) {
+  const now = () => performance.now();
+  const [strangers, looks, changes] = [rates.strangers, rates.looks, rates.changes].map((rate) =>
+    rateLimited(rate, now),
+  ) as [ReturnType<typeof rateLimited>, ReturnType<typeof rateLimited>, ReturnType<typeof rateLimited>];
+  return async (context: HttpContext, next: () => Promise<void>): Promise<void> => {
+    const caller = callerOf(context, find, logins);
+    if (typeof caller === "string") {
+      // Only who is wrong is counted: guests reach this address too, and must not keep its owner out.
+      if (!strangers(context.env.remote)) throw tooMany(1);
+      throw new HttpRefusal("UNAUTHORISED", { reason: caller }, { "www-authenticate": 'Bearer realm="bootwright"' });
+    }
+    const isLook = context.req.method === "GET" || context.req.method === "HEAD";
+    if (!(isLook ? looks : changes)(caller.name)) throw tooMany(1);
+    context.set("caller", caller);
+    context.set("isLetIn", () => typeof callerOf(context, find, logins) !== "string");
+    await next();
+  };
+}
+
+/** Who asks, or why that cannot be told. */
+function callerOf(context: HttpContext, find: FindCaller, logins: Logins): Caller | string {
+  const header = context.req.header("authorization");
+  if (header !== undefined) {
+    const [, token] = /^Bearer +(\S+)$/i.exec(header) ?? [];
+    return (token !== undefined && find(token)) || "this token is not one of this server's";
+  }
+  const cookie = getCookie(context, cookieName(context));
+  if (cookie === undefined) return "no token was sent";
+  const caller = logins.caller(cookie);
+  if (!caller) return "this session has ended";
+  checkSameOrigin(context.req.method, context.req.raw.headers);
+  context.set("session", cookie);
+  return caller;
+}
+
+const tooMany = (retryAfterSeconds: number) =>
+  new HttpRefusal("RATE_EXCEEDED", { retryAfterSeconds }, { "retry-after": String(retryAfterSeconds) });

@@ -1,0 +1,24 @@
+/** What a request brings with it: where it came in, and, once that is known, who asks. */
+import type { Context } from "hono";
+import type { Here } from "./gate.ts";
+import { HttpRefusal } from "./refusal.ts";
+import type { Caller, Scope } from "./token.ts";
+
+export type Environment = {
+  Bindings: { here: Here; remote: string };
+  Variables: {
+    caller: Caller;
+    /** The cookie that a browser was let in by. */
+    session?: string;
+    /** Whether who was let in still would be. */
+    isLetIn: () => boolean;
+  };
+};
+export type HttpContext = Context<Environment>;
+
+/** @throws HttpRefusal SCOPE_MISSING */
+export function requireScope(context: HttpContext, scope: Scope): Caller {
+  const caller = context.get("caller");
+  if (caller.scopes.includes(scope)) return caller;
+  throw new HttpRefusal("SCOPE_MISSING", { caller: caller.name, scope, has: caller.scopes });
+}

@@ -1,0 +1,79 @@
+/** What happens, as server-sent events. Each has its place in the journal as its id, so whoever was cut off goes on where
+ * they were; what a reader does not take yet is not read from the journal either. */
+import type { Hono } from "hono";
+import { streamSSE } from "hono/streaming";
+import { follow } from "../../domain/follow.ts";
+import type { Store } from "../../domain/port.ts";
+import type { Session } from "../session.ts";
+import { type Environment, type HttpContext, requireScope } from "./environment.ts";
+import { HttpRefusal } from "./refusal.ts";
+import type { Work } from "./work.ts";
+
+export type EventsOptions = Readonly<{ session: Session; work: Work; heartbeatMs?: number }>;
+
+const STREAMS_MAX = 200;
+const HEARTBEAT_MS = 15_000;
+const RECONNECT_MS = 2_000;
+const AT_ONCE = 100;
+
+export function addEvents(app: Hono<Environment>, { session, work, heartbeatMs = HEARTBEAT_MS }: EventsOptions): void {
+  let open = 0;
+  app.get("/api/events", async (context) => {
+    requireScope(context, "vm:read");
+    // Nobody would ever end it.
+    if (context.req.raw.method === "HEAD") return context.body(null, 200, { "content-type": "text/event-stream" });
+    if (open >= STREAMS_MAX)
+      throw new HttpRefusal("STREAMS_EXHAUSTED", { streamsMax: STREAMS_MAX }, { "retry-after": "10" });
+    const from = placeIn(context);
+    const { signal: none } = new AbortController();
+    const store = await session.context({ actor: "http", signal: none, progress: () => {} }).store();
+    const { after, lost } = await beginning(store, from);
+    const isLetIn = context.get("isLetIn");
+    open += 1;
+    context.header("x-accel-buffering", "no");
+    return streamSSE(context, async (stream) => {
+      const ending = new AbortController();
+      const end = () => ending.abort();
+      stream.onAbort(end);
+      work.ending.addEventListener("abort", end, { once: true });
+      const beat = setInterval(() => {
+        // A token that was taken back, or a session that has ended, ends what it opened.
+        if (isLetIn()) void stream.write(": \n\n");
+        else end();
+      }, heartbeatMs);
+      try {
+        await stream.write(`retry: ${RECONNECT_MS}\n\n`);
+        if (lost) await stream.writeSSE({ event: "lost", data: JSON.stringify({ after: from, place: after }) });
+        await follow({
+          journal: store,
+          after,
+          atOnce: AT_ONCE,
+          signal: ending.signal,
+          tell: (event, place) => stream.writeSSE({ id: String(place), data: JSON.stringify(event) }),
+        });
+      } finally {
+        open -= 1;
+        clearInterval(beat);
+        work.ending.removeEventListener("abort", end);
+      }
+    });
+  });
+}
+
+/** Where to begin, and whether events between there and the place that was asked for are no longer kept. */
+async function beginning(store: Store, from: number | undefined): Promise<{ after: number; lost: boolean }> {
+  const last = await store.lastEvent();
+  if (from === undefined) return { after: last, lost: false };
+  // A journal that ends before is another one, put back from a copy say.
+  if (from > last) return { after: last, lost: true };
+  const [next] = await store.events(from, 1);
+  return { after: from, lost: next !== undefined && next.seq > from + 1 };
+}
+
+/** A browser sends the header by itself when it comes back; `after` is for the first time. */
+function placeIn({ req }: HttpContext): number | undefined {
+  const text = req.header("last-event-id") || req.query("after");
+  if (text === undefined || text === "") return undefined;
+  if (/^\d{1,15}$/.test(text)) return Number(text);
+  throw new HttpRefusal("REQUEST_MALFORMED", { reason: "the place to go on from is no number" });
+}

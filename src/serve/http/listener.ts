@@ -1,0 +1,92 @@
+/** The socket that the application is served on, and its bounds. */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { createServer as createSecureServer } from "node:https";
+import type { AddressInfo } from "node:net";
+import { getRequestListener } from "@hono/node-server";
+import type { Hono } from "hono";
+import type { Environment } from "./environment.ts";
+import { problemResponse } from "./problem.ts";
+import { HttpRefusal } from "./refusal.ts";
+
+export type ListenerOptions = Readonly<{
+  app: Hono<Environment>;
+  address: string;
+  port: number;
+  tls?: Readonly<{ cert: string; key: string }>;
+  limits?: Partial<Limits>;
+}>;
+
+export type Limits = Readonly<{ headersMs: number; requestMs: number; connections: number }>;
+const usualLimits: Limits = { headersMs: 10_000, requestMs: 30_000, connections: 1_024 };
+const HEADER_BYTES_MAX = 16_384;
+const HEADERS_MAX = 100;
+const CHECK_MS = 1_000;
+
+export type Listener = Readonly<{
+  /** Where it listens: the port that was asked for, or the one that was free. */
+  at: AddressInfo;
+  server: Server;
+  /** Takes no more connections, and ends when the last answer has gone. */
+  close(): Promise<void>;
+  /** Ends what is still open. */
+  cut(): void;
+}>;
+
+/** @throws the operating system's error when it cannot listen there */
+export async function listen({ app, address, port, tls, limits }: ListenerOptions): Promise<Listener> {
+  const { headersMs, requestMs, connections } = { ...usualLimits, ...limits };
+  const settings = {
+    maxHeaderSize: HEADER_BYTES_MAX,
+    headersTimeout: headersMs,
+    requestTimeout: requestMs,
+    connectionsCheckingInterval: Math.min(CHECK_MS, headersMs),
+  };
+  const server: Server = tls ? createSecureServer({ ...settings, ...tls }) : createServer(settings);
+  server.maxHeadersCount = HEADERS_MAX;
+  server.maxConnections = connections;
+  const scheme = tls ? ("https" as const) : ("http" as const);
+  const handle = getRequestListener(
+    (request, { incoming }) => {
+      const { localAddress = address, localPort = port, remoteAddress = "" } = (incoming as IncomingMessage).socket;
+      return app.fetch(request, { here: { address: localAddress, port: localPort, scheme }, remote: remoteAddress });
+    },
+    { overrideGlobalObjects: false, errorHandler: () => malformed("it cannot be read as HTTP") },
+  );
+  server.on("request", (incoming: IncomingMessage, outgoing: ServerResponse) => {
+    const trick = trickIn(incoming.url ?? "");
+    if (trick === undefined) return void handle(incoming, outgoing);
+    void malformed(trick)
+      .text()
+      .then((text) => outgoing.writeHead(400, { "content-type": "application/problem+json" }).end(text));
+  });
+  await new Promise<void>((listening, failed) => {
+    server.once("error", failed).listen({ host: address, port, exclusive: true }, () => {
+      server.off("error", failed);
+      listening();
+    });
+  });
+  return {
+    at: server.address() as AddressInfo,
+    server,
+    close: () => {
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      server.closeIdleConnections();
+      return closed;
+    },
+    cut: () => server.closeAllConnections(),
+  };
+}
+
+const malformed = (reason: string) => problemResponse(new HttpRefusal("REQUEST_MALFORMED", { reason }));
+
+/** Addresses that mean another place than they seem to are nobody's honest request. What a URL parser makes of them is not
+ * asked. */
+function trickIn(target: string): string | undefined {
+  const path = target.split(/[?#]/, 1)[0]!;
+  if (!path.startsWith("/")) return "its target is no path";
+  if (/%(?![0-9a-f]{2})/i.test(path) || /[^\x21-\x7e]/.test(path)) return "its path is not encoded as it must be";
+  if (/%(?:[01][0-9a-f]|7f)/i.test(path)) return "its path has control characters in it";
+  if (/\/\/|\\|%5c/i.test(path)) return "its path has an empty or a backward part";
+  const parts = path.split(/\/|%2f/i).map((part) => part.replace(/%2e/gi, "."));
+  return parts.some((part) => part === "." || part === "..") ? "its path leads out of itself" : undefined;
+}

@@ -1,0 +1,102 @@
+/** How a browser gets in: with a link that is good once, or with a token that somebody types. It then has a cookie that
+ * scripts cannot read; what it stands for is kept in this process alone and ends with it. */
+import { createHash } from "node:crypto";
+import type { Caller, FindCaller } from "./token.ts";
+import { newSecret } from "./token.ts";
+
+const TICKET_MS = 10 * 60_000;
+const SESSION_MS = 12 * 3_600_000;
+export const SESSION_SECONDS = SESSION_MS / 1000;
+/** The newest stay. */
+const KEPT_MAX = 1_000;
+
+const hashOf = (secret: string) => createHash("sha256").update(secret).digest("base64url");
+
+/** Secrets that are good for a while, by their hashes: looking one up takes the same time whatever is near to it. */
+function kept<T>(now: () => number) {
+  const all = new Map<string, { value: T; until: number }>();
+  return {
+    put(value: T, forMs: number): string {
+      const secret = newSecret();
+      all.set(hashOf(secret), { value, until: now() + forMs });
+      for (const [hash, { until }] of all) if (until <= now() || all.size > KEPT_MAX) all.delete(hash);
+      return secret;
+    },
+    get(secret: string): T | undefined {
+      const found = all.get(hashOf(secret));
+      return found && found.until > now() ? found.value : undefined;
+    },
+    drop: (secret: string) => all.delete(hashOf(secret)),
+  };
+}
+
+export type Logins = ReturnType<typeof loginsFor>;
+
+/** `token` is the one that a link logs in with. */
+export function loginsFor(token: string, find: FindCaller, now: () => number = () => Date.now()) {
+  const tickets = kept<true>(now);
+  const sessions = kept<string>(now);
+  return {
+    ticket: () => tickets.put(true, TICKET_MS),
+    /** A session for who shows a ticket, which is then used up, or a token; undefined for anything else. */
+    open(shown: Readonly<{ ticket?: string; token?: string }>): string | undefined {
+      if (shown.ticket !== undefined && tickets.get(shown.ticket) && tickets.drop(shown.ticket))
+        return sessions.put(token, SESSION_MS);
+      return shown.token !== undefined && find(shown.token) ? sessions.put(shown.token, SESSION_MS) : undefined;
+    },
+    /** A session ends with its token. */
+    caller(session: string): Caller | undefined {
+      const used = sessions.get(session);
+      const caller = used === undefined ? undefined : find(used);
+      return caller && { ...caller, person: true };
+    },
+    close: (session: string) => void sessions.drop(session),
+  };
+}
+
+/** The only page that needs no token. The ticket stands behind the #, which a browser sends nowhere. */
+export const loginPage = `<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Log in to Bootwright</title>
+<link rel="stylesheet" href="/login.css">
+<main>
+<h1>Bootwright</h1>
+<form>
+<label for="token">Token</label>
+<input id="token" name="token" type="password" autocomplete="current-password" required>
+<p>It stands in <code>http.token</code> in the data directory. <code>bootwright serve</code> prints a link that needs none.</p>
+<button>Log in</button>
+<p role="alert"></p>
+</form>
+</main>
+<script src="/login.js"></script>
+</html>
+`;
+
+export const loginScript = `const form = document.querySelector("form");
+const told = document.querySelector("[role=alert]");
+async function logIn(shown) {
+  const response = await fetch("/login", {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify(shown),
+  });
+  if (response.ok) location.replace("/");
+  else told.textContent = (await response.json()).detail;
+}
+form.addEventListener("submit", (event) => {
+  event.preventDefault();
+  logIn({ token: form.elements.token.value.trim() });
+});
+const ticket = location.hash.slice(1);
+history.replaceState(null, "", location.pathname);
+if (ticket) logIn({ ticket });
+`;
+
+export const loginStyle = `:root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif; }
+main { max-width: 24rem; margin: 15vh auto; padding: 0 1rem; }
+label, input { display: block; width: 100%; box-sizing: border-box; }
+input, button { font: inherit; padding: 0.5rem; margin-top: 0.25rem; }
+`;

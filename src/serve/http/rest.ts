@@ -1,0 +1,178 @@
+/** The tools as places below /api. */
+import { setTimeout as after } from "node:timers/promises";
+import type { Hono } from "hono";
+import { DomainError } from "../../domain/error.ts";
+import type { State } from "../../domain/operation.ts";
+import { callTool } from "../../tools/call.ts";
+import { readValue } from "../argument.ts";
+import { CALLS_MAX } from "../bounds.ts";
+import type { Call, Session } from "../session.ts";
+import { objectIn, readBody } from "./body.ts";
+import { type Environment, type HttpContext, requireScope } from "./environment.ts";
+import { type Answered, once } from "./once.ts";
+import { expectation, isKnown, tagOf } from "./precondition.ts";
+import { asynchronous } from "./preference.ts";
+import { problemResponse } from "./problem.ts";
+import { HttpRefusal } from "./refusal.ts";
+import { parametersOf, type Route, routesOf } from "./route.ts";
+import { type Caller, scopeFor } from "./token.ts";
+import type { Work } from "./work.ts";
+
+export type RestOptions = Readonly<{ session: Session; work: Work }>;
+
+export function addRest(app: Hono<Environment>, options: RestOptions): void {
+  const routes = routesOf(options.session.tools);
+  const pathOf = (path: string) => `/api${path.replaceAll(/\{(\w+)\}/g, ":$1")}`;
+  for (const route of routes) {
+    app.on(route.method, pathOf(route.path), (context) =>
+      route.effect === "read" ? look(options, route, context) : change(options, route, context),
+    );
+  }
+  for (const [path, same] of Map.groupBy(routes, (route) => route.path)) {
+    const allowed = same.map(({ method }) => method);
+    app.all(pathOf(path), (context) => {
+      const details = { method: context.req.method, allowed };
+      throw new HttpRefusal("METHOD_NOT_ALLOWED", details, { allow: allowed.join(", ") });
+    });
+  }
+}
+
+async function look(options: RestOptions, route: Route, context: HttpContext): Promise<Response> {
+  const caller = requireScope(context, scopeFor[route.effect]);
+  let seen: State | undefined;
+  // Who no longer waits for a look wants it no longer.
+  const signal = AbortSignal.any([options.work.signal, context.req.raw.signal]);
+  const looked = (state: State) => {
+    seen = state;
+  };
+  const args = argumentsOf(route, context, queryOf(route, context));
+  const body = JSON.stringify(await run(options, route, args, caller, { signal, looked }));
+  const tag = tagOf(body, seen);
+  if (isKnown(context.req.header("if-none-match"), tag))
+    return new Response(null, { status: 304, headers: { etag: tag } });
+  return new Response(body, { headers: { etag: tag, "content-type": "application/json" } });
+}
+
+async function change(options: RestOptions, route: Route, context: HttpContext): Promise<Response> {
+  const caller = requireScope(context, scopeFor[route.effect]);
+  const { req } = context;
+  const body = await readBody(req.raw);
+  const sent = route.method === "POST" ? objectIn(body, req.raw) : queryOf(route, context);
+  const args = argumentsOf(route, context, sent);
+  const header = req.header("idempotency-key");
+  if (header === undefined) return (await carryOut(options, route, args, caller, context)).response;
+  const { pathname, search } = new URL(req.url);
+  const asked = { caller: caller.name, method: route.method, path: `${pathname}${search}`, body };
+  const { store } = options.session.context({ actor: "", signal: options.work.signal, progress: () => {} });
+  // Kept as it is answered, refusals too, once something may have been done.
+  return once(store, header, asked, () => carryOut(options, route, args, caller, context));
+}
+
+/** A change that was asked for is made, whether or not anybody still waits for the answer. */
+async function carryOut(
+  options: RestOptions,
+  route: Route,
+  args: Record<string, unknown>,
+  caller: Caller,
+  { req }: HttpContext,
+): Promise<Answered> {
+  const ifMatch = req.header("if-match");
+  if (ifMatch !== undefined && !route.conditional)
+    throw new HttpRefusal("REQUEST_MALFORMED", { reason: "nothing at this place has an entity tag to match" });
+  let operation: string | undefined;
+  const begun = Promise.withResolvers<string>();
+  const running = run(options, route, args, caller, {
+    signal: options.work.signal,
+    begun(id) {
+      operation = id;
+      begun.resolve(id);
+    },
+    ...(ifMatch !== undefined && { expect: expectation(ifMatch) }),
+  });
+  const preference = asynchronous(req.header("prefer"));
+  if (preference) {
+    const early = await laterThan(preference.waitMs, running, begun.promise);
+    if (early !== undefined) {
+      running.catch((error: unknown) => {
+        if (!(error instanceof DomainError)) options.session.defect(error);
+      });
+      return { response: accepted(early), isFinal: true };
+    }
+  }
+  try {
+    return { response: done(route, await running), isFinal: true };
+  } catch (error) {
+    const isRefusal = error instanceof DomainError || error instanceof HttpRefusal;
+    if (operation === undefined || !isRefusal) throw error;
+    return { response: problemResponse(error, req.path.slice(0, 500)), isFinal: true };
+  }
+}
+
+/** The operation's id where it has begun and is not done within this time; undefined once it is done, whatever came of it. */
+async function laterThan(ms: number, running: Promise<unknown>, begun: Promise<string>): Promise<string | undefined> {
+  const ending = new AbortController();
+  const over = running.then(
+    () => undefined,
+    () => undefined,
+  );
+  const time = after(ms, undefined, { signal: ending.signal }).catch(() => undefined);
+  const early = await Promise.race([over, time.then(() => begun)]);
+  ending.abort();
+  return early;
+}
+
+const accepted = (operation: string): Response =>
+  Response.json(
+    { operation },
+    { status: 202, headers: { location: `/api/operations/${operation}`, "preference-applied": "respond-async" } },
+  );
+
+function done(route: Route, data: Record<string, unknown>): Response {
+  if (route.made === undefined || data.changed !== true || data.dry_run === true) return Response.json(data);
+  const { uuid } = data.vm as { uuid: string };
+  return Response.json(data, { status: route.made, headers: { location: `/api/vms/${uuid}` } });
+}
+
+async function run(
+  { session, work }: RestOptions,
+  route: Route,
+  args: Record<string, unknown>,
+  caller: Caller,
+  call: Omit<Call, "actor" | "progress">,
+): Promise<Record<string, unknown>> {
+  const asked = route.call(args);
+  if (work.count() >= CALLS_MAX) throw new DomainError("SERVER_BUSY", { calls: CALLS_MAX });
+  const context = session.context({ actor: `http:${caller.name}`, progress: () => {}, ...call });
+  return work.add(callTool(session.tools, asked.tool, asked.args, context)).catch((error: unknown) => {
+    throw askedOf(session, caller, error);
+  });
+}
+
+/** A program is not a person, and only one at the page can be asked. */
+function askedOf({ confirm }: Session, caller: Caller, error: unknown): unknown {
+  if (confirm !== "human" || caller.person) return error;
+  if (!(error instanceof DomainError) || error.code !== "CONFIRMATION_REQUIRED") return error;
+  const { vm, losses } = (error as DomainError<"CONFIRMATION_REQUIRED">).details;
+  return new DomainError("CONFIRMATION_BY_PERSON", { vm, losses });
+}
+
+/** A tool's arguments from path, query and body. What they are worth the tool itself says.
+ * @throws DomainError INPUT_INVALID */
+function argumentsOf(route: Route, { req }: HttpContext, sent: Record<string, unknown>): Record<string, unknown> {
+  const inPath = Object.fromEntries(parametersOf(route.path).map((name) => [name, req.param(name)!]));
+  const twice = Object.keys(inPath).filter((name) => Object.hasOwn(sent, name));
+  const stray = route.method === "POST" ? [...new URL(req.url).searchParams.keys()] : [];
+  const issues = [
+    ...twice.map((name) => `${name}: stands in the path already`),
+    ...stray.slice(0, 10).map((name) => `${name.slice(0, 100)}: belongs in the body`),
+  ];
+  if (issues.length) throw new DomainError("INPUT_INVALID", { issues });
+  return { ...sent, ...inPath };
+}
+
+function queryOf(route: Route, { req }: HttpContext): Record<string, unknown> {
+  const query = new URL(req.url).searchParams;
+  const read = (key: string, texts: readonly string[]) =>
+    texts.length === 1 ? readValue(route, key, texts[0]!) : [...texts];
+  return Object.fromEntries([...new Set(query.keys())].map((key) => [key, read(key, query.getAll(key))]));
+}

@@ -1,0 +1,108 @@
+/** Every place of the REST interface: what each tool says of itself, and the forms that people know from before. */
+import { z } from "zod";
+import { DomainError } from "../../domain/error.ts";
+import type { Effect, Tool } from "../../tools/tool.ts";
+
+export type Route = Readonly<{
+  id: string;
+  method: "GET" | "POST" | "DELETE";
+  /** Below /api, with its parameters in braces. */
+  path: string;
+  title: string;
+  description: string;
+  effect: Effect;
+  input: z.ZodObject;
+  output: z.ZodObject;
+  /** It is about one VM, so that `If-Match` means something. */
+  conditional: boolean;
+  /** Answers with this when it made something. */
+  made?: 201;
+  /** The tool to call, and what with. */
+  call: (args: Record<string, unknown>) => Readonly<{ tool: string; args: Record<string, unknown> }>;
+}>;
+
+export const parametersOf = (path: string): string[] => [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name!);
+
+/** In the tools' own order, the older forms last. */
+export function routesOf(tools: readonly Tool[]): Route[] {
+  const routes = tools.map(
+    (tool): Route => ({
+      id: tool.name,
+      method: tool.http.method,
+      path: tool.http.path,
+      title: tool.title,
+      description: tool.description,
+      effect: tool.effect,
+      input: tool.input,
+      output: tool.output,
+      conditional: "vm" in tool.input.shape || tool.name === "undo_operation",
+      ...(tool.name === "create_vm" && { made: 201 }),
+      call: (args) => ({ tool: tool.name, args }),
+    }),
+  );
+  const named = new Map(tools.map((tool) => [tool.name, tool]));
+  return [...routes, ...olderForms(named)];
+}
+
+const actions = { start: "start_vm", stop: "stop_vm", restart: "restart_vm" } as const;
+const doings = { attach: "attach_iso", detach: "detach_iso" } as const;
+
+function olderForms(named: ReadonlyMap<string, Tool>): Route[] {
+  return [
+    ...chosenBy(named, {
+      id: "vm_action",
+      path: "/vms/{vm}/action",
+      title: "Start, stop or restart VM",
+      description: "What start_vm, stop_vm and restart_vm do, with the same arguments, chosen by action.",
+      by: "action",
+      tools: actions,
+    }),
+    ...chosenBy(named, {
+      id: "vm_media",
+      path: "/vms/{vm}/media",
+      title: "Attach or detach ISO",
+      description: "What attach_iso does, with the same arguments; with action detach, what detach_iso does.",
+      by: "action",
+      tools: doings,
+      usual: "attach",
+    }),
+  ];
+}
+
+/** One place for several tools, of which an argument chooses one. */
+function chosenBy(
+  named: ReadonlyMap<string, Tool>,
+  form: Readonly<{
+    id: string;
+    path: string;
+    title: string;
+    description: string;
+    by: string;
+    tools: Readonly<Record<string, string>>;
+    usual?: string;
+  }>,
+): Route[] {
+  const tools = Object.values(form.tools).map((name) => named.get(name));
+  const [first] = tools;
+  if (!first || tools.includes(undefined)) return [];
+  const choice = z.enum(Object.keys(form.tools) as [string, ...string[]]);
+  // The chosen tool has the last word on what it takes.
+  const offered = z.object(Object.assign({}, ...tools.map((tool) => tool!.input.shape))).partial();
+  const chooser = form.usual === undefined ? choice : choice.default(form.usual);
+  return [
+    {
+      ...form,
+      method: "POST",
+      effect: first.effect,
+      conditional: true,
+      input: offered.extend({ vm: first.input.shape.vm as z.ZodType, [form.by]: chooser }),
+      output: first.output,
+      call({ [form.by]: chosen = form.usual, ...args }) {
+        const tool = Object.hasOwn(form.tools, String(chosen)) ? form.tools[String(chosen)] : undefined;
+        if (tool !== undefined) return { tool, args };
+        const expected = `${form.by}: expected one of ${Object.keys(form.tools).join(", ")}`;
+        throw new DomainError("INPUT_INVALID", { issues: [expected] });
+      },
+    },
+  ];
+}

@@ -1,0 +1,99 @@
+/** `bootwright serve`: everything that serving HTTP takes, opened and closed in order. */
+import { readFileSync } from "node:fs";
+import { isIP } from "node:net";
+import type { Hono } from "hono";
+import type { Session } from "../session.ts";
+import { application, type Rates } from "./application.ts";
+import type { Environment } from "./environment.ts";
+import { type Limits, listen } from "./listener.ts";
+import { loginsFor } from "./login.ts";
+import { mainToken, TokenError, tokensIn } from "./token.ts";
+import { workOf } from "./work.ts";
+
+export type HttpServerOptions = Readonly<{
+  session: Session;
+  /** Directory of the database, where tokens are too. */
+  data: string;
+  address: string;
+  port: number;
+  allowHosts: readonly string[];
+  /** The main token, or the file that it stands in. */
+  token?: string;
+  tokenFile?: string;
+  /** Files of certificate and key, in PEM. */
+  tls?: Readonly<{ cert: string; key: string }>;
+  log: (message: string) => void;
+  rates?: Partial<Rates>;
+  limits?: Partial<Limits>;
+  /** Has a plugin answer below /plugins/<name>/. */
+  plugins?: (plugin: string, request: Request) => Promise<Response>;
+  /** Further places, behind the same checks. */
+  mount?: (app: Hono<Environment>) => void;
+}>;
+
+export type HttpServer = Readonly<{
+  url: string;
+  /** A link that logs a browser in, once, within ten minutes. */
+  loginLink: () => string;
+  /** Takes no more requests and returns when what was under way is settled, or its time is over. */
+  close(): Promise<void>;
+}>;
+
+/** What is still open once all work is done is nobody's answer. */
+const CUT_AFTER_MS = 1_000;
+
+/** @throws TokenError, or the operating system's error when it cannot listen there */
+export async function serveHttp(options: HttpServerOptions): Promise<HttpServer> {
+  const { session, data, address, port, allowHosts, log } = options;
+  const token = mainToken(data, {
+    ...(options.token !== undefined && { token: options.token }),
+    ...(options.tokenFile !== undefined && { file: options.tokenFile }),
+  });
+  const find = tokensIn(data, token, log);
+  const logins = loginsFor(token, find);
+  const work = workOf();
+  const app = application({
+    session,
+    find,
+    logins,
+    work,
+    allowHosts: allowHosts.map((name) => name.toLowerCase()),
+    ...(options.rates && { rates: options.rates }),
+    ...(options.plugins && { plugins: options.plugins }),
+    ...(options.mount && { mount: options.mount }),
+  });
+  const listener = await listen({
+    app,
+    address,
+    port,
+    ...(options.tls && { tls: { cert: readPem(options.tls.cert), key: readPem(options.tls.key) } }),
+    ...(options.limits && { limits: options.limits }),
+  });
+  const host = hostFor(listener.at.address);
+  const url = `${options.tls ? "https" : "http"}://${host}:${listener.at.port}`;
+  return {
+    url,
+    loginLink: () => `${url}/login#${logins.ticket()}`,
+    async close() {
+      const closed = listener.close();
+      await work.end();
+      const cut = setTimeout(() => listener.cut(), CUT_AFTER_MS);
+      await closed;
+      clearTimeout(cut);
+    },
+  };
+}
+
+/** Every address is no address to go to. */
+function hostFor(address: string): string {
+  if (address === "0.0.0.0" || address === "::") return "localhost";
+  return isIP(address) === 6 ? `[${address}]` : address;
+}
+
+function readPem(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    throw new TokenError(`Cannot read ${path}: ${error instanceof Error ? error.message : error}`);
+  }
+}

@@ -1,0 +1,44 @@
+/** Requests that may be sent again. Which of them are under way is told by their process's holder, so a process that died
+ * in the middle keeps no key for itself. */
+import type { KeyTaken, RequestKeys } from "../domain/idempotency.ts";
+import type { Database } from "./database.ts";
+import { RequestKeyRow } from "./entities.ts";
+import type { Holder } from "./holder.ts";
+
+/** Keys that are kept, and the size of all their answers; the newest stay. */
+export const REQUEST_KEYS_MAX = 2_000;
+export const ANSWERS_BYTES_MAX = 32 * 2 ** 20;
+
+const beyond = `delete from request_keys where answer is not null and key in (
+  select key from (
+    select key, row_number() over newest as place, sum(length(answer)) over newest as size
+    from request_keys where answer is not null window newest as (order by expires_at desc, key))
+  where place > ${REQUEST_KEYS_MAX} or size > ${ANSWERS_BYTES_MAX})`;
+
+export const requestKeysIn = (database: Database, holder: Holder, now: () => Date): RequestKeys => ({
+  async takeKey(key, request, forMs): Promise<KeyTaken> {
+    holder.hold();
+    return database.write(async (em): Promise<KeyTaken> => {
+      const at = now().getTime();
+      await em.nativeDelete(RequestKeyRow, { expiresAt: { $lte: at }, answer: { $ne: null } });
+      const found = await em.findOne(RequestKeyRow, { key });
+      if (found && found.request !== request) return { kind: "other" };
+      if (typeof found?.answer === "string") return { kind: "answered", answer: found.answer };
+      if (found && holder.isAlive(found.holder)) return { kind: "under_way" };
+      await em.nativeDelete(RequestKeyRow, { key });
+      await em.insert(RequestKeyRow, { key, request, holder: holder.id, answer: null, expiresAt: at + forMs });
+      return { kind: "taken" };
+    });
+  },
+
+  async answerKey(key, answer): Promise<void> {
+    await database.write(async (em) => {
+      await em.nativeUpdate(RequestKeyRow, { key, holder: holder.id }, { answer });
+      await em.execute(beyond);
+    });
+  },
+
+  async giveKeyBack(key): Promise<void> {
+    await database.write((em) => em.nativeDelete(RequestKeyRow, { key, holder: holder.id, answer: null }));
+  },
+});
