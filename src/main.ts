@@ -2,7 +2,7 @@
 /** Composition root: settings -> plugins -> tools -> a surface. The store and the hypervisor are reached when a call
  * first needs them. */
 import { randomUUID } from "node:crypto";
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import module from "node:module";
 import { homedir } from "node:os";
 import { join } from "node:path";
