@@ -70,9 +70,9 @@ const table: readonly Layer[] = [
   },
   {
     files: "src/serve/http/",
-    line: "serve -> tools, domain; only serve/http/ knows Hono",
+    line: "serve -> tools, domain; only serve/http/ knows Hono and jose, and leaves MCP's SDK to serve/mcp*.ts",
     may: ["src/serve/", "src/tools/", "src/domain/"],
-    packages: ["zod", "hono", "@hono/*"],
+    packages: ["zod", "hono", "@hono/*", "jose"],
     node: true,
   },
   {
@@ -206,6 +206,8 @@ describe("imports", () => {
     ["src/serve/resources.ts", "@modelcontextprotocol/server"],
     ["src/serve/mcp.ts", "../store/store.ts"],
     ["src/serve/mcp-resources.ts", "../store/store.ts"],
+    ["src/serve/mcp-http.ts", "hono"],
+    ["src/serve/http/mcp.ts", "@modelcontextprotocol/server"],
     ["plugins/memory/index.ts", "../libvirt/index.ts"],
     ["plugins/memory/index.ts", "../../src/domain/boot.ts"],
     ["plugins/memory/index.ts", "../../src/images/images.ts"],

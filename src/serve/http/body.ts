@@ -20,14 +20,19 @@ export async function readBody(request: Request, limitMs = BODY_LIMIT_MS): Promi
   }
 }
 
+/** Undefined for a body that is no JSON. @throws HttpRefusal MEDIA_TYPE_UNSUPPORTED, REQUEST_MALFORMED */
+export function jsonIn(body: Uint8Array, request: Request): unknown {
+  const type = request.headers.get("content-type") ?? "none";
+  if (!/^application\/json\s*(?:;|$)/i.test(type))
+    throw new HttpRefusal("MEDIA_TYPE_UNSUPPORTED", { type: type.slice(0, 100) });
+  return jsonOf(textOf(body));
+}
+
 /** A body that is one JSON object; an empty one has nothing in it.
  * @throws HttpRefusal MEDIA_TYPE_UNSUPPORTED, REQUEST_MALFORMED */
 export function objectIn(body: Uint8Array, request: Request): Record<string, unknown> {
   if (body.length === 0) return {};
-  const type = request.headers.get("content-type") ?? "none";
-  if (!/^application\/json\s*(?:;|$)/i.test(type))
-    throw new HttpRefusal("MEDIA_TYPE_UNSUPPORTED", { type: type.slice(0, 100) });
-  const value = jsonOf(textOf(body));
+  const value = jsonIn(body, request);
   if (value !== null && typeof value === "object" && !Array.isArray(value)) return value as Record<string, unknown>;
   throw new HttpRefusal("REQUEST_MALFORMED", { reason: "its body is no JSON object" });
 }

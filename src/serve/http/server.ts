@@ -3,13 +3,15 @@ import { readFileSync } from "node:fs";
 import type { Server } from "node:http";
 import { isIP } from "node:net";
 import type { Hono } from "hono";
+import { type McpHttpOptions, mcpHttp } from "../mcp-http.ts";
 import type { Session } from "../session.ts";
+import { workOf } from "../work.ts";
 import { application, type Rates } from "./application.ts";
 import type { Environment } from "./environment.ts";
 import { type Limits, listen } from "./listener.ts";
 import { loginsFor } from "./login.ts";
+import { type OAuthSettings, oauthOf } from "./oauth.ts";
 import { mainToken, TokenError, tokensIn } from "./token.ts";
-import { workOf } from "./work.ts";
 
 export type HttpServerOptions = Readonly<{
   session: Session;
@@ -24,7 +26,9 @@ export type HttpServerOptions = Readonly<{
   /** Files of certificate and key, in PEM. */
   tls?: Readonly<{ cert: string; key: string }>;
   log: (message: string) => void;
+  oauth?: OAuthSettings;
   rates?: Partial<Rates>;
+  mcp?: Pick<McpHttpOptions, "limits" | "build">;
   limits?: Partial<Limits>;
   /** How often a stream of events says that it is still there. */
   heartbeatMs?: number;
@@ -57,11 +61,14 @@ export async function serveHttp(options: HttpServerOptions): Promise<HttpServer>
   const find = tokensIn(data, token, log);
   const logins = loginsFor(token, find);
   const work = workOf();
+  const mcp = mcpHttp({ session, work, ...options.mcp });
   const app = application({
     session,
     find,
     logins,
     work,
+    mcp,
+    ...(options.oauth && { oauth: oauthOf(options.oauth) }),
     allowHosts: allowHosts.map((name) => name.toLowerCase()),
     ...(options.rates && { rates: options.rates }),
     ...(options.heartbeatMs !== undefined && { heartbeatMs: options.heartbeatMs }),
@@ -84,6 +91,7 @@ export async function serveHttp(options: HttpServerOptions): Promise<HttpServer>
     async close() {
       const closed = listener.close();
       await work.end();
+      await mcp.close();
       const cut = setTimeout(() => listener.cut(), CUT_AFTER_MS);
       await closed;
       clearTimeout(cut);
