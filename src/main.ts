@@ -66,8 +66,9 @@ export async function main(argv: readonly string[]): Promise<number> {
       return EXIT.usage;
     }
   }
-  if (command !== undefined && !["call", "tools", "serve", "token"].includes(command)) {
-    log(`unknown command "${command}"\n\n${usage}`);
+  const stray = command === "serve" ? args[0] : undefined;
+  if (command !== undefined && (stray !== undefined || !["call", "tools", "serve", "token"].includes(command))) {
+    log(`unknown command "${stray ?? command}"\n\n${usage}`);
     return EXIT.usage;
   }
   if (command === "token") {
