@@ -1,14 +1,17 @@
 /** `bootwright serve`: everything that serving HTTP takes, opened and closed in order. */
 import { readFileSync } from "node:fs";
+import type { Server } from "node:http";
 import { isIP } from "node:net";
 import type { Hono } from "hono";
+import { type McpHttpOptions, mcpHttp } from "../mcp-http.ts";
 import type { Session } from "../session.ts";
+import { workOf } from "../work.ts";
 import { application, type Rates } from "./application.ts";
 import type { Environment } from "./environment.ts";
 import { type Limits, listen } from "./listener.ts";
 import { loginsFor } from "./login.ts";
+import { type OAuthSettings, oauthOf } from "./oauth.ts";
 import { mainToken, TokenError, tokensIn } from "./token.ts";
-import { workOf } from "./work.ts";
 
 export type HttpServerOptions = Readonly<{
   session: Session;
@@ -23,8 +26,12 @@ export type HttpServerOptions = Readonly<{
   /** Files of certificate and key, in PEM. */
   tls?: Readonly<{ cert: string; key: string }>;
   log: (message: string) => void;
+  oauth?: OAuthSettings;
   rates?: Partial<Rates>;
+  mcp?: Pick<McpHttpOptions, "limits" | "build">;
   limits?: Partial<Limits>;
+  /** How often a stream of events says that it is still there. */
+  heartbeatMs?: number;
   /** Has a plugin answer below /plugins/<name>/. */
   plugins?: (plugin: string, request: Request) => Promise<Response>;
   /** Further places, behind the same checks. */
@@ -33,6 +40,8 @@ export type HttpServerOptions = Readonly<{
 
 export type HttpServer = Readonly<{
   url: string;
+  /** Node's own server, for upgrades of connections. */
+  server: Server;
   /** A link that logs a browser in, once, within ten minutes. */
   loginLink: () => string;
   /** Takes no more requests and returns when what was under way is settled, or its time is over. */
@@ -52,13 +61,17 @@ export async function serveHttp(options: HttpServerOptions): Promise<HttpServer>
   const find = tokensIn(data, token, log);
   const logins = loginsFor(token, find);
   const work = workOf();
+  const mcp = mcpHttp({ session, work, ...options.mcp });
   const app = application({
     session,
     find,
     logins,
     work,
+    mcp,
+    ...(options.oauth && { oauth: oauthOf(options.oauth) }),
     allowHosts: allowHosts.map((name) => name.toLowerCase()),
     ...(options.rates && { rates: options.rates }),
+    ...(options.heartbeatMs !== undefined && { heartbeatMs: options.heartbeatMs }),
     ...(options.plugins && { plugins: options.plugins }),
     ...(options.mount && { mount: options.mount }),
   });
@@ -73,10 +86,12 @@ export async function serveHttp(options: HttpServerOptions): Promise<HttpServer>
   const url = `${options.tls ? "https" : "http"}://${host}:${listener.at.port}`;
   return {
     url,
+    server: listener.server,
     loginLink: () => `${url}/login#${logins.ticket()}`,
     async close() {
       const closed = listener.close();
       await work.end();
+      await mcp.close();
       const cut = setTimeout(() => listener.cut(), CUT_AFTER_MS);
       await closed;
       clearTimeout(cut);
