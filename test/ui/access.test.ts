@@ -5,6 +5,8 @@ import type { Page } from "playwright-core";
 import { expect, it } from "vitest";
 import { en } from "../../ui/language/en.ts";
 import { ko } from "../../ui/language/ko.ts";
+import { en as pageEn } from "../../ui/language/page-en.ts";
+import { ko as pageKo } from "../../ui/language/page-ko.ts";
 import { foreign, seedOf, uuid } from "../tools/bench.ts";
 import { describeInBrowser, picture, visit } from "./browser.ts";
 import { seeded } from "./seed.ts";
@@ -187,6 +189,7 @@ it("no word of Korean is left out or left in English", () => {
       compare(value, (other as Record<string, unknown>)[key], `${path}.${key}`);
   };
   compare(en, ko, "");
+  compare(pageEn, pageKo, "");
   // What is called the same in both.
   const names = [".brand", ".create.firmwares.bios", ".create.firmwares.uefi", ".facts.uuid", ".iso.title"];
   expect(left.sort()).toEqual(names);
