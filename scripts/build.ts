@@ -1,5 +1,5 @@
 // Makes what is published in dist/: JavaScript of src/ and plugins/, since neither Node nor Deno takes TypeScript below
-// node_modules, and the declarations that a plugin author's compiler reads. Nothing is bundled.
+// node_modules, the declarations that a plugin author's compiler reads, and the web page. Of these the page alone is bundled.
 //
 //   npm run build [-- --out DIRECTORY]
 
@@ -26,4 +26,5 @@ for (const args of passes) {
   const { exitCode } = await tsc(...args);
   if (exitCode !== 0) process.exit(exitCode ?? 1);
 }
+await execa(process.execPath, [join(root, "scripts/page.ts"), "--out", join(out, "ui/dist")], { stdio: "inherit" });
 await chmod(join(out, "src/main.js"), 0o755);

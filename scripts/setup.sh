@@ -3,9 +3,9 @@
 #
 #     sh scripts/setup.sh [--no-hypervisor] [-- COMMAND [ARGUMENT...]]
 #
-# It installs the node modules (a current Node and Deno are among them), Debian's packages for QEMU and libvirt, and
-# starts libvirt's daemons. What is there already is left alone, so a second run takes well under a second.
-# --no-hypervisor installs the node modules only; --memory or --no-hypervisor among the command's arguments says the
+# It installs the node modules (a current Node and Deno are among them), builds the web page, installs Debian's packages
+# for QEMU and libvirt, and starts libvirt's daemons. What is there already is left alone, so a second run takes well under a second.
+# --no-hypervisor installs the node modules and builds the page, no more; --memory or --no-hypervisor among the command's arguments says the
 # same, and then the command needs no root either. With --qemu among them libvirt is left out, and root is needed only
 # where packages are missing.
 #
@@ -83,6 +83,10 @@ if [ ! -e "$marker" ] || [ ! -x node_modules/.bin/node ] || [ package-lock.json 
   install_node_modules
 fi
 
+# ------------------------------------------------------------------------------------------------------------ page
+# Built anew only where its sources are others.
+node scripts/page.ts || unavailable "the web page could not be built: node scripts/page.ts"
+
 # -------------------------------------------------------------------------------------------------------- packages
 # What runs guests: QEMU, firmware for UEFI, a TPM, and libvirt with its QEMU driver.
 packages="qemu-system-x86 qemu-utils ovmf swtpm swtpm-tools"
@@ -90,8 +94,9 @@ packages="qemu-system-x86 qemu-utils ovmf swtpm swtpm-tools"
 # What the unattended installer and the boot sector images are built with (test/fixtures).
 packages="$packages xorriso isolinux syslinux-common extlinux busybox-static e2fsprogs cpio kmod
   grub-common grub-efi-amd64-bin mtools dosfstools"
-# What tests ask for beyond that: access control lists on the way to an image, and a look at what a process does with files.
-[ "$hypervisor" = qemu ] || packages="$packages acl strace"
+# What tests ask for beyond that: access control lists on the way to an image, a look at what a process does with files, and
+# a browser.
+[ "$hypervisor" = qemu ] || packages="$packages acl strace chromium"
 
 require_root() {
   if [ "$(id -u)" != 0 ] && ! command -v sudo >/dev/null; then

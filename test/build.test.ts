@@ -7,6 +7,7 @@ import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import manifest from "../package.json" with { type: "json" };
 import { openClient } from "./support/client.ts";
+import { openHttp } from "./support/http.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const directory = mkdtempSync(join(tmpdir(), "bootwright-build-"));
@@ -67,7 +68,8 @@ describe("the packed package", () => {
     expect(packed).toEqual(expect.arrayContaining(["LICENSE", "README.md", "package.json"]));
     expect(packed).toContain("dist/src/plugin.d.ts");
     expect(packed.filter((path) => !path.startsWith("dist/")).length).toBe(3);
-    expect(packed.filter((path) => !/\.(js|d\.ts)$/.test(path) && path.startsWith("dist/"))).toEqual([]);
+    const others = packed.filter((path) => !/\.(js|d\.ts)$/.test(path) && path.startsWith("dist/"));
+    expect(others.filter((path) => !path.startsWith("dist/ui/dist/"))).toEqual([]);
   });
 
   test("brings a command that knows its version and lists the tools", async () => {
@@ -88,6 +90,16 @@ describe("the packed package", () => {
     } finally {
       await server.close();
     }
+  });
+
+  test("serves the web page, and brings the panel", async () => {
+    const { url, token } = await openHttp({ command: [command] });
+    const asked = { headers: { authorization: `Bearer ${token}`, accept: "text/html" } };
+    const page = await (await fetch(`${url}/`, asked)).text();
+    const [, script] = /<script type="module"[^>]* src="([^"]+)"/.exec(page) ?? [];
+    const response = await fetch(`${url}${script}`, asked);
+    expect([response.status, response.headers.get("content-type")]).toEqual([200, "text/javascript; charset=utf-8"]);
+    expect(packed).toContain("dist/ui/dist/panel.html");
   });
 
   test("loads its libvirt plugin", async () => {

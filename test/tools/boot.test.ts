@@ -83,6 +83,19 @@ describe("check_boot", () => {
     expect(report.findings.map(({ code }) => code)).toContain("INSTALLER_LOOP");
   });
 
+  it("predicts, if it is asked to, what each of the four orders would boot, and changes none", async () => {
+    expect(await call("check_boot", { vm: "web" })).not.toHaveProperty("orders");
+    const { orders, cold_start } = await call("check_boot", { vm: "web", orders: true });
+    expect(orders!.map(({ boot_order, boots }) => [boot_order, boots])).toEqual([
+      ["cdrom_hd", "cdrom"],
+      ["hd", "hd"],
+      ["cdrom", "cdrom"],
+      ["hd_cdrom", "hd"],
+    ]);
+    expect(orders![0]).toEqual(cold_start);
+    expect((await call("get_boot_order", { vm: "web" })).boot_order).toBe("cdrom_hd");
+  });
+
   it("tells the two apart when the order of a running VM was changed", async () => {
     await call("adopt_vm", { vm: "web" });
     await call("set_boot_order", { vm: "web", boot_order: "hd" });

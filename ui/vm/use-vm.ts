@@ -16,6 +16,9 @@ export type VmView = Readonly<{
   round: number;
 }>;
 
+const CERTAINTY_MS = 2_000;
+const CERTAINTY_LOOKS_MAX = 5;
+
 export function useVm(options: {
   uuid: string;
   call: CallTool;
@@ -69,6 +72,19 @@ export function useVm(options: {
     look();
     return watch(uuid, look);
   }, [uuid, look, watch]);
+
+  // Nothing tells when a start is borne out, so that alone is asked for, a few times.
+  const awaited = useRef(0);
+  useEffect(() => {
+    if (vm?.current_boot_certainty !== "predicted") {
+      awaited.current = 0;
+      return undefined;
+    }
+    if (awaited.current >= CERTAINTY_LOOKS_MAX) return undefined;
+    awaited.current += 1;
+    const timer = setTimeout(look, CERTAINTY_MS * awaited.current);
+    return () => clearTimeout(timer);
+  }, [vm, look]);
 
   const act = useMemo(
     () =>

@@ -1,0 +1,77 @@
+/** The page's files: to whom they are given, and where there are none. */
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { execa } from "execa";
+import { Hono } from "hono";
+import { beforeAll, describe, expect, it } from "vitest";
+import type { Environment } from "../../../src/serve/http/environment.ts";
+import { addPage } from "../../../src/serve/http/page.ts";
+import type { Session } from "../../../src/serve/session.ts";
+import { openHttp } from "../../support/http.ts";
+import { temporaryDirectory } from "../../support/memory.ts";
+
+const root = fileURLToPath(new URL("../../..", import.meta.url));
+beforeAll(() => execa(process.execPath, [join(root, "scripts/page.ts")], { cwd: root }));
+
+const html = { headers: { accept: "text/html" } };
+
+describe("/", () => {
+  it("is for nobody who is not let in, and neither is what it loads", async () => {
+    const { url } = await openHttp();
+    const response = await fetch(`${url}/`, { ...html, redirect: "manual" });
+    expect([response.status, response.headers.get("location")]).toEqual([303, "/login"]);
+    const page = readFileSync(join(root, "ui/dist/index.html"), "utf8");
+    const [script] = /\/assets\/[^"]+\.js/.exec(page)!;
+    expect((await fetch(`${url}${script}`)).status).toBe(401);
+  });
+
+  it("says who looks and where the tools are, and is never kept; the files by their contents' names are", async () => {
+    const { ask, url } = await openHttp();
+    const { status, headers, body } = await ask("GET", "/");
+    expect(status).toBe(200);
+    expect(headers.get("cache-control")).toBe("no-store");
+    expect(headers.get("content-security-policy")).toMatch(/default-src 'self';(?!.*unsafe)/);
+    const [, facts] = /<script id="facts" type="application\/json">(.*?)<\/script>/.exec(body)!;
+    expect(JSON.parse(facts!)).toMatchObject({
+      scopes: ["vm:read", "vm:write", "vm:destroy"],
+      tools: { set_boot_order: { method: "POST", path: "/vms/{vm}/boot-order", effect: "change" } },
+    });
+    const [script] = /\/assets\/[^"]+\.js/.exec(body)!;
+    const file = await ask("GET", script!);
+    expect(file.headers.get("cache-control")).toBe("private, max-age=31536000, immutable");
+    expect(file.headers.get("content-type")).toBe("text/javascript; charset=utf-8");
+    for (const path of ["/assets/", "/assets/x.js", "/assets/%2e%2e/index.html", "/built-from"])
+      expect((await ask("GET", path)).status, `${url}${path}`).toBeGreaterThanOrEqual(400);
+  });
+
+  it("says in one sentence that the page is not built", async () => {
+    const app = new Hono<Environment>();
+    addPage(app, { session: {} as Session, directory: temporaryDirectory() });
+    const response = await app.request("/");
+    expect([response.status, await response.text()]).toEqual([
+      503,
+      "The web page is not built: run npm run build:page in Bootwright's directory and start it again.\n",
+    ]);
+  });
+
+  it("lets nothing that the server says end the block that it stands in", async () => {
+    const directory = temporaryDirectory();
+    mkdirSync(join(directory, "assets"));
+    writeFileSync(join(directory, "index.html"), "<!--facts-->");
+    const app = new Hono<Environment>();
+    app.use(async (context, next) => {
+      context.set("caller", { scopes: ["vm:read"] } as never);
+      await next();
+    });
+    const session = {
+      version: "</script><script>alert(1)</script>$&",
+      tools: [],
+      context: () => ({ store: () => Promise.reject(new Error("there is none")) }),
+    } as unknown as Session;
+    addPage(app, { session, directory });
+    const text = await (await app.request("/")).text();
+    expect(text.match(/<script/g)).toHaveLength(1);
+    expect(JSON.parse(/>(.*)<\/script>$/.exec(text)![1]!).version).toBe(session.version);
+  });
+});
