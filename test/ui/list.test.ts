@@ -48,6 +48,8 @@ describeInBrowser("the list", () => {
     await row.filter({ hasText: "Running" }).filter({ hasText: "Installing" }).waitFor();
     await server.ask("POST", `/api/vms/${made.body.vm.uuid}/media/detach`, {});
     await row.filter({ hasText: "No ISO" }).waitFor();
+    await page.waitForLoadState("networkidle");
+    await row.filter({ hasText: "KiB of 20 GiB" }).waitFor();
     const { length } = asked;
     await page.waitForTimeout(1_500);
     expect(asked.slice(length)).toEqual([]);

@@ -6,18 +6,22 @@ import { usePageWords } from "../language/page-words.ts";
 import { actWith } from "../part/act.ts";
 import { Dialog } from "../part/dialog.tsx";
 import { Outcome } from "../part/outcome.tsx";
+import { startOnArrival } from "../vm/arrival.ts";
 
-export function CreateVm({ call, close }: { call: CallTool; close: () => void }) {
+type Props = Readonly<{ call: CallTool; connections: readonly string[]; close: () => void }>;
+
+export function CreateVm({ call, connections, close }: Props) {
   const t = useWords();
   const p = usePageWords();
   const [isos, setIsos] = useState<readonly Iso[]>([]);
+  const [connection, setConnection] = useState<string | undefined>(connections.length > 1 ? connections[0] : undefined);
   const act = useMemo(() => actWith(call, () => {}), [call]);
   useEffect(() => {
-    call("list_isos", { limit: 1000 }).then(
+    call("list_isos", { limit: 1000, ...(connection && { connection }) }).then(
       (list) => setIsos(list.isos),
       () => undefined,
     );
-  }, [call]);
+  }, [call, connection]);
 
   async function make(form: HTMLFormElement): Promise<void> {
     const data = new FormData(form);
@@ -26,6 +30,7 @@ export function CreateVm({ call, close }: { call: CallTool; close: () => void })
     const iso = text("iso");
     const args = {
       name: vmName,
+      ...(connection && { connection }),
       disk_size_gb: Number(text("disk")),
       memory_mb: Number(text("memory")),
       cpus: Number(text("cpus")),
@@ -36,7 +41,7 @@ export function CreateVm({ call, close }: { call: CallTool; close: () => void })
     const made = await act.run({ tool: "create_vm", args, label: p.create.title, vmName });
     if (!made) return;
     const { uuid } = made.vm as { uuid: string };
-    if (data.has("start")) await act.run({ tool: "start_vm", args: { vm: uuid }, label: t.vm.start, vmName });
+    if (data.has("start")) startOnArrival(uuid);
     close();
     location.hash = `#/vms/${uuid}`;
   }
@@ -50,7 +55,7 @@ export function CreateVm({ call, close }: { call: CallTool; close: () => void })
           void make(event.currentTarget);
         }}
       >
-        <Outcome act={act} fix={() => {}} />
+        <Outcome act={act} />
         <div class="field">
           <label for="create-name">{p.create.name}</label>
           <input
@@ -66,6 +71,18 @@ export function CreateVm({ call, close }: { call: CallTool; close: () => void })
           />
           <small id="create-name-hint">{p.create.nameHint}</small>
         </div>
+        {connection !== undefined && (
+          <label class="field">
+            <span>{p.create.connection}</span>
+            <select value={connection} onChange={(event) => setConnection(event.currentTarget.value)}>
+              {connections.map((one) => (
+                <option key={one} value={one}>
+                  {one}
+                </option>
+              ))}
+            </select>
+          </label>
+        )}
         <label class="field">
           <span>{p.create.iso}</span>
           <select name="iso">

@@ -2,6 +2,7 @@
 import { type Signal, signal } from "@preact/signals";
 import { listen, type StreamEvent } from "../api/stream.ts";
 import { type CallTool, type ListedVm, type Refusal, Refused } from "../api/tool.ts";
+import { type DiskUse, diskUseOf } from "./disk-use.ts";
 
 export type Fleet = Readonly<{
   /** By UUID, in the order of the list; undefined until it is there. */
@@ -9,6 +10,7 @@ export type Fleet = Readonly<{
   unreachable: Signal<readonly Readonly<{ connection: string; reason: string }>[]>;
   refusal: Signal<Refusal | undefined>;
   connected: Signal<boolean>;
+  diskUse: DiskUse;
   /** Looks at everything again. */
   reload: () => Promise<void>;
   /** Tells whenever something may have happened to this VM; returns what ends that. */
@@ -25,6 +27,7 @@ export function fleetOf(call: CallTool, place: number | undefined): Fleet {
   const unreachable = signal<Fleet["unreachable"]["value"]>([]);
   const refusal = signal<Refusal | undefined>(undefined);
   const connected = signal(true);
+  const diskUse = diskUseOf(call);
   const watchers = new Set<{ uuid: string; changed: () => void }>();
 
   async function reload(): Promise<void> {
@@ -57,6 +60,7 @@ export function fleetOf(call: CallTool, place: number | undefined): Fleet {
   async function lookAtWaiting(): Promise<void> {
     const uuids = [...waiting];
     waiting.clear();
+    for (const uuid of uuids) diskUse.forget(uuid);
     for (const { uuid, changed } of watchers) if (uuids.includes(uuid)) changed();
     if (uuids.length > ONE_BY_ONE_MAX) await reload();
     else await Promise.all(uuids.map(look));
@@ -84,6 +88,7 @@ export function fleetOf(call: CallTool, place: number | undefined): Fleet {
     unreachable,
     refusal,
     connected,
+    diskUse,
     reload,
     watch(uuid, changed) {
       const watcher = { uuid, changed };

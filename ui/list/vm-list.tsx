@@ -1,5 +1,5 @@
 /** Every VM with what matters about it, and finding one among many. */
-import { useMemo, useState } from "preact/hooks";
+import { useEffect, useMemo, useState } from "preact/hooks";
 import type { PageFacts } from "../api/facts.ts";
 import type { CallTool, ListedVm } from "../api/tool.ts";
 import { useWords } from "../language/language.ts";
@@ -20,6 +20,8 @@ const filters = {
   installing: ({ installation_status: status }: ListedVm) => status === "Installing",
   unmanaged: ({ managed }: ListedVm) => !managed,
 };
+const LOOK_MS = 200;
+
 type Filter = keyof typeof filters;
 
 const textOf = ({ name, uuid, connection, current_media = "", next_media = "" }: ListedVm) =>
@@ -40,6 +42,12 @@ export function VmList({ call, fleet, facts }: { call: CallTool; fleet: Fleet; f
       .sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
   }, [all, search, filter]);
   const { body, drawn } = useWindow(vms.length);
+  const { from, to } = drawn;
+  useEffect(() => {
+    // Whoever scrolls past wants to know nothing of what they pass.
+    const timer = setTimeout(() => fleet.diskUse.look(vms.slice(from, to).map(({ uuid }) => uuid)), LOOK_MS);
+    return () => clearTimeout(timer);
+  }, [vms, from, to, fleet]);
   const unmanaged = [...(all?.values() ?? [])].filter((vm) => !vm.managed);
   const connections = new Set([...(all?.values() ?? [])].map(({ connection }) => connection));
   const refusal = fleet.refusal.value;
@@ -53,9 +61,9 @@ export function VmList({ call, fleet, facts }: { call: CallTool; fleet: Fleet; f
           </button>
         )}
       </div>
-      <Outcome act={act} fix={() => {}} />
+      <Outcome act={act} />
       <Confirm act={act} />
-      {creating && <CreateVm call={call} close={() => setCreating(false)} />}
+      {creating && <CreateVm call={call} connections={[...connections].sort()} close={() => setCreating(false)} />}
       <div class="tools">
         <label class="search">
           <span class="hidden">{p.list.search}</span>
@@ -141,7 +149,13 @@ export function VmList({ call, fleet, facts }: { call: CallTool; fleet: Fleet; f
           <div role="rowgroup" ref={body}>
             <div style={{ height: `${drawn.above}px` }} role="presentation" />
             {vms.slice(drawn.from, drawn.to).map((vm, index) => (
-              <VmRow key={vm.uuid} vm={vm} place={drawn.from + index + 2} several={connections.size > 1} />
+              <VmRow
+                key={vm.uuid}
+                vm={vm}
+                place={drawn.from + index + 2}
+                several={connections.size > 1}
+                used={fleet.diskUse.used.value.get(vm.uuid)}
+              />
             ))}
             <div style={{ height: `${drawn.below}px` }} role="presentation" />
           </div>

@@ -1,13 +1,16 @@
 /** One VM in the list. */
 import type { Finding, ListedVm } from "../api/tool.ts";
-import { fileOf, gibOf, useWords } from "../language/language.ts";
+import { fileOf, gibOf, sizeOf, useWords } from "../language/language.ts";
 import { usePageWords } from "../language/page-words.ts";
 import { InstallationPill, PowerPill } from "../part/pill.tsx";
 
 const weight = { error: 0, warning: 1, info: 2 } as const;
 
-export function VmRow({ vm, place, several }: { vm: ListedVm; place: number; several: boolean }) {
+type Props = Readonly<{ vm: ListedVm; place: number; several: boolean; used: number | undefined }>;
+
+export function VmRow({ vm, place, several, used }: Props) {
   const t = useWords();
+  const p = usePageWords();
   const medium = vm.current_media ?? vm.next_media;
   const order = vm.boot_order;
   return (
@@ -26,7 +29,8 @@ export function VmRow({ vm, place, several }: { vm: ListedVm; place: number; sev
         {medium === undefined ? <span class="quiet">{t.noMedium}</span> : fileOf(medium)}
       </span>
       <span role="cell" class="disk">
-        {vm.disk_size !== undefined && gibOf(vm.disk_size)}
+        {vm.disk_size !== undefined &&
+          (used === undefined ? gibOf(vm.disk_size) : p.list.used(sizeOf(used), gibOf(vm.disk_size)))}
       </span>
       <span role="cell" class="findings">
         <Findings findings={vm.findings} />

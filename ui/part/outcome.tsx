@@ -5,7 +5,8 @@ import type { Words } from "../language/en.ts";
 import { useWords } from "../language/language.ts";
 import type { Act, Told, Wanted } from "./act.ts";
 
-type Props = Readonly<{ act: Act; fix: (fix: Fix) => void }>;
+/** `fix` does what a finding offers, where there is a VM to do it to. */
+type Props = Readonly<{ act: Act; fix?: (fix: Fix) => void }>;
 
 export function Outcome(props: Props) {
   const t = useWords();
@@ -67,18 +68,19 @@ function Refusing({ act, fix, wanted, refusal }: Props & { wanted: Wanted; refus
               {t.again}
             </button>
           )}
-          {findings.flatMap(({ code, fixes }) =>
-            fixes.map((one) => (
-              <button
-                type="button"
-                class="button"
-                key={`${code} ${JSON.stringify(one)}`}
-                onClick={() => fix({ tool: one.tool, arguments: { ...one.arguments } })}
-              >
-                {callInWords(t, one.tool, one.arguments)}
-              </button>
-            )),
-          )}
+          {fix &&
+            findings.flatMap(({ code, fixes }) =>
+              fixes.map((one) => (
+                <button
+                  type="button"
+                  class="button"
+                  key={`${code} ${JSON.stringify(one)}`}
+                  onClick={() => fix({ tool: one.tool, arguments: { ...one.arguments } })}
+                >
+                  {callInWords(t, one.tool, one.arguments)}
+                </button>
+              )),
+            )}
           {accepted && (
             <button
               type="button"

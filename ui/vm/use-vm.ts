@@ -3,6 +3,7 @@ import { useCallback, useEffect, useMemo, useRef, useState } from "preact/hooks"
 import { type Answers, type CallTool, type Refusal, Refused, type Vm } from "../api/tool.ts";
 import { useWords } from "../language/language.ts";
 import { actWith } from "../part/act.ts";
+import { arrivesToStart } from "./arrival.ts";
 import { type Desk, deskOf } from "./desk.ts";
 
 export type VmView = Readonly<{
@@ -130,5 +131,8 @@ export function useVm(options: {
       },
     });
   }, [vm, act, call, uuid, t]);
+  useEffect(() => {
+    if (desk && arrivesToStart(uuid)) desk.does("start_vm");
+  }, [desk, uuid]);
   return { desk, report, disk, checked, refusal, round };
 }
