@@ -5,7 +5,7 @@ import { randomUUID } from "node:crypto";
 import { mkdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { DomainError, probeDisk } from "../../src/plugin.ts";
+import { DomainError, PROBE_SHOWS, probeDisk } from "../../src/plugin.ts";
 import { DOMAIN_START, DOMAIN_STATE, LibvirtError } from "./client/libvirt.ts";
 import type { LibvirtSession } from "./session.ts";
 
@@ -29,6 +29,8 @@ export async function acceleratorFor(
   throw new DomainError("BACKEND_FAILED", { connection: session.context.connection, change: "vm.create", reason });
 }
 
+type Known = { hostBoot?: string; shows?: string; works?: boolean };
+
 async function kvmWorks(
   session: LibvirtSession,
   progress: (message: string) => void,
@@ -36,9 +38,10 @@ async function kvmWorks(
 ): Promise<boolean> {
   const path = join(session.context.cacheDirectory, "kvm-probe.json");
   const known = await readFile(path, "utf8")
-    .then((text) => JSON.parse(text) as { hostBoot?: string; works?: boolean })
-    .catch(() => ({}) as { hostBoot?: string; works?: boolean });
-  if (known.hostBoot === session.hostBoot && typeof known.works === "boolean") return known.works;
+    .then((text) => JSON.parse(text) as Known)
+    .catch((): Known => ({}));
+  const isOfNow = known.hostBoot === session.hostBoot && known.shows === PROBE_SHOWS;
+  if (isOfNow && typeof known.works === "boolean") return known.works;
   progress("finding out whether guests run under KVM here");
   const works = await probe(session, signal);
   // What took too long says nothing for good: the host may only have been busy.
@@ -50,7 +53,7 @@ async function kvmWorks(
   }
   await mkdir(session.context.cacheDirectory, { recursive: true });
   const made = `${path}.${randomUUID()}`;
-  await writeFile(made, JSON.stringify({ hostBoot: session.hostBoot, works }));
+  await writeFile(made, JSON.stringify({ hostBoot: session.hostBoot, shows: PROBE_SHOWS, works } satisfies Known));
   await rename(made, path);
   session.context.log(`guests ${works ? "run" : "do not run"} under KVM on this host`);
   return works;

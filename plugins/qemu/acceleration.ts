@@ -4,7 +4,7 @@
 import { randomUUID } from "node:crypto";
 import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { DomainError, PROBE_EXIT_PORT, PROBE_SIGN, probeDisk } from "../../src/plugin.ts";
+import { DomainError, PROBE_EXIT_PORT, PROBE_SHOWS, PROBE_SIGN, probeDisk } from "../../src/plugin.ts";
 import { cpuOf } from "./command-line.ts";
 import type { Accelerator } from "./definition.ts";
 import { textOf, writeWhole } from "./file.ts";
@@ -41,7 +41,7 @@ async function works(
   const { cacheDirectory, log } = session.context;
   const path = join(cacheDirectory, `${accelerator}-probe-qemu.json`);
   // Another program or boot of the host may fare otherwise.
-  const about = { hostBoot: await hostBoot(), binary: session.binary, accelerator };
+  const about = { hostBoot: await hostBoot(), binary: session.binary, accelerator, shows: PROBE_SHOWS };
   const known = await textOf(path)
     .then((text) => JSON.parse(text ?? "{}") as Record<string, unknown>)
     .catch(() => ({}) as Record<string, unknown>);

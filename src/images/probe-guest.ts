@@ -17,6 +17,8 @@ const CODE = [
   "ff0000009acf00ffff00000092cf0000000000009a20001f00a07c0000",
 ];
 
+/** What this guest shows: an answer that another one gave says nothing of it. */
+export const PROBE_SHOWS = "long mode";
 /** Port of QEMU's isa-debug-exit device that ends the guest once it has given its sign. */
 export const PROBE_EXIT_PORT = 0xf4;
 /** What the guest writes to its first serial port. */
