@@ -13,9 +13,11 @@ import { finding, findingCodes } from "../src/domain/finding.ts";
 import type { Capabilities } from "../src/domain/port.ts";
 import { capabilitiesOf } from "../src/host/backends.ts";
 import type { Plugin } from "../src/plugin.ts";
+import { openApiOf } from "../src/serve/http/openapi.ts";
 import { allTools } from "../src/tools/catalogue.ts";
 import { nextTool } from "../src/tools/respond.ts";
 import type { Tool } from "../src/tools/tool.ts";
+import { apiPage } from "./api-docs.ts";
 
 const code = (text: string) => `\`${text}\``;
 
@@ -111,8 +113,8 @@ const events: Record<EventType, readonly [when: string, data: string]> = {
   "disk.space_low": ["the host has little space left for a disk", "`run`, `disk`, `free_bytes`"],
   "agent.connected": ["the guest's agent answers for the first time in this run", "`run`"],
   "installation.started": ["an installer was started", "`from`, `to`"],
-  "installation.suggested": ["there is evidence that an installation is complete", "the evidence"],
-  "installation.completed": ["the OS was recorded as installed", "`from`, `to`"],
+  "installation.suggested": ["there is evidence that an installation is complete", "`run`, `evidence`"],
+  "installation.completed": ["the OS was recorded as installed", "`from`, `to`; `evidence` where it was given"],
   "installation.failed": ["the installation was recorded as failed", "`from`, `to`"],
   "installation.cancelled": ["the installation was called off", "`from`, `to`"],
   "installation.restarted": ["an installed VM is installed again", "`from`, `to`"],
@@ -152,7 +154,7 @@ export function withParts(text: string, parts: Readonly<Record<string, string>>,
 }
 
 async function main(check: boolean): Promise<number> {
-  const pages = {
+  const parts = {
     "README.md": {
       tools: toolsTable(allTools),
       settings: settingsTable(),
@@ -162,11 +164,15 @@ async function main(check: boolean): Promise<number> {
     },
     "docs/plugins.md": { events: eventsTable() },
   };
+  const pages: Record<string, (before: string) => string> = {
+    "docs/api.md": () => apiPage(openApiOf(allTools, "0.0.0")),
+  };
+  for (const [file, made] of Object.entries(parts)) pages[file] = (before) => withParts(before, made, file);
   let code = 0;
-  for (const [file, parts] of Object.entries(pages)) {
+  for (const [file, page] of Object.entries(pages)) {
     const path = fileURLToPath(new URL(`../${file}`, import.meta.url));
     const before = readFileSync(path, "utf8");
-    const after = withParts(before, parts, file);
+    const after = page(before);
     if (after === before) continue;
     if (check) {
       console.error(`${file} is out of date. Run: node scripts/docs.ts`);
@@ -174,7 +180,7 @@ async function main(check: boolean): Promise<number> {
       continue;
     }
     writeFileSync(path, after);
-    console.log(`${file}: tables written`);
+    console.log(`${file}: written`);
   }
   return code;
 }

@@ -78,7 +78,7 @@ const table: readonly Layer[] = [
   {
     files: "src/serve/guest-listener.ts",
     line: "serve -> tools, domain; what guests may call is served by Hono too, and by nothing that serves others",
-    may: ["src/serve/rate-limit.ts", "src/domain/"],
+    may: ["src/serve/rate-limit.ts", "src/serve/body.ts", "src/domain/"],
     packages: ["hono", "@hono/*"],
     node: true,
   },

@@ -6,7 +6,8 @@ import type { Sighting } from "../domain/sighting.ts";
 import type { Target } from "../domain/vm.ts";
 import type { Database } from "./database.ts";
 import { ClaimRow, SightingRow } from "./entities.ts";
-import { append, leftOn } from "./journal.ts";
+import { append } from "./event-row.ts";
+import { leftOn } from "./open-operation.ts";
 import { keyOf } from "./records.ts";
 
 export const sightingsIn = (database: Database, appended: (events: number) => void) => ({
@@ -67,6 +68,7 @@ export async function leaveSighting(em: EntityManager, target: Target, sighting:
   await putSighting(em, target, {
     ...sighting,
     ejected: sighting.ejected.filter((drive) => told?.ejected.includes(drive)),
+    lowSpace: told?.lowSpace ?? [],
     agent: sighting.agent && (told?.agent ?? false),
     reboots: told?.reboots ?? 0,
     ...(told?.readAtReset && { readAtReset: told.readAtReset }),

@@ -15,7 +15,9 @@ import { checkHost, checkOrigin, checkSameOrigin } from "./gate.ts";
 import { type Logins, loginPage, loginScript, loginStyle, SESSION_SECONDS } from "./login.ts";
 import { addMcp, MCP_PATH } from "./mcp.ts";
 import type { OAuth, Verified } from "./oauth.ts";
+import { type OpenApi, openApiOf } from "./openapi.ts";
 import { problemResponse } from "./problem.ts";
+import { referencePage, referenceStyle } from "./reference.ts";
 import { HttpRefusal } from "./refusal.ts";
 import { addRest } from "./rest.ts";
 import type { Caller, FindCaller } from "./token.ts";
@@ -31,6 +33,8 @@ export type ApplicationOptions = Readonly<{
   /** Whose access tokens are taken beside this server's own. */
   oauth?: OAuth;
   mcp: McpHttp;
+  /** How often a stream says that it is still there. */
+  heartbeatMs?: number;
   /** Has a plugin answer below /plugins/<name>/. */
   plugins?: (plugin: string, request: Request) => Promise<Response>;
   /** Further places, behind the same checks. */
@@ -59,7 +63,7 @@ export function application(options: ApplicationOptions): Hono<Environment> {
   app.use("/plugins/*", async (context, next) => {
     await next();
     // A plugin's page must not act as whoever looks at it, so it is of no origin and runs no scripts.
-    context.header("content-security-policy", "sandbox allow-forms; frame-ancestors 'none'");
+    context.header("content-security-policy", "sandbox; frame-ancestors 'none'");
   });
   app.use(
     secureHeaders({
@@ -88,6 +92,7 @@ export function application(options: ApplicationOptions): Hono<Environment> {
     deleteCookie(context, cookieName(context), { path: "/", secure: context.env.here.scheme === "https" });
     return context.body(null, 204);
   });
+  addReference(app, options);
   addEvents(app, options);
   addRest(app, options);
   addMcp(app, options);
@@ -140,6 +145,15 @@ function addLogin(app: Hono<Environment>, { logins }: ApplicationOptions, rate: 
     });
     return context.body(null, 204);
   });
+}
+
+function addReference(app: Hono<Environment>, { session }: ApplicationOptions): void {
+  // Made once, when it is first asked for.
+  let made: OpenApi | undefined;
+  const document = () => (made ??= openApiOf(session.tools, session.version));
+  app.get("/api/openapi.json", (context) => context.json(document()));
+  app.get("/api/docs", (context) => context.html(referencePage(document())));
+  app.get("/api/docs.css", (context) => context.body(referenceStyle, 200, { "content-type": "text/css" }));
 }
 
 /** A plugin is told who asks by nobody: the token stays here. */
