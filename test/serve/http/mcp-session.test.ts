@@ -1,8 +1,11 @@
 /** What /mcp refuses, and how sessions of clients of 2025 and streams end. */
 import { describe, expect, it } from "vitest";
-import { type HttpServer, openHttp } from "../../support/http.ts";
+import { removeToken } from "../../../src/serve/http/token.ts";
+import { openHttp } from "../../support/http.ts";
+import { openHere, TOKEN } from "../../support/http-here.ts";
 import { temporaryDirectory } from "../../support/memory.ts";
 import { tokenFor } from "../../support/token.ts";
+import { world } from "../../support/world.ts";
 
 const accept = "application/json, text/event-stream";
 const clientInfo = { name: "raw", version: "1" };
@@ -16,11 +19,11 @@ const list = { jsonrpc: "2.0", id: 2, method: "tools/list", params: {} };
 const envelope = {
   "io.modelcontextprotocol/protocolVersion": "2026-07-28",
   "io.modelcontextprotocol/clientInfo": clientInfo,
-  "io.modelcontextprotocol/clientCapabilities": {},
 };
+type Place = Readonly<{ url: string; token: string }>;
 type Sent = { token?: string | null; session?: string; headers?: Record<string, string>; signal?: AbortSignal };
 
-function send(server: HttpServer, method: string, body: unknown, { token, session, headers, signal }: Sent = {}) {
+function send(server: Place, method: string, body: unknown, { token, session, headers, signal }: Sent = {}) {
   const shown = token === undefined ? server.token : token;
   return fetch(`${server.url}/mcp`, {
     method,
@@ -36,17 +39,19 @@ function send(server: HttpServer, method: string, body: unknown, { token, sessio
   });
 }
 /** A request of the protocol of 2026. */
-function ask(server: HttpServer, method: string, params: Record<string, unknown>, sent: Sent = {}) {
+function ask(
+  server: Place,
+  method: string,
+  params: Record<string, unknown>,
+  { elicits = false, ...sent }: Sent & { elicits?: boolean } = {},
+) {
+  const capabilities = { "io.modelcontextprotocol/clientCapabilities": elicits ? { elicitation: { form: {} } } : {} };
+  const _meta = { ...envelope, ...capabilities };
   const name = params.name === undefined ? {} : { "mcp-name": String(params.name) };
   const headers = { "mcp-protocol-version": "2026-07-28", "mcp-method": method, ...name };
-  return send(
-    server,
-    "POST",
-    { jsonrpc: "2.0", id: 1, method, params: { ...params, _meta: envelope } },
-    { ...sent, headers },
-  );
+  return send(server, "POST", { jsonrpc: "2.0", id: 1, method, params: { ...params, _meta } }, { ...sent, headers });
 }
-async function begin(server: HttpServer, sent: Sent = {}): Promise<string> {
+async function begin(server: Place, sent: Sent = {}): Promise<string> {
   const answer = await send(server, "POST", initialize, sent);
   expect(await answer.text()).toContain('"protocolVersion":"2025-11-25"');
   const session = answer.headers.get("mcp-session-id")!;
@@ -85,6 +90,22 @@ describe("a request to /mcp", () => {
     const server = await openHttp();
     const foreign = await send(server, "POST", initialize, { headers: { origin: "https://evil.example" } });
     expect([foreign.status, (await foreign.json()).code]).toEqual([403, "ORIGIN_REFUSED"]);
+  });
+
+  it("may not answer what somebody else was asked", async () => {
+    const data = temporaryDirectory();
+    const other = tokenFor(data, "other", "vm:read", "vm:write");
+    const server = await openHttp({ data });
+    await server.ask("POST", "/api/vms", { name: "web", iso_path: "installer.iso" });
+    await server.ask("POST", "/api/vms/web/action", { action: "start" });
+    const cut = { name: "stop_vm", arguments: { vm: "web", force: true } };
+    const asked = await ask(server, "tools/call", cut, { elicits: true });
+    const { requestState } = (await asked.json()).result;
+    const inputResponses = { confirm: { action: "accept", content: { confirm: true } } };
+    const answer = async (token: string) =>
+      (await ask(server, "tools/call", { ...cut, requestState, inputResponses }, { elicits: true, token })).json();
+    expect(await answer(other)).toMatchObject({ error: { code: -32_602 } });
+    expect(await answer(server.token)).toMatchObject({ result: { structuredContent: { changed: true } } });
   });
 
   it("is bounded in length, and is JSON", async () => {
@@ -180,6 +201,35 @@ describe("a session", () => {
     expect((await send(server, "POST", list, { session: first })).status).toBe(404);
     expect((await send(server, "POST", list, { session: busy })).status).toBe(200);
     await stream.body!.cancel();
+  });
+});
+
+describe("a session or a stream", () => {
+  it("ends when nothing is asked in it for a while and nobody listens", async () => {
+    const { url } = await openHere(await world(), { mcp: { limits: { idleMs: 30 } } });
+    const server = { url, token: TOKEN };
+    const [silent, heard] = [await begin(server), await begin(server)];
+    const stream = await send(server, "GET", undefined, { session: heard });
+    const statusOf = async (session: string) => (await send(server, "POST", list, { session })).status;
+    await expect.poll(() => statusOf(silent), { interval: 100 }).toBe(404);
+    expect(await statusOf(heard)).toBe(200);
+    await stream.body!.cancel();
+    await expect.poll(() => statusOf(heard), { interval: 100 }).toBe(404);
+  });
+
+  it("ends when its token is taken back", async () => {
+    const own = await world();
+    const token = tokenFor(own.directory, "guest", "vm:read");
+    const { url } = await openHere(own, { heartbeatMs: 20 });
+    const server = { url, token };
+    const listening = { notifications: { resourceSubscriptions: ["bootwright://vms"] } };
+    const streams = [
+      await send(server, "GET", undefined, { session: await begin(server) }),
+      await ask(server, "subscriptions/listen", listening),
+    ];
+    removeToken(own.directory, "guest");
+    for (const stream of streams) await stream.text();
+    expect((await ask(server, "tools/list", {})).status).toBe(401);
   });
 });
 

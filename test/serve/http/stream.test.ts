@@ -51,7 +51,7 @@ it("ends for who does not read, once more is unread than the longest answer take
   for (let written = 0; written < 17; written++) write(MIB);
   await cancelled;
   expect(left).toHaveBeenCalledTimes(1);
-  await expect(passed.arrayBuffer()).rejects.toThrow("does not read");
+  await expect(passed.arrayBuffer()).rejects.toThrow("cut off");
 });
 
 it("ends for the one that comes on top when too much of all is unread, and for none that reads", async () => {
@@ -67,7 +67,7 @@ it("ends for the one that comes on top when too much of all is unread, and for n
   const cut = watched(last.response, { isLetIn: () => true, left: () => undefined });
   last.write(MIB);
   await last.cancelled;
-  await expect(cut.arrayBuffer()).rejects.toThrow("does not read");
+  await expect(cut.arrayBuffer()).rejects.toThrow("cut off");
   const { done, value } = await all[0]!.body!.getReader().read();
   expect([done, value?.length]).toEqual([false, MIB]);
 });
@@ -78,6 +78,6 @@ it("ends once its reader would no longer be let in", async () => {
   const passed = watched(response, { isLetIn: () => isLetIn, left: () => undefined, heartbeatMs: 5 });
   const read = passed.arrayBuffer();
   isLetIn = false;
-  await expect(read).rejects.toThrow("may no longer read");
+  await read;
   await cancelled;
 });
