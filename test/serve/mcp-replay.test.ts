@@ -38,4 +38,5 @@ it("keeps the newest that fit, and knows no place before them", async () => {
   expect(await after(store, places.at(-2)!)).toEqual([9]);
   const tooLong = await store.storeEvent("a", message(10, 2_000));
   expect(await store.getStreamIdForEventId!(tooLong)).toBeUndefined();
+  expect(await store.getStreamIdForEventId!(places.at(-1)!)).toBe("a");
 });
