@@ -7,6 +7,7 @@ import type { Frame, Page } from "playwright-core";
 import { expect, it, onTestFinished } from "vitest";
 import { type BootwrightClient, openClient } from "../support/client.ts";
 import { memorySettings, temporaryDirectory } from "../support/memory.ts";
+import { violations } from "./axe.ts";
 import { buildPage, describeInBrowser, picture, theBrowser } from "./browser.ts";
 
 const PANEL = "ui://bootwright/vm";
@@ -104,6 +105,7 @@ describeInBrowser("the panel", () => {
     await frame.getByText("Installing", { exact: true }).first().waitFor();
     await expect.poll(() => sizeTold(page)).toBeGreaterThan(300);
     await picture(page, "panel");
+    expect(await violations(frame)).toEqual([]);
     await frame.getByRole("button", { name: /^Disk, then CD-ROM/ }).click();
     await expect.poll(async () => (await server.call("get_vm", { vm: uuid })).boot_order).toBe("hd_cdrom");
     // What loses something is asked about in the panel too.

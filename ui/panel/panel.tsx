@@ -56,7 +56,7 @@ function OneVm({ uuid, call }: { uuid: string; call: CallTool }) {
   if (!desk) return <p class="quiet">{t.loading}</p>;
   return (
     <>
-      <Heading desk={desk} level={2} />
+      <Heading desk={desk} isBrief />
       <Outcome act={desk.act} fix={desk.fix} />
       <Confirm act={desk.act} />
       <Findings desk={desk} findings={report?.findings ?? desk.vm.findings} />

@@ -3,10 +3,10 @@ import { fileOf, timeOf, useWords } from "../language/language.ts";
 import { InstallationPill, PowerPill } from "../part/pill.tsx";
 import type { Desk } from "./desk.ts";
 
-export function Heading({ desk, level = 1 }: { desk: Desk; level?: 1 | 2 }) {
+/** `isBrief`: in a chat, where nothing leads away from the VM. */
+export function Heading({ desk, isBrief = false }: { desk: Desk; isBrief?: boolean }) {
   const t = useWords();
   const { vm, does, may, act } = desk;
-  const Title = level === 1 ? "h1" : "h2";
   const busy = act.busy.value !== undefined;
   const isOn = vm.power === "running" || vm.power === "paused";
   const button = (tool: string, label: string, more: { args?: Record<string, unknown>; kind?: string } = {}) =>
@@ -23,7 +23,7 @@ export function Heading({ desk, level = 1 }: { desk: Desk; level?: 1 | 2 }) {
   return (
     <div class="head vm-head">
       <div>
-        <Title>{vm.name}</Title>
+        <h1>{vm.name}</h1>
         {/* Whoever does not see the page hears what has become of the VM. */}
         <p class="states" role="status">
           <PowerPill power={vm.power} /> <InstallationPill vm={vm} />
@@ -43,7 +43,7 @@ export function Heading({ desk, level = 1 }: { desk: Desk; level?: 1 | 2 }) {
           {isOn && button("stop_vm", t.vm.stop)}
           {isOn && button("restart_vm", t.vm.restart)}
           {isOn && button("stop_vm", t.vm.cut, { args: { force: true }, kind: "danger" })}
-          {!isOn && level === 1 && button("delete_vm", t.vm.remove, { kind: "danger" })}
+          {!isOn && !isBrief && button("delete_vm", t.vm.remove, { kind: "danger" })}
         </div>
       ) : (
         <div class="adopt">
