@@ -1,11 +1,11 @@
 /** Whether guests really run under KVM on this host. Neither /dev/kvm nor libvirt's capabilities can be trusted: both
- * may say yes where guests abort on a model-specific register or pause with an internal error. So a guest of 512 bytes is
- * started, once per boot of the host, and has to write a byte to its serial port. */
+ * may say yes where guests abort on a model-specific register or pause with an internal error. So a guest of 200 bytes is
+ * started, once per boot of the host, and has to get from real to long mode and write a byte to its serial port. */
 import { randomUUID } from "node:crypto";
 import { mkdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { DomainError } from "../../src/plugin.ts";
+import { DomainError, probeDisk } from "../../src/plugin.ts";
 import { DOMAIN_START, DOMAIN_STATE, LibvirtError } from "./client/libvirt.ts";
 import type { LibvirtSession } from "./session.ts";
 
@@ -56,17 +56,6 @@ async function kvmWorks(
   return works;
 }
 
-/** SeaBIOS reads nothing of a disk that is smaller than a cylinder. */
-const DISK_BYTES = 1024 ** 2;
-
-/** Writes "K" to the first serial port (0x3F8) and halts: mov dx,0x3f8; mov al,'K'; out dx,al; hlt; jmp to the hlt. */
-const bootDisk = (): Buffer => {
-  const disk = Buffer.alloc(DISK_BYTES);
-  Buffer.from([0xba, 0xf8, 0x03, 0xb0, 0x4b, 0xee, 0xf4, 0xeb, 0xfd]).copy(disk);
-  disk.writeUInt16LE(0xaa55, 510);
-  return disk;
-};
-
 /** Whether a guest gives its sign of life under this hypervisor: `qemu` is QEMU without KVM. */
 export async function probe(
   { libvirt, images }: LibvirtSession,
@@ -76,7 +65,7 @@ export async function probe(
   const uuid = randomUUID();
   const [disk, log] = [images.pathFor(uuid, "kvm-probe.img"), images.pathFor(uuid, "kvm-probe.log")];
   await mkdir(images.imageDirectory, { recursive: true });
-  await writeFile(disk, bootDisk(), { mode: 0o644 });
+  await writeFile(disk, probeDisk(), { mode: 0o644 });
   const xml = `<domain type='${hypervisor}'><name>bootwright-kvm-probe-${uuid.slice(0, 8)}</name><uuid>${uuid}</uuid>
 <memory unit='MiB'>32</memory><vcpu>1</vcpu><os><type arch='x86_64' machine='q35'>hvm</type><boot dev='hd'/></os>
 <cpu mode='${hypervisor === "kvm" ? "host-passthrough" : "maximum"}'/><on_reboot>destroy</on_reboot><on_crash>destroy</on_crash>
