@@ -20,8 +20,10 @@ export function startChild(options: ConfinedOptions): Confined {
       heapFull ||= text.includes("JavaScript heap out of memory");
       line(text);
     });
-  // A child that has ended reads no more; "close" says how it ended.
+  // A child that has ended reads no more; its "close" says how it ended.
   pipe?.on("error", () => undefined);
+  // With one that has hung up there is nothing left to say.
+  pipe?.on("close", () => child.kill("SIGKILL"));
   if (pipe) readMessages(pipe, message, MESSAGE_MAX);
 
   const { promise: gone, resolve: go } = Promise.withResolvers<void>();
