@@ -1,9 +1,9 @@
 // What Bootwright costs beside the least that could do the same, in one run on this machine, on a libvirt daemon of its
 // own. Prints a table and keeps nothing.
 //
-//   npm run bench [-- --quick] [-- --only boot|list|start|events]
+//   npm run bench [-- --quick] [-- --only boot|list|http|start|events]
 
-import { chmod, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, rm, stat, writeFile } from "node:fs/promises";
 import { availableParallelism, loadavg } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -13,6 +13,7 @@ import { DOMAIN_XML, openLibvirt } from "../plugins/libvirt/client/libvirt.ts";
 import { canBeSystem, startDaemon } from "../test/plugins/libvirt/client/private-daemon.ts";
 import { commitsIn, openBareCommits } from "./bare-commits.ts";
 import { latencies, throughput, writePlugin } from "./events.ts";
+import { type Rate, rates, startServed } from "./http-load.ts";
 import { type LineClient, openLines } from "./line-client.ts";
 import { inTurns, inWords, printTable, type Times, timed } from "./measure.ts";
 import { openReplay, type Recording, record } from "./rpc-record.ts";
@@ -37,19 +38,30 @@ function compare(what: string, own: Times, beside: string, bare: Times | number,
   rows.push([what, inWords(own), beside, ms, `${ratio.toFixed(2)} x`, met]);
 }
 
-/** Settings of a server with its own data; the images are shared, as the domains are. */
-async function serverAt(name: string, socket = daemon.socketPath, more: readonly string[] = []): Promise<LineClient> {
-  const settings = ["--data", join(directory, name), "--images", join(directory, "images")];
-  return openLines([...SERVER, ...settings, "--connection", `local=libvirt,uri=${uri(socket)}`, ...more]);
+/** A server with its own data; the images are shared, as the domains are. */
+const commandFor = (name: string, socket = daemon.socketPath): string[] => [
+  ...SERVER,
+  ...["--data", join(directory, name), "--images", join(directory, "images")],
+  ...["--connection", `local=libvirt,uri=${uri(socket)}`],
+];
+const serverAt = (name: string, socket?: string, more: readonly string[] = []): Promise<LineClient> =>
+  openLines([...commandFor(name, socket), ...more]);
+
+/** A server begins to watch when it has lived for a moment, and then writes down what it sees of every VM. */
+async function settled(name: string): Promise<void> {
+  const log = join(directory, name, "bootwright.sqlite-wal");
+  const wait = (ms: number) => new Promise((wake) => setTimeout(wake, ms));
+  await wait(6_000);
+  while (Date.now() - (await stat(log)).mtimeMs < 2_000) await wait(200);
 }
 
 const VM = "bw-bench";
+const small = { disk_size_gb: 1, memory_mb: 64, cpus: 1, network: "none", acceleration: "tcg" };
 const ORDERS = ["hd", "cdrom_hd"] as const;
 
 async function bootOrder(): Promise<void> {
   const server = await serverAt("data");
-  const made = { name: VM, disk_size_gb: 1, memory_mb: 64, cpus: 1, network: "none", acceleration: "tcg" };
-  await server.call("create_vm", made);
+  await server.call("create_vm", { name: VM, ...small });
   const set = async (client: LineClient, order: string) => {
     const { changed } = await client.call("set_boot_order", { vm: VM, boot_order: order });
     if (changed !== true) throw new Error(`the boot order was ${order} already`);
@@ -149,6 +161,48 @@ async function list(): Promise<void> {
   await server.close();
 }
 
+async function http(): Promise<void> {
+  const many = 1000;
+  if ((await libvirt.connectListAllDomains()).length === 0) {
+    const server = await serverAt("data");
+    await server.call("create_vm", { name: VM, ...small });
+    await server.close();
+  }
+  await fill(many);
+  const token = crypto.randomUUID();
+  const own = await startServed([...commandFor("data"), "--listen", "0", "serve"], token);
+  const answer = await (await fetch(`${own.url}/api/vms`, { headers: { authorization: `Bearer ${token}` } })).text();
+  const { total } = JSON.parse(answer) as { total?: number };
+  if (total !== many) throw new Error(`${total} VMs instead of ${many}: ${answer.slice(0, 500)}`);
+  const file = join(directory, "answer.json");
+  await writeFile(file, answer);
+  const constantServer = [process.execPath, path("constant-server.ts"), join(directory, "constant"), file];
+  const constant = await startServed(constantServer, token);
+  await settled("data");
+  const load = { token, connections: 8, ms: flags.quick ? 2_000 : 5_000 };
+  const found = await rates(rounds(5), {
+    own: { url: `${own.url}/api/vms`, ...load },
+    constant: { url: `${constant.url}/constant`, ...load },
+  });
+  await own.close();
+  await constant.close();
+  const size = `${Math.round(answer.length / 1024)} KiB`;
+  const what = `GET /api/vms, ${many} VMs, ${load.connections} connections`;
+  const inSecond = ({ perSecond }: Rate) => `${perSecond.toFixed(perSecond < 100 ? 1 : 0)} a second`;
+  const ratio = `${(found.constant.perSecond / found.own.perSecond).toFixed(2)} x`;
+  rows.push([
+    what,
+    inSecond(found.own),
+    `the same application, a constant of ${size}`,
+    inSecond(found.constant),
+    ratio,
+    "",
+  ]);
+  compare("", found.own.times, "the same", found.constant.times);
+  const [slow, fast] = [found.own.times.p99, found.constant.times.p99];
+  rows.push(["", `p99 ${slow.toFixed(0)}`, "the same", `p99 ${fast.toFixed(0)}`, `${(slow / fast).toFixed(2)} x`, ""]);
+}
+
 async function coldStart(): Promise<void> {
   const first = async (command: readonly string[]) => {
     let client: LineClient | undefined;
@@ -177,11 +231,9 @@ async function events(): Promise<void> {
   const clock = await writePlugin(directory);
   const server = await serverAt("events", daemon.socketPath, ["--plugin", `${clock},file=${noted}`]);
   const name = "bw-bench-events";
-  const made = { name, disk_size_gb: 1, memory_mb: 64, cpus: 1, network: "none", acceleration: "tcg" };
-  const { vm } = (await server.call("create_vm", made)) as { vm: { uuid: string } };
+  const { vm } = (await server.call("create_vm", { name, ...small })) as { vm: { uuid: string } };
   await server.call("start_vm", { vm: name, accept: ["NOTHING_BOOTS"] });
-  // A server watches and delivers once it has lived for a moment.
-  await new Promise((wake) => setTimeout(wake, 6_000));
+  await settled("events");
   const { bare, client, plugin } = await latencies(libvirt, server, {
     vm: name,
     uuid: vm.uuid,
@@ -205,6 +257,7 @@ try {
   console.log(`Node ${process.versions.node}, ${availableParallelism()} CPUs, load ${load()} before`);
   if (wanted("boot") || wanted("list")) await bootOrder();
   if (wanted("list")) await list();
+  if (wanted("http")) await http();
   if (wanted("start")) await coldStart();
   if (wanted("events")) await events();
   printTable(rows);

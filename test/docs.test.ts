@@ -1,5 +1,6 @@
 /** The README tells what the program is. */
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { execa } from "execa";
 import { describe, expect, test } from "vitest";
@@ -52,6 +53,38 @@ describe("docs/plugins.md", () => {
     await host.tell({});
     expect(host.lines).toEqual([expect.stringMatching(/^hello: [0-9a-f-]{36} has started$/)]);
     expect(readme).toContain(smallest);
+  });
+});
+
+describe("docs/developers.md", () => {
+  const text = readFileSync(new URL("../docs/developers.md", import.meta.url), "utf8");
+
+  test("names only files, commands and variables that there are", () => {
+    const paths = [...text.matchAll(/(?<![\w/])(?:src|plugins|test|scripts|bench|docs)\/[\w./-]*\w\/?/g)].map(
+      ([path]) => path,
+    );
+    expect(paths.length).toBeGreaterThan(60);
+    expect(paths.filter((path) => !path.includes("/NAME/") && !existsSync(join(root, path)))).toEqual([]);
+    const { scripts } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { scripts: object };
+    const commands = [...text.matchAll(/npm run ([\w:-]+)/g)].map(([, name]) => name!);
+    expect(commands.filter((name) => !(name in scripts))).toEqual([]);
+    const sources = ["test", "scripts"].flatMap((folder) =>
+      readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
+        .filter((name) => name.endsWith(".ts") && name !== "docs.test.ts")
+        .map((name) => readFileSync(join(root, folder, name), "utf8")),
+    );
+    const variables = [...text.matchAll(/\b(BOOTWRIGHT_[A-Z]+|UPDATE)\b/g)].map(([, name]) => name!);
+    expect(variables.length).toBeGreaterThan(6);
+    expect(variables.filter((name) => !sources.some((source) => source.includes(`process.env.${name}`)))).toEqual([]);
+  });
+
+  test("takes at most four steps to add anything, and links lead somewhere", () => {
+    const recipes = text.split("## How to add")[1]!.split("\n## ")[0]!.split("\n### ").slice(1);
+    expect(recipes.length).toBeGreaterThan(8);
+    for (const recipe of recipes) expect(recipe.match(/^\d\. /gm)?.length, recipe).toBeLessThanOrEqual(4);
+    const links = [...text.matchAll(/\]\(([^)#]+)\)/g)].map(([, path]) => path!);
+    expect(links.filter((path) => !existsSync(join(root, "docs", path)))).toEqual([]);
+    expect(readme).toContain("(docs/developers.md)");
   });
 });
 

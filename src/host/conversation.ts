@@ -1,8 +1,8 @@
 /** One worker and what is under way in it: calls with their limits, and the tools that they call. */
 import { DomainError, type ErrorCode } from "../domain/error.ts";
+import type { Confined } from "./confinement.ts";
 import { reasonOf } from "./load.ts";
 import { type Asked, FromWorker, type ToWorker } from "./protocol.ts";
-import type { Thread } from "./thread.ts";
 
 export type Done = Extract<FromWorker, { done: number }>;
 
@@ -32,7 +32,7 @@ const REASON_MAX = 500;
 
 export function converse(
   plugin: string,
-  start: (on: { message(value: unknown): void; ended(reason: string): void }) => Thread,
+  start: (on: { message(value: unknown): void; ended(reason: string): void }) => Confined,
   callTool: CallTool,
   log: (line: string) => void,
 ): Conversation {
@@ -45,13 +45,15 @@ export function converse(
   const end = async (reason: string) => {
     gone = true;
     for (const { what, reject } of calls.values()) reject(failed(what, reason));
-    await thread.end();
+    await worker.end();
   };
-  const thread = start({
+  let fault: string | undefined;
+  const worker = start({
     message(value) {
       const { data } = FromWorker.safeParse(value);
       if (!data) return void end("its worker sent what is no message");
       if ("log" in data) log(data.log);
+      else if ("fault" in data) fault = data.fault;
       else if ("done" in data) calls.get(data.done)?.resolve(data);
       else if ("tool" in data) void runTool(data);
       else {
@@ -59,10 +61,10 @@ export function converse(
         call?.reject(data.refusal ? remade(data.refusal) : failed(call.what, data.reason));
       }
     },
-    ended: (reason) => void end(reason),
+    ended: (reason) => void end(fault ?? reason),
   });
   const post = (message: ToWorker) => {
-    if (!gone) thread.post(message);
+    if (!gone) worker.post(message);
   };
 
   async function runTool({ of, tool, name, args }: Extract<FromWorker, { tool: number }>): Promise<void> {
@@ -132,7 +134,7 @@ export function converse(
 
 const defect = { code: "DEFECT", message: "A fault in Bootwright itself; its lines on stderr say more", details: {} };
 
-/** What the worker was refused to load, as an error of this thread. */
+/** What the worker was refused to load, as an error of the host. */
 const remade = ({ code, details }: { code: string; details: Record<string, unknown> }) =>
   code.startsWith("PLUGIN_")
     ? new DomainError(code as ErrorCode, details as never)

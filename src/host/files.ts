@@ -1,15 +1,42 @@
 /** Which files a plugin may have: those that it consists of, and never those in which Bootwright keeps its own. */
-import { existsSync, realpathSync } from "node:fs";
+import { type Dirent, existsSync, readdirSync, realpathSync } from "node:fs";
 import { basename, dirname, join, parse, resolve, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 
 /** The directory of its package with all that is installed beside it, else the one that it lies in, else the file alone:
- * the first that does not have `kept` in it. Nothing for a program that is loaded over the network. */
+ * the first that does not have `kept` in it. Where the file, or something installed beside it, is a symbolic link, also
+ * what that leads to. Nothing for a program that is loaded over the network. */
 export function ownFilesOf(specifier: string, kept?: string): readonly string[] {
   if (!specifier.startsWith("file:")) return [];
   const path = fileURLToPath(specifier);
-  const candidates = [packageOf(path), dirname(path)].filter((one) => one !== undefined);
-  return [candidates.find((one) => kept === undefined || !overlap(one, kept)) ?? path];
+  const own = [...new Set([path, real(path)])].map((one) => {
+    const candidates = [packageOf(one), dirname(one)].filter((found) => found !== undefined);
+    return candidates.find((found) => isFree(found, kept)) ?? one;
+  });
+  return [...new Set([...own, ...own.flatMap(linkedIn).filter((found) => isFree(found, kept))])];
+}
+
+const isFree = (path: string, kept: string | undefined) => kept === undefined || !overlap(path, kept);
+
+/** What the links among the installed packages lead to, each with all that is installed beside it there; where the
+ * directory of them is itself a link, what that leads to. */
+function linkedIn(own: string): string[] {
+  const modules = basename(own) === "node_modules" ? own : join(own, "node_modules");
+  const packages = entriesOf(modules).flatMap((entry) =>
+    entry.name.startsWith("@") ? entriesOf(join(modules, entry.name)) : [entry],
+  );
+  const links = packages.filter((entry) => entry.isSymbolicLink() && !entry.name.startsWith("."));
+  const targets = links.map(({ parentPath, name }) => real(join(parentPath, name)));
+  const elsewhere = [real(modules)].filter((path) => path !== modules);
+  return [...elsewhere, ...targets.map((path) => packageOf(path) ?? path)];
+}
+
+function entriesOf(directory: string): Dirent[] {
+  try {
+    return readdirSync(directory, { withFileTypes: true });
+  } catch {
+    return [];
+  }
 }
 
 function packageOf(path: string): string | undefined {
@@ -27,7 +54,7 @@ export function overlap(one: string, other: string): boolean {
 }
 
 /** The path without symbolic links, as far as it is there. */
-function real(path: string): string {
+export function real(path: string): string {
   try {
     return realpathSync(path);
   } catch {

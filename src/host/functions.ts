@@ -4,12 +4,13 @@ import { join } from "node:path";
 import { DomainError } from "../domain/error.ts";
 import type { PluginDirectory, PluginHealth } from "../domain/plugin-health.ts";
 import type { Subscriber } from "../domain/subscriber.ts";
+import { startConfined } from "./confinement.ts";
 import { overlap, ownFilesOf } from "./files.ts";
 import { specifierOf } from "./load.ts";
 import { type PluginTools, permittedTools } from "./permission.ts";
 import { answerRequest } from "./request.ts";
 import { type Bounds, openRunner, type Runner } from "./runner.ts";
-import { startThread } from "./thread.ts";
+import { findTether } from "./tether.ts";
 
 /** From the command line and the environment a plugin's settings are text; in the settings file they may be nested. */
 export type PluginSetting = Readonly<{ name?: string; plugin: string; config: Readonly<Record<string, unknown>> }>;
@@ -47,7 +48,8 @@ const api = new URL(`../plugin.${extension}`, import.meta.url).href;
 /** Loads every plugin in a worker and checks it; opens none.
  * @throws DomainError PLUGIN_NOT_FOUND, PLUGIN_INVALID, PLUGIN_CONFIG_INVALID, PLUGIN_NAME_TAKEN */
 export async function openFunctions(options: FunctionsOptions): Promise<Functions> {
-  const loads = await Promise.allSettled(options.plugins.map((setting) => load(setting, options)));
+  const tether = options.plugins.length > 0 ? await findTether() : [];
+  const loads = await Promise.allSettled(options.plugins.map((setting) => load(setting, options, tether)));
   const refused = loads.find(({ status }) => status === "rejected");
   if (refused) throw (refused as PromiseRejectedResult).reason;
   const runners = loads.map((one) => (one as PromiseFulfilledResult<Runner>).value);
@@ -69,13 +71,18 @@ export async function openFunctions(options: FunctionsOptions): Promise<Function
   };
 }
 
-async function load({ name, plugin, config }: PluginSetting, options: FunctionsOptions): Promise<Runner> {
+async function load(
+  { name, plugin, config }: PluginSetting,
+  options: FunctionsOptions,
+  tether: readonly string[],
+): Promise<Runner> {
   const specifier = options.shipped(plugin)?.href ?? specifierOf(plugin);
   const cacheOf = (known: string) => join(options.cacheDirectory, "plugins", known);
   const own = [...ownFilesOf(import.meta.url), ...ownFilesOf(specifier, options.data)];
   const runner = await openRunner({
     load: { wanted: plugin, specifier, config, api, ...(name !== undefined && { name }) },
-    start: (thread) => startThread({ ...thread, program, heapMib: HEAP_MIB, remote: !specifier.startsWith("file:") }),
+    start: (worker) =>
+      startConfined({ ...worker, program, heapMib: HEAP_MIB, tether, remote: !specifier.startsWith("file:") }),
     grants(about) {
       const { net = [], read = [], write = [] } = about?.reach ?? {};
       const written = about ? [...write, cacheOf(name ?? about.manifest.name)] : [];

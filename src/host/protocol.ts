@@ -71,6 +71,8 @@ export const FromWorker = z.union([
   }),
   z.object({ of: z.number(), tool: z.number(), name: z.string().max(100), args: z.unknown() }),
   z.object({ log: z.string() }),
+  /** What nothing in it has caught, and it ends with. */
+  z.object({ fault: z.string() }),
 ]);
 export type FromWorker = z.infer<typeof FromWorker>;
 

@@ -2,14 +2,14 @@
 import { DomainError } from "../domain/error.ts";
 import type { DomainEvent, EventType } from "../domain/event.ts";
 import type { PluginHealth } from "../domain/plugin-health.ts";
+import type { Confined, ConfinedOptions, Grants } from "./confinement.ts";
 import { type CallTool, type Conversation, converse, type Done } from "./conversation.ts";
 import { reasonOf } from "./load.ts";
 import type { About, Asked, Load, Opening, WireRequest, WireResponse } from "./protocol.ts";
-import type { Grants, Thread, ThreadOptions } from "./thread.ts";
 
 export type RunnerOptions = Readonly<{
   load: Omit<Load, "name"> & { name?: string };
-  start(options: Pick<ThreadOptions, "name" | "grants" | "message" | "ended" | "line">): Thread;
+  start(options: Pick<ConfinedOptions, "name" | "grants" | "message" | "ended" | "line">): Confined;
   /** What it may reach before it has said what it needs, and then. */
   grants(about?: About): Grants;
   opening(name: string): Opening;

@@ -1,12 +1,11 @@
 /** The program of a plugin's worker: imports the plugin, opens its session, and calls its functions as it is asked to. */
 import { createHmac } from "node:crypto";
 import { registerHooks } from "node:module";
-import { format } from "node:util";
-import { parentPort } from "node:worker_threads";
 import { DomainError } from "../domain/error.ts";
 import type { EventType } from "../domain/event.ts";
 import { type FunctionContext, type Plugin, ToolRefused } from "../plugin.ts";
 import { importPlugin, parseConfig, reasonOf } from "./load.ts";
+import { connect } from "./parent.ts";
 import {
   type About,
   BODY_MAX,
@@ -18,12 +17,11 @@ import {
   type WireRequest,
 } from "./protocol.ts";
 
-type WebScope = { onmessage: (event: { data: ToWorker }) => void; postMessage(message: unknown): void };
-const web = "Deno" in globalThis ? (globalThis as unknown as WebScope) : undefined;
-const port = parentPort;
-const send: (message: FromWorker) => void = web
-  ? web.postMessage.bind(globalThis)
-  : (message) => port?.postMessage(message);
+const send = connect((message) => {
+  if ("tool" in message) answered(message);
+  else if ("end" in message) calls.get(message.end)?.abort(new DOMException("its time is up", "TimeoutError"));
+  else void work(message);
+});
 const log = (text: string) => send({ log: text });
 
 let loaded: Readonly<{ plugin: Plugin; config: unknown; load: Load }> | undefined;
@@ -32,15 +30,6 @@ const closing = new AbortController();
 const calls = new Map<number, AbortController>();
 const tools = new Map<number, { resolve(answer: Record<string, unknown>): void; reject(error: Error): void }>();
 let toolCalls = 0;
-
-if (web) quiet();
-const receive = (message: ToWorker) => {
-  if ("tool" in message) answered(message);
-  else if ("end" in message) calls.get(message.end)?.abort(new DOMException("its time is up", "TimeoutError"));
-  else void work(message);
-};
-if (web) web.onmessage = ({ data }) => receive(data);
-else port?.on("message", receive);
 
 async function work(asked: Extract<ToWorker, { ask: string }>): Promise<void> {
   const { id } = asked;
@@ -160,17 +149,4 @@ async function wire(response: Response) {
     headers: [...response.headers] as [string, string][],
     ...(body.length && { body }),
   };
-}
-
-/** On Deno a worker reads and prints where the server does, and that belongs to MCP. */
-function quiet(): void {
-  const say = (...words: unknown[]) => log(format(...words));
-  for (const name of ["log", "info", "debug", "warn", "error", "dir", "table", "trace"] as const) console[name] = say;
-  for (const name of ["stdout", "stderr"] as const)
-    process[name].write = ((chunk: unknown) => {
-      log(String(chunk).trimEnd());
-      return true;
-    }) as (typeof process.stderr)["write"];
-  const { Deno } = globalThis as unknown as { Deno: Record<"stdin" | "stdout", { close(): void }> };
-  for (const name of ["stdin", "stdout"] as const) Deno[name].close();
 }

@@ -23,6 +23,18 @@ describe("ownFilesOf()", () => {
     expect(ownFilesOf("file:///x/node_modules/@a/b/index.js")).toEqual(["/x/node_modules"]);
   });
 
+  it("is also what links lead to: its own, and those among what is installed", () => {
+    const root = temporaryDirectory();
+    const [own, elsewhere] = [packageAt(join(root, "p")), join(root, "store/node_modules")];
+    packageAt(join(elsewhere, "@a/b"));
+    mkdirSync(join(own, "node_modules/@a"), { recursive: true });
+    symlinkSync(join(elsewhere, "@a/b"), join(own, "node_modules/@a/b"));
+    expect(ownFilesOf(url(join(own, "a.ts")))).toEqual([own, elsewhere]);
+    symlinkSync(own, join(root, "q"));
+    expect(ownFilesOf(url(join(root, "q/a.ts")))).toEqual([join(root, "q"), own, elsewhere]);
+    expect(ownFilesOf(url(join(own, "a.ts")), join(root, "store"))).toEqual([own]);
+  });
+
   it("is nothing for one that comes over the network", () => {
     expect(ownFilesOf("https://example.org/a.ts")).toEqual([]);
   });

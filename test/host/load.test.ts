@@ -16,7 +16,7 @@ describe("openFunctions() refuses a plugin", () => {
   const cases: [string, string, string, RegExp][] = [
     ["that throws as it is loaded", "throw new Error('out of order');", "PLUGIN_NOT_FOUND", /out of order/],
     ["that cannot be parsed", "export default {", "PLUGIN_NOT_FOUND", /./],
-    ["that ends its thread", "process.exit(4);", "PLUGIN_INVALID", /ended with code 4/],
+    ["that ends its process", "process.exit(4);", "PLUGIN_INVALID", /ended with code 4/],
     ["that definePlugin() did not make", "export default { manifest: {} };", "PLUGIN_INVALID", /made by definePlugin/],
     [
       "of another API",

@@ -1,4 +1,5 @@
 /** Functions that do what an event tells them to. */
+import { closeSync, writeSync } from "node:fs";
 import { definePlugin, ToolRefused, z } from "../../../src/plugin.ts";
 
 export default definePlugin<{ greeting: string; openMs: number; closeMs: number }, { opened: number; told: string[] }>({
@@ -31,7 +32,11 @@ export default definePlugin<{ greeting: string; openMs: number; closeMs: number 
       if (act === "throw") throw new Error("out of order");
       if (act === "exit") process.exit(3);
       if (act === "crash") setTimeout(() => Promise.reject(new Error("nobody waits for this")), 0);
-      if (act === "hang" || act === "crash") await new Promise(() => undefined);
+      if (act === "kill") process.kill(process.pid, "SIGKILL");
+      if (act === "abort") process.abort();
+      if (act === "garble") writeSync(3, "this is no message at all");
+      if (act === "hang up") closeSync(3);
+      if (["hang", "crash", "kill", "garble", "hang up"].includes(act ?? "")) await new Promise(() => undefined);
       if (act === "heed")
         await new Promise((_resolve, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
       if (act === "print") {

@@ -1,0 +1,32 @@
+// The HTTP application with one more place, that answers with a file's text as it was when this began: everything that a
+// request to a tool's place goes through, without the tool.
+import { readFileSync } from "node:fs";
+import { serveCommand } from "../src/serve/http/command.ts";
+import { requireScope } from "../src/serve/http/environment.ts";
+
+const [data, file] = process.argv.slice(2);
+const text = readFileSync(file!, "utf8");
+const ending = new AbortController();
+process.once("SIGTERM", () => ending.abort());
+const never = () => {
+  throw new Error("nothing is called here");
+};
+process.exitCode = await serveCommand(
+  {
+    session: { tools: [], confirm: "token", version: "0.0.0", context: never, defect: (error) => String(error) },
+    data: data!,
+    address: "127.0.0.1",
+    port: 0,
+    allowHosts: [],
+    token: process.env.BOOTWRIGHT_TOKEN!,
+    log: (message) => process.stderr.write(`${message}\n`),
+    // A constant is answered more often than anybody may look.
+    rates: { looks: { burst: 1e9, perSecond: 1e9 } },
+    mount: (app) =>
+      app.get("/constant", (context) => {
+        requireScope(context, "vm:read");
+        return new Response(text, { headers: { "content-type": "application/json" } });
+      }),
+  },
+  ending.signal,
+);
