@@ -70,6 +70,6 @@ function inOneFile(parts: Rollup.RollupOutput["output"]): string {
     '<!doctype html><html lang="en"><head><meta charset="utf-8">',
     '<meta name="viewport" content="width=device-width, initial-scale=1"><title>Bootwright</title>',
     `<style>${styles.join("").replaceAll("</style", "<\\/style")}</style></head>`,
-    `<body><main id="root"></main><script type="module">${scripts.join("").replaceAll("</script", "<\\/script")}</script></body></html>\n`,
+    `<body><main id="root" tabindex="-1"></main><script type="module">${scripts.join("").replaceAll("</script", "<\\/script")}</script></body></html>\n`,
   ].join("");
 }

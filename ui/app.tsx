@@ -31,6 +31,10 @@ export function App({ facts, call, fleet }: { facts: PageFacts; call: CallTool; 
   const here = place.value;
   const key = here.kind === "vm" ? here.uuid : "list";
   const first = useRef(true);
+  const name = here.kind === "vm" ? fleet.vms.value?.get(here.uuid)?.name : undefined;
+  useEffect(() => {
+    document.title = [name ?? p.list.title, p.brand].join(" – ");
+  }, [name, p]);
   useEffect(() => {
     // Whoever does not see the page hears that it is another one.
     if (!first.current) {

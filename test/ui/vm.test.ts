@@ -87,6 +87,22 @@ describeInBrowser("a VM's page", () => {
     await finding.waitFor({ state: "detached" });
   });
 
+  it("keeps the focus where it was when something is done, or goes to the VM where that is gone", async () => {
+    const { page, server } = await visit();
+    await server.ask("POST", "/api/vms", { name: "web", iso_path: "installer.iso" });
+    await page.getByRole("link", { name: "web" }).click();
+    await expect.poll(() => page.title()).toBe("web – Bootwright");
+    const order = page.getByRole("button", { name: /^Disk, then CD-ROM/ });
+    await order.focus();
+    await page.keyboard.press("Enter");
+    await page.getByText(/^Done: Boot order/).waitFor();
+    await expect.poll(() => order.evaluate((element) => element === document.activeElement)).toBe(true);
+    await page.getByRole("button", { name: "Start", exact: true }).focus();
+    await page.keyboard.press("Enter");
+    await page.getByText(/^Done: Start/).waitFor();
+    await expect.poll(() => page.evaluate(() => document.activeElement?.tagName)).toBe("MAIN");
+  });
+
   it("only looks at a VM that is not managed, until it is adopted", async () => {
     const { server: at } = seeded(seedOf(foreign(1, "database")));
     const { page } = await visit({ server: at });

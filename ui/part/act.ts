@@ -3,6 +3,7 @@
 import { type Signal, signal } from "@preact/signals";
 import type { Arguments, CallTool, Refusal, ToolName } from "../api/tool.ts";
 import { Refused } from "../api/tool.ts";
+import { keepFocus } from "./focus.ts";
 
 export type Wanted = Readonly<{ tool: string; args: Arguments; label: string; vmName: string }>;
 export type Told =
@@ -31,6 +32,7 @@ export function actWith(
 
   async function run(wanted: Wanted, token?: string): Promise<Readonly<Record<string, unknown>> | undefined> {
     if (busy.value !== undefined) return undefined;
+    const giveFocusBack = keepFocus();
     busy.value = wanted.label;
     told.value = undefined;
     try {
@@ -55,6 +57,7 @@ export function actWith(
       return undefined;
     } finally {
       busy.value = undefined;
+      giveFocusBack();
     }
   }
 
