@@ -4,8 +4,8 @@
 //   node scripts/page.ts [--force] [--out DIRECTORY]
 
 import { createHash } from "node:crypto";
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import type { Rollup } from "vite";
@@ -25,11 +25,13 @@ const hash = createHash("sha256");
 for (const file of [...sources, join(root, "package-lock.json"), fileURLToPath(import.meta.url)])
   hash.update(file.slice(root.length)).update("\0").update(readFileSync(file)).update("\0");
 const identity = hash.digest("hex");
-const marker = join(out, "built-from");
+const MARKER = "built-from";
+/** It is put in its place whole, since a server may read there, or another build be under way. */
+const made = `${out}.${process.pid}`;
 
 const isBuilt = () => {
   try {
-    return readFileSync(marker, "utf8") === identity;
+    return readFileSync(join(out, MARKER), "utf8") === identity;
   } catch {
     return false;
   }
@@ -37,6 +39,7 @@ const isBuilt = () => {
 if (values.force || !isBuilt()) {
   // The libraries leave their checks for developers out by it, whoever starts this.
   process.env.NODE_ENV = "production";
+  mkdirSync(dirname(out), { recursive: true });
   const { build } = await import("vite");
   const shared = {
     root: ui,
@@ -50,14 +53,22 @@ if (values.force || !isBuilt()) {
   await build({
     ...shared,
     base: "/",
-    build: { outDir: out, emptyOutDir: true, target, cssTarget, modulePreload: false },
+    build: { outDir: made, emptyOutDir: true, target, cssTarget, modulePreload: false },
   });
   const built = await build({
     ...shared,
     build: { target, cssTarget, write: false, rollupOptions: { input: join(ui, "panel/panel.tsx") } },
   });
-  writeFileSync(join(out, "panel.html"), inOneFile((built as Rollup.RollupOutput).output));
-  writeFileSync(marker, identity);
+  writeFileSync(join(made, "panel.html"), inOneFile((built as Rollup.RollupOutput).output));
+  writeFileSync(join(made, MARKER), identity);
+  rmSync(out, { recursive: true, force: true });
+  try {
+    renameSync(made, out);
+  } catch (error) {
+    // Somebody else has built the same at the same time.
+    rmSync(made, { recursive: true });
+    if (!isBuilt()) throw error;
+  }
 }
 
 /** The panel is given to hosts as a text, so everything it needs stands in it. */
