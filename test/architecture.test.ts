@@ -37,8 +37,8 @@ const table: readonly Layer[] = [
   },
   {
     files: "src/plugin.ts",
-    line: "plugin -> domain, images",
-    may: ["src/domain/", "src/images/"],
+    line: "plugin -> domain, images, console",
+    may: ["src/domain/", "src/images/", "src/console/"],
     packages: ["zod"],
     node: false,
   },
@@ -59,6 +59,7 @@ const table: readonly Layer[] = [
   },
   { files: "src/domain/", line: "domain -> zod and itself", may: [], packages: ["zod"], node: false },
   { files: "src/images/", line: "images -> domain", may: ["src/domain/"], packages: ["zod", "execa"], node: true },
+  { files: "src/console/", line: "console -> domain", may: ["src/domain/"], packages: [], node: true },
   { files: "src/store/", line: "store -> domain", may: ["src/domain/"], packages: ["zod", "@mikro-orm/*"], node: true },
   { files: "src/tools/", line: "tools -> domain", may: ["src/domain/"], packages: ["zod"], node: false },
   {
@@ -72,7 +73,7 @@ const table: readonly Layer[] = [
     files: "src/serve/http/",
     line: "serve -> tools, domain; only serve/http/ knows Hono",
     may: ["src/serve/", "src/tools/", "src/domain/"],
-    packages: ["zod", "hono", "@hono/*"],
+    packages: ["zod", "hono", "@hono/*", "ws"],
     node: true,
   },
   {
