@@ -1,7 +1,7 @@
 // What Bootwright costs beside the least that could do the same, in one run on this machine, on a libvirt daemon of its
 // own. Prints a table and keeps nothing.
 //
-//   npm run bench [-- --quick] [-- --only boot|list|start]
+//   npm run bench [-- --quick] [-- --only boot|list|start|events]
 
 import { chmod, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { availableParallelism, loadavg } from "node:os";
@@ -12,6 +12,7 @@ import { execa } from "execa";
 import { DOMAIN_XML, openLibvirt } from "../plugins/libvirt/client/libvirt.ts";
 import { canBeSystem, startDaemon } from "../test/plugins/libvirt/client/private-daemon.ts";
 import { commitsIn, openBareCommits } from "./bare-commits.ts";
+import { latencies, throughput, writePlugin } from "./events.ts";
 import { type LineClient, openLines } from "./line-client.ts";
 import { inTurns, inWords, printTable, type Times, timed } from "./measure.ts";
 import { openReplay, type Recording, record } from "./rpc-record.ts";
@@ -37,9 +38,9 @@ function compare(what: string, own: Times, beside: string, bare: Times | number,
 }
 
 /** Settings of a server with its own data; the images are shared, as the domains are. */
-async function serverAt(name: string, socket = daemon.socketPath): Promise<LineClient> {
+async function serverAt(name: string, socket = daemon.socketPath, more: readonly string[] = []): Promise<LineClient> {
   const settings = ["--data", join(directory, name), "--images", join(directory, "images")];
-  return openLines([...SERVER, ...settings, "--connection", `local=libvirt,uri=${uri(socket)}`]);
+  return openLines([...SERVER, ...settings, "--connection", `local=libvirt,uri=${uri(socket)}`, ...more]);
 }
 
 const VM = "bw-bench";
@@ -171,6 +172,33 @@ async function coldStart(): Promise<void> {
   compare("cold start to tools/list, built", times.built, "a server with one tool", times.bare, 1.5);
 }
 
+async function events(): Promise<void> {
+  const noted = join(directory, "noted");
+  const clock = await writePlugin(directory);
+  const server = await serverAt("events", daemon.socketPath, ["--plugin", `${clock},file=${noted}`]);
+  const name = "bw-bench-events";
+  const made = { name, disk_size_gb: 1, memory_mb: 64, cpus: 1, network: "none", acceleration: "tcg" };
+  const { vm } = (await server.call("create_vm", made)) as { vm: { uuid: string } };
+  await server.call("start_vm", { vm: name, accept: ["NOTHING_BOOTS"] });
+  // A server watches and delivers once it has lived for a moment.
+  await new Promise((wake) => setTimeout(wake, 6_000));
+  const { bare, client, plugin } = await latencies(libvirt, server, {
+    vm: name,
+    uuid: vm.uuid,
+    noted,
+    rounds: rounds(100),
+  });
+  const p99 = ({ p99: ms }: Times) => `p99 ${ms.toFixed(1)} ms`;
+  compare(`libvirt's event to an MCP client, ${p99(client)}`, client, `bare event client, ${p99(bare)}`, bare);
+  compare(`libvirt's event to a plugin, ${p99(plugin)}`, plugin, `bare event client, ${p99(bare)}`, bare);
+  await server.call("stop_vm", { vm: name, force: true }).catch(() => undefined);
+  await server.close();
+  const many = flags.quick ? 2_000 : 10_000;
+  const { taken, read } = await throughput(join(directory, "throughput"), many);
+  const [own, plain] = [`${taken} a second`, `${read} a second`];
+  rows.push([`${many} events to five subscribers`, own, "read in pages", plain, `${(read / taken).toFixed(2)} x`, ""]);
+}
+
 const load = () => loadavg()[0]!.toFixed(2);
 try {
   await mkdir(join(directory, "images"), { mode: 0o755 });
@@ -178,6 +206,7 @@ try {
   if (wanted("boot") || wanted("list")) await bootOrder();
   if (wanted("list")) await list();
   if (wanted("start")) await coldStart();
+  if (wanted("events")) await events();
   printTable(rows);
   console.log(`load ${load()} after`);
 } finally {

@@ -5,6 +5,7 @@ import { createInterface } from "node:readline";
 
 type Answer = Readonly<{
   id?: number;
+  method?: string;
   result?: Readonly<Record<string, unknown>>;
   error?: unknown;
 }>;
@@ -13,6 +14,8 @@ export type LineClient = Readonly<{
   ask(method: string, params?: object): Promise<Readonly<Record<string, unknown>>>;
   /** The structured content of a tool's answer. @throws Error when it was refused */
   call(tool: string, args?: object): Promise<Record<string, unknown>>;
+  /** What `read` gives at the moment at which the next notification of this kind is there. */
+  notified<T>(method: string, read: () => T): Promise<T>;
   close(): Promise<void>;
 }>;
 
@@ -27,9 +30,11 @@ export async function openLines(
     env: { ...process.env, ...env },
   });
   const waiting = new Map<number, (answer: Answer) => void>();
+  const listening = new Map<string, (() => void)[]>();
   createInterface({ input: child.stdout! }).on("line", (line) => {
     const answer = JSON.parse(line) as Answer;
     if (answer.id !== undefined) waiting.get(answer.id)?.(answer);
+    else if (answer.method !== undefined) for (const tell of listening.get(answer.method)?.splice(0) ?? []) tell();
   });
   const ended = once(child, "exit");
   const send = (message: object) => child.stdin!.write(`${JSON.stringify({ jsonrpc: "2.0", ...message })}\n`);
@@ -50,6 +55,11 @@ export async function openLines(
       const { isError, content, structuredContent } = await client.ask("tools/call", { name, arguments: args });
       if (isError) throw new Error(`${name}: ${JSON.stringify(content)}`);
       return structuredContent as Record<string, unknown>;
+    },
+    notified(method, read) {
+      const { promise, resolve } = Promise.withResolvers<ReturnType<typeof read>>();
+      listening.set(method, [...(listening.get(method) ?? []), () => resolve(read())]);
+      return promise;
     },
     async close() {
       child.stdin!.end();

@@ -2,7 +2,7 @@
 
 /** Does its work once and says how long that took, in milliseconds. */
 export type Subject = () => Promise<number>;
-export type Times = Readonly<{ median: number; low: number; high: number; runs: number }>;
+export type Times = Readonly<{ median: number; low: number; high: number; p99: number; runs: number }>;
 
 export async function timed(work: () => Promise<unknown>): Promise<number> {
   const begun = performance.now();
@@ -29,10 +29,10 @@ export async function inTurns<Name extends string>(
 }
 
 /** The median, and what 80 % of the runs lie between. */
-function timesOf(all: readonly number[]): Times {
+export function timesOf(all: readonly number[]): Times {
   const sorted = all.toSorted((a, b) => a - b);
   const at = (part: number) => sorted[Math.round(part * (sorted.length - 1))]!;
-  return { median: at(0.5), low: at(0.1), high: at(0.9), runs: sorted.length };
+  return { median: at(0.5), low: at(0.1), high: at(0.9), p99: at(0.99), runs: sorted.length };
 }
 
 const number = (ms: number) => ms.toFixed(ms < 10 ? 2 : ms < 100 ? 1 : 0);

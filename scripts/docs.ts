@@ -13,9 +13,11 @@ import { finding, findingCodes } from "../src/domain/finding.ts";
 import type { Capabilities } from "../src/domain/port.ts";
 import { capabilitiesOf } from "../src/host/backends.ts";
 import type { Plugin } from "../src/plugin.ts";
+import { openApiOf } from "../src/serve/http/openapi.ts";
 import { allTools } from "../src/tools/catalogue.ts";
 import { nextTool } from "../src/tools/respond.ts";
 import type { Tool } from "../src/tools/tool.ts";
+import { apiPage } from "./api-docs.ts";
 
 const code = (text: string) => `\`${text}\``;
 
@@ -100,7 +102,10 @@ const events: Record<EventType, readonly [when: string, data: string]> = {
   "vm.resumed": ["it goes on where it was halted", "`run`"],
   "vm.rebooted": ["the guest was reset; one reboot is one event", "`run`, `reboots`"],
   "vm.crashed": ["the guest crashed", "`run`"],
-  "vm.changed_elsewhere": ["another program defined, edited, renamed or removed it", "`what`; renamed: `from`, `to`"],
+  "vm.changed_elsewhere": [
+    "another program defined, edited, renamed or removed it, or changed what is in a drive of it while it runs",
+    "`what`: `defined`, `redefined`, `renamed`, `undefined`, `media`; `from`, `to`, `drive`",
+  ],
   "boot_order.changed": ["the boot order is another one", "`from`, `to`"],
   "media.attached": ["an ISO was put into a drive", "`drive`, `path`, `replaced`"],
   "media.detached": ["a drive was emptied", "`drive`, `path`"],
@@ -112,8 +117,8 @@ const events: Record<EventType, readonly [when: string, data: string]> = {
   "console.opened": ["somebody opened its screen and keyboard in a browser", "`console`, `by`"],
   "console.closed": ["that ended", "`console`, `by`, `reason`, `seconds`"],
   "installation.started": ["an installer was started", "`from`, `to`"],
-  "installation.suggested": ["there is evidence that an installation is complete", "the evidence"],
-  "installation.completed": ["the OS was recorded as installed", "`from`, `to`"],
+  "installation.suggested": ["there is evidence that an installation is complete", "`run`, `evidence`"],
+  "installation.completed": ["the OS was recorded as installed", "`from`, `to`; `evidence` where it was given"],
   "installation.failed": ["the installation was recorded as failed", "`from`, `to`"],
   "installation.cancelled": ["the installation was called off", "`from`, `to`"],
   "installation.restarted": ["an installed VM is installed again", "`from`, `to`"],
@@ -153,7 +158,7 @@ export function withParts(text: string, parts: Readonly<Record<string, string>>,
 }
 
 async function main(check: boolean): Promise<number> {
-  const pages = {
+  const parts = {
     "README.md": {
       tools: toolsTable(allTools),
       settings: settingsTable(),
@@ -163,11 +168,15 @@ async function main(check: boolean): Promise<number> {
     },
     "docs/plugins.md": { events: eventsTable() },
   };
+  const pages: Record<string, (before: string) => string> = {
+    "docs/api.md": () => apiPage(openApiOf(allTools, "0.0.0")),
+  };
+  for (const [file, made] of Object.entries(parts)) pages[file] = (before) => withParts(before, made, file);
   let code = 0;
-  for (const [file, parts] of Object.entries(pages)) {
+  for (const [file, page] of Object.entries(pages)) {
     const path = fileURLToPath(new URL(`../${file}`, import.meta.url));
     const before = readFileSync(path, "utf8");
-    const after = withParts(before, parts, file);
+    const after = page(before);
     if (after === before) continue;
     if (check) {
       console.error(`${file} is out of date. Run: node scripts/docs.ts`);
@@ -175,7 +184,7 @@ async function main(check: boolean): Promise<number> {
       continue;
     }
     writeFileSync(path, after);
-    console.log(`${file}: tables written`);
+    console.log(`${file}: written`);
   }
   return code;
 }

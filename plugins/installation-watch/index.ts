@@ -8,8 +8,8 @@ import { Booted, bootRecord, Disk, Guest, isFromDisk, rootOnDisk, Status } from 
 const flag = z.union([z.boolean(), z.stringbool()]).default(false);
 const Config = z.strictObject({
   auto: flag.describe("Complete the installation on strong evidence, instead of suggesting it"),
-  boot_order: z.enum(["hd", "hd_cdrom"]).optional().describe("With auto: also set this boot order"),
-  detach_iso: flag.describe("With auto: also empty the ISO drive"),
+  "boot-order": z.enum(["hd", "hd_cdrom"]).optional().describe("With auto: also set this boot order"),
+  "detach-iso": flag.describe("With auto: also empty the ISO drive"),
 });
 type Config = z.output<typeof Config>;
 
@@ -41,7 +41,7 @@ async function lookInside(config: Config, event: DomainEvent, context: FunctionC
   const evidence = rootOnDisk(guest);
   if (evidence === undefined) return;
   if (!config.auto) return suggest(vm, evidence, context);
-  const { boot_order, detach_iso } = config;
+  const { "boot-order": boot_order, "detach-iso": detach_iso } = config;
   context.log(`${nameOf(event)}: complete, since ${evidence}`);
   await unlessOver(() =>
     context.call("complete_installation", { vm, evidence, detach_iso, ...(boot_order && { boot_order }) }),

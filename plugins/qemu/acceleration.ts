@@ -5,6 +5,7 @@ import { randomUUID } from "node:crypto";
 import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { DomainError } from "../../src/plugin.ts";
+import { cpuOf } from "./command-line.ts";
 import type { Accelerator } from "./definition.ts";
 import { textOf, writeWhole } from "./file.ts";
 import { runProgram } from "./program.ts";
@@ -70,9 +71,10 @@ function bootSector(): Buffer {
   return sector;
 }
 
-async function probe(
+/** Whether a guest gives its sign of life under this accelerator. */
+export async function probe(
   { binary, context }: QemuSession,
-  accelerator: "kvm" | "hvf",
+  accelerator: Accelerator,
   signal: AbortSignal,
 ): Promise<boolean | "no answer"> {
   await mkdir(context.cacheDirectory, { recursive: true });
@@ -81,7 +83,7 @@ async function probe(
   const node = { driver: "raw", "node-name": "disk", "read-only": true, file: { driver: "file", filename: disk } };
   const args = [
     ...["-no-user-config", "-nodefaults", "-display", "none", "-no-reboot"],
-    ...["-machine", `q35,accel=${accelerator}`, "-cpu", "host", "-m", "32"],
+    ...["-machine", `q35,accel=${accelerator}`, "-cpu", cpuOf(accelerator), "-m", "32"],
     ...["-blockdev", JSON.stringify(node), "-device", "virtio-blk-pci,drive=disk,bootindex=1"],
     ...["-chardev", "stdio,id=com1,signal=off", "-device", "isa-serial,chardev=com1"],
   ];

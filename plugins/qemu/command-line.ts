@@ -49,7 +49,7 @@ const machineOf = (accelerator: Accelerator, firmware: UefiFirmware | undefined)
   ].join(",");
 
 /** `max` is all that TCG can emulate; its default lacks what today's systems ask of a CPU (x86-64-v2). */
-const cpuOf = (accelerator: Accelerator) => (accelerator === "tcg" ? "max" : "host");
+export const cpuOf = (accelerator: Accelerator) => (accelerator === "tcg" ? "max" : "host");
 
 /** The clock that virt-install gives KVM guests: ticks that were missed are caught up. */
 const clock = (accelerator: Accelerator) => [

@@ -3,6 +3,7 @@ import { mkdirSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { DomainError, type Images, openImages, type PluginContext } from "../../src/plugin.ts";
 import { type Definition, meaningOf, readDefinition } from "./definition.ts";
+import { textOf } from "./file.ts";
 import { type Place, placeOf, requireRoom } from "./place.ts";
 import { isListening, NotListening, openQmp, type Qmp, QmpLost, type QmpOptions } from "./qmp/client.ts";
 
@@ -54,7 +55,7 @@ export function openSession(config: QemuConfig, context: PluginContext): QemuSes
 
   const withQmp: QemuSession["withQmp"] = async (uuid, options, work) => {
     const before = queues.get(uuid) ?? Promise.resolve();
-    const mine = before.then(() => calling(context.connection, placeOf(directory, uuid).qmp, options, work));
+    const mine = before.then(() => calling(context.connection, placeOf(directory, uuid), options, work));
     const tail = mine.catch(() => undefined);
     queues.set(uuid, tail);
     void tail.then(() => queues.get(uuid) === tail && queues.delete(uuid));
@@ -94,23 +95,25 @@ const isLook = (command: string) => command.startsWith("query-") || command === 
 
 async function calling<T>(
   connection: string,
-  path: string,
+  place: Place,
   options: QmpOptions,
   work: (qmp: Qmp) => Promise<T>,
 ): Promise<T> {
   let qmp: Qmp | undefined;
   try {
-    qmp = await openQmp(path, options);
+    qmp = await openQmp(place.qmp, options);
     return await work(qmp);
   } catch (error) {
     if (!(error instanceof QmpLost)) throw error;
     // A process that has ended takes its session with it.
-    if ((error.sent === undefined || isLook(error.sent)) && !(await isListening(path)))
-      throw new NotListening(`nobody listens at ${path}`, { cause: error });
+    if ((error.sent === undefined || isLook(error.sent)) && !(await isListening(place.qmp)))
+      throw new NotListening(`nobody listens at ${place.qmp}`, { cause: error });
     const unanswered = error.sent !== undefined && !isLook(error.sent);
+    // Whoever has to end it needs to know which process it is.
+    const pid = Number(await textOf(place.pid)) || "unknown";
     throw new DomainError(
       "BACKEND_UNAVAILABLE",
-      { connection, reason: `QEMU: ${error.message}` },
+      { connection, reason: `QEMU (process ${pid}): ${error.message}` },
       { cause: error, unanswered },
     );
   } finally {

@@ -4,11 +4,14 @@ import type { Hint, Occurrence } from "./port.ts";
 /** One reset of a guest makes several events of the hypervisor, and an I/O error may come by the thousand. */
 const DEBOUNCE_MS = 500;
 
+/** Something that happened, and when it was told of, in the milliseconds of `performance.now()`. */
+export type Marked = Occurrence & Readonly<{ toldMs?: number }>;
+
 export class Marks {
   readonly #ring: () => void;
   readonly #everyMs: number;
   readonly #last = new Map<string, number>();
-  #marked = new Map<string, Occurrence[]>();
+  #marked = new Map<string, Marked[]>();
   #fullAt = 0;
 
   /** `ring` is called when something is added; everything is due once in `everyMs` without being added. */
@@ -19,21 +22,25 @@ export class Marks {
 
   add({ uuid, occurrence }: Hint): void {
     if (uuid === undefined) this.#fullAt = 0;
-    else this.mark(uuid, occurrence && this.#isFirst(uuid, occurrence) ? [occurrence] : []);
+    else
+      this.mark(
+        uuid,
+        occurrence && this.#isFirst(uuid, occurrence) ? [{ ...occurrence, toldMs: performance.now() }] : [],
+      );
     this.#ring();
   }
 
-  mark(uuid: string, occurrences: readonly Occurrence[] = []): void {
+  mark(uuid: string, occurrences: readonly Marked[] = []): void {
     this.#marked.set(uuid, [...(this.#marked.get(uuid) ?? []), ...occurrences]);
   }
 
   /** They have not been looked at after all; what came since then came later. */
-  putBack(marks: Iterable<readonly [string, readonly Occurrence[]]>): void {
+  putBack(marks: Iterable<readonly [string, readonly Marked[]]>): void {
     for (const [uuid, occurrences] of marks)
       this.#marked.set(uuid, [...occurrences, ...(this.#marked.get(uuid) ?? [])]);
   }
 
-  take(): Map<string, Occurrence[]> {
+  take(): Map<string, Marked[]> {
     const taken = this.#marked;
     this.#marked = new Map();
     return taken;

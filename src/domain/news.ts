@@ -14,13 +14,17 @@ export function newsOf(
   before: Sighting | undefined,
   vm: Vm | undefined,
   occurrences: readonly Occurrence[] = [],
+  /** They happened a while ago: what has been read since then is not told from what was read before. */
+  isLate = false,
 ): News {
   if (!vm) return { sighting: null, facts: before ? [...ended(before, undefined), elsewhere("undefined")] : [] };
   const resets = occurrences.filter(({ type, run }) => type === "rebooted" && run === (vm.run ?? before?.run)).length;
   const seen = sightingOf(connection, vm, before);
   const inRun = vm.run === undefined ? 0 : resets;
-  const read = inRun > 0 && vm.readBytes ? { readAtReset: vm.readBytes } : {};
-  const sighting = { ...seen, reboots: seen.reboots + inRun, ...read };
+  const read = inRun > 0 && vm.readBytes && !isLate ? { readAtReset: vm.readBytes } : {};
+  const low = occurrences.flatMap((one) => (one.type === "space_low" && one.run === vm.run ? [one.target] : []));
+  const lowSpace = [...new Set([...seen.lowSpace, ...low])].sort();
+  const sighting = { ...seen, lowSpace, reboots: seen.reboots + inRun, ...read };
   if (!before) return { sighting, facts: [elsewhere("defined"), ...(vm.run === undefined ? [] : [started(vm)])] };
   const facts: Fact[] = [];
   const told = before.run === vm.run ? before.reboots : 0;
@@ -30,7 +34,7 @@ export function newsOf(
   if (vm.run !== undefined && before.run !== vm.run) facts.push(started(vm));
   else if (isCrashed(vm) && !isCrashed(before)) facts.push({ type: "vm.crashed", data: { run: vm.run } });
   else facts.push(...pauses(before, vm));
-  facts.push(...ejections(before, vm), ...troubles(before, vm, occurrences));
+  facts.push(...ejections(before, vm), ...swaps(before, sighting), ...troubles(seen, before, vm, occurrences));
   if (sighting.agent && !(before.agent && before.run === vm.run))
     facts.push({ type: "agent.connected", data: { run: vm.run } });
   // The name is part of the definition.
@@ -73,7 +77,17 @@ const ejections = (before: Sighting, { live, run }: Vm): Fact[] =>
     .filter(({ target, path, tray }) => path !== undefined && tray === "open" && !before.ejected.includes(target))
     .map(({ target, path }) => ({ type: "media.ejected_by_guest", data: { run, drive: target, path } }));
 
-function troubles(before: Sighting, vm: Vm, occurrences: readonly Occurrence[]): Fact[] {
+/** Another program's change of a running VM's medium makes no event where nothing is ejected for it. */
+function swaps(before: Sighting, now: Sighting): Fact[] {
+  if (before.run !== now.run) return [];
+  const drives = [...new Set([...Object.keys(before.media), ...Object.keys(now.media)])].sort();
+  return drives
+    .filter((drive) => before.media[drive] !== now.media[drive])
+    .map((drive) => elsewhere("media", { drive, from: before.media[drive], to: now.media[drive] }));
+}
+
+/** That space is low is told once for each disk in a run: a connection that was lost tells it anew. */
+function troubles(seen: Sighting, before: Sighting, vm: Vm, occurrences: readonly Occurrence[]): Fact[] {
   const paused = vm.power === "paused" && vm.powerReason === "io_error";
   const facts = occurrences.flatMap((occurrence): Fact[] => {
     const { type, run } = occurrence;
@@ -81,7 +95,7 @@ function troubles(before: Sighting, vm: Vm, occurrences: readonly Occurrence[]):
       const { target, reason } = occurrence;
       return [{ type: "disk.io_error", data: { run, paused, disk: target, reason } }];
     }
-    if (type === "space_low")
+    if (type === "space_low" && !seen.lowSpace.includes(occurrence.target))
       return [{ type: "disk.space_low", data: { run, disk: occurrence.target, free_bytes: occurrence.freeBytes } }];
     return [];
   });

@@ -12,6 +12,10 @@ export type Sighting = Readonly<
     fingerprint: string;
     /** CD-ROM drives of the running VM whose tray is open with an ISO in it. */
     ejected: readonly string[];
+    /** What is in the drives of the running VM, by target. */
+    media: Readonly<Record<string, string>>;
+    /** Disks of which it was told in this run that the host's space for them is low. */
+    lowSpace: readonly string[];
     agent: boolean;
     /** How often the guest has been seen to reset itself in this run. */
     reboots: number;
@@ -23,7 +27,9 @@ export type Sighting = Readonly<
 /** What there is to see of a VM now; `before` is carried on within one run. */
 export function sightingOf(connection: string, vm: Vm, before?: Sighting): Sighting {
   const { uuid, name, power, powerReason, run, fingerprint } = vm;
-  const ejected = vm.live?.drives.filter(({ path, tray }) => path !== undefined && tray === "open") ?? [];
+  const media = (vm.live?.drives ?? []).flatMap(({ target, path, tray }) =>
+    path === undefined ? [] : [{ target, path, tray }],
+  );
   const sameRun = before !== undefined && before.run === run ? before : undefined;
   return {
     connection,
@@ -31,7 +37,12 @@ export function sightingOf(connection: string, vm: Vm, before?: Sighting): Sight
     name,
     power,
     fingerprint,
-    ejected: ejected.map(({ target }) => target).sort(),
+    ejected: media
+      .filter(({ tray }) => tray === "open")
+      .map(({ target }) => target)
+      .sort(),
+    media: Object.fromEntries(media.map(({ target, path }) => [target, path])),
+    lowSpace: sameRun?.lowSpace ?? [],
     agent: vm.agent ?? false,
     reboots: sameRun?.reboots ?? 0,
     ...(powerReason !== undefined && { powerReason }),

@@ -4,9 +4,9 @@
 import { bellOf } from "./bell.ts";
 import type { DomainEvent } from "./event.ts";
 import type { Told } from "./journal.ts";
-import { Marks } from "./marks.ts";
+import { type Marked, Marks } from "./marks.ts";
 import { isNothing, newsOf } from "./news.ts";
-import type { Backend, Occurrence, Store } from "./port.ts";
+import type { Backend, Store } from "./port.ts";
 import { sightingOf } from "./sighting.ts";
 
 export type WatchOptions = Readonly<{
@@ -95,7 +95,7 @@ async function lookAtMarked(options: WatchOptions, marks: Marks, signal: AbortSi
     });
   }
   const left = marks.take();
-  const held: [string, readonly Occurrence[]][] = [];
+  const held: [string, readonly Marked[]][] = [];
   try {
     for (const [uuid, occurrences] of left) {
       const outcome = await lookAtOne(options, uuid, occurrences, signal);
@@ -128,18 +128,21 @@ async function markDifferent(
 }
 
 const STALE_MAX = 5;
+/** What was read by a reset is what is read right after it: the firmware takes about as long before it boots anything. */
+const FRESH_MS = 1_000;
 
 async function lookAtOne(
   { connection, backend, store, newId, now }: WatchOptions,
   uuid: string,
-  occurrences: readonly Occurrence[],
+  occurrences: readonly Marked[],
   signal: AbortSignal,
 ): Promise<Told> {
   const target = { connection, uuid };
   for (let tries = 0; tries < STALE_MAX; tries++) {
     const seen = await store.sighting(target);
     const [vm, record] = await Promise.all([(await backend()).observe(uuid, signal), store.record(target)]);
-    const news = newsOf(connection, seen?.sighting, vm, occurrences);
+    const isLate = occurrences.some(({ toldMs }) => toldMs !== undefined && performance.now() - toldMs > FRESH_MS);
+    const news = newsOf(connection, seen?.sighting, vm, occurrences, isLate);
     if (isNothing(news, seen?.sighting)) return "told";
     const name = vm?.name ?? seen?.sighting.name ?? uuid;
     const events = news.facts.map(

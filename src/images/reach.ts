@@ -5,6 +5,7 @@
 import type { Stats } from "node:fs";
 import { access, constants, stat } from "node:fs/promises";
 import { dirname } from "node:path";
+import { errnoOf } from "./file.ts";
 import { patiently } from "./patience.ts";
 import { runTool } from "./tool.ts";
 
@@ -77,7 +78,8 @@ export function createReach(options: ReachOptions = {}): Reach {
     if (!reader)
       return patiently(() => access(path, wanted === SEARCH ? constants.X_OK : constants.R_OK)).then(
         () => true,
-        () => false,
+        // An error without a number is the runtime's: Deno may not look there, and QEMU, which is none of it, may.
+        (error: unknown) => errnoOf(error) === undefined,
       );
     const found = await patiently(() => stat(path)).catch(() => undefined);
     // What we cannot look at ourselves we cannot judge for another user.

@@ -10,9 +10,9 @@ const off = vm();
 const seen = (one: Vm) => sightingOf("local", one);
 const typesOf = (before: Vm | undefined, now: Vm | undefined, occurrences: Occurrence[] = []) =>
   newsOf("local", before && seen(before), now, occurrences).facts.map(({ type, data }) => [type, data]);
-const ejected = (tray: "open" | "closed", path: string | undefined = isos.installer): Vm => {
+const ejected = (tray: "open" | "closed", path: string | null = isos.installer): Vm => {
   const next = vmDefinition({ isoPath: isos.installer });
-  const drives = [{ target: "sda", bus: "sata", tray, ...(path !== undefined && { path }) }];
+  const drives = [{ target: "sda", bus: "sata", tray, ...(path !== null && { path }) }];
   return { ...running, next, live: { ...next, drives } };
 };
 const paused: Vm = { ...running, power: "paused", powerReason: "io_error" };
@@ -75,6 +75,13 @@ describe("newsOf()", () => {
       [],
       [["media.ejected_by_guest", { run: "run-1", drive: "sda", path: isos.installer }]],
     ],
+    [
+      "another program that took the medium out of a running VM",
+      ejected("closed"),
+      ejected("closed", null),
+      [],
+      [["vm.changed_elsewhere", { what: "media", drive: "sda", from: isos.installer }]],
+    ],
     ["a tray that was open already", ejected("open"), ejected("open"), [], []],
     [
       "an I/O error that paused the guest, told and seen",
@@ -135,6 +142,16 @@ describe("newsOf()", () => {
     expect(newsOf("local", second.sighting!, vm({ run: "run-2" })).sighting?.reboots).toBe(0);
   });
 
+  it("tells once in a run that the space for a disk is low", () => {
+    const low: Occurrence = { type: "space_low", run: "run-1", target: "vda", freeBytes: 5 };
+    const first = newsOf("local", seen(running), running, [low]);
+    expect(first.facts).toHaveLength(1);
+    expect(newsOf("local", first.sighting!, running, [low]).facts).toEqual([]);
+    const next = vm({ run: "run-2" });
+    const again = newsOf("local", first.sighting!, next, [{ ...low, run: "run-2" }]);
+    expect(again.facts.map(({ type }) => type)).toEqual(["vm.stopped", "vm.started", "disk.space_low"]);
+  });
+
   it("is nothing where nothing differs, and something where only the sighting does", () => {
     expect(isNothing(newsOf("local", seen(running), running), seen(running))).toBe(true);
     expect(isNothing(newsOf("local", undefined, undefined), undefined)).toBe(true);
@@ -157,6 +174,12 @@ describe("newsOf() of a reset", () => {
     expect(later.sighting).toEqual(first);
     expect(isNothing(later, first)).toBe(true);
     expect(newsOf("local", first, read(40), [rebooted]).sighting).toMatchObject({ readAtReset: { vda: 40 } });
+  });
+
+  it("keeps what it knew when it looks too late: then more counts as read since, never less", () => {
+    const late = (before: typeof first | undefined) => newsOf("local", before, read(50), [rebooted], true);
+    expect(late(first).sighting).toMatchObject({ reboots: 2, readAtReset: { vda: 20 } });
+    expect(late(seen(read(10))).sighting).not.toHaveProperty("readAtReset");
   });
 
   it("remembers nothing of it in the next run", () => {

@@ -97,8 +97,7 @@ describe("loop-guard and installation-watch, told to act", () => {
       const clients = (await callers(lab, vm)).filter(([, who]) => who === "client");
       expect(clients.map(([tool]) => tool)).toEqual(["create_vm", "start_vm"]);
       // The system's own reboots end nothing.
-      await lab.virsh("reboot", vm.name, "--mode", "acpi").catch(() => lab.virsh("reset", vm.name));
-      await lab.virsh("reset", vm.name);
+      await lab.virsh("reboot", vm.name, "--mode", "agent");
       await says(vm, /BOOTED-FROM-DISK 2$/);
     },
     GUEST_MS * 2,

@@ -3,10 +3,12 @@ import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { openClient } from "../support/client.ts";
 import { memorySettings, temporaryDirectory } from "../support/memory.ts";
 
-const eventually = <T>(look: () => Promise<T>) => vi.waitFor(look, { timeout: 25_000, interval: 50 });
+vi.setConfig({ testTimeout: 120_000 });
+const eventually = <T>(look: () => Promise<T>) => vi.waitFor(look, { timeout: 50_000, interval: 50 });
 
 async function openServer(watch: string) {
-  const guests = ["installsAfterMs=50", "agentAfterMs=20"];
+  // No installer is done before its start is.
+  const guests = ["installsAfterMs=1500", "agentAfterMs=100"];
   const settings = memorySettings(temporaryDirectory(), ...guests);
   const server = await openClient({
     settings: [...settings, "--plugin", "loop-guard", "--plugin", `installation-watch${watch}`],

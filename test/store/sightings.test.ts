@@ -9,6 +9,8 @@ const seen: Sighting = {
   run: "run-1",
   fingerprint: "f",
   ejected: [],
+  media: {},
+  lowSpace: [],
   agent: false,
   reboots: 0,
 };

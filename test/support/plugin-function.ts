@@ -1,4 +1,4 @@
-/** What a plugin's functions are given, for the tests that call them themselves. */
+/** A plugin's functions as the tests call them that need whole events, and a call's own signal. */
 import { createHmac } from "node:crypto";
 import { tmpdir } from "node:os";
 import type { DomainEvent, EventType, FetchContext, Plugin, PluginContext } from "../../src/plugin.ts";
@@ -8,7 +8,6 @@ type Call = FetchContext["call"];
 export type Opened = Readonly<{
   /** Tells the plugin's function of an event. */
   tell: (event: DomainEvent, signal?: AbortSignal) => Promise<void>;
-  fetch: (request: Request, vm?: string) => Promise<Response>;
   /** Every line that the plugin wrote. */
   lines: string[];
   close: () => Promise<void>;
@@ -32,11 +31,8 @@ export async function openPlugin<Config, Session>(
     defaults: {},
   };
   const session = await plugin.open(plugin.config.parse(settings), context);
-  const functionContext = (signal = ending.signal) => ({ call, log, signal });
   return {
-    tell: async (event, signal) => plugin.on![event.type]!(session, event, functionContext(signal)),
-    fetch: async (request, vm) =>
-      plugin.fetch!(session, request, { ...functionContext(), ...(vm !== undefined && { vm }) }),
+    tell: async (event, signal = ending.signal) => plugin.on![event.type]!(session, event, { call, log, signal }),
     lines,
     async close() {
       ending.abort();

@@ -155,9 +155,9 @@ export class Session {
     const unwanted = [...stream.kinds].filter((kind) => !wanted.has(kind));
     this.#link
       ?.then((link) => deregister(link, unwanted))
-      .catch((error: unknown) =>
-        this.#options.log("could not unsubscribe from events of libvirt", { unwanted, error }),
-      );
+      .catch((error: unknown) => {
+        if (!this.#closed) this.#options.log("could not unsubscribe from events of libvirt", { unwanted, error });
+      });
   }
 
   readonly #deliver = (place: ProcedurePlace, message: XdrReader): void => {

@@ -11,7 +11,9 @@ import { type Environment, type HttpContext, requireScope } from "./environment.
 import { addEvents } from "./events.ts";
 import { checkHost, checkOrigin, checkSameOrigin } from "./gate.ts";
 import { type Logins, loginPage, loginScript, loginStyle, SESSION_SECONDS } from "./login.ts";
+import { type OpenApi, openApiOf } from "./openapi.ts";
 import { problemResponse } from "./problem.ts";
+import { referencePage, referenceStyle } from "./reference.ts";
 import { HttpRefusal } from "./refusal.ts";
 import { addRest } from "./rest.ts";
 import type { Caller, FindCaller } from "./token.ts";
@@ -81,6 +83,7 @@ export function application(options: ApplicationOptions): Hono<Environment> {
     deleteCookie(context, cookieName(context), { path: "/", secure: context.env.here.scheme === "https" });
     return context.body(null, 204);
   });
+  addReference(app, options);
   addEvents(app, options);
   addRest(app, options);
   addPlugins(app, options);
@@ -132,6 +135,15 @@ function addLogin(app: Hono<Environment>, { logins }: ApplicationOptions, rate: 
     });
     return context.body(null, 204);
   });
+}
+
+function addReference(app: Hono<Environment>, { session }: ApplicationOptions): void {
+  // Made once, when it is first asked for.
+  let made: OpenApi | undefined;
+  const document = () => (made ??= openApiOf(session.tools, session.version));
+  app.get("/api/openapi.json", (context) => context.json(document()));
+  app.get("/api/docs", (context) => context.html(referencePage(document())));
+  app.get("/api/docs.css", (context) => context.body(referenceStyle, 200, { "content-type": "text/css" }));
 }
 
 /** A plugin is told who asks by nobody: the token stays here. */

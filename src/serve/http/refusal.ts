@@ -2,89 +2,92 @@
 
 const catalogue = {
   REQUEST_MALFORMED: (d: { reason: string }) => ({
-    status: 400,
     message: `Cannot read this request: ${d.reason}`,
     hint: "Send a plain path below /api, and a body of JSON in UTF-8",
   }),
   UNAUTHORISED: (d: { reason: string }) => ({
-    status: 401,
     message: `Cannot answer: ${d.reason}`,
     hint: "Send Authorization: Bearer with a token (http.token in the data directory), or log the browser in with the link that bootwright serve prints",
   }),
   TICKET_INVALID: (_d: Record<never, never>) => ({
-    status: 401,
     message: "Cannot log in: the link was used or has expired, or the token is not one of this server's",
     hint: "A link is good once, within ten minutes; the next start of the server prints a new one, and the token logs in at any time",
   }),
   SCOPE_MISSING: (d: { caller: string; scope: string; has: readonly string[] }) => ({
-    status: 403,
     message: `Cannot do this with token "${d.caller}": it lacks the scope ${d.scope}`,
     hint: `It has: ${d.has.join(", ")}. bootwright token add makes another one`,
   }),
   ORIGIN_REFUSED: (d: { origin: string }) => ({
-    status: 403,
     message: `Cannot answer a page of another origin (${d.origin})`,
     hint: "Only the server's own page may call it from a browser; programs send no Origin",
   }),
   HOST_REFUSED: (d: { host: string }) => ({
-    status: 421,
     message: `Cannot answer for host "${d.host}": this server does not listen under that name`,
     hint: "Use the address that it listens on, or start it with --allow-host NAME",
   }),
   ROUTE_NOT_FOUND: (d: { path: string }) => ({
-    status: 404,
     message: `Cannot find "${d.path}"`,
     hint: "/api/openapi.json lists every path, /api/docs shows them",
   }),
   METHOD_NOT_ALLOWED: (d: { method: string; allowed: readonly string[] }) => ({
-    status: 405,
     message: `Cannot ${d.method} this path`,
     hint: `It takes: ${d.allowed.join(", ")}`,
   }),
   REQUEST_TIMED_OUT: (d: { limitMs: number }) => ({
-    status: 408,
     message: `Cannot wait for this request any longer: it did not arrive within ${d.limitMs} ms`,
     hint: "Nothing was done. Send it again",
   }),
   MEDIA_TYPE_UNSUPPORTED: (d: { type: string }) => ({
-    status: 415,
     message: `Cannot read a body of type "${d.type}"`,
     hint: "Send JSON with Content-Type: application/json",
   }),
   RATE_EXCEEDED: (d: { retryAfterSeconds: number }) => ({
-    status: 429,
     message: "Cannot take this request: too many came in too short a time",
     hint: `Nothing was done. Try again in ${d.retryAfterSeconds} s`,
   }),
   STREAMS_EXHAUSTED: (d: { streamsMax: number }) => ({
-    status: 503,
     message: `Cannot open another stream: ${d.streamsMax} are open`,
     hint: "Close streams that nobody reads",
   }),
   PRECONDITION_FAILED: (d: { vm: string }) => ({
-    status: 412,
     message: `Cannot change VM "${d.vm}": it is no longer as If-Match says`,
     hint: "Nothing was done. Look at it again and decide anew",
   }),
   IDEMPOTENCY_KEY_REUSED: (d: { key: string }) => ({
-    status: 422,
     message: `Cannot use Idempotency-Key "${d.key}" again: it belongs to a request with another body`,
     hint: "Use a new key for each new request, and the same one only to send the same request again",
   }),
   IDEMPOTENCY_KEY_IN_USE: (d: { key: string }) => ({
-    status: 409,
     message: `Cannot take Idempotency-Key "${d.key}" now: the first request with it is still under way`,
     hint: "Wait for its answer, or send the same request again later to get that answer",
   }),
   DEFECT: (d: { id: string }) => ({
-    status: 500,
     message: `This is a fault in Bootwright itself, not in the request; its log has it under ${d.id}`,
     hint: "Report it with what the log says",
   }),
-} satisfies Record<string, (details: never) => { status: number; message: string; hint: string }>;
+} satisfies Record<string, (details: never) => { message: string; hint: string }>;
 
 export type HttpCode = keyof typeof catalogue;
 export const httpCodes = Object.keys(catalogue) as HttpCode[];
+
+export const statusOfHttp: Record<HttpCode, number> = {
+  REQUEST_MALFORMED: 400,
+  UNAUTHORISED: 401,
+  TICKET_INVALID: 401,
+  SCOPE_MISSING: 403,
+  ORIGIN_REFUSED: 403,
+  HOST_REFUSED: 421,
+  ROUTE_NOT_FOUND: 404,
+  METHOD_NOT_ALLOWED: 405,
+  REQUEST_TIMED_OUT: 408,
+  MEDIA_TYPE_UNSUPPORTED: 415,
+  RATE_EXCEEDED: 429,
+  STREAMS_EXHAUSTED: 503,
+  PRECONDITION_FAILED: 412,
+  IDEMPOTENCY_KEY_REUSED: 422,
+  IDEMPOTENCY_KEY_IN_USE: 409,
+  DEFECT: 500,
+};
 export type HttpDetails<C extends HttpCode> = Parameters<(typeof catalogue)[C]>[0];
 
 export class HttpRefusal<C extends HttpCode = HttpCode> extends Error {
@@ -95,12 +98,10 @@ export class HttpRefusal<C extends HttpCode = HttpCode> extends Error {
   readonly details: HttpDetails<C>;
   readonly headers: Readonly<Record<string, string>>;
   constructor(code: C, details: HttpDetails<C>, headers: Readonly<Record<string, string>> = {}) {
-    const { status, message, hint } = (
-      catalogue[code] as (d: HttpDetails<C>) => { status: number; message: string; hint: string }
-    )(details);
+    const { message, hint } = (catalogue[code] as (d: HttpDetails<C>) => { message: string; hint: string })(details);
     super(message);
     this.code = code;
-    this.status = status;
+    this.status = statusOfHttp[code];
     this.hint = hint;
     this.details = details;
     this.headers = headers;

@@ -112,7 +112,7 @@ describe("installation-watch", () => {
   });
 
   it("completes by itself on that, where it is told to, and says on which evidence", async () => {
-    const at = await lane({ auto: "true", boot_order: "hd", detach_iso: "true" });
+    const at = await lane({ auto: "true", "boot-order": "hd", "detach-iso": "true" });
     const vm = await installedAndStarted(at);
     expect(await at.call("get_vm", { vm })).toMatchObject({ installation_status: "Installed", boot_order: "hd" });
     expect(await at.call("get_vm", { vm })).not.toHaveProperty("current_media");
@@ -124,7 +124,7 @@ describe("installation-watch", () => {
   });
 
   it("completes a VM that installed itself with the disk first, once its system is up", async () => {
-    const at = await lane({ auto: true });
+    const at = await lane({ auto: true }, { agentAfterMs: 500 });
     const vm = await installing(at, { boot_order: "hd_cdrom" });
     guestInstalls(at.session, vm);
     await at.heard("installation.completed");

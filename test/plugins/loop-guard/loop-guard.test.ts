@@ -4,7 +4,7 @@ import plugin from "../../../plugins/loop-guard/index.ts";
 import { guestInstalls, guestLocksTray, guestPowersOff, guestReboots } from "../../../plugins/memory/outside.ts";
 import { type Lane, openLane } from "../../support/functions.ts";
 
-const lane = (config: object = {}) => openLane([{ plugin, config }], { config: { agentAfterMs: 10 } });
+const lane = (config: object = {}) => openLane([{ plugin, config }], { config: { agentAfterMs: 300 } });
 
 async function installing({ call }: Lane, at_reboot: string, more: object = {}): Promise<string> {
   const { vm } = await call("create_vm", { name: "web", iso_path: "installer.iso", ...more });

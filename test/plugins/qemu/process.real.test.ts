@@ -64,10 +64,15 @@ describe("a VM's process", () => {
     expect(again.vm).toMatchObject({ power: "running", run: expect.not.stringMatching(on.vm!.run!) });
   });
 
-  test("that does not answer is cut off by its number", async () => {
+  test("that does not answer is named by its number, and cut off by it", async () => {
     const on = await bench.make({}, true);
     const pid = await pidOf(on.target.uuid);
     process.kill(pid, "SIGSTOP");
+    const asked = lab.session.withQmp(on.target.uuid, { timeoutMs: 500 }, (qmp) => qmp.execute("query-status"));
+    await expect(asked).rejects.toMatchObject({
+      code: "BACKEND_UNAVAILABLE",
+      message: expect.stringContaining(`${pid}`),
+    });
     expect((await bench.apply(on, cut)).vm).toMatchObject({ power: "off", stopReason: "power_cut" });
   });
 

@@ -1,0 +1,21 @@
+// Goal: the guest that decides about KVM does give its sign of life, and ends. Method: the same guest under emulation, and
+// under whatever this machine has. What it cannot see: a host on which KVM half works, if this is none.
+
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { acceleratorFor, probe } from "../../../plugins/qemu/acceleration.ts";
+import { openQemuBench, type QemuBench } from "./bench.ts";
+
+let lab: QemuBench;
+beforeAll(async () => {
+  lab = await openQemuBench();
+});
+afterAll(() => lab?.close());
+
+test("the probe guest writes its byte and ends by itself", async () => {
+  expect(await probe(lab.session, "tcg", AbortSignal.timeout(60_000))).toBe(true);
+});
+
+test("auto is what a guest runs under here", async () => {
+  const found = await acceleratorFor(lab.session, "auto", () => {}, AbortSignal.timeout(60_000));
+  expect(await probe(lab.session, found, AbortSignal.timeout(60_000))).toBe(true);
+});

@@ -1,0 +1,120 @@
+/** Whatever a client makes of the OpenAPI document, the server answers as the document says and never fails. */
+import { Ajv2020, type ValidateFunction } from "ajv/dist/2020.js";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { type Operation, openApiOf } from "../../../src/serve/http/openapi.ts";
+import { allTools } from "../../../src/tools/catalogue.ts";
+import { openHere } from "../../support/http-here.ts";
+import { world } from "../../support/world.ts";
+import { type Schema, someOf } from "./schema-values.ts";
+
+const document = openApiOf(allTools, "1");
+const ajv = new Ajv2020({ strict: false });
+ajv.addSchema({ $id: "api", components: document.components });
+const validators = new Map<string, ValidateFunction>();
+const validatorOf = (name: string): ValidateFunction => {
+  const made = validators.get(name) ?? ajv.compile({ $ref: `api${name}` });
+  validators.set(name, made);
+  return made;
+};
+
+const ask = fc.constantFrom(
+  ...Object.entries(document.paths).flatMap(([path, methods]) =>
+    Object.entries(methods)
+      .filter(([, { operationId }]) => operationId !== "events")
+      .map(([method, operation]) => ({ path, method: method.toUpperCase(), operation })),
+  ),
+);
+type Parameter = Readonly<{ name: string; in: string; schema: Schema; required?: boolean }>;
+const parametersOf = ({ parameters = [] }: Operation): Parameter[] =>
+  parameters.map((one) => {
+    const { $ref } = one as { $ref?: string };
+    return ($ref ? document.components.parameters![$ref.split("/").at(-1)!] : one) as Parameter;
+  });
+
+const known = ["web", "db", "installer.iso", "/memory/isos/live.iso", "local", "local/web", "sda"];
+/** A guest must not be waited for longer than a moment. */
+const field = (name: string, schema: Schema): fc.Arbitrary<unknown> =>
+  name === "timeout_seconds" ? fc.constantFrom(1, 0, "x") : someOf(schema, known);
+
+const request = ask.chain(({ path, method, operation }) => {
+  const parameters = parametersOf(operation);
+  const body = operation.requestBody?.content["application/json"].schema as Schema | undefined;
+  const record = (entries: readonly (readonly [string, Schema])[], needed: readonly string[]) =>
+    fc.record(Object.fromEntries(entries.map(([name, schema]) => [name, field(name, schema)])), {
+      requiredKeys: [...needed],
+    });
+  const of = (place: string) =>
+    record(
+      parameters.filter((one) => one.in === place).map((one) => [one.name, one.schema] as const),
+      parameters.filter((one) => one.in === place && one.required).map(({ name }) => name),
+    );
+  return fc.record({
+    path: fc.constant(path),
+    method: fc.constant(method),
+    operation: fc.constant(operation),
+    inPath: of("path"),
+    inQuery: of("query"),
+    inHeader: fc.oneof({ weight: 4, arbitrary: fc.constant({}) }, { weight: 1, arbitrary: of("header") }) as ReturnType<
+      typeof of
+    >,
+    body: body
+      ? fc.oneof(
+          { weight: 9, arbitrary: record(Object.entries(body.properties ?? {}), body.required ?? []) },
+          { weight: 1, arbitrary: fc.jsonValue({ maxDepth: 2 }) },
+        )
+      : fc.constant(undefined),
+  });
+});
+
+const textOf = (value: unknown) => (typeof value === "string" ? value : JSON.stringify(value));
+const encoded = (value: unknown) => encodeURIComponent(textOf(value).toWellFormed());
+
+describe("the server", () => {
+  it("answers whatever it is asked as its document says, and never fails", { timeout: 600_000 }, async () => {
+    const made = await world({
+      config: { installsAfterMs: 0, shutdownMs: 1, installerHonoursShutdown: true, rebootsWhenInstalled: false },
+      claimWaitMs: 50,
+      newId: () => crypto.randomUUID(),
+    });
+    const none = { burst: 1e9, perSecond: 1e9 };
+    const server = await openHere(made, { rates: { looks: none, changes: none, strangers: none } });
+    for (const name of ["web", "db"]) await server.ask("POST", "/api/vms", { name, iso_path: "installer.iso" });
+    const seen = new Map<number, number>();
+    const property = fc.asyncProperty(request, async ({ path, method, operation, inPath, inQuery, inHeader, body }) => {
+      const target = path.replace(/\{(\w+)\}/g, (_all, name: string) => encoded(inPath[name]));
+      const query = Object.entries(inQuery).flatMap(([name, value]) =>
+        (Array.isArray(value) && value.length ? value : [value]).map((one) => `${name}=${encoded(one)}`),
+      );
+      const headers = Object.fromEntries(
+        Object.entries(inHeader).map(([name, value]) => [name.toLowerCase(), textOf(value).replace(/[^!-~ ]/g, "")]),
+      );
+      const answer = await server.ask(
+        method,
+        `/api${target}${query.length ? `?${query.join("&")}` : ""}`,
+        body === undefined ? undefined : JSON.stringify(body),
+        { headers },
+      );
+      seen.set(answer.status, (seen.get(answer.status) ?? 0) + 1);
+      expect(server.defects).toEqual([]);
+      expect(answer.status, JSON.stringify(answer.body)).toBeLessThan(500);
+      if (answer.status === 304) return;
+      const name = schemaFor(operation, answer.status);
+      const validate = validatorOf(name);
+      expect(validate(answer.body), `${name}: ${JSON.stringify([validate.errors, answer.body])}`).toBe(true);
+    });
+    await fc.assert(property, { numRuns: 2_000, interruptAfterTimeLimit: 500_000, markInterruptAsFailure: false });
+    // Not everything was refused, and not everything for one reason.
+    expect([...seen.keys()]).toEqual(expect.arrayContaining([200, 201, 400, 404, 409, 412, 428]));
+  });
+});
+
+/** Where the document says what an answer with this status is, as a pointer into it. */
+function schemaFor(operation: Operation, status: number): string {
+  const told = operation.responses[status] ?? operation.responses[`${String(status)[0]}XX`];
+  if (!told) throw new Error(`${operation.operationId} does not say what ${status} is`);
+  if (status === 202) return "#/components/responses/Begun/content/application~1json/schema";
+  if (status >= 400) return "#/components/schemas/Problem";
+  const { content } = told as { content: { "application/json": { schema: { $ref: string } } } };
+  return content["application/json"].schema.$ref;
+}
