@@ -7,6 +7,7 @@ import { DomainError } from "../../domain/error.ts";
 import { type RateLimit, rateLimited } from "../rate-limit.ts";
 import type { Session } from "../session.ts";
 import { objectIn, readBody } from "./body.ts";
+import { addConsoles, type ConsoleLimits } from "./console.ts";
 import { type Environment, type HttpContext, requireScope } from "./environment.ts";
 import { addEvents } from "./events.ts";
 import { checkHost, checkOrigin, checkSameOrigin } from "./gate.ts";
@@ -27,6 +28,7 @@ export type ApplicationOptions = Readonly<{
   /** Names that it also answers to, each with a port or for any. */
   allowHosts: readonly string[];
   rates?: Partial<Rates>;
+  consoles?: Partial<ConsoleLimits>;
   /** Has a plugin answer below /plugins/<name>/. */
   plugins?: (plugin: string, request: Request) => Promise<Response>;
   /** Further places, behind the same checks. */
@@ -85,6 +87,7 @@ export function application(options: ApplicationOptions): Hono<Environment> {
   });
   addReference(app, options);
   addEvents(app, options);
+  addConsoles(app, options);
   addRest(app, options);
   addPlugins(app, options);
   options.mount?.(app);

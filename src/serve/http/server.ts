@@ -4,6 +4,7 @@ import { isIP } from "node:net";
 import type { Hono } from "hono";
 import type { Session } from "../session.ts";
 import { application, type Rates } from "./application.ts";
+import type { ConsoleLimits } from "./console.ts";
 import type { Environment } from "./environment.ts";
 import { type Limits, listen } from "./listener.ts";
 import { loginsFor } from "./login.ts";
@@ -24,6 +25,7 @@ export type HttpServerOptions = Readonly<{
   tls?: Readonly<{ cert: string; key: string }>;
   log: (message: string) => void;
   rates?: Partial<Rates>;
+  consoles?: Partial<ConsoleLimits>;
   limits?: Partial<Limits>;
   /** Has a plugin answer below /plugins/<name>/. */
   plugins?: (plugin: string, request: Request) => Promise<Response>;
@@ -59,6 +61,7 @@ export async function serveHttp(options: HttpServerOptions): Promise<HttpServer>
     work,
     allowHosts: allowHosts.map((name) => name.toLowerCase()),
     ...(options.rates && { rates: options.rates }),
+    ...(options.consoles && { consoles: options.consoles }),
     ...(options.plugins && { plugins: options.plugins }),
     ...(options.mount && { mount: options.mount }),
   });
