@@ -2,13 +2,13 @@
  * memory whose screen is a VNC server of the test's. What it cannot see: a real screen; console.real.test.ts. */
 import { once } from "node:events";
 import type { Socket } from "node:net";
-import { describe, expect, it, onTestFinished } from "vitest";
-import { WebSocket } from "ws";
+import { describe, expect, it } from "vitest";
 import { openVnc } from "../../../src/console/vnc.ts";
 import type { Backend } from "../../../src/domain/port.ts";
 import type { HttpServerOptions } from "../../../src/serve/http/server.ts";
 import { addToken, removeToken } from "../../../src/serve/http/token.ts";
 import { VERSION, vncServer } from "../../console/rfb.ts";
+import { connected, refusal } from "../../support/console.ts";
 import { type HttpHere, openHere, TOKEN } from "../../support/http-here.ts";
 import { requestText, sendRaw, statusIn } from "../../support/raw-http.ts";
 import { world } from "../../support/world.ts";
@@ -45,47 +45,6 @@ async function runningVm({ ask }: HttpHere) {
   const { body } = await ask("POST", "/api/vms", { name: "web", iso_path: "installer.iso" });
   await ask("POST", `/api/vms/${body.vm.uuid}/start`);
   return { vm: body.vm.uuid as string };
-}
-
-type Sent = Readonly<{ token?: string | null; headers?: Record<string, string>; protocol?: string }>;
-
-function dial(url: string, { token = TOKEN, headers = {}, protocol = "binary" }: Sent = {}): WebSocket {
-  const all = { ...(token && { authorization: `Bearer ${token}` }), ...headers };
-  const socket = new WebSocket(url.replace("http", "ws"), [protocol], { headers: all });
-  socket.on("error", () => undefined);
-  onTestFinished(() => socket.terminate());
-  return socket;
-}
-
-/** What a WebSocket was refused with. */
-async function refusal(url: string, sent: Sent = {}): Promise<{ status: number; code: string }> {
-  const socket = dial(url, sent);
-  const [, response] = await once(socket, "unexpected-response");
-  let text = "";
-  for await (const chunk of response) text += chunk;
-  return { status: response.statusCode, code: JSON.parse(text).code };
-}
-
-type Client = Readonly<{ socket: WebSocket; take: (bytes: number) => Promise<Buffer>; closed: Promise<unknown[]> }>;
-
-/** A console that is open, past its handshake. */
-async function connected(url: string, sent: Sent = {}): Promise<Client> {
-  const socket = dial(url, sent);
-  let heard = Buffer.alloc(0);
-  socket.on("message", (data: Buffer) => {
-    heard = Buffer.concat([heard, data]);
-  });
-  const closed = once(socket, "close").then(([code, reason]) => [code, String(reason)]);
-  const take = async (bytes: number) => {
-    while (heard.length < bytes) await once(socket, "message");
-    const taken = heard.subarray(0, bytes);
-    heard = heard.subarray(bytes);
-    return taken;
-  };
-  await once(socket, "open");
-  await take(18);
-  socket.send(Buffer.from(`${VERSION}\x01`));
-  return { socket, take, closed };
 }
 
 async function ticketFor({ ask, url, vm }: HttpHere & { vm: string }, more = {}): Promise<string> {
