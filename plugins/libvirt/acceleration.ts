@@ -56,22 +56,30 @@ async function kvmWorks(
   return works;
 }
 
+/** SeaBIOS reads nothing of a disk that is smaller than a cylinder. */
+const DISK_BYTES = 1024 ** 2;
+
 /** Writes "K" to the first serial port (0x3F8) and halts: mov dx,0x3f8; mov al,'K'; out dx,al; hlt; jmp to the hlt. */
-const bootSector = (): Buffer => {
-  const sector = Buffer.alloc(512);
-  Buffer.from([0xba, 0xf8, 0x03, 0xb0, 0x4b, 0xee, 0xf4, 0xeb, 0xfd]).copy(sector);
-  sector.writeUInt16LE(0xaa55, 510);
-  return sector;
+const bootDisk = (): Buffer => {
+  const disk = Buffer.alloc(DISK_BYTES);
+  Buffer.from([0xba, 0xf8, 0x03, 0xb0, 0x4b, 0xee, 0xf4, 0xeb, 0xfd]).copy(disk);
+  disk.writeUInt16LE(0xaa55, 510);
+  return disk;
 };
 
-async function probe({ libvirt, images }: LibvirtSession, signal: AbortSignal): Promise<boolean | "no answer"> {
+/** Whether a guest gives its sign of life under this hypervisor: `qemu` is QEMU without KVM. */
+export async function probe(
+  { libvirt, images }: LibvirtSession,
+  signal: AbortSignal,
+  hypervisor: "kvm" | "qemu" = "kvm",
+): Promise<boolean | "no answer"> {
   const uuid = randomUUID();
   const [disk, log] = [images.pathFor(uuid, "kvm-probe.img"), images.pathFor(uuid, "kvm-probe.log")];
   await mkdir(images.imageDirectory, { recursive: true });
-  await writeFile(disk, bootSector(), { mode: 0o644 });
-  const xml = `<domain type='kvm'><name>bootwright-kvm-probe-${uuid.slice(0, 8)}</name><uuid>${uuid}</uuid>
+  await writeFile(disk, bootDisk(), { mode: 0o644 });
+  const xml = `<domain type='${hypervisor}'><name>bootwright-kvm-probe-${uuid.slice(0, 8)}</name><uuid>${uuid}</uuid>
 <memory unit='MiB'>32</memory><vcpu>1</vcpu><os><type arch='x86_64' machine='q35'>hvm</type><boot dev='hd'/></os>
-<cpu mode='host-passthrough'/><on_reboot>destroy</on_reboot><on_crash>destroy</on_crash>
+<cpu mode='${hypervisor === "kvm" ? "host-passthrough" : "maximum"}'/><on_reboot>destroy</on_reboot><on_crash>destroy</on_crash>
 <devices><disk type='file' device='disk'><driver name='qemu' type='raw'/><source file='${disk}'/><target dev='vda' bus='virtio'/></disk>
 <serial type='file'><source path='${log}'/></serial><memballoon model='none'/></devices></domain>`;
   const starting = libvirt.domainCreateXml(xml, DOMAIN_START.autodestroy, { signal });

@@ -12,6 +12,8 @@ import { runProgram } from "./program.ts";
 import type { QemuSession } from "./session.ts";
 
 const PROBE_LIMIT_MS = 8_000;
+/** SeaBIOS reads nothing of a disk that is smaller than a cylinder. */
+const DISK_BYTES = 1024 ** 2;
 
 /** What this host's kernel offers; elsewhere there is emulation alone. */
 const native: Accelerator | undefined = ({ linux: "kvm", darwin: "hvf" } as const)[process.platform as string];
@@ -64,11 +66,11 @@ const hostBoot = async (): Promise<string> =>
 
 /** Writes "K" to the first serial port (0x3F8), then turns the VM off by a triple fault, which QEMU is told to end on:
  * mov dx,0x3f8; mov al,'K'; out dx,al; lidt [empty]; int3. */
-function bootSector(): Buffer {
-  const sector = Buffer.alloc(512);
-  Buffer.from([0xba, 0xf8, 0x03, 0xb0, 0x4b, 0xee, 0x0f, 0x01, 0x1e, 0x10, 0x7c, 0xcc]).copy(sector);
-  sector.writeUInt16LE(0xaa55, 510);
-  return sector;
+function bootDisk(): Buffer {
+  const disk = Buffer.alloc(DISK_BYTES);
+  Buffer.from([0xba, 0xf8, 0x03, 0xb0, 0x4b, 0xee, 0x0f, 0x01, 0x1e, 0x10, 0x7c, 0xcc]).copy(disk);
+  disk.writeUInt16LE(0xaa55, 510);
+  return disk;
 }
 
 /** Whether a guest gives its sign of life under this accelerator. */
@@ -79,7 +81,7 @@ export async function probe(
 ): Promise<boolean | "no answer"> {
   await mkdir(context.cacheDirectory, { recursive: true });
   const disk = join(context.cacheDirectory, `probe-${randomUUID()}.img`);
-  await writeFile(disk, bootSector());
+  await writeFile(disk, bootDisk());
   const node = { driver: "raw", "node-name": "disk", "read-only": true, file: { driver: "file", filename: disk } };
   const args = [
     ...["-no-user-config", "-nodefaults", "-display", "none", "-no-reboot"],

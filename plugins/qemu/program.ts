@@ -14,7 +14,7 @@ export async function runProgram(
   signal?.throwIfAborted();
   // What the program says is shown, and must not follow the user's language.
   const env: Record<string, string> = { LC_ALL: "C", PATH: process.env.PATH ?? "/usr/sbin:/usr/bin:/sbin:/bin" };
-  for (const name of ["HOME", "TMPDIR"]) if (process.env[name] !== undefined) env[name] = process.env[name];
+  if (process.env.TMPDIR !== undefined) env.TMPDIR = process.env.TMPDIR;
   const child = spawn(command, args, { stdio: ["ignore", "pipe", "pipe"], env });
   const heard = { stdout: "", stderr: "" };
   for (const stream of ["stdout", "stderr"] as const) {

@@ -7,11 +7,15 @@ const DEBOUNCE_MS = 500;
 /** Something that happened, and when it was told of, in the milliseconds of `performance.now()`. */
 export type Marked = Occurrence & Readonly<{ toldMs?: number }>;
 
+/** Why a VM is looked at: what happened, and whether a look at everything found that it differs, so that nobody will tell
+ * more of it. */
+export type Mark = Readonly<{ occurrences: readonly Marked[]; found: boolean }>;
+
 export class Marks {
   readonly #ring: () => void;
   readonly #everyMs: number;
   readonly #last = new Map<string, number>();
-  #marked = new Map<string, Marked[]>();
+  #marked = new Map<string, Mark>();
   #fullAt = 0;
 
   /** `ring` is called when something is added; everything is due once in `everyMs` without being added. */
@@ -22,25 +26,24 @@ export class Marks {
 
   add({ uuid, occurrence }: Hint): void {
     if (uuid === undefined) this.#fullAt = 0;
-    else
-      this.mark(
-        uuid,
-        occurrence && this.#isFirst(uuid, occurrence) ? [{ ...occurrence, toldMs: performance.now() }] : [],
-      );
+    else this.#put(uuid, { occurrences: this.#news(uuid, occurrence), found: false });
     this.#ring();
   }
 
-  mark(uuid: string, occurrences: readonly Marked[] = []): void {
-    this.#marked.set(uuid, [...(this.#marked.get(uuid) ?? []), ...occurrences]);
+  found(uuid: string): void {
+    this.#put(uuid, { occurrences: [], found: true });
   }
 
   /** They have not been looked at after all; what came since then came later. */
-  putBack(marks: Iterable<readonly [string, readonly Marked[]]>): void {
-    for (const [uuid, occurrences] of marks)
-      this.#marked.set(uuid, [...occurrences, ...(this.#marked.get(uuid) ?? [])]);
+  putBack(marks: Iterable<readonly [string, Mark]>): void {
+    for (const [uuid, mark] of marks) {
+      const later = this.#marked.get(uuid);
+      this.#marked.set(uuid, mark);
+      if (later) this.#put(uuid, later);
+    }
   }
 
-  take(): Map<string, Marked[]> {
+  take(): Map<string, Mark> {
     const taken = this.#marked;
     this.#marked = new Map();
     return taken;
@@ -56,6 +59,19 @@ export class Marks {
 
   putBackFull(): void {
     this.#fullAt = 0;
+  }
+
+  #put(uuid: string, { occurrences, found }: Mark): void {
+    const before = this.#marked.get(uuid);
+    this.#marked.set(uuid, {
+      occurrences: [...(before?.occurrences ?? []), ...occurrences],
+      found: found || (before?.found ?? false),
+    });
+  }
+
+  #news(uuid: string, occurrence: Occurrence | undefined): Marked[] {
+    if (!occurrence || !this.#isFirst(uuid, occurrence)) return [];
+    return [{ ...occurrence, toldMs: performance.now() }];
   }
 
   #isFirst(uuid: string, occurrence: Occurrence): boolean {

@@ -7,6 +7,13 @@ import type { Vm } from "./vm.ts";
 export type Fact = Readonly<{ type: EventType; data: DomainEvent["data"] }>;
 export type News = Readonly<{ sighting: Sighting | null; facts: readonly Fact[] }>;
 
+export type Looking = Readonly<{
+  /** What happened did so a while ago: what has been read since then is not told from what was read before. */
+  isLate?: boolean;
+  /** Nobody told of it, so nobody will tell more of it. */
+  isFound?: boolean;
+}>;
+
 /** `before` absent: nothing was ever told of this VM. Operations tell what they did themselves and leave what they saw, so
  * whatever is different here was done by somebody else. */
 export function newsOf(
@@ -14,8 +21,7 @@ export function newsOf(
   before: Sighting | undefined,
   vm: Vm | undefined,
   occurrences: readonly Occurrence[] = [],
-  /** They happened a while ago: what has been read since then is not told from what was read before. */
-  isLate = false,
+  { isLate = false, isFound = true }: Looking = {},
 ): News {
   if (!vm) return { sighting: null, facts: before ? [...ended(before, undefined), elsewhere("undefined")] : [] };
   const resets = occurrences.filter(({ type, run }) => type === "rebooted" && run === (vm.run ?? before?.run)).length;
@@ -24,7 +30,11 @@ export function newsOf(
   const read = inRun > 0 && vm.readBytes && !isLate ? { readAtReset: vm.readBytes } : {};
   const low = occurrences.flatMap((one) => (one.type === "space_low" && one.run === vm.run ? [one.target] : []));
   const lowSpace = [...new Set([...seen.lowSpace, ...low])].sort();
-  const sighting = { ...seen, lowSpace, reboots: seen.reboots + inRun, ...read };
+  const isTold = occurrences.some(({ type }) => type === "io_error");
+  // The hypervisor says on which disk a moment later; until then, or until a look finds it, it has not been told.
+  const waits = isIoError(vm) && !(before && isIoError(before)) && !isTold && !isFound;
+  const { powerReason: _untold, ...rest } = seen;
+  const sighting = { ...(waits ? rest : seen), lowSpace, reboots: seen.reboots + inRun, ...read };
   if (!before) return { sighting, facts: [elsewhere("defined"), ...(vm.run === undefined ? [] : [started(vm)])] };
   const facts: Fact[] = [];
   const told = before.run === vm.run ? before.reboots : 0;
@@ -34,7 +44,7 @@ export function newsOf(
   if (vm.run !== undefined && before.run !== vm.run) facts.push(started(vm));
   else if (isCrashed(vm) && !isCrashed(before)) facts.push({ type: "vm.crashed", data: { run: vm.run } });
   else facts.push(...pauses(before, vm));
-  facts.push(...ejections(before, vm), ...swaps(before, sighting), ...troubles(seen, before, vm, occurrences));
+  facts.push(...ejections(before, vm), ...swaps(before, sighting), ...troubles(seen, before, vm, occurrences, waits));
   if (sighting.agent && !(before.agent && before.run === vm.run))
     facts.push({ type: "agent.connected", data: { run: vm.run } });
   // The name is part of the definition.
@@ -62,6 +72,9 @@ function ended({ run }: Sighting, vm: Vm | undefined): Fact[] {
   return [{ type: "vm.stopped", data: { run, reason: reason ?? "unknown" } }];
 }
 
+const isIoError = ({ power, powerReason }: Pick<Sighting, "power" | "powerReason">): boolean =>
+  power === "paused" && powerReason === "io_error";
+
 const isCrashed = ({ power, powerReason }: Pick<Sighting, "power" | "powerReason">): boolean =>
   power === "paused" && powerReason === "crashed";
 
@@ -87,8 +100,14 @@ function swaps(before: Sighting, now: Sighting): Fact[] {
 }
 
 /** That space is low is told once for each disk in a run: a connection that was lost tells it anew. */
-function troubles(seen: Sighting, before: Sighting, vm: Vm, occurrences: readonly Occurrence[]): Fact[] {
-  const paused = vm.power === "paused" && vm.powerReason === "io_error";
+function troubles(
+  seen: Sighting,
+  before: Sighting,
+  vm: Vm,
+  occurrences: readonly Occurrence[],
+  waits: boolean,
+): Fact[] {
+  const paused = isIoError(vm);
   const facts = occurrences.flatMap((occurrence): Fact[] => {
     const { type, run } = occurrence;
     if (type === "io_error") {
@@ -100,6 +119,6 @@ function troubles(seen: Sighting, before: Sighting, vm: Vm, occurrences: readonl
     return [];
   });
   const isTold = facts.some(({ type }) => type === "disk.io_error");
-  const isNew = paused && before.powerReason !== "io_error";
+  const isNew = paused && !isIoError(before) && !waits;
   return isNew && !isTold ? [...facts, { type: "disk.io_error", data: { run: vm.run, paused } }] : facts;
 }

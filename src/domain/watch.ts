@@ -4,7 +4,7 @@
 import { bellOf } from "./bell.ts";
 import type { DomainEvent } from "./event.ts";
 import type { Told } from "./journal.ts";
-import { type Marked, Marks } from "./marks.ts";
+import { type Mark, Marks } from "./marks.ts";
 import { isNothing, newsOf } from "./news.ts";
 import type { Backend, Store } from "./port.ts";
 import { sightingOf } from "./sighting.ts";
@@ -95,11 +95,11 @@ async function lookAtMarked(options: WatchOptions, marks: Marks, signal: AbortSi
     });
   }
   const left = marks.take();
-  const held: [string, readonly Marked[]][] = [];
+  const held: [string, Mark][] = [];
   try {
-    for (const [uuid, occurrences] of left) {
-      const outcome = await lookAtOne(options, uuid, occurrences, signal);
-      if (outcome !== "told") held.push([uuid, occurrences]);
+    for (const [uuid, mark] of left) {
+      const outcome = await lookAtOne(options, uuid, mark, signal);
+      if (outcome !== "told") held.push([uuid, mark]);
       left.delete(uuid);
     }
   } finally {
@@ -121,10 +121,10 @@ async function markDifferent(
     const before = known.get(vm.uuid)?.sighting;
     const now = sightingOf(connection, vm, before);
     if (isFirst) await store.tell({ connection, uuid: vm.uuid }, undefined, now, []);
-    else if (JSON.stringify(now) !== JSON.stringify(before)) marks.mark(vm.uuid);
+    else if (JSON.stringify(now) !== JSON.stringify(before)) marks.found(vm.uuid);
     known.delete(vm.uuid);
   }
-  for (const gone of known.keys()) marks.mark(gone);
+  for (const gone of known.keys()) marks.found(gone);
 }
 
 const STALE_MAX = 5;
@@ -134,7 +134,7 @@ const FRESH_MS = 1_000;
 async function lookAtOne(
   { connection, backend, store, newId, now }: WatchOptions,
   uuid: string,
-  occurrences: readonly Marked[],
+  { occurrences, found }: Mark,
   signal: AbortSignal,
 ): Promise<Told> {
   const target = { connection, uuid };
@@ -142,7 +142,7 @@ async function lookAtOne(
     const seen = await store.sighting(target);
     const [vm, record] = await Promise.all([(await backend()).observe(uuid, signal), store.record(target)]);
     const isLate = occurrences.some(({ toldMs }) => toldMs !== undefined && performance.now() - toldMs > FRESH_MS);
-    const news = newsOf(connection, seen?.sighting, vm, occurrences, isLate);
+    const news = newsOf(connection, seen?.sighting, vm, occurrences, { isLate, isFound: found });
     if (isNothing(news, seen?.sighting)) return "told";
     const name = vm?.name ?? seen?.sighting.name ?? uuid;
     const events = news.facts.map(

@@ -72,6 +72,7 @@ export async function leaveSighting(em: EntityManager, target: Target, sighting:
   await putSighting(em, target, {
     ...sighting,
     ejected: sighting.ejected.filter((drive) => told?.ejected.includes(drive)),
+    lowSpace: told?.lowSpace ?? [],
     agent: sighting.agent && (told?.agent ?? false),
     reboots: told?.reboots ?? 0,
     ...(told?.readAtReset && { readAtReset: told.readAtReset }),

@@ -49,6 +49,26 @@ test("follow() reads what is more than it reads at one time", async () => {
   await vi.waitFor(() => expect(told).toEqual(ids));
 });
 
+test("follow() tells each event's place, and waits for whoever cannot take the next one yet", async () => {
+  const store = await open(temporaryDirectory());
+  await write(store, "a", "b", "c");
+  const places: number[] = [];
+  let take = () => {};
+  const tell = (_event: unknown, place: number) => {
+    places.push(place);
+    return new Promise<void>((taken) => {
+      take = taken;
+    });
+  };
+  const { end } = following(store, { tell });
+  const written = (await store.events()).map(({ seq }) => seq);
+  for (let count = 1; count <= 3; count++) {
+    await vi.waitFor(() => expect(places).toEqual(written.slice(0, count)));
+    take();
+  }
+  await end();
+});
+
 test("follow() tells what another process writes, everything, once and in order", async () => {
   const directory = temporaryDirectory();
   const store = await open(directory);

@@ -142,6 +142,19 @@ describe("newsOf()", () => {
     expect(newsOf("local", second.sighting!, vm({ run: "run-2" })).sighting?.reboots).toBe(0);
   });
 
+  it("waits with an I/O error until it is told of the disk, or until nobody tells of it", () => {
+    const hinted = newsOf("local", seen(running), paused, [], { isFound: false });
+    expect(hinted.facts).toEqual([]);
+    const error: Occurrence = { type: "io_error", run: "run-1", target: "vda", reason: "enospc" };
+    const told = newsOf("local", hinted.sighting!, paused, [error], { isFound: false });
+    expect(told.facts).toEqual([
+      { type: "disk.io_error", data: { run: "run-1", paused: true, disk: "vda", reason: "enospc" } },
+    ]);
+    expect(newsOf("local", told.sighting!, paused).facts).toEqual([]);
+    const found = newsOf("local", hinted.sighting!, paused);
+    expect(found.facts).toEqual([{ type: "disk.io_error", data: { run: "run-1", paused: true } }]);
+  });
+
   it("tells once in a run that the space for a disk is low", () => {
     const low: Occurrence = { type: "space_low", run: "run-1", target: "vda", freeBytes: 5 };
     const first = newsOf("local", seen(running), running, [low]);
@@ -177,7 +190,7 @@ describe("newsOf() of a reset", () => {
   });
 
   it("keeps what it knew when it looks too late: then more counts as read since, never less", () => {
-    const late = (before: typeof first | undefined) => newsOf("local", before, read(50), [rebooted], true);
+    const late = (before: typeof first | undefined) => newsOf("local", before, read(50), [rebooted], { isLate: true });
     expect(late(first).sighting).toMatchObject({ reboots: 2, readAtReset: { vda: 20 } });
     expect(late(seen(read(10))).sighting).not.toHaveProperty("readAtReset");
   });

@@ -27,6 +27,17 @@ describe("operate() flow", () => {
     expect(outcome.after.record).toMatchObject({ requestedOrder: "hd", seen: { bootOrder: "hd" } });
   });
 
+  test("operate() says which operation it is once that is on record, before anything is touched", async () => {
+    const w = await world();
+    const at = await w.create();
+    const { ports, calls } = told(w.ports);
+    const begun = (id: string) => void calls.push(`begun ${id}`);
+    const { operation } = await perform(ports, at, toHd, { begun });
+    expect(calls.slice(3, 6)).toEqual(["begin", `begun ${operation}`, "apply boot_order.set"]);
+    expect((await perform(ports, at, toHd, { begun })).changed).toBe(false);
+    expect(calls.filter((call) => call.startsWith("begun"))).toHaveLength(1);
+  });
+
   test("operate() looks after every step, and records each before it is made", async () => {
     const w = await world();
     const at = await w.create();

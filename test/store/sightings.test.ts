@@ -42,12 +42,13 @@ test("tell() writes nothing while an operation holds the VM, or is left open by 
 
 test("settle() writes what the operation saw, and keeps what is known of resets within one run", async () => {
   const store = await open(temporaryDirectory());
-  await store.tell(target, undefined, { ...seen, reboots: 3, readAtReset: { vda: 5 } }, []);
+  await store.tell(target, undefined, { ...seen, reboots: 3, readAtReset: { vda: 5 }, lowSpace: ["vda"] }, []);
   await run(store, { id: "same-run" }, { sighting: { ...seen, fingerprint: "g" } });
   expect((await store.sighting(target))?.sighting).toMatchObject({
     fingerprint: "g",
     reboots: 3,
     readAtReset: { vda: 5 },
+    lowSpace: ["vda"],
   });
   await run(store, { id: "next-run" }, { sighting: { ...seen, run: "run-2" } });
   expect((await store.sighting(target))?.sighting.reboots).toBe(0);

@@ -29,6 +29,8 @@ export type ApplicationOptions = Readonly<{
   allowHosts: readonly string[];
   rates?: Partial<Rates>;
   consoles?: Partial<ConsoleLimits>;
+  /** How often a stream says that it is still there. */
+  heartbeatMs?: number;
   /** Has a plugin answer below /plugins/<name>/. */
   plugins?: (plugin: string, request: Request) => Promise<Response>;
   /** Further places, behind the same checks. */
@@ -57,7 +59,7 @@ export function application(options: ApplicationOptions): Hono<Environment> {
   app.use("/plugins/*", async (context, next) => {
     await next();
     // A plugin's page must not act as whoever looks at it, so it is of no origin and runs no scripts.
-    context.header("content-security-policy", "sandbox allow-forms; frame-ancestors 'none'");
+    context.header("content-security-policy", "sandbox; frame-ancestors 'none'");
   });
   app.use(
     secureHeaders({

@@ -1,5 +1,6 @@
 /** `bootwright serve`: everything that serving HTTP takes, opened and closed in order. */
 import { readFileSync } from "node:fs";
+import type { Server } from "node:http";
 import { isIP } from "node:net";
 import type { Hono } from "hono";
 import type { Session } from "../session.ts";
@@ -27,6 +28,8 @@ export type HttpServerOptions = Readonly<{
   rates?: Partial<Rates>;
   consoles?: Partial<ConsoleLimits>;
   limits?: Partial<Limits>;
+  /** How often a stream of events says that it is still there. */
+  heartbeatMs?: number;
   /** Has a plugin answer below /plugins/<name>/. */
   plugins?: (plugin: string, request: Request) => Promise<Response>;
   /** Further places, behind the same checks. */
@@ -35,6 +38,8 @@ export type HttpServerOptions = Readonly<{
 
 export type HttpServer = Readonly<{
   url: string;
+  /** Node's own server, for upgrades of connections. */
+  server: Server;
   /** A link that logs a browser in, once, within ten minutes. */
   loginLink: () => string;
   /** Takes no more requests and returns when what was under way is settled, or its time is over. */
@@ -62,6 +67,7 @@ export async function serveHttp(options: HttpServerOptions): Promise<HttpServer>
     allowHosts: allowHosts.map((name) => name.toLowerCase()),
     ...(options.rates && { rates: options.rates }),
     ...(options.consoles && { consoles: options.consoles }),
+    ...(options.heartbeatMs !== undefined && { heartbeatMs: options.heartbeatMs }),
     ...(options.plugins && { plugins: options.plugins }),
     ...(options.mount && { mount: options.mount }),
   });
@@ -76,6 +82,7 @@ export async function serveHttp(options: HttpServerOptions): Promise<HttpServer>
   const url = `${options.tls ? "https" : "http"}://${host}:${listener.at.port}`;
   return {
     url,
+    server: listener.server,
     loginLink: () => `${url}/login#${logins.ticket()}`,
     async close() {
       const closed = listener.close();

@@ -6,9 +6,12 @@ import { existsSync } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { probe } from "../../../plugins/libvirt/acceleration.ts";
 import { PROCEDURE } from "../../../plugins/libvirt/client/procedure.ts";
+import libvirt from "../../../plugins/libvirt/index.ts";
 import { openProxy } from "../../support/libvirt-proxy.ts";
 import { type Lab, openLab, refusalOf, SYSTEM } from "../../support/vm.ts";
+import { pluginContext } from "../../support/world.ts";
 
 const small = { memory_mb: 64, disk_size_gb: 1, cpus: 1, network: "none" };
 const create = async (lab: Lab, word: string, acceleration: string) =>
@@ -54,6 +57,17 @@ describe("KVM on this host", () => {
       outcome: { status: "rolled_back" },
     });
     expect(await readdir(join(lab.directory, "images"))).toEqual(before);
+  });
+
+  // Without KVM a host cannot show that the probe would see it: the guest's disk was once too small for SeaBIOS to read.
+  test("the probe guest gives its sign of life where guests run", async () => {
+    const images = join(lab.directory, "images");
+    const session = await libvirt.open({ uri: SYSTEM, images }, pluginContext("local"));
+    try {
+      expect(await probe(session, AbortSignal.timeout(60_000), "qemu")).toBe(true);
+    } finally {
+      await libvirt.close(session);
+    }
   });
 
   test("tcg asks nobody", async () => {

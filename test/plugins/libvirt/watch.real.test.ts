@@ -1,4 +1,5 @@
-// Goal: whatever happens to a guest is told as it happens, with what no later look could find. Method: each event is
+// Goal: whatever happens to a guest is told as it happens, with what no later look could find, and a server that runs then
+// makes one event of it. Method: each event is
 // provoked on the host's libvirt, by a guest of a few hundred bytes, by virsh as the other program, or by the kernel of an
 // installed guest. What it cannot see: a guest's own eject, for which QEMU's monitor stands in, and events of other versions
 // of libvirt.
@@ -6,10 +7,11 @@
 import { execFileSync } from "node:child_process";
 import { chmod, mkdir, readFile, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, onTestFinished, test } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, onTestFinished, test, vi } from "vitest";
 import { type KeepaliveOptions, openLibvirt } from "../../../plugins/libvirt/client/libvirt.ts";
 import libvirt from "../../../plugins/libvirt/index.ts";
 import type { LibvirtSession } from "../../../plugins/libvirt/session.ts";
+import type { EventType } from "../../../src/domain/event.ts";
 import type { Backend, Hint } from "../../../src/domain/port.ts";
 import type { Vm } from "../../../src/domain/vm.ts";
 import { bindBackend } from "../../../src/host/backends.ts";
@@ -49,6 +51,15 @@ async function until(uuid: string, fits: (vm: Vm) => boolean, timeoutMs?: number
     if (fits(vm)) return vm;
     await watcher.told(of(uuid), place, timeoutMs);
   }
+}
+
+/** The one event of this type that the lab's server made of what happened to a VM. */
+async function eventOf(uuid: string, type: EventType): Promise<Record<string, unknown>> {
+  const told = () => lab.call("list_events", { vm: uuid, type: [type] });
+  await vi.waitFor(async () => expect((await told()).events).not.toEqual([]), { timeout: 30_000 });
+  const [event, ...more] = (await told()).events;
+  expect(more).toEqual([]);
+  return event!.data;
 }
 
 beforeAll(async () => {
@@ -104,6 +115,7 @@ describe("power", () => {
     expect(off.stopReason).toBe("shutdown");
     expect(occurrences(vm.uuid, after)).toEqual([]);
     expect(off).not.toHaveProperty("agent");
+    expect(await eventOf(vm.uuid, "vm.stopped")).toMatchObject({ reason: "shutdown", managed: true });
     expect((await backend.list()).find(({ uuid }) => uuid === vm.uuid)).toEqual(off);
   });
 
@@ -117,6 +129,7 @@ describe("power", () => {
     expect(occurrences(vm.uuid, after)[0]).toEqual({ type: "rebooted", run });
     await watcher.tellsOf(vm.uuid, () => lab.virsh("destroy", vm.uuid));
     expect(await until(vm.uuid, ({ power }) => power === "off")).toMatchObject({ stopReason: "power_cut" });
+    expect(await eventOf(vm.uuid, "vm.stopped")).toMatchObject({ reason: "power_cut", run });
   });
 
   test("a reset that ends the run, which libvirt itself does not tell from a guest that turned itself off", async () => {
@@ -134,9 +147,11 @@ describe("power", () => {
     await lab.virsh("start", vm.uuid);
     await watcher.tellsOf(vm.uuid, () => lab.virsh("suspend", vm.uuid));
     await until(vm.uuid, ({ power }) => power === "paused");
+    await eventOf(vm.uuid, "vm.paused");
     await watcher.tellsOf(vm.uuid, () => lab.virsh("managedsave", vm.uuid));
     const saved = await until(vm.uuid, ({ power }) => power === "off");
     expect(saved).toMatchObject({ savedState: true, stopReason: "saved" });
+    expect(await eventOf(vm.uuid, "vm.stopped")).toMatchObject({ reason: "saved" });
   });
 
   test("a QEMU that crashes", async () => {
@@ -144,6 +159,7 @@ describe("power", () => {
     await lab.virsh("start", vm.uuid);
     await watcher.tellsOf(vm.uuid, async () => process.kill(await pidOf(vm), "SIGKILL"));
     expect(await until(vm.uuid, ({ power }) => power === "off")).toMatchObject({ stopReason: "crashed" });
+    await eventOf(vm.uuid, "vm.crashed");
   });
 });
 
@@ -162,6 +178,8 @@ describe("an installed guest", () => {
     expect(await backend.guest!(vm.uuid)).toBeUndefined();
     const { run } = await until(vm.uuid, ({ agent }) => agent === true, 170_000);
     expect(occurrences(vm.uuid, after)[0]).toEqual({ type: "rebooted", run });
+    expect(await eventOf(vm.uuid, "vm.rebooted")).toMatchObject({ run, reboots: 1 });
+    expect(await eventOf(vm.uuid, "agent.connected")).toMatchObject({ run });
     await agentAnswers(lab, vm.uuid);
     const said = await backend.guest!(vm.uuid);
     expect(said).toMatchObject({ osId: "mini", osName: "Mini Linux 1 (test fixture)" });
@@ -186,6 +204,7 @@ describe("an installed guest", () => {
     await watcher.tellsOf(vm.uuid, () => lab.virsh("qemu-monitor-command", vm.uuid, open));
     const { live } = await until(vm.uuid, ({ live }) => live?.drives[0]?.tray === "open");
     expect(live!.drives[0]).toHaveProperty("path");
+    expect(await eventOf(vm.uuid, "media.ejected_by_guest")).toMatchObject({ drive: live!.drives[0]!.target });
   });
 
   test("gets a device, and loses it", async () => {
@@ -238,6 +257,8 @@ describe.skipIf(!isRoot)("a file system that fills up", () => {
       target: "vdb",
       reason: "enospc",
     });
+    expect(await eventOf(uuid, "disk.space_low")).toMatchObject({ run, disk: "vdb", managed: false });
+    expect(await eventOf(uuid, "disk.io_error")).toMatchObject({ run, disk: "vdb", reason: "enospc" });
   });
 
   test("tells at once at a start where the space is low already", async () => {

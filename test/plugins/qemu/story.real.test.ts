@@ -52,6 +52,7 @@ describe("from an installer ISO to running from the VM's own disk, with QEMU alo
       accelerator: "tcg",
     });
     const first = await hears(/INSTALL-COMPLETE run=1/);
+    expect((await server.call("get_vm", of)).current_boot_certainty).toBe("confirmed");
 
     // The server dies, the VM does not: it installs once more, and the next server finds it there.
     process.kill(server.pid()!, "SIGKILL");
@@ -62,7 +63,6 @@ describe("from an installer ISO to running from the VM's own disk, with QEMU alo
     expect(await server.call("get_vm", of)).toMatchObject({
       power: "running",
       current_boot_device: "cdrom",
-      current_boot_certainty: "confirmed",
     });
 
     const completed = await server.call("complete_installation", { ...of, boot_order: "hd", detach_iso: true });

@@ -1,7 +1,6 @@
 /** What is too large, too slow, too many or not what it seems, and how a server ends. */
 import { connect } from "node:net";
 import { describe, expect, it } from "vitest";
-import { statusOf } from "../../../src/serve/http/problem.ts";
 import { openHttp } from "../../support/http.ts";
 import { openHere, TOKEN } from "../../support/http-here.ts";
 import { requestText, sendRaw, statusIn } from "../../support/raw-http.ts";
@@ -158,16 +157,5 @@ describe("the end", () => {
     const listen = ["--listen", new URL(server.url).host];
     const second = await run(["--data", server.data, "--connection", "local=memory", ...listen, "serve"]);
     expect([second.code, second.stderr]).toEqual([2, expect.stringContaining("EADDRINUSE")]);
-  });
-});
-
-describe("the status of a refusal", () => {
-  it("is an error's, and 5xx only for what is not the caller's to mend", () => {
-    for (const [code, status] of Object.entries(statusOf)) {
-      expect([code, Number.isInteger(status) && status >= 400 && status < 600]).toEqual([code, true]);
-      const theirs = /^(?:VM_|ISO_|INPUT_|.*_NOT_FOUND$)/.test(code) && code !== "PLUGIN_NOT_FOUND";
-      if (theirs) expect([code, status < 500]).toEqual([code, true]);
-      if (/^STORE_/.test(code)) expect([code, status >= 500]).toEqual([code, true]);
-    }
   });
 });

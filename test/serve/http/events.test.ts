@@ -1,6 +1,9 @@
 /** Server-sent events on a real server, through connections that break. */
 import { describe, expect, it } from "vitest";
+import { addToken, removeToken } from "../../../src/serve/http/token.ts";
 import { type HttpServer, openHttp } from "../../support/http.ts";
+import { openHere } from "../../support/http-here.ts";
+import { world } from "../../support/world.ts";
 
 type Message = Readonly<Record<string, string>> & Readonly<{ data: string }>;
 
@@ -90,6 +93,19 @@ describe("GET /api/events", () => {
     const [first] = await stream.until((messages) => messages.length > 0);
     expect(first).toMatchObject({ event: "lost", data: JSON.stringify({ after: 999, place: 0 }) });
     expect((await server.ask("GET", "/api/events?after=x")).status).toBe(400);
+  });
+
+  it("says that it is still there, and ends when its token is taken back", async () => {
+    const made = await world();
+    const token = addToken(made.directory, "reader", ["vm:read"], new Date());
+    const { url } = await openHere(made, { heartbeatMs: 50 });
+    const response = await fetch(`${url}/api/events`, { headers: { authorization: `Bearer ${token}` } });
+    let text = "";
+    for await (const chunk of response.body!.pipeThrough(new TextDecoderStream())) {
+      if (text === "") removeToken(made.directory, "reader");
+      text += chunk;
+    }
+    expect(text).toMatch(/^retry: 2000\n\n(?:: \n\n)+$/);
   });
 
   it("ends with the server", async () => {

@@ -30,7 +30,8 @@ export function someOf(schema: Schema, known: readonly string[] = []): fc.Arbitr
   return fc.oneof({ weight: 9, arbitrary: validOf(schema, known) }, { weight: 1, arbitrary: junk });
 }
 
-function validOf(schema: Schema, known: readonly string[]): fc.Arbitrary<unknown> {
+/** Values that the schema takes, as far as its patterns are simple. */
+export function validOf(schema: Schema, known: readonly string[] = []): fc.Arbitrary<unknown> {
   if (schema.enum) return fc.constantFrom(...schema.enum);
   if (schema.anyOf) return fc.oneof(...schema.anyOf.map((one) => validOf(one, known)));
   if (schema.type === "boolean") return fc.boolean();
@@ -42,5 +43,7 @@ function validOf(schema: Schema, known: readonly string[]): fc.Arbitrary<unknown
   if (schema.type === "array") return fc.array(validOf(schema.items ?? {}, known), { maxLength: 3 });
   if (schema.type !== "string") return fc.jsonValue({ maxDepth: 1 });
   const plain = fc.stringMatching(/^[a-z0-9]{1,12}$/);
-  return known.length ? fc.oneof(plain, fc.constantFrom(...known)) : plain;
+  return known.length
+    ? fc.oneof({ weight: 1, arbitrary: plain }, { weight: 3, arbitrary: fc.constantFrom(...known) })
+    : plain;
 }
