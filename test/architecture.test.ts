@@ -94,7 +94,7 @@ const table: readonly Layer[] = [
     files: "ui/",
     line: "ui -> its own folder and Preact; of the tools and of what serves it, types alone",
     may: ["src/tools/catalogue.ts", "src/tools/respond.ts", "src/serve/http/page.ts"],
-    packages: ["preact", "@preact/signals"],
+    packages: ["preact", "@preact/signals", "@novnc/novnc"],
     node: false,
   },
   {

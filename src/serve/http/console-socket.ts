@@ -9,15 +9,15 @@ export type CarryOptions = Readonly<{
   heartbeatMs: number;
 }>;
 
-/** How it ends: a code of RFC 6455, and words that are shown. */
+/** How it ends: a code of RFC 6455, or one of ours by which the page knows what to say; and words for others. */
 type End = readonly [code: number, reason: string];
 const ends = {
   left: [1000, "it was closed"],
-  stopped: [1000, "the VM has stopped or has ended its console"],
+  stopped: [4000, "the VM has stopped or has ended its console"],
   closing: [1001, "the server ends"],
   text: [1003, "only binary messages are taken"],
-  refused: [1008, "who opened it is no longer let in"],
-  idle: [1000, "nothing happened in it for too long"],
+  refused: [4001, "who opened it is no longer let in"],
+  idle: [4002, "nothing happened in it for too long"],
 } satisfies Record<string, End>;
 
 /** A browser that is gone does not answer a farewell. */

@@ -47,16 +47,19 @@ export function addPage(app: Hono<Environment>, { session, directory }: PageOpti
   }
 }
 
-/** What the page has to know before it asks: who is looking, which tools there are and where, and the place in the journal
+/** What the page has to know before it asks: who is looking, which tools there are and where, which VMs show their screens, and the place in the journal
  * from which it is to be told of events. */
 async function factsFor(session: Session, context: HttpContext) {
   const { scopes } = requireScope(context, "vm:read");
   const { signal } = context.req.raw;
-  const store = await session.context({ actor: "http", signal, progress: () => {} }).store();
+  const { store: open, connections } = session.context({ actor: "http", signal, progress: () => {} });
+  const store = await open();
   return {
     version: session.version,
     scopes,
     place: await store.lastEvent(),
+    /** Connections whose VMs have a console. */
+    consoles: connections.names.filter((name) => connections.capabilities(name).console),
     tools: Object.fromEntries(session.tools.map(({ name, http, effect }) => [name, { ...http, effect }])),
   };
 }

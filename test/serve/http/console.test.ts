@@ -86,7 +86,7 @@ describe("a console", () => {
     const here = await start();
     const { closed } = await connected(await ticketFor(here));
     here.screens.at(-1)!.end();
-    expect(await closed).toEqual([1000, "the VM has stopped or has ended its console"]);
+    expect(await closed).toEqual([4000, "the VM has stopped or has ended its console"]);
   });
 
   it("ends with the server, which does not wait for it", async () => {
@@ -101,7 +101,7 @@ describe("a console", () => {
     const token = await furtherToken(here, ["vm:read", "vm:write"]);
     const { closed } = await connected(await ticketFor(here, { token }), { token });
     removeToken(here.directory, "further");
-    expect(await closed).toEqual([1008, "who opened it is no longer let in"]);
+    expect(await closed).toEqual([4001, "who opened it is no longer let in"]);
   });
 
   it("ends with the session that opened it", async () => {
@@ -110,13 +110,13 @@ describe("a console", () => {
     const browser = { token: null, headers: { cookie, origin: here.url } };
     const { closed } = await connected(await ticketFor(here, browser), browser);
     await here.ask("POST", "/logout", undefined, browser);
-    expect(await closed).toEqual([1008, "who opened it is no longer let in"]);
+    expect(await closed).toEqual([4001, "who opened it is no longer let in"]);
   });
 
   it("ends when nobody has used it for long", async () => {
     const here = await start({ consoles: { heartbeatMs: 20, idleMs: 100 } });
     const { closed } = await connected(await ticketFor(here));
-    expect(await closed).toEqual([1000, "nothing happened in it for too long"]);
+    expect(await closed).toEqual([4002, "nothing happened in it for too long"]);
   });
 
   it("ends when the browser no longer answers", async () => {
