@@ -123,24 +123,39 @@ async function take(socket: Socket, bytes: number): Promise<Buffer> {
   }
 }
 
-/** The server's part of a handshake without a password. All of it is said at once, since there is nothing to choose. */
-const greeting = () => Buffer.concat([Buffer.from(VERSION), Uint8Array.of(1, NONE, 0, 0, 0, 0)]);
-const ANSWER = Buffer.concat([Buffer.from(VERSION), Uint8Array.of(NONE)]);
+/** A handshake without a password, as a server has it: what the client must say, and what it is told then. */
+const steps: readonly Readonly<{ heard: Buffer; said: Uint8Array }>[] = [
+  { heard: Buffer.from(VERSION), said: Uint8Array.of(1, NONE) },
+  { heard: Buffer.from([NONE]), said: Uint8Array.of(0, 0, 0, 0) },
+];
 
-/** What is left of the connection, behind a handshake of our own. */
+/** What is left of the connection, behind a handshake of our own. noVNC takes no step of it before the step's time. */
 function streamsOf(socket: Socket): Console {
   const raw = Duplex.toWeb(socket) as Pick<Console, "readable" | "writable">;
-  let rest = ANSWER;
-  const answered = new TransformStream<Uint8Array, Uint8Array>({
-    transform(chunk, controller) {
-      const own = chunk.subarray(0, rest.length);
-      if (!rest.subarray(0, own.length).equals(own)) throw new Error("the client does not speak VNC 3.8");
-      rest = rest.subarray(own.length);
-      if (chunk.length > own.length) controller.enqueue(chunk.subarray(own.length));
+  let say!: (bytes: Uint8Array) => void;
+  const greeted = new TransformStream<Uint8Array, Uint8Array>({
+    start(controller) {
+      say = (bytes) => controller.enqueue(bytes);
+      say(Buffer.from(VERSION));
     },
   });
-  const greeted = new TransformStream<Uint8Array, Uint8Array>({
-    start: (controller) => controller.enqueue(greeting()),
+  let [step, place] = [0, 0];
+  const answered = new TransformStream<Uint8Array, Uint8Array>({
+    transform(chunk, controller) {
+      let rest = chunk;
+      for (let current = steps[step]; current && rest.length > 0; current = steps[step]) {
+        const { heard, said } = current;
+        const own = rest.subarray(0, heard.length - place);
+        if (!heard.subarray(place, place + own.length).equals(own))
+          throw new Error("the client does not speak VNC 3.8");
+        rest = rest.subarray(own.length);
+        place += own.length;
+        if (place < heard.length) return;
+        [step, place] = [step + 1, 0];
+        say(said);
+      }
+      if (rest.length > 0) controller.enqueue(rest);
+    },
   });
   // Who reads and writes is told how it ended.
   answered.readable.pipeTo(raw.writable).catch(() => socket.destroy());

@@ -41,7 +41,10 @@ export async function connected(url: string, sent: Sent = {}): Promise<Client> {
     return taken;
   };
   await once(socket, "open");
-  await take(18);
-  socket.send(Buffer.from(`${VERSION}\x01`));
+  await take(12);
+  socket.send(Buffer.from(VERSION));
+  await take(2);
+  socket.send(Uint8Array.of(1));
+  await take(4);
   return { socket, take, closed };
 }

@@ -47,8 +47,8 @@ export function addPage(app: Hono<Environment>, { session, directory }: PageOpti
   }
 }
 
-/** What the page has to know before it asks: who is looking, which tools there are and where, which VMs show their screens, and the place in the journal
- * from which it is to be told of events. */
+/** What the page has to know before it asks: who is looking, which tools there are and where, whose VMs show their screens,
+ * and the place in the journal from which it is to be told of events. */
 async function factsFor(session: Session, context: HttpContext) {
   const { scopes } = requireScope(context, "vm:read");
   const { signal } = context.req.raw;
