@@ -56,14 +56,17 @@ async function openConsole(page: Page, name: string): Promise<void> {
   await page.getByText("Connected", { exact: true }).waitFor();
 }
 
-/** As on a keyboard whose signs are where an English one has them. */
+/** As on a keyboard whose signs are where an English one has them, no faster than the machine's own takes it. */
 async function type(page: Page, text: string): Promise<void> {
-  for (const sign of text) {
-    if (sign === ">") await page.keyboard.press("Shift+Period");
-    else if (sign === "\n") await page.keyboard.press("Enter");
-    else if (/[A-Z]/.test(sign)) await page.keyboard.press(`Shift+Key${sign}`);
-    else await page.keyboard.type(sign);
-  }
+  const keys = { ">": "Shift+Period", "\n": "Enter" } as Readonly<Record<string, string>>;
+  for (const sign of text)
+    await page.keyboard.press(keys[sign] ?? (/[A-Z]/.test(sign) ? `Shift+Key${sign}` : sign), { delay: 20 });
+}
+
+/** Has the guest's shell say something on the serial line. */
+async function say(page: Page, serial: string, words: string): Promise<void> {
+  await type(page, `echo ${words} > /dev/ttyS0\n`);
+  await waitForLine(serial, new RegExp(words), { timeoutMs: 20_000 });
 }
 
 describeInBrowser("the console in the page", () => {
@@ -89,9 +92,18 @@ describeInBrowser("the console in the page", () => {
     const { name, uuid, serial } = await runningVm(server, "typed", live);
     const { page, faults } = await logIn(server.login);
     await openConsole(page, name);
-    await waitForLine(serial, /LIVE/);
-    await type(page, "\necho typed in the page > /dev/ttyS0\n");
-    await waitForLine(serial, /^typed in the page/);
+    const prompt = await waitForLine(serial, /\/ #/, { unfinished: true });
+    // Both lines get their shells in the same moment; until the screen's is there, keys are lost.
+    await expect
+      .poll(
+        async () => {
+          await type(page, "echo here > /dev/ttyS0\n");
+          return waitForLine(serial, /here/, { after: prompt.end, timeoutMs: 2_000 }).catch(() => undefined);
+        },
+        { timeout: 30_000 },
+      )
+      .toBeDefined();
+    await say(page, serial, "typed in the page");
     await picture(page, "console-typed");
 
     await page.keyboard.press("Control+Alt+Shift");
@@ -99,8 +111,7 @@ describeInBrowser("the console in the page", () => {
     expect(await focused()).toBe("Type into the screen");
     // No key stays pressed in the guest.
     await page.keyboard.press("Enter");
-    await type(page, "echo typed again > /dev/ttyS0\n");
-    await waitForLine(serial, /^typed again/);
+    await say(page, serial, "typed again");
 
     await page.getByRole("button", { name: "Fill the window" }).click();
     const box = await page.locator(".console").boundingBox();
@@ -111,7 +122,7 @@ describeInBrowser("the console in the page", () => {
     await page.getByRole("checkbox", { name: "Only watch" }).check();
     await page.locator(".console-screen canvas").click();
     await type(page, "echo while watching > /dev/ttyS0\n");
-    await expectNoLine(serial, /^while watching/, 2_000);
+    await expectNoLine(serial, /while watching/, 2_000);
     await page.getByRole("checkbox", { name: "Only watch" }).uncheck();
 
     const before = await serialEnd(serial);

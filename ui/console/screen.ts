@@ -4,8 +4,6 @@ import type RFB from "@novnc/novnc";
 export type End = Readonly<{ code: number; reason: string }>;
 export type Screen = Readonly<{
   focus: () => void;
-  /** Gives the keyboard back to the page, and leaves no key pressed in the VM. */
-  release: () => void;
   watchOnly: (only: boolean) => void;
   pressCtrlAltDel: () => void;
   close: () => void;
@@ -39,22 +37,22 @@ export async function showScreen(element: HTMLElement, options: ScreenOptions): 
     options.connected();
   });
   // What the guest puts on its clipboard is not taken: nobody listens. What is on the person's never leaves the page.
-  const release = () => letGo(rfb);
   element.addEventListener(
     "keydown",
     (event) => {
       if (!(event.ctrlKey && event.altKey && event.shiftKey)) return;
       event.preventDefault();
       event.stopPropagation();
-      release();
+      // No key stays pressed in the VM.
+      letGo(rfb);
       options.left();
     },
     { capture: true },
   );
   return {
     focus: () => rfb.focus(),
-    release,
-    watchOnly: (only) => {
+    watchOnly(only) {
+      if (only) letGo(rfb);
       rfb.viewOnly = only;
     },
     pressCtrlAltDel: () => rfb.sendCtrlAltDel(),
@@ -62,11 +60,9 @@ export async function showScreen(element: HTMLElement, options: ScreenOptions): 
   };
 }
 
-/** noVNC releases what is pressed when it is told to take no keys. */
+/** noVNC lets go of what is pressed when the window is left, and at no other time. */
 function letGo(rfb: RFB): void {
-  const before = rfb.viewOnly;
-  rfb.viewOnly = true;
-  rfb.viewOnly = before;
+  window.dispatchEvent(new Event("blur"));
   rfb.blur();
 }
 
