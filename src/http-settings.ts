@@ -18,6 +18,14 @@ const file = z
   .string({ error: "expected a file" })
   .min(1, "expected a file")
   .transform((path) => resolve(path));
+/** Nobody on the way may change what an issuer says, so it speaks TLS or is on this machine. */
+const safeUrl = z
+  .string({ error: "expected a URL" })
+  .refine(
+    (text) =>
+      /^(https:\/\/|http:\/\/(localhost|127\.0\.0\.1|\[::1\])(:|\/|$))[^?#\s]*$/.test(text) && URL.canParse(text),
+    "expected an https URL, or an http one on loopback, without ? and #",
+  );
 const HostName = z
   .string({ error: "expected NAME or NAME:PORT" })
   .regex(/^[\w.-]+(:\d{1,5})?$/, "expected NAME or NAME:PORT");
@@ -49,6 +57,18 @@ export const httpSettings = {
     shown: "http.token in the data directory",
     help: "File of the token that may do everything over HTTP; BOOTWRIGHT_TOKEN may hold it itself",
   },
+  "oauth-issuer": {
+    schema: safeUrl,
+    fallback: () => undefined,
+    shown: "none",
+    help: "OAuth issuer whose access tokens serve takes too, scopes vm:read, vm:write and vm:destroy",
+  },
+  "oauth-audience": {
+    schema: safeUrl,
+    fallback: () => undefined,
+    shown: "none",
+    help: "Whom that issuer's tokens are made out to: the address that clients know /mcp by",
+  },
   "tls-cert": {
     schema: file,
     fallback: () => undefined,
@@ -70,6 +90,7 @@ export type HttpConfig = Readonly<{
   /** From the environment alone: everybody can read what stands in an argument list. */
   token?: string;
   tls?: Readonly<{ cert: string; key: string }>;
+  oauth?: Readonly<{ issuer: string; audience: string }>;
 }>;
 
 /** `value` gives a setting as it was parsed. @throws Error for one without the other that it needs */
@@ -77,11 +98,17 @@ export function httpConfig(value: (name: keyof typeof httpSettings) => unknown, 
   const [tokenFile, cert, key] = (["token-file", "tls-cert", "tls-key"] as const).map(value) as (string | undefined)[];
   if ((cert === undefined) !== (key === undefined))
     throw new Error(`Cannot use --tls-${cert === undefined ? "key" : "cert"} alone: a certificate needs its key`);
+  const [issuer, audience] = (["oauth-issuer", "oauth-audience"] as const).map(value) as (string | undefined)[];
+  if ((issuer === undefined) !== (audience === undefined))
+    throw new Error(
+      `Cannot use --oauth-${issuer === undefined ? "audience" : "issuer"} alone: an issuer's tokens are made out to somebody`,
+    );
   return {
     listen: value("listen") as HttpConfig["listen"],
     allowHosts: value("allow-host") as string[],
     ...(tokenFile !== undefined && { tokenFile }),
     ...(token && { token }),
     ...(cert !== undefined && key !== undefined && { tls: { cert, key } }),
+    ...(issuer !== undefined && audience !== undefined && { oauth: { issuer, audience } }),
   };
 }

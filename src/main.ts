@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 /** Composition root: settings -> plugins -> tools -> a surface. The store and the hypervisor are reached when a call
  * first needs them. */
-import { createHmac, randomBytes, randomUUID } from "node:crypto";
-import { existsSync, linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { randomUUID } from "node:crypto";
+import { existsSync, readFileSync } from "node:fs";
 import module from "node:module";
 import { homedir } from "node:os";
 import { join } from "node:path";
@@ -22,6 +22,7 @@ if (import.meta.main && "enableCompileCache" in module) {
 const { ConfigError, readConfig, settingsHelp } = await import("./config.ts");
 const { DomainError } = await import("./domain/error.ts");
 const { openHost } = await import("./host/backends.ts");
+const { fingerprintWith } = await import("./host/fingerprint.ts");
 const { offeredTools } = await import("./tools/catalogue.ts");
 
 const shipped = {
@@ -68,8 +69,9 @@ export async function main(argv: readonly string[]): Promise<number> {
       return EXIT.usage;
     }
   }
-  if (command !== undefined && !["call", "tools", "serve", "token"].includes(command)) {
-    log(`unknown command "${command}"\n\n${usage}`);
+  const stray = command === "serve" ? args[0] : undefined;
+  if (command !== undefined && (stray !== undefined || !["call", "tools", "serve", "token"].includes(command))) {
+    log(`unknown command "${stray ?? command}"\n\n${usage}`);
     return EXIT.usage;
   }
   if (command === "token") {
@@ -244,33 +246,6 @@ async function openSession(config: Config): Promise<Opened> {
     await store?.then((open) => open.close()).catch(() => undefined);
   };
   return { session, functions: theFunctions, close };
-}
-
-/** HMAC with a key of this data directory, so that the processes that share it agree on fingerprints. */
-function fingerprintWith(data: string): (meaning: string) => string {
-  let key: Buffer | undefined;
-  return (meaning) => {
-    key ??= readKey(data);
-    return createHmac("sha256", key).update(meaning).digest("base64url");
-  };
-}
-
-function readKey(data: string): Buffer {
-  const path = join(data, "fingerprint.key");
-  mkdirSync(data, { recursive: true, mode: 0o700 });
-  if (!existsSync(path)) {
-    // Of several processes that start at once one puts its key there, whole, and all of them read that one.
-    const made = `${path}.${randomUUID()}`;
-    writeFileSync(made, randomBytes(32), { mode: 0o600 });
-    try {
-      linkSync(made, path);
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
-    } finally {
-      rmSync(made, { force: true });
-    }
-  }
-  return readFileSync(path);
 }
 
 function packageVersion(): string {

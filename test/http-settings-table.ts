@@ -11,6 +11,20 @@ export type Row = {
   file: unknown;
   read: unknown[];
 };
+/** An issuer and whom its tokens are made out to come together. */
+function oauthPart<N extends "oauth-issuer" | "oauth-audience">(name: N, other: string): Record<N, Row> {
+  const [flag, text, file] = ["https://f.example/mcp", "https://e.example", "http://127.0.0.1:81/c"];
+  const row = {
+    of: ({ http }: Config) => http.oauth?.[name === "oauth-issuer" ? "issuer" : "audience"],
+    also: [other, "https://o.example"],
+    flag: [`--${name}`, flag],
+    text,
+    file,
+    read: [flag, text, file, undefined],
+  };
+  return { [name]: row } as unknown as Record<N, Row>;
+}
+
 /** A certificate and its key come together. */
 function tlsPart<N extends "tls-cert" | "tls-key">(name: N, part: "cert" | "key", other: string): Record<N, Row> {
   const row = {
@@ -58,6 +72,8 @@ export const httpTable: Record<keyof typeof httpSettings, Row> = {
     file: "/c",
     read: ["/f", "/e", "/c", undefined],
   },
+  ...oauthPart("oauth-issuer", "--oauth-audience"),
+  ...oauthPart("oauth-audience", "--oauth-issuer"),
   ...tlsPart("tls-cert", "cert", "--tls-key"),
   ...tlsPart("tls-key", "key", "--tls-cert"),
 };

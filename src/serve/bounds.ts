@@ -10,6 +10,9 @@ export const PROGRESS_PER_SECOND_MAX = 20;
 export const PROGRESS_CHARACTERS_MAX = 500;
 /** Resources that one client is told about. */
 export const URIS_MAX = 1_000;
+/** Streams that are open at one time over HTTP, and resources that all of those of the protocol of 2026 are told about. */
+export const STREAMS_MAX = 200;
+export const STREAM_URIS_MAX = 20_000;
 /** How often it is told that one of them changed. */
 export const UPDATES_PER_SECOND_MAX = 20;
 

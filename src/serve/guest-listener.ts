@@ -7,8 +7,8 @@ import { setTimeout as after } from "node:timers/promises";
 import { getRequestListener } from "@hono/node-server";
 import { getConnInfo } from "@hono/node-server/conninfo";
 import { Hono } from "hono";
-import { bodyLimit } from "hono/body-limit";
 import { type LinkStore, linkPath, linkSubject, timeLeft } from "../domain/guest-link.ts";
+import { readWithin } from "./body.ts";
 import { type RateLimit, rateLimited } from "./rate-limit.ts";
 
 export type GuestListenerOptions = Readonly<{
@@ -145,14 +145,14 @@ function guestRoutes(options: GuestListenerOptions): Hono {
     context.header("connection", "close");
     context.header("x-content-type-options", "nosniff");
   });
-  const bounded = bodyLimit({ maxSize: BODY_BYTES_MAX, onError: () => nothing(413) });
-  app.on(["GET", "POST"], linkPath(":plugin", ":uuid", ":token"), bounded, async (context) => {
+  const bounds = { bytesMax: BODY_BYTES_MAX, limitMs: options.requestLimitMs ?? REQUEST_LIMIT_MS };
+  app.on(["GET", "POST"], linkPath(":plugin", ":uuid", ":token"), async (context) => {
     const { plugin, uuid, token } = context.req.param() as Record<"plugin" | "uuid" | "token", string>;
     if (timeLeft(token, now()) === 0 || !/^[\w.-]{1,64}$/.test(plugin) || !/^[0-9a-f-]{36}$/.test(uuid))
       return nothing();
     const method = context.req.method;
     // Read before the link is taken: a guest that sends slowly does not hold it.
-    const body = method === "POST" ? await context.req.arrayBuffer().catch(() => undefined) : null;
+    const body = method === "POST" ? await readWithin(context.req.raw, bounds).catch(() => undefined) : null;
     if (body === undefined) return nothing(413);
     const link = await takeLink(options, plugin, uuid, token);
     if (!link) return nothing();

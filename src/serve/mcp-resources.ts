@@ -1,5 +1,4 @@
 /** Resources over MCP, and hearing of their changes: clients of 2025 subscribe to one at a time, later ones open a stream. */
-import type { Writable } from "node:stream";
 import {
   type JSONRPCMessage,
   ProtocolError,
@@ -11,12 +10,11 @@ import {
   type Transport,
 } from "@modelcontextprotocol/server";
 import { DomainError } from "../domain/error.ts";
-import { refusalOf, refusalText } from "../tools/respond.ts";
+import { type Refusal, refusalOf, refusalText } from "../tools/respond.ts";
 import { URIS_MAX } from "./bounds.ts";
 import { type Ask, canBe, complete, listResources, readResource, templates } from "./resources.ts";
 import type { Session } from "./session.ts";
 import type { Notify, Subscriptions } from "./subscriptions.ts";
-import { answersRead } from "./wire.ts";
 
 export const resourceCapabilities = { resources: { subscribe: true, listChanged: true }, completions: {} };
 
@@ -30,42 +28,47 @@ export type ResourceServing = Readonly<{
   subscriptions: Subscriptions;
   /** Makes the calls of one request, within the bounds of all calls. */
   ask: (ctx: ServerContext) => Ask;
+  /** What whoever may not look is refused with. */
+  refusal: (ctx: ServerContext) => Refusal | undefined;
 }>;
 
 /** Registers what there is to read, and for a client of 2025 to subscribe to. */
 export function serveResources(
   server: Server,
   era: "legacy" | "modern",
-  { session, subscriptions, ask }: ResourceServing,
+  { session, subscriptions, ask, refusal }: ResourceServing,
 ): void {
-  const told = <T>(work: Promise<T>, ctx: ServerContext): Promise<T> =>
-    work.catch((error: unknown) => {
+  const told = <T>(work: () => Promise<T>, ctx: ServerContext): Promise<T> => {
+    const lacking = refusal(ctx);
+    if (lacking) throw refusedWith(lacking);
+    return work().catch((error: unknown) => {
       // Nobody waits for the answer of a request that was cancelled.
       throw ctx.mcpReq.signal.aborted ? error : errorOf(session, error);
     });
+  };
   server.setRequestHandler("resources/list", async ({ params }, ctx) => {
     // It has nothing else by which to say that it wants to hear of changes. One of 2026 opens a stream for that.
-    if (era === "legacy") await told(subscriptions.begin(), ctx);
-    const page = await told(listResources(ask(ctx), params?.cursor), ctx);
+    if (era === "legacy") await told(() => subscriptions.begin(), ctx);
+    const page = await told(() => listResources(ask(ctx), params?.cursor), ctx);
     if (!page) throw new ProtocolError(ProtocolErrorCode.InvalidParams, "The cursor is none that a page ended with");
     return { ...page, resources: [...page.resources] };
   });
   server.setRequestHandler("resources/templates/list", () => ({ resourceTemplates: [...templates] }));
   server.setRequestHandler("resources/read", async ({ params: { uri } }, ctx) => {
-    const found = await told(readResource(ask(ctx), uri), ctx);
+    const found = await told(() => readResource(ask(ctx), uri), ctx);
     if (!found) throw new ResourceNotFoundError(uri);
     return { contents: [{ uri, mimeType: "application/json", text: found.text }] };
   });
   server.setRequestHandler("completion/complete", async ({ params: { ref, argument } }, ctx) => {
     const template = ref.type === "ref/resource" ? ref.uri : "";
-    const completion = await told(complete(ask(ctx), template, argument.name, argument.value), ctx);
+    const completion = await told(() => complete(ask(ctx), template, argument.name, argument.value), ctx);
     if (!completion) throw new ProtocolError(ProtocolErrorCode.InvalidParams, "Nothing of that name is completed");
     return { completion };
   });
   if (era === "modern") return;
   server.setRequestHandler("resources/subscribe", async ({ params: { uri } }, ctx) => {
     if (!canBe(uri)) throw new ResourceNotFoundError(uri);
-    await told(subscriptions.begin(), ctx);
+    await told(() => subscriptions.begin(), ctx);
     if (!subscriptions.add(uri, [uri])) throw tooMany();
     return {};
   });
@@ -113,7 +116,7 @@ export function heedStreams(transport: Transport, session: Session, subscription
 const keyOf = (id: RequestId): string => `${typeof id} ${id}`;
 
 /** What a message asks to be told about, where it opens a stream for that. What is no such message the SDK refuses. */
-function streamOf(message: JSONRPCMessage): readonly string[] | undefined {
+export function streamOf(message: JSONRPCMessage): readonly string[] | undefined {
   if (!("method" in message) || message.method !== "subscriptions/listen") return undefined;
   const { resourceSubscriptions: uris = [], resourcesListChanged: list } = (message.params?.notifications ?? {}) as {
     resourceSubscriptions?: unknown;
@@ -123,18 +126,18 @@ function streamOf(message: JSONRPCMessage): readonly string[] | undefined {
   return uris.length > 0 || list === true ? uris : undefined;
 }
 
-const tooMany = () =>
+export const tooMany = () =>
   new ProtocolError(
     ProtocolErrorCode.InternalError,
     `Subscription limit reached: one client is told about ${URIS_MAX} resources`,
   );
 
 /** Tells the client that `serverOf` gives, one thing after the other and no faster than it reads. */
-export function notifyOn(output: Writable, serverOf: () => Server | undefined): Notify {
+export function notifyOn(serverOf: () => Server | undefined, hasRead: () => Promise<void>): Notify {
   let last: Promise<void> = Promise.resolve();
   const inTurn = (send: (server: Server | undefined) => Promise<void> | undefined): Promise<void> => {
     const mine = last.then(async () => {
-      await answersRead(output, output.writableHighWaterMark);
+      await hasRead();
       await send(serverOf());
     });
     last = mine.catch(() => undefined);
@@ -147,12 +150,14 @@ export function notifyOn(output: Writable, serverOf: () => Server | undefined): 
 }
 
 /** A refusal as an error of the protocol: code, text and details stand in it as they do in a tool's result. */
-function errorOf(session: Pick<Session, "defect">, error: unknown): ProtocolError {
+export function errorOf(session: Pick<Session, "defect">, error: unknown): ProtocolError {
   if (error instanceof ProtocolError) return error;
   if (!(error instanceof DomainError)) {
     const text = `DEFECT: This is a fault in Bootwright itself. Its log has it under ${session.defect(error)}`;
     return new ProtocolError(ProtocolErrorCode.InternalError, text);
   }
-  const refusal = refusalOf(error);
-  return new ProtocolError(ProtocolErrorCode.InternalError, refusalText(refusal), refusal);
+  return refusedWith(refusalOf(error));
 }
+
+const refusedWith = (refusal: Refusal) =>
+  new ProtocolError(ProtocolErrorCode.InternalError, refusalText(refusal), refusal);

@@ -12,13 +12,17 @@ export type Subscriptions = Readonly<{
   /** Whatever happens from now on is told. Nothing opens a database before this.
    * @throws DomainError of a store that cannot be opened or read */
   begin(): Promise<void>;
-  /** Adds what is wanted under a key, in place of what was. False where it is more than one client may have. */
+  /** Adds what is wanted under a key, in place of what was. False where it is more than may be told about. */
   add(key: string, uris: readonly string[]): boolean;
   remove(key: string): void;
   close(): void;
 }>;
 
-export function subscriptionsFor(session: Pick<Session, "context" | "defect">, notify: Notify): Subscriptions {
+export function subscriptionsFor(
+  session: Pick<Session, "context" | "defect">,
+  notify: Notify,
+  urisMax = URIS_MAX,
+): Subscriptions {
   const wanted = new Map<string, readonly string[]>();
   const ending = new AbortController();
   const { signal } = ending;
@@ -51,7 +55,7 @@ export function subscriptionsFor(session: Pick<Session, "context" | "defect">, n
     add(key, uris) {
       const others = [...wanted].filter(([other]) => other !== key);
       const count = others.reduce((sum, [, some]) => sum + some.length, uris.length);
-      if (count > URIS_MAX) return false;
+      if (count > urisMax) return false;
       wanted.set(key, uris);
       return true;
     },

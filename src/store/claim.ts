@@ -7,7 +7,7 @@ import type { Target } from "../domain/vm.ts";
 import type { Database } from "./database.ts";
 import { ClaimRow, VmRow } from "./entities.ts";
 import type { Holder } from "./holder.ts";
-import { leftOn } from "./journal.ts";
+import { leftOn } from "./open-operation.ts";
 import { pauses } from "./patience.ts";
 import { keyOf, keyText } from "./records.ts";
 import type { releasesIn } from "./release.ts";

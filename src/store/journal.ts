@@ -1,18 +1,16 @@
 /** Operations and the events that they end in. */
-import type { EntityManager } from "@mikro-orm/sqlite";
-import type { DomainEvent } from "../domain/event.ts";
 import type { Operation, Step } from "../domain/operation.ts";
 import type { Settlement } from "../domain/port.ts";
 import type { Target } from "../domain/vm.ts";
 import type { Database } from "./database.ts";
-import { EventRow, OperationRow } from "./entities.ts";
+import { OperationRow } from "./entities.ts";
+import { append } from "./event-row.ts";
 import type { Holder } from "./holder.ts";
 import { operationOf, operationValues } from "./mapping.ts";
-import { keyOf, putRecord, removeRecord } from "./records.ts";
+import { openRows, unsettled } from "./open-operation.ts";
+import { putRecord, removeRecord } from "./records.ts";
 import type { retentionIn } from "./retention.ts";
 import { leaveSighting } from "./sightings.ts";
-
-const unsettled: Operation["status"][] = ["begun", "unknown"];
 
 type Retaining = Pick<ReturnType<typeof retentionIn>, "isDue" | "soon">;
 
@@ -56,25 +54,3 @@ export const journalIn = (database: Database, holder: Holder, retaining: Retaini
     return rows.filter((row) => row.status === "unknown" || !alive.get(row.holder)).map(operationOf);
   },
 });
-
-/** What is left open on a VM that we hold: nobody else can be at it, so whatever is begun was left behind. */
-export const leftOn = async (em: EntityManager, target: Target): Promise<Operation[]> =>
-  (await openRows(em, target)).map(operationOf);
-
-const openRows = (em: EntityManager, target?: Target) =>
-  em.find(
-    OperationRow,
-    { status: { $in: unsettled }, ...(target && keyOf(target)) },
-    { orderBy: { begunAt: 1, id: 1 } },
-  );
-
-/** Writes an event unless it is there already. An operation that ended unknown and is settled later may count its
- * events from the beginning again: the same id for another fact gets a new one, so that neither is lost. */
-export async function append(em: EntityManager, event: DomainEvent): Promise<void> {
-  const other = await em.findOne(EventRow, { id: event.id });
-  if (other?.type === event.type) return;
-  const body = other ? { ...event, id: `${event.id}:${event.type}` } : event;
-  if (other && (await em.count(EventRow, { id: body.id })) > 0) return;
-  const { id, type, subject, time } = body;
-  await em.insert(EventRow, { id, type, subject, time, body });
-}

@@ -6,7 +6,8 @@ import type { Sighting } from "../domain/sighting.ts";
 import type { Target } from "../domain/vm.ts";
 import type { Database } from "./database.ts";
 import { ClaimRow, SightingRow } from "./entities.ts";
-import { append, leftOn } from "./journal.ts";
+import { append } from "./event-row.ts";
+import { leftOn } from "./open-operation.ts";
 import { keyOf } from "./records.ts";
 
 export const sightingsIn = (database: Database, appended: (events: number) => void) => ({

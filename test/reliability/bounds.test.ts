@@ -7,7 +7,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { LONG_LOOK_LIMIT_MS, LOOK_LIMIT_MS } from "../../src/host/backends.ts";
 import { ANSWER_BYTES_MAX, CALLS_MAX, PROGRESS_PER_SECOND_MAX, paced } from "../../src/serve/bounds.ts";
-import { schemasOf } from "../../src/serve/mcp.ts";
+import { schemasOf } from "../../src/serve/mcp-server.ts";
 import { MESSAGE_BYTES_MAX, UNREAD_BYTES_MAX } from "../../src/serve/wire.ts";
 import { WAITING_MAX } from "../../src/store/claim.ts";
 import { CONFIRMATIONS_MAX } from "../../src/store/confirmation.ts";

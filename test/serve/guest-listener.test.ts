@@ -59,6 +59,20 @@ describe("a link", () => {
     expect(calls).toHaveLength(1);
   });
 
+  test("takes a body whose length is not stated, up to what it takes", async () => {
+    const { store, calls, base, lines } = await open();
+    const post = async (text: string) =>
+      fetch(base + (await offer(store)), {
+        method: "POST",
+        body: new Blob([text]).stream(),
+        duplex: "half",
+      } as RequestInit);
+    expect((await post("hostname=web")).status).toBe(200);
+    expect(calls.map(({ body }) => body)).toEqual(["hostname=web"]);
+    expect((await post("x".repeat(65_537))).status).toBe(413);
+    expect([calls.length, lines]).toEqual([1, []]);
+  });
+
   test("is good again after a call that failed, and only then", async () => {
     const answers = [503, 409, 302, 204];
     const { store, base } = await open(() => new Response(null, { status: answers.shift()! }));

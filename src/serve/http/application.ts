@@ -4,21 +4,24 @@ import { Hono } from "hono";
 import { deleteCookie, getCookie, setCookie } from "hono/cookie";
 import { secureHeaders } from "hono/secure-headers";
 import { DomainError } from "../../domain/error.ts";
+import type { McpHttp } from "../mcp-http.ts";
 import { type RateLimit, rateLimited } from "../rate-limit.ts";
 import type { Session } from "../session.ts";
+import type { Work } from "../work.ts";
 import { objectIn, readBody } from "./body.ts";
 import { addConsoles, type ConsoleLimits } from "./console.ts";
 import { type Environment, type HttpContext, requireScope } from "./environment.ts";
 import { addEvents } from "./events.ts";
 import { checkHost, checkOrigin, checkSameOrigin } from "./gate.ts";
 import { type Logins, loginPage, loginScript, loginStyle, SESSION_SECONDS } from "./login.ts";
+import { addMcp, MCP_PATH } from "./mcp.ts";
+import type { OAuth, Verified } from "./oauth.ts";
 import { type OpenApi, openApiOf } from "./openapi.ts";
 import { problemResponse } from "./problem.ts";
 import { referencePage, referenceStyle } from "./reference.ts";
 import { HttpRefusal } from "./refusal.ts";
 import { addRest } from "./rest.ts";
 import type { Caller, FindCaller } from "./token.ts";
-import type { Work } from "./work.ts";
 
 export type ApplicationOptions = Readonly<{
   session: Session;
@@ -29,6 +32,9 @@ export type ApplicationOptions = Readonly<{
   allowHosts: readonly string[];
   rates?: Partial<Rates>;
   consoles?: Partial<ConsoleLimits>;
+  /** Whose access tokens are taken beside this server's own. */
+  oauth?: OAuth;
+  mcp: McpHttp;
   /** How often a stream says that it is still there. */
   heartbeatMs?: number;
   /** Has a plugin answer below /plugins/<name>/. */
@@ -80,6 +86,7 @@ export function application(options: ApplicationOptions): Hono<Environment> {
   });
   const rates = { ...usualRates, ...options.rates };
   addLogin(app, options, rates.strangers);
+  addMetadata(app, options);
   app.use(authorised(options, rates));
   app.post("/logout", (context) => {
     const session = context.get("session");
@@ -91,6 +98,7 @@ export function application(options: ApplicationOptions): Hono<Environment> {
   addEvents(app, options);
   addConsoles(app, options);
   addRest(app, options);
+  addMcp(app, options);
   addPlugins(app, options);
   options.mount?.(app);
   app.notFound((context) =>
@@ -169,32 +177,64 @@ function addPlugins(app: Hono<Environment>, { plugins }: ApplicationOptions): vo
   });
 }
 
+/** Where clients learn who gives access tokens; whoever has none yet has to get there. */
+function addMetadata(app: Hono<Environment>, { oauth }: ApplicationOptions): void {
+  const metadata = (context: HttpContext) => {
+    if (!oauth) throw new HttpRefusal("ROUTE_NOT_FOUND", { path: shown(context) });
+    return context.json(oauth.metadata);
+  };
+  for (const path of ["", "/*"]) app.get(`/.well-known/oauth-protected-resource${path}`, metadata);
+}
+
 /** Lets nobody by who cannot say who they are. */
-function authorised({ find, logins }: ApplicationOptions, rates: Rates) {
+function authorised(options: ApplicationOptions, rates: Rates) {
+  const { oauth } = options;
   const now = () => performance.now();
   const [strangers, looks, changes] = [rates.strangers, rates.looks, rates.changes].map((rate) =>
     rateLimited(rate, now),
   ) as [ReturnType<typeof rateLimited>, ReturnType<typeof rateLimited>, ReturnType<typeof rateLimited>];
   return async (context: HttpContext, next: () => Promise<void>): Promise<void> => {
-    const caller = callerOf(context, find, logins);
+    const known = await verified(context, oauth);
+    const now = () => (known ? inTime(known) : callerOf(context, options));
+    const caller = now();
     if (typeof caller === "string") {
       // Only who is wrong is counted: guests reach this address too, and must not keep its owner out.
       if (!strangers(context.env.remote)) throw tooMany(1);
-      throw new HttpRefusal("UNAUTHORISED", { reason: caller }, { "www-authenticate": 'Bearer realm="bootwright"' });
+      const challenge = oauth?.challenge(context.req.header("authorization") ? "invalid_token" : undefined);
+      const headers = { "www-authenticate": challenge ?? 'Bearer realm="bootwright"' };
+      throw new HttpRefusal("UNAUTHORISED", { reason: caller }, headers);
     }
-    const isLook = context.req.method === "GET" || context.req.method === "HEAD";
-    if (!(isLook ? looks : changes)(caller.name)) throw tooMany(1);
+    const countChange = () => {
+      if (!changes(caller.name)) throw tooMany(1);
+    };
+    // What is posted over MCP may be anything, and is counted as what it is once that is known.
+    const isLook = ["GET", "HEAD"].includes(context.req.method) || context.req.path === MCP_PATH;
+    if (!isLook) countChange();
+    else if (!looks(caller.name)) throw tooMany(1);
     context.set("caller", caller);
-    context.set("isLetIn", () => typeof callerOf(context, find, logins) !== "string");
+    context.set("countChange", countChange);
+    context.set("isLetIn", () => typeof now() !== "string");
+    if (oauth) context.set("challenge", (scope) => oauth.challenge("insufficient_scope", scope));
     await next();
   };
 }
 
+const bearer = (context: HttpContext) => /^Bearer +(\S+)$/i.exec(context.req.header("authorization") ?? "")?.[1];
+
+/** What an issuer says about the token; undefined where it is none of an issuer's. */
+async function verified(context: HttpContext, oauth: OAuth | undefined): Promise<Verified | string | undefined> {
+  const token = bearer(context);
+  return token === undefined ? undefined : oauth?.verify(token);
+}
+const inTime = (known: Verified | string): Caller | string => {
+  if (typeof known === "string" || known.until > Date.now()) return typeof known === "string" ? known : known.caller;
+  return "this access token has expired";
+};
+
 /** Who asks, or why that cannot be told. */
-function callerOf(context: HttpContext, find: FindCaller, logins: Logins): Caller | string {
-  const header = context.req.header("authorization");
-  if (header !== undefined) {
-    const [, token] = /^Bearer +(\S+)$/i.exec(header) ?? [];
+function callerOf(context: HttpContext, { find, logins }: ApplicationOptions): Caller | string {
+  if (context.req.header("authorization") !== undefined) {
+    const token = bearer(context);
     return (token !== undefined && find(token)) || "this token is not one of this server's";
   }
   const cookie = getCookie(context, cookieName(context));

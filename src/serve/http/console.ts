@@ -7,13 +7,13 @@ import type { Target } from "../../domain/vm.ts";
 import { openConsole } from "../../tools/console.ts";
 import type { ToolContext } from "../../tools/tool.ts";
 import type { Session } from "../session.ts";
+import type { Work } from "../work.ts";
 import { objectIn, readBody } from "./body.ts";
 import { carry } from "./console-socket.ts";
 import { type Environment, type HttpContext, requireScope } from "./environment.ts";
 import { kept } from "./kept.ts";
 import { HttpRefusal } from "./refusal.ts";
 import type { Caller } from "./token.ts";
-import type { Work } from "./work.ts";
 
 export type ConsoleOptions = Readonly<{ session: Session; work: Work; consoles?: Partial<ConsoleLimits> }>;
 export type ConsoleLimits = Readonly<{

@@ -19,6 +19,10 @@ export type Environment = {
     session?: string;
     /** Whether who was let in still would be. */
     isLetIn: () => boolean;
+    /** Counts a change towards what one caller may do in a time. @throws HttpRefusal RATE_EXCEEDED */
+    countChange: () => void;
+    /** What `WWW-Authenticate` says about a scope that is lacking. */
+    challenge?: (scope: Scope) => string;
   };
 };
 export type HttpContext = Context<Environment>;
@@ -27,5 +31,10 @@ export type HttpContext = Context<Environment>;
 export function requireScope(context: HttpContext, scope: Scope): Caller {
   const caller = context.get("caller");
   if (caller.scopes.includes(scope)) return caller;
-  throw new HttpRefusal("SCOPE_MISSING", { caller: caller.name, scope, has: caller.scopes });
+  const challenge = caller.mayAskForMore && context.get("challenge")?.(scope);
+  throw new HttpRefusal(
+    "SCOPE_MISSING",
+    { caller: caller.name, scope, has: caller.scopes },
+    challenge ? { "www-authenticate": challenge } : {},
+  );
 }

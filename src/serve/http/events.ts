@@ -4,14 +4,14 @@ import type { Hono } from "hono";
 import { streamSSE } from "hono/streaming";
 import { follow } from "../../domain/follow.ts";
 import type { Store } from "../../domain/port.ts";
+import { STREAMS_MAX } from "../bounds.ts";
 import type { Session } from "../session.ts";
+import type { Work } from "../work.ts";
 import { type Environment, type HttpContext, requireScope } from "./environment.ts";
 import { HttpRefusal } from "./refusal.ts";
-import type { Work } from "./work.ts";
 
 export type EventsOptions = Readonly<{ session: Session; work: Work; heartbeatMs?: number }>;
 
-const STREAMS_MAX = 200;
 const HEARTBEAT_MS = 15_000;
 const RECONNECT_MS = 2_000;
 const AT_ONCE = 100;

@@ -23,7 +23,7 @@ const catalogue = {
   }),
   SCOPE_MISSING: (d: { caller: string; scope: string; has: readonly string[] }) => ({
     message: `Cannot do this with token "${d.caller}": it lacks the scope ${d.scope}`,
-    hint: `It has: ${d.has.join(", ")}. bootwright token add makes another one`,
+    hint: `It has: ${d.has.join(", ") || "none"}. bootwright token add makes another one, an OAuth issuer gives one with more`,
   }),
   ORIGIN_REFUSED: (d: { origin: string }) => ({
     message: `Cannot answer a page of another origin (${d.origin})`,
@@ -52,6 +52,11 @@ const catalogue = {
   RATE_EXCEEDED: (d: { retryAfterSeconds: number }) => ({
     message: "Cannot take this request: too many came in too short a time",
     hint: `Nothing was done. Try again in ${d.retryAfterSeconds} s`,
+  }),
+  ISSUER_UNAVAILABLE: (d: { issuer: string; cause: string }) => ({
+    status: 503,
+    message: `Cannot check this access token: issuer ${d.issuer} gives no keys: ${d.cause}`,
+    hint: "Nothing was done. Try again in 10 s, or use a token of this server's own",
   }),
   STREAMS_EXHAUSTED: (d: { streamsMax: number }) => ({
     message: `Cannot open another stream: ${d.streamsMax} are open`,
@@ -93,6 +98,7 @@ export const statusOfHttp: Record<HttpCode, number> = {
   MEDIA_TYPE_UNSUPPORTED: 415,
   RATE_EXCEEDED: 429,
   STREAMS_EXHAUSTED: 503,
+  ISSUER_UNAVAILABLE: 503,
   PRECONDITION_FAILED: 412,
   IDEMPOTENCY_KEY_REUSED: 422,
   IDEMPOTENCY_KEY_IN_USE: 409,

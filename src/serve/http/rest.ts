@@ -7,6 +7,7 @@ import { callTool } from "../../tools/call.ts";
 import { readValue } from "../argument.ts";
 import { CALLS_MAX } from "../bounds.ts";
 import type { Call, Session } from "../session.ts";
+import type { Work } from "../work.ts";
 import { objectIn, readBody } from "./body.ts";
 import { type Environment, type HttpContext, requireScope } from "./environment.ts";
 import { type Answered, once } from "./once.ts";
@@ -16,7 +17,6 @@ import { problemResponse } from "./problem.ts";
 import { HttpRefusal } from "./refusal.ts";
 import { parametersOf, type Route, routesOf } from "./route.ts";
 import { type Caller, scopeFor } from "./token.ts";
-import type { Work } from "./work.ts";
 
 export type RestOptions = Readonly<{ session: Session; work: Work }>;
 

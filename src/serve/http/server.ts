@@ -3,14 +3,16 @@ import { readFileSync } from "node:fs";
 import type { Server } from "node:http";
 import { isIP } from "node:net";
 import type { Hono } from "hono";
+import { type McpHttpOptions, mcpHttp } from "../mcp-http.ts";
 import type { Session } from "../session.ts";
+import { workOf } from "../work.ts";
 import { application, type Rates } from "./application.ts";
 import type { ConsoleLimits } from "./console.ts";
 import type { Environment } from "./environment.ts";
 import { type Limits, listen } from "./listener.ts";
 import { loginsFor } from "./login.ts";
+import { type OAuthSettings, oauthOf } from "./oauth.ts";
 import { mainToken, TokenError, tokensIn } from "./token.ts";
-import { workOf } from "./work.ts";
 
 export type HttpServerOptions = Readonly<{
   session: Session;
@@ -25,8 +27,10 @@ export type HttpServerOptions = Readonly<{
   /** Files of certificate and key, in PEM. */
   tls?: Readonly<{ cert: string; key: string }>;
   log: (message: string) => void;
+  oauth?: OAuthSettings;
   rates?: Partial<Rates>;
   consoles?: Partial<ConsoleLimits>;
+  mcp?: Pick<McpHttpOptions, "limits" | "build">;
   limits?: Partial<Limits>;
   /** How often a stream of events says that it is still there. */
   heartbeatMs?: number;
@@ -59,11 +63,14 @@ export async function serveHttp(options: HttpServerOptions): Promise<HttpServer>
   const find = tokensIn(data, token, log);
   const logins = loginsFor(token, find);
   const work = workOf();
+  const mcp = mcpHttp({ session, work, ...options.mcp });
   const app = application({
     session,
     find,
     logins,
     work,
+    mcp,
+    ...(options.oauth && { oauth: oauthOf(options.oauth) }),
     allowHosts: allowHosts.map((name) => name.toLowerCase()),
     ...(options.rates && { rates: options.rates }),
     ...(options.consoles && { consoles: options.consoles }),
@@ -87,6 +94,7 @@ export async function serveHttp(options: HttpServerOptions): Promise<HttpServer>
     async close() {
       const closed = listener.close();
       await work.end();
+      await mcp.close();
       const cut = setTimeout(() => listener.cut(), CUT_AFTER_MS);
       await closed;
       clearTimeout(cut);

@@ -10,8 +10,9 @@ export const scopes = ["vm:read", "vm:write", "vm:destroy"] as const;
 export type Scope = (typeof scopes)[number];
 export const scopeFor: Record<Effect, Scope> = { read: "vm:read", change: "vm:write", destroy: "vm:destroy" };
 
-/** Who asks. `person`: somebody at a browser, who can be asked; a program with a token cannot. */
-export type Caller = Readonly<{ name: string; scopes: readonly Scope[]; person: boolean }>;
+/** Who asks. `person`: somebody at a browser, who can be asked; a program with a token cannot. `mayAskForMore`: has its
+ * token from an issuer, which may give it another one with more scopes. */
+export type Caller = Readonly<{ name: string; scopes: readonly Scope[]; person: boolean; mayAskForMore?: true }>;
 
 /** The token that every server has from its first start on; it may do everything. */
 export const MAIN = "main";

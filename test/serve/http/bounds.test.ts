@@ -157,5 +157,7 @@ describe("the end", () => {
     const listen = ["--listen", new URL(server.url).host];
     const second = await run(["--data", server.data, "--connection", "local=memory", ...listen, "serve"]);
     expect([second.code, second.stderr]).toEqual([2, expect.stringContaining("EADDRINUSE")]);
+    const stray = await run(["--data", server.data, "--connection", "local=memory", "serve", "8420"]);
+    expect([stray.code, stray.stderr]).toEqual([2, expect.stringContaining('unknown command "8420"')]);
   });
 });
