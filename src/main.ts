@@ -217,6 +217,7 @@ async function openSession(config: Config): Promise<Opened> {
     tools: offeredTools(host, config),
     confirm: config.confirm,
     version: packageVersion(),
+    panel: () => readIfThere(join(pageDirectory, "panel.html")),
     context: (call) => ({
       ...call,
       connections: host,
@@ -246,6 +247,10 @@ async function openSession(config: Config): Promise<Opened> {
     await store?.then((open) => open.close()).catch(() => undefined);
   };
   return { session, functions: theFunctions, close };
+}
+
+function readIfThere(path: string): string | undefined {
+  return existsSync(path) ? readFileSync(path, "utf8") : undefined;
 }
 
 function packageVersion(): string {

@@ -92,8 +92,8 @@ const table: readonly Layer[] = [
   },
   {
     files: "ui/",
-    line: "ui -> its own folder and Preact; of the tools and of what serves it, types alone",
-    may: ["src/tools/catalogue.ts", "src/tools/respond.ts", "src/serve/http/page.ts"],
+    line: "ui -> its own folder and Preact; of the domain, the tools and what serves it, types alone",
+    may: ["src/domain/event.ts", "src/tools/catalogue.ts", "src/tools/respond.ts", "src/serve/http/page.ts"],
     packages: ["preact", "@preact/signals", "@novnc/novnc"],
     node: false,
   },

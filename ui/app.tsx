@@ -3,10 +3,10 @@ import { signal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import type { PageFacts } from "./api/facts.ts";
 import type { CallTool } from "./api/tool.ts";
-import { useWords } from "./language/language.ts";
+import { usePageWords } from "./language/page-words.ts";
 import type { Fleet } from "./list/fleet.ts";
 import { VmList } from "./list/vm-list.tsx";
-import { LanguageChoice, ThemeChoice } from "./part/theme.tsx";
+import { LanguageChoice, ThemeChoice } from "./part/choices.tsx";
 import { VmPage } from "./vm/vm-page.tsx";
 
 type Place = Readonly<{ kind: "list" }> | Readonly<{ kind: "vm"; uuid: string }>;
@@ -26,7 +26,7 @@ addEventListener("hashchange", () => {
 });
 
 export function App({ facts, call, fleet }: { facts: PageFacts; call: CallTool; fleet: Fleet }) {
-  const t = useWords();
+  const p = usePageWords();
   const main = useRef<HTMLElement>(null);
   const here = place.value;
   const key = here.kind === "vm" ? here.uuid : "list";
@@ -42,22 +42,22 @@ export function App({ facts, call, fleet }: { facts: PageFacts; call: CallTool; 
   return (
     <>
       <a class="skip" href={SKIP}>
-        {t.skip}
+        {p.skip}
       </a>
       <header class="top">
         <a class="brand" href="#/">
-          {t.brand}
+          {p.brand}
         </a>
         <div class="row">
           <LanguageChoice />
           <ThemeChoice />
           <button type="button" class="button plain" onClick={() => void logOut()}>
-            {t.logOut}
+            {p.logOut}
           </button>
         </div>
       </header>
       <div role="status" aria-live="polite">
-        {!fleet.connected.value && <p class="banner">{t.offline}</p>}
+        {!fleet.connected.value && <p class="banner">{p.offline}</p>}
       </div>
       <main id="main" ref={main} tabIndex={-1}>
         {here.kind === "vm" ? (

@@ -7,6 +7,7 @@ import { fleetOf } from "./list/fleet.ts";
 import "./style/tokens.css";
 import "./style/base.css";
 import "./style/part.css";
+import "./style/page.css";
 import "./style/list.css";
 import "./style/vm.css";
 

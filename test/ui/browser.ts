@@ -68,9 +68,9 @@ export async function logIn(link: string, options: BrowserContextOptions = {}): 
 }
 
 /** Keeps what the page looks like, to be looked at. */
-export async function picture(page: Page, name: string): Promise<void> {
+export async function picture(page: Page, name: string, fullPage = true): Promise<void> {
   mkdirSync(output, { recursive: true });
-  await page.screenshot({ path: join(output, `${name}.png`), fullPage: true });
+  await page.screenshot({ path: join(output, `${name}.png`), fullPage });
 }
 
 /** Where there is no Chromium these are left out. */

@@ -8,6 +8,7 @@ import { refusal } from "../support/console.ts";
 import { expectNoLine, serialEnd, waitForLine } from "../support/guest.ts";
 import { type HttpServer, openHttp } from "../support/http.ts";
 import { type Lab, openLab } from "../support/vm.ts";
+import { violations } from "./axe.ts";
 import { buildPage, describeInBrowser, logIn, picture } from "./browser.ts";
 
 const { installerIso: installer } = inject("guests");
@@ -129,8 +130,10 @@ describeInBrowser("the console in the page", () => {
     await page.getByRole("button", { name: "Ctrl+Alt+Del" }).click();
     await waitForLine(serial, /LIVE/, { after: before });
 
+    expect(await violations(page)).toEqual([]);
     await page.getByRole("button", { name: "Close console" }).click();
     await page.getByRole("button", { name: "Open console" }).waitFor();
+    expect(await focused()).toBe("Open console");
     const { body } = await server.ask("POST", `/api/vms/${uuid}/console`);
     const url = server.url + body.path;
     const { token } = server;

@@ -40,7 +40,7 @@ describeInBrowser("a VM's page", () => {
     await dialog.getByRole("textbox").fill("wep");
     expect(await go.isDisabled()).toBe(true);
     await dialog.getByRole("textbox").fill("web");
-    await picture(page, "delete");
+    await picture(page, "delete", false);
     await go.click();
     await page.getByText("There are no VMs yet.").waitFor();
     expect((await server.ask("GET", "/api/vms")).body.total).toBe(0);

@@ -13,12 +13,16 @@ export type Stream = Readonly<{
 
 const AGAIN_MS = 2_000;
 
-/** Listens from this place in the journal on, until the page goes. */
-export function listen(place: number, stream: Stream): void {
+/** Listens from this place in the journal on, until the page goes. Where the place is not known, what happened until the
+ * first connection is lost. */
+export function listen(place: number | undefined, stream: Stream): void {
   let last = place;
   const open = () => {
-    const source = new EventSource(`/api/events?after=${last}`);
-    source.onopen = () => stream.connected(true);
+    const source = new EventSource(`/api/events${last === undefined ? "" : `?after=${last}`}`);
+    source.onopen = () => {
+      stream.connected(true);
+      if (last === undefined) stream.lost();
+    };
     source.onmessage = ({ data, lastEventId }: MessageEvent<string>) => {
       last = Number(lastEventId) || last;
       stream.happened(JSON.parse(data) as StreamEvent);

@@ -41,6 +41,8 @@ export function Console({ vm, words: t, on, open }: ConsoleProps) {
   const frame = useRef<HTMLElement>(null);
   const place = useRef<HTMLDivElement>(null);
   const typing = useRef<HTMLButtonElement>(null);
+  const opener = useRef<HTMLButtonElement>(null);
+  const closing = useRef(false);
   const screen = useRef<Screen | undefined>(undefined);
   /** Which opening is the one that counts: an earlier one may still be on its way. */
   const turn = useRef(0);
@@ -82,6 +84,11 @@ export function Console({ vm, words: t, on, open }: ConsoleProps) {
   useEffect(() => (full ? alone(frame.current!) : undefined), [full]);
 
   const isOpen = state.at === "connecting" || state.at === "connected";
+  useEffect(() => {
+    // The button that had the focus is gone.
+    if (!isOpen && closing.current) opener.current?.focus();
+    closing.current = false;
+  }, [isOpen]);
   // How it ended stays to be read.
   if (!on && state.at === "closed") return null;
   const told = state.at === "connected" && watching ? t.state.watching : t.state[state.at];
@@ -94,7 +101,7 @@ export function Console({ vm, words: t, on, open }: ConsoleProps) {
           {state.at === "ended" && ` ${state.why}`}
         </p>
         {!isOpen && on && (
-          <button type="button" class="button" onClick={() => void start()}>
+          <button ref={opener} type="button" class="button" onClick={() => void start()}>
             {state.at === "ended" ? t.again : t.open}
           </button>
         )}
@@ -135,7 +142,14 @@ export function Console({ vm, words: t, on, open }: ConsoleProps) {
           </>
         )}
         {isOpen && (
-          <button type="button" class="button small" onClick={() => end({ at: "closed" })}>
+          <button
+            type="button"
+            class="button small"
+            onClick={() => {
+              closing.current = true;
+              end({ at: "closed" });
+            }}
+          >
             {t.close}
           </button>
         )}

@@ -27,7 +27,11 @@ export async function showScreen(element: HTMLElement, options: ScreenOptions): 
   const url = new URL(options.path, location.href);
   url.protocol = url.protocol.replace("http", "ws");
   const socket = new WebSocket(url, ["binary"]);
-  socket.addEventListener("close", ({ code, reason }) => options.ended({ code, reason }));
+  const over = new AbortController();
+  socket.addEventListener("close", ({ code, reason }) => {
+    over.abort();
+    options.ended({ code, reason });
+  });
   const rfb = new Rfb(element, socket, { shared: true });
   rfb.scaleViewport = true;
   rfb.showDotCursor = true;
@@ -47,7 +51,7 @@ export async function showScreen(element: HTMLElement, options: ScreenOptions): 
       letGo(rfb);
       options.left();
     },
-    { capture: true },
+    { capture: true, signal: over.signal },
   );
   return {
     focus: () => rfb.focus(),

@@ -20,7 +20,7 @@ const ONE_BY_ONE_MAX = 8;
 /** What happens in quick succession is looked at once. */
 const GATHER_MS = 120;
 
-export function fleetOf(call: CallTool, place: number): Fleet {
+export function fleetOf(call: CallTool, place: number | undefined): Fleet {
   const vms = signal<ReadonlyMap<string, ListedVm> | undefined>(undefined);
   const unreachable = signal<Fleet["unreachable"]["value"]>([]);
   const refusal = signal<Refusal | undefined>(undefined);

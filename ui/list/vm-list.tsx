@@ -3,6 +3,7 @@ import { useMemo, useState } from "preact/hooks";
 import type { PageFacts } from "../api/facts.ts";
 import type { CallTool, ListedVm } from "../api/tool.ts";
 import { useWords } from "../language/language.ts";
+import { usePageWords } from "../language/page-words.ts";
 import { actWith } from "../part/act.ts";
 import { Confirm } from "../part/confirm.tsx";
 import { Outcome } from "../part/outcome.tsx";
@@ -26,6 +27,7 @@ const textOf = ({ name, uuid, connection, current_media = "", next_media = "" }:
 
 export function VmList({ call, fleet, facts }: { call: CallTool; fleet: Fleet; facts: PageFacts }) {
   const t = useWords();
+  const p = usePageWords();
   const [search, setSearch] = useState("");
   const [filter, setFilter] = useState<Filter>("all");
   const [creating, setCreating] = useState(false);
@@ -44,36 +46,36 @@ export function VmList({ call, fleet, facts }: { call: CallTool; fleet: Fleet; f
   return (
     <>
       <div class="head">
-        <h1>{t.list.title}</h1>
+        <h1>{p.list.title}</h1>
         {"create_vm" in facts.tools && (
           <button type="button" class="button primary" onClick={() => setCreating(true)}>
-            {t.list.create}
+            {p.list.create}
           </button>
         )}
       </div>
-      <Outcome act={act} pickIso={() => {}} fix={() => {}} />
+      <Outcome act={act} fix={() => {}} />
       <Confirm act={act} />
       {creating && <CreateVm call={call} close={() => setCreating(false)} />}
       <div class="tools">
         <label class="search">
-          <span class="hidden">{t.list.search}</span>
+          <span class="hidden">{p.list.search}</span>
           <input
             type="search"
-            placeholder={t.list.search}
+            placeholder={p.list.search}
             value={search}
             onInput={(event) => setSearch(event.currentTarget.value)}
           />
         </label>
         <fieldset class="chips">
-          <legend class="hidden">{t.list.filter}</legend>
+          <legend class="hidden">{p.list.filter}</legend>
           {(Object.keys(filters) as Filter[]).map((one) => (
             <button type="button" class="chip" key={one} aria-pressed={filter === one} onClick={() => setFilter(one)}>
-              {t.list.filters[one]}
+              {p.list.filters[one]}
             </button>
           ))}
         </fieldset>
         <p class="count" role="status">
-          {all && t.list.shown(vms.length, all.size)}
+          {all && p.list.shown(vms.length, all.size)}
         </p>
       </div>
       {filter === "unmanaged" && unmanaged.length > 0 && connections.size === 1 && "adopt_vm" in facts.tools && (
@@ -85,12 +87,12 @@ export function VmList({ call, fleet, facts }: { call: CallTool; fleet: Fleet; f
               void act.run({
                 tool: "adopt_vm",
                 args: { all: true, connection: [...connections][0] },
-                label: t.list.adoptAll(unmanaged.length),
+                label: p.list.adoptAll(unmanaged.length),
                 vmName: "",
               })
             }
           >
-            {t.list.adoptAll(unmanaged.length)}
+            {p.list.adoptAll(unmanaged.length)}
           </button>
         </p>
       )}
@@ -98,7 +100,7 @@ export function VmList({ call, fleet, facts }: { call: CallTool; fleet: Fleet; f
         <div class="notice refused" key={connection}>
           <div>
             <p>
-              <strong>{t.list.unreachable(connection)}</strong>
+              <strong>{p.list.unreachable(connection)}</strong>
             </p>
             <p lang="en">{reason}</p>
           </div>
@@ -120,18 +122,18 @@ export function VmList({ call, fleet, facts }: { call: CallTool; fleet: Fleet; f
       {!all && !refusal && <p class="quiet">{t.loading}</p>}
       {all?.size === 0 && (
         <div class="empty">
-          <p>{t.list.empty}</p>
-          <p class="quiet">{t.list.emptyHint}</p>
+          <p>{p.list.empty}</p>
+          <p class="quiet">{p.list.emptyHint}</p>
         </div>
       )}
-      {all && all.size > 0 && vms.length === 0 && <p class="empty">{t.list.nothingFits}</p>}
+      {all && all.size > 0 && vms.length === 0 && <p class="empty">{p.list.nothingFits}</p>}
       {vms.length > 0 && (
-        <div class="table" role="table" aria-label={t.list.title} aria-rowcount={vms.length + 1}>
+        <div class="table" role="table" aria-label={p.list.title} aria-rowcount={vms.length + 1}>
           <div role="rowgroup">
             <div class="vm-row heading" role="row" aria-rowindex={1}>
               {(["name", "status", "boots", "medium", "disk", "findings"] as const).map((column) => (
                 <span role="columnheader" key={column}>
-                  {t.list.columns[column]}
+                  {p.list.columns[column]}
                 </span>
               ))}
             </div>

@@ -1,6 +1,7 @@
 /** One VM in the list. */
 import type { Finding, ListedVm } from "../api/tool.ts";
 import { fileOf, gibOf, useWords } from "../language/language.ts";
+import { usePageWords } from "../language/page-words.ts";
 import { InstallationPill, PowerPill } from "../part/pill.tsx";
 
 const weight = { error: 0, warning: 1, info: 2 } as const;
@@ -36,15 +37,16 @@ export function VmRow({ vm, place, several }: { vm: ListedVm; place: number; sev
 
 function Findings({ findings }: { findings: readonly Finding[] }) {
   const t = useWords();
+  const p = usePageWords();
   const [first, ...rest] = [...findings].sort((a, b) => weight[a.severity] - weight[b.severity]);
-  if (!first) return <span class="quiet">{t.list.noFindings}</span>;
+  if (!first) return <span class="quiet">{p.list.noFindings}</span>;
   return (
     <>
       <span class={`severity ${first.severity}`}>{t.severity[first.severity]}</span>
       <span lang="en" class="message" title={first.message}>
         {first.message}
       </span>
-      {rest.length > 0 && <small>{t.list.more(rest.length)}</small>}
+      {rest.length > 0 && <small>{p.list.more(rest.length)}</small>}
     </>
   );
 }

@@ -5,7 +5,7 @@ import type { Words } from "../language/en.ts";
 import { useWords } from "../language/language.ts";
 import type { Act, Told, Wanted } from "./act.ts";
 
-type Props = Readonly<{ act: Act; pickIso: () => void; fix: (fix: Fix) => void }>;
+type Props = Readonly<{ act: Act; fix: (fix: Fix) => void }>;
 
 export function Outcome(props: Props) {
   const t = useWords();
@@ -99,9 +99,7 @@ function Refusing({ act, fix, wanted, refusal }: Props & { wanted: Wanted; refus
             </button>
           )}
           {refusal.next !== null && !forced && findings.length === 0 && (
-            <span class="quiet" lang="en">
-              Next: {refusal.next}
-            </span>
+            <span class="quiet">{t.refusal.next(callInWords(t, refusal.next, {}))}</span>
           )}
         </div>
       </div>
@@ -121,7 +119,7 @@ function CloseButton({ close }: { close: () => void }) {
 
 type Blocking = Finding & Readonly<{ overridable?: boolean }>;
 const findingsIn = ({ code, details }: Refusal): readonly Blocking[] =>
-  code === "BLOCKED_BY_FINDINGS" ? ((details as { findings?: Blocking[] }).findings ?? []) : [];
+  (code === "BLOCKED_BY_FINDINGS" && (details as { findings?: Blocking[] } | undefined)?.findings) || [];
 
 /** What a person may do by force, where asking did not do. */
 function forcedLabel(t: Words, { tool, args }: Wanted, { code }: Refusal): string | undefined {

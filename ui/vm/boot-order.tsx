@@ -7,15 +7,22 @@ import { sentence } from "./findings.tsx";
 
 const orders = ["cdrom_hd", "hd", "hd_cdrom", "cdrom"] as const satisfies readonly Order[];
 
-export function bootInWords(
-  t: Words,
-  { boots, path, devices }: Pick<Prediction, "boots" | "path" | "devices">,
-): string {
-  const { wouldBoot } = t.boot;
-  if (boots === "cdrom") return wouldBoot.cdrom(path === undefined ? t.order.cdrom : fileOf(path));
-  if (boots !== "none") return wouldBoot[boots];
-  const causes = devices.map(({ cause }) => cause).join("; ");
-  return causes ? `${wouldBoot.none}: ${causes}` : wouldBoot.none;
+const bootInWords = (t: Words, { boots, path }: Pick<Prediction, "boots" | "path">): string =>
+  boots === "cdrom"
+    ? t.boot.wouldBoot.cdrom(path === undefined ? t.order.cdrom : fileOf(path))
+    : t.boot.wouldBoot[boots];
+
+/** What would boot; where nothing would, why, as the server says it. */
+function Forecast({ of }: { of: Prediction | undefined }) {
+  const t = useWords();
+  if (!of) return <small>&nbsp;</small>;
+  const causes = of.boots === "none" ? of.devices.map(({ cause }) => cause).join("; ") : "";
+  return (
+    <small>
+      {sentence(bootInWords(t, of), causes ? ": " : ".")}
+      {causes && <span lang="en">{causes}.</span>}
+    </small>
+  );
 }
 
 export function BootOrder({ desk, report }: { desk: Desk; report: Answers["check_boot"] | undefined }) {
@@ -42,7 +49,7 @@ export function BootOrder({ desk, report }: { desk: Desk; report: Answers["check
               <span class="mark" aria-hidden="true" />
               <span>
                 <strong>{t.order[order]}</strong>
-                <small>{forecast ? sentence(bootInWords(t, forecast)) : " "}</small>
+                <Forecast of={forecast} />
               </span>
             </button>
           );

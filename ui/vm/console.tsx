@@ -2,12 +2,12 @@
 import { openConsole } from "../api/console.ts";
 import type { PageFacts } from "../api/facts.ts";
 import { Console as Screen } from "../console/console.tsx";
-import { useWords } from "../language/language.ts";
+import { usePageWords } from "../language/page-words.ts";
 import type { Desk } from "./desk.ts";
 
 /** Keys change things, so it is for those who may. */
 export function Console({ desk: { vm, may }, facts }: { desk: Desk; facts: PageFacts }) {
-  const t = useWords();
+  const t = usePageWords();
   if (!vm.managed || !facts.consoles.includes(vm.connection) || !may("start_vm")) return null;
   const { uuid, power } = vm;
   return <Screen key={uuid} vm={vm} words={t.console} on={power !== "off"} open={() => openConsole(uuid)} />;

@@ -41,9 +41,9 @@ export function Findings({ desk, findings }: { desk: Desk; findings: readonly Fi
       {vm.pending.length > 0 && (
         <div class="pending">
           <h3>{t.findings.pending}</h3>
-          <ul lang="en">
+          <ul>
             {vm.pending.map((change) => (
-              <li key={change}>{change}</li>
+              <li key={change}>{t.pending[change] ?? change}</li>
             ))}
           </ul>
         </div>
@@ -53,7 +53,7 @@ export function Findings({ desk, findings }: { desk: Desk; findings: readonly Fi
 }
 
 /** A path or the name of a program at the beginning keeps its letters. */
-export function sentence(text: string): string {
+export function sentence(text: string, end = "."): string {
   const begun = /^[a-z]+[ ,]/.test(text) ? text[0]!.toUpperCase() + text.slice(1) : text;
-  return /[.!?]$/.test(begun) ? begun : `${begun}.`;
+  return /[.!?]$/.test(begun) ? begun : `${begun}${end}`;
 }

@@ -3,6 +3,7 @@ import { useEffect, useState } from "preact/hooks";
 import { type HistoryEvent, type Operation, Refused } from "../api/tool.ts";
 import { callInWords } from "../language/call.ts";
 import { timeOf, useWords } from "../language/language.ts";
+import { usePageWords } from "../language/page-words.ts";
 import type { Desk } from "./desk.ts";
 import { sentence } from "./findings.tsx";
 
@@ -17,6 +18,7 @@ const canUndo = ({ status, direction, steps }: Operation) =>
 
 export function History({ desk, round }: { desk: Desk; round: number }) {
   const t = useWords();
+  const p = usePageWords();
   const { vm, act, call, may } = desk;
   const [operations, setOperations] = useState<readonly Operation[]>([]);
   const [events, setEvents] = useState<readonly HistoryEvent[]>([]);
@@ -30,11 +32,11 @@ export function History({ desk, round }: { desk: Desk; round: number }) {
   }, [call, vm.uuid, round]);
   return (
     <section class="card history" aria-labelledby="history">
-      <h2 id="history">{t.history.title}</h2>
+      <h2 id="history">{p.history.title}</h2>
       <div class="columns even">
         <div>
-          <h3>{t.history.operations}</h3>
-          {operations.length === 0 && <p class="quiet">{t.history.none}</p>}
+          <h3>{p.history.operations}</h3>
+          {operations.length === 0 && <p class="quiet">{p.history.none}</p>}
           <ol class="timeline">
             {operations.map((operation) => (
               <li key={operation.operation}>
@@ -44,7 +46,7 @@ export function History({ desk, round }: { desk: Desk; round: number }) {
                   </p>
                   <p class="quiet">
                     <time dateTime={operation.begun_at}>{timeOf(operation.begun_at)}</time> · {operation.actor} ·{" "}
-                    {t.history.status[operation.status]}
+                    {p.history.status[operation.status]}
                   </p>
                   {operation.error && <p lang="en">{sentence(operation.error.message)}</p>}
                 </div>
@@ -53,7 +55,7 @@ export function History({ desk, round }: { desk: Desk; round: number }) {
                     type="button"
                     class="button small"
                     disabled={act.busy.value !== undefined}
-                    aria-label={`${t.history.undo}: ${summaryOf(operation)}`}
+                    aria-label={`${p.history.undo}: ${summaryOf(operation)}`}
                     onClick={() =>
                       void act.run({
                         tool: "undo_operation",
@@ -63,7 +65,7 @@ export function History({ desk, round }: { desk: Desk; round: number }) {
                       })
                     }
                   >
-                    {t.history.undo}
+                    {p.history.undo}
                   </button>
                 )}
               </li>
@@ -71,13 +73,13 @@ export function History({ desk, round }: { desk: Desk; round: number }) {
           </ol>
         </div>
         <div>
-          <h3>{t.history.events}</h3>
-          {events.length === 0 && <p class="quiet">{t.history.noEvents}</p>}
+          <h3>{p.history.events}</h3>
+          {events.length === 0 && <p class="quiet">{p.history.noEvents}</p>}
           <ol class="timeline">
             {events.map((event) => (
               <li key={event.id}>
                 <div>
-                  <p lang="en">{event.type}</p>
+                  <p>{p.event[event.type as keyof typeof p.event] ?? event.type}</p>
                   <p class="quiet">
                     <time dateTime={event.time}>{timeOf(event.time)}</time>
                   </p>

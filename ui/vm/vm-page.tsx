@@ -44,7 +44,7 @@ export function VmPage(props: { uuid: string; call: CallTool; fleet: Fleet; fact
         </a>
       </p>
       <Heading desk={desk} />
-      <Outcome act={desk.act} pickIso={desk.pickIso} fix={desk.fix} />
+      <Outcome act={desk.act} fix={desk.fix} />
       <Confirm act={desk.act} />
       <Console desk={desk} facts={facts} />
       <div class="columns">

@@ -1,6 +1,7 @@
 /** The web page: files that the build made, read once and served from memory, so that no request names a file. */
 import { readdirSync, readFileSync } from "node:fs";
 import { extname, join } from "node:path";
+import { setTimeout as after } from "node:timers/promises";
 import type { Hono } from "hono";
 import type { Session } from "../session.ts";
 import { type Environment, type HttpContext, requireScope } from "./environment.ts";
@@ -10,6 +11,8 @@ export type PageOptions = Readonly<{
   /** Where the build put the page. */
   directory: string;
 }>;
+
+const PLACE_LIMIT_MS = 200;
 
 const NOT_BUILT = "The web page is not built: run npm run build:page in Bootwright's directory and start it again.\n";
 
@@ -52,12 +55,15 @@ export function addPage(app: Hono<Environment>, { session, directory }: PageOpti
 async function factsFor(session: Session, context: HttpContext) {
   const { scopes } = requireScope(context, "vm:read");
   const { signal } = context.req.raw;
-  const { store: open, connections } = session.context({ actor: "http", signal, progress: () => {} });
-  const store = await open();
+  const { store, connections } = session.context({ actor: "http", signal, progress: () => {} });
+  const place = store()
+    .then((open) => open.lastEvent())
+    .catch(() => undefined);
   return {
     version: session.version,
     scopes,
-    place: await store.lastEvent(),
+    // The page is there at once; what it shows may have to wait for the database.
+    place: await Promise.race([place, after(PLACE_LIMIT_MS, undefined, { ref: false })]),
     /** Connections whose VMs have a console. */
     consoles: connections.names.filter((name) => connections.capabilities(name).console),
     tools: Object.fromEntries(session.tools.map(({ name, http, effect }) => [name, { ...http, effect }])),
