@@ -1,6 +1,7 @@
 /** A VM's screen and keyboard in a browser: a ticket for one who may change the VM, then a WebSocket for who shows it. A
  * browser can send no token with a WebSocket, and a cookie alone would be sent for whichever page opens one. */
 import type { Hono } from "hono";
+import { DomainError } from "../../domain/error.ts";
 import { noteOf } from "../../domain/event.ts";
 import type { Console } from "../../domain/port.ts";
 import type { Target } from "../../domain/vm.ts";
@@ -48,7 +49,8 @@ export function addConsoles(app: Hono<Environment>, { session, work, consoles }:
 
   app.post("/api/vms/:vm/console", async (context) => {
     const caller = requireScope(context, "vm:write");
-    objectIn(await readBody(context.req.raw), context.req.raw);
+    const sent = Object.keys(objectIn(await readBody(context.req.raw), context.req.raw));
+    if (sent.length > 0) throw new DomainError("INPUT_INVALID", { issues: ["the body: nothing is taken here"] });
     requireRoom();
     // Whether there is one is found out now, while there is an answer that can say why not.
     const opening = openConsole(contextFor(caller, work.signal), context.req.param("vm"));

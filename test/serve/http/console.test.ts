@@ -268,6 +268,7 @@ describe("where there is no console", () => {
     ]);
     expect((await here.ask("POST", "/api/vms/nothing/console")).status).toBe(404);
     expect((await here.ask("POST", `/api/vms/${here.vm}/console`, "[]")).body.code).toBe("REQUEST_MALFORMED");
+    expect((await here.ask("POST", `/api/vms/${here.vm}/console`, { x: 1 })).body.code).toBe("INPUT_INVALID");
   });
 
   it("says that this backend has none", async () => {
