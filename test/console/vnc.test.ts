@@ -1,4 +1,7 @@
+import { chmodSync } from "node:fs";
 import { createServer, type Socket } from "node:net";
+import { dirname } from "node:path";
+import { execa } from "execa";
 import { expect, it } from "vitest";
 import { answerTo, openVnc } from "../../src/console/vnc.ts";
 import { screenOf, VERSION, vncServer } from "./rfb.ts";
@@ -111,6 +114,21 @@ it("openVnc() says so when there is no socket, and when nobody listens", async (
   await expect(openVnc({ host: "127.0.0.1", port }, { vm })).rejects.toMatchObject(
     unavailable("nobody listens at its VNC address"),
   );
+});
+
+// Root may connect to everything, so somebody else has to try.
+it.skipIf(process.getuid?.() !== 0)("openVnc() says so when this user may not connect", async () => {
+  const path = await vncServer(() => undefined);
+  chmodSync(dirname(path), 0o755);
+  chmodSync(path, 0o700);
+  const program = `import { openVnc } from ${JSON.stringify(new URL("../../src/console/vnc.ts", import.meta.url).href)};
+    await openVnc({ path: ${JSON.stringify(path)} }, { vm: "web" }).catch((error) => console.log(error.details.reason));`;
+  const { stdout } = await execa(process.execPath, ["--input-type=module", "-e", program], {
+    uid: 65_534,
+    gid: 65_534,
+    cwd: "/",
+  });
+  expect(stdout).toContain("this server's user may not connect to its VNC socket");
 });
 
 it("who cancels a console ends its connection, and a client of another VNC gets none", async () => {
