@@ -12,13 +12,12 @@ export type ConsoleWords = Readonly<{
   again: string;
   close: string;
   type: string;
-  ctrlAltDel: string;
   watchOnly: string;
   full: string;
   notFull: string;
   screen: (vm: string) => string;
   release: string;
-  state: Readonly<{ closed: string; connecting: string; connected: string; watching: string; ended: string }>;
+  state: Readonly<{ connecting: string; connected: string; watching: string; ended: string }>;
   ends: Readonly<{ stopped: string; refused: string; idle: string; closing: string; lost: string }>;
 }>;
 
@@ -91,7 +90,8 @@ export function Console({ vm, words: t, on, open }: ConsoleProps) {
   }, [isOpen]);
   // How it ended stays to be read.
   if (!on && state.at === "closed") return null;
-  const told = state.at === "connected" && watching ? t.state.watching : t.state[state.at];
+  const at = state.at === "connected" && watching ? "watching" : state.at;
+  const told = at === "closed" ? "" : t.state[at];
   return (
     <section ref={frame} class={`card console ${full ? "full" : ""}`} aria-labelledby={id}>
       <div class="row console-bar">
@@ -123,7 +123,7 @@ export function Console({ vm, words: t, on, open }: ConsoleProps) {
               disabled={watching}
               onClick={() => screen.current?.pressCtrlAltDel()}
             >
-              {t.ctrlAltDel}
+              Ctrl+Alt+Del
             </button>
             <button type="button" class="button small" aria-pressed={full} onClick={() => setFull(!full)}>
               {full ? t.notFull : t.full}
