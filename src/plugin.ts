@@ -43,6 +43,7 @@ export {
   withMedium,
 } from "./domain/vm.ts";
 export { openImages } from "./images/images.ts";
+export { PROBE_EXIT_PORT, PROBE_SHOWS, PROBE_SIGN, probeDisk } from "./images/probe-guest.ts";
 export { z };
 
 /** Raised when a plugin written for the version before could break. */

@@ -1,11 +1,11 @@
 /** Whether guests really run under KVM on this host. Neither /dev/kvm nor libvirt's capabilities can be trusted: both
- * may say yes where guests abort on a model-specific register or pause with an internal error. So a guest of 512 bytes is
- * started, once per boot of the host, and has to write a byte to its serial port. */
+ * may say yes where guests abort on a model-specific register or pause with an internal error. So a guest of 200 bytes is
+ * started, once per boot of the host, and has to get from real to long mode and write a byte to its serial port. */
 import { randomUUID } from "node:crypto";
 import { mkdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { DomainError } from "../../src/plugin.ts";
+import { DomainError, PROBE_SHOWS, probeDisk } from "../../src/plugin.ts";
 import { DOMAIN_START, DOMAIN_STATE, LibvirtError } from "./client/libvirt.ts";
 import type { LibvirtSession } from "./session.ts";
 
@@ -29,6 +29,8 @@ export async function acceleratorFor(
   throw new DomainError("BACKEND_FAILED", { connection: session.context.connection, change: "vm.create", reason });
 }
 
+type Known = { hostBoot?: string; shows?: string; works?: boolean };
+
 async function kvmWorks(
   session: LibvirtSession,
   progress: (message: string) => void,
@@ -36,9 +38,10 @@ async function kvmWorks(
 ): Promise<boolean> {
   const path = join(session.context.cacheDirectory, "kvm-probe.json");
   const known = await readFile(path, "utf8")
-    .then((text) => JSON.parse(text) as { hostBoot?: string; works?: boolean })
-    .catch(() => ({}) as { hostBoot?: string; works?: boolean });
-  if (known.hostBoot === session.hostBoot && typeof known.works === "boolean") return known.works;
+    .then((text) => JSON.parse(text) as Known)
+    .catch((): Known => ({}));
+  const isOfNow = known.hostBoot === session.hostBoot && known.shows === PROBE_SHOWS;
+  if (isOfNow && typeof known.works === "boolean") return known.works;
   progress("finding out whether guests run under KVM here");
   const works = await probe(session, signal);
   // What took too long says nothing for good: the host may only have been busy.
@@ -50,22 +53,11 @@ async function kvmWorks(
   }
   await mkdir(session.context.cacheDirectory, { recursive: true });
   const made = `${path}.${randomUUID()}`;
-  await writeFile(made, JSON.stringify({ hostBoot: session.hostBoot, works }));
+  await writeFile(made, JSON.stringify({ hostBoot: session.hostBoot, shows: PROBE_SHOWS, works } satisfies Known));
   await rename(made, path);
   session.context.log(`guests ${works ? "run" : "do not run"} under KVM on this host`);
   return works;
 }
-
-/** SeaBIOS reads nothing of a disk that is smaller than a cylinder. */
-const DISK_BYTES = 1024 ** 2;
-
-/** Writes "K" to the first serial port (0x3F8) and halts: mov dx,0x3f8; mov al,'K'; out dx,al; hlt; jmp to the hlt. */
-const bootDisk = (): Buffer => {
-  const disk = Buffer.alloc(DISK_BYTES);
-  Buffer.from([0xba, 0xf8, 0x03, 0xb0, 0x4b, 0xee, 0xf4, 0xeb, 0xfd]).copy(disk);
-  disk.writeUInt16LE(0xaa55, 510);
-  return disk;
-};
 
 /** Whether a guest gives its sign of life under this hypervisor: `qemu` is QEMU without KVM. */
 export async function probe(
@@ -76,7 +68,7 @@ export async function probe(
   const uuid = randomUUID();
   const [disk, log] = [images.pathFor(uuid, "kvm-probe.img"), images.pathFor(uuid, "kvm-probe.log")];
   await mkdir(images.imageDirectory, { recursive: true });
-  await writeFile(disk, bootDisk(), { mode: 0o644 });
+  await writeFile(disk, probeDisk(), { mode: 0o644 });
   const xml = `<domain type='${hypervisor}'><name>bootwright-kvm-probe-${uuid.slice(0, 8)}</name><uuid>${uuid}</uuid>
 <memory unit='MiB'>32</memory><vcpu>1</vcpu><os><type arch='x86_64' machine='q35'>hvm</type><boot dev='hd'/></os>
 <cpu mode='${hypervisor === "kvm" ? "host-passthrough" : "maximum"}'/><on_reboot>destroy</on_reboot><on_crash>destroy</on_crash>

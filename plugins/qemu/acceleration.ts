@@ -1,10 +1,10 @@
 /** Whether guests really run under the host's hypervisor. That its device is there, and may be opened, says nothing:
- * guests can abort on a model-specific register all the same. So a guest of 512 bytes is started, once per boot of the
- * host, and has to write a byte to its serial port. */
+ * guests can abort on a model-specific register or stop with an internal error all the same. So a guest of 200 bytes is
+ * started, once per boot of the host, and has to get from real to long mode and write a byte to its serial port. */
 import { randomUUID } from "node:crypto";
 import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { DomainError } from "../../src/plugin.ts";
+import { DomainError, PROBE_EXIT_PORT, PROBE_SHOWS, PROBE_SIGN, probeDisk } from "../../src/plugin.ts";
 import { cpuOf } from "./command-line.ts";
 import type { Accelerator } from "./definition.ts";
 import { textOf, writeWhole } from "./file.ts";
@@ -12,8 +12,6 @@ import { runProgram } from "./program.ts";
 import type { QemuSession } from "./session.ts";
 
 const PROBE_LIMIT_MS = 8_000;
-/** SeaBIOS reads nothing of a disk that is smaller than a cylinder. */
-const DISK_BYTES = 1024 ** 2;
 
 /** What this host's kernel offers; elsewhere there is emulation alone. */
 const native: Accelerator | undefined = ({ linux: "kvm", darwin: "hvf" } as const)[process.platform as string];
@@ -43,7 +41,7 @@ async function works(
   const { cacheDirectory, log } = session.context;
   const path = join(cacheDirectory, `${accelerator}-probe-qemu.json`);
   // Another program or boot of the host may fare otherwise.
-  const about = { hostBoot: await hostBoot(), binary: session.binary, accelerator };
+  const about = { hostBoot: await hostBoot(), binary: session.binary, accelerator, shows: PROBE_SHOWS };
   const known = await textOf(path)
     .then((text) => JSON.parse(text ?? "{}") as Record<string, unknown>)
     .catch(() => ({}) as Record<string, unknown>);
@@ -64,15 +62,6 @@ async function works(
 const hostBoot = async (): Promise<string> =>
   ((await textOf("/proc/sys/kernel/random/boot_id").catch(() => undefined)) ?? "host").trim();
 
-/** Writes "K" to the first serial port (0x3F8), then turns the VM off by a triple fault, which QEMU is told to end on:
- * mov dx,0x3f8; mov al,'K'; out dx,al; lidt [empty]; int3. */
-function bootDisk(): Buffer {
-  const disk = Buffer.alloc(DISK_BYTES);
-  Buffer.from([0xba, 0xf8, 0x03, 0xb0, 0x4b, 0xee, 0x0f, 0x01, 0x1e, 0x10, 0x7c, 0xcc]).copy(disk);
-  disk.writeUInt16LE(0xaa55, 510);
-  return disk;
-}
-
 /** Whether a guest gives its sign of life under this accelerator. */
 export async function probe(
   { binary, context }: QemuSession,
@@ -81,18 +70,20 @@ export async function probe(
 ): Promise<boolean | "no answer"> {
   await mkdir(context.cacheDirectory, { recursive: true });
   const disk = join(context.cacheDirectory, `probe-${randomUUID()}.img`);
-  await writeFile(disk, bootDisk());
+  await writeFile(disk, probeDisk());
   const node = { driver: "raw", "node-name": "disk", "read-only": true, file: { driver: "file", filename: disk } };
   const args = [
     ...["-no-user-config", "-nodefaults", "-display", "none", "-no-reboot"],
     ...["-machine", `q35,accel=${accelerator}`, "-cpu", cpuOf(accelerator), "-m", "32"],
     ...["-blockdev", JSON.stringify(node), "-device", "virtio-blk-pci,drive=disk,bootindex=1"],
     ...["-chardev", "stdio,id=com1,signal=off", "-device", "isa-serial,chardev=com1"],
+    ...["-device", `isa-debug-exit,iobase=${PROBE_EXIT_PORT},iosize=4`],
   ];
   try {
-    const { stdout, timedOut } = await runProgram(binary, args, { timeoutMs: PROBE_LIMIT_MS, signal });
-    if (stdout.includes("K")) return true;
-    return timedOut ? "no answer" : false;
+    const { stdout, stderr, timedOut } = await runProgram(binary, args, { timeoutMs: PROBE_LIMIT_MS, signal });
+    if (stdout.includes(PROBE_SIGN)) return true;
+    // QEMU stays, stopped, where KVM gives up.
+    return timedOut && !/internal error/i.test(stderr) ? "no answer" : false;
   } finally {
     await rm(disk, { force: true });
   }

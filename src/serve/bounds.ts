@@ -10,11 +10,19 @@ export const PROGRESS_PER_SECOND_MAX = 20;
 export const PROGRESS_CHARACTERS_MAX = 500;
 /** Resources that one client is told about. */
 export const URIS_MAX = 1_000;
+/** How often it is told that one of them changed. */
+export const UPDATES_PER_SECOND_MAX = 20;
 /** Streams that are open at one time over HTTP, and resources that all of those of the protocol of 2026 are told about. */
 export const STREAMS_MAX = 200;
 export const STREAM_URIS_MAX = 20_000;
-/** How often it is told that one of them changed. */
-export const UPDATES_PER_SECOND_MAX = 20;
+/** Sessions of clients of 2025 over HTTP, and how long one stays that nothing is asked in and nobody listens to. */
+export const SESSIONS_MAX = 200;
+export const SESSION_IDLE_MS = 30 * 60_000;
+/** What is kept of the newest messages of a session, for a client that was cut off. */
+export const REPLAY_BYTES_MAX = 262_144;
+/** What the client of one stream over HTTP may leave unread (the longest answer, and what is told beside it), and all. */
+export const STREAM_UNREAD_BYTES_MAX = 2 * ANSWER_BYTES_MAX;
+export const STREAMS_UNREAD_BYTES_MAX = 16 * ANSWER_BYTES_MAX;
 
 /** Passes messages on, cut to their length, and drops those beyond the rate. */
 export function paced(tell: (message: string) => void, now: () => number = () => performance.now()) {

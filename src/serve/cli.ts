@@ -13,7 +13,7 @@ export const usage = `Usage:
   bootwright [settings] call TOOL [key=value …] [--json '{…}']
                                                          make one call and print its JSON result
   bootwright [settings] tools                            list the tools
-  bootwright [settings] serve                            serve REST and events below /api over HTTP
+  bootwright [settings] serve                            serve REST and events below /api over HTTP, MCP at /mcp
   bootwright [settings] token add NAME --scope SCOPE …   make a further token for it: vm:read, vm:write, vm:destroy
   bootwright [settings] token list | remove NAME         list the further tokens, remove one
   bootwright plugin new NAME [DIRECTORY]                 write a plugin that works, with its test

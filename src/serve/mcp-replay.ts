@@ -10,6 +10,8 @@ export function replayOf(bytesMax: number): EventStore {
   return {
     async storeEvent(stream, message) {
       const event = { id: `${++count}`, stream, message, bytes: JSON.stringify(message).length };
+      // What fits nowhere must not push out all that does.
+      if (event.bytes > bytesMax) return event.id;
       kept.push(event);
       bytes += event.bytes;
       while (bytes > bytesMax) bytes -= kept.shift()!.bytes;

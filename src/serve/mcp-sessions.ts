@@ -6,6 +6,7 @@ import {
   type Server,
   WebStandardStreamableHTTPServerTransport,
 } from "@modelcontextprotocol/server";
+import { REPLAY_BYTES_MAX, SESSION_IDLE_MS, SESSIONS_MAX } from "./bounds.ts";
 import type { McpCall } from "./mcp-http.ts";
 import { replayOf } from "./mcp-replay.ts";
 import { notifyOn } from "./mcp-resources.ts";
@@ -19,7 +20,11 @@ export type SessionLimits = Readonly<{
   /** What is kept of the newest messages of one, for whoever was cut off. */
   replayBytes: number;
 }>;
-const usualLimits: SessionLimits = { sessions: 200, idleMs: 30 * 60_000, replayBytes: 256 * 1024 };
+const usualLimits: SessionLimits = {
+  sessions: SESSIONS_MAX,
+  idleMs: SESSION_IDLE_MS,
+  replayBytes: REPLAY_BYTES_MAX,
+};
 /** How soon a client whose stream was cut off comes back. */
 const RECONNECT_MS = 2_000;
 
@@ -104,6 +109,8 @@ export function sessionsOf({ session, build, limits }: SessionsOptions) {
       // That somebody else has a session of this name is nobody's business.
       return found?.owner === call.authority.principal ? found : failure(404, -32_001, "Session not found");
     }
+    // Who speaks the protocol of 2026 posts, and has no session to end.
+    if (call.request.method !== "POST") return failure(405, -32_000, "Method not allowed", { allow: "POST" });
     if (!isInitializeRequest(call.body)) return failure(400, -32_000, "Bad Request: Mcp-Session-Id header is required");
     if (await makeRoom()) return begin(call);
     return failure(503, -32_000, `Too many sessions: ${most} are in use`, { "retry-after": "10" });

@@ -6,6 +6,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { type Caller, generations } from "../serve/callers.ts";
 import { serverPath } from "../support/client.ts";
 import { permissionsFor } from "../support/deno.ts";
 
@@ -33,7 +34,18 @@ const freePort = () =>
     });
   });
 
-await check("REST, events and the end on Deno", async () => {
+/** Asked for its consent before the power is cut, and told of the VM that it reads. */
+async function cutsPower(caller: Caller, uri: string): Promise<void> {
+  await caller.call("start_vm", { vm: "web", accept: ["DISK_BLANK"] });
+  const end = await caller.reads.hear(uri);
+  const { structuredContent } = await caller.call("stop_vm", { vm: "web", force: true });
+  expectEqual((structuredContent!.vm as { power: string }).power, "off");
+  while (!caller.reads.heard.updated.includes(uri)) await new Promise((resolve) => setTimeout(resolve, 20));
+  await end();
+  await caller.close();
+}
+
+await check("REST, events, MCP and the end on Deno", async () => {
   const directory = mkdtempSync(join(tmpdir(), "bw-test-deno-"));
   mkdirSync(join(directory, "tmp"));
   const data = join(directory, "data");
@@ -80,6 +92,10 @@ await check("REST, events and the end on Deno", async () => {
     expectEqual((await ask("GET", "/api/vms", undefined, { origin: "https://evil.example" })).status, 403);
     expectEqual((await ask("POST", "/api/vms", { name: "x".repeat(2 ** 20) })).status, 413);
     expectEqual((await ask("GET", "/api/openapi.json")).body.openapi, "3.1.1");
+    const settings = { url: `http://${listen}`, token: authorization.slice("Bearer ".length) };
+    const asked = () => ({ action: "accept", content: { confirm: true } }) as const;
+    for (const connect of Object.values(generations))
+      await cutsPower(await connect({ settings, asked }), `vm://${made.body.vm.uuid}`);
     let told = "";
     for await (const chunk of stream.body!.pipeThrough(new TextDecoderStream())) {
       told += chunk;

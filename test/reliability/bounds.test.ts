@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { LONG_LOOK_LIMIT_MS, LOOK_LIMIT_MS } from "../../src/host/backends.ts";
+import * as serve from "../../src/serve/bounds.ts";
 import { ANSWER_BYTES_MAX, CALLS_MAX, PROGRESS_PER_SECOND_MAX, paced } from "../../src/serve/bounds.ts";
 import { schemasOf } from "../../src/serve/mcp-server.ts";
 import { MESSAGE_BYTES_MAX, UNREAD_BYTES_MAX } from "../../src/serve/wire.ts";
@@ -29,6 +30,13 @@ const bounds: readonly (readonly [name: string, is: number, documented: number, 
   ["answers that the client has not read", UNREAD_BYTES_MAX, 8_388_608, "bytes", "no further request is read"],
   ["one answer", ANSWER_BYTES_MAX, 8_388_608, "bytes", "ANSWER_TOO_LARGE"],
   ["progress of one call in one second", PROGRESS_PER_SECOND_MAX, 20, "messages", "the rest is dropped"],
+  ["sessions over HTTP", serve.SESSIONS_MAX, 200, "sessions", "the one that was idle longest ends"],
+  ["a session that nobody uses", serve.SESSION_IDLE_MS, 1_800_000, "ms", "it ends"],
+  ["what a session keeps", serve.REPLAY_BYTES_MAX, 262_144, "bytes", "the oldest goes"],
+  ["streams over HTTP", serve.STREAMS_MAX, 200, "streams", "refused in the answer"],
+  ["what those are told about", serve.STREAM_URIS_MAX, 20_000, "resources", "refused in the answer"],
+  ["what one stream over HTTP has unread", serve.STREAM_UNREAD_BYTES_MAX, 16 * MIB, "bytes", "it is cut off"],
+  ["what all of those have unread", serve.STREAMS_UNREAD_BYTES_MAX, 128 * MIB, "bytes", "the next is cut off"],
   ["one look at a VM or an image", LOOK_LIMIT_MS, 90_000, "ms", "BACKEND_UNAVAILABLE"],
   ["a list, or the check of a whole image", LONG_LOOK_LIMIT_MS, 330_000, "ms", "BACKEND_UNAVAILABLE"],
   ["history of one VM", defaultRetention.operationsPerVm, 200, "operations", "the oldest that have ended go"],

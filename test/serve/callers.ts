@@ -1,9 +1,10 @@
 /** The clients that real hosts are built on, one beside the other: both eras of the SDK's second generation, and its first
  * one, which most hosts still have. */
-import { Client } from "@modelcontextprotocol/client";
+import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
 import { StdioClientTransport } from "@modelcontextprotocol/client/stdio";
 import { Client as FirstClient } from "@modelcontextprotocol/sdk/client/index.js";
 import { StdioClientTransport as FirstTransport } from "@modelcontextprotocol/sdk/client/stdio.js";
+import { StreamableHTTPClientTransport as FirstHttpTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
 import type { Transport } from "@modelcontextprotocol/sdk/shared/transport.js";
 import { ElicitRequestSchema } from "@modelcontextprotocol/sdk/types.js";
 import { type CallOptions, type Refusal, serverPath } from "../support/client.ts";
@@ -26,7 +27,10 @@ export type Listed = Readonly<{
 export type Answer = Readonly<{ action: "accept" | "decline" | "cancel"; content?: Record<string, boolean> }>;
 export type Asked = (message: string) => Answer;
 
-/** A client on a server process of its own. `call` gives what came back, refusals included, after the client's own
+/** Where a server is that others use too. */
+export type At = Readonly<{ url: string; token: string }>;
+
+/** A client on a server process of its own, or over HTTP. `call` gives what came back, refusals included, after the client's own
  * validation against the tool's output schema. */
 export type Caller = Readonly<{
   protocol: () => string | undefined;
@@ -37,12 +41,20 @@ export type Caller = Readonly<{
   reads: Reads;
   close: () => Promise<void>;
 }>;
-export type CallerOptions = Readonly<{ settings: readonly string[]; asked?: Asked; capabilities?: object }>;
+export type CallerOptions = Readonly<{
+  /** Settings of its own server process, or where the server is. */
+  settings: readonly string[] | At;
+  asked?: Asked;
+  capabilities?: object;
+}>;
 
 export type Generation = keyof typeof generations;
 
 const info = { name: "interop", version: "1.0" };
 const environment = process.env as Record<string, string>;
+const isAt = (settings: CallerOptions["settings"]): settings is At => "url" in settings;
+const placeOf = ({ url, token }: At) =>
+  [new URL(`${url}/mcp`), { requestInit: { headers: { authorization: `Bearer ${token}` } } }] as const;
 const processOf = (settings: readonly string[]) => ({
   command: process.execPath,
   args: [serverPath, ...settings],
@@ -81,7 +93,12 @@ async function second(pin: string | undefined, options: CallerOptions): Promise<
   });
   const { asked } = options;
   if (asked) client.setRequestHandler("elicitation/create", async ({ params }) => asked(params.message));
-  await client.connect(new StdioClientTransport(processOf(options.settings)));
+  const { settings } = options;
+  await client.connect(
+    isAt(settings)
+      ? new StreamableHTTPClientTransport(...placeOf(settings))
+      : new StdioClientTransport(processOf(settings)),
+  );
   return {
     protocol: () => client.getNegotiatedProtocolVersion(),
     instructions: () => client.getInstructions(),
@@ -97,7 +114,10 @@ async function first(version: string, options: CallerOptions): Promise<Caller> {
   const client = new FirstClient(info, { capabilities: capabilitiesOf(options) });
   const { asked } = options;
   if (asked) client.setRequestHandler(ElicitRequestSchema, async ({ params }) => asked(params.message));
-  const transport: Transport = new FirstTransport(processOf(options.settings));
+  const { settings } = options;
+  const transport = (
+    isAt(settings) ? new FirstHttpTransport(...placeOf(settings)) : new FirstTransport(processOf(settings))
+  ) as Transport;
   let protocol: string | undefined;
   transport.setProtocolVersion = (agreed) => {
     protocol = agreed;

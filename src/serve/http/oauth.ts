@@ -46,9 +46,13 @@ export function oauthOf({ issuer, audience }: OAuthSettings): OAuth {
   const metadataUrl = `${origin}/.well-known/oauth-protected-resource${pathname === "/" ? "" : pathname}`;
   let keys: Promise<ReturnType<typeof createRemoteJWKSet>> | undefined;
   const theKeys = () => {
-    keys ??= keysOf(issuer);
+    if (keys) return keys;
+    keys = keysOf(issuer);
     // An issuer that is away is asked again, and not by every request that comes meanwhile.
-    keys.catch(() => setTimeout(() => (keys = undefined), ISSUER_LIMIT_MS).unref());
+    const forget = () => {
+      keys = undefined;
+    };
+    keys.catch(() => setTimeout(forget, ISSUER_LIMIT_MS).unref());
     return keys;
   };
   return {

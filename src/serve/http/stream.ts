@@ -1,5 +1,5 @@
 /** A stream that is somebody's answer, within bounds: it ends when its reader leaves, may no longer read, or does not. */
-import { ANSWER_BYTES_MAX } from "../bounds.ts";
+import { STREAM_UNREAD_BYTES_MAX, STREAMS_UNREAD_BYTES_MAX } from "../bounds.ts";
 
 export type Watch = Readonly<{
   /** Whether who reads it still would be let in. */
@@ -10,16 +10,19 @@ export type Watch = Readonly<{
 }>;
 
 const HEARTBEAT_MS = 15_000;
-/** The longest answer, and what is told beside it. */
-const UNREAD_BYTES_MAX = 2 * ANSWER_BYTES_MAX;
-const UNREAD_BYTES_MAX_OF_ALL = 16 * ANSWER_BYTES_MAX;
 const SMALL_BYTES = 65_536;
 
 const open = new Set<ReadableStreamDefaultController<Uint8Array>>();
 const unreadIn = ({ desiredSize }: ReadableStreamDefaultController) => -(desiredSize ?? 0);
 const isTooMuch = (unread: number) =>
-  unread > UNREAD_BYTES_MAX ||
-  (unread > SMALL_BYTES && open.values().reduce((sum, one) => sum + unreadIn(one), 0) > UNREAD_BYTES_MAX_OF_ALL);
+  unread > STREAM_UNREAD_BYTES_MAX ||
+  (unread > SMALL_BYTES && open.values().reduce((sum, one) => sum + unreadIn(one), 0) > STREAMS_UNREAD_BYTES_MAX);
+
+function unread(): Error {
+  const error = new Error("a stream that its client does not read was cut off");
+  error.stack = `bootwright: ${error.message}`;
+  return error;
+}
 
 /** The same answer, as it is produced: whoever writes to it waits for nobody, so what is unread is counted here. */
 export function watched(response: Response, { isLetIn, left, heartbeatMs = HEARTBEAT_MS }: Watch): Response {
@@ -32,20 +35,23 @@ export function watched(response: Response, { isLetIn, left, heartbeatMs = HEART
       how();
       left();
     };
-    const cut = (why: string) =>
-      end(() => {
-        controller.error(new Error(why));
-        void reader.cancel().catch(() => undefined);
-      });
+    const stop = () => void reader.cancel().catch(() => undefined);
     open.add(controller);
-    beat = setInterval(() => isLetIn() || cut("its reader may no longer read"), heartbeatMs);
+    beat = setInterval(() => {
+      if (isLetIn()) return;
+      end(() => controller.close());
+      stop();
+    }, heartbeatMs);
     try {
       for (;;) {
         const { done, value } = await reader.read();
         if (done) return end(() => controller.close());
         if (!open.has(controller)) return;
         controller.enqueue(value);
-        if (isTooMuch(unreadIn(controller))) return cut("its reader does not read");
+        if (!isTooMuch(unreadIn(controller))) continue;
+        // Drops what waits to be read. What serves it logs the error.
+        end(() => controller.error(unread()));
+        return stop();
       }
     } catch (error) {
       end(() => controller.error(error));
