@@ -1,6 +1,4 @@
 /** The page for everybody: by ear, in the dark, on a phone, in Korean. */
-import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import type { Page } from "playwright-core";
 import { expect, it } from "vitest";
 import { en } from "../../ui/language/en.ts";
@@ -8,22 +6,9 @@ import { ko } from "../../ui/language/ko.ts";
 import { en as pageEn } from "../../ui/language/page-en.ts";
 import { ko as pageKo } from "../../ui/language/page-ko.ts";
 import { foreign, seedOf, uuid } from "../tools/bench.ts";
+import { violations } from "./axe.ts";
 import { describeInBrowser, picture, visit } from "./browser.ts";
 import { seeded } from "./seed.ts";
-
-const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-
-type Violation = { id: string; nodes: { html: string; failureSummary?: string }[] };
-
-/** What axe finds wrong, all of its rules asked. */
-async function violations(page: Page): Promise<string[]> {
-  await page.evaluate(axe);
-  const found = await page.evaluate(async () => {
-    const { axe: engine } = globalThis as unknown as { axe: { run: () => Promise<{ violations: Violation[] }> } };
-    return (await engine.run()).violations;
-  });
-  return found.map(({ id, nodes }) => `${id}: ${nodes.map(({ html, failureSummary }) => `${html} ${failureSummary}`)}`);
-}
 
 const somebodysVms = () =>
   seeded(
