@@ -7,6 +7,7 @@ import module from "node:module";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as after } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
 import type { Config } from "./config.ts";
 import type { Store } from "./domain/port.ts";
 import type { Functions } from "./host/functions.ts";
@@ -35,6 +36,8 @@ const shippedFunctions = (name: string): URL | undefined => {
   const url = new URL(`../plugins/${name}/index.${import.meta.url.endsWith(".ts") ? "ts" : "js"}`, import.meta.url);
   return existsSync(url) ? url : undefined;
 };
+/** The page is built beside the sources, and beside what is built of them. */
+const pageDirectory = fileURLToPath(new URL("../ui/dist/", import.meta.url));
 const log = (message: string) => process.stderr.write(`bootwright: ${message}\n`);
 
 /** Returns the exit code. */
@@ -131,11 +134,13 @@ async function overHttp(
   functions: Functions | undefined,
   signal: AbortSignal,
 ): Promise<number> {
-  const { serveCommand } = await import("./serve/http/command.ts");
-  return serveCommand(
-    { session, data, log, ...http, ...http.listen, ...(functions && { plugins: functions.handle }) },
-    signal,
-  );
+  const [{ serveCommand }, { addPage }] = await Promise.all([
+    import("./serve/http/command.ts"),
+    import("./serve/http/page.ts"),
+  ]);
+  const plugins = functions && { plugins: functions.handle };
+  const mount = (app: Parameters<typeof addPage>[0]) => addPage(app, { session, directory: pageDirectory });
+  return serveCommand({ session, data, log, ...http, ...http.listen, ...plugins, mount }, signal);
 }
 
 function say(text: string): number {
@@ -212,6 +217,7 @@ async function openSession(config: Config): Promise<Opened> {
     tools: offeredTools(host, config),
     confirm: config.confirm,
     version: packageVersion(),
+    panel: () => readIfThere(join(pageDirectory, "panel.html")),
     context: (call) => ({
       ...call,
       connections: host,
@@ -241,6 +247,10 @@ async function openSession(config: Config): Promise<Opened> {
     await store?.then((open) => open.close()).catch(() => undefined);
   };
   return { session, functions: theFunctions, close };
+}
+
+function readIfThere(path: string): string | undefined {
+  return existsSync(path) ? readFileSync(path, "utf8") : undefined;
 }
 
 function packageVersion(): string {

@@ -90,6 +90,13 @@ const table: readonly Layer[] = [
     node: true,
   },
   {
+    files: "ui/",
+    line: "ui -> its own folder and Preact; of the domain, the tools and what serves it, types alone",
+    may: ["src/domain/event.ts", "src/tools/catalogue.ts", "src/tools/respond.ts", "src/serve/http/page.ts"],
+    packages: ["preact", "@preact/signals"],
+    node: false,
+  },
+  {
     files: "plugins/",
     line: "plugins/* -> plugin only",
     may: ["src/plugin.ts"],
@@ -102,13 +109,13 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 const sourcesIn = (folder: string): string[] =>
   readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
     .map((name) => `${folder}/${name.replaceAll("\\", "/")}`)
-    .filter((name) => /\.[cm]?tsx?$/.test(name) && !name.includes("node_modules/"));
+    .filter((name) => /\.[cm]?tsx?$/.test(name) && !/(?:node_modules|^ui\/dist)\//.test(name));
 const read = (file: string) => readFileSync(join(root, file), "utf8");
-const product = [...sourcesIn("src"), ...sourcesIn("plugins")].sort();
+const product = [...sourcesIn("src"), ...sourcesIn("plugins"), ...sourcesIn("ui")].sort();
 const folders = readdirSync(root, { withFileTypes: true })
   .filter((entry) => entry.isDirectory())
   .map(({ name }) => name);
-const written = ["src", "plugins", "test", "scripts", "bench"]
+const written = ["src", "plugins", "ui", "test", "scripts", "bench"]
   .filter((name) => folders.includes(name))
   .flatMap(sourcesIn)
   .sort();
@@ -191,6 +198,12 @@ describe("imports", () => {
     expect(computesAnImport(["await import(`./$", "{wanted}.ts`)"].join(""))).toBe(true);
   });
 
+  test("the page takes types alone from the server's side", () => {
+    const takes = (file: string) =>
+      /^\s*(?:import|export)\s+(?!type\b)[^;]*?from\s*["'](?:\.\.\/)+src\//m.test(codeOf(read(file)));
+    expect(sourcesIn("ui").filter(takes)).toEqual([]);
+  });
+
   test.each([
     ["src/domain/boot.ts", "node:fs"],
     ["src/domain/boot.ts", "../store/store.ts"],
@@ -211,6 +224,8 @@ describe("imports", () => {
     ["plugins/memory/index.ts", "../libvirt/index.ts"],
     ["plugins/memory/index.ts", "../../src/domain/boot.ts"],
     ["plugins/memory/index.ts", "../../src/images/images.ts"],
+    ["ui/main.tsx", "../src/domain/boot.ts"],
+    ["ui/main.tsx", "zod"],
     ["plugins/libvirt/client/frames.ts", "execa"],
     ["plugins/libvirt/client/frames.ts", "../../../src/store/store.ts"],
   ])("the table refuses %s the import of %s", (file, name) => {

@@ -12,6 +12,7 @@ import {
 import { DomainError } from "../domain/error.ts";
 import { type Refusal, refusalOf, refusalText } from "../tools/respond.ts";
 import { URIS_MAX } from "./bounds.ts";
+import { PANEL_URI, panelContents } from "./panel.ts";
 import { type Ask, canBe, complete, listResources, readResource, templates } from "./resources.ts";
 import type { Session } from "./session.ts";
 import type { Notify, Subscriptions } from "./subscriptions.ts";
@@ -55,6 +56,8 @@ export function serveResources(
   });
   server.setRequestHandler("resources/templates/list", () => ({ resourceTemplates: [...templates] }));
   server.setRequestHandler("resources/read", async ({ params: { uri } }, ctx) => {
+    // Not in the list, since only a tool leads to it; the same for everybody, and it says nothing of any VM.
+    if (uri === PANEL_URI) return { contents: panelContents(session.panel?.()) };
     const found = await told(() => readResource(ask(ctx), uri), ctx);
     if (!found) throw new ResourceNotFoundError(uri);
     return { contents: [{ uri, mimeType: "application/json", text: found.text }] };

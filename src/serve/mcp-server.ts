@@ -18,6 +18,7 @@ import { answerText, type Refusal, refusalOf, refusalText } from "../tools/respo
 import { annotationsOf, type Tool } from "../tools/tool.ts";
 import { ANSWER_BYTES_MAX, CALLS_MAX, paced } from "./bounds.ts";
 import { resourceCacheHints, resourceCapabilities, serveResources } from "./mcp-resources.ts";
+import { panelMeta } from "./panel.ts";
 import type { Ask } from "./resources.ts";
 import type { Session } from "./session.ts";
 import type { Subscriptions } from "./subscriptions.ts";
@@ -96,6 +97,7 @@ export function serverFor({ session, work, authority }: Serves): Build {
       description: tool.description,
       ...schemasOf(tool),
       annotations: annotationsOf(tool),
+      ...panelMeta(tool.name),
     },
   }));
   const found = (name: string) => session.tools.find((candidate) => candidate.name === name);

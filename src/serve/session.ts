@@ -8,6 +8,8 @@ export type Session = Readonly<{
   tools: readonly Tool[];
   confirm: "token" | "human";
   version: string;
+  /** The panel that hosts may show, as HTML; undefined where it was not built. */
+  panel?: () => string | undefined;
   /** The context for one call. */
   context: (call: Call) => ToolContext;
   /** Writes a defect's stack to stderr and returns an id for the caller. */

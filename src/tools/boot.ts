@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { BootOrder, bootOrderOf, bootWith, devicesIn, PresetOrder } from "../domain/boot.ts";
+import { BootOrder, bootOrderOf, bootWith, devicesIn, PresetOrder, presetOrders } from "../domain/boot.ts";
+import { predictOrder } from "../domain/boot-forecast.ts";
 import { bootReport, rolesFor } from "../domain/boot-rules.ts";
 import { vmOf } from "../domain/change.ts";
 import { VmRef } from "../domain/vm.ts";
@@ -7,7 +8,7 @@ import { ChangeView, changeVm, confirmInput, viewOutcome, vmChangeInput } from "
 import { type Looked, lookAt, StaleView, viewStale } from "./look.ts";
 import { restartChanges, restartInput } from "./power.ts";
 import { defineTool } from "./tool.ts";
-import { FindingView, PredictionView, viewReport } from "./view.ts";
+import { FindingView, PredictionView, viewPrediction, viewReport } from "./view.ts";
 
 const getBootOrder = defineTool({
   name: "get_boot_order",
@@ -102,18 +103,26 @@ const checkBoot = defineTool({
   effect: "read",
   needs: [],
   http: { method: "GET", path: "/vms/{vm}/boot-check" },
-  input: z.object({ vm: VmRef }),
+  input: z.object({
+    vm: VmRef,
+    orders: z.boolean().default(false).describe("Also predict a cold start with each of the four boot orders"),
+  }),
   output: z.object({
     vm: z.string(),
     cold_start: PredictionView,
     guest_reboot: PredictionView,
+    orders: z.array(PredictionView).optional(),
     findings: z.array(FindingView),
   }),
-  async run({ vm }, context) {
+  async run({ vm, orders }, context) {
     const { state, stale } = await lookAt(context, vm, { usage: true });
     // What the machine would do cannot be told from a record of it.
     if (stale) throw stale.error;
-    return { vm: state.target.uuid, ...viewReport(bootReport(state)) };
+    return {
+      vm: state.target.uuid,
+      ...viewReport(bootReport(state)),
+      ...(orders && { orders: presetOrders.map((order) => viewPrediction(predictOrder(state, order))) }),
+    };
   },
 });
 

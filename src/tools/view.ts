@@ -127,7 +127,7 @@ export const PredictionView = z.object({
     z.object({ device: z.string(), verdict: z.enum(["boots", "cannot", "unknown"]), cause: z.string() }),
   ),
 });
-const viewPrediction = ({ order, boots, candidates }: Prediction): z.input<typeof PredictionView> => ({
+export const viewPrediction = ({ order, boots, candidates }: Prediction): z.input<typeof PredictionView> => ({
   boot_order: order,
   boots: boots.device,
   ...(boots.path !== undefined && { path: boots.path }),

@@ -37,6 +37,8 @@ export type HttpServerOptions = Readonly<{
   data?: string;
   /** Settings of the connection. */
   guest?: readonly string[];
+  /** The connection itself, instead of VMs in memory. */
+  connection?: string;
   settings?: readonly string[];
   env?: Readonly<Record<string, string>>;
   command?: readonly string[];
@@ -45,7 +47,9 @@ export type HttpServerOptions = Readonly<{
 export async function openHttp(options: HttpServerOptions = {}): Promise<HttpServer> {
   const data = options.data ?? temporaryDirectory();
   const [program, ...args] = options.command ?? [process.execPath, serverPath];
-  const settings = [...memorySettings(data, ...(options.guest ?? ["installsAfterMs=never"])), "--listen", "0"];
+  const inMemory = memorySettings(data, ...(options.guest ?? ["installsAfterMs=never"]));
+  const where = options.connection ? ["--data", data, "--connection", options.connection] : inMemory;
+  const settings = [...where, "--listen", "0"];
   const child = spawn(program!, [...args, ...settings, ...(options.settings ?? []), "serve"], {
     stdio: ["ignore", "ignore", "pipe"],
     env: { ...process.env, ...options.env },

@@ -79,7 +79,7 @@ export function application(options: ApplicationOptions): Hono<Environment> {
     checkHost(context.req.header("host"), context.env.here, options.allowHosts);
     checkOrigin(context.req.raw.headers, context.env.here);
     await next();
-    context.header("cache-control", "no-store");
+    if (!context.res.headers.has("cache-control")) context.header("cache-control", "no-store");
     if (context.env.here.scheme === "https") context.header("strict-transport-security", "max-age=31536000");
   });
   const rates = { ...usualRates, ...options.rates };

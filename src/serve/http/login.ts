@@ -90,13 +90,37 @@ form.addEventListener("submit", (event) => {
   event.preventDefault();
   logIn({ token: form.elements.token.value.trim() });
 });
-const ticket = location.hash.slice(1);
-history.replaceState(null, "", location.pathname);
-if (ticket) logIn({ ticket });
+function followLink() {
+  const ticket = location.hash.slice(1);
+  history.replaceState(null, "", location.pathname);
+  if (ticket) logIn({ ticket });
+}
+// A link that is opened where this page is shown already loads nothing anew.
+addEventListener("hashchange", followLink);
+followLink();
 `;
 
-export const loginStyle = `:root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif; }
-main { max-width: 24rem; margin: 15vh auto; padding: 0 1rem; }
+export const loginStyle = `:root {
+  color-scheme: light dark;
+  font: 15px/1.5 system-ui, sans-serif;
+  color: light-dark(#1a2321, #e6ebe9);
+  background: light-dark(#f5f6f5, #131716);
+}
+main {
+  max-width: 25rem;
+  margin: 14vh auto;
+  padding: 1.5rem;
+  border: 1px solid light-dark(#d8dedb, #333c39);
+  border-radius: 10px;
+  background: light-dark(#fff, #1b201f);
+}
+h1 { margin: 0 0 1rem; font-size: 1.4rem; }
 label, input { display: block; width: 100%; box-sizing: border-box; }
-input, button { font: inherit; padding: 0.5rem; margin-top: 0.25rem; }
+label { font-weight: 600; }
+input, button { font: inherit; min-height: 38px; padding: 0.4rem 0.75rem; margin-top: 0.25rem; border-radius: 7px; }
+input { border: 1px solid light-dark(#7d8a85, #76847f); background: transparent; color: inherit; }
+button { border: 0; background: light-dark(#1f655c, #7fd1c3); color: light-dark(#fff, #0c2420); font-weight: 600; }
+:focus-visible { outline: 3px solid light-dark(#0b57d0, #a8c7fa); outline-offset: 2px; }
+[role="alert"]:not(:empty) { color: light-dark(#a3262a, #ff9d97); }
+@media (max-width: 30rem) { main { margin: 1rem; } }
 `;

@@ -1,0 +1,75 @@
+// Builds the web page from ui/ into ui/dist/. Nothing is done where it is built from the same files already, unless --force
+// is given.
+//
+//   node scripts/page.ts [--force] [--out DIRECTORY]
+
+import { createHash } from "node:crypto";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import type { Rollup } from "vite";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const ui = join(root, "ui");
+const { values } = parseArgs({
+  options: { force: { type: "boolean" }, out: { type: "string", default: join(ui, "dist") } },
+});
+const out = resolve(values.out);
+
+const sources = readdirSync(ui, { recursive: true, encoding: "utf8", withFileTypes: true })
+  .filter((entry) => entry.isFile() && !entry.parentPath.startsWith(join(ui, "dist")))
+  .map(({ parentPath, name }) => join(parentPath, name))
+  .sort();
+const hash = createHash("sha256");
+for (const file of [...sources, join(root, "package-lock.json"), fileURLToPath(import.meta.url)])
+  hash.update(file.slice(root.length)).update("\0").update(readFileSync(file)).update("\0");
+const identity = hash.digest("hex");
+const marker = join(out, "built-from");
+
+const isBuilt = () => {
+  try {
+    return readFileSync(marker, "utf8") === identity;
+  } catch {
+    return false;
+  }
+};
+if (values.force || !isBuilt()) {
+  // The libraries leave their checks for developers out by it, whoever starts this.
+  process.env.NODE_ENV = "production";
+  const { build } = await import("vite");
+  const shared = {
+    root: ui,
+    configFile: false,
+    logLevel: "warn",
+    oxc: { jsx: { runtime: "automatic", importSource: "preact" } },
+  } as const;
+  const target = "baseline-widely-available";
+  // Where light-dark() is known, in all browsers since 2024; without that it is written out at three times the length.
+  const cssTarget = ["chrome123", "firefox120", "safari17.5"];
+  await build({
+    ...shared,
+    base: "/",
+    build: { outDir: out, emptyOutDir: true, target, cssTarget, modulePreload: false },
+  });
+  const built = await build({
+    ...shared,
+    build: { target, cssTarget, write: false, rollupOptions: { input: join(ui, "panel/panel.tsx") } },
+  });
+  writeFileSync(join(out, "panel.html"), inOneFile((built as Rollup.RollupOutput).output));
+  writeFileSync(marker, identity);
+}
+
+/** The panel is given to hosts as a text, so everything it needs stands in it. */
+function inOneFile(parts: Rollup.RollupOutput["output"]): string {
+  const scripts = parts.flatMap((part) => (part.type === "chunk" ? [part.code] : []));
+  const styles = parts.flatMap((part) =>
+    part.type === "asset" && part.fileName.endsWith(".css") ? [String(part.source)] : [],
+  );
+  return [
+    '<!doctype html><html lang="en"><head><meta charset="utf-8">',
+    '<meta name="viewport" content="width=device-width, initial-scale=1"><title>Bootwright</title>',
+    `<style>${styles.join("").replaceAll("</style", "<\\/style")}</style></head>`,
+    `<body><main id="root"></main><script type="module">${scripts.join("").replaceAll("</script", "<\\/script")}</script></body></html>\n`,
+  ].join("");
+}

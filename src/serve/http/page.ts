@@ -1,0 +1,77 @@
+/** The web page: files that the build made, read once and served from memory, so that no request names a file. */
+import { readdirSync, readFileSync } from "node:fs";
+import { extname, join } from "node:path";
+import { setTimeout as after } from "node:timers/promises";
+import type { Hono } from "hono";
+import type { Session } from "../session.ts";
+import { type Environment, type HttpContext, requireScope } from "./environment.ts";
+
+export type PageOptions = Readonly<{
+  session: Session;
+  /** Where the build put the page. */
+  directory: string;
+}>;
+
+const PLACE_LIMIT_MS = 200;
+
+const NOT_BUILT = "The web page is not built: run npm run build:page in Bootwright's directory and start it again.\n";
+
+const types: Readonly<Record<string, string>> = {
+  ".css": "text/css",
+  ".html": "text/html",
+  ".js": "text/javascript",
+  ".svg": "image/svg+xml",
+};
+const typeOf = (name: string) => `${types[extname(name)] ?? "application/octet-stream"}; charset=utf-8`;
+
+/** What stands in the page where the facts of this server and this caller go. */
+const FACTS = "<!--facts-->";
+
+/** Adds `/` and what the page loads. */
+export function addPage(app: Hono<Environment>, { session, directory }: PageOptions): void {
+  const page = readIfThere(join(directory, "index.html"))?.toString("utf8");
+  if (page === undefined) {
+    app.get("/", (context) => context.text(NOT_BUILT, 503));
+    return;
+  }
+  app.get("/", async (context) => {
+    const facts = JSON.stringify(await factsFor(session, context));
+    // A data block: it is never run, and nothing in it can end it.
+    const block = `<script id="facts" type="application/json">${facts.replaceAll("<", "\\u003c")}</script>`;
+    return context.html(page.replace(FACTS, () => block));
+  });
+  // A file's name says what is in it, so another one never takes its place.
+  const kept = "private, max-age=31536000, immutable";
+  for (const name of readdirSync(join(directory, "assets"))) {
+    const bytes = readFileSync(join(directory, "assets", name));
+    app.get(`/assets/${name}`, (context) =>
+      context.body(bytes, 200, { "content-type": typeOf(name), "cache-control": kept }),
+    );
+  }
+}
+
+/** What the page has to know before it asks: who is looking, which tools there are and where, and the place in the journal
+ * from which it is to be told of events. */
+async function factsFor(session: Session, context: HttpContext) {
+  const { scopes } = requireScope(context, "vm:read");
+  const { signal } = context.req.raw;
+  const opening = session.context({ actor: "http", signal, progress: () => {} }).store();
+  const place = opening.then((store) => store.lastEvent()).catch(() => undefined);
+  return {
+    version: session.version,
+    scopes,
+    // The page is there at once; what it shows may have to wait for the database.
+    place: await Promise.race([place, after(PLACE_LIMIT_MS, undefined, { ref: false })]),
+    tools: Object.fromEntries(session.tools.map(({ name, http, effect }) => [name, { ...http, effect }])),
+  };
+}
+export type PageFacts = Awaited<ReturnType<typeof factsFor>>;
+
+function readIfThere(path: string): Buffer | undefined {
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,196 @@
+/** The page for everybody: by ear, in the dark, on a phone, in Korean. */
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import type { Page } from "playwright-core";
+import { expect, it } from "vitest";
+import { en } from "../../ui/language/en.ts";
+import { ko } from "../../ui/language/ko.ts";
+import { en as pageEn } from "../../ui/language/page-en.ts";
+import { ko as pageKo } from "../../ui/language/page-ko.ts";
+import { foreign, seedOf, uuid } from "../tools/bench.ts";
+import { describeInBrowser, picture, visit } from "./browser.ts";
+import { seeded } from "./seed.ts";
+
+const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+
+type Violation = { id: string; nodes: { html: string; failureSummary?: string }[] };
+
+/** What axe finds wrong, all of its rules asked. */
+async function violations(page: Page): Promise<string[]> {
+  await page.evaluate(axe);
+  const found = await page.evaluate(async () => {
+    const { axe: engine } = globalThis as unknown as { axe: { run: () => Promise<{ violations: Violation[] }> } };
+    return (await engine.run()).violations;
+  });
+  return found.map(({ id, nodes }) => `${id}: ${nodes.map(({ html, failureSummary }) => `${html} ${failureSummary}`)}`);
+}
+
+const somebodysVms = () =>
+  seeded(
+    seedOf(foreign(1, "database", { running: true }), foreign(2, "mail"), foreign(3, "shop", { content: "blank" })),
+  );
+
+/** Opens the page with VMs of every kind in it, one of them with a suggestion and a pending change. */
+async function furnished(browser: NonNullable<Parameters<typeof visit>[0]>["browser"]) {
+  const here = await visit({ server: somebodysVms().server, ...(browser && { browser }) });
+  const { server } = here;
+  await server.ask("POST", "/api/vms/adopt", { vm: "mail" });
+  await server.ask("POST", "/api/vms/adopt", { vm: "shop" });
+  const made = await server.ask("POST", "/api/vms", { name: "web", iso_path: "installer.iso" });
+  const web = made.body.vm.uuid as string;
+  await server.ask("POST", `/api/vms/${web}/start`, {});
+  await server.ask("POST", `/api/vms/${web}/suggest-completion`, { evidence: "the serial line said so" });
+  await server.ask("POST", `/api/vms/${web}/boot-order`, { boot_order: "hd_cdrom" });
+  return { ...here, web };
+}
+
+const at = async (page: Page, id: string, name: string) => {
+  await page.evaluate((hash) => {
+    location.hash = hash;
+  }, `#/vms/${id}`);
+  await page.getByRole("heading", { level: 1, name }).waitFor();
+  await page.locator(".space").waitFor();
+  await page.locator(".order small").filter({ hasText: /\S/ }).first().waitFor();
+  await page.locator(".timeline li").first().waitFor();
+};
+
+describeInBrowser("the page", () => {
+  it.each(["light", "dark"] as const)("has nothing that axe finds wrong, %s", async (colorScheme) => {
+    const { page, web, faults } = await furnished({ colorScheme });
+    await page.getByRole("link", { name: "web", exact: true }).waitFor();
+    expect(await violations(page)).toEqual([]);
+    await picture(page, `list-${colorScheme}`);
+    await page.getByRole("button", { name: "Create VM" }).click();
+    expect(await violations(page)).toEqual([]);
+    await page.keyboard.press("Escape");
+    await expect.poll(() => page.getByRole("dialog").count()).toBe(0);
+    await at(page, web, "web");
+    expect(await violations(page)).toEqual([]);
+    await picture(page, `vm-${colorScheme}`);
+    // A refusal, and what is asked before something is lost.
+    await page.getByRole("button", { name: /^CD-ROM only/ }).click();
+    await page.getByText(/^Done: /).waitFor();
+    await page.getByRole("button", { name: "Cut the power" }).click();
+    await page.getByRole("dialog").waitFor();
+    expect(await violations(page)).toEqual([]);
+    await picture(page, `confirm-${colorScheme}`, false);
+    await page.keyboard.press("Escape");
+    await page.evaluate(
+      (hash) => {
+        location.hash = hash;
+      },
+      `#/vms/${uuid(1)}`,
+    );
+    await page.getByRole("button", { name: "Adopt this VM" }).waitFor();
+    expect(await violations(page)).toEqual([]);
+    expect(faults).toEqual([]);
+  });
+
+  it("takes the colours that are chosen, whatever the system's are", async () => {
+    const { page } = await visit({ browser: { colorScheme: "light" } });
+    const ground = () => page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor);
+    const light = await ground();
+    await page.getByLabel("Colours").selectOption("dark");
+    expect(await ground()).not.toBe(light);
+    await page.reload();
+    expect(await ground()).not.toBe(light);
+    await page.getByLabel("Colours").selectOption("auto");
+    expect(await ground()).toBe(light);
+  });
+
+  it("fits a screen of 360 pixels", async () => {
+    const { page, web } = await furnished({ viewport: { width: 360, height: 740 } });
+    const overflow = () => page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+    await page.getByRole("link", { name: "web", exact: true }).waitFor();
+    expect(await overflow()).toBe(0);
+    await picture(page, "list-360");
+    await page.getByRole("button", { name: "Create VM" }).click();
+    expect(await overflow()).toBe(0);
+    await picture(page, "create-360", false);
+    await page.keyboard.press("Escape");
+    await at(page, web, "web");
+    expect(await overflow()).toBe(0);
+    await picture(page, "vm-360");
+  });
+
+  it("speaks Korean where the browser does, and what the server says stays marked as English", async () => {
+    const { page, web } = await furnished({ locale: "ko-KR" });
+    await page.getByRole("link", { name: "web", exact: true }).click();
+    await at(page, web, "web");
+    expect(await page.locator("html").getAttribute("lang")).toBe("ko");
+    expect(await page.getByRole("button", { name: /^디스크만/ }).count()).toBe(1);
+    const finding = page.locator(".finding [lang=en]").first();
+    expect(await finding.textContent()).toMatch(/[a-z]{3}/);
+    await picture(page, "vm-korean");
+    await page.getByLabel("언어").selectOption("en");
+    expect(await page.locator("html").getAttribute("lang")).toBe("en");
+    await page.getByRole("button", { name: /^Disk only/ }).waitFor();
+    await page.reload();
+    await page.getByRole("button", { name: /^Disk only/ }).waitFor();
+  });
+
+  it("closes a dialog on Escape, keeps the focus in it and gives it back", async () => {
+    const { page } = await visit();
+    const opener = page.getByRole("button", { name: "Create VM" });
+    await opener.focus();
+    await page.keyboard.press("Enter");
+    const dialog = page.getByRole("dialog");
+    await dialog.waitFor();
+    for (let steps = 0; steps < 14; steps += 1) {
+      await page.keyboard.press("Tab");
+      // Behind a modal dialog there is nothing but the browser's own controls, which is the body from here.
+      const where = await page.evaluate(() => document.activeElement?.closest("dialog, body")?.tagName);
+      const isOutside = await page.evaluate(() => document.activeElement?.closest("main, header") !== null);
+      expect([where, isOutside && !(await dialog.evaluate((d) => d.contains(document.activeElement)))]).toEqual([
+        where,
+        false,
+      ]);
+    }
+    await page.keyboard.press("Escape");
+    await expect.poll(() => page.getByRole("dialog").count()).toBe(0);
+    expect(await opener.evaluate((element) => element === document.activeElement)).toBe(true);
+  });
+
+  it("leads past its head to what it is about", async () => {
+    const { page } = await visit();
+    await page.keyboard.press("Tab");
+    await page.keyboard.press("Enter");
+    expect(await page.evaluate(() => document.activeElement?.tagName)).toBe("MAIN");
+    expect(new URL(page.url()).hash).not.toBe("#main");
+  });
+
+  it("tells who only listens what has become of a VM", async () => {
+    const { page, web, server } = await furnished({});
+    await at(page, web, "web");
+    const told = page.getByRole("status").filter({ hasText: "Installing" }).first();
+    await told.waitFor();
+    await server.ask("POST", `/api/vms/${web}/complete-installation`, {});
+    await page.getByRole("status").filter({ hasText: "Installed" }).first().waitFor();
+  });
+
+  it("logs out", async () => {
+    const { page, server } = await visit();
+    await page.getByRole("button", { name: "Log out" }).click();
+    await page.getByRole("heading", { name: "Bootwright" }).waitFor();
+    await page.goto(`${server.url}/`);
+    expect(new URL(page.url()).pathname).toBe("/login");
+    // The link is used up.
+    await page.goto(server.login);
+    await page.getByText("Cannot log in").waitFor();
+  });
+});
+
+it("no word of Korean is left out or left in English", () => {
+  const left: string[] = [];
+  const compare = (one: unknown, other: unknown, path: string) => {
+    if (typeof one === "string" && one === other) left.push(path);
+    if (typeof one !== "object" || one === null) return;
+    for (const [key, value] of Object.entries(one))
+      compare(value, (other as Record<string, unknown>)[key], `${path}.${key}`);
+  };
+  compare(en, ko, "");
+  compare(pageEn, pageKo, "");
+  // What is called the same in both.
+  const names = [".brand", ".create.firmwares.bios", ".create.firmwares.uefi", ".facts.uuid", ".iso.title"];
+  expect(left.sort()).toEqual(names);
+});

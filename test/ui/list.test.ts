@@ -1,0 +1,129 @@
+/** The list of VMs: many of them, live, and whatever they are called. */
+
+import { once } from "node:events";
+import { connect, createServer, type Socket } from "node:net";
+import { expect, it, onTestFinished } from "vitest";
+import { openHttp } from "../support/http.ts";
+import { foreign, seedOf } from "../tools/bench.ts";
+import { buildPage, describeInBrowser, logIn, visit } from "./browser.ts";
+import { seeded } from "./seed.ts";
+
+const MANY = 1_000;
+const many = () =>
+  seeded(
+    seedOf(
+      ...Array.from({ length: MANY }, (_, index) => foreign(index + 1, `node-${String(index + 1).padStart(4, "0")}`)),
+    ),
+  );
+
+describeInBrowser("the list", () => {
+  it("draws of a thousand VMs those that are seen, and finds any", async () => {
+    const { page, faults } = await visit({ server: many().server });
+    await page.getByRole("link", { name: "node-0001" }).waitFor();
+    expect(await page.locator(".count").textContent()).toBe("1000 VMs");
+    const rows = page.locator(".vm-row:not(.heading)");
+    expect(await rows.count()).toBeLessThan(80);
+    expect(await page.getByRole("table").getAttribute("aria-rowcount")).toBe("1001");
+    await page.evaluate(() => scrollTo(0, document.documentElement.scrollHeight));
+    await page.getByRole("link", { name: "node-1000" }).waitFor();
+    expect(await rows.count()).toBeLessThan(80);
+    expect(await rows.last().getAttribute("aria-rowindex")).toBe("1001");
+    await page.getByLabel("Search by name").fill("0777");
+    await expect.poll(() => rows.count()).toBe(1);
+    expect(await page.locator(".count").textContent()).toBe("1 of 1000 VMs");
+    await page.getByLabel("Search by name").fill("nothing is called so");
+    await page.getByText("No VM fits this search.").waitFor();
+    expect(faults).toEqual([]);
+  });
+
+  it("follows what happens without being asked, and asks nothing while nothing happens", async () => {
+    const { page, server } = await visit();
+    await page.getByText("There are no VMs yet.").waitFor();
+    const asked: string[] = [];
+    page.on("request", (request) => asked.push(request.url()));
+    const made = await server.ask("POST", "/api/vms", { name: "web", iso_path: "installer.iso" });
+    const row = page.locator(".vm-row").filter({ hasText: "web" });
+    await row.filter({ hasText: "Off" }).waitFor();
+    await server.ask("POST", `/api/vms/${made.body.vm.uuid}/start`, {});
+    await row.filter({ hasText: "Running" }).filter({ hasText: "Installing" }).waitFor();
+    await server.ask("POST", `/api/vms/${made.body.vm.uuid}/media/detach`, {});
+    await row.filter({ hasText: "No ISO" }).waitFor();
+    const { length } = asked;
+    await page.waitForTimeout(1_500);
+    expect(asked.slice(length)).toEqual([]);
+    const { uuid } = made.body.vm;
+    const agreed = async (method: string, path: string, body?: object) => {
+      const asked = await server.ask(method, path, body);
+      const { confirm } = asked.body.details;
+      await (body
+        ? server.ask(method, path, { ...body, confirm })
+        : server.ask(method, `${path}?confirm=${encodeURIComponent(confirm)}`));
+    };
+    await agreed("POST", `/api/vms/${uuid}/stop`, { force: true });
+    await row.filter({ hasText: "Off" }).waitFor();
+    await agreed("DELETE", `/api/vms/${uuid}`);
+    await page.getByText("There are no VMs yet.").waitFor();
+  });
+
+  it("misses nothing while its connection is down, and says that it is", async () => {
+    await buildPage();
+    const server = await openHttp({ settings: ["--allow-host", "127.0.0.1"] });
+    const line = await wire(Number(new URL(server.url).port));
+    const link = server.login.replace(server.url, `http://127.0.0.1:${line.port}`);
+    const { page } = await logIn(link);
+    await page.getByText("There are no VMs yet.").waitFor();
+    line.cut();
+    await page.getByText("The connection to the server is lost.").waitFor();
+    await server.ask("POST", "/api/vms", { name: "meanwhile" });
+    line.mend();
+    await page.getByRole("link", { name: "meanwhile" }).waitFor();
+    await expect.poll(() => page.getByText("The connection to the server is lost.").count()).toBe(0);
+  });
+
+  it("shows the login page once the server no longer knows who looks", async () => {
+    await buildPage();
+    const first = await openHttp();
+    const { page } = await logIn(first.login);
+    const { port } = new URL(first.url);
+    first.process.kill("SIGTERM");
+    await first.ended;
+    await openHttp({ data: first.data, settings: ["--listen", port] });
+    await expect.poll(() => new URL(page.url()).pathname, { timeout: 20_000 }).toBe("/login");
+  });
+});
+
+/** A connection to a port of this machine that can be cut. */
+async function wire(to: number) {
+  const sockets = new Set<Socket>();
+  let isCut = false;
+  const server = createServer((near) => {
+    if (isCut) return near.destroy();
+    const far = connect(to, "127.0.0.1");
+    for (const socket of [near, far]) {
+      sockets.add(socket);
+      socket.on("error", () => socket.destroy());
+      socket.on("close", () => {
+        sockets.delete(socket);
+        near.destroy();
+        far.destroy();
+      });
+    }
+    near.pipe(far).pipe(near);
+    return undefined;
+  }).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  onTestFinished(() => {
+    server.close();
+    for (const socket of sockets) socket.destroy();
+  });
+  return {
+    port: (server.address() as { port: number }).port,
+    cut() {
+      isCut = true;
+      for (const socket of sockets) socket.destroy();
+    },
+    mend() {
+      isCut = false;
+    },
+  };
+}

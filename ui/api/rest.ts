@@ -1,0 +1,68 @@
+/** Tools by their places in the REST interface. */
+import type { PageFacts } from "./facts.ts";
+import {
+  type Answers,
+  type Arguments,
+  type CallTool,
+  type Refusal,
+  Refused,
+  type ToolName,
+  unreachable,
+} from "./tool.ts";
+
+/** `loggedOut` is told when the server no longer knows who is looking. */
+export function restCaller(places: PageFacts["tools"], loggedOut: () => void): CallTool {
+  return async <Name extends ToolName>(tool: Name, args: Arguments = {}): Promise<Answers[Name]> => {
+    const place = places[tool];
+    if (!place)
+      throw new Refused({
+        code: "TOOL_NOT_FOUND",
+        message: `This server does not offer ${tool}`,
+        hint: "It was started with --read-only, or no connection supports it",
+        next: null,
+        details: {},
+      });
+    const { method, path } = place;
+    const rest = { ...args };
+    const filled = path.replaceAll(/\{(\w+)\}/g, (_whole, name: string) => {
+      const value = encodeURIComponent(String(rest[name]));
+      delete rest[name];
+      return value;
+    });
+    const query = method === "POST" ? "" : queryOf(rest);
+    const response = await fetch(`/api${filled}${query}`, {
+      method,
+      headers: { accept: "application/json", ...(method === "POST" && { "content-type": "application/json" }) },
+      ...(method === "POST" && { body: JSON.stringify(rest) }),
+    }).catch(() => {
+      throw unreachable();
+    });
+    const body = (await response.json().catch(() => undefined)) as unknown;
+    if (response.ok) return body as Answers[Name];
+    if (response.status === 401) loggedOut();
+    throw new Refused(refusalIn(body));
+  };
+}
+
+function queryOf(args: Arguments): string {
+  const query = new URLSearchParams();
+  for (const [name, value] of Object.entries(args))
+    for (const one of Array.isArray(value) ? value : [value])
+      if (one !== undefined) query.append(name, typeof one === "string" ? one : JSON.stringify(one));
+  const text = query.toString();
+  return text && `?${text}`;
+}
+
+/** A refusal from its problem document. */
+function refusalIn(body: unknown): Refusal {
+  const { code, detail, hint, next, details, outcome } = (body ?? {}) as Record<string, unknown>;
+  if (typeof code !== "string" || typeof detail !== "string") throw unreachable();
+  return {
+    code,
+    message: detail,
+    hint: String(hint ?? ""),
+    next: typeof next === "string" ? next : null,
+    details,
+    ...(outcome !== undefined && { outcome }),
+  };
+}

@@ -1,0 +1,121 @@
+/** Making a VM: a name and an ISO are enough. */
+import { useEffect, useMemo, useState } from "preact/hooks";
+import type { CallTool, Iso } from "../api/tool.ts";
+import { useWords } from "../language/language.ts";
+import { usePageWords } from "../language/page-words.ts";
+import { actWith } from "../part/act.ts";
+import { Dialog } from "../part/dialog.tsx";
+import { Outcome } from "../part/outcome.tsx";
+
+export function CreateVm({ call, close }: { call: CallTool; close: () => void }) {
+  const t = useWords();
+  const p = usePageWords();
+  const [isos, setIsos] = useState<readonly Iso[]>([]);
+  const act = useMemo(() => actWith(call, () => {}), [call]);
+  useEffect(() => {
+    call("list_isos", { limit: 1000 }).then(
+      (list) => setIsos(list.isos),
+      () => undefined,
+    );
+  }, [call]);
+
+  async function make(form: HTMLFormElement): Promise<void> {
+    const data = new FormData(form);
+    const text = (name: string) => String(data.get(name) ?? "");
+    const vmName = text("name").trim();
+    const iso = text("iso");
+    const args = {
+      name: vmName,
+      disk_size_gb: Number(text("disk")),
+      memory_mb: Number(text("memory")),
+      cpus: Number(text("cpus")),
+      firmware: text("firmware"),
+      ...(data.has("tpm") && { tpm: true }),
+      ...(iso && { iso_path: iso }),
+    };
+    const made = await act.run({ tool: "create_vm", args, label: p.create.title, vmName });
+    if (!made) return;
+    const { uuid } = made.vm as { uuid: string };
+    if (data.has("start")) await act.run({ tool: "start_vm", args: { vm: uuid }, label: t.vm.start, vmName });
+    close();
+    location.hash = `#/vms/${uuid}`;
+  }
+
+  const busy = act.busy.value !== undefined;
+  return (
+    <Dialog title={p.create.title} close={close}>
+      <form
+        onSubmit={(event) => {
+          event.preventDefault();
+          void make(event.currentTarget);
+        }}
+      >
+        <Outcome act={act} fix={() => {}} />
+        <div class="field">
+          <label for="create-name">{p.create.name}</label>
+          <input
+            id="create-name"
+            name="name"
+            required
+            maxLength={64}
+            pattern="[A-Za-z0-9][A-Za-z0-9_.\-]*"
+            autocomplete="off"
+            spellcheck={false}
+            title={p.create.nameHint}
+            aria-describedby="create-name-hint"
+          />
+          <small id="create-name-hint">{p.create.nameHint}</small>
+        </div>
+        <label class="field">
+          <span>{p.create.iso}</span>
+          <select name="iso">
+            <option value="">{p.create.noIso}</option>
+            {isos.map(({ name, path, volume_label: label }) => (
+              <option key={path} value={path}>
+                {label ? `${name} (${label})` : name}
+              </option>
+            ))}
+          </select>
+        </label>
+        <div class="fields">
+          <label class="field">
+            <span>{p.create.disk}</span>
+            <input name="disk" type="number" min="0.001" step="any" value="20" required />
+          </label>
+          <label class="field">
+            <span>{p.create.memory}</span>
+            <input name="memory" type="number" min="64" step="1" value="2048" required />
+          </label>
+          <label class="field">
+            <span>{p.create.cpus}</span>
+            <input name="cpus" type="number" min="1" max="512" step="1" value="2" required />
+          </label>
+        </div>
+        <label class="field">
+          <span>{p.create.firmware}</span>
+          <select name="firmware">
+            {(["bios", "uefi", "uefi_secure"] as const).map((one) => (
+              <option key={one} value={one}>
+                {p.create.firmwares[one]}
+              </option>
+            ))}
+          </select>
+        </label>
+        <label class="check">
+          <input type="checkbox" name="tpm" /> {p.create.tpm}
+        </label>
+        <label class="check">
+          <input type="checkbox" name="start" /> {p.create.start}
+        </label>
+        <div class="row end">
+          <button type="button" class="button" onClick={close}>
+            {t.cancel}
+          </button>
+          <button type="submit" class="button primary" disabled={busy}>
+            {busy ? p.create.making : p.create.make}
+          </button>
+        </div>
+      </form>
+    </Dialog>
+  );
+}

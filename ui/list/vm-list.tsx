@@ -1,0 +1,152 @@
+/** Every VM with what matters about it, and finding one among many. */
+import { useMemo, useState } from "preact/hooks";
+import type { PageFacts } from "../api/facts.ts";
+import type { CallTool, ListedVm } from "../api/tool.ts";
+import { useWords } from "../language/language.ts";
+import { usePageWords } from "../language/page-words.ts";
+import { actWith } from "../part/act.ts";
+import { Confirm } from "../part/confirm.tsx";
+import { Outcome } from "../part/outcome.tsx";
+import { CreateVm } from "./create-vm.tsx";
+import type { Fleet } from "./fleet.ts";
+import { VmRow } from "./vm-row.tsx";
+import { useWindow } from "./window.ts";
+
+const filters = {
+  all: () => true,
+  running: ({ power }: ListedVm) => power === "running" || power === "paused",
+  attention: ({ findings, power }: ListedVm) =>
+    power === "missing" || findings.some(({ severity }) => severity !== "info"),
+  installing: ({ installation_status: status }: ListedVm) => status === "Installing",
+  unmanaged: ({ managed }: ListedVm) => !managed,
+};
+type Filter = keyof typeof filters;
+
+const textOf = ({ name, uuid, connection, current_media = "", next_media = "" }: ListedVm) =>
+  `${name} ${connection}/${name} ${uuid} ${current_media} ${next_media}`.toLowerCase();
+
+export function VmList({ call, fleet, facts }: { call: CallTool; fleet: Fleet; facts: PageFacts }) {
+  const t = useWords();
+  const p = usePageWords();
+  const [search, setSearch] = useState("");
+  const [filter, setFilter] = useState<Filter>("all");
+  const [creating, setCreating] = useState(false);
+  const act = useMemo(() => actWith(call, () => void fleet.reload()), [call, fleet]);
+  const all = fleet.vms.value;
+  const vms = useMemo(() => {
+    const wanted = search.trim().toLowerCase();
+    return [...(all?.values() ?? [])]
+      .filter((vm) => filters[filter](vm) && (wanted === "" || textOf(vm).includes(wanted)))
+      .sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
+  }, [all, search, filter]);
+  const { body, drawn } = useWindow(vms.length);
+  const unmanaged = [...(all?.values() ?? [])].filter((vm) => !vm.managed);
+  const connections = new Set([...(all?.values() ?? [])].map(({ connection }) => connection));
+  const refusal = fleet.refusal.value;
+  return (
+    <>
+      <div class="head">
+        <h1>{p.list.title}</h1>
+        {"create_vm" in facts.tools && (
+          <button type="button" class="button primary" onClick={() => setCreating(true)}>
+            {p.list.create}
+          </button>
+        )}
+      </div>
+      <Outcome act={act} fix={() => {}} />
+      <Confirm act={act} />
+      {creating && <CreateVm call={call} close={() => setCreating(false)} />}
+      <div class="tools">
+        <label class="search">
+          <span class="hidden">{p.list.search}</span>
+          <input
+            type="search"
+            placeholder={p.list.search}
+            value={search}
+            onInput={(event) => setSearch(event.currentTarget.value)}
+          />
+        </label>
+        <fieldset class="chips">
+          <legend class="hidden">{p.list.filter}</legend>
+          {(Object.keys(filters) as Filter[]).map((one) => (
+            <button type="button" class="chip" key={one} aria-pressed={filter === one} onClick={() => setFilter(one)}>
+              {p.list.filters[one]}
+            </button>
+          ))}
+        </fieldset>
+        <p class="count" role="status">
+          {all && p.list.shown(vms.length, all.size)}
+        </p>
+      </div>
+      {filter === "unmanaged" && unmanaged.length > 0 && connections.size === 1 && "adopt_vm" in facts.tools && (
+        <p>
+          <button
+            type="button"
+            class="button"
+            onClick={() =>
+              void act.run({
+                tool: "adopt_vm",
+                args: { all: true, connection: [...connections][0] },
+                label: p.list.adoptAll(unmanaged.length),
+                vmName: "",
+              })
+            }
+          >
+            {p.list.adoptAll(unmanaged.length)}
+          </button>
+        </p>
+      )}
+      {fleet.unreachable.value.map(({ connection, reason }) => (
+        <div class="notice refused" key={connection}>
+          <div>
+            <p>
+              <strong>{p.list.unreachable(connection)}</strong>
+            </p>
+            <p lang="en">{reason}</p>
+          </div>
+        </div>
+      ))}
+      {refusal && (
+        <div class="notice refused" role="alert">
+          <div>
+            <p>
+              <strong>{refusal.code === "UNREACHABLE" ? t.unreachable : refusal.message}</strong>
+            </p>
+            <p>{refusal.code === "UNREACHABLE" ? t.unreachableHint : refusal.hint}</p>
+          </div>
+          <button type="button" class="button" onClick={() => void fleet.reload()}>
+            {t.again}
+          </button>
+        </div>
+      )}
+      {!all && !refusal && <p class="quiet">{t.loading}</p>}
+      {all?.size === 0 && (
+        <div class="empty">
+          <p>{p.list.empty}</p>
+          <p class="quiet">{p.list.emptyHint}</p>
+        </div>
+      )}
+      {all && all.size > 0 && vms.length === 0 && <p class="empty">{p.list.nothingFits}</p>}
+      {vms.length > 0 && (
+        <div class="table" role="table" aria-label={p.list.title} aria-rowcount={vms.length + 1}>
+          <div role="rowgroup">
+            <div class="vm-row heading" role="row" aria-rowindex={1}>
+              {(["name", "status", "boots", "medium", "disk", "findings"] as const).map((column) => (
+                <span role="columnheader" key={column}>
+                  {p.list.columns[column]}
+                </span>
+              ))}
+            </div>
+          </div>
+          <div role="rowgroup" ref={body}>
+            <div style={{ height: `${drawn.above}px` }} role="presentation" />
+            {vms.slice(drawn.from, drawn.to).map((vm, index) => (
+              <VmRow key={vm.uuid} vm={vm} place={drawn.from + index + 2} several={connections.size > 1} />
+            ))}
+            <div style={{ height: `${drawn.below}px` }} role="presentation" />
+          </div>
+        </div>
+      )}
+    </>
+  );
+}

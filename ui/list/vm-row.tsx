@@ -1,0 +1,52 @@
+/** One VM in the list. */
+import type { Finding, ListedVm } from "../api/tool.ts";
+import { fileOf, gibOf, useWords } from "../language/language.ts";
+import { usePageWords } from "../language/page-words.ts";
+import { InstallationPill, PowerPill } from "../part/pill.tsx";
+
+const weight = { error: 0, warning: 1, info: 2 } as const;
+
+export function VmRow({ vm, place, several }: { vm: ListedVm; place: number; several: boolean }) {
+  const t = useWords();
+  const medium = vm.current_media ?? vm.next_media;
+  const order = vm.boot_order;
+  return (
+    <div class="vm-row" role="row" aria-rowindex={place}>
+      <span role="cell" class="name">
+        <a href={`#/vms/${encodeURIComponent(vm.uuid)}`}>{vm.name}</a>
+        {several && <small>{vm.connection}</small>}
+      </span>
+      <span role="cell" class="states">
+        <PowerPill power={vm.power} /> <InstallationPill vm={vm} />
+      </span>
+      <span role="cell" class="boots">
+        {order && t.order[order]}
+      </span>
+      <span role="cell" class="medium" title={medium}>
+        {medium === undefined ? <span class="quiet">{t.noMedium}</span> : fileOf(medium)}
+      </span>
+      <span role="cell" class="disk">
+        {vm.disk_size !== undefined && gibOf(vm.disk_size)}
+      </span>
+      <span role="cell" class="findings">
+        <Findings findings={vm.findings} />
+      </span>
+    </div>
+  );
+}
+
+function Findings({ findings }: { findings: readonly Finding[] }) {
+  const t = useWords();
+  const p = usePageWords();
+  const [first, ...rest] = [...findings].sort((a, b) => weight[a.severity] - weight[b.severity]);
+  if (!first) return <span class="quiet">{p.list.noFindings}</span>;
+  return (
+    <>
+      <span class={`severity ${first.severity}`}>{t.severity[first.severity]}</span>
+      <span lang="en" class="message" title={first.message}>
+        {first.message}
+      </span>
+      {rest.length > 0 && <small>{p.list.more(rest.length)}</small>}
+    </>
+  );
+}

@@ -1,0 +1,57 @@
+/** Asks before something is lost for good, and says what. What cannot come back by itself has to be named. */
+import { useState } from "preact/hooks";
+import { useWords } from "../language/language.ts";
+import type { Act } from "./act.ts";
+import { Dialog } from "./dialog.tsx";
+
+export function Confirm({ act }: { act: Act }) {
+  const t = useWords();
+  const [typed, setTyped] = useState("");
+  const question = act.asked.value;
+  if (!question) return null;
+  const { wanted, losses, again } = question;
+  const needsName = wanted.tool === "delete_vm";
+  const close = () => {
+    setTyped("");
+    act.asked.value = undefined;
+  };
+  return (
+    <Dialog title={t.confirm.title(wanted.label, wanted.vmName)} close={close}>
+      <form
+        onSubmit={(event) => {
+          event.preventDefault();
+          if (needsName && typed !== wanted.vmName) return;
+          setTyped("");
+          void act.agree();
+        }}
+      >
+        {again && <p>{t.confirm.expired}</p>}
+        <p>{t.confirm.loses}</p>
+        <ul class="losses" lang="en">
+          {losses.map((loss) => (
+            <li key={loss}>{loss}</li>
+          ))}
+        </ul>
+        {needsName && (
+          <label class="field">
+            <span>{t.confirm.type(wanted.vmName)}</span>
+            <input
+              value={typed}
+              autocomplete="off"
+              spellcheck={false}
+              onInput={(event) => setTyped(event.currentTarget.value)}
+            />
+          </label>
+        )}
+        <div class="row end">
+          <button type="button" class="button" onClick={close}>
+            {t.cancel}
+          </button>
+          <button type="submit" class="button danger" disabled={needsName && typed !== wanted.vmName}>
+            {wanted.label}
+          </button>
+        </div>
+      </form>
+    </Dialog>
+  );
+}

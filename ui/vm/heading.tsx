@@ -1,0 +1,56 @@
+/** Which VM it is, how it is, and its power. */
+import { fileOf, timeOf, useWords } from "../language/language.ts";
+import { InstallationPill, PowerPill } from "../part/pill.tsx";
+import type { Desk } from "./desk.ts";
+
+export function Heading({ desk, level = 1 }: { desk: Desk; level?: 1 | 2 }) {
+  const t = useWords();
+  const { vm, does, may, act } = desk;
+  const Title = level === 1 ? "h1" : "h2";
+  const busy = act.busy.value !== undefined;
+  const isOn = vm.power === "running" || vm.power === "paused";
+  const button = (tool: string, label: string, more: { args?: Record<string, unknown>; kind?: string } = {}) =>
+    may(tool) && (
+      <button
+        type="button"
+        class={`button ${more.kind ?? ""}`}
+        disabled={busy}
+        onClick={() => does(tool, more.args, label)}
+      >
+        {label}
+      </button>
+    );
+  return (
+    <div class="head vm-head">
+      <div>
+        <Title>{vm.name}</Title>
+        {/* Whoever does not see the page hears what has become of the VM. */}
+        <p class="states" role="status">
+          <PowerPill power={vm.power} /> <InstallationPill vm={vm} />
+          {vm.current_boot_device && (
+            <span class="quiet">
+              {t.vm.bootedFrom[vm.current_boot_device]}
+              {vm.current_boot_certainty && ` (${t.vm.certainty[vm.current_boot_certainty]})`}
+              {vm.current_boot_device === "cdrom" && vm.current_media && `: ${fileOf(vm.current_media)}`}
+            </span>
+          )}
+        </p>
+        {vm.stale && <p class="notice">{t.stale(vm.stale_since ? timeOf(vm.stale_since) : "?")}</p>}
+      </div>
+      {vm.managed ? (
+        <div class="row actions">
+          {vm.power === "off" && button("start_vm", t.vm.start, { kind: "primary" })}
+          {isOn && button("stop_vm", t.vm.stop)}
+          {isOn && button("restart_vm", t.vm.restart)}
+          {isOn && button("stop_vm", t.vm.cut, { args: { force: true }, kind: "danger" })}
+          {!isOn && level === 1 && button("delete_vm", t.vm.remove, { kind: "danger" })}
+        </div>
+      ) : (
+        <div class="adopt">
+          <p class="quiet">{t.vm.adoptHint}</p>
+          {button("adopt_vm", t.vm.adopt, { kind: "primary" })}
+        </div>
+      )}
+    </div>
+  );
+}
