@@ -3,7 +3,7 @@
 //
 //   npm run bench [-- --quick] [-- --only boot|list|http|page|start|events]
 
-import { chmod, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, rm, stat, writeFile } from "node:fs/promises";
 import { availableParallelism, loadavg } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -47,6 +47,14 @@ const commandFor = (name: string, socket = daemon.socketPath): string[] => [
 ];
 const serverAt = (name: string, socket?: string, more: readonly string[] = []): Promise<LineClient> =>
   openLines([...commandFor(name, socket), ...more]);
+
+/** A server begins to watch when it has lived for a moment, and then writes down what it sees of every VM. */
+async function settled(name: string): Promise<void> {
+  const log = join(directory, name, "bootwright.sqlite-wal");
+  const wait = (ms: number) => new Promise((wake) => setTimeout(wake, ms));
+  await wait(6_000);
+  while (Date.now() - (await stat(log)).mtimeMs < 2_000) await wait(200);
+}
 
 const VM = "bw-bench";
 const small = { disk_size_gb: 1, memory_mb: 64, cpus: 1, network: "none", acceleration: "tcg" };
@@ -172,6 +180,7 @@ async function http(): Promise<void> {
   await writeFile(file, answer);
   const constantServer = [process.execPath, path("constant-server.ts"), join(directory, "constant"), file];
   const constant = await startServed(constantServer, token);
+  await settled("data");
   const size = kib(answer.length);
   if (wanted("http"))
     await underLoad(`GET /api/vms, ${many} VMs`, size, { own: own.url, constant: constant.url, token });
@@ -252,8 +261,7 @@ async function events(): Promise<void> {
   const name = "bw-bench-events";
   const { vm } = (await server.call("create_vm", { name, ...small })) as { vm: { uuid: string } };
   await server.call("start_vm", { vm: name, accept: ["NOTHING_BOOTS"] });
-  // A server watches and delivers once it has lived for a moment.
-  await new Promise((wake) => setTimeout(wake, 6_000));
+  await settled("events");
   const { bare, client, plugin } = await latencies(libvirt, server, {
     vm: name,
     uuid: vm.uuid,
