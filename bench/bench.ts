@@ -1,7 +1,7 @@
 // What Bootwright costs beside the least that could do the same, in one run on this machine, on a libvirt daemon of its
 // own. Prints a table and keeps nothing.
 //
-//   npm run bench [-- --quick] [-- --only boot|list|http|start|events]
+//   npm run bench [-- --quick] [-- --only boot|list|http|page|start|events]
 
 import { chmod, mkdir, mkdtemp, rm, stat, writeFile } from "node:fs/promises";
 import { availableParallelism, loadavg } from "node:os";
@@ -16,6 +16,7 @@ import { latencies, throughput, writePlugin } from "./events.ts";
 import { type Rate, rates, startServed } from "./http-load.ts";
 import { type LineClient, openLines } from "./line-client.ts";
 import { inTurns, inWords, printTable, type Times, timed } from "./measure.ts";
+import { paints, sizes } from "./page.ts";
 import { openReplay, type Recording, record } from "./rpc-record.ts";
 
 const { values: flags } = parseArgs({ options: { quick: { type: "boolean" }, only: { type: "string" } } });
@@ -169,6 +170,7 @@ async function http(): Promise<void> {
     await server.close();
   }
   await fill(many);
+  await execa(process.execPath, [path("../scripts/page.ts")]);
   const token = crypto.randomUUID();
   const own = await startServed([...commandFor("data"), "--listen", "0", "serve"], token);
   const answer = await (await fetch(`${own.url}/api/vms`, { headers: { authorization: `Bearer ${token}` } })).text();
@@ -179,21 +181,47 @@ async function http(): Promise<void> {
   const constantServer = [process.execPath, path("constant-server.ts"), join(directory, "constant"), file];
   const constant = await startServed(constantServer, token);
   await settled("data");
-  const load = { token, connections: 8, ms: flags.quick ? 2_000 : 5_000 };
-  const found = await rates(rounds(5), {
-    own: { url: `${own.url}/api/vms`, ...load },
-    constant: { url: `${constant.url}/constant`, ...load },
-  });
+  const size = kib(answer.length);
+  if (wanted("http"))
+    await underLoad(`GET /api/vms, ${many} VMs`, size, { own: own.url, constant: constant.url, token });
+  if (wanted("page")) {
+    const looks = {
+      own: { url: `${own.url}/`, selector: ".vm-row:not(.heading) a" },
+      bare: { url: `${constant.url}/bare`, selector: "a" },
+    };
+    const seen = await paints(rounds(20), token, looks);
+    compare(
+      `the page until the first of ${many} VMs is seen`,
+      seen.own,
+      `a bare page, a constant of ${size}`,
+      seen.bare,
+    );
+    for (const [name, { bytes, zipped }] of Object.entries(sizes(path("../ui/dist"))))
+      rows.push([`the ${name}'s size`, `${kib(bytes)}, ${kib(zipped)} with gzip`, "", "", "", ""]);
+  }
   await own.close();
   await constant.close();
-  const size = `${Math.round(answer.length / 1024)} KiB`;
-  const what = `GET /api/vms, ${many} VMs, ${load.connections} connections`;
+}
+
+const kib = (bytes: number) => `${(bytes / 1024).toFixed(bytes < 102_400 ? 1 : 0)} KiB`;
+
+async function underLoad(
+  what: string,
+  size: string,
+  { own, constant, token }: Readonly<{ own: string; constant: string; token: string }>,
+): Promise<void> {
+  const by = { token, connections: 8, ms: flags.quick ? 2_000 : 5_000 };
+  const found = await rates(rounds(5), {
+    own: { url: `${own}/api/vms`, ...by },
+    constant: { url: `${constant}/constant`, ...by },
+  });
   const inSecond = ({ perSecond }: Rate) => `${perSecond.toFixed(perSecond < 100 ? 1 : 0)} a second`;
   const ratio = `${(found.constant.perSecond / found.own.perSecond).toFixed(2)} x`;
+  const beside = `the same application, a constant of ${size}`;
   rows.push([
-    what,
+    `${what}, ${by.connections} connections`,
     inSecond(found.own),
-    `the same application, a constant of ${size}`,
+    beside,
     inSecond(found.constant),
     ratio,
     "",
@@ -257,7 +285,7 @@ try {
   console.log(`Node ${process.versions.node}, ${availableParallelism()} CPUs, load ${load()} before`);
   if (wanted("boot") || wanted("list")) await bootOrder();
   if (wanted("list")) await list();
-  if (wanted("http")) await http();
+  if (wanted("http") || wanted("page")) await http();
   if (wanted("start")) await coldStart();
   if (wanted("events")) await events();
   printTable(rows);

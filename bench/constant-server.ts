@@ -1,8 +1,9 @@
 // The HTTP application with one more place, that answers with a file's text as it was when this began: everything that a
-// request to a tool's place goes through, without the tool.
+// request to a tool's place goes through, without the tool. And a bare page that shows that text.
 import { readFileSync } from "node:fs";
 import { serveCommand } from "../src/serve/http/command.ts";
 import { requireScope } from "../src/serve/http/environment.ts";
+import { bare } from "./page.ts";
 
 const [data, file] = process.argv.slice(2);
 const text = readFileSync(file!, "utf8");
@@ -22,11 +23,14 @@ process.exitCode = await serveCommand(
     log: (message) => process.stderr.write(`${message}\n`),
     // A constant is answered more often than anybody may look.
     rates: { looks: { burst: 1e9, perSecond: 1e9 } },
-    mount: (app) =>
+    mount: (app) => {
       app.get("/constant", (context) => {
         requireScope(context, "vm:read");
         return new Response(text, { headers: { "content-type": "application/json" } });
-      }),
+      });
+      app.get("/bare", (context) => context.html(bare.html));
+      app.get("/bare.js", (context) => context.body(bare.script, 200, { "content-type": "text/javascript" }));
+    },
   },
   ending.signal,
 );

@@ -75,15 +75,17 @@ function errorsTable(): string {
 function changesTable(backends: readonly Capabilities[]): string {
   const words = { now: "now", next_start: "at the next start", refused: "refused" };
   const kinds = Object.keys(changes) as (keyof typeof changes)[];
-  return table(
-    ["change, to a running VM", ...backends.map(({ backend }) => backend)],
-    kinds
-      .filter((kind) => changes[kind].seat === "backend")
-      .map((kind) => [
-        code(kind),
-        ...backends.map(({ changes: can }) => (can[kind] ? words[can[kind].running] : "not supported")),
-      ]),
-  );
+  const rows = kinds
+    .filter((kind) => changes[kind].seat === "backend")
+    .map((kind) => [
+      code(kind),
+      ...backends.map(({ changes: can }) => (can[kind] ? words[can[kind].running] : "not supported")),
+    ]);
+  const consoles = [
+    "(its screen and keyboard)",
+    ...backends.map((one) => (one.console ? "in the browser" : "not supported")),
+  ];
+  return table(["change, to a running VM", ...backends.map(({ backend }) => backend)], [...rows, consoles]);
 }
 
 /** When it happens, and what is in its `data` beside the operation's id, where an operation did it. */
@@ -112,6 +114,8 @@ const events: Record<EventType, readonly [when: string, data: string]> = {
   "disk.io_error": ["a disk could not be read or written", "`run`, `paused`, `disk`, `reason`"],
   "disk.space_low": ["the host has little space left for a disk", "`run`, `disk`, `free_bytes`"],
   "agent.connected": ["the guest's agent answers for the first time in this run", "`run`"],
+  "console.opened": ["somebody opened its screen and keyboard in a browser", "`console`, `by`"],
+  "console.closed": ["that ended", "`console`, `by`, `reason`, `seconds`"],
   "installation.started": ["an installer was started", "`from`, `to`"],
   "installation.suggested": ["there is evidence that an installation is complete", "`run`, `evidence`"],
   "installation.completed": ["the OS was recorded as installed", "`from`, `to`; `evidence` where it was given"],

@@ -25,14 +25,17 @@ const libvirtDaemons = ["libvirtd", "virtqemud"];
  * connection that its VMs are on record under. Otherwise QEMU alone, if it can be started. What may not be looked at, for
  * want of a permission, counts as not there. */
 export function defaultConnection(env: Environment, exists: (path: string) => boolean = existsSync): string {
-  const isThere = (path: string) => {
+  const permitted = <T>(look: () => T, otherwise: T): T => {
     try {
-      return exists(path);
+      return look();
     } catch {
-      return false;
+      return otherwise;
     }
   };
-  const places = (env.PATH ?? "").split(delimiter).filter(Boolean);
+  const isThere = (path: string) => permitted(() => exists(path), false);
+  const places = permitted(() => env.PATH ?? "", "")
+    .split(delimiter)
+    .filter(Boolean);
   const isIn = (directories: readonly string[], name: string) => directories.some((at) => isThere(join(at, name)));
   // A login without the daemons' directory on its PATH is usual.
   const sbin = [...places, "/usr/local/sbin", "/usr/sbin", "/sbin"];

@@ -2,9 +2,10 @@
 import { z } from "zod";
 import type { Change, ChangeKind } from "./domain/changes.ts";
 import type { DomainEvent, EventType } from "./domain/event.ts";
-import type { ApplyContext, GuestInfo, Hint, Host, Images, RunningEffect } from "./domain/port.ts";
+import type { ApplyContext, Console, GuestInfo, Hint, Host, Images, RunningEffect } from "./domain/port.ts";
 import type { Vm } from "./domain/vm.ts";
 
+export { openVnc, type VncAddress } from "./console/vnc.ts";
 export type { BootOrder, PresetOrder } from "./domain/boot.ts";
 export { bootOrderOf, bootSequence, bootWith, presetOrders, rolesOf } from "./domain/boot.ts";
 export type { Change, ChangeKind } from "./domain/changes.ts";
@@ -14,7 +15,17 @@ export { DomainError } from "./domain/error.ts";
 export { type DomainEvent, type EventType, eventTypes } from "./domain/event.ts";
 export { definitionFor, targetsFor, type VmSpec } from "./domain/lifecycle.ts";
 export type { IsoFact } from "./domain/media.ts";
-export type { ApplyContext, GuestInfo, Hint, Host, Images, Occurrence, RunningEffect, Space } from "./domain/port.ts";
+export type {
+  ApplyContext,
+  Console,
+  GuestInfo,
+  Hint,
+  Host,
+  Images,
+  Occurrence,
+  RunningEffect,
+  Space,
+} from "./domain/port.ts";
 export {
   type BootConfig,
   ClaimTag,
@@ -97,6 +108,7 @@ export type BackendDefinition<Session> = Readonly<{
   restore(session: Session, uuid: string, backup: string, context: ApplyContext): Promise<void>;
   images(session: Session): Images;
   guest?(session: Session, uuid: string, signal?: AbortSignal): Promise<GuestInfo | undefined>;
+  console?(session: Session, uuid: string, signal?: AbortSignal): Promise<Console | undefined>;
   watch?(session: Session, tell: (hint: Hint) => void, signal: AbortSignal): Promise<void>;
   /** What runs the VMs outlives its callers: for so many milliseconds at most it may carry out a call after whoever made it
    * has ended. Leave it out where it ends with them. */

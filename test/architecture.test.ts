@@ -37,8 +37,8 @@ const table: readonly Layer[] = [
   },
   {
     files: "src/plugin.ts",
-    line: "plugin -> domain, images",
-    may: ["src/domain/", "src/images/"],
+    line: "plugin -> domain, images, console",
+    may: ["src/domain/", "src/images/", "src/console/"],
     packages: ["zod"],
     node: false,
   },
@@ -59,6 +59,7 @@ const table: readonly Layer[] = [
   },
   { files: "src/domain/", line: "domain -> zod and itself", may: [], packages: ["zod"], node: false },
   { files: "src/images/", line: "images -> domain", may: ["src/domain/"], packages: ["zod", "execa"], node: true },
+  { files: "src/console/", line: "console -> domain", may: ["src/domain/"], packages: [], node: true },
   { files: "src/store/", line: "store -> domain", may: ["src/domain/"], packages: ["zod", "@mikro-orm/*"], node: true },
   { files: "src/tools/", line: "tools -> domain", may: ["src/domain/"], packages: ["zod"], node: false },
   {
@@ -72,7 +73,7 @@ const table: readonly Layer[] = [
     files: "src/serve/http/",
     line: "serve -> tools, domain; only serve/http/ knows Hono and jose, and leaves MCP's SDK to serve/mcp*.ts",
     may: ["src/serve/", "src/tools/", "src/domain/"],
-    packages: ["zod", "hono", "@hono/*", "jose"],
+    packages: ["zod", "hono", "@hono/*", "jose", "ws"],
     node: true,
   },
   {
@@ -93,7 +94,7 @@ const table: readonly Layer[] = [
     files: "ui/",
     line: "ui -> its own folder and Preact; of the domain, the tools and what serves it, types alone",
     may: ["src/domain/event.ts", "src/tools/catalogue.ts", "src/tools/respond.ts", "src/serve/http/page.ts"],
-    packages: ["preact", "@preact/signals"],
+    packages: ["preact", "@preact/signals", "@novnc/novnc"],
     node: false,
   },
   {

@@ -1,5 +1,5 @@
 /** What is published works where it is installed: the command, the server, and a plugin written against it. */
-import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -100,6 +100,39 @@ describe("the packed package", () => {
     const response = await fetch(`${url}${script}`, asked);
     expect([response.status, response.headers.get("content-type")]).toEqual([200, "text/javascript; charset=utf-8"]);
     expect(packed).toContain("dist/ui/dist/panel.html");
+  });
+
+  test("tells the functions of plugins, of one that ships and of one that lies elsewhere", async () => {
+    const hello = join(directory, "hello/index.js");
+    mkdirSync(dirname(hello));
+    writeFileSync(join(directory, "hello/package.json"), JSON.stringify({ type: "module" }));
+    writeFileSync(
+      hello,
+      `import { definePlugin } from "bootwright/plugin";
+       export default definePlugin({
+         manifest: { name: "hello", api: 1, summary: "Says what it is told" },
+         on: { "vm.created": (_session, event, { log }) => log("told of " + event.type) },
+       });`,
+    );
+    const audit = join(directory, "audit");
+    const server = await openClient({
+      settings: [
+        ...["--data", join(directory, "plugins"), "--connection", "local=memory"],
+        ...["--plugin", hello, "--plugin", `audit-log,directory=${audit}`],
+      ],
+      command: [command],
+      env: { XDG_CACHE_HOME: join(directory, "cache") },
+    });
+    const limit = { timeout: 20_000 };
+    try {
+      const ready = async () => (await server.call("list_plugins")).plugins.every(({ behind }) => behind === 0);
+      await expect.poll(ready, limit).toBe(true);
+      await server.call("create_vm", { name: "told" });
+      await expect.poll(server.stderr, limit).toContain("hello: told of vm.created");
+      await expect.poll(() => existsSync(join(audit, "audit-000001.jsonl")), limit).toBe(true);
+    } finally {
+      await server.close();
+    }
   });
 
   test("loads its libvirt plugin", async () => {

@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { definePlugin } from "../../src/plugin.ts";
 import { bootHandlers } from "./boot.ts";
+import { openConsole } from "./console.ts";
 import { diskHandlers } from "./disk.ts";
 import { guestInfo } from "./guest.ts";
 import { lifecycleHandlers, restore } from "./lifecycle.ts";
@@ -37,6 +38,7 @@ export default definePlugin({
     restore,
     images: (session) => session.images,
     guest: guestInfo,
+    console: openConsole,
     watch,
     lateMs: LATE_MS,
     changes: { ...lifecycleHandlers, ...powerHandlers, ...bootHandlers, ...mediaHandlers, ...diskHandlers },

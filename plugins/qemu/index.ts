@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { definePlugin, PLUGIN_API } from "../../src/plugin.ts";
 import { bootHandlers } from "./boot.ts";
+import { openConsole } from "./console.ts";
 import { diskHandlers } from "./disk.ts";
 import { guestInfo } from "./guest.ts";
 import { backup, lifecycleHandlers, restore } from "./lifecycle.ts";
@@ -33,6 +34,7 @@ export default definePlugin({
     restore,
     images: (session) => session.images,
     guest: guestInfo,
+    console: openConsole,
     watch,
     changes: { ...lifecycleHandlers, ...powerHandlers, ...bootHandlers, ...mediaHandlers, ...diskHandlers },
   },

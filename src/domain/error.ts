@@ -75,6 +75,10 @@ const catalogue = {
     message: `Cannot go on: another program changed VM "${d.vm}" while this operation was running`,
     hint: "Look at the VM again and decide anew; the other program's change was left as it is",
   }),
+  CONSOLE_UNAVAILABLE: (d: { vm: string; reason: string }) => ({
+    message: `Cannot open the console of VM "${d.vm}": ${d.reason}`,
+    hint: "A console needs a running VM with a VNC display on this host that this server's user may connect to",
+  }),
   CHANGE_UNSUPPORTED: (d: { change: string; backend: string; supported: readonly string[] }) => ({
     message: `Cannot make change "${d.change}": backend "${d.backend}" does not support it`,
     hint: `Supported changes: ${list(d.supported)}`,

@@ -24,6 +24,8 @@ export const eventTypes = [
   "disk.io_error",
   "disk.space_low",
   "agent.connected",
+  "console.opened",
+  "console.closed",
   "installation.started",
   "installation.suggested",
   "installation.completed",
@@ -69,3 +71,12 @@ export function eventOf(
     data: { ...data, operation },
   };
 }
+
+/** An event that no operation and no look at the VM made. */
+export const noteOf = (
+  id: string,
+  { connection, uuid: subject }: Target,
+  time: string,
+  type: EventType,
+  data: DomainEvent["data"],
+): DomainEvent => ({ specversion: "1.0", id, source: `bootwright/${connection}`, type, subject, time, data });

@@ -74,6 +74,9 @@ export interface Journal {
     events: readonly DomainEvent[],
   ): Promise<Told>;
 
+  /** Writes an event that no operation and no look at a VM made. */
+  note(event: DomainEvent): Promise<void>;
+
   /** Takes a task that one process at a time may have, or keeps it: true until this process ends or gives it back. What a
    * dead process had is taken over. */
   lease(task: string): Promise<boolean>;

@@ -14,6 +14,8 @@ export type RunningEffect = "now" | "next_start" | "refused";
 
 export type Capabilities = Readonly<{
   backend: string;
+  /** There is a way to the screen and keyboard of a running VM. */
+  console?: true;
   /** A change without an entry is one that this backend cannot make. */
   changes: Readonly<Partial<Record<ChangeKind, { running: RunningEffect }>>>;
 }>;
@@ -25,6 +27,14 @@ export type GuestInfo = Readonly<{
   osId?: string;
   osName?: string;
   filesystems: readonly Readonly<{ mountpoint: string; type: string; disks: readonly string[] }>[];
+}>;
+
+/** A running VM's screen, keyboard and mouse: the bytes of its protocol from the first one on, as to a server that wants
+ * no password. It ends with the run; who no longer wants it cancels the one and aborts the other. */
+export type Console = Readonly<{
+  kind: "vnc";
+  readable: ReadableStream<Uint8Array>;
+  writable: WritableStream<Uint8Array>;
 }>;
 
 /** Something that happened in one run and leaves no trace that a later look could find. */
@@ -98,6 +108,10 @@ export interface Backend {
   apply(vm: Vm | undefined, change: Change, context: ApplyContext): Promise<void>;
   /** What the guest's agent says; undefined where none answers. Absent where the backend cannot ask. */
   guest?(uuid: string, signal?: AbortSignal): Promise<GuestInfo | undefined>;
+  /** The screen and keyboard of a running VM; undefined where it is off or has none. Absent where the backend has none.
+   * The signal ends the opening, not what was opened.
+   * @throws DomainError CONSOLE_UNAVAILABLE where there is one that cannot be reached */
+  console?(uuid: string, signal?: AbortSignal): Promise<Console | undefined>;
   /** Tells what is worth a look as it happens, the first time of all VMs once it listens. Ends with the signal, and when
    * the connection is lost: what happened meanwhile nobody tells. Absent where the backend has no events. */
   watch?(tell: (hint: Hint) => void, signal: AbortSignal): Promise<void>;

@@ -98,7 +98,11 @@ export async function openHost(options: HostOptions): Promise<Host> {
 /** Read from the definition alone, so that docs and tool lists need no connection. */
 export function capabilitiesOf({ manifest, backend }: Pick<Plugin, "manifest" | "backend">): Capabilities {
   const changes = Object.entries(backend?.changes ?? {}).map(([kind, { running }]) => [kind, { running }]);
-  return { backend: manifest.name, changes: Object.fromEntries(changes) };
+  return {
+    backend: manifest.name,
+    ...(backend?.console && { console: true as const }),
+    changes: Object.fromEntries(changes),
+  };
 }
 
 /** The domain's port over a plugin's backend and one session of it. What the plugin throws and is no DomainError is
@@ -141,6 +145,10 @@ export function bindBackend<Config, Session>(
     ...(backend.guest && {
       guest: (uuid: string, signal?: AbortSignal) =>
         look.short("ask the guest", signal, (ends) => backend.guest!(session, uuid, ends)),
+    }),
+    ...(backend.console && {
+      console: (uuid: string, signal?: AbortSignal) =>
+        look.short("open the console", signal, (ends) => backend.console!(session, uuid, ends)),
     }),
     ...(backend.watch && {
       watch: (tell: (hint: Hint) => void, signal: AbortSignal) =>

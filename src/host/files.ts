@@ -21,7 +21,7 @@ const isFree = (path: string, kept: string | undefined) => kept === undefined ||
 /** What the links among the installed packages lead to, each with all that is installed beside it there; where the
  * directory of them is itself a link, what that leads to. */
 function linkedIn(own: string): string[] {
-  const modules = basename(own) === "node_modules" ? own : join(own, "node_modules");
+  const modules = basename(own) === "node_modules" ? real(own) : join(real(own), "node_modules");
   const packages = entriesOf(modules).flatMap((entry) =>
     entry.name.startsWith("@") ? entriesOf(join(modules, entry.name)) : [entry],
   );

@@ -37,6 +37,11 @@ export const sightingsIn = (database: Database, appended: (events: number) => vo
     if (told === "told") appended(events.length);
     return told;
   },
+
+  async note(event: DomainEvent): Promise<void> {
+    await database.write((em) => append(em, event));
+    appended(1);
+  },
 });
 
 /** What a dead process left is settled by whoever recovers it, and tells what it saw. */

@@ -21,6 +21,7 @@ export const nextTool: Record<ErrorCode, string | null> = {
   VM_PAUSED: "get_vm",
   VM_BUSY: "get_vm",
   VM_CHANGED_MEANWHILE: "get_vm",
+  CONSOLE_UNAVAILABLE: "get_vm",
   CHANGE_UNSUPPORTED: null,
   BLOCKED_BY_FINDINGS: "check_boot",
   INSTALLATION_TRANSITION_ILLEGAL: "get_installation_status",

@@ -54,6 +54,7 @@ describe("a function on Node", () => {
         write: `fs.writeFileSync(${file}, "")`,
         link: `fs.symlinkSync(${file}, cache + "/link")`,
         program: `execFileSync("id")`,
+        "program in its place": `process.execve("/usr/bin/id", ["id"], {})`,
         worker: `new Worker("1", { eval: true })`,
         addon: `process.dlopen({ exports: {} }, ${file})`,
         inspector: `process.getBuiltinModule("node:inspector").open(0)`,
@@ -66,6 +67,7 @@ describe("a function on Node", () => {
     const denied = "ERR_ACCESS_DENIED";
     expect(seen).toEqual({
       ...{ read: denied, look: denied, write: denied, link: denied, program: denied, worker: denied },
+      "program in its place": denied,
       ...{ addon: "ERR_DLOPEN_DISABLED", inspector: denied, sqlite: "undefined", environment: "{}", arguments: "2" },
     });
     expect(readFileSync(elsewhere, "utf8")).toBe("secret");
@@ -115,6 +117,13 @@ describe("a function on Node", () => {
       }),
     );
     expect(seen).toEqual({ ask: "EPERM", group: "EPERM", debug: "undefined" });
+  });
+
+  it("goes on when a terminal or a service manager tells all processes of the server to end", async () => {
+    const host = await open([{ plugin: acts, config: {} }]);
+    await host.tell({ act: "interrupt" });
+    await host.tell({});
+    expect(host.lines.at(-1)).toMatch(/ 2$/);
   });
 
   it.each([

@@ -8,6 +8,7 @@ import { goalOf } from "../../src/domain/plan.ts";
 import { backupContract } from "./contract-backup.ts";
 import { type Bench, benchOn, codeOf, contextFor, type Opened, still, type Test } from "./contract-bench.ts";
 import { changeCases } from "./contract-cases.ts";
+import { consoleContract } from "./contract-console.ts";
 import { imagesContract } from "./contract-images.ts";
 import { specialContract } from "./contract-special.ts";
 import { watchContract } from "./contract-watch.ts";
@@ -113,6 +114,7 @@ export function backendContract(options: ContractOptions): void {
     describe("what is special about some changes", () => specialContract(options, test));
     describe("backup and restore", () => backupContract(test));
     describe("what is told as it happens", () => watchContract(test));
+    describe("screen and keyboard", () => consoleContract(test, () => opened.backend));
     describe("images", () => imagesContract(test));
     describe("closing", () => {
       test("close() may be called twice", async () => {

@@ -70,3 +70,11 @@ test("settle() takes nothing for told that the guest did while the operation was
   await run(store, { id: "next-run" }, { sighting: { ...seen, run: "run-2", agent: true } });
   expect((await store.sighting(target))?.sighting.agent).toBe(false);
 });
+
+test("note() writes an event of no operation, once, also while one holds the VM", async () => {
+  const store = await open(temporaryDirectory());
+  await store.claim(target, asking, 0);
+  await store.note(event("a", "console.opened"));
+  await store.note(event("a", "console.opened"));
+  expect((await store.events()).map(({ event: { id, type } }) => [id, type])).toEqual([["a", "console.opened"]]);
+});

@@ -54,7 +54,7 @@ function queryOf(args: Arguments): string {
 }
 
 /** A refusal from its problem document. */
-function refusalIn(body: unknown): Refusal {
+export function refusalIn(body: unknown): Refusal {
   const { code, detail, hint, next, details, outcome } = (body ?? {}) as Record<string, unknown>;
   if (typeof code !== "string" || typeof detail !== "string") throw unreachable();
   return {

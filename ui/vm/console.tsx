@@ -1,7 +1,14 @@
 /** Where a VM's screen is shown, once somebody asks for it. */
+import { openConsole } from "../api/console.ts";
+import type { PageFacts } from "../api/facts.ts";
+import { Console as Screen } from "../console/console.tsx";
+import { usePageWords } from "../language/page-words.ts";
 import type { Desk } from "./desk.ts";
 
-/** Nothing offers a console yet. */
-export function Console(_props: { desk: Desk }) {
-  return null;
+/** Keys change things, so it is for those who may. */
+export function Console({ desk: { vm, may }, facts }: { desk: Desk; facts: PageFacts }) {
+  const t = usePageWords();
+  if (!vm.managed || !facts.consoles.includes(vm.connection) || !may("start_vm")) return null;
+  const { uuid, power } = vm;
+  return <Screen key={uuid} vm={vm} words={t.console} on={power !== "off"} open={() => openConsole(uuid)} />;
 }

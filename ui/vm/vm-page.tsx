@@ -46,6 +46,7 @@ export function VmPage(props: { uuid: string; call: CallTool; fleet: Fleet; fact
       <Heading desk={desk} />
       <Outcome act={desk.act} fix={desk.fix} />
       <Confirm act={desk.act} />
+      <Console desk={desk} facts={facts} />
       <div class="columns">
         <div>
           <Findings desk={desk} findings={report?.findings ?? desk.vm.findings} />
@@ -53,7 +54,6 @@ export function VmPage(props: { uuid: string; call: CallTool; fleet: Fleet; fact
           <IsoChoice desk={desk} round={round} />
         </div>
         <div>
-          <Console desk={desk} />
           {desk.vm.managed && <Installation desk={desk} round={round} />}
           <Disk desk={desk} disk={disk} checked={view.checked} />
           <Machine vm={desk.vm} />

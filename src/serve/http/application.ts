@@ -9,6 +9,7 @@ import { type RateLimit, rateLimited } from "../rate-limit.ts";
 import type { Session } from "../session.ts";
 import type { Work } from "../work.ts";
 import { objectIn, readBody } from "./body.ts";
+import { addConsoles, type ConsoleLimits } from "./console.ts";
 import { type Environment, type HttpContext, requireScope } from "./environment.ts";
 import { addEvents } from "./events.ts";
 import { checkHost, checkOrigin, checkSameOrigin } from "./gate.ts";
@@ -30,6 +31,7 @@ export type ApplicationOptions = Readonly<{
   /** Names that it also answers to, each with a port or for any. */
   allowHosts: readonly string[];
   rates?: Partial<Rates>;
+  consoles?: Partial<ConsoleLimits>;
   /** Whose access tokens are taken beside this server's own. */
   oauth?: OAuth;
   mcp: McpHttp;
@@ -94,6 +96,7 @@ export function application(options: ApplicationOptions): Hono<Environment> {
   });
   addReference(app, options);
   addEvents(app, options);
+  addConsoles(app, options);
   addRest(app, options);
   addMcp(app, options);
   addPlugins(app, options);

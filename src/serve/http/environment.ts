@@ -1,11 +1,18 @@
 /** What a request brings with it: where it came in, and, once that is known, who asks. */
 import type { Context } from "hono";
+import type { WebSocket } from "ws";
 import type { Here } from "./gate.ts";
 import { HttpRefusal } from "./refusal.ts";
 import type { Caller, Scope } from "./token.ts";
 
 export type Environment = {
-  Bindings: { here: Here; remote: string };
+  Bindings: {
+    here: Here;
+    remote: string;
+    /** Turns the connection into a WebSocket, where that is what was asked for; undefined where it cannot be one. What is
+     * answered after that nobody sees. */
+    upgrade?: () => WebSocket | undefined;
+  };
   Variables: {
     caller: Caller;
     /** The cookie that a browser was let in by. */

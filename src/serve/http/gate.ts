@@ -56,3 +56,15 @@ function sameHost(origin: string, scheme: string, host: string | null): boolean 
   const asked = host.toLowerCase();
   return origin.toLowerCase() === `${scheme}://${asked}` || origin.toLowerCase() === `https://${asked}`;
 }
+
+/** Addresses that mean another place than they seem to are nobody's honest request. What a URL parser makes of them is not
+ * asked. */
+export function trickIn(target: string): string | undefined {
+  const path = target.split(/[?#]/, 1)[0]!;
+  if (!path.startsWith("/")) return "its target is no path";
+  if (/%(?![0-9a-f]{2})/i.test(path) || /[^\x21-\x7e]/.test(path)) return "its path is not encoded as it must be";
+  if (/%(?:[01][0-9a-f]|7f)/i.test(path)) return "its path has control characters in it";
+  if (/\/\/|\\|%5c/i.test(path)) return "its path has an empty or a backward part";
+  const parts = path.split(/\/|%2f/i).map((part) => part.replace(/%2e/gi, "."));
+  return parts.some((part) => part === "." || part === "..") ? "its path leads out of itself" : undefined;
+}

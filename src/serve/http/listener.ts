@@ -5,8 +5,10 @@ import type { AddressInfo } from "node:net";
 import { getRequestListener } from "@hono/node-server";
 import type { Hono } from "hono";
 import type { Environment } from "./environment.ts";
+import { trickIn } from "./gate.ts";
 import { problemResponse } from "./problem.ts";
 import { HttpRefusal } from "./refusal.ts";
+import { acceptWebSockets, isWebSocket, requestOf } from "./web-socket.ts";
 
 export type ListenerOptions = Readonly<{
   app: Hono<Environment>;
@@ -40,16 +42,19 @@ export async function listen({ app, address, port, tls, limits }: ListenerOption
     headersTimeout: headersMs,
     requestTimeout: requestMs,
     connectionsCheckingInterval: Math.min(CHECK_MS, headersMs),
+    // Whoever would rather speak HTTP/2 is answered as before.
+    shouldUpgradeCallback: isWebSocket,
   };
   const server: Server = tls ? createSecureServer({ ...settings, ...tls }) : createServer(settings);
   server.maxHeadersCount = HEADERS_MAX;
   server.maxConnections = connections;
   const scheme = tls ? ("https" as const) : ("http" as const);
+  const bindings = ({ socket }: IncomingMessage): Environment["Bindings"] => {
+    const { localAddress = address, localPort = port, remoteAddress = "" } = socket;
+    return { here: { address: localAddress, port: localPort, scheme }, remote: remoteAddress };
+  };
   const handle = getRequestListener(
-    (request, { incoming }) => {
-      const { localAddress = address, localPort = port, remoteAddress = "" } = (incoming as IncomingMessage).socket;
-      return app.fetch(request, { here: { address: localAddress, port: localPort, scheme }, remote: remoteAddress });
-    },
+    (request, { incoming }) => app.fetch(request, bindings(incoming as IncomingMessage)),
     { overrideGlobalObjects: false, errorHandler: () => malformed("it cannot be read as HTTP") },
   );
   server.on("request", (incoming: IncomingMessage, outgoing: ServerResponse) => {
@@ -58,6 +63,12 @@ export async function listen({ app, address, port, tls, limits }: ListenerOption
     void malformed(trick)
       .text()
       .then((text) => outgoing.writeHead(400, { "content-type": "application/problem+json" }).end(text));
+  });
+  acceptWebSockets(server, async (incoming, upgrade) => {
+    const trick = trickIn(incoming.url ?? "");
+    if (trick !== undefined) return malformed(trick);
+    if (!URL.canParse(`${scheme}://${incoming.headers.host}`)) return malformed("it cannot be read as HTTP");
+    return app.fetch(requestOf(incoming, scheme), { ...bindings(incoming), ...(upgrade && { upgrade }) });
   });
   await new Promise<void>((listening, failed) => {
     server.once("error", failed).listen({ host: address, port, exclusive: true }, () => {
@@ -78,15 +89,3 @@ export async function listen({ app, address, port, tls, limits }: ListenerOption
 }
 
 const malformed = (reason: string) => problemResponse(new HttpRefusal("REQUEST_MALFORMED", { reason }));
-
-/** Addresses that mean another place than they seem to are nobody's honest request. What a URL parser makes of them is not
- * asked. */
-function trickIn(target: string): string | undefined {
-  const path = target.split(/[?#]/, 1)[0]!;
-  if (!path.startsWith("/")) return "its target is no path";
-  if (/%(?![0-9a-f]{2})/i.test(path) || /[^\x21-\x7e]/.test(path)) return "its path is not encoded as it must be";
-  if (/%(?:[01][0-9a-f]|7f)/i.test(path)) return "its path has control characters in it";
-  if (/\/\/|\\|%5c/i.test(path)) return "its path has an empty or a backward part";
-  const parts = path.split(/\/|%2f/i).map((part) => part.replace(/%2e/gi, "."));
-  return parts.some((part) => part === "." || part === "..") ? "its path leads out of itself" : undefined;
-}

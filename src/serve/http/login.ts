@@ -1,34 +1,11 @@
 /** How a browser gets in: with a link that is good once, or with a token that somebody types. It then has a cookie that
  * scripts cannot read; what it stands for is kept in this process alone and ends with it. */
-import { createHash } from "node:crypto";
+import { kept } from "./kept.ts";
 import type { Caller, FindCaller } from "./token.ts";
-import { newSecret } from "./token.ts";
 
 const TICKET_MS = 10 * 60_000;
 const SESSION_MS = 12 * 3_600_000;
 export const SESSION_SECONDS = SESSION_MS / 1000;
-/** The newest stay. */
-const KEPT_MAX = 1_000;
-
-const hashOf = (secret: string) => createHash("sha256").update(secret).digest("base64url");
-
-/** Secrets that are good for a while, by their hashes: looking one up takes the same time whatever is near to it. */
-function kept<T>(now: () => number) {
-  const all = new Map<string, { value: T; until: number }>();
-  return {
-    put(value: T, forMs: number): string {
-      const secret = newSecret();
-      all.set(hashOf(secret), { value, until: now() + forMs });
-      for (const [hash, { until }] of all) if (until <= now() || all.size > KEPT_MAX) all.delete(hash);
-      return secret;
-    },
-    get(secret: string): T | undefined {
-      const found = all.get(hashOf(secret));
-      return found && found.until > now() ? found.value : undefined;
-    },
-    drop: (secret: string) => all.delete(hashOf(secret)),
-  };
-}
 
 export type Logins = ReturnType<typeof loginsFor>;
 

@@ -5,6 +5,7 @@ import { ChangeView } from "../../tools/change.ts";
 import type { Tool } from "../../tools/tool.ts";
 import { FindingView, FixView, PredictionView, VmView } from "../../tools/view.ts";
 import { examples } from "./example.ts";
+import { consolePaths } from "./openapi-console.ts";
 import { PROBLEM_TYPE, Problem } from "./problem.ts";
 import { httpCodes } from "./refusal.ts";
 import { parametersOf, type Route, routesOf } from "./route.ts";
@@ -44,6 +45,7 @@ export function openApiOf(tools: readonly Tool[], version: string): OpenApi {
     paths[route.path] = { ...paths[route.path], ...operation };
   }
   paths["/events"] = { get: eventsOperation };
+  if (tools.some(({ effect }) => effect !== "read")) Object.assign(paths, consolePaths);
   return {
     openapi: "3.1.1",
     info: {

@@ -50,18 +50,22 @@ export function addPage(app: Hono<Environment>, { session, directory }: PageOpti
   }
 }
 
-/** What the page has to know before it asks: who is looking, which tools there are and where, and the place in the journal
- * from which it is to be told of events. */
+/** What the page has to know before it asks: who is looking, which tools there are and where, whose VMs show their screens,
+ * and the place in the journal from which it is to be told of events. */
 async function factsFor(session: Session, context: HttpContext) {
   const { scopes } = requireScope(context, "vm:read");
   const { signal } = context.req.raw;
-  const opening = session.context({ actor: "http", signal, progress: () => {} }).store();
-  const place = opening.then((store) => store.lastEvent()).catch(() => undefined);
+  const { store, connections } = session.context({ actor: "http", signal, progress: () => {} });
+  const place = store()
+    .then((open) => open.lastEvent())
+    .catch(() => undefined);
   return {
     version: session.version,
     scopes,
     // The page is there at once; what it shows may have to wait for the database.
     place: await Promise.race([place, after(PLACE_LIMIT_MS, undefined, { ref: false })]),
+    /** Connections whose VMs have a console. */
+    consoles: connections.names.filter((name) => connections.capabilities(name).console),
     tools: Object.fromEntries(session.tools.map(({ name, http, effect }) => [name, { ...http, effect }])),
   };
 }

@@ -13,6 +13,14 @@ const catalogue = {
     message: "Cannot log in: the link was used or has expired, or the token is not one of this server's",
     hint: "A link is good once, within ten minutes; the next start of the server prints a new one, and the token logs in at any time",
   }),
+  CONSOLE_TICKET_INVALID: (_d: Record<never, never>) => ({
+    message: "Cannot open this console: its ticket was used, has expired, or belongs to somebody else",
+    hint: "POST /api/vms/{vm}/console gives a new one, which is good once, within 30 seconds, for who asked for it",
+  }),
+  UPGRADE_REQUIRED: (_d: Record<never, never>) => ({
+    message: "Cannot answer this as plain HTTP: a console is a WebSocket",
+    hint: "Open the path with a WebSocket client and the subprotocol binary",
+  }),
   SCOPE_MISSING: (d: { caller: string; scope: string; has: readonly string[] }) => ({
     message: `Cannot do this with token "${d.caller}": it lacks the scope ${d.scope}`,
     hint: `It has: ${d.has.join(", ") || "none"}. bootwright token add makes another one, an OAuth issuer gives one with more`,
@@ -79,6 +87,8 @@ export const statusOfHttp: Record<HttpCode, number> = {
   REQUEST_MALFORMED: 400,
   UNAUTHORISED: 401,
   TICKET_INVALID: 401,
+  CONSOLE_TICKET_INVALID: 403,
+  UPGRADE_REQUIRED: 426,
   SCOPE_MISSING: 403,
   ORIGIN_REFUSED: 403,
   HOST_REFUSED: 421,

@@ -7,6 +7,7 @@ import { type McpHttpOptions, mcpHttp } from "../mcp-http.ts";
 import type { Session } from "../session.ts";
 import { workOf } from "../work.ts";
 import { application, type Rates } from "./application.ts";
+import type { ConsoleLimits } from "./console.ts";
 import type { Environment } from "./environment.ts";
 import { type Limits, listen } from "./listener.ts";
 import { loginsFor } from "./login.ts";
@@ -28,6 +29,7 @@ export type HttpServerOptions = Readonly<{
   log: (message: string) => void;
   oauth?: OAuthSettings;
   rates?: Partial<Rates>;
+  consoles?: Partial<ConsoleLimits>;
   mcp?: Pick<McpHttpOptions, "limits" | "build">;
   limits?: Partial<Limits>;
   /** How often a stream of events says that it is still there. */
@@ -71,6 +73,7 @@ export async function serveHttp(options: HttpServerOptions): Promise<HttpServer>
     ...(options.oauth && { oauth: oauthOf(options.oauth) }),
     allowHosts: allowHosts.map((name) => name.toLowerCase()),
     ...(options.rates && { rates: options.rates }),
+    ...(options.consoles && { consoles: options.consoles }),
     ...(options.heartbeatMs !== undefined && { heartbeatMs: options.heartbeatMs }),
     ...(options.plugins && { plugins: options.plugins }),
     ...(options.mount && { mount: options.mount }),

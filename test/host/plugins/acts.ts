@@ -32,6 +32,7 @@ export default definePlugin<{ greeting: string; openMs: number; closeMs: number 
       if (act === "throw") throw new Error("out of order");
       if (act === "exit") process.exit(3);
       if (act === "crash") setTimeout(() => Promise.reject(new Error("nobody waits for this")), 0);
+      if (act === "interrupt") for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.kill(process.pid, signal);
       if (act === "kill") process.kill(process.pid, "SIGKILL");
       if (act === "abort") process.abort();
       if (act === "garble") writeSync(3, "this is no message at all");

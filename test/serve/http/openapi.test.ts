@@ -21,7 +21,8 @@ describe("the OpenAPI document", () => {
 
   it("has every tool at its place, and the older forms", () => {
     const ids = operations.map(({ operation }) => operation.operationId);
-    expect(ids.toSorted()).toEqual([...allTools.map(({ name }) => name), "vm_action", "vm_media", "events"].toSorted());
+    const others = ["vm_action", "vm_media", "events", "open_console", "console"];
+    expect(ids.toSorted()).toEqual([...allTools.map(({ name }) => name), ...others].toSorted());
     for (const { name, http } of allTools)
       expect(document.paths[http.path]?.[http.method.toLowerCase()]?.operationId).toBe(name);
   });

@@ -1,0 +1,30 @@
+/** The screen and keyboard of a running domain. libvirt itself hands out a connection to it only as a file descriptor
+ * (virDomainOpenGraphicsFD), which cannot come over a socket here; so the way is QEMU's own VNC socket on this host. */
+import { type Console, openVnc } from "../../src/plugin.ts";
+import { DOMAIN_XML } from "./client/libvirt.ts";
+import { domainOf, isLibvirtError, type LibvirtSession, options, reaching } from "./session.ts";
+import { vncOf } from "./xml/graphics.ts";
+
+/** Undefined where the domain is off or has no VNC display.
+ * @throws DomainError CONSOLE_UNAVAILABLE */
+export async function openConsole(
+  session: LibvirtSession,
+  uuid: string,
+  signal?: AbortSignal,
+): Promise<Console | undefined> {
+  const xml = await reaching(session, async () => {
+    try {
+      const domain = await domainOf(session, uuid, signal);
+      if (domain.id === undefined) return undefined;
+      return await session.libvirt.domainGetXmlDesc(domain, DOMAIN_XML.secure, options(signal));
+    } catch (error) {
+      if (isLibvirtError(error, "noDomain")) return undefined;
+      throw error;
+    }
+  });
+  // Not session.parse(), which keeps what it has read: here it would be the password.
+  const vnc = xml === undefined ? undefined : vncOf(xml);
+  if (!vnc) return undefined;
+  const { at, password } = vnc;
+  return openVnc(at, { vm: uuid, signal, ...(password !== undefined && { password }) });
+}

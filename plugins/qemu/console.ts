@@ -1,0 +1,16 @@
+/** The screen and keyboard of a running VM. */
+import { type Console, openVnc } from "../../src/plugin.ts";
+import { isOn } from "./process.ts";
+import { type QemuSession, requireOpen } from "./session.ts";
+
+/** Undefined where the VM is off.
+ * @throws DomainError CONSOLE_UNAVAILABLE */
+export async function openConsole(
+  session: QemuSession,
+  uuid: string,
+  signal?: AbortSignal,
+): Promise<Console | undefined> {
+  requireOpen(session, signal);
+  if (!(await isOn(session, uuid))) return undefined;
+  return openVnc({ path: session.placeOf(uuid).vnc }, { vm: uuid, signal });
+}

@@ -1,0 +1,92 @@
+/** One console over one WebSocket: bytes both ways, none faster than they are taken on the other side. */
+import type { WebSocket } from "ws";
+import type { Console } from "../../domain/port.ts";
+
+export type CarryOptions = Readonly<{
+  signal: AbortSignal;
+  isLetIn: () => boolean;
+  idleMs: number;
+  heartbeatMs: number;
+}>;
+
+/** How it ends: a code of RFC 6455, or one of ours by which the page knows what to say; and words for others. */
+type End = readonly [code: number, reason: string];
+const ends = {
+  left: [1000, "it was closed"],
+  stopped: [4000, "the VM has stopped or has ended its console"],
+  closing: [1001, "the server ends"],
+  text: [1003, "only binary messages are taken"],
+  refused: [4001, "who opened it is no longer let in"],
+  idle: [4002, "nothing happened in it for too long"],
+} satisfies Record<string, End>;
+
+/** A browser that is gone does not answer a farewell. */
+const FAREWELL_MS = 2_000;
+
+/** Until the first of both sides ends. Returns the reason. */
+export async function carry(
+  socket: WebSocket,
+  { readable, writable }: Console,
+  options: CarryOptions,
+): Promise<string> {
+  const { signal, isLetIn, idleMs, heartbeatMs } = options;
+  const { promise: ended, resolve: end } = Promise.withResolvers<End>();
+  const reader = readable.getReader();
+  const writer = writable.getWriter();
+  let usedAt = performance.now();
+  let answered = true;
+  let waiting = 0;
+
+  socket.on("error", () => undefined);
+  socket.on("close", () => end(ends.left));
+  socket.on("pong", () => {
+    answered = true;
+  });
+  socket.on("message", (data: Buffer, isBinary) => {
+    if (!isBinary) return end(ends.text);
+    usedAt = performance.now();
+    answered = true;
+    waiting += 1;
+    socket.pause();
+    writer.write(data).then(
+      () => {
+        waiting -= 1;
+        if (waiting === 0) socket.resume();
+      },
+      () => end(ends.stopped),
+    );
+  });
+  const beat = setInterval(() => {
+    if (!isLetIn()) return end(ends.refused);
+    if (performance.now() - usedAt > idleMs) return end(ends.idle);
+    if (!answered) return end(ends.left);
+    answered = false;
+    socket.ping();
+  }, heartbeatMs);
+  const endWithServer = () => end(ends.closing);
+  signal.addEventListener("abort", endWithServer, { once: true });
+  if (signal.aborted) endWithServer();
+  void show(reader, socket).then(
+    () => end(ends.stopped),
+    () => end(ends.stopped),
+  );
+
+  const [code, reason] = await ended;
+  clearInterval(beat);
+  signal.removeEventListener("abort", endWithServer);
+  void reader.cancel().catch(() => undefined);
+  void writer.abort().catch(() => undefined);
+  socket.resume();
+  socket.close(code, reason);
+  const farewell = setTimeout(() => socket.terminate(), FAREWELL_MS);
+  socket.once("close", () => clearTimeout(farewell));
+  return reason;
+}
+
+async function show(reader: ReadableStreamDefaultReader<Uint8Array>, socket: WebSocket): Promise<void> {
+  for (;;) {
+    const { value, done } = await reader.read();
+    if (done) return;
+    await new Promise<void>((sent, failed) => socket.send(value, (error) => (error ? failed(error) : sent())));
+  }
+}

@@ -1,0 +1,128 @@
+/** A VM's screen and keyboard in a browser: a ticket for one who may change the VM, then a WebSocket for who shows it. A
+ * browser can send no token with a WebSocket, and a cookie alone would be sent for whichever page opens one. */
+import type { Hono } from "hono";
+import { DomainError } from "../../domain/error.ts";
+import { noteOf } from "../../domain/event.ts";
+import type { Console } from "../../domain/port.ts";
+import type { Target } from "../../domain/vm.ts";
+import { openConsole } from "../../tools/console.ts";
+import type { ToolContext } from "../../tools/tool.ts";
+import type { Session } from "../session.ts";
+import type { Work } from "../work.ts";
+import { objectIn, readBody } from "./body.ts";
+import { carry } from "./console-socket.ts";
+import { type Environment, type HttpContext, requireScope } from "./environment.ts";
+import { kept } from "./kept.ts";
+import { HttpRefusal } from "./refusal.ts";
+import type { Caller } from "./token.ts";
+
+export type ConsoleOptions = Readonly<{ session: Session; work: Work; consoles?: Partial<ConsoleLimits> }>;
+export type ConsoleLimits = Readonly<{
+  /** How long a ticket is good. */
+  ticketMs: number;
+  /** How long a console may stay open that nobody uses and that shows nothing new. */
+  idleMs: number;
+  /** How often it is asked whether the other side is there, and may still be. */
+  heartbeatMs: number;
+  /** How many may be open. */
+  most: number;
+}>;
+const usualLimits: ConsoleLimits = { ticketMs: 30_000, idleMs: 30 * 60_000, heartbeatMs: 15_000, most: 32 };
+
+type Ticket = Readonly<{ target: Target; caller: string; session: string | undefined }>;
+
+/** What noVNC and every websockify speak. */
+export const SUBPROTOCOL = "binary";
+
+export function addConsoles(app: Hono<Environment>, { session, work, consoles }: ConsoleOptions): void {
+  // Keys change things.
+  if (session.tools.every(({ effect }) => effect === "read")) return;
+  const limits = { ...usualLimits, ...consoles };
+  const tickets = kept<Ticket>(() => performance.now());
+  let open = 0;
+  const contextFor = (caller: Caller, signal: AbortSignal) =>
+    session.context({ actor: `http:${caller.name}`, signal, progress: () => {} });
+  const requireRoom = () => {
+    if (open < limits.most) return;
+    throw new HttpRefusal("STREAMS_EXHAUSTED", { streamsMax: limits.most }, { "retry-after": "10" });
+  };
+
+  app.post("/api/vms/:vm/console", async (context) => {
+    const caller = requireScope(context, "vm:write");
+    const sent = Object.keys(objectIn(await readBody(context.req.raw), context.req.raw));
+    if (sent.length > 0) throw new DomainError("INPUT_INVALID", { issues: ["the body: nothing is taken here"] });
+    requireRoom();
+    // Whether there is one is found out now, while there is an answer that can say why not.
+    const opening = openConsole(contextFor(caller, work.signal), context.req.param("vm"));
+    const { target, console: opened } = await work.add(opening);
+    leave(opened);
+    const ticket = { target, caller: caller.name, session: context.get("session") };
+    return context.json({
+      vm: target.uuid,
+      path: `/api/console/${tickets.put(ticket, limits.ticketMs)}`,
+      subprotocol: SUBPROTOCOL,
+      expires_in_seconds: limits.ticketMs / 1000,
+    });
+  });
+
+  app.get("/api/console/:ticket", async (context) => {
+    const caller = requireScope(context, "vm:write");
+    const { upgrade } = context.env;
+    if (!upgrade) throw new HttpRefusal("UPGRADE_REQUIRED", {}, { upgrade: "websocket" });
+    const { target } = taken(tickets, context, caller);
+    requireRoom();
+    open += 1;
+    try {
+      const tools = contextFor(caller, work.signal);
+      const { console: opened } = await openConsole(tools, `${target.connection}/${target.uuid}`);
+      const history = await historyOf(tools, target);
+      const socket = upgrade();
+      const carrying = socket
+        ? carry(socket, opened, { ...limits, signal: work.ending, isLetIn: context.get("isLetIn") })
+        : Promise.resolve("it could not be opened").finally(() => leave(opened));
+      void carrying
+        .then(history.closed)
+        .catch((error: unknown) => session.defect(error))
+        .finally(() => {
+          open -= 1;
+        });
+    } catch (error) {
+      open -= 1;
+      throw error;
+    }
+    return context.body(null, 204);
+  });
+}
+
+/** A ticket is used up by whoever shows it.
+ * @throws HttpRefusal CONSOLE_TICKET_INVALID, ORIGIN_REFUSED */
+function taken(tickets: ReturnType<typeof kept<Ticket>>, context: HttpContext, caller: Caller): Ticket {
+  const secret = context.req.param("ticket") ?? "";
+  const ticket = tickets.get(secret);
+  tickets.drop(secret);
+  const session = context.get("session");
+  // Every browser says which page opens a WebSocket; that it is another's was refused already.
+  if (session !== undefined && context.req.header("origin") === undefined)
+    throw new HttpRefusal("ORIGIN_REFUSED", { origin: "none was sent" });
+  if (ticket?.caller !== caller.name || ticket.session !== session) throw new HttpRefusal("CONSOLE_TICKET_INVALID", {});
+  return ticket;
+}
+
+/** Puts on record that a console was opened; what it gives back, that it was closed.
+ * @throws DomainError where it cannot be put on record: then it is not opened */
+async function historyOf({ store, newId, now, actor: by }: ToolContext, target: Target) {
+  const id = newId();
+  const since = performance.now();
+  const note = async (type: "console.opened" | "console.closed", more: Record<string, unknown>) =>
+    (await store()).note(noteOf(`${id}:${type}`, target, now().toISOString(), type, { console: id, by, ...more }));
+  await note("console.opened", {});
+  return {
+    closed: (reason: string) =>
+      note("console.closed", { reason, seconds: Math.round((performance.now() - since) / 1000) }),
+  };
+}
+
+function leave({ readable, writable }: Console): void {
+  void readable.cancel().catch(() => undefined);
+  void writable.abort().catch(() => undefined);
+}

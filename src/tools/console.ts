@@ -1,0 +1,23 @@
+/** The way to a VM's screen and keyboard. No tool opens it: what is done there is a person's. */
+import { DomainError } from "../domain/error.ts";
+import type { Console } from "../domain/port.ts";
+import type { Target } from "../domain/vm.ts";
+import { lookAt } from "./look.ts";
+import type { ToolContext } from "./tool.ts";
+
+/** @throws DomainError VM_NOT_FOUND, VM_NOT_MANAGED, CONSOLE_UNAVAILABLE */
+export async function openConsole(
+  context: ToolContext,
+  ref: string,
+): Promise<Readonly<{ target: Target; console: Console }>> {
+  const { state, backend, stale } = await lookAt(context, ref, { images: false });
+  if (stale) throw stale.error;
+  const { target, vm, record } = state;
+  if (!record) throw new DomainError("VM_NOT_MANAGED", { vm: ref });
+  const refuse = (reason: string) => new DomainError("CONSOLE_UNAVAILABLE", { vm: vm?.name ?? ref, reason });
+  if (!backend.console) throw refuse(`the backend "${backend.capabilities.backend}" has none`);
+  if (vm?.power === "off") throw refuse("it is off");
+  const opened = await backend.console(target.uuid, context.signal);
+  if (!opened) throw refuse("it has no VNC display");
+  return { target, console: opened };
+}

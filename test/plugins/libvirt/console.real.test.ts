@@ -1,0 +1,63 @@
+// Goal: the console of domains that other programs have defined. Method: domains on the real daemon that virsh defines, with
+// a display behind a password, none that can be reached, and none at all.
+
+import { afterAll, beforeAll, expect, inject, test } from "vitest";
+import libvirt from "../../../plugins/libvirt/index.ts";
+import type { Backend } from "../../../src/domain/port.ts";
+import { bindBackend } from "../../../src/host/backends.ts";
+import { screenOf } from "../../console/rfb.ts";
+import { type Lab, openLab, SYSTEM } from "../../support/vm.ts";
+import { pluginContext } from "../../support/world.ts";
+
+const { isos } = inject("guests");
+let lab: Lab;
+let backend: Backend;
+let close: () => Promise<void>;
+beforeAll(async () => {
+  lab = await openLab({ isos: [isos.both] });
+  const session = await libvirt.open({ uri: SYSTEM }, pluginContext("local"));
+  backend = bindBackend(libvirt, session, "local");
+  close = async () => libvirt.close(session);
+});
+afterAll(async () => {
+  await close?.();
+  await lab?.close();
+});
+
+async function running(word: string, graphics: string): Promise<string> {
+  const { uuid } = await lab.create(word, { iso_path: lab.iso(isos.both) });
+  await lab.define((await lab.xml(uuid)).replace(/<graphics[\s\S]*?<\/graphics>/, graphics));
+  await lab.virsh("start", uuid);
+  return uuid;
+}
+
+test("a display behind a password is shown without one", async () => {
+  const uuid = await running(
+    "secret",
+    "<graphics type='vnc' port='-1' autoport='yes' listen='127.0.0.1' passwd='s3c&amp;t'/>",
+  );
+  const { types, screen, reader } = await screenOf((await backend.console!(uuid))!);
+  expect([types, screen.width > 300]).toEqual([[1], true]);
+  await reader.cancel();
+});
+
+test("a password that is good no longer is said so, and not shown", async () => {
+  const uuid = await running(
+    "expired",
+    "<graphics type='vnc' port='-1' autoport='yes' listen='127.0.0.1' passwd='s3c&amp;t' passwdValidTo='2001-01-01T00:00:00'/>",
+  );
+  const refused = await backend.console!(uuid).catch((error: unknown) => error);
+  expect(refused).toMatchObject({
+    code: "CONSOLE_UNAVAILABLE",
+    details: { reason: expect.stringContaining("refuses") },
+  });
+  expect(JSON.stringify(refused) + String(refused)).not.toContain("s3c");
+});
+
+test.each([
+  ["that listens nowhere", "<graphics type='vnc'><listen type='none'/></graphics>"],
+  ["that is no VNC", ""],
+])("a display %s is none", async (word, graphics) => {
+  const uuid = await running(word.replaceAll(" ", "-"), graphics);
+  expect(await backend.console!(uuid)).toBeUndefined();
+});

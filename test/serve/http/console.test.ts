@@ -1,0 +1,286 @@
+/** Goal: a console is for who may use it and ends with what it stands on. Method: the server on a real socket, VMs in
+ * memory whose screen is a VNC server of the test's. What it cannot see: a real screen; console.real.test.ts. */
+import { once } from "node:events";
+import type { Socket } from "node:net";
+import { describe, expect, it } from "vitest";
+import { openVnc } from "../../../src/console/vnc.ts";
+import type { Backend } from "../../../src/domain/port.ts";
+import type { HttpServerOptions } from "../../../src/serve/http/server.ts";
+import { addToken, removeToken } from "../../../src/serve/http/token.ts";
+import { VERSION, vncServer } from "../../console/rfb.ts";
+import { connected, refusal } from "../../support/console.ts";
+import { type HttpHere, openHere, TOKEN } from "../../support/http-here.ts";
+import { requestText, sendRaw, statusIn } from "../../support/raw-http.ts";
+import { world } from "../../support/world.ts";
+
+/** A server of screens that lets everybody in and then says what it hears. */
+async function screens() {
+  const open: Socket[] = [];
+  const path = await vncServer((socket) => {
+    open.push(socket);
+    socket.write(VERSION);
+    socket.once("data", () => {
+      socket.write(Uint8Array.of(1, 1));
+      socket.once("data", () => {
+        socket.write(Uint8Array.of(0, 0, 0, 0));
+        socket.pipe(socket);
+      });
+    });
+  });
+  return { open, path };
+}
+
+async function start(more: Partial<HttpServerOptions> = {}) {
+  const { path, open } = await screens();
+  const wrap = (backend: Backend): Backend => ({
+    ...backend,
+    console: (uuid, signal) => openVnc({ path }, { vm: uuid, signal }),
+  });
+  const own = await world({ wrap });
+  const here = await openHere(own, more);
+  return { ...here, ...(await runningVm(here)), screens: open, directory: own.directory };
+}
+
+async function runningVm({ ask }: HttpHere) {
+  const { body } = await ask("POST", "/api/vms", { name: "web", iso_path: "installer.iso" });
+  await ask("POST", `/api/vms/${body.vm.uuid}/start`);
+  return { vm: body.vm.uuid as string };
+}
+
+async function ticketFor({ ask, url, vm }: HttpHere & { vm: string }, more = {}): Promise<string> {
+  const { status, body } = await ask("POST", `/api/vms/${vm}/console`, undefined, more);
+  expect([status, body]).toEqual([
+    200,
+    { vm, path: expect.stringMatching(/^\/api\/console\/[\w-]{43}$/), subprotocol: "binary", expires_in_seconds: 30 },
+  ]);
+  return url + body.path;
+}
+
+/** Logs a browser in and gives its cookie. */
+async function cookieOf({ loginLink, url, ask }: HttpHere): Promise<string> {
+  const [, ticket] = loginLink().split("#");
+  const answer = await ask("POST", "/login", { ticket }, { token: null, headers: { origin: url } });
+  return answer.headers.get("set-cookie")!.split(";")[0]!;
+}
+
+describe("a console", () => {
+  it("carries bytes both ways, and is told of when it opens and closes", async () => {
+    const here = await start();
+    const { socket, take, closed } = await connected(await ticketFor(here));
+    expect(socket.protocol).toBe("binary");
+    const much = Buffer.alloc(60_000, "screen ");
+    for (let times = 0; times < 20; times += 1) socket.send(much);
+    expect((await take(much.length * 20)).equals(Buffer.concat(Array(20).fill(much)))).toBe(true);
+    socket.close();
+    await closed;
+    await expect
+      .poll(async () => (await here.ask("GET", `/api/events/history?vm=${here.vm}`)).body.events.slice(0, 2))
+      .toMatchObject([
+        { type: "console.closed", data: { by: "http:main", reason: "it was closed", seconds: expect.any(Number) } },
+        { type: "console.opened", data: { by: "http:main", console: expect.any(String) } },
+      ]);
+    expect(here.screens.at(-1)!.destroyed).toBe(true);
+  });
+
+  it("ends when the VM's screen does, and says so", async () => {
+    const here = await start();
+    const { closed } = await connected(await ticketFor(here));
+    here.screens.at(-1)!.end();
+    expect(await closed).toEqual([4000, "the VM has stopped or has ended its console"]);
+  });
+
+  it("ends with the server, which does not wait for it", async () => {
+    const here = await start();
+    const { closed } = await connected(await ticketFor(here));
+    await here.close();
+    expect(await closed).toEqual([1001, "the server ends"]);
+  });
+
+  it("ends with the token that opened it", async () => {
+    const here = await start({ consoles: { heartbeatMs: 50 } });
+    const token = await furtherToken(here, ["vm:read", "vm:write"]);
+    const { closed } = await connected(await ticketFor(here, { token }), { token });
+    removeToken(here.directory, "further");
+    expect(await closed).toEqual([4001, "who opened it is no longer let in"]);
+  });
+
+  it("ends with the session that opened it", async () => {
+    const here = await start({ consoles: { heartbeatMs: 50 } });
+    const cookie = await cookieOf(here);
+    const browser = { token: null, headers: { cookie, origin: here.url } };
+    const { closed } = await connected(await ticketFor(here, browser), browser);
+    await here.ask("POST", "/logout", undefined, browser);
+    expect(await closed).toEqual([4001, "who opened it is no longer let in"]);
+  });
+
+  it("ends when nobody has used it for long", async () => {
+    const here = await start({ consoles: { heartbeatMs: 20, idleMs: 100 } });
+    const { closed } = await connected(await ticketFor(here));
+    expect(await closed).toEqual([4002, "nothing happened in it for too long"]);
+  });
+
+  it("ends when the browser no longer answers", async () => {
+    const here = await start({ consoles: { heartbeatMs: 50 } });
+    const { socket } = await connected(await ticketFor(here));
+    socket.pause();
+    const screen = here.screens.at(-1)!;
+    if (!screen.destroyed) await once(screen, "close");
+  });
+
+  it("takes binary messages of some size and no others", async () => {
+    const here = await start();
+    const text = await connected(await ticketFor(here));
+    text.socket.send("text");
+    expect(await text.closed).toEqual([1003, "only binary messages are taken"]);
+    const large = await connected(await ticketFor(here));
+    large.socket.send(Buffer.alloc(70_000));
+    expect((await large.closed)[0]).toBe(1009);
+  });
+
+  it("does not read from the VM what the browser does not take", async () => {
+    const here = await start();
+    const { socket } = await connected(await ticketFor(here));
+    socket.pause();
+    const screen = here.screens.at(-1)!;
+    screen.unpipe();
+    let [taken, before] = [0, -1];
+    const more = () => {
+      while (screen.write(Buffer.alloc(65_536))) taken += 65_536;
+    };
+    screen.on("drain", more);
+    more();
+    // It takes as much as sockets hold, and then no more.
+    while (taken !== before) {
+      before = taken;
+      await new Promise((wake) => setTimeout(wake, 300));
+    }
+    expect(taken).toBeLessThan(32 * 1024 ** 2);
+  });
+});
+
+const furtherToken = async ({ directory }: { directory: string }, scopes: string[]) => {
+  const token = addToken(directory, "further", scopes, new Date());
+  // The file is looked at now and then.
+  await new Promise((wake) => setTimeout(wake, 600));
+  return token;
+};
+
+describe("who opens a console", () => {
+  it("shows a ticket, which is good once", async () => {
+    const here = await start();
+    const url = await ticketFor(here);
+    await connected(url);
+    const used = { status: 403, code: "CONSOLE_TICKET_INVALID" };
+    expect(await refusal(url)).toEqual(used);
+    expect(await refusal(`${url.slice(0, -1)}~`)).toEqual(used);
+    expect(await refusal(`${here.url}/api/console/x`)).toEqual(used);
+  });
+
+  it("shows it in time", async () => {
+    const here = await start({ consoles: { ticketMs: 30 } });
+    const { body } = await here.ask("POST", `/api/vms/${here.vm}/console`);
+    await new Promise((wake) => setTimeout(wake, 60));
+    expect(await refusal(here.url + body.path)).toMatchObject({ code: "CONSOLE_TICKET_INVALID" });
+  });
+
+  it("is who asked for the ticket, which is gone once another has shown it", async () => {
+    const here = await start();
+    const token = await furtherToken(here, ["vm:write"]);
+    const url = await ticketFor(here);
+    expect(await refusal(url, { token })).toEqual({ status: 403, code: "CONSOLE_TICKET_INVALID" });
+    expect(await refusal(url)).toEqual({ status: 403, code: "CONSOLE_TICKET_INVALID" });
+    const browser = { token: null, headers: { cookie: await cookieOf(here), origin: here.url } };
+    expect(await refusal(await ticketFor(here), browser)).toMatchObject({ code: "CONSOLE_TICKET_INVALID" });
+  });
+
+  it("may change VMs, and is somebody at all", async () => {
+    const here = await start();
+    const url = await ticketFor(here);
+    expect(await refusal(url, { token: null })).toEqual({ status: 401, code: "UNAUTHORISED" });
+    const token = await furtherToken(here, ["vm:read"]);
+    expect((await here.ask("POST", `/api/vms/${here.vm}/console`, undefined, { token })).body.code).toBe(
+      "SCOPE_MISSING",
+    );
+    expect(await refusal(url, { token })).toEqual({ status: 403, code: "SCOPE_MISSING" });
+    // Neither has used it up.
+    await connected(url);
+  });
+
+  it("is at this server's own page, where it is a browser", async () => {
+    const here = await start();
+    const foreign = { status: 403, code: "ORIGIN_REFUSED" };
+    const url = await ticketFor(here);
+    expect(await refusal(url, { headers: { origin: "http://evil.example" } })).toEqual(foreign);
+    expect(await refusal(url, { headers: { origin: "null" } })).toEqual(foreign);
+    expect(await refusal(url, { headers: { host: "evil.example" } })).toEqual({ status: 421, code: "HOST_REFUSED" });
+    const cookie = await cookieOf(here);
+    const own = { token: null, headers: { cookie, origin: here.url } };
+    const ticket = await ticketFor(here, own);
+    expect(await refusal(ticket, { token: null, headers: { cookie, origin: "http://localhost:1" } })).toEqual(foreign);
+    const sibling = { cookie, origin: here.url, "sec-fetch-site": "same-site" };
+    expect(await refusal(ticket, { token: null, headers: sibling })).toEqual(foreign);
+    expect(await refusal(await ticketFor(here, own), { token: null, headers: { cookie } })).toEqual(foreign);
+    await connected(await ticketFor(here, own), own);
+  });
+
+  it("is one of not too many", async () => {
+    const here = await start({ consoles: { most: 1 } });
+    const [one, two] = [await ticketFor(here), await ticketFor(here)];
+    const { socket, closed } = await connected(one);
+    const full = { status: 503, code: "STREAMS_EXHAUSTED" };
+    expect(await refusal(two)).toEqual(full);
+    expect((await here.ask("POST", `/api/vms/${here.vm}/console`)).body.code).toBe(full.code);
+    socket.close();
+    await closed;
+    await expect.poll(async () => (await here.ask("POST", `/api/vms/${here.vm}/console`)).status).toBe(200);
+    await connected(await ticketFor(here));
+  });
+
+  it("asks for a WebSocket", async () => {
+    const here = await start();
+    const path = new URL(await ticketFor(here)).pathname;
+    const plain = await here.ask("GET", path);
+    expect([plain.status, plain.body.code]).toEqual([426, "UPGRADE_REQUIRED"]);
+    const { host } = new URL(here.url);
+    const headers = { host, authorization: `Bearer ${TOKEN}`, connection: "Upgrade", upgrade: "websocket" };
+    const raw = async (target: string, more = {}) =>
+      statusIn(await sendRaw(here.url, requestText(target, { ...headers, ...more })));
+    expect(await raw("/api/../api/vms")).toBe(400);
+    expect(await raw("/api/vms")).toBe(200);
+    expect(await raw("/api/vms", { host: "a b" })).toBe(400);
+    // A handshake without a key.
+    expect(await raw(path)).toBe(400);
+    expect(await raw("/api/vms", { upgrade: "h2c", connection: "Upgrade, close" })).toBe(200);
+    expect(here.defects).toEqual([]);
+  });
+});
+
+describe("where there is no console", () => {
+  it("says why", async () => {
+    const here = await start();
+    await here.ask("POST", `/api/vms/${here.vm}/stop`, { force: true });
+    const { body: asked } = await here.ask("POST", `/api/vms/${here.vm}/stop`, { force: true });
+    await here.ask("POST", `/api/vms/${here.vm}/stop`, { force: true, confirm: asked.details?.confirm });
+    const off = await here.ask("POST", `/api/vms/${here.vm}/console`);
+    expect([off.status, off.body]).toMatchObject([
+      409,
+      { code: "CONSOLE_UNAVAILABLE", details: { reason: "it is off" } },
+    ]);
+    expect((await here.ask("POST", "/api/vms/nothing/console")).status).toBe(404);
+    expect((await here.ask("POST", `/api/vms/${here.vm}/console`, "[]")).body.code).toBe("REQUEST_MALFORMED");
+    expect((await here.ask("POST", `/api/vms/${here.vm}/console`, { x: 1 })).body.code).toBe("INPUT_INVALID");
+  });
+
+  it("says that this backend has none", async () => {
+    const here = await openHere(await world());
+    const { vm } = await runningVm(here);
+    const { body } = await here.ask("POST", `/api/vms/${vm}/console`);
+    expect(body).toMatchObject({ code: "CONSOLE_UNAVAILABLE", details: { reason: 'the backend "memory" has none' } });
+  });
+
+  it("has none for a server that only reads", async () => {
+    const own = await world();
+    const here = await openHere(own, {}, { tools: [] });
+    expect((await here.ask("POST", "/api/vms/x/console")).status).toBe(404);
+  });
+});
