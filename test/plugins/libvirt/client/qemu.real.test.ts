@@ -4,7 +4,7 @@
 import { execFileSync } from "node:child_process";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import {
   CallInterrupted,
   DEVICE_MODIFY,
@@ -103,9 +103,14 @@ describe.skipIf(!hasLibvirtd)("libvirt's QEMU driver", () => {
       capacityBytes: DISK_BYTES,
       physicalBytes: DISK_BYTES,
     });
-    await wait(500);
-    const stats = await libvirt.domainBlockStats(guest.domain, "vda");
-    expect(stats.readBytes).toBeGreaterThan(0n);
+    const stats = await vi.waitFor(
+      async () => {
+        const now = await libvirt.domainBlockStats(guest.domain, "vda");
+        expect(now.readBytes).toBeGreaterThan(0n);
+        return now;
+      },
+      { timeout: 30_000 },
+    );
     const named = await libvirt.domainBlockStatsFlags(guest.domain, "vda");
     expect(named.rd_bytes).toBeGreaterThanOrEqual(stats.readBytes);
     const [record] = await libvirt.connectGetAllDomainStats([guest.domain], DOMAIN_STATS.block | DOMAIN_STATS.state);
