@@ -3,7 +3,6 @@
 
 import { execFileSync } from "node:child_process";
 import { join } from "node:path";
-import { setTimeout as wait } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import {
   CallInterrupted,
