@@ -9,21 +9,7 @@ import { join } from "node:path";
 import { type Caller, generations } from "../serve/callers.ts";
 import { serverPath } from "../support/client.ts";
 import { permissionsFor } from "../support/deno.ts";
-
-let failed = false;
-async function check(name: string, work: () => Promise<void>): Promise<void> {
-  try {
-    await work();
-    console.log(`ok ${name}`);
-  } catch (error) {
-    failed = true;
-    console.log(`not ok ${name}: ${error instanceof Error ? error.message : error}`);
-  }
-}
-function expectEqual(seen: unknown, expected: unknown): void {
-  if (JSON.stringify(seen) !== JSON.stringify(expected))
-    throw new Error(`expected ${JSON.stringify(expected)}, saw ${JSON.stringify(seen)}`);
-}
+import { check, expectEqual, hasFailed } from "../support/deno-check.ts";
 
 /** Deno permits a port by its number, so one has to be known before. */
 const freePort = () =>
@@ -112,4 +98,4 @@ await check("REST, events, MCP and the end on Deno", async () => {
     rmSync(directory, { recursive: true, force: true });
   }
 });
-process.exit(failed ? 1 : 0);
+process.exit(hasFailed() ? 1 : 0);

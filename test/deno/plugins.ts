@@ -12,6 +12,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type BootwrightClient, openClient, serverPath } from "../support/client.ts";
 import { permissionsFor } from "../support/deno.ts";
+import { check, hasFailed } from "../support/deno-check.ts";
 
 const fixture = (name: string) => fileURLToPath(new URL(`../host/plugins/${name}.ts`, import.meta.url));
 
@@ -64,17 +65,6 @@ async function withPlugins(
   } finally {
     await server.close();
     rmSync(directory, { recursive: true, force: true });
-  }
-}
-
-let failed = false;
-async function check(name: string, work: () => Promise<void>): Promise<void> {
-  try {
-    await work();
-    console.log(`ok ${name}`);
-  } catch (error) {
-    failed = true;
-    console.log(`not ok ${name}: ${error instanceof Error ? error.message : error}`);
   }
 }
 
@@ -198,4 +188,4 @@ await check("a plugin is loaded from a URL, where the server may import from it"
 });
 
 listener.close();
-process.exit(failed ? 1 : 0);
+process.exit(hasFailed() ? 1 : 0);

@@ -9,23 +9,9 @@ import { join } from "node:path";
 import { allTools } from "../../src/tools/catalogue.ts";
 import { type BootwrightClient, openClient, serverPath } from "../support/client.ts";
 import { type DenoBackend, permissionsFor } from "../support/deno.ts";
+import { check, expectEqual, hasFailed } from "../support/deno-check.ts";
 
 const socket = "/run/libvirt/libvirt-sock";
-
-let failed = false;
-async function check(name: string, work: () => Promise<void>): Promise<void> {
-  try {
-    await work();
-    console.log(`ok ${name}`);
-  } catch (error) {
-    failed = true;
-    console.log(`not ok ${name}: ${error instanceof Error ? error.message : error}`);
-  }
-}
-function expectEqual(seen: unknown, expected: unknown): void {
-  if (JSON.stringify(seen) !== JSON.stringify(expected))
-    throw new Error(`expected ${JSON.stringify(expected)}, saw ${JSON.stringify(seen)}`);
-}
 
 const connections: Record<DenoBackend, string> = {
   memory: "local=memory,installsAfterMs=0",
@@ -132,4 +118,4 @@ if (existsSync(socket)) await check("a VM on libvirt", () => aVm("libvirt"));
 else console.log(`# no libvirt here: nothing answers at ${socket}`);
 if (spawnSync("qemu-system-x86_64", ["--version"]).status === 0) await check("a VM on QEMU alone", () => aVm("qemu"));
 else console.log("# no QEMU here");
-process.exit(failed ? 1 : 0);
+process.exit(hasFailed() ? 1 : 0);
