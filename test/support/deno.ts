@@ -22,7 +22,7 @@ export function permissionsFor(directory: string, backend: DenoBackend): string[
   return [
     `--allow-read=${[program, directory, ...reads]}`,
     `--allow-write=${[directory, ...(backend === "libvirt" ? [socket] : [])]}`,
-    `--allow-env=BOOTWRIGHT_*,XDG_*,MIKRO_ORM_*,TERM,TERM_PROGRAM,NODE_DISABLE_COLORS${guests ? `,PATH,TMPDIR,TMP,TEMP,NODE_V8_COVERAGE,${colours}` : ""}`,
+    `--allow-env=BOOTWRIGHT_*,XDG_*,MIKRO_ORM_*,WS_*,TERM,TERM_PROGRAM,NODE_DISABLE_COLORS${guests ? `,PATH,TMPDIR,TMP,TEMP,NODE_V8_COVERAGE,${colours}` : ""}`,
     `--allow-sys=homedir${guests ? ",systemMemoryInfo,statfs" : ""}${backend === "qemu" ? ",uid,gid" : ""}`,
     ...(backend === "libvirt" ? ["--allow-run=qemu-img", `--allow-net=unix:${socket}`] : []),
     ...(backend === "qemu" ? ["--allow-run=qemu-img,qemu-system-x86_64", "--allow-net"] : []),
