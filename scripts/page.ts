@@ -37,9 +37,22 @@ const isBuilt = () => {
   }
 };
 if (values.force || !isBuilt()) {
+  mkdirSync(dirname(out), { recursive: true });
+  try {
+    await makePage();
+    rmSync(out, { recursive: true, force: true });
+    renameSync(made, out);
+  } catch (error) {
+    // Somebody else may have built the same at the same time.
+    if (!isBuilt()) throw error;
+  } finally {
+    rmSync(made, { recursive: true, force: true });
+  }
+}
+
+async function makePage(): Promise<void> {
   // The libraries leave their checks for developers out by it, whoever starts this.
   process.env.NODE_ENV = "production";
-  mkdirSync(dirname(out), { recursive: true });
   const { build } = await import("vite");
   const shared = {
     root: ui,
@@ -61,14 +74,6 @@ if (values.force || !isBuilt()) {
   });
   writeFileSync(join(made, "panel.html"), inOneFile((built as Rollup.RollupOutput).output));
   writeFileSync(join(made, MARKER), identity);
-  rmSync(out, { recursive: true, force: true });
-  try {
-    renameSync(made, out);
-  } catch (error) {
-    // Somebody else has built the same at the same time.
-    rmSync(made, { recursive: true });
-    if (!isBuilt()) throw error;
-  }
 }
 
 /** The panel is given to hosts as a text, so everything it needs stands in it. */
