@@ -9,6 +9,13 @@ const Config = z.strictObject({
     .union([z.boolean(), z.stringbool()])
     .default(false)
     .describe("Open the tray to eject although the guest has locked it"),
+  "eject-within-ms": z.coerce
+    .number()
+    .int()
+    .min(0)
+    .max(60_000)
+    .default(800)
+    .describe("How long after the reboot it still ejects: later the firmware may be reading the medium"),
 });
 type Config = z.output<typeof Config>;
 
@@ -43,17 +50,24 @@ export default definePlugin({
   },
 });
 
-/** The firmware is on its way to the medium: an ISO is to be out within a second or so. */
-async function rebooted({ force }: Config, event: DomainEvent, context: FunctionContext): Promise<void> {
+/** The firmware is on its way to the medium: an ISO is to be out within a second or so. Taken out of a boot loader's hands
+ * it would leave the guest hanging, and an installer that runs once more does not; its next reboot is the next chance. */
+async function rebooted(config: Config, event: DomainEvent, context: FunctionContext): Promise<void> {
   const vm = refOf(event);
-  const run = await installing(event, context);
-  if (!run) return;
-  const [disk, order] = await Promise.all([written(vm, context), context.call("get_boot_order", { vm })]);
+  const [run, order, disk] = await Promise.all([
+    installing(event, context),
+    unless(gone, () => context.call("get_boot_order", { vm })),
+    unless(gone, () => written(vm, context)),
+  ]);
+  if (!run || !order) return;
   const { running_boot_order: running } = Order.parse(order);
   // With the disk first the reset boots it by itself.
   if (disk === undefined || (running !== "cdrom_hd" && running !== "cdrom")) return;
   const found = `the guest rebooted in the run that installs, after it wrote a boot record to disk ${disk}`;
-  const ejected = run.at_reboot === "eject" && running === "cdrom_hd" && (await eject(vm, force, context));
+  const ejects = run.at_reboot === "eject" && running === "cdrom_hd";
+  const isLate = Date.now() - Date.parse(event.time) > config["eject-within-ms"];
+  if (ejects && isLate) context.log(`${nameOf(event)}: too late to eject the ISO; the next reboot is the next chance`);
+  const ejected = ejects && !isLate && (await eject(vm, config.force, context));
   context.log(`${nameOf(event)}: ${ejected ? "ejected the ISO, the disk is next" : "the installer runs again"}`);
   const next = ejected ? "the ISO was ejected, so the disk is next" : "the medium is next, so the installer runs again";
   await unless(["INSTALLATION_TRANSITION_ILLEGAL"], () =>
@@ -81,10 +95,11 @@ async function stopped(_config: Config, event: DomainEvent, context: FunctionCon
   context.log(`${nameOf(event)}: started from the disk`);
 }
 
+const gone = ["VM_NOT_FOUND", "VM_GONE", "VM_NOT_MANAGED"];
+
 /** The run that the event is about, if it installs from a medium and is still the last one. */
 async function installing(event: DomainEvent, context: FunctionContext) {
   if (event.data.managed === false) return undefined;
-  const gone = ["VM_NOT_FOUND", "VM_GONE", "VM_NOT_MANAGED"];
   const answer = await unless(gone, () => context.call("get_installation_status", { vm: refOf(event) }));
   const status = answer && Status.parse(answer);
   const run = status?.last_run;

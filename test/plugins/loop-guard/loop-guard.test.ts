@@ -4,7 +4,9 @@ import plugin from "../../../plugins/loop-guard/index.ts";
 import { guestInstalls, guestLocksTray, guestPowersOff, guestReboots } from "../../../plugins/memory/outside.ts";
 import { type Lane, openLane } from "../../support/functions.ts";
 
-const lane = (config: object = {}) => openLane([{ plugin, config }], { config: { agentAfterMs: 300 } });
+/** A busy machine has its time to eject. */
+const lane = (config: object = {}) =>
+  openLane([{ plugin, config: { "eject-within-ms": 60_000, ...config } }], { config: { agentAfterMs: 300 } });
 
 async function installing({ call }: Lane, at_reboot: string, more: object = {}): Promise<string> {
   const { vm } = await call("create_vm", { name: "web", iso_path: "installer.iso", ...more });
@@ -44,6 +46,15 @@ describe("loop-guard", () => {
       current_boot_device: "hd",
       current_boot_certainty: "confirmed",
     });
+  });
+
+  it("leaves the medium where it is once the firmware may be reading it", async () => {
+    const at = await lane({ "eject-within-ms": 0 });
+    const vm = await installing(at, "eject");
+    guestInstalls(at.session, vm);
+    await at.heard("installation.suggested");
+    expect(await evidenceIn(at, vm)).toContain("the installer runs again");
+    expect((await at.call("get_vm", { vm })).current_media).toBe("/memory/isos/installer.iso");
   });
 
   it.each([
