@@ -48,8 +48,15 @@ describeInBrowser("the list", () => {
     await row.filter({ hasText: "Running" }).filter({ hasText: "Installing" }).waitFor();
     await server.ask("POST", `/api/vms/${made.body.vm.uuid}/media/detach`, {});
     await row.filter({ hasText: "No ISO" }).waitFor();
-    await page.waitForLoadState("networkidle");
     await row.filter({ hasText: "KiB of 20 GiB" }).waitFor();
+    // What the last event asks for has been asked once there was nothing for a second; then it stays so.
+    await expect
+      .poll(async () => {
+        const { length } = asked;
+        await page.waitForTimeout(1_000);
+        return asked.slice(length);
+      })
+      .toEqual([]);
     const { length } = asked;
     await page.waitForTimeout(1_500);
     expect(asked.slice(length)).toEqual([]);
