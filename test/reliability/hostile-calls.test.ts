@@ -74,7 +74,8 @@ describe("Calls with hostile arguments, on VMs in memory", () => {
     // Both kinds occur in numbers, or the calls were not what they were meant to be.
     expect(tally.codes.get("done")).toBeGreaterThan(tally.calls / 20);
     expect(tally.codes.get("INPUT_INVALID")).toBeGreaterThan(tally.calls / 20);
-    expect(tally.codes.get("ISO_OUTSIDE_LIBRARY")).toBeGreaterThan(0);
+    // In a short run there may be none of these few.
+    expect(tally.codes.get("ISO_OUTSIDE_LIBRARY") ?? 0).toBeGreaterThanOrEqual(scaled(1, 0));
   });
 
   test("leave nothing on stderr: no defect, no stack", () => {

@@ -80,8 +80,8 @@ export async function runHostileCalls(options: RunOptions): Promise<Tally> {
       return;
     }
     const right = fits(schemas.get(call.tool)!, args);
-    // What the schema cannot say, that one of two is wanted, is told in the same way.
-    if (!right || call.tool !== "adopt_vm") expect(code === "INPUT_INVALID", about).toBe(!right);
+    // What the schema cannot say (one of two is wanted, or two do not go together) is told in the same way.
+    if (!right || !["adopt_vm", "start_vm"].includes(call.tool)) expect(code === "INPUT_INVALID", about).toBe(!right);
     pools.onAnswer(call, answer as Answer);
   }
 
