@@ -77,6 +77,9 @@ export interface Journal {
   /** Writes an event that no operation and no look at a VM made. */
   note(event: DomainEvent): Promise<void>;
 
+  /** Writes what was seen of VMs of which nothing was on record, without a word about it. */
+  beginSightings(sightings: readonly Sighting[]): Promise<void>;
+
   /** Takes a task that one process at a time may have, or keeps it: true until this process ends or gives it back. What a
    * dead process had is taken over. */
   lease(task: string): Promise<boolean>;

@@ -117,11 +117,11 @@ async function markDifferent(
   const known = new Map((await store.sightings(connection)).map((seen) => [seen.sighting.uuid, seen]));
   const isFirst = known.size === 0;
   const vms = await (await backend()).list(signal);
+  if (isFirst) return store.beginSightings(vms.map((vm) => sightingOf(connection, vm)));
   for (const vm of vms) {
     const before = known.get(vm.uuid)?.sighting;
     const now = sightingOf(connection, vm, before);
-    if (isFirst) await store.tell({ connection, uuid: vm.uuid }, undefined, now, []);
-    else if (JSON.stringify(now) !== JSON.stringify(before)) marks.found(vm.uuid);
+    if (JSON.stringify(now) !== JSON.stringify(before)) marks.found(vm.uuid);
     known.delete(vm.uuid);
   }
   for (const gone of known.keys()) marks.found(gone);

@@ -42,7 +42,18 @@ export const sightingsIn = (database: Database, appended: (events: number) => vo
     await database.write((em) => append(em, event));
     appended(1);
   },
+
+  async beginSightings(all: readonly Sighting[]): Promise<void> {
+    for (let begun = 0; begun < all.length; begun += SIGHTINGS_AT_ONCE)
+      await database.write(async (em) => {
+        for (const sighting of all.slice(begun, begun + SIGHTINGS_AT_ONCE))
+          if ((await em.count(SightingRow, keyOf(sighting))) === 0) await putSighting(em, sighting, sighting);
+      });
+  },
 });
+
+/** In one transaction: nobody else writes meanwhile. */
+const SIGHTINGS_AT_ONCE = 100;
 
 /** What a dead process left is settled by whoever recovers it, and tells what it saw. */
 async function isHeld(em: EntityManager, target: Target): Promise<boolean> {

@@ -78,3 +78,13 @@ test("note() writes an event of no operation, once, also while one holds the VM"
   await store.note(event("a", "console.opened"));
   expect((await store.events()).map(({ event: { id, type } }) => [id, type])).toEqual([["a", "console.opened"]]);
 });
+
+test("beginSightings() writes what nothing was on record of, and nothing else", async () => {
+  const store = await open(temporaryDirectory());
+  await store.tell(target, undefined, { ...seen, reboots: 2 }, []);
+  const others = Array.from({ length: 250 }, (_, index) => ({ ...seen, uuid: `other-${index}` }));
+  await store.beginSightings([seen, ...others]);
+  expect(await store.sightings("local")).toHaveLength(251);
+  expect((await store.sighting(target))?.sighting.reboots).toBe(2);
+  expect(await store.events()).toEqual([]);
+});
