@@ -41,9 +41,12 @@ export function newsOf(
   for (let reset = 1; reset <= resets; reset++)
     facts.push({ type: "vm.rebooted", data: { run: vm.run ?? before.run, reboots: told + reset } });
   if (before.run !== undefined && before.run !== vm.run) facts.push(...ended(before, vm));
-  if (vm.run !== undefined && before.run !== vm.run) facts.push(started(vm));
-  else if (isCrashed(vm) && !isCrashed(before)) facts.push({ type: "vm.crashed", data: { run: vm.run } });
-  else facts.push(...pauses(before, vm));
+  const isNew = vm.run !== undefined && before.run !== vm.run;
+  if (isNew) facts.push(started(vm));
+  // Between two looks it may have been started and paused.
+  const ran: Pick<Sighting, "power" | "powerReason"> = isNew ? { power: "running" } : before;
+  if (isCrashed(vm) && !isCrashed(ran)) facts.push({ type: "vm.crashed", data: { run: vm.run } });
+  else facts.push(...pauses(ran, vm));
   facts.push(...ejections(before, vm), ...swaps(before, sighting), ...troubles(seen, before, vm, occurrences, waits));
   if (sighting.agent && !(before.agent && before.run === vm.run))
     facts.push({ type: "agent.connected", data: { run: vm.run } });
@@ -79,7 +82,7 @@ const isCrashed = ({ power, powerReason }: Pick<Sighting, "power" | "powerReason
   power === "paused" && powerReason === "crashed";
 
 /** Why an I/O error or a crash stopped the guest is told by events of their own. */
-function pauses(before: Sighting, { power, powerReason, run }: Vm): Fact[] {
+function pauses(before: Pick<Sighting, "power">, { power, powerReason, run }: Vm): Fact[] {
   if (power === before.power || run === undefined) return [];
   if (power === "running") return [{ type: "vm.resumed", data: { run } }];
   return powerReason === undefined ? [{ type: "vm.paused", data: { run } }] : [];

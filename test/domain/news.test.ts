@@ -66,6 +66,16 @@ describe("newsOf()", () => {
       ],
     ],
     ["a pause", running, { ...running, power: "paused" }, [], [["vm.paused", { run: "run-1" }]]],
+    [
+      "a start and a pause between two looks",
+      off,
+      { ...running, power: "paused" },
+      [],
+      [
+        ["vm.started", { run: "run-1" }],
+        ["vm.paused", { run: "run-1" }],
+      ],
+    ],
     ["a guest that goes on", { ...running, power: "paused" }, running, [], [["vm.resumed", { run: "run-1" }]]],
     ["a guest that goes on after an I/O error", paused, running, [], [["vm.resumed", { run: "run-1" }]]],
     [

@@ -75,6 +75,7 @@ describe.skipIf(!hasLibvirtd || !canBeSystem)("a daemon that loses a call", () =
     lab = await openLab({
       isos: [isos.both, isos.bios],
       uri: uri(daemon.socketPath),
+      unwatched: true,
       settings: ["--connection", `local=${plugin},uri=${uri(join(sockets, "s"))}`],
     });
   });

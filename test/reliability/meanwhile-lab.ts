@@ -42,6 +42,7 @@ export async function openMeanwhile({ isos }: Readonly<{ isos: Readonly<{ both: 
   const lab = await openLab({
     isos: [isos.both, isos.bios],
     uri: uri(daemon.socketPath),
+    unwatched: true,
     settings: ["--connection", `local=libvirt,uri=${uri(path)}`],
   });
   const xmlOf = async (uuid: string) => {

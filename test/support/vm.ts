@@ -5,6 +5,7 @@ import { randomBytes } from "node:crypto";
 import { chmod, copyFile, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { execa } from "execa";
+import { openStore } from "../../src/store/store.ts";
 import { installedSystem, makeDisk } from "../fixtures/boot-images.ts";
 import { type BootwrightClient, openClient, type Refusal, Refused } from "./client.ts";
 
@@ -16,6 +17,8 @@ export type LabOptions = Readonly<{
   env?: Readonly<Record<string, string>>;
   /** The program that runs the server. */
   command?: readonly string[];
+  /** The server looks at nothing by itself, since another process has that task: for who counts its calls. */
+  unwatched?: boolean;
 }>;
 
 export type Lab = Readonly<{
@@ -50,6 +53,7 @@ export async function openLab({
   settings: more = [],
   env = {},
   command,
+  unwatched = false,
 }: LabOptions = {}): Promise<Lab> {
   const directory = await mkdtemp("/var/tmp/bw-test-");
   // QEMU runs as a user of its own, who has to be able to enter the directories.
@@ -70,6 +74,7 @@ export async function openLab({
     const { stdout } = await execa("virsh", ["-c", uri, ...args], { env: { LC_ALL: "C" } });
     return stdout.trim();
   };
+  const watching = unwatched ? await watchInstead(join(directory, "data"), images) : undefined;
   const server = await openClient({
     settings,
     ...(command && { command }),
@@ -103,6 +108,7 @@ export async function openLab({
     async close() {
       try {
         await server.close();
+        await watching?.close();
         const names = (await virsh("list", "--all", "--name")).split("\n").filter((name) => name.startsWith(prefix));
         for (const name of names) await removeDomain(virsh, name);
       } finally {
@@ -111,6 +117,14 @@ export async function openLab({
     },
   };
   return lab;
+}
+
+/** Takes the task of watching from every server on this data directory until it is closed. */
+async function watchInstead(directory: string, imageDirectory: string): Promise<{ close(): Promise<void> }> {
+  const newId = () => crypto.randomUUID();
+  const store = await openStore({ directory, imageDirectory, connection: "local", newId });
+  if (!(await store.lease("watch:local"))) throw new Error("a server watches already");
+  return store;
 }
 
 async function removeDomain(virsh: Lab["virsh"], name: string): Promise<void> {

@@ -181,7 +181,7 @@ describe("another program", () => {
       if (looks.length === editAt) await lab.virsh("setmem", name, "70000", "--config");
     });
     const settings = ["--connection", `local=libvirt,uri=${SYSTEM}?socket=${path}`];
-    const theirs = await openLab({ isos: [isos.both], settings });
+    const theirs = await openLab({ isos: [isos.both], settings, unwatched: true });
     try {
       const small = { memory_mb: 128, disk_size_gb: 1, network: "none", acceleration: "tcg" };
       await theirs.call("create_vm", { name, ...small, iso_path: theirs.iso(isos.both) });
