@@ -52,7 +52,10 @@ describe("from an installer ISO to running from the VM's own disk, with QEMU alo
       accelerator: "tcg",
     });
     const first = await hears(/INSTALL-COMPLETE run=1/);
-    expect((await server.call("get_vm", of)).current_boot_certainty).toBe("confirmed");
+    // It resets right then, and what it boots after that is confirmed once it has read something.
+    await expect
+      .poll(async () => (await server.call("get_vm", of)).current_boot_certainty, { timeout: 30_000 })
+      .toBe("confirmed");
 
     // The server dies, the VM does not: it installs once more, and the next server finds it there.
     process.kill(server.pid()!, "SIGKILL");
