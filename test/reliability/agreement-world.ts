@@ -90,7 +90,10 @@ function readDatabase(data: string) {
       operations: all("select * from operations order by begun_at, id").map(
         (row) => ({ ...row, steps: JSON.parse(String(row.steps)) }) as unknown as Recorded,
       ),
-      events: all("select id, type, subject, body from events order by seq").map(({ id, type, subject, body }) => ({
+      events: all(
+        // What nobody asked for, and a server only saw, is of no operation.
+        "select id, type, subject, body from events where json_extract(body, '$.data.operation') is not null order by seq",
+      ).map(({ id, type, subject, body }) => ({
         id: String(id),
         type: String(type),
         subject: String(subject),
