@@ -131,10 +131,23 @@ function powerOf(state: number): Power {
   return state === DOMAIN_STATE.paused || state === DOMAIN_STATE.pmSuspended ? "paused" : "running";
 }
 
+/** What halts a guest but a user; most of it for a moment. */
+const pauses: Readonly<Record<number, string>> = {
+  [PAUSED_REASON.migration]: "migrating",
+  [PAUSED_REASON.save]: "saving",
+  [PAUSED_REASON.dump]: "dumping",
+  [PAUSED_REASON.ioError]: "io_error",
+  [PAUSED_REASON.watchdog]: "watchdog",
+  [PAUSED_REASON.shuttingDown]: "stopping",
+  [PAUSED_REASON.snapshot]: "snapshot",
+  [PAUSED_REASON.crashed]: "crashed",
+  [PAUSED_REASON.startingUp]: "starting",
+  [PAUSED_REASON.postcopy]: "migrating",
+};
+
 /** The reasons that change what to do next; an ordinary one is not worth a word. */
 function reasonOf(power: Power, reason: number): string | undefined {
-  if (power === "paused")
-    return reason === PAUSED_REASON.ioError ? "io_error" : reason === PAUSED_REASON.crashed ? "crashed" : undefined;
+  if (power === "paused") return pauses[reason];
   if (power === "off")
     return reason === SHUTOFF_REASON.failed ? "failed" : reason === SHUTOFF_REASON.crashed ? "crashed" : undefined;
   return undefined;

@@ -81,10 +81,12 @@ const isIoError = ({ power, powerReason }: Pick<Sighting, "power" | "powerReason
 const isCrashed = ({ power, powerReason }: Pick<Sighting, "power" | "powerReason">): boolean =>
   power === "paused" && powerReason === "crashed";
 
-/** Why an I/O error or a crash stopped the guest is told by events of their own. */
-function pauses(before: Pick<Sighting, "power">, { power, powerReason, run }: Vm): Fact[] {
+/** Why an I/O error or a crash stopped the guest is told by events of their own, and what the hypervisor halts for a moment
+ * of its own accord, while it starts or saves the guest, is no pause. */
+function pauses(before: Pick<Sighting, "power" | "powerReason">, { power, powerReason, run }: Vm): Fact[] {
   if (power === before.power || run === undefined) return [];
-  if (power === "running") return [{ type: "vm.resumed", data: { run } }];
+  const wasHalted = before.powerReason === undefined || before.powerReason === "io_error";
+  if (power === "running") return wasHalted ? [{ type: "vm.resumed", data: { run } }] : [];
   return powerReason === undefined ? [{ type: "vm.paused", data: { run } }] : [];
 }
 

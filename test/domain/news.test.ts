@@ -76,6 +76,14 @@ describe("newsOf()", () => {
         ["vm.paused", { run: "run-1" }],
       ],
     ],
+    [
+      "a start that was looked at half-way",
+      off,
+      { ...running, power: "paused", powerReason: "starting" },
+      [],
+      [["vm.started", { run: "run-1" }]],
+    ],
+    ["the rest of it", { ...running, power: "paused", powerReason: "starting" }, running, [], []],
     ["a guest that goes on", { ...running, power: "paused" }, running, [], [["vm.resumed", { run: "run-1" }]]],
     ["a guest that goes on after an I/O error", paused, running, [], [["vm.resumed", { run: "run-1" }]]],
     [

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { type BootwrightClient, openClient } from "../support/client.ts";
-import { type Lab, type LabVm, openLab } from "../support/vm.ts";
+import { type Lab, type LabVm, openLab, watched } from "../support/vm.ts";
 
 let lab: Lab;
 let vm: LabVm;
@@ -9,6 +9,7 @@ let second: BootwrightClient | undefined;
 beforeAll(async () => {
   lab = await openLab();
   vm = await lab.installed("events", { boot_order: "hd" });
+  await watched(lab);
 });
 afterAll(async () => {
   await second?.close();

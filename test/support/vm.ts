@@ -4,6 +4,7 @@
 import { randomBytes } from "node:crypto";
 import { chmod, copyFile, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { execa } from "execa";
 import { openStore } from "../../src/store/store.ts";
 import { installedSystem, makeDisk } from "../fixtures/boot-images.ts";
@@ -125,6 +126,19 @@ async function watchInstead(directory: string, imageDirectory: string): Promise<
   const store = await openStore({ directory, imageDirectory, connection: "local", newId });
   if (!(await store.lease("watch:local"))) throw new Error("a server watches already");
   return store;
+}
+
+/** Waits until the lab's server watches: what happened before that leaves no trace but what a look finds. */
+export async function watched({ directory }: Pick<Lab, "directory">): Promise<void> {
+  const database = join(directory, "data/bootwright.sqlite");
+  for (let begun = false; !begun; ) {
+    await new Promise((wake) => setTimeout(wake, 300));
+    const store = new DatabaseSync(database, { readOnly: true });
+    begun = store.prepare("select 1 from leases where task = 'watch:local'").get() !== undefined;
+    store.close();
+  }
+  // It has the task before it listens.
+  await new Promise((wake) => setTimeout(wake, 500));
 }
 
 async function removeDomain(virsh: Lab["virsh"], name: string): Promise<void> {

@@ -53,6 +53,7 @@ export const PAUSED_REASON = {
   snapshot: 9,
   crashed: 10,
   startingUp: 11,
+  postcopy: 12,
 } as const;
 
 /** virDomainXMLFlags. */

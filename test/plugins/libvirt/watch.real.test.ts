@@ -16,7 +16,7 @@ import type { Vm } from "../../../src/domain/vm.ts";
 import { bindBackend } from "../../../src/host/backends.ts";
 import { makeIso } from "../../fixtures/boot-images.ts";
 import { installerIso as makeInstaller } from "../../fixtures/installer-iso.ts";
-import { agentAnswers, type Lab, type LabVm, openLab, SYSTEM } from "../../support/vm.ts";
+import { agentAnswers, type Lab, type LabVm, openLab, SYSTEM, watched } from "../../support/vm.ts";
 import { type Watcher, watcherOf } from "../../support/watcher.ts";
 import { pluginContext } from "../../support/world.ts";
 import { isRoot } from "./client/private-daemon.ts";
@@ -69,6 +69,8 @@ beforeAll(async () => {
   session = await libvirt.open({ uri: SYSTEM }, pluginContext("local", own));
   backend = bindBackend(libvirt, session, "local");
   watcher = await watcherOf(backend);
+  await lab.call("list_vms");
+  await watched(lab);
 });
 afterAll(async () => {
   await watcher?.stop();
