@@ -84,11 +84,16 @@ const isCrashed = ({ power, powerReason }: Pick<Sighting, "power" | "powerReason
 /** Why an I/O error or a crash stopped the guest is told by events of their own, and what the hypervisor halts for a moment
  * of its own accord, while it starts or saves the guest, is no pause. */
 function pauses(before: Pick<Sighting, "power" | "powerReason">, { power, powerReason, run }: Vm): Fact[] {
-  if (power === before.power || run === undefined) return [];
-  const wasHalted = before.powerReason === undefined || before.powerReason === "io_error";
-  if (power === "running") return wasHalted ? [{ type: "vm.resumed", data: { run } }] : [];
-  return powerReason === undefined ? [{ type: "vm.paused", data: { run } }] : [];
+  if (run === undefined) return [];
+  const was = isHalted(before) ? "running" : before.power;
+  const is = powerReason === undefined ? power : "running";
+  if (was === is) return [];
+  if (is === "running" && power === "running") return [{ type: "vm.resumed", data: { run } }];
+  return is === "paused" ? [{ type: "vm.paused", data: { run } }] : [];
 }
+
+const isHalted = ({ power, powerReason }: Pick<Sighting, "power" | "powerReason">): boolean =>
+  power === "paused" && powerReason !== undefined && powerReason !== "io_error";
 
 const ejections = (before: Sighting, { live, run }: Vm): Fact[] =>
   (live?.drives ?? [])

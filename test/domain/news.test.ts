@@ -83,6 +83,13 @@ describe("newsOf()", () => {
       [],
       [["vm.started", { run: "run-1" }]],
     ],
+    [
+      "a pause right after a start that was looked at half-way",
+      { ...running, power: "paused", powerReason: "starting" },
+      { ...running, power: "paused" },
+      [],
+      [["vm.paused", { run: "run-1" }]],
+    ],
     ["the rest of it", { ...running, power: "paused", powerReason: "starting" }, running, [], []],
     ["a guest that goes on", { ...running, power: "paused" }, running, [], [["vm.resumed", { run: "run-1" }]]],
     ["a guest that goes on after an I/O error", paused, running, [], [["vm.resumed", { run: "run-1" }]]],
