@@ -1,5 +1,5 @@
 /** What libvirt tells as it happens, as hints. An edit of a definition alone, without a define (`virsh attach-disk
- * --config`), has no event: only a look finds it. */
+ * --config`), has no event, and a change of a running VM's medium has none where no tray moves: only a look finds them. */
 import type { Hint } from "../../src/plugin.ts";
 import { type DomainEvent, EVENT_KINDS, type EventStream, LIFECYCLE_EVENT } from "./client/libvirt.ts";
 import { targetOfAlias } from "./domain-xml.ts";

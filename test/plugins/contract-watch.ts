@@ -2,7 +2,6 @@
 import { afterEach, expect } from "vitest";
 import { type Watcher, watcherOf } from "../support/watcher.ts";
 import { type Bench, start, type Test } from "./contract-bench.ts";
-import { medium } from "./contract-cases.ts";
 
 const cut = { kind: "power.stop", force: true, timeoutMs: 0 } as const;
 
@@ -21,7 +20,7 @@ export function watchContract(test: Test): void {
   test("watch() tells of all VMs first", async (bench) => {
     expect((await watch(bench)).hints[0]).toEqual({});
   });
-  test("watch() tells of a VM that is made, started, given an empty tray, stopped and removed", async (bench) => {
+  test("watch() tells of a VM that is made, started, stopped and removed", async (bench) => {
     const watcher = await watch(bench);
     const spec = bench.newSpec({ isoPath: bench.isos.bootable });
     let now = await bench.prepare(spec);
@@ -31,7 +30,6 @@ export function watchContract(test: Test): void {
       });
     await apply({ kind: "vm.create", spec, ownedFiles: [], at: new Date().toISOString() });
     await apply(start);
-    await apply(medium(now));
     await apply(cut);
     await apply({ kind: "vm.delete" });
   });
