@@ -255,7 +255,8 @@ async function coldStart(): Promise<void> {
 }
 
 async function events(): Promise<void> {
-  const noted = join(directory, "noted");
+  const noted = join(directory, "noted/events");
+  await mkdir(join(directory, "noted"));
   const clock = await writePlugin(directory);
   const server = await serverAt("events", daemon.socketPath, ["--plugin", `${clock},file=${noted}`]);
   const name = "bw-bench-events";

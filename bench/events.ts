@@ -15,12 +15,14 @@ export const clockMs = (): number => performance.timeOrigin + performance.now();
 
 /** A plugin that writes down when it was told of what. */
 export const plugin = `import { appendFileSync } from "node:fs";
+import { dirname } from "node:path";
 import { definePlugin, z } from "bootwright/plugin";
 const note = (file, event) =>
   appendFileSync(file, JSON.stringify({ type: event.type, at: performance.timeOrigin + performance.now() }) + "\\n");
 export default definePlugin({
   manifest: { name: "clock", api: 1, summary: "Writes down when it was told" },
   config: z.object({ file: z.string() }),
+  reach: ({ file }) => ({ write: [dirname(file)] }),
   open: async ({ file }) => file,
   on: { "vm.paused": note, "vm.resumed": note },
 });
