@@ -70,7 +70,7 @@ export function receiverAt({ url, secrets, timeoutMs, log }: ReceiverOptions): R
       }
       if (status === 410) {
         isGone = true;
-        log(`${url.host} answered 410 Gone: nothing more is sent there until Bootwright is started again`);
+        log(`${url.host} answered 410 Gone: nothing more is sent there until this worker starts anew`);
         return;
       }
       if (type === "opaqueredirect" || (status >= 300 && status < 400))
