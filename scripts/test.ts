@@ -1,13 +1,14 @@
 // Runs all tests: vitest on Node (guests on real libvirt, and unit tests beside them), and the scripts of test/deno on Deno.
-// The last line it prints is the sum. Arguments are vitest's filters; --no-hypervisor leaves the guests out.
+// What failed is named once more at the end, and the last line it prints is the sum. Arguments are vitest's filters; --no-hypervisor leaves the guests out.
 
 import { readdir, readFile, rm } from "node:fs/promises";
 import { setPriority, tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
+import { stripVTControlCharacters } from "node:util";
 import { execa } from "execa";
 
-type Sum = { passed: number; failed: number; skipped: number };
+type Sum = { passed: number; failed: number; skipped: number; failures: string[] };
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const bin = (name: string) => join(root, "node_modules/.bin", name);
@@ -33,31 +34,49 @@ async function runVitest(project: "unit" | "real"): Promise<Sum> {
   const run = await running;
   if (isBeside) console.log(run.all);
   try {
-    const counted = JSON.parse(await readFile(report, "utf8"));
-    const broken = counted.testResults.filter(
-      (file: { status: string; assertionResults: { status: string }[] }) =>
-        file.status === "failed" && !file.assertionResults.some((test) => test.status === "failed"),
-    );
-    const failed = counted.numFailedTests + broken.length;
+    const counted = JSON.parse(await readFile(report, "utf8")) as Report;
+    const failures = counted.testResults.flatMap(failuresOf);
+    if (failures.length === 0 && run.exitCode !== 0)
+      failures.push(`${project}: vitest ended with ${run.exitCode}, outside any test`);
     return {
       passed: counted.numPassedTests,
-      failed: failed === 0 && run.exitCode !== 0 ? 1 : failed,
+      failed: failures.length,
       skipped: counted.numPendingTests + counted.numTodoTests,
+      failures,
     };
   } catch (error) {
-    console.error(`vitest left no report: ${(error as Error).message}`);
-    return { passed: 0, failed: 1, skipped: 0 };
+    const failure = `${project}: vitest left no report: ${(error as Error).message}`;
+    return { passed: 0, failed: 1, skipped: 0, failures: [failure] };
   } finally {
     await rm(report, { force: true });
   }
 }
+
+/** What vitest's JSON reporter writes, as far as it is read here. */
+type Report = { numPassedTests: number; numPendingTests: number; numTodoTests: number; testResults: FileReport[] };
+type FileReport = {
+  name: string;
+  status: string;
+  message: string;
+  assertionResults: { fullName: string; status: string; failureMessages: string[] }[];
+};
+
+/** A line for each test of a file that failed, or for the file where it could not be loaded. */
+function failuresOf(file: FileReport): string[] {
+  const name = relative(root, file.name);
+  const failed = file.assertionResults.filter((test) => test.status === "failed");
+  if (file.status === "failed" && failed.length === 0) return [`${name}: ${firstLine(file.message)}`];
+  return failed.map((test) => `${name} > ${test.fullName}: ${firstLine(test.failureMessages[0] ?? "")}`);
+}
+
+const firstLine = (text: string) => stripVTControlCharacters(text).trim().split("\n", 1)[0]!.slice(0, 300);
 
 /**
  * Runs each script of test/deno. It prints `ok NAME` for what works and exits non-zero otherwise; the permissions it needs
  * stand in a comment of its own, `// deno run --allow-read ...`, and it gets no others.
  */
 async function runDeno(): Promise<Sum> {
-  const sum = { passed: 0, failed: 0, skipped: 0 };
+  const sum: Sum = { passed: 0, failed: 0, skipped: 0, failures: [] };
   const files = (await readdir(join(root, "test/deno")).catch(() => [])).filter((name) => name.endsWith(".ts")).sort();
   for (const name of files) {
     const path = join("test/deno", name);
@@ -76,7 +95,9 @@ async function runDeno(): Promise<Sum> {
     sum.passed += passed;
     if (run.exitCode === 0 && passed > 0) continue;
     sum.failed += 1;
-    console.log(run.timedOut ? `${path} was ended after 120 s` : `${path} ended with ${run.exitCode}, ${passed} ok`);
+    sum.failures.push(
+      run.timedOut ? `${path}: was ended after 120 s` : `${path}: ended with ${run.exitCode}, ${passed} ok`,
+    );
   }
   return sum;
 }
@@ -107,7 +128,8 @@ const vitest = noHypervisor ? [runVitest("unit")] : [runVitest("real"), runVites
 const sums = [...(await Promise.all(vitest)), await runDeno()];
 if (before) await removeLeftovers(before);
 
-const total = (key: keyof Sum) => sums.reduce((all, sum) => all + sum[key], 0);
+for (const failure of sums.flatMap(({ failures }) => failures)) console.log(`Failed: ${failure}`);
+const total = (key: Exclude<keyof Sum, "failures">) => sums.reduce((all, sum) => all + sum[key], 0);
 const skipped = total("skipped") > 0 ? `, ${total("skipped")} skipped` : "";
 if (total("passed") + total("failed") === 0) console.error("No test ran.");
 process.exitCode = total("failed") > 0 || total("passed") === 0 ? 1 : 0;

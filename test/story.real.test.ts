@@ -23,8 +23,11 @@ describe("from an installer ISO to running from the VM's own disk", () => {
     const started = await call("start_vm", of);
     expect(started.vm).toMatchObject({ installation_status: "Installing", current_boot_device: "cdrom" });
     const first = await hears(/INSTALL-COMPLETE run=1/);
-    expect((await call("get_vm", of)).current_boot_certainty).toBe("confirmed");
-    // It reboots by itself, and without anybody's help it installs again.
+    // It reboots by itself right then, and without anybody's help it installs again: what that boots is confirmed once it
+    // has read something.
+    await expect
+      .poll(async () => (await call("get_vm", of)).current_boot_certainty, { timeout: 30_000 })
+      .toBe("confirmed");
     expect(codesOf(await call("check_boot", of))).toContain("INSTALLER_LOOP");
     if (firmware === "bios") await hears(/INSTALL-COMPLETE run=2/, first.end);
 
