@@ -58,7 +58,11 @@ async function makePage(): Promise<void> {
     root: ui,
     configFile: false,
     logLevel: "warn",
-    oxc: { jsx: { runtime: "automatic", importSource: "preact" } },
+    // Shorter than what the automatic runtime calls, which wraps all children in a property: 1,600 bytes of the panel.
+    oxc: {
+      jsx: { runtime: "classic", pragma: "h", pragmaFrag: "Fragment" },
+      jsxInject: 'import { h, Fragment } from "preact";',
+    },
   } as const;
   const target = "baseline-widely-available";
   // Where light-dark() is known, in all browsers since 2024; without that it is written out at three times the length.

@@ -11,7 +11,7 @@ import { violations } from "./axe.ts";
 import { buildPage, describeInBrowser, picture, theBrowser } from "./browser.ts";
 
 const PANEL = "ui://bootwright/vm";
-const PANEL_BYTES_MAX = 60 * 1024;
+const PANEL_BYTES_MAX = 60_000;
 
 /** A chat: greets the panel, gives it the tool's answer, and makes the calls that it asks for. */
 const host = `<!doctype html><html lang="en"><head><title>Chat</title></head>
