@@ -1,0 +1,388 @@
+/** Every code that a REST answer can carry, provoked: by callers, guests, other programs, and a host that fails. */
+import { chmodSync, writeFileSync } from "node:fs";
+import { DatabaseSync } from "node:sqlite";
+import { describe, expect, it, onTestFinished } from "vitest";
+import * as outside from "../../../plugins/memory/outside.ts";
+import type { Change } from "../../../src/domain/changes.ts";
+import { DomainError, type ErrorCode, errorCodes } from "../../../src/domain/error.ts";
+import type { Backend, Connections } from "../../../src/domain/port.ts";
+import { CALLS_MAX } from "../../../src/serve/bounds.ts";
+import { Problem, statusOf } from "../../../src/serve/http/problem.ts";
+import type { Session } from "../../../src/serve/session.ts";
+import { openStore } from "../../../src/store/store.ts";
+import { allTools } from "../../../src/tools/catalogue.ts";
+import { databaseOf } from "../../store/fixture.ts";
+import { serverPath } from "../../support/client.ts";
+import { type HttpAnswer, openHttp } from "../../support/http.ts";
+import { type HttpHere, openHere, sessionOf, TOKEN } from "../../support/http-here.ts";
+import { temporaryDirectory } from "../../support/memory.ts";
+import { isos, memoryBackend, type World, type WorldOptions, world } from "../../support/world.ts";
+import { foreign, seedOf, uuid } from "../../tools/bench.ts";
+
+const elsewhere: Partial<Record<ErrorCode, string>> = {
+  TOOL_NOT_FOUND: "a path that no tool has is ROUTE_NOT_FOUND",
+  ANSWER_TOO_LARGE: "the bound is one of MCP's clients",
+  CONFIRMATION_DECLINED: "only MCP asks a person and hears no",
+  PLUGIN_NOT_FOUND: "the server does not start",
+  PLUGIN_INVALID: "the server does not start",
+  PLUGIN_CONFIG_INVALID: "the server does not start",
+  PLUGIN_NAME_TAKEN: "the server does not start",
+  PLUGIN_FAILED: "of a plugin's own call, which list_plugins tells of",
+  PLUGIN_TIMED_OUT: "of a plugin's own call, which list_plugins tells of",
+  PERMISSION_DENIED: "told to the plugin that asked",
+};
+
+type Bench = HttpHere & Readonly<{ world: World }>;
+
+async function open(
+  options: WorldOptions = {},
+  session: (world: World) => Partial<Session> = () => ({}),
+): Promise<Bench> {
+  const made = await world(options);
+  const unbounded = { burst: 1e6, perSecond: 1e6 };
+  const here = await openHere(made, { rates: { changes: unbounded } }, session(made));
+  return { ...here, world: made };
+}
+
+/** A server with a VM `web`, which is off and whose drive has an installer. */
+async function withVm(options?: WorldOptions, session?: (world: World) => Partial<Session>): Promise<Bench> {
+  const bench = await open(options, session);
+  const { status, body } = await bench.ask("POST", "/api/vms", { name: "web", iso_path: "installer.iso" });
+  expect([status, body]).toEqual([201, expect.anything()]);
+  return bench;
+}
+
+async function withRunningVm(options?: WorldOptions, session?: (world: World) => Partial<Session>): Promise<Bench> {
+  const bench = await withVm(options, session);
+  expect((await bench.ask("POST", "/api/vms/web/start")).status).toBe(200);
+  return bench;
+}
+
+const broken = new DomainError("BACKEND_FAILED", { connection: "local", change: "any", reason: "internal error" });
+
+const idIn = async ({ ask }: HttpHere): Promise<string> => (await ask("GET", "/api/vms/web")).body.uuid;
+const hd = { boot_order: "hd" };
+const accepted = { boot_order: "hd", accept: ["DISK_BLANK"] };
+
+/** What a hypervisor or a host does to changes of one kind. */
+const doing = (kind: Change["kind"], apply: Backend["apply"]): WorldOptions => ({
+  wrap: (real) => ({
+    ...real,
+    apply: (vm, change, context) =>
+      change.kind === kind ? apply(vm, change, context) : real.apply(vm, change, context),
+  }),
+});
+const refusing = (kind: Change["kind"], error: Error) =>
+  doing(kind, async () => {
+    throw error;
+  });
+
+/** A backend that says nothing from when it is told to, or refuses to be looked at. */
+function failing(): WorldOptions & { from: (apply: Backend["apply"]) => void } {
+  let apply: Backend["apply"] | undefined;
+  let blind = false;
+  return {
+    from(next) {
+      apply = next;
+    },
+    wrap: (real) => ({
+      ...real,
+      observe: async (...given) => {
+        if (blind) throw new Error("the connection was lost");
+        return real.observe(...given);
+      },
+      apply: async (...given) => {
+        if (!apply) return real.apply(...given);
+        blind = true;
+        await apply(...given);
+      },
+    }),
+  };
+}
+
+const outOf = (directory: string) => async () =>
+  openStore({
+    directory,
+    imageDirectory: "/memory/images",
+    connection: "local",
+    now: () => new Date(),
+    newId: () => crypto.randomUUID(),
+  });
+
+/** A server whose database is in this directory and is opened at the first call. */
+const onDatabase = (directory: string) =>
+  open({}, (made) => {
+    const { context } = sessionOf(made);
+    return { context: (call) => ({ ...context(call), store: outOf(directory) }) };
+  });
+
+async function made(directory: string, statement: string): Promise<void> {
+  await (await outOf(directory)()).close();
+  const database = new DatabaseSync(databaseOf(directory));
+  database.exec(statement);
+  database.close();
+}
+
+/** Two connections, on both of which there is a VM `web`. */
+async function onTwo(capable: Partial<Backend["capabilities"]> = {}): Promise<Bench> {
+  const other = await memoryBackend(seedOf(foreign(1, "web")), "lab");
+  return withVm({}, (first) => {
+    const second: Backend = { ...other.backend, capabilities: { ...other.backend.capabilities, ...capable } };
+    const of = (name: string) => (name === "lab" ? second : first.backend);
+    const connections: Connections = {
+      names: ["local", "lab"],
+      capabilities: (name) => of(name).capabilities,
+      backend: async (name) => of(name),
+    };
+    const { context } = sessionOf(first);
+    return { tools: allTools, context: (call) => ({ ...context(call), connections }) };
+  });
+}
+
+const provoked: Partial<Record<ErrorCode, () => Promise<HttpAnswer>>> = {
+  INPUT_INVALID: async () => (await open()).ask("POST", "/api/vms", { name: "a b" }),
+  MESSAGE_TOO_LARGE: async () => (await open()).ask("POST", "/api/vms", { name: "x".repeat(2 ** 21) }),
+  async SERVER_BUSY() {
+    const { promise: end, resolve } = Promise.withResolvers<void>();
+    onTestFinished(() => resolve());
+    const { ask } = await open({
+      wrap: (real) => ({ ...real, list: async (...given) => end.then(() => real.list(...given)) }),
+    });
+    const all = Array.from({ length: CALLS_MAX + 1 }, () => ask("GET", "/api/vms"));
+    const first = await Promise.race(all);
+    resolve();
+    const statuses = (await Promise.all(all)).map(({ status }) => status);
+    expect(statuses.filter((status) => status === 200)).toHaveLength(CALLS_MAX);
+    return first;
+  },
+  CONNECTION_NOT_FOUND: async () => (await open()).ask("GET", "/api/vms?connection=nowhere"),
+  VM_NOT_FOUND: async () => (await withVm()).ask("GET", "/api/vms/wbe"),
+  async VM_GONE() {
+    const bench = await withVm();
+    outside.undefineVm(bench.world.session, await idIn(bench));
+    return bench.ask("GET", "/api/vms/web/boot-check");
+  },
+  VM_AMBIGUOUS: async () => (await onTwo()).ask("GET", "/api/vms/web"),
+  VM_NOT_MANAGED: async () =>
+    (await open({ config: seedOf(foreign(1, "web")) })).ask("POST", "/api/vms/web/boot-order", hd),
+  VM_EXISTS: async () => (await withVm()).ask("POST", "/api/vms", { name: "web" }),
+  async VM_TRANSIENT() {
+    const { vms = [], ...rest } = seedOf(foreign(1, "web", { running: true }));
+    const config = { ...rest, vms: vms.map((vm) => ({ ...vm, persistent: false })) };
+    return (await open({ config })).ask("POST", "/api/vms/adopt", { vm: "web" });
+  },
+  VM_MUST_BE_OFF: async () => (await withRunningVm()).ask("DELETE", "/api/vms/web"),
+  async VM_PAUSED() {
+    const bench = await withRunningVm();
+    outside.setPaused(bench.world.session, await idIn(bench), "I/O error");
+    return bench.ask("POST", "/api/vms/web/stop");
+  },
+  async VM_BUSY() {
+    const bench = await withRunningVm({ claimWaitMs: 20 });
+    const asynchronously = { headers: { prefer: "respond-async" } };
+    const begun = await bench.ask("POST", "/api/vms/web/stop", { timeout_seconds: 60 }, asynchronously);
+    expect(begun.status).toBe(202);
+    const refused = await bench.ask("POST", "/api/vms/web/boot-order", accepted);
+    outside.guestPowersOff(bench.world.session, await idIn(bench));
+    return refused;
+  },
+  async VM_CHANGED_MEANWHILE() {
+    const raced: { edit?: () => void } = {};
+    const bench = await withVm({
+      wrap: (real) => ({
+        ...real,
+        apply: (vm, change, context) => {
+          raced.edit?.();
+          return real.apply(vm, change, context);
+        },
+      }),
+    });
+    const id = await idIn(bench);
+    raced.edit = () => outside.editDefinition(bench.world.session, id, (next) => ({ ...next, memoryBytes: 2 ** 30 }));
+    return bench.ask("POST", "/api/vms/web/boot-order", accepted);
+  },
+  CONSOLE_UNAVAILABLE: async () => (await withRunningVm()).ask("POST", "/api/vms/web/console"),
+  CHANGE_UNSUPPORTED: async () => (await onTwo({ changes: {} })).ask("POST", `/api/vms/adopt`, { vm: "lab/web" }),
+  async BLOCKED_BY_FINDINGS() {
+    const { ask } = await open();
+    await ask("POST", "/api/vms", { name: "web" });
+    return ask("POST", "/api/vms/web/start");
+  },
+  INSTALLATION_TRANSITION_ILLEGAL: async () => (await withVm()).ask("POST", "/api/vms/web/cancel-installation"),
+  ISO_OUTSIDE_LIBRARY: async () =>
+    (await withVm()).ask("POST", "/api/vms/web/media/attach", { iso_path: "/etc/passwd" }),
+  ISO_NOT_FOUND: async () => (await withVm()).ask("POST", "/api/vms/web/media/attach", { iso_path: "instaler.iso" }),
+  PATH_OUTSIDE_IMAGES: async () => {
+    const path = "/elsewhere/web.qcow2";
+    const outsideImages = new DomainError("PATH_OUTSIDE_IMAGES", { path, directory: "/memory/images" });
+    return (await open(refusing("disk.create", outsideImages))).ask("POST", "/api/vms", { name: "web" });
+  },
+  async DISK_EXISTS() {
+    const bench = await open({ newId: () => uuid(1) });
+    const { body } = await bench.ask("POST", "/api/vms", { name: "web", dry_run: true });
+    outside.putDisk(bench.world.session, { path: body.vm.disk_path });
+    return bench.ask("POST", "/api/vms", { name: "web" });
+  },
+  async IMAGE_REFUSED() {
+    const error = new DomainError("IMAGE_REFUSED", { path: "/memory/images/web.qcow2", reason: "it is a directory" });
+    return (await open(refusing("disk.create", error))).ask("POST", "/api/vms", { name: "web" });
+  },
+  async IMAGE_TOOL_FAILED() {
+    const error = new DomainError("IMAGE_TOOL_FAILED", { command: "qemu-img create", reason: "it is not installed" });
+    return (await open(refusing("disk.create", error))).ask("POST", "/api/vms", { name: "web" });
+  },
+  HOST_SPACE_LACKING: async () => (await open()).ask("POST", "/api/vms", { name: "web", disk_size_gb: 1025 }),
+  HOST_TOO_SMALL: async () => (await open()).ask("POST", "/api/vms", { name: "web", cpus: 257 }),
+  DRIVE_NOT_FOUND: async () => (await withVm()).ask("POST", "/api/vms/web/media/detach", { drive: "vda" }),
+  DISK_NOT_FOUND: async () => (await withVm()).ask("GET", "/api/vms/web/disk?disk=vdb"),
+  SHRINK_REFUSED: async () => (await withVm()).ask("POST", "/api/vms/web/disk/resize", { size_gb: 1 }),
+  async DISK_NOT_GROWABLE() {
+    const bench = await withVm();
+    outside.editDefinition(bench.world.session, await idIn(bench), ({ disks, ...next }) => ({
+      ...next,
+      disks: disks.map(({ path: _path, ...disk }) => disk),
+    }));
+    return bench.ask("POST", "/api/vms/web/disk/resize", { size_gb: 40 });
+  },
+  TRAY_LOCKED: async () =>
+    (await withRunningVm({ config: { locksTray: true } })).ask("POST", "/api/vms/web/media/detach"),
+  SHUTDOWN_TIMED_OUT: async () => (await withRunningVm()).ask("POST", "/api/vms/web/stop", { timeout_seconds: 1 }),
+  CONFIRMATION_REQUIRED: async () => (await withVm()).ask("DELETE", "/api/vms/web"),
+  CONFIRMATION_BY_PERSON: async () => (await withVm({}, () => ({ confirm: "human" }))).ask("DELETE", "/api/vms/web"),
+  CONFIRMATION_INVALID: async () => (await withVm()).ask("DELETE", "/api/vms/web?confirm=made-up"),
+  OPERATION_NOT_FOUND: async () => (await open()).ask("GET", "/api/operations/nothing"),
+  async EVENT_NOT_FOUND() {
+    const { ask, world } = await open();
+    await world.store.feed("audit-log", 1);
+    return ask("POST", "/api/events/nothing/redeliver", { subscriber: "audit-log" });
+  },
+  async SUBSCRIBER_NOT_FOUND() {
+    const { ask } = await withVm();
+    const [{ id }] = (await ask("GET", "/api/events/history")).body.events;
+    return ask("POST", `/api/events/${id}/redeliver`, { subscriber: "webhook" });
+  },
+  async UNDO_IMPOSSIBLE() {
+    const { ask } = await withVm();
+    const [{ operation }] = (await ask("GET", "/api/operations")).body.operations;
+    return ask("POST", `/api/operations/${operation}/undo`);
+  },
+  async BACKUP_NOT_FOUND() {
+    return (await withVm()).ask("POST", "/api/vms/web/backups/nothing/restore");
+  },
+  async REPAIR_IMPOSSIBLE() {
+    const bench = await withVm();
+    outside.editDefinition(bench.world.session, await idIn(bench), (next) => ({ ...next, disks: [] }));
+    return bench.ask("POST", "/api/vms/web/repair", { action: "put_back" });
+  },
+  async OUTCOME_UNKNOWN() {
+    const options = failing();
+    const { ask } = await withVm(options);
+    options.from(async () => {
+      throw new Error("the connection was lost");
+    });
+    return ask("POST", "/api/vms/web/boot-order", accepted);
+  },
+  async ROLLBACK_FAILED() {
+    let failed = false;
+    const { ask } = await withRunningVm({
+      wrap: (real) => ({
+        ...real,
+        async apply(vm, change, context) {
+          failed ||= change.kind === "claim.write" && vm?.power === "running";
+          if (failed) throw broken;
+          await real.apply(vm, change, context);
+        },
+      }),
+    });
+    return ask("POST", "/api/vms/web/complete-installation", { boot_order: "hd", detach_iso: true });
+  },
+  async GOAL_NOT_REACHED() {
+    const { ask } = await withVm(doing("boot_order.set", async () => {}));
+    return ask("POST", "/api/vms/web/boot-order", accepted);
+  },
+  async BACKEND_UNAVAILABLE() {
+    const error = new DomainError("BACKEND_UNAVAILABLE", { connection: "local", reason: "the daemon is gone" });
+    return (await withVm(refusing("boot_order.set", error))).ask("POST", "/api/vms/web/boot-order", accepted);
+  },
+  async BACKEND_FAILED() {
+    const gone: { remove?: () => void } = {};
+    const bench = await withRunningVm({
+      wrap: (real) => ({
+        ...real,
+        async apply(...given) {
+          gone.remove?.();
+          await real.apply(...given);
+        },
+      }),
+    });
+    gone.remove = () => void outside.removeFile(bench.world.session, isos.live);
+    return bench.ask("POST", "/api/vms/web/media/attach", { iso_path: "live.iso" });
+  },
+  async CANCELLED() {
+    const bench = await withRunningVm();
+    const stopping = bench.ask("POST", "/api/vms/web/stop", { timeout_seconds: 60 });
+    await expect.poll(async () => (await bench.world.store.operations({ limit: 1 }))[0]?.status).toBe("begun");
+    await bench.close();
+    return stopping;
+  },
+  GUEST_LISTENER_OFF: async () => (await withVm()).ask("POST", "/api/vms/web/guest-link"),
+  GUEST_PLUGIN_NOT_FOUND: async () =>
+    (
+      await withVm({}, (made) => {
+        const { context } = sessionOf(made);
+        const guests = { address: "127.0.0.1", port: 1 };
+        return { context: (call) => ({ ...context(call), guests }) };
+      })
+    ).ask("POST", "/api/vms/web/guest-link", { plugin: "webhook" }),
+  async STORE_LOCKED() {
+    const directory = temporaryDirectory();
+    await made(directory, "select 1");
+    const database = new DatabaseSync(databaseOf(directory));
+    database.exec("begin exclusive");
+    onTestFinished(() => database.close());
+    return (await onDatabase(directory)).ask("POST", "/api/vms", { name: "web" });
+  },
+  async STORE_READ_ONLY() {
+    const directory = temporaryDirectory();
+    await made(directory, "pragma wal_checkpoint(truncate)");
+    chmodSync(databaseOf(directory), 0o444);
+    chmodSync(directory, 0o555);
+    // Rights do not bind root.
+    const nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", process.execPath, serverPath];
+    const { ask } = await openHttp({
+      data: directory,
+      env: { BOOTWRIGHT_TOKEN: TOKEN, HOME: directory, XDG_CONFIG_HOME: directory },
+      ...(process.getuid?.() === 0 && { command: nobody }),
+    });
+    return ask("GET", "/api/vms");
+  },
+  async STORE_TOO_NEW() {
+    const directory = temporaryDirectory();
+    await made(directory, "insert into mikro_orm_migrations (name, executed_at) values ('29991231-beyond', 0)");
+    return (await onDatabase(directory)).ask("GET", "/api/vms");
+  },
+  async STORE_CORRUPT() {
+    const directory = temporaryDirectory();
+    writeFileSync(databaseOf(directory), "This is a diary and not a database.\n".repeat(100));
+    return (await onDatabase(directory)).ask("GET", "/api/vms");
+  },
+  async STORE_UNAVAILABLE() {
+    const directory = temporaryDirectory();
+    writeFileSync(`${directory}/file`, "");
+    return (await onDatabase(`${directory}/file`)).ask("GET", "/api/vms");
+  },
+};
+
+describe("a code that REST answers with", () => {
+  it("is provoked here, or is named with where it belongs", () => {
+    expect([...Object.keys(provoked), ...Object.keys(elsewhere)].sort()).toEqual([...errorCodes].sort());
+  });
+
+  it.each(Object.entries(provoked))("%s is told with its status and what would help", async (code, provoke) => {
+    const { status, headers, body } = await provoke();
+    expect(body).toMatchObject({ code, status: statusOf[code as ErrorCode] });
+    expect([status, headers.get("content-type")]).toEqual([body.status, "application/problem+json"]);
+    expect(Problem.parse(body)).toEqual(body);
+    expect(body.hint).not.toBe("");
+  });
+});
