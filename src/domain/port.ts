@@ -93,8 +93,8 @@ export interface Backend {
   /** What runs the VMs outlives its callers: for so many milliseconds at most it may carry out a call after whoever made it
    * has ended. Absent where it ends with them. */
   readonly lateMs?: number;
-  /** Every VM there is, managed or not, sorted by name. */
-  list(signal?: AbortSignal): Promise<Vm[]>;
+  /** Every VM there is, managed or not, sorted by name. Who asks at the same time gets the same answer. */
+  list(signal?: AbortSignal): Promise<readonly Vm[]>;
   observe(uuid: string, signal?: AbortSignal): Promise<Vm | undefined>;
   /** The UUID of the VM that has this name. */
   lookup(name: string, signal?: AbortSignal): Promise<string | undefined>;

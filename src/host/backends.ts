@@ -8,6 +8,7 @@ import type { ApplyContext, Backend, Capabilities, Connections, Hint, Images } f
 import type { Vm } from "../domain/vm.ts";
 import type { Plugin, PluginContext } from "../plugin.ts";
 import { importPlugin, parseConfig } from "./load.ts";
+import { sharing } from "./shared-look.ts";
 
 /** From the command line and the environment a plugin's settings are text; in the settings file they may be nested. */
 export type ConnectionSetting = Readonly<{ name: string; plugin: string; config: Readonly<Record<string, unknown>> }>;
@@ -123,7 +124,8 @@ export function bindBackend<Config, Session>(
     capabilities: capabilitiesOf(plugin as Pick<Plugin, "manifest" | "backend">),
     images: guardedImages(connection, backend.images(session), limits),
     ...(backend.lateMs !== undefined && { lateMs: backend.lateMs }),
-    list: (signal) => look.long("list", signal, (ends) => backend.list(session, ends)),
+    // The one look that grows with the number of VMs, and that every list and every check of a disk's users takes.
+    list: sharing((signal) => look.long("list", signal, (ends) => backend.list(session, ends))),
     observe: (uuid, signal) => look.short("observe", signal, (ends) => backend.observe(session, uuid, ends)),
     lookup: (name, signal) => look.short("lookup", signal, (ends) => backend.lookup(session, name, ends)),
     host: (signal) => look.short("host", signal, (ends) => backend.host(session, ends)),
