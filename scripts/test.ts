@@ -1,5 +1,6 @@
 // Runs all tests: vitest on Node (guests on real libvirt, and unit tests beside them), and the scripts of test/deno on Deno.
-// What failed is named once more at the end, and the last line it prints is the sum. Arguments are vitest's filters; --no-hypervisor leaves the guests out.
+// What failed is named once more at the end, and the last line it prints is the sum. Arguments are vitest's filters;
+// --no-hypervisor leaves the guests out.
 
 import { readdir, readFile, rm } from "node:fs/promises";
 import { setPriority, tmpdir } from "node:os";
@@ -7,6 +8,7 @@ import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { stripVTControlCharacters } from "node:util";
 import { execa } from "execa";
+import { guestPrefix, testRun } from "../test/support/guest-names.ts";
 
 type Sum = { passed: number; failed: number; skipped: number; failures: string[] };
 
@@ -14,7 +16,13 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 const bin = (name: string) => join(root, "node_modules/.bin", name);
 const noHypervisor = process.argv.includes("--no-hypervisor");
 const filters = process.argv.slice(2).filter((argument) => argument !== "--no-hypervisor");
-const inherited = { cwd: root, stdin: "ignore", stderr: "inherit", reject: false } as const;
+const inherited = {
+  cwd: root,
+  stdin: "ignore",
+  stderr: "inherit",
+  reject: false,
+  env: { BOOTWRIGHT_TEST_RUN: testRun },
+} as const;
 
 const UNIT_NICENESS = 5;
 
@@ -102,20 +110,20 @@ async function runDeno(): Promise<Sum> {
   return sum;
 }
 
-/** The guests of tests on this machine's libvirt; undefined where there is none. */
-async function testGuests(): Promise<string[] | undefined> {
+/** The guests that this run has on the machine's libvirt; undefined where there is none. */
+async function ownGuests(): Promise<string[] | undefined> {
   const list = await execa("virsh", ["-q", "-c", "qemu:///system", "list", "--all", "--name"], {
     reject: false,
     timeout: 30_000,
     env: { LC_ALL: "C" },
   });
   if (list.exitCode !== 0) return undefined;
-  return list.stdout.split("\n").filter((name) => name.startsWith("bw-test-"));
+  return list.stdout.split("\n").filter((name) => name.startsWith(guestPrefix));
 }
 
 /** Tests remove their guests. Those that one left behind would go on running, so they are named and ended here. */
-async function removeLeftovers(before: string[]): Promise<void> {
-  for (const name of ((await testGuests()) ?? []).filter((guest) => !before.includes(guest))) {
+async function removeLeftovers(): Promise<void> {
+  for (const name of (await ownGuests()) ?? []) {
     console.warn(`warning: a test left the guest ${name} behind; it is removed`);
     const virsh = (...args: string[]) => execa("virsh", ["-q", "-c", "qemu:///system", ...args], { reject: false });
     await virsh("destroy", name);
@@ -123,10 +131,9 @@ async function removeLeftovers(before: string[]): Promise<void> {
   }
 }
 
-const before = noHypervisor ? undefined : await testGuests();
 const vitest = noHypervisor ? [runVitest("unit")] : [runVitest("real"), runVitest("unit")];
 const sums = [...(await Promise.all(vitest)), await runDeno()];
-if (before) await removeLeftovers(before);
+if (!noHypervisor) await removeLeftovers();
 
 for (const failure of sums.flatMap(({ failures }) => failures)) console.log(`Failed: ${failure}`);
 const total = (key: Exclude<keyof Sum, "failures">) => sums.reduce((all, sum) => all + sum[key], 0);

@@ -10,6 +10,7 @@ import { allTools } from "../../src/tools/catalogue.ts";
 import { type BootwrightClient, openClient, serverPath } from "../support/client.ts";
 import { type DenoBackend, permissionsFor } from "../support/deno.ts";
 import { check, expectEqual, hasFailed } from "../support/deno-check.ts";
+import { guestPrefix } from "../support/guest-names.ts";
 
 const socket = "/run/libvirt/libvirt-sock";
 
@@ -99,7 +100,7 @@ await check("a call that ends with its answer", async () => {
 
 async function aVm(backend: "libvirt" | "qemu"): Promise<void> {
   await withServer(backend, async ({ call }) => {
-    const name = `bw-test-deno-${process.pid}`;
+    const name = `${guestPrefix}deno`;
     try {
       const small = { disk_size_gb: 1, memory_mb: 64, cpus: 1, network: "none", acceleration: "tcg" };
       const { vm } = await call("create_vm", { name, boot_order: "hd", ...small });

@@ -1,6 +1,8 @@
 import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { describe, expect, it, onTestFinished } from "vitest";
+import { databaseOf, open as openStore } from "../store/fixture.ts";
 import { memorySettings, temporaryDirectory } from "../support/memory.ts";
 import { foreign, openBench, seedOf, uuid } from "../tools/bench.ts";
 import { envelope, openRaw, type RawServer } from "./raw.ts";
@@ -106,10 +108,18 @@ describe("a stream of changes", () => {
   });
 
   it("that is given up while it is opened never opens, and does not count any longer", async () => {
-    const server = await open();
+    const data = temporaryDirectory();
+    await (await openStore(data)).close();
+    // It cannot be opened for as long as somebody else has the database to himself.
+    const other = new DatabaseSync(databaseOf(data));
+    onTestFinished(() => other.close());
+    other.exec("begin exclusive");
+    const server = await open(data);
     const uris = Array.from({ length: 1_000 }, (_, n) => `operation://${n}`);
     server.send(listen(70, { resourceSubscriptions: uris }));
     server.send({ method: "notifications/cancelled", params: { ...envelope, requestId: 70 } });
+    await server.ask("tools/list", envelope);
+    other.exec("rollback");
     server.send(listen(71, { resourceSubscriptions: uris.slice(1), resourcesListChanged: true }));
     await server.heard('subscriptionId":71');
     server.send(listen(72, { resourceSubscriptions: uris.slice(0, 2) }));

@@ -16,7 +16,7 @@ export type Guests = {
   installerIso: string;
   /** Guests of a few hundred bytes. */
   isos: BootIsos;
-  /** For this run's disks and serial logs, removed at its end. Names of domains begin with bw-test-. */
+  /** For this run's disks and serial logs, removed at its end. */
   workDir: string;
 };
 

@@ -9,6 +9,7 @@ import { execa } from "execa";
 import { openStore } from "../../src/store/store.ts";
 import { installedSystem, makeDisk } from "../fixtures/boot-images.ts";
 import { type BootwrightClient, openClient, type Refusal, Refused } from "./client.ts";
+import { guestPrefix } from "./guest-names.ts";
 
 export type LabOptions = Readonly<{
   /** ISOs that go into the library, under their own names. */
@@ -64,7 +65,7 @@ export async function openLab({
   for (const made of [images, library]) await chmod(made, 0o755);
   const iso = (path: string) => join(library, basename(path));
   for (const path of isos) await copyFile(path, iso(path));
-  const prefix = `bw-test-${randomBytes(3).toString("hex")}-`;
+  const prefix = `${guestPrefix}${randomBytes(3).toString("hex")}-`;
   const asked: string[] = [];
   const settings = [
     ...["--data", join(directory, "data"), "--images", images, "--iso-dir", library],

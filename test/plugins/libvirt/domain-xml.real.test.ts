@@ -25,10 +25,11 @@ import {
 } from "../../../plugins/libvirt/domain-xml.ts";
 import { pendingBetween } from "../../../src/domain/pending.ts";
 import { bootOrderOf, definitionFor, presetOrders, targetsFor } from "../../../src/plugin.ts";
+import { guestPrefix } from "../../support/guest-names.ts";
 import { canonical, withoutBoot } from "./canonical.ts";
 import { spec as specWith } from "./spec.ts";
 
-const prefix = `bw-test-xml-${process.pid}-`;
+const prefix = `${guestPrefix}xml-${process.pid}-`;
 const virsh = async (...args: string[]) =>
   (await execa("virsh", ["-q", "-c", "qemu:///system", ...args], { timeout: 60_000, stripFinalNewline: false })).stdout;
 
