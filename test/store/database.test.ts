@@ -28,14 +28,6 @@ test("openStore() keeps a write-ahead log, so that nobody who reads waits for wh
   expect(sql(directory, "pragma journal_mode")).toEqual([{ journal_mode: "wal" }]);
 });
 
-test("openStore() opens an existing database quickly", async () => {
-  const directory = temporaryDirectory();
-  await (await open(directory)).close();
-  const begun = performance.now();
-  await open(directory);
-  expect(performance.now() - begun).toBeLessThan(150);
-});
-
 test("openStore() refuses a file that is no database with STORE_CORRUPT and leaves it as it is", async () => {
   const directory = temporaryDirectory();
   const text = "This is a diary and not a database.\n".repeat(100);
