@@ -1,24 +1,12 @@
 import { execFileSync } from "node:child_process";
-import {
-  chmodSync,
-  chownSync,
-  mkdirSync,
-  readFileSync,
-  symlinkSync,
-  truncateSync,
-  utimesSync,
-  writeFileSync,
-} from "node:fs";
+import { chmodSync, chownSync, mkdirSync, symlinkSync, truncateSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import type { IsoFact } from "../../src/domain/media.ts";
 import { openImages } from "../../src/images/images.ts";
-import { directory, makeIso, writeFile } from "./fixture.ts";
+import { bytesRead, directory, makeIso, writeFile } from "./fixture.ts";
 
 const reader = { uid: 64_055 };
-
-/** By this process, from files and everything else. */
-const bytesRead = () => Number(/^rchar: (\d+)/.exec(readFileSync("/proc/self/io", "utf8"))![1]);
 
 function library() {
   const at = directory();

@@ -39,7 +39,7 @@ test("runTool() ends the program on abort, with the signal's reason", async () =
   const signal = AbortSignal.timeout(50);
   await expect(runTool("sleep", ["10"], { ...limits, signal })).rejects.toMatchObject({ name: "TimeoutError" });
   await expect(runTool("sleep", ["10"], { ...limits, signal })).rejects.toMatchObject({ name: "TimeoutError" });
-  expect(Date.now() - started).toBeLessThan(3_000);
+  expect(Date.now() - started).toBeLessThan(9_000);
 });
 
 test("runTool() ends the program with this process, however that ends", { timeout: 30_000 }, async () => {
