@@ -63,18 +63,24 @@ const adoptOrder = ({ next }: Change<"definition.restore">): Change => {
 };
 
 /** What an operation made of a definition that can be made again of the one from before it. */
-const repeatable = new Set<Change["kind"]>(["boot_order.set", "media.set", "drive.add", "drive.remove"]);
+const repeatable = new Set<Change["kind"]>(["boot_order.set", "media.set", "drive.add", "drive.remove", "vm.rename"]);
 
 /** Brings a VM back that is gone, as it was last known: from the newest kept definition and what its operation then did,
  * or, where nothing was done to it since, as it was created. Returns `undefined` when nothing was kept. */
 export function bringBackChanges({ record }: State, newest?: Operation, created?: Operation): Change[] | undefined {
   const { uuid, revision, status, requestedOrder, seen } = record!;
   const tag = { uuid, revision, status };
-  const restore = newest && restoreOf(newest);
-  if (newest && restore) {
+  const kept = newest && restoreOf(newest);
+  if (newest && kept) {
     const done = newest.status === "applied" ? newest.steps.map(({ change }) => change) : [];
-    const again = done.filter(({ kind }) => repeatable.has(kind)).map(forNextStart);
-    return [restore, ...again, { kind: "claim.write", tag }];
+    // An operation that itself put a kept definition back made that one of it.
+    const at = done.findLastIndex(({ kind }) => kind === "definition.restore");
+    const base = done[at] ?? kept;
+    const again = done
+      .slice(at + 1)
+      .filter(({ kind }) => repeatable.has(kind))
+      .map(forNextStart);
+    return [base, ...again, { kind: "claim.write", tag }];
   }
   const made = created?.steps.map(({ change }) => change).find((change) => change.kind === "vm.create");
   if (made?.kind !== "vm.create") return undefined;

@@ -26,6 +26,9 @@ export type ChangeDefinition<Input> = Readonly<{
   /** Whether the record says so too, where it keeps what was asked for: what is there already, and was not asked for
    * until now, is still to be recorded. Without this the record has no say in it. */
   recorded?(record: VmRecord | undefined, input: Input): boolean;
+  /** Of a change that sets several things: whether each of them is as it was before or as it was asked for, so that what is
+   * not as before is this change's doing. Without this it sets one thing, and cannot be half made. */
+  isHalf?(now: State, goal: State, input: Input, before: State): boolean;
   /** What brings `before` back, narrowly. */
   undo(before: State, input: Input): Undo;
   /** The record afterwards; `null` removes it. Without this the record stays as it is. */

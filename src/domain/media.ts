@@ -59,6 +59,11 @@ export const mediaChanges = {
       driveOf(now.vm.next, drive) !== undefined &&
       driveOf(now.vm.next, drive)?.path === next &&
       (now.vm.live === undefined || holds(now.vm.live, drive, live)),
+    isHalf: (now, goal, { drive }, before) =>
+      (["next", "live"] as const).every((which) => {
+        const is = now.vm?.[which] && driveOf(now.vm[which], drive)?.path;
+        return [before, goal].some(({ vm }) => is === (vm?.[which] && driveOf(vm[which], drive)?.path));
+      }),
     /** The same path is another ISO once the file was replaced. */
     recorded: (record, { drive, identity }) =>
       record?.isoIdentity === undefined ||

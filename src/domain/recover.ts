@@ -7,7 +7,7 @@ import { lookAgain, lookFor, withFactsOf } from "./observe.ts";
 import type { Operation, OperationStatus, State, Step } from "./operation.ts";
 import type { Ports } from "./port.ts";
 import { settleApplied, settleFailed, settleUnknown } from "./settle.ts";
-import { isUndone, undoSteps } from "./undo.ts";
+import { isAsBefore, isUndone, undoSteps } from "./undo.ts";
 
 /** `until`: when it may be settled at the latest, where a call of it may still be carried out. */
 export type Recovered = Readonly<{
@@ -41,7 +41,11 @@ export async function recover(ports: Ports, operation: Operation, signal?: Abort
     );
     // What the settlement alone would have done has not been, and nobody was told that it had.
     const touched = steps.some(({ status, change }) => status === "done" && definitionOf(change).seat !== "store");
-    if (operation.direction === "forward" && touched && (rest.length === 0 || pivoted || isRestart(steps, rest))) {
+    if (
+      operation.direction === "forward" &&
+      touched &&
+      (rest.length === 0 || pivoted || isRestart(steps, rest, seen))
+    ) {
       const ended = await finish(ports, operation, steps, seen);
       if (ended.unknown) return await settleUnknown(ports, operation, ended.steps, ended.unknown);
       if (ended.failure) {
@@ -82,10 +86,12 @@ async function lookAtLeft(ports: Ports, operation: Operation): Promise<State | E
   );
 }
 
-/** A restart whose VM is off and only waits to be started again: left there, nobody would know that it should run. */
-const isRestart = (steps: readonly Step[], rest: readonly Step[]): boolean =>
+/** A restart whose VM is off and waits to be started again: left there, nobody would know that it should run. What is set
+ * on the way to that start is set as well, unless another program has set it meanwhile. */
+const isRestart = (steps: readonly Step[], rest: readonly Step[], seen: State): boolean =>
   steps.some(({ change, status }) => change.kind === "power.stop" && status === "done") &&
-  rest.every(({ change }) => change.kind === "power.start");
+  rest.some(({ change }) => change.kind === "power.start") &&
+  rest.every((step) => /^(?:power\.start|reboot_action\.set)$/.test(step.change.kind) || isAsBefore(step, seen));
 
 type Finished = Readonly<{ steps: readonly Step[]; seen: State; failure?: Error; unknown?: Error }>;
 
@@ -102,7 +108,7 @@ async function finish(ports: Ports, operation: Operation, steps: readonly Step[]
     }
     const limitMs = definitionOf(change).limitMs?.(change) ?? APPLY_LIMIT_MS;
     const tried = await attempt(ports, change.kind, limitMs, (signal) =>
-      applyChange(ports, seen, change, { signal, progress: () => {} }),
+      applyChange(ports, seen, change, { signal, progress: () => {}, ...(seen.vm && { expect: seen.vm.fingerprint }) }),
     );
     const looked = await lookAgain(ports, operation, lookFor(operation));
     if (tried.until !== undefined) ended[index] = marked({ ...step, status: "applying" }, tried.until);

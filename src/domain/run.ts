@@ -8,7 +8,7 @@ import { lookAgain, lookFor, withFactsOf } from "./observe.ts";
 import type { Operation, State, Step } from "./operation.ts";
 import type { Ports } from "./port.ts";
 import { settleApplied, settleFailed, settleUnknown } from "./settle.ts";
-import { undoSteps } from "./undo.ts";
+import { touchesDefinition, undoSteps } from "./undo.ts";
 
 /** Somebody who edits a VM more often than this while it is off for a moment does not want it to be started. */
 const RESTARTS_MAX = 3;
@@ -48,7 +48,8 @@ export async function run(ports: Ports, operation: Operation, before: State, req
     }
     if (looked instanceof Error) return settleUnknown(ports, operation, steps, failure ?? looked);
     if (isReached(looked)) {
-      steps[index] = { ...step, status: "done", ...(looked.vm && { wrote: looked.vm.fingerprint }) };
+      const wrote = looked.vm && touchesDefinition(step) ? { wrote: looked.vm.fingerprint } : {};
+      steps[index] = { ...step, status: "done", ...wrote };
       seen = withFactsOf(looked, seen);
       continue;
     }

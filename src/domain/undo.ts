@@ -35,10 +35,13 @@ export async function undoSteps(
       continue;
     }
     const undo = definitionOf(step.change).undo(step.before, step.change);
-    if (step.status === "applying" && !isPartial(step, seen)) {
+    const left = step.status === "applying" ? leftOf(step, seen) : "whole";
+    if (left === "nothing") {
       result[index] = { ...step, status: "planned" };
       continue;
     }
+    // What stands there now may be somebody else's, who knows nothing of this operation.
+    if (left === "other") return { steps: result, now: seen, failed: neither(step) };
     if (undo === "kept" || undo === "pivot") {
       result[index] = { ...step, status: step.status === "applying" ? "planned" : "kept" };
       continue;
@@ -94,6 +97,12 @@ const isBack = ({ before }: Step, undo: Undoing, seen: State): boolean => {
   return undo.every((change) => definitionOf(change as Change).reached(seen, before, change as Change, seen));
 };
 
+/** Whether what a step changes is still, or again, as it was before it. */
+export function isAsBefore(step: Step, seen: State): boolean {
+  const undo = definitionOf(step.change).undo(step.before, step.change);
+  return undo !== "kept" && undo !== "pivot" && isBack(step, undo, seen);
+}
+
 /** Whether there is nothing left of this step, or nothing of it to undo. */
 export function isUndone(step: Step, seen: State): boolean {
   if (step.status === "planned" || step.status === "undone" || step.status === "kept") return true;
@@ -103,19 +112,28 @@ export function isUndone(step: Step, seen: State): boolean {
 
 const undone = ({ wrote: _old, ...step }: Step): Step => marked({ ...step, status: "undone" }, undefined);
 
-/** A step that failed may have left half of itself: the file it was making, or one of the two definitions changed. */
-function isPartial(step: Step, seen: State): boolean {
-  if (step.artifacts.some((path) => seen.disks[path]?.state !== "missing")) return true;
-  const undo = definitionOf(step.change).undo(step.before, step.change);
-  if (typeof undo === "string") return false;
-  return undo.some((change) => {
-    const back = definitionOf(change as Change);
-    if (!seen.vm || !step.before.vm) return false;
-    return !back.reached(seen, step.before, change as Change, seen);
-  });
+/** What is there of a step that was begun and whose goal is not there: `half` of it, the file that it was making or one of
+ * the two definitions; `other`, what is neither as it was nor as it was asked for, and so may be another program's. */
+function leftOf(step: Step, seen: State): "nothing" | "half" | "other" {
+  const { change, before, goal, artifacts } = step;
+  if (artifacts.some((path) => seen.disks[path]?.state !== "missing")) return "half";
+  const { undo: undoOf, isHalf } = definitionOf(change);
+  const undo = undoOf(before, change);
+  if (undo === "kept" || undo === "pivot" || isBack(step, undo, seen)) return "nothing";
+  // Nobody but this operation knows the UUID of a VM that never was.
+  if (!before.vm) return before.record ? "other" : "half";
+  if (!seen.vm) return change.kind === "vm.delete" ? "half" : "other";
+  // What was set for a run has ended with it.
+  if (change.kind === "reboot_action.set" && !seen.vm.live) return "nothing";
+  return isHalf?.(seen, goal, change, before) ? "half" : "other";
 }
 
-const touchesDefinition = ({ change }: Step) => !change.kind.startsWith("disk.");
+const neither = ({ change }: Step): string =>
+  `what "${change.kind}" sets is neither as it was nor as it was asked for, and may be another program's`;
+
+/** Power and files are no part of the definition, and an edit that is made while a guest shuts down is not ours. */
+export const touchesDefinition = ({ change }: Pick<Step, "change">): boolean =>
+  !/^(?:disk|power|saved_state|reboot_action)\./.test(change.kind);
 
 /** The fingerprint that the definition has if nobody but this operation wrote it. */
 const lastWritten = (steps: readonly Step[]) => steps.findLast(({ wrote }) => wrote !== undefined)?.wrote;

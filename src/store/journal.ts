@@ -3,12 +3,12 @@ import type { Operation, Step } from "../domain/operation.ts";
 import type { Settlement } from "../domain/port.ts";
 import type { Target } from "../domain/vm.ts";
 import type { Database } from "./database.ts";
-import { OperationRow } from "./entities.ts";
+import { ClaimRow, OperationRow } from "./entities.ts";
 import { append } from "./event-row.ts";
 import type { Holder } from "./holder.ts";
 import { operationOf, operationValues } from "./mapping.ts";
 import { openRows, unsettled } from "./open-operation.ts";
-import { putRecord, removeRecord } from "./records.ts";
+import { keyOf, putRecord, removeRecord } from "./records.ts";
 import type { retentionIn } from "./retention.ts";
 import { leaveSighting } from "./sightings.ts";
 
@@ -49,8 +49,15 @@ export const journalIn = (database: Database, holder: Holder, retaining: Retaini
   },
 
   async open(target?: Target): Promise<Operation[]> {
-    const rows = await database.read((em) => openRows(em, target));
+    // Claims last: an operation is begun by whoever has the VM, and settled before the VM is given back.
+    const [rows, claims] = await database.read(async (em) => [
+      await openRows(em, target),
+      await em.find(ClaimRow, target ? keyOf(target) : {}, { fields: ["connection", "uuid"] }),
+    ]);
     const alive = new Map([...new Set(rows.map((row) => row.holder))].map((id) => [id, holder.isAlive(id)]));
-    return rows.filter((row) => row.status === "unknown" || !alive.get(row.holder)).map(operationOf);
+    const isClaimed = (row: Target) =>
+      claims.some(({ connection, uuid }) => row.connection === connection && row.uuid === uuid);
+    // A process that lives lost hold of one that it could not record the end of.
+    return rows.filter((row) => row.status === "unknown" || !alive.get(row.holder) || !isClaimed(row)).map(operationOf);
   },
 });

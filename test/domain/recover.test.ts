@@ -6,13 +6,13 @@ import { describe, expect, test } from "vitest";
 import { bootOrderOf } from "../../src/domain/boot.ts";
 import type { Change } from "../../src/domain/changes.ts";
 import { transitionChanges } from "../../src/domain/installation.ts";
-import type { Operation, State } from "../../src/domain/operation.ts";
-import { decide } from "../../src/domain/plan.ts";
+import type { State } from "../../src/domain/operation.ts";
 import { recover } from "../../src/domain/recover.ts";
 import type { Target } from "../../src/domain/vm.ts";
 import { isos, orderChange, type World, world } from "../support/world.ts";
 import { around, perform, refusing } from "./faults.ts";
-import { AT, refused } from "./fixture.ts";
+import { refused } from "./fixture.ts";
+import { left } from "./left.ts";
 
 const attach: Change = { kind: "media.set", drive: "sda", force: false, next: isos.installer };
 const threeSteps = (now: State): Change[] => [attach, orderChange(now, "hd"), ...transitionChanges(now, "complete")];
@@ -83,35 +83,6 @@ describe.each([
   );
 });
 
-/** An operation as a process left it that ended. */
-async function left(
-  w: World,
-  at: Target,
-  changes: (now: State) => Change[],
-  more: Partial<Operation> = {},
-  statuses: readonly string[] = [],
-): Promise<Operation> {
-  const now = await w.look(at);
-  const steps = decide(
-    { ...now, isos: (await perform(w.ports, at, lookOnly, { look })).before.isos },
-    changes(now),
-    w.backend.capabilities,
-  ).steps;
-  const operation: Operation = {
-    id: crypto.randomUUID(),
-    target: at,
-    actor: "cli",
-    what: "test_tool",
-    direction: "forward",
-    status: "begun",
-    steps: steps.map((step, index) => ({ ...step, status: (statuses[index] ?? "planned") as typeof step.status })),
-    backup: await w.backend.backup(at.uuid),
-    begunAt: AT,
-    ...more,
-  };
-  await w.store.begin(operation);
-  return operation;
-}
 const toHd = (now: State) => [orderChange(now, "hd")];
 
 describe("recover()", () => {

@@ -1,6 +1,7 @@
 /** A store that fails in the middle of an operation. Goal: the caller is told no more than is known, and the next look
  * settles it. */
 import { describe, expect, test } from "vitest";
+import { recoverAll } from "../../src/domain/recover.ts";
 import { faulty } from "../reliability/sweep-fault.ts";
 import { world } from "../support/world.ts";
 import { perform } from "./faults.ts";
@@ -18,7 +19,8 @@ describe("operate() with a store that fails in the middle", () => {
       const { ports } = faulty(w.ports, { call, nth: 1, mode: "refuses" });
       const { details } = await refused("OUTCOME_UNKNOWN", perform(ports, at, threeSteps, { look }));
       expect(details.reason).toContain(call);
-      await perform(w.ports, at, lookOnly);
+      // Nobody has to ask for another change.
+      await recoverAll(w.ports, new AbortController().signal, () => {});
       expect((await w.store.operation(details.operation))?.status).toBe(call === "settle" ? "applied" : "rolled_back");
     },
   );

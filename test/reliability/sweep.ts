@@ -5,7 +5,7 @@ import { DomainError } from "../../src/domain/error.ts";
 import type { Ports } from "../../src/domain/port.ts";
 import { recoverAll } from "../../src/domain/recover.ts";
 import type { Target } from "../../src/domain/vm.ts";
-import { applying, type Handler, intercept, perform } from "../domain/faults.ts";
+import { applying, type Handler, intercept } from "../domain/faults.ts";
 import { target } from "../support/world.ts";
 import type { SweptCase } from "./sweep-cases.ts";
 import { type Baseline, violationsOf } from "./sweep-check.ts";
@@ -23,11 +23,7 @@ export type Flow = Readonly<{
 
 export const program: Flow = {
   ports: (ports) => ports,
-  async recover(ports, at) {
-    await recoverAll(ports, new AbortController().signal, () => {});
-    // What a process that still lives has left is settled by whoever next works on the VM.
-    await perform(ports, at, []);
-  },
+  recover: (ports) => recoverAll(ports, new AbortController().signal, () => {}),
 };
 
 /** Longer than any call may be late. */

@@ -120,9 +120,13 @@ test("settle() that fails half way leaves no trace", async () => {
 test("open() leaves out what a living process is doing", async () => {
   const directory = temporaryDirectory();
   const [first, second] = [await open(directory), await open(directory)];
+  const { release } = await first.claim(target, asking, 0);
   await first.begin(operation("a"));
   expect(await first.open()).toEqual([]);
   expect(await second.open()).toEqual([]);
+  // It has given the VM back, and could not record what became of the operation.
+  await release();
+  expect((await second.open()).map(({ id }) => id)).toEqual(["a"]);
   await first.close();
   expect((await second.open()).map(({ id }) => id)).toEqual(["a"]);
   expect(await second.open({ ...target, connection: "lab2" })).toEqual([]);

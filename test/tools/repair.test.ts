@@ -81,6 +81,10 @@ describe("repair_vm of a definition that was replaced", () => {
     const { backups } = await call("list_backups", { vm: vm.uuid });
     const restored = await call("restore_backup", { vm: vm.uuid, operation: backups[0]!.operation });
     expect(restored.vm.disk_path).toBe(vm.disk_path);
+    // Gone after that, it comes back as it was restored.
+    outside(["undefineVm", vm.uuid]);
+    const back = await call("repair_vm", { vm: vm.uuid, action: "put_back" });
+    expect(back.vm).toMatchObject({ disk_path: vm.disk_path, power: "off" });
   });
 
   it("has nothing to do for a VM that nobody touched, and refuses one that is not managed", async () => {
