@@ -72,7 +72,7 @@ export function eventOf(
   };
 }
 
-/** An event that no operation and no look at the VM made. */
+/** An event that no operation made. */
 export const noteOf = (
   id: string,
   { connection, uuid: subject }: Target,

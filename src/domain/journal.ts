@@ -77,8 +77,10 @@ export interface Journal {
   /** Writes an event that no operation and no look at a VM made. */
   note(event: DomainEvent): Promise<void>;
 
-  /** Writes what was seen of VMs of which nothing was on record, without a word about it. */
-  beginSightings(sightings: readonly Sighting[]): Promise<void>;
+  /** Whether everything on this connection has been looked at once, so that what is new on it is news. */
+  isWatched(connection: string): Promise<boolean>;
+  /** Writes what that first look saw of VMs of which nothing was on record, without a word about it. */
+  beginSightings(connection: string, sightings: readonly Sighting[]): Promise<void>;
 
   /** Takes a task that one process at a time may have, or keeps it: true until this process ends or gives it back. What a
    * dead process had is taken over. */

@@ -1,11 +1,9 @@
 /** The VMs that are to be looked at, with what happened in them meanwhile. */
+import type { Marked } from "./news.ts";
 import type { Hint, Occurrence } from "./port.ts";
 
 /** One reset of a guest makes several events of the hypervisor, and an I/O error may come by the thousand. */
 const DEBOUNCE_MS = 500;
-
-/** Something that happened, and when it was told of, in the milliseconds of `performance.now()`. */
-export type Marked = Occurrence & Readonly<{ toldMs?: number }>;
 
 /** Why a VM is looked at: what happened, and whether a look at everything found that it differs, so that nobody will tell
  * more of it. */

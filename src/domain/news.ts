@@ -1,10 +1,14 @@
 /** What is news about a VM: how it differs from what was last told, and what happened without leaving a trace. Pure. */
-import type { DomainEvent, EventType } from "./event.ts";
-import type { Occurrence } from "./port.ts";
+import { type DomainEvent, type EventType, noteOf } from "./event.ts";
+import type { Occurrence, Ports } from "./port.ts";
 import { type Sighting, sightingOf } from "./sighting.ts";
-import type { Vm } from "./vm.ts";
+import type { Target, Vm } from "./vm.ts";
 
-export type Fact = Readonly<{ type: EventType; data: DomainEvent["data"] }>;
+/** Something that happened, and when it was told of, in the milliseconds of `performance.now()`. */
+export type Marked = Occurrence & Readonly<{ toldMs?: number }>;
+
+/** `toldMs`: when the hypervisor told of it; without it, when it was found is all that is known. */
+export type Fact = Readonly<{ type: EventType; data: DomainEvent["data"]; toldMs?: number }>;
 export type News = Readonly<{ sighting: Sighting | null; facts: readonly Fact[] }>;
 
 export type Looking = Readonly<{
@@ -20,13 +24,13 @@ export function newsOf(
   connection: string,
   before: Sighting | undefined,
   vm: Vm | undefined,
-  occurrences: readonly Occurrence[] = [],
+  occurrences: readonly Marked[] = [],
   { isLate = false, isFound = true }: Looking = {},
 ): News {
   if (!vm) return { sighting: null, facts: before ? [...ended(before, undefined), elsewhere("undefined")] : [] };
-  const resets = occurrences.filter(({ type, run }) => type === "rebooted" && run === (vm.run ?? before?.run)).length;
+  const resets = occurrences.filter(({ type, run }) => type === "rebooted" && run === (vm.run ?? before?.run));
   const seen = sightingOf(connection, vm, before);
-  const inRun = vm.run === undefined ? 0 : resets;
+  const inRun = vm.run === undefined ? 0 : resets.length;
   const read = inRun > 0 && vm.readBytes && !isLate ? { readAtReset: vm.readBytes } : {};
   const low = occurrences.flatMap((one) => (one.type === "space_low" && one.run === vm.run ? [one.target] : []));
   const lowSpace = [...new Set([...seen.lowSpace, ...low])].sort();
@@ -38,8 +42,8 @@ export function newsOf(
   if (!before) return { sighting, facts: [elsewhere("defined"), ...(vm.run === undefined ? [] : [started(vm)])] };
   const facts: Fact[] = [];
   const told = before.run === vm.run ? before.reboots : 0;
-  for (let reset = 1; reset <= resets; reset++)
-    facts.push({ type: "vm.rebooted", data: { run: vm.run ?? before.run, reboots: told + reset } });
+  for (const [index, reset] of resets.entries())
+    facts.push({ type: "vm.rebooted", data: { run: vm.run ?? before.run, reboots: told + index + 1 }, ...when(reset) });
   if (before.run !== undefined && before.run !== vm.run) facts.push(...ended(before, vm));
   const isNew = vm.run !== undefined && before.run !== vm.run;
   if (isNew) facts.push(started(vm));
@@ -59,6 +63,22 @@ export function newsOf(
 /** Whether there is nothing to tell and nothing to remember. */
 export const isNothing = ({ sighting, facts }: News, before: Sighting | undefined): boolean =>
   facts.length === 0 && JSON.stringify(sighting ?? undefined) === JSON.stringify(before);
+
+const when = ({ toldMs }: Marked) => (toldMs === undefined ? {} : { toldMs });
+
+/** The events that tell these facts of a VM. */
+export function eventsOf(
+  { newId, now }: Pick<Ports, "newId" | "now">,
+  target: Target,
+  facts: readonly Fact[],
+  more: Readonly<{ name: string; managed: boolean }>,
+): DomainEvent[] {
+  return facts.map(({ type, data, toldMs }) => {
+    const ageMs = toldMs === undefined ? 0 : performance.now() - toldMs;
+    const time = new Date(now().getTime() - ageMs).toISOString();
+    return noteOf(newId(), target, time, type, { ...more, ...data });
+  });
+}
 
 const elsewhere = (what: string, more: Record<string, unknown> = {}): Fact => ({
   type: "vm.changed_elsewhere",
@@ -110,22 +130,18 @@ function swaps(before: Sighting, now: Sighting): Fact[] {
 }
 
 /** That space is low is told once for each disk in a run: a connection that was lost tells it anew. */
-function troubles(
-  seen: Sighting,
-  before: Sighting,
-  vm: Vm,
-  occurrences: readonly Occurrence[],
-  waits: boolean,
-): Fact[] {
+function troubles(seen: Sighting, before: Sighting, vm: Vm, occurrences: readonly Marked[], waits: boolean): Fact[] {
   const paused = isIoError(vm);
   const facts = occurrences.flatMap((occurrence): Fact[] => {
     const { type, run } = occurrence;
     if (type === "io_error") {
       const { target, reason } = occurrence;
-      return [{ type: "disk.io_error", data: { run, paused, disk: target, reason } }];
+      return [{ type: "disk.io_error", data: { run, paused, disk: target, reason }, ...when(occurrence) }];
     }
-    if (type === "space_low" && !seen.lowSpace.includes(occurrence.target))
-      return [{ type: "disk.space_low", data: { run, disk: occurrence.target, free_bytes: occurrence.freeBytes } }];
+    if (type === "space_low" && !seen.lowSpace.includes(occurrence.target)) {
+      const { target: disk, freeBytes: free_bytes } = occurrence;
+      return [{ type: "disk.space_low", data: { run, disk, free_bytes }, ...when(occurrence) }];
+    }
     return [];
   });
   const isTold = facts.some(({ type }) => type === "disk.io_error");

@@ -130,8 +130,9 @@ export type Settlement = Readonly<{
   error?: Readonly<{ code: string; message: string }>;
   /** The VM's row as it should be now; `null` removes it; absent leaves it. */
   record?: VmRecord | null;
-  /** The VM as it was last seen; `null` when it is gone; absent leaves what was seen before. */
-  sighting?: Sighting | null;
+  /** Given what was last told of the VM: what is told of it from now on (`null` when it is gone), and the events that this
+   * takes, which come before those of the operation. Absent leaves all that as it is. */
+  leaves?: (told: Sighting | undefined) => Readonly<{ sighting: Sighting | null; events: readonly DomainEvent[] }>;
   events: readonly DomainEvent[];
 }>;
 

@@ -6,11 +6,11 @@ import { definitionOf } from "./changes.ts";
 import { currentBootDevice } from "./current-boot.ts";
 import { DomainError } from "./error.ts";
 import { type EventType, eventOf } from "./event.ts";
+import { leftBy } from "./explained.ts";
 import { lateUntil } from "./late.ts";
 import type { Operation, OperationStatus, State, Step } from "./operation.ts";
 import { withRecord } from "./plan.ts";
 import type { Ports } from "./port.ts";
-import { sightingOf } from "./sighting.ts";
 import type { Undone } from "./undo.ts";
 import { diskOf, driveOf, type VmRecord } from "./vm.ts";
 
@@ -27,7 +27,7 @@ export async function settleApplied(
     status: "applied",
     steps,
     events,
-    sighting: lastSeen(after),
+    leaves: leftBy(ports, steps, before, after),
     ...(record !== undefined && { record }),
   });
   return record ? withRecord(after, record) : after;
@@ -61,7 +61,7 @@ export async function settleFailed(
     steps: undone.steps,
     error: { code, message: undone.failed ?? error.message },
     events: [failure, ...events],
-    sighting: lastSeen(undone.now),
+    leaves: leftBy(ports, undone.steps, before, undone.now),
     ...(kept.length > 0 && record !== undefined && { record }),
   });
   const outcome = { operation: operation.id, status, kept: [...kept, ...left] };
@@ -82,9 +82,6 @@ export async function settleFailed(
   if (error instanceof DomainError) error.outcome = outcome;
   throw error;
 }
-
-/** What the operation leads to is told by its own events; whoever watches goes on from here. */
-const lastSeen = ({ target, vm }: State) => (vm ? sightingOf(target.connection, vm) : null);
 
 /** Nobody could look. The operation stays open. @throws DomainError OUTCOME_UNKNOWN */
 export async function settleUnknown(

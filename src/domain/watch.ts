@@ -2,10 +2,9 @@
  * last told, so a lost connection or a dead process misses nothing that is still to be seen, and tells nothing twice.
  * While an operation holds a VM its hints wait; what the operation caused it tells itself. */
 import { bellOf } from "./bell.ts";
-import type { DomainEvent } from "./event.ts";
 import type { Told } from "./journal.ts";
 import { type Mark, Marks } from "./marks.ts";
-import { isNothing, newsOf } from "./news.ts";
+import { eventsOf, isNothing, newsOf } from "./news.ts";
 import type { Backend, Store } from "./port.ts";
 import { sightingOf } from "./sighting.ts";
 
@@ -29,6 +28,10 @@ const RETRY_MS_MAX = 10_000;
 const TAKE_OVER_MS = 2_000;
 /** An operation that holds a VM rings when it settles; this is for one that dies. */
 const HELD_MS = 1_000;
+/** How many VMs are looked at side by side. */
+const SIDE_BY_SIDE = 4;
+/** How long the others wait for a VM that does not answer. */
+const PATIENCE_MS = 1_000;
 
 /** Watches until the signal ends; one process at a time does it for one connection. */
 export async function watch(options: WatchOptions, signal: AbortSignal): Promise<void> {
@@ -36,6 +39,7 @@ export async function watch(options: WatchOptions, signal: AbortSignal): Promise
   const bell = bellOf(store, signal);
   const marks = new Marks(bell.ring, options.everyMs ?? EVERY_MS);
   const told = onceEach(options.log);
+  const slow = new Map<string, Promise<void>>();
   let listening: Promise<void> | undefined;
   try {
     while (!signal.aborted) {
@@ -46,9 +50,8 @@ export async function watch(options: WatchOptions, signal: AbortSignal): Promise
         }
         listening ??= listen(options, marks, bell, told, signal);
         bell.clear();
-        const held = await lookAtMarked(options, marks, signal);
-        told.forget();
-        await bell.wait(Math.min(held ? HELD_MS : Number.POSITIVE_INFINITY, marks.untilFull()));
+        const waitMs = await lookAtMarked({ options, marks, told, slow, ring: bell.ring }, signal);
+        await bell.wait(Math.min(waitMs, marks.untilFull()));
       } catch (error) {
         // What cannot be looked at now is looked at again; the marks are kept.
         if (!signal.aborted) told.tell(error);
@@ -57,7 +60,7 @@ export async function watch(options: WatchOptions, signal: AbortSignal): Promise
     }
   } finally {
     bell.end();
-    await listening;
+    await Promise.all([listening, ...slow.values()]);
   }
 }
 
@@ -85,8 +88,18 @@ async function listen(
   }
 }
 
-/** Returns whether something waits for an operation to settle. */
-async function lookAtMarked(options: WatchOptions, marks: Marks, signal: AbortSignal): Promise<boolean> {
+type Looking = Readonly<{
+  options: WatchOptions;
+  marks: Marks;
+  told: ReturnType<typeof onceEach>;
+  /** VMs that have not answered yet, and are waited for by nobody. */
+  slow: Map<string, Promise<void>>;
+  ring: () => void;
+}>;
+
+/** No VM keeps the others from being looked at. Returns after how long to look again, though nothing rings, at what an
+ * operation held or could not be looked at. */
+async function lookAtMarked({ options, marks, told, slow, ring }: Looking, signal: AbortSignal): Promise<number> {
   if (marks.untilFull() <= 0) {
     marks.takeFull();
     await markDifferent(options, marks, signal).catch((error: unknown) => {
@@ -94,18 +107,43 @@ async function lookAtMarked(options: WatchOptions, marks: Marks, signal: AbortSi
       throw error;
     });
   }
-  const left = marks.take();
-  const held: [string, Mark][] = [];
-  try {
-    for (const [uuid, mark] of left) {
-      const outcome = await lookAtOne(options, uuid, mark, signal);
-      if (outcome !== "told") held.push([uuid, mark]);
-      left.delete(uuid);
+  const due = [...marks.take()];
+  const waiting = due.filter(([uuid]) => slow.has(uuid));
+  let failed = false;
+  const fail = (error: unknown) => {
+    failed = true;
+    if (!signal.aborted) told.tell(error);
+  };
+  const next = due.filter(([uuid]) => !slow.has(uuid)).values();
+  const lookOn = async () => {
+    for (const [uuid, mark] of next) {
+      const looking = lookAtOne(options, uuid, mark, signal).catch(fail);
+      const outcome = await soon(looking);
+      if (outcome === "slow") {
+        const after = looking.then((late) => {
+          if (late !== "told") marks.putBack([[uuid, mark]]);
+          slow.delete(uuid);
+          ring();
+        });
+        slow.set(uuid, after);
+      } else if (outcome !== "told") waiting.push([uuid, mark]);
     }
+  };
+  await Promise.all(Array.from({ length: SIDE_BY_SIDE }, lookOn));
+  marks.putBack(waiting);
+  if (!failed && slow.size === 0) told.forget();
+  if (failed) return options.retryMs ?? RETRY_MS;
+  return waiting.length > 0 ? HELD_MS : Number.POSITIVE_INFINITY;
+}
+
+async function soon<T>(looking: Promise<T>): Promise<T | "slow"> {
+  const { promise, resolve } = Promise.withResolvers<"slow">();
+  const timer = setTimeout(() => resolve("slow"), PATIENCE_MS);
+  try {
+    return await Promise.race([looking, promise]);
   } finally {
-    marks.putBack([...left, ...held]);
+    clearTimeout(timer);
   }
-  return held.length > 0;
 }
 
 /** Looks at all VMs and marks those that are not as was last told. The first look at a connection finds no news. */
@@ -114,12 +152,19 @@ async function markDifferent(
   marks: Marks,
   signal: AbortSignal,
 ): Promise<void> {
+  const isFirst = !(await store.isWatched(connection));
   const known = new Map((await store.sightings(connection)).map((seen) => [seen.sighting.uuid, seen]));
-  const isFirst = known.size === 0;
   const vms = await (await backend()).list(signal);
-  if (isFirst) return store.beginSightings(vms.map((vm) => sightingOf(connection, vm)));
+  if (isFirst) {
+    const unknown = vms.filter(({ uuid }) => !known.has(uuid));
+    await store.beginSightings(
+      connection,
+      unknown.map((vm) => sightingOf(connection, vm)),
+    );
+  }
   for (const vm of vms) {
     const before = known.get(vm.uuid)?.sighting;
+    if (isFirst && !before) continue;
     const now = sightingOf(connection, vm, before);
     if (JSON.stringify(now) !== JSON.stringify(before)) marks.found(vm.uuid);
     known.delete(vm.uuid);
@@ -145,17 +190,7 @@ async function lookAtOne(
     const news = newsOf(connection, seen?.sighting, vm, occurrences, { isLate, isFound: found });
     if (isNothing(news, seen?.sighting)) return "told";
     const name = vm?.name ?? seen?.sighting.name ?? uuid;
-    const events = news.facts.map(
-      ({ type, data }): DomainEvent => ({
-        specversion: "1.0",
-        id: newId(),
-        source: `bootwright/${connection}`,
-        type,
-        subject: uuid,
-        time: now().toISOString(),
-        data: { name, managed: record !== undefined, ...data },
-      }),
-    );
+    const events = eventsOf({ newId, now }, target, news.facts, { name, managed: record !== undefined });
     const outcome = await store.tell(target, seen?.revision, news.sighting, events);
     if (outcome !== "stale") return outcome;
   }

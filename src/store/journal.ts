@@ -32,12 +32,12 @@ export const journalIn = (database: Database, holder: Holder, retaining: Retaini
       if (!row) throw new Error(`Operation "${id}" was never begun, so it cannot be settled`);
       if (!unsettled.includes(row.status)) return false;
       const at = now().toISOString();
-      const { status, steps, error, record, sighting, events } = settlement;
+      const { status, steps, error, record, leaves, events } = settlement;
       await em.nativeUpdate(OperationRow, { id }, { status, steps, error: error ?? null, settledAt: at });
       if (record) await putRecord(em, record, at);
       if (record === null) await removeRecord(em, row);
-      if (sighting !== undefined) await leaveSighting(em, row, sighting);
-      for (const event of events) await append(em, event);
+      const found = leaves ? await leaveSighting(em, row, leaves) : [];
+      for (const event of [...found, ...events]) await append(em, event);
       return retaining.isDue(em, id);
     });
     if (due) retaining.soon();

@@ -2,15 +2,17 @@
 import type { EntityManager } from "@mikro-orm/sqlite";
 import type { DomainEvent } from "../domain/event.ts";
 import type { Seen, Told } from "../domain/journal.ts";
+import type { Settlement } from "../domain/port.ts";
 import type { Sighting } from "../domain/sighting.ts";
 import type { Target } from "../domain/vm.ts";
 import type { Database } from "./database.ts";
-import { ClaimRow, SightingRow } from "./entities.ts";
+import { ClaimRow, SettingRow, SightingRow } from "./entities.ts";
 import { append } from "./event-row.ts";
+import type { Holder } from "./holder.ts";
 import { leftOn } from "./open-operation.ts";
 import { keyOf } from "./records.ts";
 
-export const sightingsIn = (database: Database, appended: (events: number) => void) => ({
+export const sightingsIn = (database: Database, holder: Holder, appended: (events: number) => void) => ({
   async sighting(target: Target): Promise<Seen | undefined> {
     const row = await database.read((em) => em.findOne(SightingRow, keyOf(target)));
     return row ? seenOf(row) : undefined;
@@ -27,7 +29,7 @@ export const sightingsIn = (database: Database, appended: (events: number) => vo
     events: readonly DomainEvent[],
   ): Promise<Told> {
     const told = await database.write(async (em): Promise<Told> => {
-      if (await isHeld(em, target)) return "held";
+      if (await isHeld(em, holder, target)) return "held";
       const row = await em.findOne(SightingRow, keyOf(target), { fields: ["revision"] });
       if (row?.revision !== expect) return "stale";
       await putSighting(em, target, sighting);
@@ -43,21 +45,33 @@ export const sightingsIn = (database: Database, appended: (events: number) => vo
     appended(1);
   },
 
-  async beginSightings(all: readonly Sighting[]): Promise<void> {
+  async isWatched(connection: string): Promise<boolean> {
+    return (await database.read((em) => em.count(SettingRow, { key: watchedKey(connection) }))) > 0;
+  },
+
+  async beginSightings(connection: string, all: readonly Sighting[]): Promise<void> {
     for (let begun = 0; begun < all.length; begun += SIGHTINGS_AT_ONCE)
       await database.write(async (em) => {
         for (const sighting of all.slice(begun, begun + SIGHTINGS_AT_ONCE))
           if ((await em.count(SightingRow, keyOf(sighting))) === 0) await putSighting(em, sighting, sighting);
       });
+    const key = watchedKey(connection);
+    await database.write(async (em) => {
+      if ((await em.count(SettingRow, { key })) === 0) await em.insert(SettingRow, { key, value: true });
+    });
   },
 });
+
+/** Operations leave sightings too, so that there are some says nothing. */
+const watchedKey = (connection: string) => `watched:${connection}`;
 
 /** In one transaction: nobody else writes meanwhile. */
 const SIGHTINGS_AT_ONCE = 100;
 
-/** What a dead process left is settled by whoever recovers it, and tells what it saw. */
-async function isHeld(em: EntityManager, target: Target): Promise<boolean> {
-  if ((await em.count(ClaimRow, keyOf(target))) > 0) return true;
+/** A dead process holds nothing; the operation that it left is settled by whoever recovers it, and tells what it saw. */
+async function isHeld(em: EntityManager, holder: Holder, target: Target): Promise<boolean> {
+  const claim = await em.findOne(ClaimRow, keyOf(target), { fields: ["holder"] });
+  if (claim && holder.isAlive(claim.holder)) return true;
   return (await leftOn(em, target)).length > 0;
 }
 
@@ -75,18 +89,13 @@ async function putSighting(em: EntityManager, target: Target, sighting: Sighting
   else await em.insert(SightingRow, { ...key, body: sighting, revision: 1 });
 }
 
-/** What an operation leaves behind, which did not look at what was last told. What the guest did meanwhile is no doing of
- * the operation and not told by it: that stays to be told. */
-export async function leaveSighting(em: EntityManager, target: Target, sighting: Sighting | null): Promise<void> {
-  if (sighting === null) return putSighting(em, target, null);
-  const known = (await em.findOne(SightingRow, keyOf(target)))?.body;
-  const told = known?.run === sighting.run ? known : undefined;
-  await putSighting(em, target, {
-    ...sighting,
-    ejected: sighting.ejected.filter((drive) => told?.ejected.includes(drive)),
-    lowSpace: told?.lowSpace ?? [],
-    agent: sighting.agent && (told?.agent ?? false),
-    reboots: told?.reboots ?? 0,
-    ...(told?.readAtReset && { readAtReset: told.readAtReset }),
-  });
+/** What an operation leaves behind. Returns the events that it takes. */
+export async function leaveSighting(
+  em: EntityManager,
+  target: Target,
+  leaves: NonNullable<Settlement["leaves"]>,
+): Promise<readonly DomainEvent[]> {
+  const { sighting, events } = leaves((await em.findOne(SightingRow, keyOf(target)))?.body);
+  await putSighting(em, target, sighting);
+  return events;
 }

@@ -78,7 +78,7 @@ export async function openStore(options: StoreOptions): Promise<OpenStore> {
     ...recordsIn(database),
     ...journalIn(database, holder, retention, now),
     ...historyIn(database),
-    ...sightingsIn(database, retention.appended),
+    ...sightingsIn(database, holder, retention.appended),
     ...leases,
     ...deliveriesIn(database, now),
     ...confirmationsIn(database, now),

@@ -1,11 +1,14 @@
 import { describe, expect, it, onTestFinished, vi } from "vitest";
-import { editDefinition, guestPowersOff, setIdentity, undefineVm } from "../../plugins/memory/outside.ts";
+import { defineVm, editDefinition, guestPowersOff, setIdentity, undefineVm } from "../../plugins/memory/outside.ts";
 import type { Backend, Hint } from "../../src/domain/port.ts";
 import { watch } from "../../src/domain/watch.ts";
-import { isos, world as openWorld, type World } from "../support/world.ts";
+import { isos, world as openWorld, vmDefinition, type World } from "../support/world.ts";
 
 const start = { kind: "power.start", purpose: "live", at: "2026-11-25T10:00:00.000Z" } as const;
 const typesIn = async (world: World) => (await world.store.events()).map(({ event }) => event.type);
+
+const ended = (signal: AbortSignal | undefined) =>
+  new Promise<never>((_, reject) => signal?.addEventListener("abort", () => reject(signal.reason)));
 
 /** Watches the world's connection; `tell` is what the hypervisor says. */
 async function watching(world: World, more: Partial<Backend> = {}) {
@@ -140,6 +143,60 @@ describe("watch()", () => {
     await vi.waitFor(async () => expect(await typesIn(world)).toContain("vm.stopped"));
     await vi.waitFor(() => expect(listened).toBe(2));
     expect(logged).toEqual(["events: the daemon went away"]);
+  });
+
+  it.each([
+    ["refuses", () => Promise.reject(new Error("its definition cannot be read"))],
+    ["does not answer", () => new Promise<never>(() => {})],
+  ])("tells of the other VMs while one of them %s when it is looked at", async (_how, broken) => {
+    const world = await openWorld();
+    const [bad, good] = [await world.create({ name: "bad" }), await world.create({ name: "good", isoPath: isos.live })];
+    await world.run(good, start);
+    const { tell } = await watching(world, {
+      observe: (uuid, signal) =>
+        uuid === bad.uuid ? Promise.race([broken(), ended(signal)]) : world.backend.observe(uuid, signal),
+    });
+    await vi.waitFor(async () => expect(await world.store.isWatched("local")).toBe(true));
+    for (let hint = 0; hint < 6; hint++) tell({ uuid: bad.uuid });
+    guestPowersOff(world.session, good.uuid);
+    tell({ uuid: good.uuid });
+    await vi.waitFor(async () => expect(await typesIn(world)).toContain("vm.stopped"), { timeout: 5_000 });
+  });
+
+  it("says nothing of what was there before it first looked, whatever an operation did meanwhile", async () => {
+    const world = await openWorld();
+    defineVm(world.session, { uuid: crypto.randomUUID(), name: "theirs", next: vmDefinition(), running: true });
+    await world.create({ name: "ours" });
+    await watching(world);
+    await vi.waitFor(async () => expect(await world.store.sightings("local")).toHaveLength(2));
+    expect(await typesIn(world)).toEqual(["vm.created"]);
+  });
+
+  it("tells of a VM on a connection that had none when it first looked", async () => {
+    const world = await openWorld();
+    const { end } = await watching(world);
+    await vi.waitFor(async () => expect(await world.store.isWatched("local")).toBe(true));
+    await end();
+    defineVm(world.session, { uuid: crypto.randomUUID(), name: "theirs", next: vmDefinition() });
+    await watching(world);
+    await vi.waitFor(async () => expect(await typesIn(world)).toEqual(["vm.changed_elsewhere"]));
+  });
+
+  it("tells when the hypervisor told of it, however long it was held", async () => {
+    const world = await openWorld();
+    const at = await world.create({ isoPath: isos.live });
+    await world.run(at, start);
+    const { tell } = await watching(world);
+    await vi.waitFor(async () => expect(await world.store.isWatched("local")).toBe(true));
+    const { run } = (await world.look(at)).vm!;
+    const claim = await world.store.claim(at, { actor: "test", what: "test" }, 0);
+    const then = Date.now();
+    tell({ uuid: at.uuid, occurrence: { type: "rebooted", run: run! } });
+    await new Promise((wake) => setTimeout(wake, 300));
+    await claim.release();
+    await vi.waitFor(async () => expect(await typesIn(world)).toContain("vm.rebooted"));
+    const { event } = (await world.store.events()).at(-1)!;
+    expect(Math.abs(Date.parse(event.time) - then)).toBeLessThan(150);
   });
 
   it("goes on once a backend that could not be asked answers again", async () => {

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { Sighting } from "../../src/domain/sighting.ts";
-import { asking, event, open, operation, run, target, temporaryDirectory } from "./fixture.ts";
+import { asking, event, Other, open, operation, run, target, temporaryDirectory } from "./fixture.ts";
 
 const seen: Sighting = {
   ...target,
@@ -40,35 +40,34 @@ test("tell() writes nothing while an operation holds the VM, or is left open by 
   expect(await store.tell(target, undefined, seen, [event("a")])).toBe("told");
 });
 
-test("settle() writes what the operation saw, and keeps what is known of resets within one run", async () => {
-  const store = await open(temporaryDirectory());
-  await store.tell(target, undefined, { ...seen, reboots: 3, readAtReset: { vda: 5 }, lowSpace: ["vda"] }, []);
-  await run(store, { id: "same-run" }, { sighting: { ...seen, fingerprint: "g" } });
-  expect((await store.sighting(target))?.sighting).toMatchObject({
-    fingerprint: "g",
-    reboots: 3,
-    readAtReset: { vda: 5 },
-    lowSpace: ["vda"],
-  });
-  await run(store, { id: "next-run" }, { sighting: { ...seen, run: "run-2" } });
-  expect((await store.sighting(target))?.sighting.reboots).toBe(0);
-  expect((await store.sighting(target))?.sighting).not.toHaveProperty("readAtReset");
-  await run(store, { id: "unknown-to-it" });
-  expect((await store.sighting(target))?.revision).toBe(3);
-  await run(store, { id: "deleted" }, { sighting: null });
-  expect(await store.sighting(target)).toBeUndefined();
+test("tell() is not kept from writing by what a dead process held", async () => {
+  const directory = temporaryDirectory();
+  const store = await open(directory);
+  const other = new Other("node", ["tell", directory, target.uuid]);
+  expect(await other.line()).toBe("ready");
+  expect(await store.tell(target, undefined, seen, [event("a")])).toBe("held");
+  await other.kill();
+  expect(await store.tell(target, undefined, seen, [event("a")])).toBe("told");
 });
 
-test("settle() takes nothing for told that the guest did while the operation was at it", async () => {
+test("settle() writes what the operation leaves, given what was told, and the events of that before its own", async () => {
   const store = await open(temporaryDirectory());
-  await store.tell(target, undefined, { ...seen, ejected: ["sda"] }, []);
-  await run(store, { id: "meanwhile" }, { sighting: { ...seen, agent: true, ejected: ["sda", "sdb"] } });
-  expect((await store.sighting(target))?.sighting).toMatchObject({ agent: false, ejected: ["sda"] });
-  await store.tell(target, 2, { ...seen, agent: true }, []);
-  await run(store, { id: "after" }, { sighting: { ...seen, agent: true } });
-  expect((await store.sighting(target))?.sighting).toMatchObject({ agent: true, ejected: [] });
-  await run(store, { id: "next-run" }, { sighting: { ...seen, run: "run-2", agent: true } });
-  expect((await store.sighting(target))?.sighting.agent).toBe(false);
+  const given: unknown[] = [];
+  const leaving = (sighting: Sighting | null, ...ids: string[]) => ({
+    leaves: (told: Sighting | undefined) => {
+      given.push(told?.fingerprint);
+      return { sighting, events: ids.map((id) => event(id)) };
+    },
+  });
+  await run(store, { id: "first" }, { ...leaving(seen, "found"), events: [event("own")] });
+  await run(store, { id: "second" }, leaving({ ...seen, fingerprint: "g" }));
+  expect((await store.sighting(target))?.sighting.fingerprint).toBe("g");
+  await run(store, { id: "unknown-to-it" });
+  expect((await store.sighting(target))?.revision).toBe(2);
+  await run(store, { id: "deleted" }, leaving(null));
+  expect(await store.sighting(target)).toBeUndefined();
+  expect(given).toEqual([undefined, "f", "g"]);
+  expect((await store.events()).map(({ event: { id } }) => id).slice(0, 2)).toEqual(["found", "own"]);
 });
 
 test("note() writes an event of no operation, once, also while one holds the VM", async () => {
@@ -83,7 +82,9 @@ test("beginSightings() writes what nothing was on record of, and nothing else", 
   const store = await open(temporaryDirectory());
   await store.tell(target, undefined, { ...seen, reboots: 2 }, []);
   const others = Array.from({ length: 250 }, (_, index) => ({ ...seen, uuid: `other-${index}` }));
-  await store.beginSightings([seen, ...others]);
+  expect(await store.isWatched("local")).toBe(false);
+  await store.beginSightings("local", [seen, ...others]);
+  expect([await store.isWatched("local"), await store.isWatched("lab")]).toEqual([true, false]);
   expect(await store.sightings("local")).toHaveLength(251);
   expect((await store.sighting(target))?.sighting.reboots).toBe(2);
   expect(await store.events()).toEqual([]);
