@@ -3,21 +3,32 @@ import { chmodSync, writeFileSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import { describe, expect, it, onTestFinished } from "vitest";
 import * as outside from "../../../plugins/memory/outside.ts";
-import type { Change } from "../../../src/domain/changes.ts";
 import { DomainError, type ErrorCode, errorCodes } from "../../../src/domain/error.ts";
-import type { Backend, Connections } from "../../../src/domain/port.ts";
 import { CALLS_MAX } from "../../../src/serve/bounds.ts";
 import { Problem, statusOf } from "../../../src/serve/http/problem.ts";
-import type { Session } from "../../../src/serve/session.ts";
-import { openStore } from "../../../src/store/store.ts";
-import { allTools } from "../../../src/tools/catalogue.ts";
 import { databaseOf } from "../../store/fixture.ts";
 import { serverPath } from "../../support/client.ts";
 import { type HttpAnswer, openHttp } from "../../support/http.ts";
-import { type HttpHere, openHere, sessionOf, TOKEN } from "../../support/http-here.ts";
+import { sessionOf, TOKEN } from "../../support/http-here.ts";
 import { temporaryDirectory } from "../../support/memory.ts";
-import { isos, memoryBackend, type World, type WorldOptions, world } from "../../support/world.ts";
+import { isos } from "../../support/world.ts";
 import { foreign, seedOf, uuid } from "../../tools/bench.ts";
+
+import {
+  accepted,
+  broken,
+  doing,
+  failing,
+  hd,
+  idIn,
+  made,
+  onDatabase,
+  onTwo,
+  open,
+  refusing,
+  withRunningVm,
+  withVm,
+} from "./provoking.ts";
 
 const elsewhere: Partial<Record<ErrorCode, string>> = {
   TOOL_NOT_FOUND: "a path that no tool has is ROUTE_NOT_FOUND",
@@ -31,113 +42,6 @@ const elsewhere: Partial<Record<ErrorCode, string>> = {
   PLUGIN_TIMED_OUT: "of a plugin's own call, which list_plugins tells of",
   PERMISSION_DENIED: "told to the plugin that asked",
 };
-
-type Bench = HttpHere & Readonly<{ world: World }>;
-
-async function open(
-  options: WorldOptions = {},
-  session: (world: World) => Partial<Session> = () => ({}),
-): Promise<Bench> {
-  const made = await world(options);
-  const unbounded = { burst: 1e6, perSecond: 1e6 };
-  const here = await openHere(made, { rates: { changes: unbounded } }, session(made));
-  return { ...here, world: made };
-}
-
-/** A server with a VM `web`, which is off and whose drive has an installer. */
-async function withVm(options?: WorldOptions, session?: (world: World) => Partial<Session>): Promise<Bench> {
-  const bench = await open(options, session);
-  const { status, body } = await bench.ask("POST", "/api/vms", { name: "web", iso_path: "installer.iso" });
-  expect([status, body]).toEqual([201, expect.anything()]);
-  return bench;
-}
-
-async function withRunningVm(options?: WorldOptions, session?: (world: World) => Partial<Session>): Promise<Bench> {
-  const bench = await withVm(options, session);
-  expect((await bench.ask("POST", "/api/vms/web/start")).status).toBe(200);
-  return bench;
-}
-
-const broken = new DomainError("BACKEND_FAILED", { connection: "local", change: "any", reason: "internal error" });
-
-const idIn = async ({ ask }: HttpHere): Promise<string> => (await ask("GET", "/api/vms/web")).body.uuid;
-const hd = { boot_order: "hd" };
-const accepted = { boot_order: "hd", accept: ["DISK_BLANK"] };
-
-/** What a hypervisor or a host does to changes of one kind. */
-const doing = (kind: Change["kind"], apply: Backend["apply"]): WorldOptions => ({
-  wrap: (real) => ({
-    ...real,
-    apply: (vm, change, context) =>
-      change.kind === kind ? apply(vm, change, context) : real.apply(vm, change, context),
-  }),
-});
-const refusing = (kind: Change["kind"], error: Error) =>
-  doing(kind, async () => {
-    throw error;
-  });
-
-/** A backend that says nothing from when it is told to, or refuses to be looked at. */
-function failing(): WorldOptions & { from: (apply: Backend["apply"]) => void } {
-  let apply: Backend["apply"] | undefined;
-  let blind = false;
-  return {
-    from(next) {
-      apply = next;
-    },
-    wrap: (real) => ({
-      ...real,
-      observe: async (...given) => {
-        if (blind) throw new Error("the connection was lost");
-        return real.observe(...given);
-      },
-      apply: async (...given) => {
-        if (!apply) return real.apply(...given);
-        blind = true;
-        await apply(...given);
-      },
-    }),
-  };
-}
-
-const outOf = (directory: string) => async () =>
-  openStore({
-    directory,
-    imageDirectory: "/memory/images",
-    connection: "local",
-    now: () => new Date(),
-    newId: () => crypto.randomUUID(),
-  });
-
-/** A server whose database is in this directory and is opened at the first call. */
-const onDatabase = (directory: string) =>
-  open({}, (made) => {
-    const { context } = sessionOf(made);
-    return { context: (call) => ({ ...context(call), store: outOf(directory) }) };
-  });
-
-async function made(directory: string, statement: string): Promise<void> {
-  await (await outOf(directory)()).close();
-  const database = new DatabaseSync(databaseOf(directory));
-  database.exec(statement);
-  database.close();
-}
-
-/** Two connections, on both of which there is a VM `web`. */
-async function onTwo(capable: Partial<Backend["capabilities"]> = {}): Promise<Bench> {
-  const other = await memoryBackend(seedOf(foreign(1, "web")), "lab");
-  return withVm({}, (first) => {
-    const second: Backend = { ...other.backend, capabilities: { ...other.backend.capabilities, ...capable } };
-    const of = (name: string) => (name === "lab" ? second : first.backend);
-    const connections: Connections = {
-      names: ["local", "lab"],
-      capabilities: (name) => of(name).capabilities,
-      backend: async (name) => of(name),
-    };
-    const { context } = sessionOf(first);
-    return { tools: allTools, context: (call) => ({ ...context(call), connections }) };
-  });
-}
 
 const provoked: Partial<Record<ErrorCode, () => Promise<HttpAnswer>>> = {
   INPUT_INVALID: async () => (await open()).ask("POST", "/api/vms", { name: "a b" }),
