@@ -30,6 +30,7 @@ export const findingCodes = [
   "INSTALLATION_LOOKS_COMPLETE",
   "DEFINITION_GONE",
   "DEFINITION_REPLACED",
+  "DEFINITION_EDITED",
   "RECORD_OUTDATED",
   "RECORD_MISSING",
   "CLAIM_FOREIGN",
@@ -76,6 +77,7 @@ const rules: Record<FindingCode, Rule> = {
   DEFINITION_GONE: { severity: "error", blocks: [] },
   // A change of the status writes the tag anew, and with it the trace of what happened would be gone.
   DEFINITION_REPLACED: { severity: "warning", blocks: ["status"] },
+  DEFINITION_EDITED: { severity: "info", blocks: [] },
   RECORD_OUTDATED: { severity: "warning", blocks: ["status"] },
   RECORD_MISSING: { severity: "info", blocks: [] },
   CLAIM_FOREIGN: { severity: "warning", blocks: ["status"] },

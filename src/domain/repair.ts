@@ -27,7 +27,7 @@ export function repairFindings(state: State): Finding[] {
   if (vm.name !== record.name) {
     found.push(finding("VM_RENAMED", `it is on record as ${record.name} and is called ${vm.name}`, bothWays(state)));
   }
-  return found;
+  return found.length === 0 && isEdited(vm, record) ? [edited(state)] : found;
 }
 
 const repair = (state: State, action: "adopt" | "put_back") => ({
@@ -57,6 +57,20 @@ const unrecorded = (state: State, { status }: ClaimTag) =>
       { tool: "adopt_vm", arguments: { vm: state.target.uuid } },
       { tool: "rebuild_database", arguments: { connection: state.target.connection } },
     ],
+  );
+
+/** An edit that something else speaks of already is not told a second time. */
+const isEdited = (vm: Vm, record: VmRecord): boolean =>
+  record.fingerprint !== undefined && record.fingerprint !== vm.fingerprint && !isDrifted(vm, record);
+
+const isDrifted = (vm: Vm, record: VmRecord): boolean =>
+  record.requestedOrder !== undefined && bootOrderOf(vm.next, rolesIn(vm, record)).order !== record.requestedOrder;
+
+const edited = (state: State) =>
+  finding(
+    "DEFINITION_EDITED",
+    "another program changed its definition, in something other than its boot order, since Bootwright last wrote or took it",
+    [repair(state, "adopt"), { tool: "list_backups", arguments: { vm: state.target.uuid } }],
   );
 
 const outdated = (state: State, { revision, status }: ClaimTag) =>
@@ -119,7 +133,7 @@ export function adoptChanges(state: State, statusFrom?: "record" | "tag"): Chang
   const newer = (vm.claim?.revision ?? 0) > record.revision;
   const useTag = statusFrom === undefined ? newer : statusFrom === "tag";
   const status = useTag && tagged ? tagged : record.status;
-  const drifted = record.requestedOrder !== undefined && record.requestedOrder !== order;
+  const drifted = isDrifted(vm, record);
   return [
     ...(repairFindings(state).length > 0 || status !== record.status ? agreed(state, { status, name: vm.name }) : []),
     ...(drifted ? [{ kind: "boot_order.adopt" as const, order }] : []),
@@ -136,6 +150,11 @@ export function putBackChanges(state: State): Change[] {
     throw new DomainError("REPAIR_IMPOSSIBLE", { vm: vm.name, reason });
   }
   const found = repairFindings(state).map(({ code }) => code);
+  if (found.includes("DEFINITION_EDITED")) {
+    const reason =
+      "what its definition was before is in the kept ones alone: list_backups names them, restore_backup puts one back";
+    throw new DomainError("REPAIR_IMPOSSIBLE", { vm: vm.name, reason });
+  }
   const drifted = requestedOrder !== undefined && bootOrderOf(vm.next, roles).order !== requestedOrder;
   return [
     ...(vm.name === name ? [] : [{ kind: "vm.rename" as const, name }]),

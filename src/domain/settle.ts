@@ -2,7 +2,7 @@
 
 import { bootOrderOf } from "./boot.ts";
 import { rolesFor } from "./boot-rules.ts";
-import { definitionOf } from "./changes.ts";
+import { type Change, definitionOf } from "./changes.ts";
 import { currentBootDevice } from "./current-boot.ts";
 import { DomainError } from "./error.ts";
 import { type EventType, eventOf } from "./event.ts";
@@ -11,7 +11,7 @@ import { lateUntil } from "./late.ts";
 import type { Operation, OperationStatus, State, Step } from "./operation.ts";
 import { withRecord } from "./plan.ts";
 import type { Ports } from "./port.ts";
-import type { Undone } from "./undo.ts";
+import { touchesDefinition, type Undone } from "./undo.ts";
 import { diskOf, driveOf, type VmRecord } from "./vm.ts";
 
 /** The goal was seen. Returns the state with the record as it now stands. */
@@ -130,8 +130,27 @@ function outcomeOf(
     .map(({ type, data }, place) =>
       eventOf(operation.id, firstEvent + place, operation.target, time, type, { ...data, ...told }),
     );
-  const record = after.record ? { ...after.record, ...seenOf(after) } : before.record ? null : undefined;
+  const known = { ...seenOf(after), ...fingerprintOf(steps, before, after) };
+  const record = after.record ? { ...after.record, ...known } : before.record ? null : undefined;
   return { after, record, events };
+}
+
+/** Changes that take the definition as it is for the one that is wanted. */
+const taking = new Set<Change["kind"]>([
+  "vm.create",
+  "vm.adopt",
+  "definition.restore",
+  "record.reconcile",
+  "boot_order.adopt",
+]);
+
+/** What is written over another program's edit is written with it, and that it was made stays to be seen. */
+function fingerprintOf(steps: readonly Step[], { vm, record }: State, after: State): Pick<VmRecord, "fingerprint"> {
+  if (!after.vm) return {};
+  const takes = steps.some(({ change }) => taking.has(change.kind));
+  const isOurs = record?.fingerprint === undefined || record.fingerprint === vm?.fingerprint;
+  if (!takes && !(isOurs && steps.some(touchesDefinition))) return {};
+  return { fingerprint: steps.findLast(({ wrote }) => wrote !== undefined)?.wrote ?? after.vm.fingerprint };
 }
 
 /** Past the point of no return something is left that was to be done, and was not. */

@@ -133,7 +133,7 @@ const neither = ({ change }: Step): string =>
 
 /** Power and files are no part of the definition, and an edit that is made while a guest shuts down is not ours. */
 export const touchesDefinition = ({ change }: Pick<Step, "change">): boolean =>
-  !/^(?:disk|power|saved_state|reboot_action)\./.test(change.kind);
+  definitionOf(change).seat !== "store" && !/^(?:disk|power|saved_state|reboot_action)\./.test(change.kind);
 
 /** The fingerprint that the definition has if nobody but this operation wrote it. */
 const lastWritten = (steps: readonly Step[]) => steps.findLast(({ wrote }) => wrote !== undefined)?.wrote;

@@ -135,6 +135,8 @@ export type VmRecord = Readonly<{
   isoIdentity?: string;
   currentRun?: RunRecord;
   suggestion?: Suggestion;
+  /** Of the definition as it was last written or taken by Bootwright; absent where an older program did that. */
+  fingerprint?: string;
   revision: number;
   origin: "created" | "adopted" | "migrated";
   createdAt: string;

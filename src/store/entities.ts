@@ -20,6 +20,7 @@ const VmSchema = defineEntity({
     isoIdentity: p.text().nullable(),
     currentRun: p.json<RunRecord>().columnType("text").nullable(),
     suggestion: p.json<Suggestion>().columnType("text").nullable(),
+    fingerprint: p.text().nullable(),
     revision: p.integer(),
     origin: p.text().$type<VmRecord["origin"]>(),
     bootOrder: p.text().$type<NonNullable<NonNullable<VmRecord["seen"]>["bootOrder"]>>().nullable(),

@@ -32,6 +32,7 @@ export const vmValues = (record: VmRecord) => ({
   isoIdentity: record.isoIdentity ?? null,
   currentRun: record.currentRun ?? null,
   suggestion: record.suggestion ?? null,
+  fingerprint: record.fingerprint ?? null,
   revision: record.revision,
   origin: record.origin,
   ...seenValues(record.seen),
@@ -62,6 +63,7 @@ export function recordOf(row: Values<VmRow>): VmRecord {
       isoIdentity: row.isoIdentity,
       currentRun: row.currentRun,
       suggestion: row.suggestion,
+      fingerprint: row.fingerprint,
       seen: Object.keys(seen).length > 0 ? seen : undefined,
     }),
   };

@@ -34,6 +34,18 @@ export const aboutRecordAndTag: readonly Row[] = [
     },
   },
   {
+    code: "DEFINITION_EDITED",
+    blocks: [],
+    fixes: ["repair_vm", "list_backups"],
+    when: { "another fingerprint than what was last written": state({ record: record({ fingerprint: "f0" }) }) },
+    not: {
+      "the definition as it was last written": state({ record: record({ fingerprint: "f1" }) }),
+      "nothing on record of what was last written": state(),
+      "another name, which says so itself": state({ vm: vm({ name: "web-2" }), record: record({ fingerprint: "f0" }) }),
+      "no record": unmanaged({}),
+    },
+  },
+  {
     code: "RECORD_OUTDATED",
     blocks: ["status"],
     fixes: ["repair_vm", "repair_vm"],

@@ -95,6 +95,31 @@ describe("repair_vm of a definition that was replaced", () => {
   });
 });
 
+describe("repair_vm of a definition that was edited", () => {
+  it("is offered once something else than order, name and tag was changed, and takes what is there", async () => {
+    const { vm } = await call("create_vm", { name: "edited" });
+    outside(["edit", vm.uuid, { cpus: 7 }]);
+    expect(await codesOf(vm.uuid)).toContain("DEFINITION_EDITED");
+    // What is written beside it does not make it anybody's wish.
+    await call("set_boot_order", { vm: vm.uuid, boot_order: "hd_cdrom" });
+    expect(await codesOf(vm.uuid)).toContain("DEFINITION_EDITED");
+    const refusal = await refused("REPAIR_IMPOSSIBLE", "repair_vm", { vm: vm.uuid, action: "put_back" });
+    expect(refusal.message).toContain("restore_backup");
+    expect((await call("repair_vm", { vm: vm.uuid, action: "adopt" })).vm.cpus).toBe(7);
+    expect(await codesOf(vm.uuid)).not.toContain("DEFINITION_EDITED");
+  });
+
+  it("is not needed where a kept definition was put back", async () => {
+    const { vm } = await call("create_vm", { name: "edited-back" });
+    await call("set_boot_order", { vm: vm.uuid, boot_order: "hd_cdrom" });
+    outside(["edit", vm.uuid, { cpus: 7 }]);
+    const { backups } = await call("list_backups", { vm: vm.uuid });
+    const restored = await call("restore_backup", { vm: vm.uuid, operation: backups[0]!.operation });
+    expect(restored.vm.cpus).not.toBe(7);
+    expect(await codesOf(vm.uuid)).not.toContain("DEFINITION_EDITED");
+  });
+});
+
 describe("repair_vm of a VM that was renamed", () => {
   it("gives it its name back, or takes the new one", async () => {
     const id = idOf("renamed");
