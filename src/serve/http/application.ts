@@ -125,7 +125,10 @@ function addLogin(app: Hono<Environment>, { logins }: ApplicationOptions, rate: 
   const isWithinRate = rateLimited(rate, () => performance.now());
   const file = (type: string, text: string) => (context: HttpContext) =>
     context.body(text, 200, { "content-type": `${type}; charset=utf-8` });
-  app.get("/login", file("text/html", loginPage));
+  app.get("/login", (context) => {
+    context.header("vary", "Accept-Language");
+    return context.html(loginPage(context.req.header("accept-language") ?? ""));
+  });
   app.get("/login.js", file("text/javascript", loginScript));
   app.get("/login.css", file("text/css", loginStyle));
   app.post("/login", async (context) => {
