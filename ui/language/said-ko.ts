@@ -128,8 +128,8 @@ export const refusals: Readonly<Record<ErrorCode | HttpCode, string>> = {
 
 /** 잃는 것에는 코드가 없어서 문장의 꼴로 알아본다. */
 const losses: readonly (readonly [RegExp, string])[] = [
-  [/^the running guest's memory: /, "실행 중인 게스트의 메모리: 아직 디스크에 쓰지 않은 것이 사라집니다."],
-  [/^the saved state: /, "저장된 상태: 저장한 때의 게스트 메모리가 사라집니다."],
+  [/^the running guest's memory: .*$/s, "실행 중인 게스트의 메모리: 아직 디스크에 쓰지 않은 것이 사라집니다."],
+  [/^the saved state: .*$/s, "저장된 상태: 저장한 때의 게스트 메모리가 사라집니다."],
   [/^the file (.+)$/, "파일 $1"],
   [/^the definition of VM (.+)$/, "VM $1의 정의"],
 ];

@@ -132,6 +132,7 @@ export const loginStyle = `:root {
   font: 15px/1.5 system-ui, sans-serif;
   color: light-dark(#1a2321, #e6ebe9);
   background: light-dark(#f5f6f5, #131716);
+  word-break: keep-all;
 }
 main {
   max-width: 25rem;
