@@ -242,5 +242,6 @@ it("everything that a change can lose has its Korean words", () => {
     (change) => change.loses?.(state, input) ?? [],
   );
   expect(losses).toHaveLength(Object.values(changes).filter((change) => "loses" in change).length);
-  for (const loss of losses) expect(inKorean(loss), loss).toMatch(/^(?=.*[가-힣])[^a-z]*(?:\/images\/web.qcow2|web)?[^a-z]*$/);
+  for (const loss of losses)
+    expect(inKorean(loss), loss).toMatch(/^(?=.*[가-힣])[^a-z]*(?:\/images\/web.qcow2|web)?[^a-z]*$/);
 });
