@@ -66,7 +66,7 @@ async function tour(): Promise<string[]> {
   await save(card("Installation"), "suggestion");
   await page.getByRole("link", { name: "All VMs" }).click();
   await page.getByRole("link", { name: "web" }).waitFor();
-  await page.setViewportSize({ width: 1120, height: 340 });
+  await page.setViewportSize({ width: 1280, height: 368 });
   await page.locator(".vm-row").filter({ hasText: "of 20 GiB" }).nth(1).waitFor();
   await save(page, "list");
   await page.setViewportSize({ width: 860, height: 560 });

@@ -35,7 +35,7 @@ describeInBrowser("a VM's page", () => {
     const dialog = page.getByRole("dialog");
     await dialog.waitFor();
     expect(await dialog.textContent()).toContain(body.vm.disk_path);
-    const go = dialog.getByRole("button", { name: "Delete…" });
+    const go = dialog.getByRole("button", { name: "Delete", exact: true });
     expect(await go.isDisabled()).toBe(true);
     await dialog.getByRole("textbox").fill("wep");
     expect(await go.isDisabled()).toBe(true);
