@@ -67,6 +67,11 @@ export function application(options: ApplicationOptions): Hono<Environment> {
     // A plugin's page must not act as whoever looks at it, so it is of no origin and runs no scripts.
     context.header("content-security-policy", "sandbox; frame-ancestors 'none'");
   });
+  app.use(async (context, next) => {
+    await next();
+    const [common, more] = [context.res.headers.get("content-security-policy"), context.get("policy")];
+    if (more !== undefined) context.header("content-security-policy", `${common}; ${more}`);
+  });
   app.use(
     secureHeaders({
       contentSecurityPolicy: policy,
