@@ -91,19 +91,22 @@ describeInBrowser("the page", () => {
     expect(await ground()).toBe(light);
   });
 
-  it("fits a screen of 360 pixels", async () => {
-    const { page, web } = await furnished({ viewport: { width: 360, height: 740 } });
+  it.each([
+    ["en", pageEn],
+    ["ko", pageKo],
+  ])("fits a screen of 360 pixels, %s", async (locale, words) => {
+    const { page, web } = await furnished({ viewport: { width: 360, height: 740 }, locale });
     const overflow = () => page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
     await page.getByRole("link", { name: "web", exact: true }).waitFor();
     expect(await overflow()).toBe(0);
-    await picture(page, "list-360");
-    await page.getByRole("button", { name: "Create VM" }).click();
+    await picture(page, `list-360-${locale}`);
+    await page.getByRole("button", { name: words.list.create }).click();
     expect(await overflow()).toBe(0);
-    await picture(page, "create-360", false);
+    await picture(page, `create-360-${locale}`, false);
     await page.keyboard.press("Escape");
     await at(page, web, "web");
     expect(await overflow()).toBe(0);
-    await picture(page, "vm-360");
+    await picture(page, `vm-360-${locale}`);
   });
 
   it("speaks Korean where the browser does, and has what the server says in English below its own words", async () => {
