@@ -72,7 +72,7 @@ export async function logIn(link: string, options: BrowserContextOptions = {}): 
 /** Keeps what the page looks like, to be looked at. */
 export async function picture(page: Page, name: string, fullPage = true): Promise<void> {
   mkdirSync(output, { recursive: true });
-  await page.screenshot({ path: join(output, `${name}.png`), fullPage });
+  await page.screenshot({ path: join(output, `${name}.png`), fullPage, animations: "disabled" });
 }
 
 /** How many colours a VM's screen shows: a blank one has one. */

@@ -39,7 +39,7 @@ async function tour(): Promise<string[]> {
   const said: string[] = [];
   const save = async (what: Page | Locator, name: string) => {
     said.push((await page.locator("#root").textContent()) ?? "");
-    await what.screenshot({ path: join(folder, `${name}.png`) });
+    await what.screenshot({ path: join(folder, `${name}.png`), animations: "disabled" });
   };
   const make = async (name: string, iso: string, starts: boolean) => {
     await page.getByRole("button", { name: "Create VM" }).click();

@@ -104,6 +104,7 @@ describeInBrowser("a person at the page", () => {
 
     await keys.press(page, "button", "Open console");
     await page.getByText("Connected", { exact: true }).waitFor();
+    await waitForLine(serial, /MINI-INSTALLER started/);
     await expect.poll(() => colours(page), { timeout: 60_000 }).toBeGreaterThan(1);
     const focused = () => page.evaluate(() => document.activeElement?.tagName);
     expect(await focused()).toBe("CANVAS");
