@@ -70,14 +70,41 @@ async function makePage(): Promise<void> {
   await build({
     ...shared,
     base: "/",
-    build: { outDir: made, emptyOutDir: true, target, cssTarget, modulePreload: false },
+    build: {
+      ...{ outDir: made, emptyOutDir: true, target, cssTarget, modulePreload: false },
+      // Beside the page, since what it loads later is named from where it stands.
+      rollupOptions: { output: { entryFileNames: "[name]-[hash].js" } },
+    },
   });
+  pullIn(made);
   const built = await build({
     ...shared,
     build: { target, cssTarget, write: false, rollupOptions: { input: join(ui, "panel/panel.tsx") } },
   });
   writeFileSync(join(made, "panel.html"), inOneFile((built as Rollup.RollupOutput).output));
   writeFileSync(join(made, MARKER), identity);
+}
+
+function scriptOf(code: string): string {
+  return `<script type="module">${code.replaceAll("</script", "<\\/script")}</script>`;
+}
+
+function styleOf(css: string): string {
+  return `<style>${css.replaceAll("</style", "<\\/style")}</style>`;
+}
+
+/** What the page needs at once stands in it. */
+function pullIn(directory: string): void {
+  const take = (path: string) => {
+    const text = readFileSync(join(directory, path), "utf8");
+    rmSync(join(directory, path));
+    return text;
+  };
+  const page = join(directory, "index.html");
+  const html = readFileSync(page, "utf8")
+    .replace(/<script type="module"[^>]* src="\/([^"]+)"><\/script>/, (_tag, path: string) => scriptOf(take(path)))
+    .replace(/<link rel="stylesheet"[^>]* href="\/([^"]+)">/, (_tag, path: string) => styleOf(take(path)));
+  writeFileSync(page, html);
 }
 
 /** The panel is given to hosts as a text, so everything it needs stands in it. */
@@ -89,7 +116,7 @@ function inOneFile(parts: Rollup.RollupOutput["output"]): string {
   return [
     '<!doctype html><html lang="en"><head><meta charset="utf-8">',
     '<meta name="viewport" content="width=device-width, initial-scale=1"><title>Bootwright</title>',
-    `<style>${styles.join("").replaceAll("</style", "<\\/style")}</style></head>`,
-    `<body><main id="root" tabindex="-1"></main><script type="module">${scripts.join("").replaceAll("</script", "<\\/script")}</script></body></html>\n`,
+    `${styleOf(styles.join(""))}</head>`,
+    `<body><main id="root" tabindex="-1"></main>${scriptOf(scripts.join(""))}</body></html>\n`,
   ].join("");
 }

@@ -93,7 +93,10 @@ const table: readonly Layer[] = [
   {
     files: "ui/",
     line: "ui -> its own folder and Preact; of the domain, the tools and what serves it, types alone",
-    may: ["src/domain/event.ts", "src/tools/catalogue.ts", "src/tools/respond.ts", "src/serve/http/page.ts"],
+    may: [
+      ...["src/domain/error.ts", "src/domain/event.ts", "src/domain/finding.ts"],
+      ...["src/tools/catalogue.ts", "src/tools/respond.ts", "src/serve/http/page.ts", "src/serve/http/refusal.ts"],
+    ],
     packages: ["preact", "@preact/signals", "@novnc/novnc"],
     node: false,
   },

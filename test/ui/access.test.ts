@@ -1,10 +1,18 @@
 /** The page for everybody: by ear, in the dark, on a phone, in Korean. */
 import type { Page } from "playwright-core";
 import { expect, it } from "vitest";
+import type { ChangeDefinition } from "../../src/domain/change.ts";
+import { changes } from "../../src/domain/changes.ts";
+import { errorCodes } from "../../src/domain/error.ts";
+import { findingCodes } from "../../src/domain/finding.ts";
+import type { State } from "../../src/domain/operation.ts";
+import { loginWords } from "../../src/serve/http/login.ts";
+import { httpCodes } from "../../src/serve/http/refusal.ts";
 import { en } from "../../ui/language/en.ts";
 import { ko } from "../../ui/language/ko.ts";
 import { en as pageEn } from "../../ui/language/page-en.ts";
 import { ko as pageKo } from "../../ui/language/page-ko.ts";
+import { findings, inKorean, refusals } from "../../ui/language/said-ko.ts";
 import { foreign, seedOf, uuid } from "../tools/bench.ts";
 import { violations } from "./axe.ts";
 import { describeInBrowser, picture, visit } from "./browser.ts";
@@ -83,35 +91,59 @@ describeInBrowser("the page", () => {
     expect(await ground()).toBe(light);
   });
 
-  it("fits a screen of 360 pixels", async () => {
-    const { page, web } = await furnished({ viewport: { width: 360, height: 740 } });
+  it.each([
+    ["en", pageEn],
+    ["ko", pageKo],
+  ])("fits a screen of 360 pixels, %s", async (locale, words) => {
+    const { page, web } = await furnished({ viewport: { width: 360, height: 740 }, locale });
     const overflow = () => page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
     await page.getByRole("link", { name: "web", exact: true }).waitFor();
     expect(await overflow()).toBe(0);
-    await picture(page, "list-360");
-    await page.getByRole("button", { name: "Create VM" }).click();
+    await picture(page, `list-360-${locale}`);
+    await page.getByRole("button", { name: words.list.create }).click();
     expect(await overflow()).toBe(0);
-    await picture(page, "create-360", false);
+    await picture(page, `create-360-${locale}`, false);
     await page.keyboard.press("Escape");
     await at(page, web, "web");
     expect(await overflow()).toBe(0);
-    await picture(page, "vm-360");
+    await picture(page, `vm-360-${locale}`);
   });
 
-  it("speaks Korean where the browser does, and what the server says stays marked as English", async () => {
+  it("speaks Korean where the browser does, and has what the server says in English below its own words", async () => {
     const { page, web } = await furnished({ locale: "ko-KR" });
+    expect(await page.locator(".vm-row .message").first().textContent()).toMatch(/^[가-힣]/);
     await page.getByRole("link", { name: "web", exact: true }).click();
     await at(page, web, "web");
     expect(await page.locator("html").getAttribute("lang")).toBe("ko");
     expect(await page.getByRole("button", { name: /^디스크만/ }).count()).toBe(1);
-    const finding = page.locator(".finding [lang=en]").first();
-    expect(await finding.textContent()).toMatch(/[a-z]{3}/);
+    const finding = page.locator(".finding").first();
+    expect(await finding.locator(".own").textContent()).toMatch(/^[가-힣]/);
+    expect(await finding.locator(".own + [lang=en]").textContent()).toMatch(/[a-z]{3}/);
+    await page.getByRole("button", { name: ko.vm.cut }).click();
+    const loss = page.getByRole("dialog").locator(".losses li").first();
+    expect(await loss.locator(".own").textContent()).toContain("게스트의 메모리");
+    expect(await loss.locator(".own + [lang=en]").textContent()).toContain("the running guest's memory");
+    await picture(page, "confirm-korean", false);
+    await page.keyboard.press("Escape");
     await picture(page, "vm-korean");
     await page.getByLabel("언어").selectOption("en");
     expect(await page.locator("html").getAttribute("lang")).toBe("en");
+    expect(await page.locator(".own").count()).toBe(0);
     await page.getByRole("button", { name: /^Disk only/ }).waitFor();
     await page.reload();
     await page.getByRole("button", { name: /^Disk only/ }).waitFor();
+  });
+
+  it("says in Korean why something is refused", async () => {
+    const { page, server } = await visit({ browser: { locale: "ko-KR" } });
+    await server.ask("POST", "/api/vms", { name: "web" });
+    await page.getByRole("link", { name: "web", exact: true }).click();
+    await page.getByRole("button", { name: ko.vm.start, exact: true }).click();
+    const alert = page.getByRole("alert").filter({ hasText: "BLOCKED_BY_FINDINGS" });
+    const own = [refusals.BLOCKED_BY_FINDINGS, findings.NOTHING_BOOTS].join(" ");
+    expect(await alert.locator(".own").textContent()).toBe(own);
+    expect(await alert.locator(".own + [lang=en]").textContent()).toContain("NOTHING_BOOTS");
+    await picture(page, "refusal-korean");
   });
 
   it("closes a dialog on Escape, keeps the focus in it and gives it back", async () => {
@@ -168,6 +200,19 @@ describeInBrowser("the page", () => {
     }
     await picture(page, "login", false);
   });
+
+  it("has its login in Korean too", async () => {
+    const { page, server } = await visit({ browser: { locale: "ko-KR" } });
+    await page.getByRole("button", { name: "로그아웃" }).click();
+    await page.getByLabel("토큰").fill("not-a-token");
+    await page.getByRole("button", { name: "로그인" }).click();
+    await page.getByText(loginWords.ko.refused.ticket_invalid!).waitFor();
+    expect(await violations(page)).toEqual([]);
+    await picture(page, "login-korean", false);
+    await page.getByLabel("토큰").fill(server.token);
+    await page.keyboard.press("Enter");
+    await page.getByRole("heading", { level: 1, name: "가상 머신" }).waitFor();
+  });
 });
 
 it("no word of Korean is left out or left in English", () => {
@@ -180,7 +225,26 @@ it("no word of Korean is left out or left in English", () => {
   };
   compare(en, ko, "");
   compare(pageEn, pageKo, "");
+  compare(loginWords.en, loginWords.ko, ".login");
   // What is called the same in both.
   const names = [".brand", ".create.firmwares.bios", ".create.firmwares.uefi", ".facts.uuid", ".iso.title"];
   expect(left.sort()).toEqual(names);
+});
+
+it("every finding and every refusal has a Korean sentence, and no code is both", () => {
+  expect(Object.keys(findings).sort()).toEqual([...findingCodes].sort());
+  expect(Object.keys(refusals).sort()).toEqual([...errorCodes, ...httpCodes].sort());
+  for (const words of [...Object.values(findings), ...Object.values(refusals)]) expect(words).toMatch(/[가-힣].*\.$/);
+  expect(Object.keys(findings).filter((code) => code in refusals)).toEqual([]);
+});
+
+it("everything that a change can lose has its Korean words", () => {
+  const state = { vm: { name: "web", power: "running", savedState: true }, disks: {} } as unknown as State;
+  const input = { force: true, path: "/images/web.qcow2" };
+  const losses = (Object.values(changes) as unknown as ChangeDefinition<object>[]).flatMap(
+    (change) => change.loses?.(state, input) ?? [],
+  );
+  expect(losses).toHaveLength(Object.values(changes).filter((change) => "loses" in change).length);
+  for (const loss of losses)
+    expect(inKorean(loss), loss).toMatch(/^(?=.*[가-힣])[^a-z]*(?:\/images\/web.qcow2|web)?[^a-z]*$/);
 });

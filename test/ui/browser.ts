@@ -72,8 +72,19 @@ export async function logIn(link: string, options: BrowserContextOptions = {}): 
 /** Keeps what the page looks like, to be looked at. */
 export async function picture(page: Page, name: string, fullPage = true): Promise<void> {
   mkdirSync(output, { recursive: true });
-  await page.screenshot({ path: join(output, `${name}.png`), fullPage });
+  await page.screenshot({ path: join(output, `${name}.png`), fullPage, animations: "disabled" });
 }
+
+/** How many colours a VM's screen shows between two shares of its height: a blank one has one. */
+export const colours = (page: Page, from = 0, to = 1) =>
+  page.locator(".console-screen canvas").evaluate(
+    (canvas: HTMLCanvasElement, [top, bottom]) => {
+      const { width, height } = canvas;
+      const { data } = canvas.getContext("2d")!.getImageData(0, height * top, width, height * (bottom - top));
+      return new Set(new Uint32Array(data.buffer)).size;
+    },
+    [from, to] as const,
+  );
 
 /** Where there is no Chromium these are left out. */
 export const describeInBrowser = describe.skipIf(!existsSync(CHROMIUM));

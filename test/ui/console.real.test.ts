@@ -9,7 +9,7 @@ import { expectNoLine, serialEnd, waitForLine } from "../support/guest.ts";
 import { type HttpServer, openHttp } from "../support/http.ts";
 import { type Lab, openLab } from "../support/vm.ts";
 import { violations } from "./axe.ts";
-import { buildPage, describeInBrowser, logIn, picture } from "./browser.ts";
+import { buildPage, colours, describeInBrowser, logIn, picture } from "./browser.ts";
 
 const { installerIso: installer } = inject("guests");
 let lab: Lab;
@@ -42,14 +42,6 @@ async function runningVm({ ask }: HttpServer, word: string, iso: string) {
   expect((await ask("POST", `/api/vms/${uuid}/start`, {})).status).toBe(200);
   return { name, uuid, serial };
 }
-
-/** How many colours a screen shows: a blank one has one. */
-const colours = (page: Page) =>
-  page.locator(".console-screen canvas").evaluate((canvas: HTMLCanvasElement) => {
-    const { width, height } = canvas;
-    const { data } = canvas.getContext("2d")!.getImageData(0, 0, width, height);
-    return new Set(new Uint32Array(data.buffer)).size;
-  });
 
 async function openConsole(page: Page, name: string): Promise<void> {
   await page.getByRole("link", { name }).click();

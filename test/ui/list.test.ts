@@ -2,6 +2,7 @@
 
 import { once } from "node:events";
 import { connect, createServer, type Socket } from "node:net";
+import type { Page } from "playwright-core";
 import { expect, it, onTestFinished } from "vitest";
 import { openHttp } from "../support/http.ts";
 import { foreign, seedOf } from "../tools/bench.ts";
@@ -72,6 +73,60 @@ describeInBrowser("the list", () => {
     await row.filter({ hasText: "Off" }).waitFor();
     await agreed("DELETE", `/api/vms/${uuid}`);
     await page.getByText("There are no VMs yet.").waitFor();
+  });
+
+  it("shows what was looked at last, in whatever order the answers come", async () => {
+    const { page, server } = await visit();
+    const { uuid } = (await server.ask("POST", "/api/vms", { name: "web", iso_path: "installer.iso" })).body.vm;
+    const row = page.locator(".vm-row").filter({ hasText: "web" });
+    await row.filter({ hasText: "Off" }).waitFor();
+    // The first answer is on its way for longer than the next one.
+    let looks = 0;
+    const late = Promise.withResolvers<void>();
+    await page.route(`**/api/vms/${uuid}`, async (route) => {
+      looks += 1;
+      const answer = await route.fetch();
+      if (looks === 1) await late.promise;
+      await route.fulfill({ response: answer });
+    });
+    await server.ask("POST", `/api/vms/${uuid}/boot-order`, { boot_order: "hd_cdrom" });
+    await expect.poll(() => looks).toBe(1);
+    await server.ask("POST", `/api/vms/${uuid}/start`, {});
+    await row.filter({ hasText: "Running" }).waitFor();
+    const arrived = page.waitForResponse(`**/api/vms/${uuid}`);
+    late.resolve();
+    await (await arrived).finished();
+    await page.waitForTimeout(200);
+    expect(await row.locator(".states").textContent()).toContain("Running");
+  });
+
+  it("works in each of many tabs, and knows in all of them what happened meanwhile", async () => {
+    const { page, server } = await visit();
+    const tabs = [page];
+    const show = async (tab: Page, state: "hidden" | "visible") =>
+      tab.evaluate((is) => {
+        Object.defineProperty(document, "visibilityState", { configurable: true, get: () => is });
+        document.dispatchEvent(new Event("visibilitychange"));
+      }, state);
+    // A browser has six connections for one server.
+    for (let more = 0; more < 7; more += 1) {
+      await show(tabs.at(-1)!, "hidden");
+      const tab = await page.context().newPage();
+      tab.setDefaultNavigationTimeout(10_000);
+      await tab.goto(`${server.url}/`);
+      await tab.getByText("There are no VMs yet.").waitFor();
+      tabs.push(tab);
+    }
+    await server.ask("POST", "/api/vms", { name: "meanwhile" });
+    await tabs.at(-1)!.getByRole("link", { name: "meanwhile" }).waitFor();
+    await page.waitForTimeout(500);
+    expect(await page.getByRole("link", { name: "meanwhile" }).count()).toBe(0);
+    await show(tabs.at(-1)!, "hidden");
+    await show(page, "visible");
+    await page.getByRole("link", { name: "meanwhile" }).waitFor();
+    await server.ask("POST", "/api/vms", { name: "and-now" });
+    await page.getByRole("link", { name: "and-now" }).waitFor();
+    expect(await page.getByText("The connection to the server is lost.").count()).toBe(0);
   });
 
   it("misses nothing while its connection is down, and says that it is", async () => {

@@ -1,13 +1,14 @@
-// Goal: a person takes a VM from an installer ISO to its own disk in the page, by clicks alone, on the real thing. Method:
-// Chromium on the real server, an unattended installer on libvirt, the plugin that watches installations; what is true is
-// what the guest says on its serial line.
+// Goal: a person takes a VM from an installer ISO to its own disk in the page, by clicks alone and by keys alone, on the real
+// thing. Method: Chromium on the real server, an unattended installer on libvirt, the plugin that watches installations;
+// what is true is what the guest says on its serial line.
 
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, inject, test } from "vitest";
 import { waitForLine } from "../support/guest.ts";
 import { openHttp } from "../support/http.ts";
 import { type Lab, openLab, SYSTEM } from "../support/vm.ts";
-import { buildPage, describeInBrowser, logIn, picture } from "./browser.ts";
+import { buildPage, colours, describeInBrowser, logIn, picture } from "./browser.ts";
+import { type Hand, keys, keysBack, mouse } from "./hand.ts";
 
 const { installerIso } = inject("guests");
 let lab: Lab;
@@ -16,50 +17,134 @@ beforeAll(async () => {
 });
 afterAll(() => lab?.close());
 
+async function visitLab() {
+  await buildPage();
+  const { directory } = lab;
+  const settings = ["--images", join(directory, "images"), "--iso-dir", join(directory, "isos")];
+  const server = await openHttp({
+    data: join(directory, "data"),
+    connection: `local=libvirt,uri=${SYSTEM}`,
+    settings: [...settings, "--plugin", "installation-watch"],
+    env: { XDG_CACHE_HOME: join(directory, "cache") },
+  });
+  return { server, ...(await logIn(server.login)) };
+}
+type Here = Awaited<ReturnType<typeof visitLab>>;
+
+const statesOf = ({ page }: Here) => page.locator(".vm-head .states");
+
+/** A small VM that installs; the path of its serial line. */
+async function makeVm(here: Here, hand: Hand, name: string): Promise<string> {
+  const { page, server } = here;
+  await hand.press(page, "button", "Create VM");
+  const dialog = page.getByRole("dialog");
+  await hand.write(dialog, "Name", name);
+  const option = dialog.getByLabel("Installer ISO").locator(`option[value="${lab.iso(installerIso)}"]`);
+  await option.waitFor({ state: "attached" });
+  await hand.choose(page, "Installer ISO", (await option.textContent())!);
+  await hand.write(dialog, "Disk in GiB", "1");
+  await hand.write(dialog, "Memory in MiB", "256");
+  await hand.write(dialog, "CPUs", "1");
+  await hand.press(dialog, "checkbox", "Start it at once");
+  await hand.press(dialog, "button", /^Create$/);
+  await page.getByRole("heading", { level: 1, name }).waitFor({ timeout: 60_000 });
+  const states = statesOf(here);
+  await expect.poll(() => states.textContent(), { timeout: 30_000 }).toMatch(/Running.*Installing.*confirmed/);
+  const { vms } = (await server.ask("GET", "/api/vms")).body;
+  return vms.find((vm: { name: string }) => vm.name === name).serial_log;
+}
+
+async function complete(here: Here, hand: Hand, serial: string, shown: string): Promise<void> {
+  const { page } = here;
+  await waitForLine(serial, /INSTALL-COMPLETE run=1/, { timeoutMs: 120_000 });
+  await page.getByText("It looks complete").waitFor({ timeout: 60_000 });
+  await picture(page, shown);
+  await hand.press(page, "button", /^Complete installation$/);
+  await expect.poll(() => statesOf(here).textContent(), { timeout: 30_000 }).toContain("Installed");
+  await page.getByText("The drive is empty.").waitFor();
+}
+
+/** The installer ignores what asks it to shut down. */
+async function cut({ page }: Here, toIt: Hand, inDialog = toIt): Promise<void> {
+  await toIt.press(page, "button", /^Cut the power$/);
+  const dialog = page.getByRole("dialog");
+  await dialog.waitFor();
+  await inDialog.press(dialog, "button", /^Cut the power$/);
+  await page.getByRole("button", { name: "Start", exact: true }).waitFor({ timeout: 60_000 });
+}
+
+async function bootFromDisk(here: Here, hand: Hand, serial: string): Promise<void> {
+  await hand.press(here.page, "button", /^Start$/);
+  await waitForLine(serial, /BOOTED-FROM-DISK \d+$/, { timeoutMs: 120_000 });
+  await expect
+    .poll(() => statesOf(here).textContent(), { timeout: 40_000 })
+    .toMatch(/Installed.*Booted from disk \(confirmed\)/);
+}
+
 describeInBrowser("a person at the page", () => {
-  test("installs a system, believes the suggestion and boots it from its disk", async () => {
-    await buildPage();
-    const { directory, iso, name } = lab;
-    const settings = ["--images", join(directory, "images"), "--iso-dir", join(directory, "isos")];
-    const server = await openHttp({
-      data: join(directory, "data"),
-      connection: `local=libvirt,uri=${SYSTEM}`,
-      settings: [...settings, "--plugin", "installation-watch"],
-      env: { XDG_CACHE_HOME: join(directory, "cache") },
-    });
-    const { page, faults } = await logIn(server.login);
-    await page.getByRole("button", { name: "Create VM" }).click();
-    await page.getByLabel("Name", { exact: true }).fill(name("page"));
-    await page.getByLabel("Installer ISO").selectOption(iso(installerIso));
-    await page.getByLabel("Disk in GiB").fill("1");
-    await page.getByLabel("Memory in MiB").fill("256");
-    await page.getByLabel("CPUs").fill("1");
-    await page.getByLabel("Start it at once").check();
-    await page.getByRole("button", { name: "Create", exact: true }).click();
-    await page.getByRole("heading", { level: 1, name: name("page") }).waitFor({ timeout: 60_000 });
-    const states = page.locator(".vm-head .states");
-    await expect.poll(() => states.textContent(), { timeout: 30_000 }).toMatch(/Running.*Installing.*confirmed/);
-
-    const { vms } = (await server.ask("GET", "/api/vms")).body;
-    const { serial_log: serial } = vms.find((vm: { name: string }) => vm.name === name("page"));
-    await waitForLine(serial, /INSTALL-COMPLETE run=1/, { timeoutMs: 120_000 });
-    await page.getByText("It looks complete").waitFor({ timeout: 60_000 });
-    await picture(page, "libvirt-suggestion");
-    await page.getByRole("button", { name: "Complete installation", exact: true }).click();
-    await expect.poll(() => states.textContent(), { timeout: 30_000 }).toContain("Installed");
-    await page.getByText("The drive is empty.").waitFor();
-
-    await page.getByRole("button", { name: "Cut the power" }).click();
-    await page.getByRole("dialog").getByRole("button", { name: "Cut the power" }).click();
-    await page.getByRole("button", { name: "Start", exact: true }).click({ timeout: 60_000 });
-    await waitForLine(serial, /BOOTED-FROM-DISK \d+$/, { timeoutMs: 120_000 });
-    await expect
-      .poll(() => states.textContent(), { timeout: 40_000 })
-      .toMatch(/Installed.*Booted from disk \(confirmed\)/);
+  test("installs a system by clicks alone, believes the suggestion and boots it from its disk", async () => {
+    const here = await visitLab();
+    const { page, faults } = here;
+    const serial = await makeVm(here, mouse, lab.name("page"));
+    await complete(here, mouse, serial, "libvirt-suggestion");
+    await cut(here, mouse);
+    await bootFromDisk(here, mouse, serial);
     await page.getByRole("button", { name: "Restart", exact: true }).click();
     await expect.poll(() => page.getByText(/^Done: Restart/).count(), { timeout: 90_000 }).toBe(1);
     await waitForLine(serial, /BOOTED-FROM-DISK \d+$/, { timeoutMs: 120_000 });
     await picture(page, "libvirt-booted-from-disk");
     expect(faults).toEqual([]);
   }, 300_000);
+
+  test("does by keys alone all that there is to do, from watching the installer's screen to deleting the VM", async () => {
+    const here = await visitLab();
+    const { page, server, faults } = here;
+    const name = lab.name("keys");
+    const serial = await makeVm(here, keys, name);
+
+    await keys.press(page, "button", "Open console");
+    await page.getByText("Connected", { exact: true }).waitFor();
+    await waitForLine(serial, /MINI-INSTALLER started/);
+    // Firmware and boot loader write from the first of 25 lines on, the installer's system from the second.
+    const inLines = async () => [await colours(page, 0, 1 / 25), await colours(page)].map((many) => many > 1);
+    await expect.poll(inLines, { timeout: 60_000 }).toEqual([false, true]);
+    const focused = () => page.evaluate(() => document.activeElement?.tagName);
+    expect(await focused()).toBe("CANVAS");
+    await picture(page, "keys-console");
+    await page.keyboard.press("Control+Alt+Shift");
+    expect(await focused()).toBe("BUTTON");
+    await keys.press(page, "button", "Close console");
+    await page.getByRole("button", { name: "Open console" }).waitFor();
+
+    await complete(here, keys, serial, "keys-suggestion");
+    await cut(here, keysBack, keys);
+    await bootFromDisk(here, keysBack, serial);
+    await picture(page, "keys-booted-from-disk");
+
+    await keys.write(page, "New size in GiB", "2");
+    await page.keyboard.press("Enter");
+    await page.locator(".legend").getByText("2 GiB", { exact: true }).waitFor();
+
+    const order = page.getByRole("button", { name: /^Disk, then CD-ROM/ });
+    await keysBack.press(page, "button", /^Disk, then CD-ROM/);
+    await expect.poll(() => order.getAttribute("aria-pressed")).toBe("true");
+    const undo = page.getByRole("button", { name: /^Undo: .*boot order/i }).first();
+    await undo.waitFor();
+    await picture(page, "keys-history");
+    await keys.press(page, "button", /^Undo: /);
+    await expect.poll(() => order.getAttribute("aria-pressed")).toBe("false");
+    await expect.poll(() => page.getByRole("button", { name: /^Disk only/ }).getAttribute("aria-pressed")).toBe("true");
+
+    await cut(here, keysBack, keys);
+    await keysBack.press(page, "button", "Delete…");
+    const dialog = page.getByRole("dialog");
+    await keys.write(dialog, `Type ${name} to go ahead`, name);
+    await expect.poll(() => dialog.getByRole("button", { name: "Delete", exact: true }).isEnabled()).toBe(true);
+    await picture(page, "keys-delete", false);
+    await page.keyboard.press("Enter");
+    await page.getByRole("heading", { level: 1, name: "Virtual machines" }).waitFor({ timeout: 60_000 });
+    const { vms } = (await server.ask("GET", "/api/vms")).body;
+    expect(vms.map((vm: { name: string }) => vm.name)).not.toContain(name);
+    expect(faults).toEqual([]);
+  }, 400_000);
 });

@@ -3,8 +3,12 @@ import { computed } from "@preact/signals";
 import { language } from "./language.ts";
 import { en, type PageWords } from "./page-en.ts";
 import { ko } from "./page-ko.ts";
+import { said } from "./said.ts";
+import { inKorean } from "./said-ko.ts";
 
 const languages: Readonly<Record<string, PageWords>> = { en, ko };
 const words = computed(() => languages[language.value]!);
+
+said.inOwnWords = (...what) => (language.value === "ko" ? inKorean(...what) : undefined);
 
 export const usePageWords = (): PageWords => words.value;

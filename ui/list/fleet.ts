@@ -30,10 +30,28 @@ export function fleetOf(call: CallTool, place: number | undefined): Fleet {
   const diskUse = diskUseOf(call);
   const watchers = new Set<{ uuid: string; changed: () => void }>();
 
+  let asked = 0;
+  /** The question, by its number, whose answer about all of them is shown; and of those asked about since, by UUID. */
+  let ofAll = 0;
+  let ofOne = new Map<string, number>();
+  /** Answers may arrive in another order than they were asked for, and the one to the later question counts. */
+  const isNewer = (question: number, uuid: string) => question > Math.max(ofAll, ofOne.get(uuid) ?? 0);
+
   async function reload(): Promise<void> {
+    asked += 1;
+    const question = asked;
     try {
       const list = await call("list_vms", { limit: 5000 });
-      vms.value = new Map(list.vms.map((vm) => [vm.uuid, vm]));
+      if (question < ofAll) return;
+      const shown = new Map(list.vms.map((vm) => [vm.uuid, vm]));
+      ofOne = new Map([...ofOne].filter(([, later]) => later > question));
+      for (const uuid of ofOne.keys()) {
+        const known = vms.value?.get(uuid);
+        if (known) shown.set(uuid, known);
+        else shown.delete(uuid);
+      }
+      ofAll = question;
+      vms.value = shown;
       unreachable.value = list.unreachable;
       refusal.value = undefined;
     } catch (error) {
@@ -43,12 +61,17 @@ export function fleetOf(call: CallTool, place: number | undefined): Fleet {
   }
 
   async function look(uuid: string): Promise<void> {
+    asked += 1;
+    const question = asked;
     try {
       const vm = await call("get_vm", { vm: uuid });
+      if (!isNewer(question, uuid)) return;
+      ofOne.set(uuid, question);
       vms.value = new Map(vms.value).set(uuid, vm);
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
-      if (error.refusal.code === "VM_NOT_FOUND") {
+      if (error.refusal.code === "VM_NOT_FOUND" && isNewer(question, uuid)) {
+        ofOne.set(uuid, question);
         const left = new Map(vms.value);
         left.delete(uuid);
         vms.value = left;

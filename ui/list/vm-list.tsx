@@ -7,6 +7,7 @@ import { usePageWords } from "../language/page-words.ts";
 import { actWith } from "../part/act.ts";
 import { Confirm } from "../part/confirm.tsx";
 import { Outcome } from "../part/outcome.tsx";
+import { Said } from "../part/said.tsx";
 import { CreateVm } from "./create-vm.tsx";
 import type { Fleet } from "./fleet.ts";
 import { VmRow } from "./vm-row.tsx";
@@ -118,9 +119,11 @@ export function VmList({ call, fleet, facts }: { call: CallTool; fleet: Fleet; f
         <div class="notice refused" role="alert">
           <div>
             <p>
-              <strong>{refusal.code === "UNREACHABLE" ? t.unreachable : refusal.message}</strong>
+              <strong>
+                {refusal.code === "UNREACHABLE" ? t.unreachable : <Said text={refusal.message} code={refusal.code} />}
+              </strong>
             </p>
-            <p>{refusal.code === "UNREACHABLE" ? t.unreachableHint : refusal.hint}</p>
+            {refusal.code === "UNREACHABLE" ? <p>{t.unreachableHint}</p> : <p lang="en">{refusal.hint}</p>}
           </div>
           <button type="button" class="button" onClick={() => void fleet.reload()}>
             {t.again}

@@ -2,6 +2,7 @@
 import type { Finding, ListedVm } from "../api/tool.ts";
 import { fileOf, gibOf, sizeOf, useWords } from "../language/language.ts";
 import { usePageWords } from "../language/page-words.ts";
+import { said } from "../language/said.ts";
 import { InstallationPill, PowerPill } from "../part/pill.tsx";
 
 const weight = { error: 0, warning: 1, info: 2 } as const;
@@ -44,11 +45,12 @@ function Findings({ findings }: { findings: readonly Finding[] }) {
   const p = usePageWords();
   const [first, ...rest] = [...findings].sort((a, b) => weight[a.severity] - weight[b.severity]);
   if (!first) return <span class="quiet">{p.list.noFindings}</span>;
+  const own = said.inOwnWords(first.message, first.code);
   return (
     <>
       <span class={`severity ${first.severity}`}>{t.severity[first.severity]}</span>
-      <span lang="en" class="message" title={first.message}>
-        {first.message}
+      <span lang={own ? undefined : "en"} class="message" title={first.message}>
+        {own ?? first.message}
       </span>
       {rest.length > 0 && <small>{p.list.more(rest.length)}</small>}
     </>

@@ -3,6 +3,7 @@ import { useState } from "preact/hooks";
 import { useWords } from "../language/language.ts";
 import type { Act } from "./act.ts";
 import { Dialog } from "./dialog.tsx";
+import { Said } from "./said.tsx";
 
 export function Confirm({ act }: { act: Act }) {
   const t = useWords();
@@ -27,9 +28,11 @@ export function Confirm({ act }: { act: Act }) {
       >
         {again && <p>{t.confirm.expired}</p>}
         <p>{t.confirm.loses}</p>
-        <ul class="losses" lang="en">
+        <ul class="losses">
           {losses.map((loss) => (
-            <li key={loss}>{loss}</li>
+            <li key={loss}>
+              <Said text={loss} />
+            </li>
           ))}
         </ul>
         {needsName && (

@@ -1,9 +1,10 @@
-/** What came of the last call, where everybody sees and hears it. Refusals are shown as the server says them. */
+/** What came of the last call, where everybody sees and hears it. */
 import type { Finding, Fix, Refusal } from "../api/tool.ts";
 import { callInWords } from "../language/call.ts";
 import type { Words } from "../language/en.ts";
 import { useWords } from "../language/language.ts";
 import type { Act, Told, Wanted } from "./act.ts";
+import { Said } from "./said.tsx";
 
 /** `fix` does what a finding offers, where there is a VM to do it to. */
 type Props = Readonly<{ act: Act; fix?: (fix: Fix) => void }>;
@@ -58,7 +59,11 @@ function Refusing({ act, fix, wanted, refusal }: Props & { wanted: Wanted; refus
           <strong>{nowhere ? t.unreachable : t.refusal.title}</strong>
           {!nowhere && <span class="code">{refusal.code}</span>}
         </p>
-        {!nowhere && <p lang="en">{refusal.message}</p>}
+        {!nowhere && (
+          <p>
+            <Said text={refusal.message} code={refusal.code} about={findings} />
+          </p>
+        )}
         <p class="quiet" lang={nowhere ? undefined : "en"}>
           {nowhere ? t.unreachableHint : refusal.hint}
         </p>

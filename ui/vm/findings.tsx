@@ -2,6 +2,7 @@
 import type { Finding } from "../api/tool.ts";
 import { callInWords } from "../language/call.ts";
 import { useWords } from "../language/language.ts";
+import { Said } from "../part/said.tsx";
 import type { Desk } from "./desk.ts";
 
 export function Findings({ desk, findings }: { desk: Desk; findings: readonly Finding[] }) {
@@ -16,7 +17,7 @@ export function Findings({ desk, findings }: { desk: Desk; findings: readonly Fi
           <li key={`${finding.code} ${finding.message}`} class={`finding ${finding.severity}`}>
             <p>
               <span class={`severity ${finding.severity}`}>{t.severity[finding.severity]}</span>
-              <span lang="en">{sentence(finding.message)}</span>
+              <Said text={sentence(finding.message)} code={finding.code} />
             </p>
             {vm.managed && finding.fixes.length > 0 && (
               <div class="row">

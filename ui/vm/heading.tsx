@@ -9,13 +9,17 @@ export function Heading({ desk, isBrief = false }: { desk: Desk; isBrief?: boole
   const { vm, does, may, act } = desk;
   const busy = act.busy.value !== undefined;
   const isOn = vm.power === "running" || vm.power === "paused";
-  const button = (tool: string, label: string, more: { args?: Record<string, unknown>; kind?: string } = {}) =>
+  const button = (
+    tool: string,
+    label: string,
+    more: { args?: Record<string, unknown>; kind?: string; said?: string } = {},
+  ) =>
     may(tool) && (
       <button
         type="button"
         class={`button ${more.kind ?? ""}`}
         disabled={busy}
-        onClick={() => does(tool, more.args, label)}
+        onClick={() => does(tool, more.args, more.said ?? label)}
       >
         {label}
       </button>
@@ -43,7 +47,7 @@ export function Heading({ desk, isBrief = false }: { desk: Desk; isBrief?: boole
           {isOn && button("stop_vm", t.vm.stop)}
           {isOn && button("restart_vm", t.vm.restart)}
           {isOn && button("stop_vm", t.vm.cut, { args: { force: true }, kind: "danger" })}
-          {!isOn && !isBrief && button("delete_vm", t.vm.remove, { kind: "danger" })}
+          {!isOn && !isBrief && button("delete_vm", t.vm.remove, { kind: "danger", said: t.call.delete_vm })}
         </div>
       ) : (
         <div class="adopt">

@@ -4,6 +4,7 @@ import { type HistoryEvent, type Operation, Refused } from "../api/tool.ts";
 import { callInWords } from "../language/call.ts";
 import { timeOf, useWords } from "../language/language.ts";
 import { usePageWords } from "../language/page-words.ts";
+import { Said } from "../part/said.tsx";
 import type { Desk } from "./desk.ts";
 import { sentence } from "./findings.tsx";
 
@@ -48,7 +49,11 @@ export function History({ desk, round }: { desk: Desk; round: number }) {
                     <time dateTime={operation.begun_at}>{timeOf(operation.begun_at)}</time> · {operation.actor} ·{" "}
                     {p.history.status[operation.status]}
                   </p>
-                  {operation.error && <p lang="en">{sentence(operation.error.message)}</p>}
+                  {operation.error && (
+                    <p>
+                      <Said text={sentence(operation.error.message)} code={operation.error.code} />
+                    </p>
+                  )}
                 </div>
                 {canUndo(operation) && may("undo_operation") && (
                   <button

@@ -5,6 +5,7 @@ import { useWords } from "../language/language.ts";
 import type { Fleet } from "../list/fleet.ts";
 import { Confirm } from "../part/confirm.tsx";
 import { Outcome } from "../part/outcome.tsx";
+import { Said } from "../part/said.tsx";
 import { BootOrder } from "./boot-order.tsx";
 import { Console } from "./console.tsx";
 import { Disk } from "./disk.tsx";
@@ -25,15 +26,17 @@ export function VmPage(props: { uuid: string; call: CallTool; fleet: Fleet; fact
     return known !== undefined && facts.scopes.includes(scope[known.effect]);
   };
   const view = useVm({ ...props, may, watch: props.fleet.watch });
-  if (view.refusal)
+  if (view.refusal) {
+    const { code, message } = view.refusal;
     return (
       <div class="empty" role="alert">
-        <p>{view.refusal.code === "VM_NOT_FOUND" ? t.vm.gone : view.refusal.message || t.unreachable}</p>
+        <p>{code === "VM_NOT_FOUND" ? t.vm.gone : <Said text={message} code={code} />}</p>
         <p>
           <a href="#/">{t.vm.back}</a>
         </p>
       </div>
     );
+  }
   if (!view.desk) return <p class="quiet">{t.loading}</p>;
   const { desk, report, disk, round } = view;
   return (

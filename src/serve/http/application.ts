@@ -67,6 +67,11 @@ export function application(options: ApplicationOptions): Hono<Environment> {
     // A plugin's page must not act as whoever looks at it, so it is of no origin and runs no scripts.
     context.header("content-security-policy", "sandbox; frame-ancestors 'none'");
   });
+  app.use(async (context, next) => {
+    await next();
+    const [common, more] = [context.res.headers.get("content-security-policy"), context.get("policy")];
+    if (more !== undefined) context.header("content-security-policy", `${common}; ${more}`);
+  });
   app.use(
     secureHeaders({
       contentSecurityPolicy: policy,
@@ -125,7 +130,10 @@ function addLogin(app: Hono<Environment>, { logins }: ApplicationOptions, rate: 
   const isWithinRate = rateLimited(rate, () => performance.now());
   const file = (type: string, text: string) => (context: HttpContext) =>
     context.body(text, 200, { "content-type": `${type}; charset=utf-8` });
-  app.get("/login", file("text/html", loginPage));
+  app.get("/login", (context) => {
+    context.header("vary", "Accept-Language");
+    return context.html(loginPage(context.req.header("accept-language") ?? ""));
+  });
   app.get("/login.js", file("text/javascript", loginScript));
   app.get("/login.css", file("text/css", loginStyle));
   app.post("/login", async (context) => {

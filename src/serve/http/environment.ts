@@ -21,6 +21,8 @@ export type Environment = {
     isLetIn: () => boolean;
     /** Counts a change towards what one caller may do in a time. @throws HttpRefusal RATE_EXCEEDED */
     countChange: () => void;
+    /** What a page's content security policy has beside what all have. */
+    policy?: string;
     /** What `WWW-Authenticate` says about a scope that is lacking. */
     challenge?: (scope: Scope) => string;
   };

@@ -31,26 +31,73 @@ export function loginsFor(token: string, find: FindCaller, now: () => number = (
   };
 }
 
+type Words = Readonly<{
+  title: string;
+  token: string;
+  where: string;
+  logIn: string;
+  /** By their codes in lower case; any other is shown as the server says it. */
+  refused: Readonly<Record<string, string>>;
+}>;
+
+export const loginWords: Readonly<Record<"en" | "ko", Words>> = {
+  en: {
+    title: "Log in to Bootwright",
+    token: "Token",
+    where:
+      "It stands in <code>http.token</code> in the data directory. <code>bootwright serve</code> prints a link that needs none.",
+    logIn: "Log in",
+    refused: {},
+  },
+  ko: {
+    title: "Bootwright 로그인",
+    token: "토큰",
+    where:
+      "데이터 디렉터리의 <code>http.token</code>에 있습니다. <code>bootwright serve</code>가 알려 주는 링크로 열면 필요 없습니다.",
+    logIn: "로그인",
+    refused: {
+      ticket_invalid: "로그인할 수 없습니다. 링크가 이미 쓰였거나 기한이 지났습니다. 또는 이 서버의 토큰이 아닙니다.",
+      rate_exceeded: "시도가 너무 많습니다. 잠시 뒤에 다시 하세요.",
+    },
+  },
+};
+
+/** The one of its languages that somebody would rather read, by their Accept-Language. */
+function languageFor(accepted: string): keyof typeof loginWords {
+  let [best, weight]: [keyof typeof loginWords, number] = ["en", 0];
+  for (const range of accepted.split(",")) {
+    const [, tag = "", q = "1"] = /^\s*(\w+)(?:-[\w-]+)?\s*(?:;\s*q=([\d.]+)\s*)?$/.exec(range) ?? [];
+    const language = tag.toLowerCase();
+    if ((language === "en" || language === "ko") && Number(q) > weight) [best, weight] = [language, Number(q)];
+  }
+  return best;
+}
+
 /** The only page that needs no token. The ticket stands behind the #, which a browser sends nowhere. */
-export const loginPage = `<!doctype html>
-<html lang="en">
+export function loginPage(accepted: string): string {
+  const language = languageFor(accepted);
+  const { title, token, where, logIn, refused } = loginWords[language];
+  const told = Object.entries(refused).map(([code, words]) => ` data-${code}="${words}"`);
+  return `<!doctype html>
+<html lang="${language}">
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Log in to Bootwright</title>
+<title>${title}</title>
 <link rel="stylesheet" href="/login.css">
 <main>
 <h1>Bootwright</h1>
-<form>
-<label for="token">Token</label>
+<form${told.join("")}>
+<label for="token">${token}</label>
 <input id="token" name="token" type="password" autocomplete="current-password" required>
-<p>It stands in <code>http.token</code> in the data directory. <code>bootwright serve</code> prints a link that needs none.</p>
-<button>Log in</button>
+<p>${where}</p>
+<button>${logIn}</button>
 <p role="alert"></p>
 </form>
 </main>
 <script src="/login.js"></script>
 </html>
 `;
+}
 
 export const loginScript = `const form = document.querySelector("form");
 const told = document.querySelector("[role=alert]");
@@ -61,7 +108,10 @@ async function logIn(shown) {
     body: JSON.stringify(shown),
   });
   if (response.ok) location.replace("/");
-  else told.textContent = (await response.json()).detail;
+  else {
+    const { code, detail } = await response.json();
+    told.textContent = form.dataset[code.toLowerCase()] ?? detail;
+  }
 }
 form.addEventListener("submit", (event) => {
   event.preventDefault();
@@ -82,6 +132,7 @@ export const loginStyle = `:root {
   font: 15px/1.5 system-ui, sans-serif;
   color: light-dark(#1a2321, #e6ebe9);
   background: light-dark(#f5f6f5, #131716);
+  word-break: keep-all;
 }
 main {
   max-width: 25rem;

@@ -1,4 +1,6 @@
-/** The web page: files that the build made, read once and served from memory, so that no request names a file. */
+/** The web page: one file and what it loads later, which the build made; read once and served from memory, so that no
+ * request names a file. */
+import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { extname, join } from "node:path";
 import { setTimeout as after } from "node:timers/promises";
@@ -34,7 +36,9 @@ export function addPage(app: Hono<Environment>, { session, directory }: PageOpti
     app.get("/", (context) => context.text(NOT_BUILT, 503));
     return;
   }
+  const allowed = [policyFor(page, "script"), policyFor(page, "style")].join("; ");
   app.get("/", async (context) => {
+    context.set("policy", allowed);
     const facts = JSON.stringify(await factsFor(session, context));
     // A data block: it is never run, and nothing in it can end it.
     const block = `<script id="facts" type="application/json">${facts.replaceAll("<", "\\u003c")}</script>`;
@@ -48,6 +52,13 @@ export function addPage(app: Hono<Environment>, { session, directory }: PageOpti
       context.body(bytes, 200, { "content-type": typeOf(name), "cache-control": kept }),
     );
   }
+}
+
+/** Allows what stands in the page, byte for byte, beside the server's own files. A data block needs no leave. */
+function policyFor(page: string, element: "script" | "style"): string {
+  const inside = page.matchAll(new RegExp(`<${element}(?: type="module")?>(.*?)</${element}>`, "gs"));
+  const hashes = [...inside].map(([, text]) => `'sha256-${createHash("sha256").update(text!).digest("base64")}'`);
+  return [`${element}-src 'self'`, ...hashes].join(" ");
 }
 
 /** What the page has to know before it asks: who is looking, which tools there are and where, whose VMs show their screens,

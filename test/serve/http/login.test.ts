@@ -86,6 +86,21 @@ describe("the login link", () => {
     expect((await server.ask("GET", "/api/vms", undefined, html)).status).toBe(401);
   });
 
+  it("has its page in Korean for who would rather read that than English", async () => {
+    const server = await openHere(await world());
+    const asked = async (language: string) => {
+      const headers = { accept: "text/html", ...(language && { "accept-language": language }) };
+      const page = await server.ask("GET", "/login", undefined, { token: null, headers });
+      expect(page.headers.get("vary")).toMatch(/accept-language/i);
+      expect(page.body).not.toMatch(/<script>|<style|\son\w+=/);
+      return /<html lang="(\w+)">/.exec(page.body)![1];
+    };
+    for (const korean of ["ko", "ko-KR,ko;q=0.9,en;q=0.8", "en;q=0.3, ko;q=0.7", "fr, KO-kr;q=0.5"])
+      expect(await asked(korean), korean).toBe("ko");
+    for (const other of ["", "en-GB,en,ko;q=0.4", "kok", "fr", "ko;q=0", "*", ";;q=,"])
+      expect(await asked(other), other).toBe("en");
+  });
+
   it("is a person's, who may be asked where a program may not", async () => {
     const made = await world({ config: { installsAfterMs: "never" } });
     const server = await openHere(made, {}, { confirm: "human" });

@@ -1,5 +1,6 @@
 /** The page's files: to whom they are given, and where there are none. */
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { execa } from "execa";
@@ -14,6 +15,10 @@ import { temporaryDirectory } from "../../support/memory.ts";
 const root = fileURLToPath(new URL("../../..", import.meta.url));
 beforeAll(() => execa(process.execPath, [join(root, "scripts/page.ts")], { cwd: root }));
 
+/** What the page loads when it needs it. */
+const asset = () => readdirSync(join(root, "ui/dist/assets"))[0]!;
+const sha256 = (text: string) => `'sha256-${createHash("sha256").update(text).digest("base64")}'`;
+
 const html = { headers: { accept: "text/html" } };
 
 describe("/", () => {
@@ -21,12 +26,29 @@ describe("/", () => {
     const { url } = await openHttp();
     const response = await fetch(`${url}/`, { ...html, redirect: "manual" });
     expect([response.status, response.headers.get("location")]).toEqual([303, "/login"]);
-    const page = readFileSync(join(root, "ui/dist/index.html"), "utf8");
-    const [script] = /\/assets\/[^"]+\.js/.exec(page)!;
-    expect((await fetch(`${url}${script}`)).status).toBe(401);
+    expect((await fetch(`${url}/assets/${asset()}`)).status).toBe(401);
   });
 
-  it("says who looks and where the tools are, and is never kept; the files by their contents' names are", async () => {
+  it("is one file, whose script and style alone are allowed in it, and the console's client beside it", async () => {
+    const { ask } = await openHttp();
+    const { headers, body } = await ask("GET", "/");
+    expect(body).not.toMatch(/<script[^>]+src=|<link[^>]+stylesheet|\sstyle=|\son\w+="/);
+    const inside = (element: string) => [
+      ...body.matchAll(new RegExp(`<${element}>(.*?)</${element.split(" ")[0]}>`, "gs")),
+    ];
+    const [script, style] = [inside('script type="module"'), inside("style")];
+    expect([script.length, style.length]).toEqual([1, 1]);
+    const policy = headers.get("content-security-policy")!.split(/; ?/);
+    expect(policy).toContain(`script-src 'self' ${sha256(script[0]![1]!)}`);
+    expect(policy).toContain(`style-src 'self' ${sha256(style[0]![1]!)}`);
+    expect(policy).toContain("default-src 'self'");
+    expect(policy.join()).not.toContain("unsafe");
+    expect(readdirSync(join(root, "ui/dist/assets"))).toEqual([expect.stringMatching(/^rfb-.+\.js$/)]);
+    const other = (await ask("GET", "/login")).headers.get("content-security-policy");
+    expect(other).not.toContain("sha256");
+  });
+
+  it("says who looks and where the tools are, and is never kept; the file by its content's name is", async () => {
     const { ask, url } = await openHttp();
     const { status, headers, body } = await ask("GET", "/");
     expect(status).toBe(200);
@@ -37,8 +59,7 @@ describe("/", () => {
       scopes: ["vm:read", "vm:write", "vm:destroy"],
       tools: { set_boot_order: { method: "POST", path: "/vms/{vm}/boot-order", effect: "change" } },
     });
-    const [script] = /\/assets\/[^"]+\.js/.exec(body)!;
-    const file = await ask("GET", script!);
+    const file = await ask("GET", `/assets/${asset()}`);
     expect(file.headers.get("cache-control")).toBe("private, max-age=31536000, immutable");
     expect(file.headers.get("content-type")).toBe("text/javascript; charset=utf-8");
     for (const path of ["/assets/", "/assets/x.js", "/assets/%2e%2e/index.html", "/built-from"])
