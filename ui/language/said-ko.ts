@@ -34,6 +34,7 @@ export const findings: Readonly<Record<FindingCode, string>> = {
   INSTALLATION_LOOKS_COMPLETE: "설치가 끝난 것 같습니다.",
   DEFINITION_GONE: "다른 프로그램이 VM 정의를 지웠습니다. 기록은 남아 있습니다.",
   DEFINITION_REPLACED: "다른 프로그램이 VM 정의를 바꿔 놓았습니다.",
+  DEFINITION_EDITED: "다른 프로그램이 VM 정의의 일부를 바꿨습니다.",
   RECORD_OUTDATED: "VM의 태그가 기록보다 새것입니다. 데이터베이스가 예전 사본입니다.",
   RECORD_MISSING: "VM에 관리 태그가 있지만 이 데이터베이스에는 기록이 없습니다.",
   CLAIM_FOREIGN: "다른 VM에서 복사된 정의라서 태그가 그 VM의 것입니다.",
