@@ -31,6 +31,8 @@ const usualLimits: ConsoleLimits = { ticketMs: 30_000, idleMs: 30 * 60_000, hear
 
 type Ticket = Readonly<{ target: Target; caller: string; session: string | undefined }>;
 
+/** Where consoles are. */
+export const CONSOLES = "/api/console/";
 /** What noVNC and every websockify speak. */
 export const SUBPROTOCOL = "binary";
 
@@ -59,13 +61,13 @@ export function addConsoles(app: Hono<Environment>, { session, work, consoles }:
     const ticket = { target, caller: caller.name, session: context.get("session") };
     return context.json({
       vm: target.uuid,
-      path: `/api/console/${tickets.put(ticket, limits.ticketMs)}`,
+      path: `${CONSOLES}${tickets.put(ticket, limits.ticketMs)}`,
       subprotocol: SUBPROTOCOL,
       expires_in_seconds: limits.ticketMs / 1000,
     });
   });
 
-  app.get("/api/console/:ticket", async (context) => {
+  app.get(`${CONSOLES}:ticket`, async (context) => {
     const caller = requireScope(context, "vm:write");
     const { upgrade } = context.env;
     if (!upgrade) throw new HttpRefusal("UPGRADE_REQUIRED", {}, { upgrade: "websocket" });

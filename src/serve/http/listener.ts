@@ -8,7 +8,7 @@ import type { Environment } from "./environment.ts";
 import { trickIn } from "./gate.ts";
 import { problemResponse } from "./problem.ts";
 import { HttpRefusal } from "./refusal.ts";
-import { acceptWebSockets, isWebSocket, requestOf } from "./web-socket.ts";
+import { acceptWebSockets, asksForConsole, requestOf } from "./web-socket.ts";
 
 export type ListenerOptions = Readonly<{
   app: Hono<Environment>;
@@ -42,8 +42,8 @@ export async function listen({ app, address, port, tls, limits }: ListenerOption
     headersTimeout: headersMs,
     requestTimeout: requestMs,
     connectionsCheckingInterval: Math.min(CHECK_MS, headersMs),
-    // Whoever would rather speak HTTP/2 is answered as before.
-    shouldUpgradeCallback: isWebSocket,
+    // Whoever asks for anything else, HTTP/2 say, is answered as if they had not.
+    shouldUpgradeCallback: asksForConsole,
   };
   const server: Server = tls ? createSecureServer({ ...settings, ...tls }) : createServer(settings);
   server.maxHeadersCount = HEADERS_MAX;
@@ -64,11 +64,11 @@ export async function listen({ app, address, port, tls, limits }: ListenerOption
       .text()
       .then((text) => outgoing.writeHead(400, { "content-type": "application/problem+json" }).end(text));
   });
-  acceptWebSockets(server, async (incoming, upgrade) => {
+  const cutUpgraded = acceptWebSockets(server, async (incoming, signal, upgrade) => {
     const trick = trickIn(incoming.url ?? "");
     if (trick !== undefined) return malformed(trick);
     if (!URL.canParse(`${scheme}://${incoming.headers.host}`)) return malformed("it cannot be read as HTTP");
-    return app.fetch(requestOf(incoming, scheme), { ...bindings(incoming), ...(upgrade && { upgrade }) });
+    return app.fetch(requestOf(incoming, scheme, signal), { ...bindings(incoming), ...(upgrade && { upgrade }) });
   });
   await new Promise<void>((listening, failed) => {
     server.once("error", failed).listen({ host: address, port, exclusive: true }, () => {
@@ -84,7 +84,10 @@ export async function listen({ app, address, port, tls, limits }: ListenerOption
       server.closeIdleConnections();
       return closed;
     },
-    cut: () => server.closeAllConnections(),
+    cut() {
+      server.closeAllConnections();
+      cutUpgraded();
+    },
   };
 }
 

@@ -246,8 +246,8 @@ describe("who opens a console", () => {
     const raw = async (target: string, more = {}) =>
       statusIn(await sendRaw(here.url, requestText(target, { ...headers, ...more })));
     expect(await raw("/api/../api/vms")).toBe(400);
-    expect(await raw("/api/vms")).toBe(200);
-    expect(await raw("/api/vms", { host: "a b" })).toBe(400);
+    expect(await raw("/api/vms", { connection: "Upgrade, close" })).toBe(200);
+    expect(await raw("/api/console/x", { host: "a b" })).toBe(400);
     // A handshake without a key.
     expect(await raw(path)).toBe(400);
     expect(await raw("/api/vms", { upgrade: "h2c", connection: "Upgrade, close" })).toBe(200);
