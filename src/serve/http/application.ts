@@ -204,6 +204,7 @@ function authorised(options: ApplicationOptions, rates: Rates) {
       const headers = { "www-authenticate": challenge ?? 'Bearer realm="bootwright"' };
       throw new HttpRefusal("UNAUTHORISED", { reason: caller }, headers);
     }
+    context.env.letIn();
     const countChange = () => {
       if (!changes(caller.name)) throw tooMany(1);
     };

@@ -8,6 +8,7 @@ import type { Environment } from "./environment.ts";
 import { trickIn } from "./gate.ts";
 import { problemResponse } from "./problem.ts";
 import { HttpRefusal } from "./refusal.ts";
+import { boundStrangers } from "./strangers.ts";
 import { acceptWebSockets, asksForConsole, requestOf } from "./web-socket.ts";
 
 export type ListenerOptions = Readonly<{
@@ -18,8 +19,14 @@ export type ListenerOptions = Readonly<{
   limits?: Partial<Limits>;
 }>;
 
-export type Limits = Readonly<{ headersMs: number; requestMs: number; connections: number }>;
-const usualLimits: Limits = { headersMs: 10_000, requestMs: 30_000, connections: 1_024 };
+export type Limits = Readonly<{
+  headersMs: number;
+  requestMs: number;
+  connections: number;
+  /** How many of them may be strangers'. */
+  strangers: number;
+}>;
+const usualLimits: Limits = { headersMs: 10_000, requestMs: 30_000, connections: 1_024, strangers: 256 };
 const HEADER_BYTES_MAX = 16_384;
 const HEADERS_MAX = 100;
 const CHECK_MS = 1_000;
@@ -36,7 +43,7 @@ export type Listener = Readonly<{
 
 /** @throws the operating system's error when it cannot listen there */
 export async function listen({ app, address, port, tls, limits }: ListenerOptions): Promise<Listener> {
-  const { headersMs, requestMs, connections } = { ...usualLimits, ...limits };
+  const { headersMs, requestMs, connections, strangers } = { ...usualLimits, ...limits };
   const settings = {
     maxHeaderSize: HEADER_BYTES_MAX,
     headersTimeout: headersMs,
@@ -45,13 +52,20 @@ export async function listen({ app, address, port, tls, limits }: ListenerOption
     // Whoever asks for anything else, HTTP/2 say, is answered as if they had not.
     shouldUpgradeCallback: asksForConsole,
   };
-  const server: Server = tls ? createSecureServer({ ...settings, ...tls }) : createServer(settings);
+  const server: Server = tls
+    ? createSecureServer({ ...settings, ...tls, handshakeTimeout: headersMs })
+    : createServer(settings);
   server.maxHeadersCount = HEADERS_MAX;
   server.maxConnections = connections;
+  const isKnown = boundStrangers(server, strangers);
   const scheme = tls ? ("https" as const) : ("http" as const);
   const bindings = ({ socket }: IncomingMessage): Environment["Bindings"] => {
     const { localAddress = address, localPort = port, remoteAddress = "" } = socket;
-    return { here: { address: localAddress, port: localPort, scheme }, remote: remoteAddress };
+    return {
+      here: { address: localAddress, port: localPort, scheme },
+      remote: remoteAddress,
+      letIn: () => isKnown(socket),
+    };
   };
   const handle = getRequestListener(
     (request, { incoming }) => app.fetch(request, bindings(incoming as IncomingMessage)),
