@@ -22,6 +22,7 @@ const createGuestLink = defineTool({
   effect: "change",
   needs: [],
   repeats: true,
+  secret: true,
   http: { method: "POST", path: "/vms/{vm}/guest-link" },
   input: z.object({
     vm: VmRef,

@@ -43,6 +43,8 @@ export type Tool<
   needs: readonly ChangeKind[];
   /** Calling it again with the same arguments does something again. */
   repeats?: true;
+  /** Its answer is a secret, of which nothing is kept. */
+  secret?: true;
   input: In;
   output: Out;
   /** Its place in the REST interface. */

@@ -109,7 +109,7 @@ const headerParameters = {
   IfMatch: header("If-Match", "ETags of the VM: the change is made only while it is as one of them says, else 412"),
   IdempotencyKey: header(
     "Idempotency-Key",
-    "Any text: the same request with the same key is carried out once within 24 hours, and answered alike",
+    "Any text: the same request with the same key is carried out once within 24 hours, and answered alike, or with 409 where its answer was not kept",
     { type: "string", minLength: 1, maxLength: 200, pattern: "^[!-~]+$" },
   ),
   Prefer: header(

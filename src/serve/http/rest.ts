@@ -100,13 +100,19 @@ async function carryOut(
     }
   }
   try {
-    return { response: done(route, await running), isFinal: true };
+    const response = done(route, await running);
+    return { response, isFinal: true, isSecret: route.secret, ...(operation !== undefined && { operation }) };
   } catch (error) {
     const isRefusal = error instanceof DomainError || error instanceof HttpRefusal;
-    if (operation === undefined || !isRefusal) throw error;
-    return { response: problemResponse(error, req.path.slice(0, 500)), isFinal: true };
+    if (isRefusal && operation === undefined) throw error;
+    // What was done before a fault nobody knows.
+    const refusal = isRefusal ? error : defectOf(options.session, error, operation);
+    return { response: problemResponse(refusal, req.path.slice(0, 500)), isFinal: true };
   }
 }
+
+const defectOf = (session: Session, error: unknown, operation: string | undefined) =>
+  new HttpRefusal("DEFECT", { id: session.defect(error), ...(operation !== undefined && { operation }) });
 
 /** The operation's id where it has begun and is not done within this time; undefined once it is done, whatever came of it. */
 async function laterThan(ms: number, running: Promise<unknown>, begun: Promise<string>): Promise<string | undefined> {

@@ -15,6 +15,8 @@ export type Route = Readonly<{
   output: z.ZodObject;
   /** It is about one VM, so that `If-Match` means something. */
   conditional: boolean;
+  /** Its answer is kept nowhere. */
+  secret: boolean;
   /** Answers with this when it made something. */
   made?: 201;
   /** The tool to call, and what with. */
@@ -36,6 +38,7 @@ export function routesOf(tools: readonly Tool[]): Route[] {
       input: tool.input,
       output: tool.output,
       conditional: "vm" in tool.input.shape || tool.name === "undo_operation",
+      secret: tool.secret === true,
       ...(tool.name === "create_vm" && { made: 201 }),
       call: (args) => ({ tool: tool.name, args }),
     }),
@@ -95,6 +98,7 @@ function chosenBy(
       method: "POST",
       effect: first.effect,
       conditional: true,
+      secret: false,
       input: offered.extend({ vm: first.input.shape.vm as z.ZodType, [form.by]: chooser }),
       output: first.output,
       call({ [form.by]: chosen = form.usual, ...args }) {
