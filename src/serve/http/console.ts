@@ -74,14 +74,15 @@ export function addConsoles(app: Hono<Environment>, { session, work, consoles }:
     const { target } = taken(tickets, context, caller);
     requireRoom();
     open += 1;
+    let opened: Console | undefined;
     try {
       const tools = contextFor(caller, work.signal);
-      const { console: opened } = await openConsole(tools, `${target.connection}/${target.uuid}`);
+      ({ console: opened } = await openConsole(tools, `${target.connection}/${target.uuid}`));
       const history = await historyOf(tools, target);
       const socket = upgrade();
       const carrying = socket
         ? carry(socket, opened, { ...limits, signal: work.ending, isLetIn: context.get("isLetIn") })
-        : Promise.resolve("it could not be opened").finally(() => leave(opened));
+        : Promise.resolve("it could not be opened").finally(() => leave(opened!));
       void carrying
         .then(history.closed)
         .catch((error: unknown) => session.defect(error))
@@ -90,6 +91,7 @@ export function addConsoles(app: Hono<Environment>, { session, work, consoles }:
         });
     } catch (error) {
       open -= 1;
+      if (opened) leave(opened);
       throw error;
     }
     return context.body(null, 204);
