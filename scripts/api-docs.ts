@@ -26,7 +26,7 @@ const intro = `# REST
 
 **Only if.** A look answers with \`ETag\`; \`If-None-Match\` spares an answer that is known (304). A VM's \`ETag\` in \`If-Match\` keeps a change from being made on another state than the one that was looked at (412). It is compared under the VM's claim, by definition, record and power: what a guest reads and writes meanwhile does not count.
 
-**Not waiting.** With \`Prefer: respond-async\` a change is answered 202 once its operation is on record, with its place in \`Location\`; with \`wait=N\` beside it, only if it is not done within N seconds. What is refused before it begins, and what needs nothing, is answered as usual. A change goes on although its client is gone; a look does not.
+**Not waiting.** With \`Prefer: respond-async\` a change is answered 202 once its operation is on record, with its place in \`Location\`; with \`wait=N\` beside it, only if it is not done within N seconds. What is refused before it begins, what needs nothing, and what is several operations (adopting VMs, rebuilding the database) is answered as usual. A change goes on although its client is gone; a look does not.
 
 **Live.** \`/api/events\` streams what happens. Each event's id is its place in the journal; \`Last-Event-ID\` goes on behind it, and nothing is lost or told twice.
 

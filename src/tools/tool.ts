@@ -45,6 +45,8 @@ export type Tool<
   repeats?: true;
   /** Its answer is a secret, of which nothing is kept. */
   secret?: true;
+  /** It makes an operation of each of several VMs, none of which says what became of the others. */
+  several?: true;
   input: In;
   output: Out;
   /** Its place in the REST interface. */

@@ -130,7 +130,9 @@ function operationOf(route: Route, answer: string): Operation {
     required: required.includes(name),
     schema,
   }));
-  const common = isLook ? ["IfNoneMatch"] : ["IdempotencyKey", ...(route.conditional ? ["IfMatch"] : []), "Prefer"];
+  const common = isLook
+    ? ["IfNoneMatch"]
+    : ["IdempotencyKey", ...(route.conditional ? ["IfMatch"] : []), ...(route.followable ? ["Prefer"] : [])];
   const success = {
     description: route.made ? "Made" : "Done",
     headers: isLook ? { ETag: refTo("headers", "ETag") } : {},
@@ -151,7 +153,8 @@ function operationOf(route: Route, answer: string): Operation {
     responses: {
       200: route.made ? { ...success, description: "Nothing was made: a dry run" } : success,
       ...(route.made && { [route.made]: { ...success, headers: { Location: { schema: { type: "string" } } } } }),
-      ...(isLook ? { 304: refTo("responses", "Unchanged") } : { 202: refTo("responses", "Begun") }),
+      ...(isLook && { 304: refTo("responses", "Unchanged") }),
+      ...(!isLook && route.followable && { 202: refTo("responses", "Begun") }),
       "4XX": refTo("responses", "Refused"),
       "5XX": refTo("responses", "Refused"),
     },

@@ -90,7 +90,7 @@ async function carryOut(
     ...(ifMatch !== undefined && { expect: expectation(ifMatch) }),
   });
   const preference = asynchronous(req.header("prefer"));
-  if (preference) {
+  if (preference && route.followable) {
     const early = await laterThan(preference.waitMs, running, begun.promise);
     if (early !== undefined) {
       running.catch((error: unknown) => {

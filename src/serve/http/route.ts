@@ -17,6 +17,8 @@ export type Route = Readonly<{
   conditional: boolean;
   /** Its answer is kept nowhere. */
   secret: boolean;
+  /** It is one operation, which can be followed instead of waiting for the answer. */
+  followable: boolean;
   /** Answers with this when it made something. */
   made?: 201;
   /** The tool to call, and what with. */
@@ -39,6 +41,7 @@ export function routesOf(tools: readonly Tool[]): Route[] {
       output: tool.output,
       conditional: "vm" in tool.input.shape || tool.name === "undo_operation",
       secret: tool.secret === true,
+      followable: !tool.several,
       ...(tool.name === "create_vm" && { made: 201 }),
       call: (args) => ({ tool: tool.name, args }),
     }),
@@ -99,6 +102,7 @@ function chosenBy(
       effect: first.effect,
       conditional: true,
       secret: false,
+      followable: true,
       input: offered.extend({ vm: first.input.shape.vm as z.ZodType, [form.by]: chooser }),
       output: first.output,
       call({ [form.by]: chosen = form.usual, ...args }) {

@@ -1,7 +1,11 @@
 /** What a change over HTTP can be asked for beside itself: once, only if, and without waiting. */
 import { describe, expect, it } from "vitest";
+import type { Backend } from "../../../src/domain/port.ts";
 import { type HttpServer, openHttp } from "../../support/http.ts";
+import { openHere } from "../../support/http-here.ts";
 import { temporaryDirectory } from "../../support/memory.ts";
+import { world } from "../../support/world.ts";
+import { foreign, seedOf } from "../../tools/bench.ts";
 
 async function withVm(guest: readonly string[] = ["installsAfterMs=never"]): Promise<HttpServer> {
   const server = await openHttp({ guest });
@@ -150,6 +154,20 @@ describe("Prefer: respond-async", () => {
     const nothing = await ask("POST", order, { boot_order: "hd" }, prefer("respond-async"));
     expect(nothing).toMatchObject({ status: 200, body: { changed: false } });
     expect((await ask("POST", "/api/vms/nobody/start", {}, prefer("respond-async"))).status).toBe(404);
+  });
+
+  it("is not followed where a call is several operations, of which one says nothing of the others", async () => {
+    const config = seedOf(foreign(1, "one"), foreign(2, "two"));
+    const slowly = (real: Backend): Backend => ({
+      ...real,
+      apply: async (...given) => {
+        await new Promise((wake) => setTimeout(wake, 50));
+        await real.apply(...given);
+      },
+    });
+    const { ask } = await openHere(await world({ config, wrap: slowly }));
+    const { status, body } = await ask("POST", "/api/vms/adopt", { all: true }, prefer("respond-async"));
+    expect([status, body.adopted.length]).toEqual([200, 2]);
   });
 
   it("goes on although the client is gone", async () => {
