@@ -51,7 +51,7 @@ export function addConsoles(app: Hono<Environment>, { session, work, consoles }:
 
   app.post("/api/vms/:vm/console", async (context) => {
     const caller = requireScope(context, "vm:write");
-    const sent = Object.keys(objectIn(await readBody(context.req.raw), context.req.raw));
+    const sent = Object.keys(objectIn(await readBody(context), context.req.raw));
     if (sent.length > 0) throw new DomainError("INPUT_INVALID", { issues: ["the body: nothing is taken here"] });
     requireRoom();
     // Whether there is one is found out now, while there is an answer that can say why not.

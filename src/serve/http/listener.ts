@@ -22,11 +22,19 @@ export type ListenerOptions = Readonly<{
 export type Limits = Readonly<{
   headersMs: number;
   requestMs: number;
+  /** How long the body alone may take to arrive, where one is wanted. */
+  bodyMs: number;
   connections: number;
   /** How many of them may be strangers'. */
   strangers: number;
 }>;
-const usualLimits: Limits = { headersMs: 10_000, requestMs: 30_000, connections: 1_024, strangers: 256 };
+const usualLimits: Limits = {
+  headersMs: 10_000,
+  requestMs: 30_000,
+  bodyMs: 15_000,
+  connections: 1_024,
+  strangers: 256,
+};
 const HEADER_BYTES_MAX = 16_384;
 const HEADERS_MAX = 100;
 const CHECK_MS = 1_000;
@@ -43,7 +51,7 @@ export type Listener = Readonly<{
 
 /** @throws the operating system's error when it cannot listen there */
 export async function listen({ app, address, port, tls, limits }: ListenerOptions): Promise<Listener> {
-  const { headersMs, requestMs, connections, strangers } = { ...usualLimits, ...limits };
+  const { headersMs, requestMs, bodyMs, connections, strangers } = { ...usualLimits, ...limits };
   const settings = {
     maxHeaderSize: HEADER_BYTES_MAX,
     headersTimeout: headersMs,
@@ -64,6 +72,7 @@ export async function listen({ app, address, port, tls, limits }: ListenerOption
     return {
       here: { address: localAddress, port: localPort, scheme },
       remote: remoteAddress,
+      bodyMs,
       letIn: () => isKnown(socket),
     };
   };

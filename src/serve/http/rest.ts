@@ -56,7 +56,7 @@ async function look(options: RestOptions, route: Route, context: HttpContext): P
 async function change(options: RestOptions, route: Route, context: HttpContext): Promise<Response> {
   const caller = requireScope(context, scopeFor[route.effect]);
   const { req } = context;
-  const body = await readBody(req.raw);
+  const body = await readBody(context);
   const sent = route.method === "POST" ? objectIn(body, req.raw) : queryOf(route, context);
   const args = argumentsOf(route, context, sent);
   const header = req.header("idempotency-key");

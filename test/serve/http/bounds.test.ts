@@ -38,6 +38,19 @@ describe("a body", () => {
     expect((await server.ask("GET", "/api/vms")).body.total).toBe(0);
   });
 
+  it("that comes too slowly is refused, and says that nothing was done", async () => {
+    const server = await openHere(await world(), { limits: { bodyMs: 200 } });
+    const length = { ...own(server), ...json, "content-length": "1000" };
+    for (const path of ["/api/vms", "/mcp"]) {
+      const slow = await sendRaw(server.url, [requestText(path, length, { method: "POST" }), '{"name":'], 50);
+      expect(statusIn(slow)).toBe(408);
+      expect(JSON.parse(slow.slice(slow.indexOf("{")))).toMatchObject({
+        code: "REQUEST_TIMED_OUT",
+        details: { limitMs: 200 },
+      });
+    }
+  });
+
   it("that is not UTF-8, or ends early, changes nothing", async () => {
     const server = await openHere(await world());
     const body = '{"name":"web\xff"}';
