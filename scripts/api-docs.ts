@@ -22,7 +22,7 @@ const intro = `# REST
 
 **Arguments.** A VM is named by its UUID, its name, or \`connection/name\` (the slash as \`%2F\`). GET and DELETE take the others from the query, POST from a JSON body. A list in a query is a repeated key.
 
-**Again.** With \`Idempotency-Key\` a change is carried out once within 24 hours and answered alike each time, as long as something may have been done; what was refused before it began may be sent again. An answer that is a secret (the URL of a guest link) or longer than 1 MiB is not kept: the same request is then refused with \`ANSWER_NOT_KEPT\` (409), with the operation to look at. The key belongs to the token, the place and the body (422 for another body, 409 while the first is under way).
+**Again.** With \`Idempotency-Key\` a change is carried out once within 24 hours and answered alike each time, as long as something may have been done; what was refused before it began may be sent again. An answer that is a secret (the URL of a guest link) or longer than 1 MiB is not kept, and one that a server did not live to give is lost: the same request is then refused with \`ANSWER_NOT_KEPT\` (409), with the operation to look at. The key belongs to the token, the place and the body (422 for another body, 409 while the first is under way).
 
 **Only if.** A look answers with \`ETag\`; \`If-None-Match\` spares an answer that is known (304). A VM's \`ETag\` in \`If-Match\` keeps a change from being made on another state than the one that was looked at (412). It is compared under the VM's claim, by definition, record and power: what a guest reads and writes meanwhile does not count.
 

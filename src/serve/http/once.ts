@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { setTimeout as after } from "node:timers/promises";
 import type { RequestKeys } from "../../domain/idempotency.ts";
-import { problemResponse } from "./problem.ts";
+import { problemOf, problemResponse } from "./problem.ts";
 import { HttpRefusal } from "./refusal.ts";
 
 const KEPT_MS = 24 * 3_600_000;
@@ -21,7 +21,7 @@ export async function once(
   keys: () => Promise<RequestKeys>,
   header: string,
   { caller, method, path, body }: Asked,
-  carryOut: () => Promise<Answered>,
+  carryOut: (begun: (operation: string) => Promise<void>) => Promise<Answered>,
 ): Promise<Response> {
   // As a structured header's string it stands in quotes.
   const key = /^"(.*)"$/.exec(header)?.[1] ?? header;
@@ -38,7 +38,10 @@ export async function once(
   if (taken.kind === "under_way") throw new HttpRefusal("IDEMPOTENCY_KEY_IN_USE", { key }, { "retry-after": "2" });
   if (taken.kind === "answered") return thaw(taken.answer);
   const giveBack = () => store.giveKeyBack(name).catch(() => undefined);
-  const answered = await carryOut().catch(async (error: unknown) => {
+  // Where it cannot be written that it has begun, it can be written later that it is done.
+  const begun = async (operation: string) =>
+    store.beginKey(name, notKept("was lost with the server that made it", operation)).catch(() => undefined);
+  const answered = await carryOut(begun).catch(async (error: unknown) => {
     await giveBack();
     throw error;
   });
@@ -52,10 +55,12 @@ async function keptOf({ response, isSecret, operation }: Answered): Promise<stri
   const text = isSecret ? "" : await response.clone().text();
   if (!isSecret && text.length <= ANSWER_CHARACTERS_MAX) return freeze(response, text);
   const reason = isSecret ? "is a secret, which is not kept" : "was too long to be kept";
-  const instead = problemResponse(
-    new HttpRefusal("ANSWER_NOT_KEPT", { reason, ...(operation !== undefined && { operation }) }),
-  );
-  return freeze(instead, await instead.text());
+  return notKept(reason, operation);
+}
+
+function notKept(reason: string, operation: string | undefined): string {
+  const refusal = new HttpRefusal("ANSWER_NOT_KEPT", { reason, ...(operation !== undefined && { operation }) });
+  return freeze(problemResponse(refusal), JSON.stringify(problemOf(refusal)));
 }
 
 /** The change was made, whether or not that can be written now: until it is, the key counts as under way. */

@@ -65,7 +65,7 @@ async function change(options: RestOptions, route: Route, context: HttpContext):
   const asked = { caller: caller.name, method: route.method, path: `${pathname}${search}`, body };
   const { store } = options.session.context({ actor: "", signal: options.work.signal, progress: () => {} });
   // Kept as it is answered, refusals too, once something may have been done.
-  return once(store, header, asked, () => carryOut(options, route, args, caller, context));
+  return once(store, header, asked, (begun) => carryOut(options, route, args, caller, context, begun));
 }
 
 /** A change that was asked for is made, whether or not anybody still waits for the answer. */
@@ -75,6 +75,7 @@ async function carryOut(
   args: Record<string, unknown>,
   caller: Caller,
   { req }: HttpContext,
+  noteBegun?: (operation: string) => Promise<void>,
 ): Promise<Answered> {
   const ifMatch = req.header("if-match");
   if (ifMatch !== undefined && !route.conditional)
@@ -83,8 +84,9 @@ async function carryOut(
   const begun = Promise.withResolvers<string>();
   const running = run(options, route, args, caller, {
     signal: options.work.signal,
-    begun(id) {
+    async begun(id) {
       operation = id;
+      await noteBegun?.(id);
       begun.resolve(id);
     },
     ...(ifMatch !== undefined && { expect: expectation(ifMatch) }),
