@@ -30,7 +30,7 @@ const intro = `# REST
 
 **Live.** \`/api/events\` streams what happens. Each event's id is its place in the journal; \`Last-Event-ID\` goes on behind it, and nothing is lost or told twice.
 
-**Bounds.** A body has 1 MiB at most and arrives within 15 s. A token looks 1,000 times and changes 20 times in a second, with some more at once (429 with \`Retry-After\`). Of 1,024 connections at a time 256 may be such that nobody has said who they are on; beyond that the one of them that has been open longest ends.
+**Bounds.** A body has 1 MiB at most and arrives within 15 s. A token looks 1,000 times and changes 20 times in a second, with some more at once (429 with \`Retry-After\`). Of 1,024 connections at a time 512 may be such that nobody has said who they are on; beyond that the one of them that has been open longest ends.
 `;
 
 export function apiPage(document: OpenApi): string {

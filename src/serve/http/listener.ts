@@ -33,7 +33,7 @@ const usualLimits: Limits = {
   requestMs: 30_000,
   bodyMs: 15_000,
   connections: 1_024,
-  strangers: 256,
+  strangers: 512,
 };
 const HEADER_BYTES_MAX = 16_384;
 const HEADERS_MAX = 100;
