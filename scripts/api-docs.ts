@@ -22,15 +22,15 @@ const intro = `# REST
 
 **Arguments.** A VM is named by its UUID, its name, or \`connection/name\` (the slash as \`%2F\`). GET and DELETE take the others from the query, POST from a JSON body. A list in a query is a repeated key.
 
-**Again.** With \`Idempotency-Key\` a change is carried out once within 24 hours and answered alike each time, as long as something may have been done; what was refused before it began may be sent again. The key belongs to the token, the place and the body (422 for another body, 409 while the first is under way).
+**Again.** With \`Idempotency-Key\` a change is carried out once within 24 hours and answered alike each time, as long as something may have been done; what was refused before it began may be sent again. An answer that is a secret (the URL of a guest link) or longer than 1 MiB is not kept, and one that a server did not live to give is lost: the same request is then refused with \`ANSWER_NOT_KEPT\` (409), with the operation to look at. The key belongs to the token, the place and the body (422 for another body, 409 while the first is under way).
 
 **Only if.** A look answers with \`ETag\`; \`If-None-Match\` spares an answer that is known (304). A VM's \`ETag\` in \`If-Match\` keeps a change from being made on another state than the one that was looked at (412). It is compared under the VM's claim, by definition, record and power: what a guest reads and writes meanwhile does not count.
 
-**Not waiting.** With \`Prefer: respond-async\` a change is answered 202 once its operation is on record, with its place in \`Location\`; with \`wait=N\` beside it, only if it is not done within N seconds. What is refused before it begins, and what needs nothing, is answered as usual. A change goes on although its client is gone; a look does not.
+**Not waiting.** With \`Prefer: respond-async\` a change is answered 202 once its operation is on record, with its place in \`Location\`; with \`wait=N\` beside it, only if it is not done within N seconds. What is refused before it begins, what needs nothing, and what is several operations (adopting VMs, rebuilding the database) is answered as usual. A change goes on although its client is gone; a look does not.
 
 **Live.** \`/api/events\` streams what happens. Each event's id is its place in the journal; \`Last-Event-ID\` goes on behind it, and nothing is lost or told twice.
 
-**Bounds.** A body has 1 MiB at most and arrives within 15 s. A token looks 1,000 times and changes 20 times in a second, with some more at once (429 with \`Retry-After\`).
+**Bounds.** A body has 1 MiB at most and arrives within 15 s. A token looks 1,000 times and changes 20 times in a second, with some more at once (429 with \`Retry-After\`). Of 1,024 connections at a time 512 may be such that nobody has said who they are on; beyond that the one of them that has been open longest ends.
 `;
 
 export function apiPage(document: OpenApi): string {

@@ -7,8 +7,12 @@ export type KeyTaken =
   | Readonly<{ kind: "answered"; answer: string }>;
 
 export interface RequestKeys {
-  /** Takes a key for one request, told apart from others by a digest of it. A key that a dead process had is taken over. */
+  /** Takes a key for one request, told apart from others by a digest of it. A key that a dead process had, and for which it
+   * had begun nothing, is taken over. */
   takeKey(key: string, request: string, forMs: number): Promise<KeyTaken>;
+  /** What was asked for has begun, and is not to be carried out again: `answer` is for whoever comes with the same key once
+   * this process has ended without another one. */
+  beginKey(key: string, answer: string): Promise<void>;
   /** Keeps the answer, for whoever comes with the same key before its time is over. */
   answerKey(key: string, answer: string): Promise<void>;
   /** Nothing was done, so the key may be used as if it never had been. */

@@ -25,7 +25,7 @@ export type Request = Readonly<{
   signal: AbortSignal;
   progress: (message: string) => void;
   /** Told once the operation is on record, before anything is touched. */
-  begun?: (operation: string) => void;
+  begun?: (operation: string) => void | Promise<void>;
 }>;
 
 export type Outcome = Readonly<{ operation?: string; changed: boolean; before: State; after: State; plan: Plan }>;
@@ -82,7 +82,7 @@ async function perform(ports: Ports, request: Request, { before, plan }: Outcome
     begunAt: ports.now().toISOString(),
   };
   await store.begin(operation);
-  request.begun?.(operation.id);
+  await request.begun?.(operation.id);
   try {
     const after = await run(ports, operation, before, request);
     return { operation: operation.id, changed: true, before, after, plan };

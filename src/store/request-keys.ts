@@ -1,5 +1,5 @@
 /** Requests that may be sent again. Which of them are under way is told by their process's holder, so a process that died
- * in the middle keeps no key for itself. */
+ * in the middle keeps no key for itself; what it had begun stays so. */
 import type { KeyTaken, RequestKeys } from "../domain/idempotency.ts";
 import type { Database } from "./database.ts";
 import { RequestKeyRow } from "./entities.ts";
@@ -8,6 +8,9 @@ import type { Holder } from "./holder.ts";
 /** Keys that are kept, and the size of all their answers; the newest stay. */
 export const REQUEST_KEYS_MAX = 2_000;
 export const ANSWERS_BYTES_MAX = 32 * 2 ** 20;
+
+/** Of a key that is answered for good. */
+const NOBODY = "";
 
 const beyond = `delete from request_keys where answer is not null and key in (
   select key from (
@@ -23,17 +26,21 @@ export const requestKeysIn = (database: Database, holder: Holder, now: () => Dat
       await em.nativeDelete(RequestKeyRow, { expiresAt: { $lte: at }, answer: { $ne: null } });
       const found = await em.findOne(RequestKeyRow, { key });
       if (found && found.request !== request) return { kind: "other" };
+      if (found && found.holder !== NOBODY && holder.isAlive(found.holder)) return { kind: "under_way" };
       if (typeof found?.answer === "string") return { kind: "answered", answer: found.answer };
-      if (found && holder.isAlive(found.holder)) return { kind: "under_way" };
       await em.nativeDelete(RequestKeyRow, { key });
       await em.insert(RequestKeyRow, { key, request, holder: holder.id, answer: null, expiresAt: at + forMs });
       return { kind: "taken" };
     });
   },
 
+  async beginKey(key, answer): Promise<void> {
+    await database.write((em) => em.nativeUpdate(RequestKeyRow, { key, holder: holder.id }, { answer }));
+  },
+
   async answerKey(key, answer): Promise<void> {
     await database.write(async (em) => {
-      await em.nativeUpdate(RequestKeyRow, { key, holder: holder.id }, { answer });
+      await em.nativeUpdate(RequestKeyRow, { key, holder: holder.id }, { answer, holder: NOBODY });
       await em.execute(beyond);
     });
   },

@@ -99,6 +99,7 @@ const adoptVm = defineTool({
     "Take an existing VM under management, or all of a connection: boot order, disk and medium are read from it, the status starts as NotInstalled or as its own metadata tag says, and nothing about it changes but that tag.",
   effect: "change",
   needs: ["claim.write"],
+  several: true,
   http: { method: "POST", path: "/vms/adopt" },
   input: z.object({
     vm: VmRef.optional(),

@@ -34,6 +34,7 @@ const rebuildDatabase = defineTool({
     "After the database was lost: put every VM back on record that carries Bootwright's own metadata tag, with the status in it. VMs on record stay as they are; history and the orders that were asked for are not in the tags.",
   effect: "change",
   needs: ["claim.write"],
+  several: true,
   http: { method: "POST", path: "/database/rebuild" },
   input: z.object({ connection: connectionInput, ...changeInput }),
   output: z.object({

@@ -2,9 +2,10 @@
 import { z } from "zod";
 import { DomainError } from "../domain/error.ts";
 import { linkPath, linkSubject, newLinkToken } from "../domain/guest-link.ts";
+import { observe } from "../domain/observe.ts";
 import { VmRef } from "../domain/vm.ts";
-import { findVm } from "./target.ts";
-import { defineTool } from "./tool.ts";
+import { type Found, findVm } from "./target.ts";
+import { defineTool, type ToolContext } from "./tool.ts";
 
 const HOUR_MS = 3_600_000;
 const HOURS_MAX = 168;
@@ -22,6 +23,7 @@ const createGuestLink = defineTool({
   effect: "change",
   needs: [],
   repeats: true,
+  secret: true,
   http: { method: "POST", path: "/vms/{vm}/guest-link" },
   input: z.object({
     vm: VmRef,
@@ -47,7 +49,9 @@ const createGuestLink = defineTool({
     if (!guests) throw new DomainError("GUEST_LISTENER_OFF", {});
     const known = (await plugins.list()).filter(({ fetch }) => fetch).map(({ name }) => name);
     if (!known.includes(plugin)) throw new DomainError("GUEST_PLUGIN_NOT_FOUND", { plugin, known });
-    const { store, target } = await findVm(context, vm);
+    const found = await findVm(context, vm);
+    const { store, target } = found;
+    await expectAsSeen(context, found);
     if (!(await store.record(target))) throw new DomainError("VM_NOT_MANAGED", { vm });
     const expiresAt = new Date(now().getTime() + hours * HOUR_MS);
     const token = newLinkToken(newId, expiresAt);
@@ -64,6 +68,13 @@ const createGuestLink = defineTool({
     };
   },
 });
+
+/** A link changes no VM, so it is looked at for a caller who wants it on one state alone. */
+async function expectAsSeen({ expect, signal }: ToolContext, { unreachable, target, ...ports }: Found): Promise<void> {
+  if (!expect) return;
+  if (unreachable) throw unreachable;
+  expect(await observe(ports, target, { images: false, signal }));
+}
 
 function hostFor(address: string, host: string | undefined): { name: string; reachedBy: string } {
   if (host !== undefined) return { name: host, reachedBy: `guests that reach this host as ${host}` };

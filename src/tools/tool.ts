@@ -22,7 +22,7 @@ export type ToolContext = Readonly<{
   signal: AbortSignal;
   progress: (message: string) => void;
   /** Told once an operation is on record and about to be carried out. */
-  begun?: (operation: string) => void;
+  begun?: (operation: string) => void | Promise<void>;
   /** Told of the state that an answer about one VM is made from. */
   looked?: (state: State) => void;
   /** Throws where the caller no longer wants a change, now that this is what is true. */
@@ -43,6 +43,10 @@ export type Tool<
   needs: readonly ChangeKind[];
   /** Calling it again with the same arguments does something again. */
   repeats?: true;
+  /** Its answer is a secret, of which nothing is kept. */
+  secret?: true;
+  /** It makes an operation of each of several VMs, none of which says what became of the others. */
+  several?: true;
   input: In;
   output: Out;
   /** Its place in the REST interface. */

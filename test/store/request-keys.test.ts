@@ -35,6 +35,21 @@ test("A key of a process that is gone is taken over", async () => {
   expect(await two.takeKey("k", "request", 1000)).toEqual(taken);
 });
 
+test("A key for which a process had begun something is answered once that process is gone", async () => {
+  const directory = temporaryDirectory();
+  const [one, two] = [await open(directory), await open(directory)];
+  for (const key of ["begun", "done"]) {
+    await one.takeKey(key, "request", 1000);
+    await one.beginKey(key, "it has begun");
+  }
+  await one.answerKey("done", "it is done");
+  expect(await two.takeKey("begun", "request", 1000)).toEqual({ kind: "under_way" });
+  expect(await two.takeKey("done", "request", 1000)).toEqual({ kind: "answered", answer: "it is done" });
+  await one.giveKeyBack("begun");
+  await one.close();
+  expect(await two.takeKey("begun", "request", 1000)).toEqual({ kind: "answered", answer: "it has begun" });
+});
+
 test("Keys and their answers are bounded, the newest stay", async () => {
   let at = 1_000_000;
   const directory = temporaryDirectory();

@@ -138,7 +138,7 @@ function addLogin(app: Hono<Environment>, { logins }: ApplicationOptions, rate: 
   app.get("/login.css", file("text/css", loginStyle));
   app.post("/login", async (context) => {
     checkSameOrigin(context.req.method, context.req.raw.headers);
-    const { ticket, token } = objectIn(await readBody(context.req.raw), context.req.raw);
+    const { ticket, token } = objectIn(await readBody(context), context.req.raw);
     const session = logins.open({
       ...(typeof ticket === "string" && { ticket }),
       ...(typeof token === "string" && { token }),
@@ -176,7 +176,7 @@ function addPlugins(app: Hono<Environment>, { plugins }: ApplicationOptions): vo
     if (!plugins) throw new HttpRefusal("ROUTE_NOT_FOUND", { path: shown(context) });
     const kept = new Headers(headers);
     for (const secret of ["authorization", "cookie"]) kept.delete(secret);
-    const body = method === "GET" || method === "HEAD" ? null : await readBody(context.req.raw);
+    const body = method === "GET" || method === "HEAD" ? null : await readBody(context);
     const answer = await plugins(name, new Request(url, { method, headers: kept, body }));
     const told = new Headers(answer.headers);
     // A plugin must not log anybody in, nor out.
@@ -212,6 +212,7 @@ function authorised(options: ApplicationOptions, rates: Rates) {
       const headers = { "www-authenticate": challenge ?? 'Bearer realm="bootwright"' };
       throw new HttpRefusal("UNAUTHORISED", { reason: caller }, headers);
     }
+    context.env.letIn();
     const countChange = () => {
       if (!changes(caller.name)) throw tooMany(1);
     };

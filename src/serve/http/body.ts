@@ -3,14 +3,13 @@ import { DomainError } from "../../domain/error.ts";
 import { jsonOf } from "../argument.ts";
 import { BodyRefused, readWithin } from "../body.ts";
 import { MESSAGE_BYTES_MAX } from "../wire.ts";
+import type { HttpContext } from "./environment.ts";
 import { HttpRefusal } from "./refusal.ts";
 
-const BODY_LIMIT_MS = 15_000;
-
 /** @throws DomainError MESSAGE_TOO_LARGE @throws HttpRefusal REQUEST_TIMED_OUT, REQUEST_MALFORMED */
-export async function readBody(request: Request, limitMs = BODY_LIMIT_MS): Promise<Uint8Array<ArrayBuffer>> {
+export async function readBody({ req, env: { bodyMs: limitMs } }: HttpContext): Promise<Uint8Array<ArrayBuffer>> {
   try {
-    return await readWithin(request, { bytesMax: MESSAGE_BYTES_MAX, limitMs });
+    return await readWithin(req.raw, { bytesMax: MESSAGE_BYTES_MAX, limitMs });
   } catch (error) {
     if (!(error instanceof BodyRefused)) throw error;
     const { reason, bytes } = error;

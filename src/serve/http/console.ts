@@ -31,6 +31,8 @@ const usualLimits: ConsoleLimits = { ticketMs: 30_000, idleMs: 30 * 60_000, hear
 
 type Ticket = Readonly<{ target: Target; caller: string; session: string | undefined }>;
 
+/** Where consoles are. */
+export const CONSOLES = "/api/console/";
 /** What noVNC and every websockify speak. */
 export const SUBPROTOCOL = "binary";
 
@@ -49,7 +51,7 @@ export function addConsoles(app: Hono<Environment>, { session, work, consoles }:
 
   app.post("/api/vms/:vm/console", async (context) => {
     const caller = requireScope(context, "vm:write");
-    const sent = Object.keys(objectIn(await readBody(context.req.raw), context.req.raw));
+    const sent = Object.keys(objectIn(await readBody(context), context.req.raw));
     if (sent.length > 0) throw new DomainError("INPUT_INVALID", { issues: ["the body: nothing is taken here"] });
     requireRoom();
     // Whether there is one is found out now, while there is an answer that can say why not.
@@ -59,27 +61,28 @@ export function addConsoles(app: Hono<Environment>, { session, work, consoles }:
     const ticket = { target, caller: caller.name, session: context.get("session") };
     return context.json({
       vm: target.uuid,
-      path: `/api/console/${tickets.put(ticket, limits.ticketMs)}`,
+      path: `${CONSOLES}${tickets.put(ticket, limits.ticketMs)}`,
       subprotocol: SUBPROTOCOL,
       expires_in_seconds: limits.ticketMs / 1000,
     });
   });
 
-  app.get("/api/console/:ticket", async (context) => {
+  app.get(`${CONSOLES}:ticket`, async (context) => {
     const caller = requireScope(context, "vm:write");
     const { upgrade } = context.env;
     if (!upgrade) throw new HttpRefusal("UPGRADE_REQUIRED", {}, { upgrade: "websocket" });
     const { target } = taken(tickets, context, caller);
     requireRoom();
     open += 1;
+    let opened: Console | undefined;
     try {
       const tools = contextFor(caller, work.signal);
-      const { console: opened } = await openConsole(tools, `${target.connection}/${target.uuid}`);
+      ({ console: opened } = await openConsole(tools, `${target.connection}/${target.uuid}`));
       const history = await historyOf(tools, target);
       const socket = upgrade();
       const carrying = socket
         ? carry(socket, opened, { ...limits, signal: work.ending, isLetIn: context.get("isLetIn") })
-        : Promise.resolve("it could not be opened").finally(() => leave(opened));
+        : Promise.resolve("it could not be opened").finally(() => leave(opened!));
       void carrying
         .then(history.closed)
         .catch((error: unknown) => session.defect(error))
@@ -88,6 +91,7 @@ export function addConsoles(app: Hono<Environment>, { session, work, consoles }:
         });
     } catch (error) {
       open -= 1;
+      if (opened) leave(opened);
       throw error;
     }
     return context.body(null, 204);

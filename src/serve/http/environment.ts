@@ -9,6 +9,10 @@ export type Environment = {
   Bindings: {
     here: Here;
     remote: string;
+    /** How long a body may take to arrive. */
+    bodyMs: number;
+    /** Told once it is known who asks: from then on the connection is no stranger's. */
+    letIn: () => void;
     /** Turns the connection into a WebSocket, where that is what was asked for; undefined where it cannot be one. What is
      * answered after that nobody sees. */
     upgrade?: () => WebSocket | undefined;

@@ -26,10 +26,16 @@ export function addEvents(app: Hono<Environment>, { session, work, heartbeatMs =
       throw new HttpRefusal("STREAMS_EXHAUSTED", { streamsMax: STREAMS_MAX }, { "retry-after": "10" });
     const from = placeIn(context);
     const { signal: none } = new AbortController();
-    const store = await session.context({ actor: "http", signal: none, progress: () => {} }).store();
-    const { after, lost } = await beginning(store, from);
-    const isLetIn = context.get("isLetIn");
     open += 1;
+    const begun = await (async () => {
+      const store = await session.context({ actor: "http", signal: none, progress: () => {} }).store();
+      return { store, ...(await beginning(store, from)) };
+    })().catch((error: unknown) => {
+      open -= 1;
+      throw error;
+    });
+    const { store, after, lost } = begun;
+    const isLetIn = context.get("isLetIn");
     context.header("x-accel-buffering", "no");
     return streamSSE(context, async (stream) => {
       const ending = new AbortController();

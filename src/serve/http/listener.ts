@@ -8,7 +8,8 @@ import type { Environment } from "./environment.ts";
 import { trickIn } from "./gate.ts";
 import { problemResponse } from "./problem.ts";
 import { HttpRefusal } from "./refusal.ts";
-import { acceptWebSockets, isWebSocket, requestOf } from "./web-socket.ts";
+import { boundStrangers } from "./strangers.ts";
+import { acceptWebSockets, asksForConsole, requestOf } from "./web-socket.ts";
 
 export type ListenerOptions = Readonly<{
   app: Hono<Environment>;
@@ -18,8 +19,22 @@ export type ListenerOptions = Readonly<{
   limits?: Partial<Limits>;
 }>;
 
-export type Limits = Readonly<{ headersMs: number; requestMs: number; connections: number }>;
-const usualLimits: Limits = { headersMs: 10_000, requestMs: 30_000, connections: 1_024 };
+export type Limits = Readonly<{
+  headersMs: number;
+  requestMs: number;
+  /** How long the body alone may take to arrive, where one is wanted. */
+  bodyMs: number;
+  connections: number;
+  /** How many of them may be strangers'. */
+  strangers: number;
+}>;
+const usualLimits: Limits = {
+  headersMs: 10_000,
+  requestMs: 30_000,
+  bodyMs: 15_000,
+  connections: 1_024,
+  strangers: 512,
+};
 const HEADER_BYTES_MAX = 16_384;
 const HEADERS_MAX = 100;
 const CHECK_MS = 1_000;
@@ -36,22 +51,30 @@ export type Listener = Readonly<{
 
 /** @throws the operating system's error when it cannot listen there */
 export async function listen({ app, address, port, tls, limits }: ListenerOptions): Promise<Listener> {
-  const { headersMs, requestMs, connections } = { ...usualLimits, ...limits };
+  const { headersMs, requestMs, bodyMs, connections, strangers } = { ...usualLimits, ...limits };
   const settings = {
     maxHeaderSize: HEADER_BYTES_MAX,
     headersTimeout: headersMs,
     requestTimeout: requestMs,
     connectionsCheckingInterval: Math.min(CHECK_MS, headersMs),
-    // Whoever would rather speak HTTP/2 is answered as before.
-    shouldUpgradeCallback: isWebSocket,
+    // Whoever asks for anything else, HTTP/2 say, is answered as if they had not.
+    shouldUpgradeCallback: asksForConsole,
   };
-  const server: Server = tls ? createSecureServer({ ...settings, ...tls }) : createServer(settings);
+  const server: Server = tls
+    ? createSecureServer({ ...settings, ...tls, handshakeTimeout: headersMs })
+    : createServer(settings);
   server.maxHeadersCount = HEADERS_MAX;
   server.maxConnections = connections;
+  const isKnown = boundStrangers(server, strangers);
   const scheme = tls ? ("https" as const) : ("http" as const);
   const bindings = ({ socket }: IncomingMessage): Environment["Bindings"] => {
     const { localAddress = address, localPort = port, remoteAddress = "" } = socket;
-    return { here: { address: localAddress, port: localPort, scheme }, remote: remoteAddress };
+    return {
+      here: { address: localAddress, port: localPort, scheme },
+      remote: remoteAddress,
+      bodyMs,
+      letIn: () => isKnown(socket),
+    };
   };
   const handle = getRequestListener(
     (request, { incoming }) => app.fetch(request, bindings(incoming as IncomingMessage)),
@@ -64,11 +87,11 @@ export async function listen({ app, address, port, tls, limits }: ListenerOption
       .text()
       .then((text) => outgoing.writeHead(400, { "content-type": "application/problem+json" }).end(text));
   });
-  acceptWebSockets(server, async (incoming, upgrade) => {
+  const cutUpgraded = acceptWebSockets(server, async (incoming, signal, upgrade) => {
     const trick = trickIn(incoming.url ?? "");
     if (trick !== undefined) return malformed(trick);
     if (!URL.canParse(`${scheme}://${incoming.headers.host}`)) return malformed("it cannot be read as HTTP");
-    return app.fetch(requestOf(incoming, scheme), { ...bindings(incoming), ...(upgrade && { upgrade }) });
+    return app.fetch(requestOf(incoming, scheme, signal), { ...bindings(incoming), ...(upgrade && { upgrade }) });
   });
   await new Promise<void>((listening, failed) => {
     server.once("error", failed).listen({ host: address, port, exclusive: true }, () => {
@@ -84,7 +107,10 @@ export async function listen({ app, address, port, tls, limits }: ListenerOption
       server.closeIdleConnections();
       return closed;
     },
-    cut: () => server.closeAllConnections(),
+    cut() {
+      server.closeAllConnections();
+      cutUpgraded();
+    },
   };
 }
 

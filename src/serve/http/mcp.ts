@@ -18,7 +18,7 @@ export function addMcp(app: Hono<Environment>, { session, mcp, heartbeatMs }: Mc
   app.all(MCP_PATH, async (context) => {
     const { raw } = context.req;
     const isPost = raw.method === "POST";
-    const body = isPost ? jsonIn(await readBody(raw), raw) : undefined;
+    const body = isPost ? jsonIn(await readBody(context), raw) : undefined;
     if (isPost && body === undefined)
       return context.json({ jsonrpc: "2.0", id: null, error: { code: -32_700, message: "Parse error" } }, 400);
     const caller = context.get("caller");

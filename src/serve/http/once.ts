@@ -1,23 +1,27 @@
 /** Changes that are sent again with the same `Idempotency-Key` are made once, and answered alike. */
 import { createHash } from "node:crypto";
+import { setTimeout as after } from "node:timers/promises";
 import type { RequestKeys } from "../../domain/idempotency.ts";
+import { problemOf, problemResponse } from "./problem.ts";
 import { HttpRefusal } from "./refusal.ts";
 
 const KEPT_MS = 24 * 3_600_000;
-/** An answer that is longer than this is not kept, and neither is its key. */
+/** Of an answer that is longer than this only that there was one is kept. */
 const ANSWER_CHARACTERS_MAX = 2 ** 20;
+/** How long after a failure to keep an answer it is tried again. */
+const KEEP_AGAIN_MS = [500, 1_000, 5_000, 15_000, 60_000, 300_000];
 const KEY = /^[\x21-\x7e]{1,200}$/;
 
 export type Asked = Readonly<{ caller: string; method: string; path: string; body: Uint8Array }>;
 /** `isFinal`: something may have been done, so the same request must not be carried out again. */
-export type Answered = Readonly<{ response: Response; isFinal: boolean }>;
+export type Answered = Readonly<{ response: Response; isFinal: boolean; isSecret?: boolean; operation?: string }>;
 
 /** @throws HttpRefusal IDEMPOTENCY_KEY_REUSED, IDEMPOTENCY_KEY_IN_USE, REQUEST_MALFORMED */
 export async function once(
   keys: () => Promise<RequestKeys>,
   header: string,
   { caller, method, path, body }: Asked,
-  carryOut: () => Promise<Answered>,
+  carryOut: (begun: (operation: string) => Promise<void>) => Promise<Answered>,
 ): Promise<Response> {
   // As a structured header's string it stands in quotes.
   const key = /^"(.*)"$/.exec(header)?.[1] ?? header;
@@ -33,18 +37,46 @@ export async function once(
   if (taken.kind === "other") throw new HttpRefusal("IDEMPOTENCY_KEY_REUSED", { key });
   if (taken.kind === "under_way") throw new HttpRefusal("IDEMPOTENCY_KEY_IN_USE", { key }, { "retry-after": "2" });
   if (taken.kind === "answered") return thaw(taken.answer);
-  let kept = false;
-  try {
-    const { response, isFinal } = await carryOut();
-    const text = await response.clone().text();
-    if (isFinal && text.length <= ANSWER_CHARACTERS_MAX) {
-      await store.answerKey(name, freeze(response, text));
-      kept = true;
+  const giveBack = () => store.giveKeyBack(name).catch(() => undefined);
+  // Where it cannot be written that it has begun, it can be written later that it is done.
+  const begun = async (operation: string) =>
+    store.beginKey(name, notKept("was lost with the server that made it", operation)).catch(() => undefined);
+  const answered = await carryOut(begun).catch(async (error: unknown) => {
+    await giveBack();
+    throw error;
+  });
+  if (answered.isFinal) await keep(store, name, await keptOf(answered));
+  else await giveBack();
+  return answered.response;
+}
+
+/** What whoever comes with the same key is told. */
+async function keptOf({ response, isSecret, operation }: Answered): Promise<string> {
+  const text = isSecret ? "" : await response.clone().text();
+  if (!isSecret && text.length <= ANSWER_CHARACTERS_MAX) return freeze(response, text);
+  const reason = isSecret ? "is a secret, which is not kept" : "was too long to be kept";
+  return notKept(reason, operation);
+}
+
+function notKept(reason: string, operation: string | undefined): string {
+  const refusal = new HttpRefusal("ANSWER_NOT_KEPT", { reason, ...(operation !== undefined && { operation }) });
+  return freeze(problemResponse(refusal), JSON.stringify(problemOf(refusal)));
+}
+
+/** The change was made, whether or not that can be written now: until it is, the key counts as under way. */
+async function keep(store: RequestKeys, name: string, answer: string): Promise<void> {
+  const isKept = () =>
+    store.answerKey(name, answer).then(
+      () => true,
+      () => false,
+    );
+  if (await isKept()) return;
+  void (async () => {
+    for (const pauseMs of KEEP_AGAIN_MS) {
+      await after(pauseMs, undefined, { ref: false });
+      if (await isKept()) return;
     }
-    return response;
-  } finally {
-    if (!kept) await store.giveKeyBack(name).catch(() => undefined);
-  }
+  })();
 }
 
 const freeze = ({ status, headers }: Response, body: string): string =>

@@ -109,7 +109,7 @@ const headerParameters = {
   IfMatch: header("If-Match", "ETags of the VM: the change is made only while it is as one of them says, else 412"),
   IdempotencyKey: header(
     "Idempotency-Key",
-    "Any text: the same request with the same key is carried out once within 24 hours, and answered alike",
+    "Any text: the same request with the same key is carried out once within 24 hours, and answered alike, or with 409 where its answer was not kept",
     { type: "string", minLength: 1, maxLength: 200, pattern: "^[!-~]+$" },
   ),
   Prefer: header(
@@ -130,7 +130,9 @@ function operationOf(route: Route, answer: string): Operation {
     required: required.includes(name),
     schema,
   }));
-  const common = isLook ? ["IfNoneMatch"] : ["IdempotencyKey", ...(route.conditional ? ["IfMatch"] : []), "Prefer"];
+  const common = isLook
+    ? ["IfNoneMatch"]
+    : ["IdempotencyKey", ...(route.conditional ? ["IfMatch"] : []), ...(route.followable ? ["Prefer"] : [])];
   const success = {
     description: route.made ? "Made" : "Done",
     headers: isLook ? { ETag: refTo("headers", "ETag") } : {},
@@ -151,7 +153,8 @@ function operationOf(route: Route, answer: string): Operation {
     responses: {
       200: route.made ? { ...success, description: "Nothing was made: a dry run" } : success,
       ...(route.made && { [route.made]: { ...success, headers: { Location: { schema: { type: "string" } } } } }),
-      ...(isLook ? { 304: refTo("responses", "Unchanged") } : { 202: refTo("responses", "Begun") }),
+      ...(isLook && { 304: refTo("responses", "Unchanged") }),
+      ...(!isLook && route.followable && { 202: refTo("responses", "Begun") }),
       "4XX": refTo("responses", "Refused"),
       "5XX": refTo("responses", "Refused"),
     },

@@ -1,5 +1,8 @@
 /** Why a request is refused before any tool is asked: what only a surface over HTTP can be wrong about. */
 
+const followed = (operation: string | undefined) =>
+  operation === undefined ? "" : `GET /api/operations/${operation} says what was done. `;
+
 const catalogue = {
   REQUEST_MALFORMED: (d: { reason: string }) => ({
     message: `Cannot read this request: ${d.reason}`,
@@ -74,9 +77,13 @@ const catalogue = {
     message: `Cannot take Idempotency-Key "${d.key}" now: the first request with it is still under way`,
     hint: "Wait for its answer, or send the same request again later to get that answer",
   }),
-  DEFECT: (d: { id: string }) => ({
+  ANSWER_NOT_KEPT: (d: { reason: string; operation?: string }) => ({
+    message: `Cannot answer this a second time: the first request with this Idempotency-Key was carried out, and its answer ${d.reason}`,
+    hint: `${followed(d.operation)}A new key has it carried out again`,
+  }),
+  DEFECT: (d: { id: string; operation?: string }) => ({
     message: `This is a fault in Bootwright itself, not in the request; its log has it under ${d.id}`,
-    hint: "Report it with what the log says",
+    hint: `${followed(d.operation)}Report it with what the log says`,
   }),
 } satisfies Record<string, (details: never) => { message: string; hint: string }>;
 
@@ -102,6 +109,7 @@ export const statusOfHttp: Record<HttpCode, number> = {
   PRECONDITION_FAILED: 412,
   IDEMPOTENCY_KEY_REUSED: 422,
   IDEMPOTENCY_KEY_IN_USE: 409,
+  ANSWER_NOT_KEPT: 409,
   DEFECT: 500,
 };
 export type HttpDetails<C extends HttpCode> = Parameters<(typeof catalogue)[C]>[0];

@@ -56,7 +56,7 @@ async function look(options: RestOptions, route: Route, context: HttpContext): P
 async function change(options: RestOptions, route: Route, context: HttpContext): Promise<Response> {
   const caller = requireScope(context, scopeFor[route.effect]);
   const { req } = context;
-  const body = await readBody(req.raw);
+  const body = await readBody(context);
   const sent = route.method === "POST" ? objectIn(body, req.raw) : queryOf(route, context);
   const args = argumentsOf(route, context, sent);
   const header = req.header("idempotency-key");
@@ -65,7 +65,7 @@ async function change(options: RestOptions, route: Route, context: HttpContext):
   const asked = { caller: caller.name, method: route.method, path: `${pathname}${search}`, body };
   const { store } = options.session.context({ actor: "", signal: options.work.signal, progress: () => {} });
   // Kept as it is answered, refusals too, once something may have been done.
-  return once(store, header, asked, () => carryOut(options, route, args, caller, context));
+  return once(store, header, asked, (begun) => carryOut(options, route, args, caller, context, begun));
 }
 
 /** A change that was asked for is made, whether or not anybody still waits for the answer. */
@@ -75,6 +75,7 @@ async function carryOut(
   args: Record<string, unknown>,
   caller: Caller,
   { req }: HttpContext,
+  noteBegun?: (operation: string) => Promise<void>,
 ): Promise<Answered> {
   const ifMatch = req.header("if-match");
   if (ifMatch !== undefined && !route.conditional)
@@ -83,14 +84,15 @@ async function carryOut(
   const begun = Promise.withResolvers<string>();
   const running = run(options, route, args, caller, {
     signal: options.work.signal,
-    begun(id) {
+    async begun(id) {
       operation = id;
+      await noteBegun?.(id);
       begun.resolve(id);
     },
     ...(ifMatch !== undefined && { expect: expectation(ifMatch) }),
   });
   const preference = asynchronous(req.header("prefer"));
-  if (preference) {
+  if (preference && route.followable) {
     const early = await laterThan(preference.waitMs, running, begun.promise);
     if (early !== undefined) {
       running.catch((error: unknown) => {
@@ -100,13 +102,19 @@ async function carryOut(
     }
   }
   try {
-    return { response: done(route, await running), isFinal: true };
+    const response = done(route, await running);
+    return { response, isFinal: true, isSecret: route.secret, ...(operation !== undefined && { operation }) };
   } catch (error) {
     const isRefusal = error instanceof DomainError || error instanceof HttpRefusal;
-    if (operation === undefined || !isRefusal) throw error;
-    return { response: problemResponse(error, req.path.slice(0, 500)), isFinal: true };
+    if (isRefusal && operation === undefined) throw error;
+    // What was done before a fault nobody knows.
+    const refusal = isRefusal ? error : defectOf(options.session, error, operation);
+    return { response: problemResponse(refusal, req.path.slice(0, 500)), isFinal: true };
   }
 }
+
+const defectOf = (session: Session, error: unknown, operation: string | undefined) =>
+  new HttpRefusal("DEFECT", { id: session.defect(error), ...(operation !== undefined && { operation }) });
 
 /** The operation's id where it has begun and is not done within this time; undefined once it is done, whatever came of it. */
 async function laterThan(ms: number, running: Promise<unknown>, begun: Promise<string>): Promise<string | undefined> {

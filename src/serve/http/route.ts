@@ -15,6 +15,10 @@ export type Route = Readonly<{
   output: z.ZodObject;
   /** It is about one VM, so that `If-Match` means something. */
   conditional: boolean;
+  /** Its answer is kept nowhere. */
+  secret: boolean;
+  /** It is one operation, which can be followed instead of waiting for the answer. */
+  followable: boolean;
   /** Answers with this when it made something. */
   made?: 201;
   /** The tool to call, and what with. */
@@ -36,6 +40,8 @@ export function routesOf(tools: readonly Tool[]): Route[] {
       input: tool.input,
       output: tool.output,
       conditional: "vm" in tool.input.shape || tool.name === "undo_operation",
+      secret: tool.secret === true,
+      followable: !tool.several,
       ...(tool.name === "create_vm" && { made: 201 }),
       call: (args) => ({ tool: tool.name, args }),
     }),
@@ -95,6 +101,8 @@ function chosenBy(
       method: "POST",
       effect: first.effect,
       conditional: true,
+      secret: false,
+      followable: true,
       input: offered.extend({ vm: first.input.shape.vm as z.ZodType, [form.by]: chooser }),
       output: first.output,
       call({ [form.by]: chosen = form.usual, ...args }) {

@@ -1,6 +1,7 @@
 /** What is too large, too slow, too many or not what it seems, and how a server ends. */
+import { once } from "node:events";
 import { connect } from "node:net";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { openHttp } from "../../support/http.ts";
 import { openHere, TOKEN } from "../../support/http-here.ts";
 import { requestText, sendRaw, statusIn } from "../../support/raw-http.ts";
@@ -35,6 +36,19 @@ describe("a body", () => {
     const headers = await sendRaw(server.url, ["GET /api/vms HTTP/1.1\r\n", "host: x\r\n"], 50);
     expect([408, Number.NaN]).toContain(statusIn(headers));
     expect((await server.ask("GET", "/api/vms")).body.total).toBe(0);
+  });
+
+  it("that comes too slowly is refused, and says that nothing was done", async () => {
+    const server = await openHere(await world(), { limits: { bodyMs: 200 } });
+    const length = { ...own(server), ...json, "content-length": "1000" };
+    for (const path of ["/api/vms", "/mcp"]) {
+      const slow = await sendRaw(server.url, [requestText(path, length, { method: "POST" }), '{"name":'], 50);
+      expect(statusIn(slow)).toBe(408);
+      expect(JSON.parse(slow.slice(slow.indexOf("{")))).toMatchObject({
+        code: "REQUEST_TIMED_OUT",
+        details: { limitMs: 200 },
+      });
+    }
   });
 
   it("that is not UTF-8, or ends early, changes nothing", async () => {
@@ -102,18 +116,53 @@ describe("a path", () => {
   });
 });
 
+/** Connections that say nothing, and how many of them are still open. */
+async function silent({ url }: { url: string }, count: number) {
+  const { hostname, port } = new URL(url);
+  const closed: number[] = [];
+  for (let index = 0; index < count; index += 1) {
+    const socket = connect({ host: hostname, port: Number(port) });
+    socket.on("error", () => undefined).on("close", () => closed.push(index));
+    onTestFinished(() => void socket.destroy());
+    await once(socket, "connect");
+  }
+  return { closed };
+}
+
 describe("connections", () => {
-  it("beyond the limit are ended, and those within it are answered", async () => {
-    const server = await openHere(await world(), { limits: { connections: 5 } });
-    const { hostname, port } = new URL(server.url);
-    const sockets = Array.from({ length: 5 }, () => connect({ host: hostname, port: Number(port) }));
-    await Promise.all(sockets.map((socket) => new Promise((ready) => socket.once("connect", ready))));
+  it("that say nothing keep nobody out: of more than their share the one that is open longest ends", async () => {
+    const server = await openHere(await world(), { limits: { connections: 6, strangers: 4 } });
+    const { closed } = await silent(server, 20);
+    const answer = await sendRaw(server.url, requestText("/api/vms", own(server)));
+    expect(statusIn(answer)).toBe(200);
+    await expect.poll(() => closed).toEqual(Array.from({ length: 17 }, (_, index) => index));
+    const login = requestText("/login", { host: own(server).host });
+    expect(statusIn(await sendRaw(server.url, login))).toBe(200);
+  });
+
+  it("that somebody with a token has asked on stay, whoever comes", async () => {
+    const server = await openHere(await world(), { limits: { connections: 6, strangers: 2 } });
+    const events = await fetch(`${server.url}/api/events`, { headers: { authorization: `Bearer ${TOKEN}` } });
+    await silent(server, 20);
+    const { body } = await server.ask("POST", "/api/vms", { name: "web" });
+    let heard = "";
+    for await (const chunk of events.body!.pipeThrough(new TextDecoderStream())) {
+      heard += chunk;
+      if (heard.includes(body.vm.uuid)) break;
+    }
+  });
+
+  it("beyond the limit are ended, whosever they are", async () => {
+    const server = await openHere(await world(), { limits: { connections: 2 } });
+    const authorization = `Bearer ${TOKEN}`;
+    const [one, two] = [new AbortController(), new AbortController()];
+    for (const { signal } of [one, two])
+      await fetch(`${server.url}/api/events`, { headers: { authorization }, signal });
     expect(await sendRaw(server.url, requestText("/api/vms", own(server)))).toBe("");
-    const closed = Promise.all(sockets.map((socket) => new Promise((done) => socket.once("close", done))));
-    for (const socket of sockets) socket.destroy();
-    await closed;
+    one.abort();
     for (let status = 0; status !== 200; )
       status = statusIn(await sendRaw(server.url, requestText("/api/vms", own(server))));
+    two.abort();
   });
 });
 

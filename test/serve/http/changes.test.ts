@@ -1,7 +1,11 @@
 /** What a change over HTTP can be asked for beside itself: once, only if, and without waiting. */
 import { describe, expect, it } from "vitest";
+import type { Backend } from "../../../src/domain/port.ts";
 import { type HttpServer, openHttp } from "../../support/http.ts";
+import { openHere } from "../../support/http-here.ts";
 import { temporaryDirectory } from "../../support/memory.ts";
+import { world } from "../../support/world.ts";
+import { foreign, seedOf } from "../../tools/bench.ts";
 
 async function withVm(guest: readonly string[] = ["installsAfterMs=never"]): Promise<HttpServer> {
   const server = await openHttp({ guest });
@@ -55,17 +59,17 @@ describe("Idempotency-Key", () => {
     expect(await stop(two)).toMatchObject({ status: 409, body: { instance: "/api/vms/web/stop", ...ended.body } });
   });
 
-  it("that a dead server had is taken over", async () => {
+  it("for which a dead server had begun something is answered with what to look at", async () => {
     const data = temporaryDirectory();
     const [one, two] = [await openHttp({ data }), await openHttp({ data })];
     await one.ask("POST", "/api/vms", { name: "web", iso_path: "installer.iso" });
     await one.ask("POST", "/api/vms/web/start");
     void one.ask("POST", "/api/vms/web/stop", { timeout_seconds: 600 }, key("stop")).catch(() => undefined);
-    await begun(one, "stop_vm");
+    const operation = await begun(one, "stop_vm");
     one.process.kill("SIGKILL");
     await one.ended;
     const answer = await two.ask("POST", "/api/vms/web/stop", { timeout_seconds: 600 }, key("stop"));
-    expect(answer.body.code).not.toBe("IDEMPOTENCY_KEY_IN_USE");
+    expect(answer).toMatchObject({ status: 409, body: { code: "ANSWER_NOT_KEPT", details: { operation } } });
   });
 
   it("that is no use as one is refused", async () => {
@@ -150,6 +154,20 @@ describe("Prefer: respond-async", () => {
     const nothing = await ask("POST", order, { boot_order: "hd" }, prefer("respond-async"));
     expect(nothing).toMatchObject({ status: 200, body: { changed: false } });
     expect((await ask("POST", "/api/vms/nobody/start", {}, prefer("respond-async"))).status).toBe(404);
+  });
+
+  it("is not followed where a call is several operations, of which one says nothing of the others", async () => {
+    const config = seedOf(foreign(1, "one"), foreign(2, "two"));
+    const slowly = (real: Backend): Backend => ({
+      ...real,
+      apply: async (...given) => {
+        await new Promise((wake) => setTimeout(wake, 50));
+        await real.apply(...given);
+      },
+    });
+    const { ask } = await openHere(await world({ config, wrap: slowly }));
+    const { status, body } = await ask("POST", "/api/vms/adopt", { all: true }, prefer("respond-async"));
+    expect([status, body.adopted.length]).toEqual([200, 2]);
   });
 
   it("goes on although the client is gone", async () => {

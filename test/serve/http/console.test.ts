@@ -4,6 +4,7 @@ import { once } from "node:events";
 import type { Socket } from "node:net";
 import { describe, expect, it } from "vitest";
 import { openVnc } from "../../../src/console/vnc.ts";
+import { DomainError } from "../../../src/domain/error.ts";
 import type { Backend } from "../../../src/domain/port.ts";
 import type { HttpServerOptions } from "../../../src/serve/http/server.ts";
 import { addToken, removeToken } from "../../../src/serve/http/token.ts";
@@ -38,7 +39,7 @@ async function start(more: Partial<HttpServerOptions> = {}) {
   });
   const own = await world({ wrap });
   const here = await openHere(own, more);
-  return { ...here, ...(await runningVm(here)), screens: open, directory: own.directory };
+  return { ...here, ...(await runningVm(here)), screens: open, directory: own.directory, store: own.store };
 }
 
 async function runningVm({ ask }: HttpHere) {
@@ -123,6 +124,16 @@ describe("a console", () => {
     const here = await start({ consoles: { heartbeatMs: 50 } });
     const { socket } = await connected(await ticketFor(here));
     socket.pause();
+    const screen = here.screens.at(-1)!;
+    if (!screen.destroyed) await once(screen, "close");
+  });
+
+  it("that cannot be put on record is not opened, and the VM's screen is left", async () => {
+    const here = await start();
+    const url = await ticketFor(here);
+    const note = () => Promise.reject(new DomainError("STORE_LOCKED", { path: "here" }));
+    Object.assign(here.store, { note });
+    expect(await refusal(url)).toEqual({ status: 503, code: "STORE_LOCKED" });
     const screen = here.screens.at(-1)!;
     if (!screen.destroyed) await once(screen, "close");
   });
@@ -246,8 +257,8 @@ describe("who opens a console", () => {
     const raw = async (target: string, more = {}) =>
       statusIn(await sendRaw(here.url, requestText(target, { ...headers, ...more })));
     expect(await raw("/api/../api/vms")).toBe(400);
-    expect(await raw("/api/vms")).toBe(200);
-    expect(await raw("/api/vms", { host: "a b" })).toBe(400);
+    expect(await raw("/api/vms", { connection: "Upgrade, close" })).toBe(200);
+    expect(await raw("/api/console/x", { host: "a b" })).toBe(400);
     // A handshake without a key.
     expect(await raw(path)).toBe(400);
     expect(await raw("/api/vms", { upgrade: "h2c", connection: "Upgrade, close" })).toBe(200);

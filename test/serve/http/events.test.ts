@@ -1,8 +1,10 @@
 /** Server-sent events on a real server, through connections that break. */
 import { describe, expect, it } from "vitest";
+import { DomainError } from "../../../src/domain/error.ts";
+import { STREAMS_MAX } from "../../../src/serve/bounds.ts";
 import { addToken, removeToken } from "../../../src/serve/http/token.ts";
 import { type HttpServer, openHttp } from "../../support/http.ts";
-import { openHere } from "../../support/http-here.ts";
+import { openHere, sessionOf, TOKEN } from "../../support/http-here.ts";
 import { world } from "../../support/world.ts";
 
 type Message = Readonly<Record<string, string>> & Readonly<{ data: string }>;
@@ -114,6 +116,46 @@ describe("GET /api/events", () => {
     server.process.kill("SIGTERM");
     expect(await stream.until(() => false)).toEqual([]);
     expect(await server.ended).toBe(0);
+  });
+});
+
+describe("streams", () => {
+  it("are 200 and no more, however many are asked for at once, and one that has ended makes room", async () => {
+    const made = await world();
+    const { context } = sessionOf(made);
+    let [isLocked, waiting, refused] = [true, 0, 0];
+    const opening = Promise.withResolvers<void>();
+    const store = async () => {
+      if (isLocked) throw new DomainError("STORE_LOCKED", { path: "here" });
+      waiting += 1;
+      await opening.promise;
+      return made.store;
+    };
+    const { url, ask } = await openHere(made, {}, { context: (call) => ({ ...context(call), store }) });
+    // What could not begin takes no room.
+    for (let count = 0; count < STREAMS_MAX; count += 1) expect((await ask("GET", "/api/events")).status).toBe(503);
+    isLocked = false;
+    const dropping = Array.from({ length: STREAMS_MAX + 10 }, () => new AbortController());
+    const headers = { authorization: `Bearer ${TOKEN}` };
+    const asking = dropping.map(async ({ signal }) => {
+      const answer = await fetch(`${url}/api/events`, { headers, signal });
+      if (answer.status === 503) refused += 1;
+      return answer;
+    });
+    await expect.poll(() => waiting + refused, { timeout: 20_000 }).toBe(dropping.length);
+    opening.resolve();
+    const answers = await Promise.all(asking);
+    const isOpen = ({ status }: { status: number }) => status === 200;
+    expect(answers.filter(isOpen)).toHaveLength(STREAMS_MAX);
+    for (const answer of answers.filter((one) => !isOpen(one)))
+      expect((await answer.json()).code).toBe("STREAMS_EXHAUSTED");
+    dropping[answers.findIndex(isOpen)]!.abort();
+    const again = async () => {
+      const { status, body } = await fetch(`${url}/api/events`, { headers });
+      await body!.cancel();
+      return status;
+    };
+    await expect.poll(again, { timeout: 20_000 }).toBe(200);
   });
 });
 

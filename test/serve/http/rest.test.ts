@@ -135,8 +135,8 @@ describe("arguments", () => {
     const { ask } = await openHttp();
     for (const path of ["/api", "/api/", "/api/vm", "/api/vms/web/nothing", "/nothing"])
       expect(await ask("GET", path)).toMatchObject({ status: 404, body: { code: "ROUTE_NOT_FOUND", instance: path } });
-    const { status, headers } = await ask("PUT", "/api/vms/web");
-    expect([status, headers.get("allow")]).toEqual([405, "GET, DELETE"]);
+    const { status, headers, body } = await ask("PUT", "/api/vms/web");
+    expect([status, headers.get("allow"), body.code]).toEqual([405, "GET, DELETE", "METHOD_NOT_ALLOWED"]);
     expect((await ask("OPTIONS", "/api/vms")).headers.get("access-control-allow-origin")).toBeNull();
   });
 });

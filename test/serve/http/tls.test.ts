@@ -1,8 +1,10 @@
+import { once } from "node:events";
 import { readFileSync } from "node:fs";
-import { request } from "node:https";
+import { Agent, request } from "node:https";
+import { connect } from "node:net";
 import { join } from "node:path";
 import { execa } from "execa";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { openHere, TOKEN } from "../../support/http-here.ts";
 import { temporaryDirectory } from "../../support/memory.ts";
 import { world } from "../../support/world.ts";
@@ -45,6 +47,29 @@ describe("with a certificate and its key", () => {
     expect((await ask(`${server.url}/api/vms`, ca, "GET", { cookie })).status).toBe(200);
     const plain = { cookie, origin: server.url.replace("https", "http") };
     expect((await ask(`${server.url}/api/vms`, ca, "GET", plain)).status).toBe(403);
+  });
+
+  it("knows whose connection it is, and lets strangers have their share alone", async () => {
+    const tls = await certificate();
+    const server = await openHere(await world(), { tls, limits: { connections: 6, strangers: 2 } });
+    const ca = readFileSync(tls.cert, "utf8");
+    const agent = new Agent({ ca, keepAlive: true, maxSockets: 1 });
+    onTestFinished(() => agent.destroy());
+    const headers = { authorization: `Bearer ${TOKEN}` };
+    const ask = async () => {
+      const sent = request(`${server.url}/api/vms`, { agent, headers }).end();
+      const [response] = await once(sent, "response");
+      await once(response.resume(), "end");
+      return [response.statusCode, sent.reusedSocket];
+    };
+    expect(await ask()).toEqual([200, false]);
+    for (let count = 0; count < 10; count += 1) {
+      // No handshake comes of it.
+      const silent = connect(Number(new URL(server.url).port), "127.0.0.1").on("error", () => undefined);
+      onTestFinished(() => void silent.destroy());
+      await once(silent, "connect");
+    }
+    expect(await ask()).toEqual([200, true]);
   });
 
   it("does not start without what it was given", async () => {

@@ -1,0 +1,26 @@
+/** Connections on which nobody has said yet who they are. Guests reach this address too, and could hold all that may be
+ * open by saying nothing: so strangers have a share of it, in which the newest displaces the oldest. */
+import type { Server } from "node:http";
+import type { Socket } from "node:net";
+
+/** With TLS a request's socket is another object than the one that was accepted; both have the same ends. */
+const endsOf = ({ remoteAddress, remotePort, localAddress, localPort }: Socket): string =>
+  [remoteAddress, remotePort, localAddress, localPort].join(" ");
+
+/** Bounds how many strangers a server holds. What it gives back is told of a connection whose caller is known. */
+export function boundStrangers(server: Server, most: number): (socket: Socket) => void {
+  const strangers = new Map<string, Socket>();
+  server.on("connection", (socket: Socket) => {
+    const ends = endsOf(socket);
+    socket.once("close", () => {
+      if (strangers.get(ends) === socket) strangers.delete(ends);
+    });
+    strangers.set(ends, socket);
+    if (strangers.size <= most) return;
+    for (const [oldest, open] of strangers.entries().take(1)) {
+      strangers.delete(oldest);
+      open.destroy();
+    }
+  });
+  return (socket) => void strangers.delete(endsOf(socket));
+}
