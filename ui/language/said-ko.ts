@@ -123,6 +123,7 @@ export const refusals: Readonly<Record<ErrorCode | HttpCode, string>> = {
   STREAMS_EXHAUSTED: "열려 있는 연결이 너무 많습니다. 쓰지 않는 페이지를 닫으세요.",
   PRECONDITION_FAILED: "그 사이 VM이 바뀌어서 아무것도 하지 않았습니다.",
   IDEMPOTENCY_KEY_REUSED: "같은 키로 다른 요청을 보냈습니다.",
+  ANSWER_NOT_KEPT: "이 요청은 이미 처리되었지만 그 응답은 보관되지 않았습니다.",
   IDEMPOTENCY_KEY_IN_USE: "같은 요청이 아직 진행 중입니다.",
   DEFECT: "Bootwright 자체의 잘못입니다. 서버의 로그에 자세한 내용이 있습니다.",
 };
