@@ -8,9 +8,10 @@ import { listed } from "./migrations/20261124-listed.ts";
 import { events } from "./migrations/20261125-events.ts";
 import { idempotency } from "./migrations/20261125-idempotency.ts";
 import { suggestion } from "./migrations/20261125-suggestion.ts";
+import { served } from "./migrations/20261126-served.ts";
 
 /** Every migration there is, oldest first. */
-export const migrations = [first, listed, events, suggestion, idempotency];
+export const migrations = [first, listed, events, suggestion, idempotency, served];
 const table = "mikro_orm_migrations";
 /** An upgrade of a large database takes its time, and whoever comes meanwhile has nothing better to do than wait. */
 const upgradeMsMax = 60_000;
