@@ -123,6 +123,22 @@ test("prune() keeps what a subscriber has not been told, until nobody has served
   expect(await store.feed("gone", 9)).toMatchObject({ events: [], due: [], waitingFor: [] });
 });
 
+test("prune() keeps no more than the newest hundred thousand events, whoever has not been told", async () => {
+  const directory = temporaryDirectory();
+  const store = await open(directory, { now });
+  await store.feed("behind", 1);
+  const body = JSON.stringify(event("any"));
+  sql(
+    directory,
+    `insert into events (id, type, subject, time, body)
+      with recursive n(i) as (select 1 union all select i + 1 from n where i < 100250)
+      select 'e' || i, 'vm.started', 'vm-1', '2026-11-23T10:00:00.000Z', '${body}' from n`,
+    "select 1",
+  );
+  expect((await store.prune({ ...all, events: 10 })).events).toBe(250);
+  expect((await store.feed("behind", 1)).events.map(({ seq }) => seq)).toEqual([251]);
+});
+
 test("prune() does not forget a subscriber to whom nothing happens for long, as long as it is served", async () => {
   let at = now();
   const store = await open(temporaryDirectory(), { now: () => at });
