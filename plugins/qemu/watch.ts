@@ -39,9 +39,10 @@ export async function watch(session: QemuSession, tell: Teller, ends: AbortSigna
     const watched = folder === undefined ? undefined : watchVm(session, uuid, folder, { tell, space, known });
     if (watched) vms.set(uuid, watched);
   };
+  let isListed = false;
   const folder = watchFile(session.directory, (_kind, name) => {
     if (name === null || !isUuid(name)) return;
-    appear(name, false);
+    appear(name, !isListed);
     tell({ uuid: name });
   });
   folder.on("error", ending.reject);
@@ -50,6 +51,7 @@ export async function watch(session: QemuSession, tell: Teller, ends: AbortSigna
   }, ALIVE_EVERY_MS);
   try {
     for (const uuid of await uuidsIn(session)) appear(uuid, true);
+    isListed = true;
     await Promise.all([...vms.values()].map(({ begun }) => begun));
     if (!signal.aborted) tell({});
     await ending.promise;
