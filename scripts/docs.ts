@@ -113,7 +113,10 @@ const events: Record<EventType, readonly [when: string, data: string]> = {
   "disk.resized": ["a disk was grown", "`disk`, `path`, `from_bytes`, `to_bytes`"],
   "disk.io_error": ["a disk could not be read or written", "`run`, `paused`, `disk`, `reason`"],
   "disk.space_low": ["the host has little space left for a disk", "`run`, `disk`, `free_bytes`"],
-  "agent.connected": ["the guest's agent answers for the first time in this run", "`run`"],
+  "agent.connected": [
+    "the guest's agent opened its channel, and again each time after it closed it; that it answers is not said",
+    "`run`",
+  ],
   "console.opened": ["somebody opened its screen and keyboard in a browser", "`console`, `by`"],
   "console.closed": ["that ended", "`console`, `by`, `reason`, `seconds`"],
   "installation.started": ["an installer was started", "`from`, `to`"],

@@ -25,6 +25,8 @@ const inherited = {
 } as const;
 
 const UNIT_NICENESS = 5;
+/** For a script of test/deno: emulated guests install and boot in some. */
+const DENO_MS = 600_000;
 
 /** What vitest counted. A file that cannot be loaded, and an error outside any test, are failures that it does not count. */
 async function runVitest(project: "unit" | "real"): Promise<Sum> {
@@ -96,7 +98,7 @@ async function runDeno(): Promise<Sum> {
     console.log(`\n Deno  ${path}`);
     const run = await execa(bin("deno"), ["run", "--no-prompt", ...(permissions ?? []), path], {
       ...inherited,
-      timeout: 120_000,
+      timeout: DENO_MS,
       stdout: ["inherit", "pipe"],
     });
     const passed = run.stdout.split("\n").filter((line) => /^ok\b/.test(line)).length;
@@ -104,7 +106,9 @@ async function runDeno(): Promise<Sum> {
     if (run.exitCode === 0 && passed > 0) continue;
     sum.failed += 1;
     sum.failures.push(
-      run.timedOut ? `${path}: was ended after 120 s` : `${path}: ended with ${run.exitCode}, ${passed} ok`,
+      run.timedOut
+        ? `${path}: was ended after ${DENO_MS / 1000} s`
+        : `${path}: ended with ${run.exitCode}, ${passed} ok`,
     );
   }
   return sum;

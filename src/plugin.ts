@@ -44,6 +44,7 @@ export {
 } from "./domain/vm.ts";
 export { openImages } from "./images/images.ts";
 export { PROBE_EXIT_PORT, PROBE_SHOWS, PROBE_SIGN, probeDisk } from "./images/probe-guest.ts";
+export { type SpaceWatch, watchSpace } from "./images/space-watch.ts";
 export { z };
 
 /** Raised when a plugin written for the version before could break. */
@@ -63,8 +64,8 @@ export type Manifest = Readonly<{
   limitMs?: number;
 }>;
 
-/** What a plugin's functions need of the world. Deno holds them to it, as far as the server itself may; on Node it only
- * says what to expect. */
+/** What a plugin's functions need of the world. Deno holds them to it, as far as the server itself may; Node to the files,
+ * and from Node 25 on they have no network where `net` names none. */
 export type Reach = Readonly<{
   /** `host` or `host:port`. */
   net?: readonly string[];

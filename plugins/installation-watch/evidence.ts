@@ -9,7 +9,6 @@ export const Status = z.object({
 
 /** Of `get_vm`. */
 export const Booted = z.object({
-  firmware: z.string().optional(),
   boot_order: z.string().optional(),
   current_boot_device: z.string().optional(),
   current_boot_certainty: z.string().optional(),
@@ -25,9 +24,7 @@ export const Guest = z.object({
 /** Of `get_disk_info`. */
 export const Disk = z.object({
   disk: z.string(),
-  content: z.string(),
-  boots_bios: z.boolean().optional(),
-  boots_uefi: z.boolean().optional(),
+  verdict: z.string().optional(),
   written_in_run: z.boolean().optional(),
 });
 
@@ -47,8 +44,7 @@ export function rootOnDisk({ filesystems, system_disk: disk }: z.infer<typeof Gu
 }
 
 /** Weak, since installers also reboot in the middle: what they write the boot record for is not done yet. */
-export function bootRecord(ended: string, disk: z.infer<typeof Disk>, firmware: string | undefined) {
-  const boots = firmware === "bios" ? disk.boots_bios : disk.boots_uefi;
-  if (disk.content !== "data" || boots !== true || disk.written_in_run === false) return undefined;
+export function bootRecord(ended: string, disk: z.infer<typeof Disk>): string | undefined {
+  if (disk.verdict !== "boots" || disk.written_in_run === false) return undefined;
   return `the guest ${ended} in the run that installs, after it wrote a boot record to disk ${disk.disk}`;
 }

@@ -55,8 +55,7 @@ async function lookAtDisk(ended: string, event: DomainEvent, context: FunctionCo
   if (type === "vm.stopped" && (data.reason !== "shutdown" || data.operation !== undefined)) return;
   const run = (await installing(event, context))?.last_run;
   if (!run || run.run !== data.run || run.purpose !== "install" || run.device !== "cdrom") return;
-  const { firmware } = Booted.parse(await context.call("get_vm", { vm }));
-  const evidence = bootRecord(ended, Disk.parse(await context.call("get_disk_info", { vm })), firmware);
+  const evidence = bootRecord(ended, Disk.parse(await context.call("get_disk_info", { vm })));
   if (evidence !== undefined) await suggest(vm, evidence, context);
 }
 

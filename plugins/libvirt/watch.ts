@@ -5,7 +5,7 @@ import { type DomainEvent, EVENT_KINDS, type EventStream, LIFECYCLE_EVENT } from
 import { targetOfAlias } from "./domain-xml.ts";
 import { plainText } from "./guest.ts";
 import { type LibvirtSession, reaching, runOf } from "./session.ts";
-import { watchSpace } from "./space.ts";
+import { domainSpace } from "./space.ts";
 
 /** Tells until the signal ends it, or the daemon is gone: after it was killed at once, after it fell silent within the
  * keepalive's time.
@@ -18,7 +18,7 @@ export async function watch(session: LibvirtSession, tell: (hint: Hint) => void,
   signal.addEventListener("abort", stop, { once: true });
   if (signal.aborted) stop();
   try {
-    const space = watchSpace(session, tell, ending.signal);
+    const space = domainSpace(session, tell, ending.signal);
     const errors = ioErrors(session, tell, ending.signal);
     const all = () => {
       tell({});
@@ -35,7 +35,7 @@ export async function watch(session: LibvirtSession, tell: (hint: Hint) => void,
         tell(hintOf(session, event));
         if (event.kind === "ioErrorReason") errors.happened(event);
         if (isLifecycle(event, "started") || event.kind === "deviceAdded") space.started(event.domain);
-        if (isLifecycle(event, "stopped")) space.stopped(event.domain);
+        if (isLifecycle(event, "stopped")) space.stopped(event.domain.uuid);
       }
     }
   } finally {

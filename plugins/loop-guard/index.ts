@@ -25,9 +25,7 @@ const Status = z.object({
 });
 const Disk = z.object({
   disk: z.string(),
-  content: z.string(),
-  boots_bios: z.boolean().optional(),
-  boots_uefi: z.boolean().optional(),
+  verdict: z.string().optional(),
   written_in_run: z.boolean().optional(),
 });
 const Order = z.object({ running_boot_order: z.string().optional() });
@@ -107,11 +105,10 @@ async function installing(event: DomainEvent, context: FunctionContext) {
   return run?.purpose === "install" && run.device === "cdrom" ? run : undefined;
 }
 
-/** The disk, if a boot record was written to it in this run. */
+/** The disk, if a boot record for this VM's own firmware was written to it in this run. */
 async function written(vm: string, context: FunctionContext): Promise<string | undefined> {
   const info = Disk.parse(await context.call("get_disk_info", { vm }));
-  const boots = info.boots_bios === true || info.boots_uefi === true;
-  return info.content === "data" && boots && info.written_in_run !== false ? info.disk : undefined;
+  return info.verdict === "boots" && info.written_in_run !== false ? info.disk : undefined;
 }
 
 /** What a call answers; undefined where it is refused with one of these codes. */

@@ -93,6 +93,8 @@ const monitors = (place: Place) => [
 ];
 
 export const diskNode = (target: string) => `disk-${target}`;
+/** What a disk's image is kept in: offsets in it are the file's, and no longer the guest's. */
+export const fileNode = (target: string) => `file-${target}`;
 
 function storage(definition: Definition): string[] {
   const sequence = bootSequence(asDomain(definition));
@@ -111,7 +113,7 @@ function storage(definition: Definition): string[] {
         "read-only": readOnly,
         // The image shrinks as the guest frees space.
         discard: "unmap",
-        file: { driver: "file", filename: path, discard: "unmap" },
+        file: { driver: "file", "node-name": fileNode(target), filename: path, discard: "unmap" },
       }),
       ...["-device", `${diskDevice[bus](target)},drive=${diskNode(target)},id=${target}${placeOf(`disk:${target}`)}`],
     ]),

@@ -1,12 +1,13 @@
 /** What happens to the VMs as it happens, as hints: their folders say when a definition is written, by whomever, and
  * QEMU's event log what the machine does. */
-import { type FSWatcher, mkdirSync, watch as watchFile } from "node:fs";
+import { type FSWatcher, mkdirSync, statSync, watch as watchFile } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Hint, Occurrence } from "../../src/plugin.ts";
 import { type QmpEvent, readEvents } from "./event-log.ts";
 import { DEFINITION, EVENT_LOG, isUuid } from "./place.ts";
 import { isOn, startedOf } from "./process.ts";
 import type { QemuSession } from "./session.ts";
+import { machineSpace } from "./space.ts";
 import { uuidsIn } from "./vms.ts";
 
 /** A process that is killed writes nothing, so those that run are looked at. */
@@ -15,9 +16,11 @@ const ALIVE_EVERY_MS = 1_000;
 const END_POLL_MS = 20;
 
 type Teller = (hint: Hint) => void;
-type Watched = Readonly<{ alive: () => void; end: () => void }>;
+type Space = ReturnType<typeof machineSpace>;
+type Watched = Readonly<{ folder: string; begun: Promise<void>; alive: () => void; end: () => void }>;
 
-/** Tells until the signal ends it, or the session is closed. */
+/** Tells until the signal ends it, or the session is closed. What QEMU said before it began is old: the VM has to be looked
+ * at all the same, and whatever left no trace in it is nothing to act upon any more. */
 export async function watch(session: QemuSession, tell: Teller, ends: AbortSignal): Promise<void> {
   const signal = AbortSignal.any([ends, session.closing.signal]);
   if (signal.aborted) return;
@@ -25,17 +28,21 @@ export async function watch(session: QemuSession, tell: Teller, ends: AbortSigna
   const ending = Promise.withResolvers<void>();
   const stop = () => ending.resolve();
   signal.addEventListener("abort", stop, { once: true });
+  const space = machineSpace(session, tell, signal);
   const vms = new Map<string, Watched>();
-  /** Whether the VM's folder is there may have changed. */
+  /** Whether the VM's folder is there, or is another one, may have changed. */
   const appear = (uuid: string, known: boolean) => {
+    const folder = identityOf(session.placeOf(uuid).home);
+    if (folder === vms.get(uuid)?.folder) return;
     vms.get(uuid)?.end();
     vms.delete(uuid);
-    const watched = watchVm(session, uuid, tell, known);
+    const watched = folder === undefined ? undefined : watchVm(session, uuid, folder, { tell, space, known });
     if (watched) vms.set(uuid, watched);
   };
+  let isListed = false;
   const folder = watchFile(session.directory, (_kind, name) => {
     if (name === null || !isUuid(name)) return;
-    appear(name, false);
+    appear(name, !isListed);
     tell({ uuid: name });
   });
   folder.on("error", ending.reject);
@@ -44,6 +51,8 @@ export async function watch(session: QemuSession, tell: Teller, ends: AbortSigna
   }, ALIVE_EVERY_MS);
   try {
     for (const uuid of await uuidsIn(session)) appear(uuid, true);
+    isListed = true;
+    await Promise.all([...vms.values()].map(({ begun }) => begun));
     if (!signal.aborted) tell({});
     await ending.promise;
   } finally {
@@ -54,19 +63,33 @@ export async function watch(session: QemuSession, tell: Teller, ends: AbortSigna
   }
 }
 
+/** A folder that was made anew may have the number of the one before. */
+function identityOf(path: string): string | undefined {
+  const found = statSync(path, { throwIfNoEntry: false });
+  return found && `${found.ino}:${found.birthtimeMs}`;
+}
+
 /** Watches one VM's folder; undefined when it is gone. Of a VM that was `known` before, what its log says already is
  * old. */
-function watchVm(session: QemuSession, uuid: string, tell: Teller, known: boolean): Watched | undefined {
+function watchVm(
+  session: QemuSession,
+  uuid: string,
+  folder: string,
+  { tell, space, known }: Readonly<{ tell: Teller; space: Space; known: boolean }>,
+): Watched | undefined {
   const { home, eventLog } = session.placeOf(uuid);
   const reader = readEvents(eventLog);
   let on: boolean | undefined;
   let over = false;
   let skip = known;
+  let armed: string | undefined;
   let reading: Promise<void> = Promise.resolve();
 
   const look = async () => {
     const now = await isOn(session, uuid);
-    if (now !== on && on !== undefined && !over) tell({ uuid });
+    if (over) return;
+    if (now !== on && on !== undefined) tell({ uuid });
+    if (!now) space.stopped(uuid);
     on = now;
   };
   const untilOff = async () => {
@@ -79,14 +102,22 @@ function watchVm(session: QemuSession, uuid: string, tell: Teller, known: boolea
     const { events, more } = await reader.read();
     const old = skip;
     skip = false;
-    if (over || old) return;
+    if (over || !more) return;
     // Also at what is no event: QEMU's answer to the negotiation says that the machine is up.
-    if (more) tell({ uuid });
-    if (more) await look();
+    if (!old) tell({ uuid });
+    await look();
     const run = (await startedOf(session, uuid))?.run;
+    if (over || run === undefined) return;
+    if (on && run !== armed) {
+      armed = run;
+      space.started({ uuid });
+    }
+    if (old) return;
     for (const event of events) {
-      const occurrence = run === undefined ? undefined : occurrenceOf(event, run);
-      if (occurrence && !over) tell({ uuid, occurrence });
+      const occurrence = occurrenceOf(event, run);
+      if (occurrence) tell({ uuid, occurrence });
+      const passed = thresholdIn(event);
+      if (passed) space.passed(uuid, passed.target, passed.thresholdBytes, passed.excessBytes);
     }
     if (events.some(({ event }) => event === "SHUTDOWN")) void untilOff().catch(() => undefined);
   };
@@ -107,9 +138,12 @@ function watchVm(session: QemuSession, uuid: string, tell: Teller, known: boolea
   watcher.on("error", () => watcher.close());
   readOn();
   return {
+    folder,
+    begun: reading,
     alive: () => void look().catch(() => undefined),
     end() {
       over = true;
+      space.stopped(uuid);
       watcher.close();
     },
   };
@@ -124,4 +158,12 @@ export function occurrenceOf({ event, data }: QmpEvent, run: string): Occurrence
   const target = /^(?:disk|medium)-(\w+)$/.exec(String(data["node-name"]))?.[1];
   const reason = data.nospace === true ? "enospc" : typeof data.reason === "string" ? data.reason : undefined;
   return { type: "io_error", run, ...(target !== undefined && { target }), ...(reason !== undefined && { reason }) };
+}
+
+/** A guest that wrote beyond the threshold in one of its disks' files. */
+export function thresholdIn({ event, data }: QmpEvent) {
+  const target = /^file-(\w+)$/.exec(String(data["node-name"]))?.[1];
+  if (event !== "BLOCK_WRITE_THRESHOLD" || target === undefined) return undefined;
+  const bytes = (key: string) => BigInt(Number(data[key]) || 0);
+  return { target, thresholdBytes: bytes("write-threshold"), excessBytes: bytes("amount-exceeded") };
 }

@@ -43,8 +43,17 @@ function packageOf(path: string): string | undefined {
   const installed = path.indexOf("/node_modules/");
   if (installed >= 0) return path.slice(0, installed + "/node_modules".length);
   for (let directory = dirname(path); directory !== parse(directory).root; directory = dirname(directory))
-    if (existsSync(join(directory, "package.json"))) return directory;
+    if (isThere(join(directory, "package.json"))) return directory;
   return undefined;
+}
+
+/** Where Deno lets the server read nothing, there is nothing for a plugin either. */
+function isThere(path: string): boolean {
+  try {
+    return existsSync(path);
+  } catch {
+    return false;
+  }
 }
 
 /** Whether one of the two is in the other, through whatever symbolic links. */

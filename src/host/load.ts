@@ -1,7 +1,7 @@
 /** Imports plugins, and checks what it got before anything of it is called. */
 import { createRequire } from "node:module";
 import { join, resolve } from "node:path";
-import { pathToFileURL } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import { z } from "zod";
 import { DomainError } from "../domain/error.ts";
 import { type EventType, eventTypes } from "../domain/event.ts";
@@ -48,9 +48,24 @@ export async function importPlugin(
   try {
     module = await (typeof from === "string" ? import(from) : from());
   } catch (error) {
-    throw new DomainError("PLUGIN_NOT_FOUND", { plugin: wanted, reason: reasonOf(error) }, { cause: error });
+    const code = typeof from === "string" && isMissing(error, from) ? "PLUGIN_NOT_FOUND" : "PLUGIN_INVALID";
+    throw new DomainError(code, { plugin: wanted, reason: reasonOf(error) }, { cause: error });
   }
   return checkPlugin(wanted, module.default);
+}
+
+/** Whether there is no such module. Of one that is there and imports another that is not, the error names that one. Deno
+ * has one code for whatever keeps a module from being loaded, and its workers take a package's name for a file's. */
+function isMissing(error: unknown, specifier: string): boolean {
+  if (!(error instanceof Error) || !("code" in error)) return false;
+  const isFile = specifier.startsWith("file:");
+  if (error.code === "ERR_UNSUPPORTED_ESM_URL_SCHEME") return !isFile;
+  if (error.code !== "ERR_MODULE_NOT_FOUND" && error.code !== "ERR_UNSUPPORTED_DIR_IMPORT") return false;
+  const [packageName] = /^(?:@[^/]+\/)?[^/]+/.exec(specifier) ?? [];
+  const asFile = URL.parse(specifier, import.meta.url)?.href;
+  const names = [specifier, asFile, isFile ? fileURLToPath(specifier) : packageName];
+  const [said = ""] = error.message.split("\n", 1);
+  return names.some((name) => said.includes(`'${name}'`) || said.includes(`"${name}"`));
 }
 
 /** @throws DomainError PLUGIN_INVALID */

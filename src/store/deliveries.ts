@@ -46,7 +46,7 @@ export const deliveriesIn = (database: Database, now: () => Date) => ({
   },
 
   async feed(subscriber: string, limit: number): Promise<Feed> {
-    const cursor = await placeOf(database, subscriber);
+    const cursor = await placeOf(database, subscriber, now());
     const rows = await database.read((em) =>
       em.find(DeliveryRow, { subscriber, state: "waiting" }, { orderBy: { seq: 1 }, limit: WAITING_MAX }),
     );
@@ -96,21 +96,22 @@ export const deliveriesIn = (database: Database, now: () => Date) => ({
   },
 });
 
+/** How often it is noted that a subscriber is served, however often it asks. */
+const SERVED_EVERY_MS = 24 * 60 * 60_000;
+
 /** A new subscriber is told of what happens from now on. */
-const placeOf = (database: Database, name: string): Promise<number> =>
-  database
-    .read((em) => em.findOne(SubscriberRow, { name }))
-    .then(
-      (row) =>
-        row?.place ??
-        database.write(async (em) => {
-          const found = await em.findOne(SubscriberRow, { name });
-          if (found) return found.place;
-          const place = await lastOf(em);
-          await em.insert(SubscriberRow, { name, place });
-          return place;
-        }),
-    );
+async function placeOf(database: Database, name: string, at: Date): Promise<number> {
+  const known = await database.read((em) => em.findOne(SubscriberRow, { name }));
+  const servedAt = at.toISOString();
+  if (known && known.servedAt > new Date(at.getTime() - SERVED_EVERY_MS).toISOString()) return known.place;
+  return database.write(async (em) => {
+    const found = await em.findOne(SubscriberRow, { name });
+    const place = found?.place ?? (await lastOf(em));
+    if (found) await em.nativeUpdate(SubscriberRow, { name }, { servedAt });
+    else await em.insert(SubscriberRow, { name, place, servedAt });
+    return place;
+  });
+}
 
 const lastOf = async (em: EntityManager): Promise<number> => {
   const [row] = await em.execute<{ seq: number }[]>("select coalesce(max(seq), 0) as seq from events");

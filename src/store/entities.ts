@@ -123,7 +123,7 @@ SightingSchema.setClass(SightingRow);
 const SubscriberSchema = defineEntity({
   name: "Subscriber",
   tableName: "subscribers",
-  properties: { name: p.text().primary(), place: p.integer() },
+  properties: { name: p.text().primary(), place: p.integer(), servedAt: p.text() },
 });
 export class SubscriberRow extends SubscriberSchema.class {}
 SubscriberSchema.setClass(SubscriberRow);

@@ -9,9 +9,10 @@ import { events } from "./migrations/20261125-events.ts";
 import { idempotency } from "./migrations/20261125-idempotency.ts";
 import { suggestion } from "./migrations/20261125-suggestion.ts";
 import { fingerprint } from "./migrations/20261126-fingerprint.ts";
+import { served } from "./migrations/20261126-served.ts";
 
 /** Every migration there is, oldest first. */
-export const migrations = [first, listed, events, suggestion, idempotency, fingerprint];
+export const migrations = [first, listed, events, suggestion, idempotency, fingerprint, served];
 const table = "mikro_orm_migrations";
 /** An upgrade of a large database takes its time, and whoever comes meanwhile has nothing better to do than wait. */
 const upgradeMsMax = 60_000;

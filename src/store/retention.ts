@@ -35,8 +35,17 @@ const backups = `update operations set backup = null where id in (
   select id from (select id, begun_at, status, ${numbered} from operations where backup is not null)
   where ${ended} and (place > ? or begun_at < ?) limit ${rowsPerTransaction})`;
 
-/** What a subscriber has not been told yet stays longer, but not for ever: it may be one that never comes back. */
-const untoldMax = 100_000;
+/** A subscriber that nobody has served for so long, a plugin that was removed say, is forgotten with all that it was still
+ * to be told. */
+export const UNSERVED_MS = 30 * dayMs;
+const unserved = "(select name from subscribers where served_at < ?)";
+const deliveries = `delete from deliveries where rowid in (
+  select rowid from deliveries where subscriber in ${unserved} limit ${rowsPerTransaction})`;
+const subscribers = `delete from subscribers where name in ${unserved}
+  and not exists (select 1 from deliveries d where d.subscriber = name)`;
+
+/** What a subscriber has not been told yet stays longer than the rest, but not for ever. */
+export const UNTOLD_MAX = 100_000;
 const nth = "(select seq from events order by seq desc limit 1 offset ?)";
 const events = `delete from events where seq in (
   select seq from events where seq <= coalesce(${nth}, 0)
@@ -64,10 +73,11 @@ export function retentionIn(database: Database, retention: Retention, now: () =>
     const { operationsPerVm, operationAgeMs, backupsPerVm, backupAgeMs, events: eventsMax } = kept;
     const since = (ageMs: number) => new Date(Math.max(0, now().getTime() - ageMs)).toISOString();
     const removed = await all(operations, operationsPerVm, since(operationAgeMs), kept.operations);
+    for (const statement of [deliveries, subscribers]) await all(statement, since(UNSERVED_MS));
     return {
       operations: removed,
       backups: await all(backups, backupsPerVm, since(backupAgeMs)),
-      events: await all(events, eventsMax, Math.max(eventsMax, untoldMax)),
+      events: await all(events, eventsMax, Math.max(eventsMax, UNTOLD_MAX)),
     };
   }
 

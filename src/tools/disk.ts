@@ -4,7 +4,8 @@ import { vmOf } from "../domain/change.ts";
 import { bytesOf, type DiskFact, gibOf, SizeGb } from "../domain/disk.ts";
 import { DomainError } from "../domain/error.ts";
 import type { State } from "../domain/operation.ts";
-import { diskOf, VmRef } from "../domain/vm.ts";
+import { diskVerdict } from "../domain/verdict.ts";
+import { type Disk, diskOf, VmRef } from "../domain/vm.ts";
 import { ChangeView, changeVm, viewOutcome, vmChangeInput } from "./change.ts";
 import { type Looked, lookAt, StaleView, viewStale } from "./look.ts";
 import { findVm } from "./target.ts";
@@ -62,6 +63,10 @@ const getDiskInfo = defineTool({
     content: z.enum(["blank", "data", "unknown"]),
     boots_bios: z.boolean().optional(),
     boots_uefi: z.boolean().optional(),
+    verdict: z
+      .enum(["boots", "cannot", "unknown"])
+      .optional()
+      .describe("What the VM's own firmware makes of it; absent where its connection did not answer"),
     written_in_run: z.boolean().optional().describe("Written to since the VM's last run began, where that was noted"),
     corrupt: z.boolean().optional().describe("Absent unless it was checked or the image says so itself"),
     backing_chain: z.array(z.string()),
@@ -96,6 +101,7 @@ const getDiskInfo = defineTool({
       content: fact.content,
       ...(fact.bootsBios !== undefined && { boots_bios: fact.bootsBios }),
       ...(fact.bootsUefi !== undefined && { boots_uefi: fact.bootsUefi }),
+      ...viewVerdict(looked, disk, fact),
       ...(noted !== undefined && { written_in_run: fact.identity !== noted }),
       ...(fact.corrupt !== undefined && { corrupt: fact.corrupt }),
       backing_chain: fact.chain.slice(1),
@@ -106,6 +112,13 @@ const getDiskInfo = defineTool({
     };
   },
 });
+
+/** A run has the firmware that it was started with. */
+function viewVerdict({ state, stale }: Looked, { target }: Pick<Disk, "target">, fact: DiskFact) {
+  if (stale) return {};
+  const vm = vmOf(state);
+  return { verdict: diskVerdict(diskOf(vm.next, target), fact, (vm.live ?? vm.next).firmware).verdict };
+}
 
 const resizeDisk = defineTool({
   name: "resize_disk",

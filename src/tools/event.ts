@@ -68,7 +68,7 @@ const listDeadLetters = defineTool({
     limit: z.number().int().min(1).max(500).default(50),
   }),
   output: z.object({
-    subscribers: z.array(z.string()).describe("Who has ever been told of events"),
+    subscribers: z.array(z.string()).describe("Who is told of events, or was in the last thirty days"),
     dead_letters: z.array(
       z.object({
         subscriber: z.string(),

@@ -27,7 +27,9 @@ const listPlugins = defineTool({
         fetch: z.boolean().describe("It answers requests below /plugins/NAME/"),
         reach: z
           .object({ net: Places.optional(), read: Places.optional(), write: Places.optional() })
-          .describe("What it needs beside its own files; only Deno holds it to that"),
+          .describe(
+            "What it needs beside its own files. Deno holds it to that; Node 24 to files alone, and from Node 25 on it has no network without net",
+          ),
         limit_ms: z.number(),
         state: z.enum(pluginStates),
         calls: z.number().describe("Since this server began"),

@@ -3,7 +3,7 @@
 // Plugins on a server on Deno: what reaches further than its permissions is stopped, what never ends is ended, and the
 // server goes on.
 import { spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer as createHttpServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { createServer } from "node:net";
@@ -159,6 +159,40 @@ await check("a plugin that `bootwright plugin new` writes is told of events", ()
     },
     [`--allow-read=${directory}`],
   ).finally(() => rmSync(directory, { recursive: true, force: true }));
+});
+
+await check("a plugin that is not there is told from one that is there and cannot be loaded", async () => {
+  const directory = mkdtempSync(join(tmpdir(), "bw-test-deno-"));
+  const written = (name: string, text: string) => {
+    const path = join(directory, name);
+    writeFileSync(path, text);
+    return path;
+  };
+  const cases: readonly (readonly [string, RegExp])[] = [
+    [join(directory, "none.ts"), /^bootwright: PLUGIN_NOT_FOUND: Cannot load plugin ".*none\.ts"/],
+    ["no-such-package-of-bootwright", /^bootwright: PLUGIN_NOT_FOUND: /],
+    ["http://127.0.0.1:1/none.js", /^bootwright: PLUGIN_NOT_FOUND: /],
+    [written("broken.ts", "export default {"), /^bootwright: PLUGIN_INVALID: .*SyntaxError/],
+    [written("throws.ts", 'throw new Error("out of order");'), /^bootwright: PLUGIN_INVALID: .*out of order/],
+    [written("imports.ts", 'import "./gone.ts";'), /^bootwright: PLUGIN_INVALID: .*gone\.ts/],
+  ];
+  try {
+    for (const [plugin, expected] of cases) {
+      const permissions = [
+        "--unstable-worker-options",
+        ...permissionsFor(directory, "memory"),
+        "--allow-import=127.0.0.1:1",
+      ];
+      const settings = ["--data", join(directory, "data"), "--connection", "local=memory", "--plugin", plugin];
+      const env = { ...process.env, NO_COLOR: "1", TMPDIR: directory, XDG_CONFIG_HOME: directory };
+      const args = ["run", "--no-prompt", ...permissions, serverPath, ...settings];
+      const { stderr } = spawnSync(process.execPath, args, { encoding: "utf8", timeout: 30_000, env });
+      if (!stderr.split("\n").some((line) => expected.test(line)))
+        throw new Error(`expected ${expected} of ${plugin}, saw:\n${stderr}`);
+    }
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
 });
 
 await check("a plugin is loaded from a URL, where the server may import from it", async () => {

@@ -3,26 +3,33 @@
 // Tells the story through an MCP client, with the server on Deno under the permissions that README names for it and no
 // others. What the client above needs is the business of this script alone.
 import { spawnSync } from "node:child_process";
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { chmodSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { allTools } from "../../src/tools/catalogue.ts";
+import { installerIso } from "../fixtures/installer-iso.ts";
 import { type BootwrightClient, openClient, serverPath } from "../support/client.ts";
 import { type DenoBackend, permissionsFor } from "../support/deno.ts";
 import { check, expectEqual, hasFailed } from "../support/deno-check.ts";
+import { waitForLine } from "../support/guest.ts";
 import { guestPrefix } from "../support/guest-names.ts";
 
 const socket = "/run/libvirt/libvirt-sock";
+/** An emulated guest on a busy machine. */
+const GUEST_MS = 120_000;
 
 const connections: Record<DenoBackend, string> = {
   memory: "local=memory,installsAfterMs=0",
   libvirt: "local=libvirt",
   qemu: "local=qemu",
 };
-async function withServer(backend: DenoBackend, work: (server: BootwrightClient) => Promise<void>): Promise<void> {
+async function withServer(
+  backend: DenoBackend,
+  work: (server: BootwrightClient, directory: string) => Promise<void>,
+): Promise<void> {
   const directory = mkdtempSync(join(tmpdir(), "bw-test-deno-"));
   // QEMU runs as a user of its own, who has to be able to enter them.
-  for (const made of ["", "images", "tmp"]) {
+  for (const made of ["", "images", "isos", "tmp"]) {
     mkdirSync(join(directory, made), { recursive: true });
     chmodSync(join(directory, made), 0o711);
   }
@@ -48,7 +55,7 @@ async function withServer(backend: DenoBackend, work: (server: BootwrightClient)
     confirm: () => true,
   });
   try {
-    await work(server);
+    await work(server, directory);
   } catch (error) {
     throw new Error(`${error instanceof Error ? error.message : error}\n${server.stderr()}`);
   } finally {
@@ -98,25 +105,54 @@ await check("a call that ends with its answer", async () => {
   expectEqual(status, 0);
 });
 
-async function aVm(backend: "libvirt" | "qemu"): Promise<void> {
-  await withServer(backend, async ({ call }) => {
-    const name = `${guestPrefix}deno`;
+/** What is true is what the guest says on its serial line. */
+async function onGuest(backend: "libvirt" | "qemu"): Promise<void> {
+  const made = await installerIso();
+  await withServer(backend, async ({ call }, directory) => {
+    const iso = join(directory, "isos", basename(made));
+    // libvirt gives an ISO to QEMU's user, and this one is everybody's.
+    copyFileSync(made, iso);
+    const of = { vm: `${guestPrefix}deno-${backend}` };
     try {
-      const small = { disk_size_gb: 1, memory_mb: 64, cpus: 1, network: "none", acceleration: "tcg" };
-      const { vm } = await call("create_vm", { name, boot_order: "hd", ...small });
-      expectEqual([vm.power, vm.boot_order], ["off", "hd"]);
-      const started = await call("start_vm", { vm: name, accept: ["DISK_BLANK"] });
-      expectEqual([started.vm.power, started.overridden], ["running", ["DISK_BLANK"]]);
-      expectEqual((await call("stop_vm", { vm: name, force: true })).vm.power, "off");
-      expectEqual((await call("get_disk_info", { vm: name, check: true })).corrupt, false);
+      const { vm } = await call("create_vm", {
+        ...{ name: of.vm, iso_path: iso, disk_size_gb: 1, memory_mb: 256, cpus: 1 },
+        ...{ network: "none", acceleration: "tcg" },
+      });
+      const says = (pattern: RegExp) => waitForLine(vm.serial_log!, pattern, { timeoutMs: GUEST_MS });
+      expectEqual([vm.power, vm.installation_status, vm.boot_order], ["off", "NotInstalled", "cdrom_hd"]);
+      const started = await call("start_vm", of);
+      expectEqual([started.vm.installation_status, started.vm.current_boot_device], ["Installing", "cdrom"]);
+      await says(/INSTALL-COMPLETE run=1/);
+      const { findings } = await call("check_boot", of);
+      expectEqual(
+        findings.some(({ code }) => code === "INSTALLER_LOOP"),
+        true,
+      );
+      const completed = await call("complete_installation", { ...of, boot_order: "hd", detach_iso: true });
+      expectEqual([completed.vm.installation_status, completed.vm.boot_order], ["Installed", "hd"]);
+      expectEqual([completed.vm.current_media, completed.vm.next_media], [undefined, undefined]);
+      await call("restart_vm", { ...of, force: true });
+      await says(/BOOTED-FROM-DISK 1$/);
+      expectEqual((await call("get_vm", of)).current_boot_device, "hd");
+      const attached = await call("attach_iso", { ...of, iso_path: iso });
+      expectEqual([attached.changed, attached.vm.current_media], [true, iso]);
+      expectEqual((await call("detach_iso", of)).vm.current_media, undefined);
+      expectEqual((await call("resize_disk", { ...of, size_gb: 2 })).changed, true);
+      expectEqual((await call("get_disk_info", of)).size_gb, 2);
+      await call("restart_vm", of);
+      await says(/BOOTED-FROM-DISK 2$/);
+      expectEqual((await call("stop_vm", { ...of, force: true })).vm.power, "off");
+      expectEqual((await call("get_disk_info", { ...of, check: true })).corrupt, false);
+      expectEqual((await call("delete_vm", of)).changed, true);
     } finally {
-      // A VM that could not be made is not there to be deleted, and the first error is the one to be told.
-      await call("delete_vm", { vm: name, force: true }).catch(() => undefined);
+      // A VM that could not be made, or is gone already, is not there to be deleted; the first error is the one to be told.
+      await call("delete_vm", { ...of, force: true }).catch(() => undefined);
     }
   });
 }
-if (existsSync(socket)) await check("a VM on libvirt", () => aVm("libvirt"));
+if (existsSync(socket)) await check("the story on libvirt", () => onGuest("libvirt"));
 else console.log(`# no libvirt here: nothing answers at ${socket}`);
-if (spawnSync("qemu-system-x86_64", ["--version"]).status === 0) await check("a VM on QEMU alone", () => aVm("qemu"));
+if (spawnSync("qemu-system-x86_64", ["--version"]).status === 0)
+  await check("the story on QEMU alone", () => onGuest("qemu"));
 else console.log("# no QEMU here");
 process.exit(hasFailed() ? 1 : 0);

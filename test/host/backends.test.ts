@@ -94,8 +94,9 @@ describe("openHost() loads a plugin", () => {
   });
 
   const files: [string, string, string, RegExp][] = [
-    ["cannot be parsed", "export default {", "PLUGIN_NOT_FOUND", /./],
-    ["throws while it loads", "throw new Error('out of order')", "PLUGIN_NOT_FOUND", /out of order/],
+    ["cannot be parsed", "export default {", "PLUGIN_INVALID", /./],
+    ["throws while it loads", "throw new Error('out of order')", "PLUGIN_INVALID", /out of order/],
+    ["imports what is not there", 'import "./gone.mjs"', "PLUGIN_INVALID", /gone\.mjs/],
     ["has no default export", "export const plugin = 1", "PLUGIN_INVALID", /no default export made by definePlugin/],
     [
       "exports something else",

@@ -14,8 +14,10 @@ const on = `on: { "vm.started": () => undefined },`;
 
 describe("openFunctions() refuses a plugin", () => {
   const cases: [string, string, string, RegExp][] = [
-    ["that throws as it is loaded", "throw new Error('out of order');", "PLUGIN_NOT_FOUND", /out of order/],
-    ["that cannot be parsed", "export default {", "PLUGIN_NOT_FOUND", /./],
+    ["that throws as it is loaded", "throw new Error('out of order');", "PLUGIN_INVALID", /out of order/],
+    ["that cannot be parsed", "export default {", "PLUGIN_INVALID", /Expected/],
+    ["that imports a file that is not there", 'import "./gone.ts";', "PLUGIN_INVALID", /gone\.ts/],
+    ["that imports a package that is not there", 'import "gone";', "PLUGIN_INVALID", /package 'gone'/],
     ["that ends its process", "process.exit(4);", "PLUGIN_INVALID", /ended with code 4/],
     ["that definePlugin() did not make", "export default { manifest: {} };", "PLUGIN_INVALID", /made by definePlugin/],
     [
@@ -106,7 +108,13 @@ describe("openFunctions() refuses a plugin", () => {
   });
 
   it("that is not there, by path or by name", async () => {
-    for (const plugin of ["./no/such.ts", "no-such-package-of-bootwright", "toString"])
+    for (const plugin of [
+      "./no/such.ts",
+      "./test/host",
+      "no-such-package-of-bootwright",
+      "@no-such/package/of",
+      "toString",
+    ])
       expect(await refusalOf(open([{ plugin, config: {} }]))).toMatchObject({
         code: "PLUGIN_NOT_FOUND",
         message: expect.stringContaining(`"${plugin}"`),

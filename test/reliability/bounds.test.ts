@@ -12,7 +12,8 @@ import { schemasOf } from "../../src/serve/mcp-server.ts";
 import { MESSAGE_BYTES_MAX, UNREAD_BYTES_MAX } from "../../src/serve/wire.ts";
 import { WAITING_MAX } from "../../src/store/claim.ts";
 import { CONFIRMATIONS_MAX } from "../../src/store/confirmation.ts";
-import { defaultRetention } from "../../src/store/retention.ts";
+import { DEAD_MAX, WAITING_MAX as DELIVERIES_MAX } from "../../src/store/deliveries.ts";
+import { defaultRetention, UNSERVED_MS, UNTOLD_MAX } from "../../src/store/retention.ts";
 import { allTools } from "../../src/tools/catalogue.ts";
 import { type Message, openRaw, type RawServer } from "../serve/raw.ts";
 import type { Refusal } from "../support/client.ts";
@@ -42,7 +43,11 @@ const bounds: readonly (readonly [name: string, is: number, documented: number, 
   ["history of one VM", defaultRetention.operationsPerVm, 200, "operations", "the oldest that have ended go"],
   ["history of all VMs", defaultRetention.operations, 50_000, "operations", "the same, but ten of each VM stay"],
   ["definitions kept of one VM", defaultRetention.backupsPerVm, 20, "backups", "the oldest go"],
-  ["events", defaultRetention.events, 10_000, "events", "the oldest go"],
+  ["events", defaultRetention.events, 10_000, "events", "the oldest go, unless a plugin has still to be told"],
+  ["events that a plugin has still to be told", UNTOLD_MAX, 100_000, "events", "the oldest go, and it is not told"],
+  ["the place of a plugin that nobody runs", UNSERVED_MS, 2_592_000_000, "ms", "it is forgotten"],
+  ["deliveries that wait for one plugin", DELIVERIES_MAX, 10_000, "deliveries", "it is told nothing new"],
+  ["dead letters of one plugin", DEAD_MAX, 1_000, "deliveries", "the oldest go"],
   ["confirmations offered", CONFIRMATIONS_MAX, 1_000, "tokens", "those that expire first go"],
 ];
 

@@ -95,6 +95,62 @@ test("prune() keeps the newest events, and their places are never given again", 
   expect((await store.events()).map(({ seq }) => seq)).toEqual([6]);
 });
 
+const heldBy = async (store: Awaited<ReturnType<typeof open>>, subscriber: string) => {
+  await store.feed(subscriber, 1);
+  await run(store, { id: `for-${subscriber}` }, { events: [event(`${subscriber}:0`), event(`${subscriber}:1`)] });
+  const [first] = (await store.feed(subscriber, 1)).events;
+  const failed = { seq: first!.seq, event: first!.event, attempts: 1, state: "waiting", at: daysAgo(0) } as const;
+  await store.endRound(subscriber, { cursor: first!.seq, taken: [], failed: [failed] });
+};
+
+test("prune() keeps what a subscriber has not been told, until nobody has served it for thirty days", async () => {
+  let at = now();
+  const later = (days: number) => {
+    at = new Date(at.getTime() + days * day);
+  };
+  const store = await open(temporaryDirectory(), { now: () => at });
+  await heldBy(store, "gone");
+  await store.feed("served", 1);
+  later(29);
+  await store.feed("served", 1);
+  expect((await store.prune({ ...all, events: 0 })).events).toBe(1);
+  later(2);
+  expect((await store.prune({ ...all, events: 0 })).events).toBe(1);
+  expect(await store.subscribers()).toEqual([expect.objectContaining({ name: "served" })]);
+  expect(await store.deliveries({ limit: 9 })).toEqual([]);
+  // It comes back as a new one does.
+  await run(store, { id: "meanwhile" }, { events: [event("meanwhile:0")] });
+  expect(await store.feed("gone", 9)).toMatchObject({ events: [], due: [], waitingFor: [] });
+});
+
+test("prune() keeps no more than the newest hundred thousand events, whoever has not been told", async () => {
+  const directory = temporaryDirectory();
+  const store = await open(directory, { now });
+  await store.feed("behind", 1);
+  const body = JSON.stringify(event("any"));
+  sql(
+    directory,
+    `insert into events (id, type, subject, time, body)
+      with recursive n(i) as (select 1 union all select i + 1 from n where i < 100250)
+      select 'e' || i, 'vm.started', 'vm-1', '2026-11-23T10:00:00.000Z', '${body}' from n`,
+    "select 1",
+  );
+  expect((await store.prune({ ...all, events: 10 })).events).toBe(250);
+  expect((await store.feed("behind", 1)).events.map(({ seq }) => seq)).toEqual([251]);
+});
+
+test("prune() does not forget a subscriber to whom nothing happens for long, as long as it is served", async () => {
+  let at = now();
+  const store = await open(temporaryDirectory(), { now: () => at });
+  for (let days = 0; days < 90; days += 5) {
+    await store.feed("idle", 1);
+    at = new Date(at.getTime() + 5 * day);
+  }
+  await run(store, { id: "last" }, { events: [event("last:0")] });
+  expect((await store.prune({ ...all, events: 0 })).events).toBe(0);
+  expect((await store.feed("idle", 1)).events).toHaveLength(1);
+});
+
 test("prune() of more rows than one transaction takes removes them all", async () => {
   const directory = temporaryDirectory();
   const store = await open(directory, { now });

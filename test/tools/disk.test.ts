@@ -4,15 +4,18 @@ import { foreign, openBench, seedOf } from "./bench.ts";
 const remote = foreign(3, "remote");
 const { path: _none, ...pathless } = remote.vm.next.disks[0]!;
 const backed = foreign(4, "backed");
+const uefi = foreign(5, "uefi", { firmware: "uefi" });
 const seed = {
   ...seedOf(foreign(1, "web"), foreign(2, "busy", { running: true }), backed),
   vms: [
     ...seedOf(foreign(1, "web"), foreign(2, "busy", { running: true }), backed).vms!,
     { ...remote.vm, next: { ...remote.vm.next, disks: [pathless] } },
+    uefi.vm,
   ],
   disks: [
     foreign(1, "web").disk,
     foreign(2, "busy").disk,
+    { ...uefi.disk, bootsUefi: false },
     { ...backed.disk, content: "blank" as const, backing: "/memory/images/base.qcow2" },
     { path: "/memory/images/base.qcow2", content: "data" as const, bootsBios: true },
   ],
@@ -35,6 +38,12 @@ describe("get_disk_info", () => {
     });
     expect(disk.host_total_bytes).toBe(1024 ** 4);
     expect(disk).not.toHaveProperty("corrupt");
+  });
+
+  it("says whether the VM's own firmware boots it", async () => {
+    expect((await call("get_disk_info", { vm: "web" })).verdict).toBe("boots");
+    expect(await call("get_disk_info", { vm: "uefi" })).toMatchObject({ boots_bios: true, verdict: "unknown" });
+    expect((await call("get_disk_info", { vm: "remote" })).verdict).toBe("unknown");
   });
 
   it("looks for corruption if asked to, and only at a VM that is off", async () => {

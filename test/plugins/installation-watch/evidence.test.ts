@@ -54,20 +54,19 @@ describe("isFromDisk()", () => {
 });
 
 describe("bootRecord()", () => {
-  const disk = { disk: "vda", content: "data", boots_bios: true, boots_uefi: false, written_in_run: true };
+  const disk = { disk: "vda", verdict: "boots", written_in_run: true };
 
   it("says what the guest did and where the boot record is", () => {
-    expect(bootRecord("rebooted", disk, "bios")).toBe(
+    expect(bootRecord("rebooted", disk)).toBe(
       "the guest rebooted in the run that installs, after it wrote a boot record to disk vda",
     );
   });
 
   it.each([
-    ["another firmware's boot record", disk, "uefi"],
-    ["a blank disk", { ...disk, content: "blank" }, "bios"],
-    ["data without a boot record", { ...disk, boots_bios: false }, "bios"],
-    ["a boot record from before this run", { ...disk, written_in_run: false }, "bios"],
-  ])("takes %s for nothing", (_what, given, firmware) => {
-    expect(bootRecord("rebooted", given, firmware)).toBeUndefined();
+    ["what the VM's firmware does not boot", { ...disk, verdict: "cannot" }],
+    ["another firmware's boot record", { ...disk, verdict: "unknown" }],
+    ["a boot record from before this run", { ...disk, written_in_run: false }],
+  ])("takes %s for nothing", (_what, given) => {
+    expect(bootRecord("rebooted", given)).toBeUndefined();
   });
 });

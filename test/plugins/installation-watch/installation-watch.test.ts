@@ -89,7 +89,7 @@ describe("installation-watch", () => {
     await at.heard("vm.stopped", 2);
     await at.quiet();
     expect(await suggestions(at)).toHaveLength(before);
-    expect(await at.call("get_disk_info", { vm })).toMatchObject({ boots_bios: true, written_in_run: false });
+    expect(await at.call("get_disk_info", { vm })).toMatchObject({ verdict: "boots", written_in_run: false });
   });
 
   it("says nothing of a stop that was asked for", async () => {

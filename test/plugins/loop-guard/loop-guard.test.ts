@@ -1,7 +1,13 @@
 import { describe, expect, it } from "vitest";
 import installationWatch from "../../../plugins/installation-watch/index.ts";
 import plugin from "../../../plugins/loop-guard/index.ts";
-import { guestInstalls, guestLocksTray, guestPowersOff, guestReboots } from "../../../plugins/memory/outside.ts";
+import {
+  guestInstalls,
+  guestLocksTray,
+  guestPowersOff,
+  guestReboots,
+  putDisk,
+} from "../../../plugins/memory/outside.ts";
 import { type Lane, openLane } from "../../support/functions.ts";
 
 /** A busy machine has its time to eject. */
@@ -92,6 +98,35 @@ describe("loop-guard", () => {
     const at = await lane();
     const vm = await installing(at, "boot_disk");
     guestPowersOff(at.session, vm);
+    await at.heard("vm.stopped");
+    await at.quiet();
+    expect((await at.call("get_vm", { vm })).power).toBe("off");
+    expect(at.logged.join("\n")).toContain("stays off");
+  });
+
+  const others = [
+    ["BIOS", "an EFI system partition", { firmware: "bios" }, { bootsUefi: true }],
+    ["UEFI", "code in the first sector", { firmware: "uefi" }, { bootsBios: true }],
+  ] as const;
+
+  it.each(others)("takes the ISO out of no %s VM whose disk has %s alone", async (_firmware, _what, given, content) => {
+    const at = await lane();
+    const vm = await installing(at, "eject", given);
+    const { path } = await at.call("get_disk_info", { vm });
+    putDisk(at.session, { path: path!, content: "data", ...content });
+    guestReboots(at.session, vm);
+    await at.heard("vm.rebooted");
+    await at.quiet();
+    expect(await evidenceIn(at, vm)).toBeUndefined();
+    expect((await at.call("get_vm", { vm })).current_media).toBe("/memory/isos/installer.iso");
+  });
+
+  it.each(others)("starts no %s VM whose disk has %s alone", async (_firmware, _what, given, content) => {
+    const at = await lane();
+    const vm = await installing(at, "boot_disk", given);
+    const { path } = await at.call("get_disk_info", { vm });
+    putDisk(at.session, { path: path!, content: "data", ...content });
+    guestReboots(at.session, vm);
     await at.heard("vm.stopped");
     await at.quiet();
     expect((await at.call("get_vm", { vm })).power).toBe("off");

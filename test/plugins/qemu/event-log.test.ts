@@ -2,7 +2,7 @@ import { appendFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { endingEvent, eventsIn, lastEvents, readEvents } from "../../../plugins/qemu/event-log.ts";
-import { occurrenceOf } from "../../../plugins/qemu/watch.ts";
+import { occurrenceOf, thresholdIn } from "../../../plugins/qemu/watch.ts";
 import { temporaryDirectory } from "../../support/memory.ts";
 
 const line = (event: string, data: object = {}) =>
@@ -84,5 +84,21 @@ describe("occurrenceOf()", () => {
   });
   it("is nothing at any other event", () => {
     expect(of("STOP", {})).toBeUndefined();
+  });
+});
+
+describe("thresholdIn()", () => {
+  const of = (event: string, node: string) =>
+    thresholdIn({ event, data: { "node-name": node, "amount-exceeded": 512, "write-threshold": 4096 }, atMs: 0 });
+  it("names the disk whose file was written to beyond it", () => {
+    expect(of("BLOCK_WRITE_THRESHOLD", "file-vda")).toEqual({
+      target: "vda",
+      thresholdBytes: 4096n,
+      excessBytes: 512n,
+    });
+  });
+  it("is nothing of a node that is no disk's file, and at any other event", () => {
+    expect(of("BLOCK_WRITE_THRESHOLD", "#block103")).toBeUndefined();
+    expect(of("BLOCK_IO_ERROR", "file-vda")).toBeUndefined();
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { stepFor } from "../../../plugins/libvirt/space.ts";
+import { stepFor } from "../../src/images/space-watch.ts";
 
 const MIB = 1024 ** 2;
 const GIB = 1024 ** 3;

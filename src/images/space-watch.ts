@@ -1,0 +1,126 @@
+/** Noticing that a VM's images are about to fill their file system before a write fails: a threshold in each image, which
+ * the hypervisor tells of once when a guest writes beyond it. */
+import { stat } from "node:fs/promises";
+import type { Hint, Images } from "../domain/port.ts";
+
+const MIB = 1024 ** 2;
+const RESERVE_BYTES = 1024 * MIB;
+const STEP_MIN_BYTES = MIB;
+
+/** A run that is on, with the images that its guest may write to. */
+export type WritableImages = Readonly<{ run: string; images: readonly Readonly<{ target: string; path: string }>[] }>;
+
+export type SpaceOptions<Of extends Readonly<{ uuid: string }>> = Readonly<{
+  images: Pick<Images, "space">;
+  imagesOf(vm: Of): Promise<WritableImages | undefined>;
+  /** Has the hypervisor tell once of the first write beyond this offset in the image's file. */
+  arm(vm: Of, target: string, offsetBytes: bigint): Promise<void>;
+  /** Whether no more is wrong than that the VM, or what runs it, is gone by now. */
+  isOver(error: unknown): boolean;
+  tell(hint: Hint): void;
+  log(message: string): void;
+  signal: AbortSignal;
+}>;
+
+type Watched<Of> = {
+  readonly vm: Of;
+  readonly run: string;
+  readonly target: string;
+  readonly path: string;
+  /** File systems are told apart by their size. */
+  fileSystem: number;
+  /** The threshold that was passed last. It may be told of twice: by libvirt for the disk and for its image. */
+  passed?: bigint;
+};
+
+/** What is to stay free: a gibibyte or a twentieth, but of a small file system no more than a quarter. */
+const reserveOf = (totalBytes: number): number => Math.min(Math.max(RESERVE_BYTES, totalBytes / 20), totalBytes / 4);
+
+/** By how much an image may grow until somebody looks at the space again; 0: there is no point in looking any more. While
+ * there is more free than the reserve, its share of that, since others grow as well; below it, half of what is left. */
+export function stepFor(freeBytes: number, totalBytes: number, sharers: number): number {
+  const room = freeBytes - reserveOf(totalBytes);
+  if (room > 0) return Math.floor(Math.max(room / Math.max(1, sharers), STEP_MIN_BYTES));
+  return freeBytes / 2 < STEP_MIN_BYTES ? 0 : Math.floor(freeBytes / 2);
+}
+
+export type SpaceWatch<Of> = Readonly<{
+  /** Begins with every VM that is running now. */
+  all(running: () => Promise<readonly Of[]>): void;
+  started(vm: Of): void;
+  stopped(uuid: string): void;
+  passed(uuid: string, target: string, thresholdBytes: bigint, excessBytes: bigint): void;
+}>;
+
+/** Arms a threshold in every writable image file of every running VM, and tells `space_low` when the host has no more
+ * than its reserve: at once where that is so already. Sequential and aside, so that one hung QEMU delays only this. */
+export function watchSpace<Of extends Readonly<{ uuid: string }>>(options: SpaceOptions<Of>): SpaceWatch<Of> {
+  const { images, tell, signal } = options;
+  const watched = new Map<string, Watched<Of>>();
+  const keyOf = (uuid: string, target: string) => `${uuid}/${target}`;
+  let logged = false;
+  let last: Promise<void> = Promise.resolve();
+
+  const later = (work: () => Promise<void>) => {
+    last = last.then(async () => {
+      if (signal.aborted) return;
+      await work().catch((error: unknown) => {
+        if (signal.aborted || logged || options.isOver(error)) return;
+        logged = true;
+        options.log(`cannot watch the space of all images: ${error instanceof Error ? error.message : String(error)}`);
+      });
+    });
+  };
+
+  async function arm(one: Watched<Of>, writtenBytes = 0): Promise<void> {
+    const { vm, run, target, path } = one;
+    const { freeBytes, totalBytes } = await images.space(path);
+    one.fileSystem = totalBytes;
+    const sharers = [...watched.values()].filter(({ fileSystem }) => fileSystem === totalBytes).length;
+    if (signal.aborted) return;
+    if (freeBytes <= reserveOf(totalBytes))
+      tell({ uuid: vm.uuid, occurrence: { type: "space_low", run, target, freeBytes } });
+    const step = stepFor(freeBytes, totalBytes, sharers);
+    if (step === 0) return;
+    // A threshold is an offset in the file. Where an image has holes its blocks say less than its length, and passing
+    // the threshold early only has the space looked at once more.
+    const { blocks } = await stat(path);
+    await options.arm(vm, target, BigInt(Math.max(blocks * 512, writtenBytes) + step));
+  }
+
+  async function begin(vm: Of): Promise<void> {
+    const running = await options.imagesOf(vm);
+    if (!running) return;
+    const { run } = running;
+    for (const { target, path } of running.images) {
+      const key = keyOf(vm.uuid, target);
+      if (watched.get(key)?.run === run || !(await isFile(images, path))) continue;
+      const one: Watched<Of> = { vm, run, target, path, fileSystem: 0 };
+      watched.set(key, one);
+      await arm(one);
+    }
+  }
+
+  return {
+    all: (running) =>
+      later(async () => {
+        for (const vm of await running()) later(() => begin(vm));
+      }),
+    started: (vm) => later(() => begin(vm)),
+    stopped(uuid) {
+      for (const key of watched.keys()) if (key.startsWith(`${uuid}/`)) watched.delete(key);
+    },
+    passed(uuid, target, thresholdBytes, excessBytes) {
+      const one = watched.get(keyOf(uuid, target));
+      if (!one || one.passed === thresholdBytes) return;
+      one.passed = thresholdBytes;
+      later(() => arm(one, Number(thresholdBytes + excessBytes)));
+    },
+  };
+}
+
+/** Asks for the space first: unlike a look at the file, that gives up where the file system does not answer. */
+async function isFile(images: Pick<Images, "space">, path: string): Promise<boolean> {
+  await images.space(path);
+  return (await stat(path)).isFile();
+}
