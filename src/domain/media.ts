@@ -54,11 +54,12 @@ export const mediaChanges = {
         },
       };
     },
-    reached: (now, _goal, { drive, next, live }) =>
+    /** A run that has begun since took its medium from the next definition as it was then, and tells nothing of this. */
+    reached: (now, _goal, { drive, next, live }, before) =>
       now.vm !== undefined &&
       driveOf(now.vm.next, drive) !== undefined &&
       driveOf(now.vm.next, drive)?.path === next &&
-      (now.vm.live === undefined || holds(now.vm.live, drive, live)),
+      (now.vm.live === undefined || now.vm.run !== before.vm?.run || holds(now.vm.live, drive, live)),
     /** The same path is another ISO once the file was replaced. */
     recorded: (record, { drive, identity }) =>
       record?.isoIdentity === undefined ||

@@ -135,9 +135,9 @@ function undoing({ made }: Applied, vm: ModelVm): Step[] {
       return { kind: "order", to: was.order, ...(was.asked && { asked: was.asked }) };
     }
     if (step.kind !== "media") return refuse("UNDO_IMPOSSIBLE");
-    if (vm.medium !== step.to || (vm.live && vm.live.medium !== step.live)) refuse("UNDO_IMPOSSIBLE");
-    const { medium, live } = was;
-    return { kind: "media", ...(medium && { to: medium }), ...(live?.medium && { live: live.medium }) };
+    // A run that began since took its medium from the next definition.
+    if (vm.medium !== step.to || (vm.live && vm.live.medium !== step.to)) refuse("UNDO_IMPOSSIBLE");
+    return attach(vm, was.medium);
   });
 }
 

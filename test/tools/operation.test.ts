@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { foreign, openBench, seedOf } from "./bench.ts";
 
-const { call, refused } = openBench({ local: seedOf(foreign(1, "web")) });
+const { call, refused, outside } = openBench({ local: seedOf(foreign(1, "web")) });
 
 describe("get_operation", () => {
   it("tells who asked for what, its steps, and what became of each", async () => {
@@ -77,6 +77,24 @@ describe("undo_operation", () => {
     await call("create_vm", { name: "medium", iso_path: "installer.iso" });
     const { operation } = await call("attach_iso", { vm: "medium", iso_path: "live.iso" });
     expect((await call("undo_operation", { operation })).vm.current_media).toBe("/memory/isos/installer.iso");
+  });
+
+  it("puts no ISO back that is gone", async () => {
+    await call("create_vm", { name: "emptied", iso_path: "drivers.iso" });
+    const { operation } = await call("detach_iso", { vm: "emptied" });
+    outside(["removeFile", "/memory/isos/drivers.iso"]);
+    const refusal = await refused("ISO_NOT_FOUND", "undo_operation", { operation });
+    expect(refusal.message).toContain("/memory/isos/drivers.iso");
+    expect((await call("get_vm", { vm: "emptied" })).current_media).toBeUndefined();
+  });
+
+  it("takes an ISO out of a VM that was started since, now and for the next start", async () => {
+    await call("create_vm", { name: "started", iso_path: "installer.iso" });
+    const { operation } = await call("attach_iso", { vm: "started", iso_path: "live.iso" });
+    await call("start_vm", { vm: "started" });
+    const undone = await call("undo_operation", { operation });
+    expect(undone).toMatchObject({ changed: true, vm: { current_media: "/memory/isos/installer.iso", pending: [] } });
+    expect(undone.vm.next_media).toBeUndefined();
   });
 
   it("refuses what has no way back, and what is no longer as it was left", async () => {
