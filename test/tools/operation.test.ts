@@ -1,5 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { foreign, openBench, seedOf } from "./bench.ts";
+import { foreign, openBench, seedOf, uuid } from "./bench.ts";
+
+type Confirm = { confirm: string };
 
 const { call, refused, outside } = openBench({ local: seedOf(foreign(1, "web")) });
 
@@ -51,6 +53,25 @@ describe("list_operations", () => {
     expect((await call("list_operations", page)).operations).toEqual([operations[1]]);
     expect((await call("list_operations", { vm: "listed", status: ["failed"] })).operations).toEqual([]);
     expect(JSON.stringify(operations)).not.toContain("backup");
+  });
+
+  it("lists what was done to a VM that is no more, by its UUID or by the name that it had last", async () => {
+    const { vm } = await call("create_vm", { name: "first" });
+    const { confirm } = (await refused("CONFIRMATION_REQUIRED", "delete_vm", { vm: "first" })).details as Confirm;
+    await call("delete_vm", { vm: "first", confirm });
+    await refused("VM_NOT_FOUND", "get_vm", { vm: "first" });
+    for (const name of ["first", "local/first", vm.uuid, vm.uuid.toUpperCase(), `local/${vm.uuid}`]) {
+      const { operations } = await call("list_operations", { vm: name });
+      expect(
+        operations.map(({ tool }) => tool),
+        name,
+      ).toEqual(["delete_vm", "create_vm"]);
+    }
+    const again = await call("create_vm", { name: "first" });
+    expect((await call("list_operations", { vm: "first" })).operations.map(({ vm: id }) => id)).toEqual([
+      again.vm.uuid,
+    ]);
+    for (const name of ["never", uuid(9)]) await refused("VM_NOT_FOUND", "list_operations", { vm: name });
   });
 
   it("refuses to go on from an operation that there is not", async () => {
