@@ -22,6 +22,8 @@ export type IsoFact = Readonly<{
   bootsUefi: boolean;
   /** The UEFI boot image holds a loader signed for Secure Boot; absent when nobody looked. */
   signed?: boolean;
+  /** The volume in it says that it is larger than the file. */
+  truncated?: true;
   /** Changes whenever the file is replaced or rewritten: inode, size, time of modification. Not the time of change,
    * which libvirt moves when it gives the file to QEMU's user. */
   identity?: string;
