@@ -43,7 +43,12 @@ const events = `delete from events where seq in (
     and (seq <= coalesce((select min(place) from subscribers), seq) or seq <= coalesce(${nth}, 0))
   limit ${rowsPerTransaction})`;
 
-export function retentionIn(database: Database, retention: Retention, now: () => Date) {
+export function retentionIn(
+  database: Database,
+  retention: Retention,
+  now: () => Date,
+  besides: () => Promise<void> = async () => {},
+) {
   let running: Promise<void> | undefined;
   let closed = false;
   let appendedSince = 0;
@@ -64,11 +69,13 @@ export function retentionIn(database: Database, retention: Retention, now: () =>
     const { operationsPerVm, operationAgeMs, backupsPerVm, backupAgeMs, events: eventsMax } = kept;
     const since = (ageMs: number) => new Date(Math.max(0, now().getTime() - ageMs)).toISOString();
     const removed = await all(operations, operationsPerVm, since(operationAgeMs), kept.operations);
-    return {
+    const pruned = {
       operations: removed,
       backups: await all(backups, backupsPerVm, since(backupAgeMs)),
       events: await all(events, eventsMax, Math.max(eventsMax, untoldMax)),
     };
+    if (!closed) await besides();
+    return pruned;
   }
 
   /** Prunes in the background. */
