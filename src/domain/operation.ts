@@ -57,3 +57,9 @@ export type Operation = Readonly<{
   settledAt?: string;
   error?: Readonly<{ code: string; message: string }>;
 }>;
+
+/** What became of an operation that had been left open. */
+export function settledInWords({ id, what, target, status: was }: Operation, status: OperationStatus): string {
+  const why = was === "unknown" ? "of which nobody knew how it ended" : "left by a process that ended";
+  return `operation ${id} (${what} on ${target.uuid}), ${why}: ${status}`;
+}
