@@ -245,6 +245,7 @@ export function commandsOf(real: Pick<Real, "clients" | "obeys">, maxCommands: n
     agrees: fc.nat(3).map((n) => n > 0),
   });
   const flag = fc.boolean();
+  const force = real.obeys ? flag : fc.constant(true);
   const call = (tool: string, args: Record<string, fc.Arbitrary<unknown>>, optional: readonly string[] = []) =>
     fc
       .tuple(name, fc.record(args, { requiredKeys: Object.keys(args).filter((key) => !optional.includes(key)) }), how)
@@ -256,10 +257,13 @@ export function commandsOf(real: Pick<Real, "clients" | "obeys">, maxCommands: n
     [
       ...some(call("create_vm", create, ["iso_path"]), 3),
       ...some(call("set_boot_order", { boot_order: order, accept }), 2),
+      // A guest that was started from nothing would not heed a shutdown.
+      call("set_boot_order", { boot_order: order, restart: fc.constant(true), force }),
+      call("restart_vm", { force }),
       ...some(call("attach_iso", { iso_path: iso }), 2),
       call("detach_iso", {}),
       ...some(call("start_vm", { iso_path: iso }, ["iso_path"]), 2),
-      call("stop_vm", { force: real.obeys ? flag : fc.constant(true) }),
+      call("stop_vm", { force }),
       call("delete_vm", { force: flag, keep_files: flag }),
       call("resize_disk", { size_gb: fc.constantFrom(1, 2, 3) }),
       ...some(call("complete_installation", { boot_order: order, detach_iso: flag }, ["boot_order"]), 2),
