@@ -9,9 +9,9 @@ import { mediaBefore, undoChanges } from "../domain/history.ts";
 import { InstallationStatus } from "../domain/installation.ts";
 import type { Operation, State } from "../domain/operation.ts";
 import type { Store } from "../domain/port.ts";
-import { diskOf, driveOf, type Target, VmRef } from "../domain/vm.ts";
+import { diskOf, driveOf, VmRef } from "../domain/vm.ts";
 import { ChangeView, changeInput, changeVm, confirmInput, viewOutcome } from "./change.ts";
-import { findVm, pastVm } from "./target.ts";
+import { findVm, presentOrPastVm } from "./target.ts";
 import { defineTool, type ToolContext } from "./tool.ts";
 
 const Status = z.enum(["begun", "applied", "rolled_back", "failed", "rollback_failed", "unknown"]);
@@ -121,7 +121,7 @@ const listOperations = defineTool({
   }),
   output: z.object({ operations: z.array(OperationView) }),
   async run({ vm, status, before, limit }, context) {
-    const target = vm === undefined ? undefined : await presentOrPast(context, vm);
+    const target = vm === undefined ? undefined : await presentOrPastVm(context, vm);
     const store = await context.store();
     const operations = await store.operations({
       limit,
@@ -132,17 +132,6 @@ const listOperations = defineTool({
     return { operations: operations.map(viewOperation) };
   },
 });
-
-/** Whose history is meant; it stays when the VM is no more. @throws DomainError what findVm() throws */
-async function presentOrPast(context: ToolContext, vm: string): Promise<Target> {
-  try {
-    return (await findVm(context, vm)).target;
-  } catch (error) {
-    const past = error instanceof DomainError && error.code !== "VM_AMBIGUOUS" && (await pastVm(context, vm));
-    if (!past) throw error;
-    return past;
-  }
-}
 
 const getOperation = defineTool({
   name: "get_operation",

@@ -68,6 +68,17 @@ export async function pastVm({ connections, store }: ToolContext, ref: string): 
   return undefined;
 }
 
+/** Whose history is meant: it stays when the VM is no more. @throws DomainError what findVm() throws */
+export async function presentOrPastVm(context: ToolContext, ref: string): Promise<Target> {
+  try {
+    return (await findVm(context, ref)).target;
+  } catch (error) {
+    const past = error instanceof DomainError && error.code !== "VM_AMBIGUOUS" && (await pastVm(context, ref));
+    if (!past) throw error;
+    return past;
+  }
+}
+
 /** A reference is a name or a UUID, and may say on which connection. */
 function partsOf(names: readonly string[], ref: string): { inner: string; where: readonly string[] } {
   const slash = ref.indexOf("/");

@@ -66,6 +66,11 @@ describe("list_operations", () => {
         operations.map(({ tool }) => tool),
         name,
       ).toEqual(["delete_vm", "create_vm"]);
+      const { events } = await call("list_events", { vm: name });
+      expect(
+        events.map(({ type }) => type),
+        name,
+      ).toEqual(["vm.deleted", "vm.created"]);
     }
     const again = await call("create_vm", { name: "first" });
     expect((await call("list_operations", { vm: "first" })).operations.map(({ vm: id }) => id)).toEqual([
