@@ -4,7 +4,7 @@ import { limited } from "./limit.ts";
 import type { IsoFact } from "./media.ts";
 import type { Operation, State } from "./operation.ts";
 import type { Backend, Ports, Store } from "./port.ts";
-import type { Target } from "./vm.ts";
+import type { Target, VmDefinition } from "./vm.ts";
 
 export type Look = Readonly<{
   /** Further images to look at, beside those that the VM has. */
@@ -73,18 +73,19 @@ async function usageOf(
   { vm, target }: State,
   { diskPaths = [], signal }: Look,
 ): Promise<NonNullable<State["usage"]>> {
-  const own = vm?.next.disks.map(({ path }) => path).filter((path) => path !== undefined) ?? [];
+  const own = vm ? pathsIn(vm.next) : [];
   const mine = [...new Set([...own, ...diskPaths])];
   if (mine.length === 0) return {};
   const others = (await backend.list(signal)).filter(({ uuid }) => uuid !== target.uuid);
   const standing = await Promise.all(
     others.map(async (other) => {
-      const paths = (other.live ?? other.next).disks.map(({ path }) => path).filter((path) => path !== undefined);
+      const paths = pathsIn(other.live ?? other.next);
       const chains = await Promise.all(paths.map((path) => backend.images.chain(path).catch(() => [path])));
       return {
         name: other.name,
         running: other.power !== "off",
         paths,
+        all: [...paths, ...pathsIn(other.next)],
         below: chains.flatMap((chain) => chain.slice(1)),
       };
     }),
@@ -92,10 +93,14 @@ async function usageOf(
   const usage = mine.map((path) => {
     const inUseBy = standing.filter((other) => other.running && other.paths.includes(path)).map(({ name }) => name);
     const clones = standing.filter((other) => other.below.includes(path)).map(({ name }) => name);
-    return [path, { inUseBy: inUseBy.slice(0, NAMED_MAX), clones: someOf(clones) }] as const;
+    const owners = standing.filter((other) => other.all.includes(path)).map(({ name }) => name);
+    return [path, { inUseBy: inUseBy.slice(0, NAMED_MAX), clones: someOf(clones), owners: someOf(owners) }] as const;
   });
   return Object.fromEntries(usage);
 }
+
+const pathsIn = ({ disks }: VmDefinition): string[] =>
+  disks.map(({ path }) => path).filter((path) => path !== undefined);
 
 /** A golden image may have thousands of clones, and what is found says who they are. */
 const NAMED_MAX = 20;

@@ -148,7 +148,10 @@ const deleteVm = defineTool({
         }
         changes.push({ kind: "vm.delete" });
         if (input.keep_files) return changes;
-        return [...changes, ...removable(state, owned).map((path): Change => ({ kind: "disk.delete", path }))];
+        return [
+          ...changes,
+          ...removable(state, state.record?.ownedFiles ?? owned).map((path): Change => ({ kind: "disk.delete", path })),
+        ];
       },
     });
     return viewOutcome(outcome, input.dry_run, [{ tool: "list_vms", arguments: {} }]);
@@ -189,7 +192,7 @@ const isTagged = ({ vm, target }: State): boolean => vm === undefined || vm.clai
 function removable(state: State, owned: readonly string[]): string[] {
   for (const path of owned) {
     const usage = state.usage?.[path];
-    const others = [...(usage?.clones ?? []), ...(usage?.inUseBy ?? [])];
+    const others = [...new Set([...(usage?.clones ?? []), ...(usage?.owners ?? [])])];
     if (others.length)
       throw new DomainError("IMAGE_REFUSED", {
         path,

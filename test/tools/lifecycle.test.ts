@@ -65,9 +65,19 @@ describe("delete_vm of a VM that could not be made", () => {
   it("removes no disk that another VM has been given", async () => {
     const { vm, path } = await unmade("given", "vm.create", "disk.delete");
     outside(["setRefused", []], ["edit", uuid(1), { disks: [{ ...foreign(1, "other").vm.next.disks[0]!, path }] }]);
+    // Whether it is running on it or not.
+    expect((await refused("IMAGE_REFUSED", "delete_vm", { vm })).message).toContain("other");
     await call("adopt_vm", { vm: "other" });
     await call("start_vm", { vm: "other", accept: ["DISK_BLANK", "NOTHING_BOOTS"] });
     expect((await refused("IMAGE_REFUSED", "delete_vm", { vm })).message).toContain("other");
+  });
+
+  it("removes no disk of a VM that is there, or gone, that another has too", async () => {
+    const { vm } = await call("create_vm", { name: "shared", disk_size_gb: 1 });
+    outside(["edit", uuid(1), { disks: [{ ...foreign(1, "other").vm.next.disks[0]!, path: vm.disk_path! }] }]);
+    expect((await refused("IMAGE_REFUSED", "delete_vm", { vm: vm.uuid })).message).toContain("other");
+    outside(["undefineVm", vm.uuid]);
+    expect((await refused("IMAGE_REFUSED", "delete_vm", { vm: vm.uuid })).message).toContain("other");
   });
 
   it("is refused for a VM whose creation was undone", async () => {
