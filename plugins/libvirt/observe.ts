@@ -27,7 +27,8 @@ export async function observeVm(session: LibvirtSession, uuid: string, signal?: 
         libvirt.domainIsPersistent(domain, each),
       ]);
       const seen = vmFrom(session, domain, { next, live, ...state, savedState, persistent });
-      return running && seen.live ? { ...seen, readBytes: await readBytesOf(session, domain, seen, signal) } : seen;
+      const readBytes = seen.live && (await session.readBytes(domain, each));
+      return readBytes ? { ...seen, readBytes } : seen;
     } catch (error) {
       if (isLibvirtError(error, "noDomain")) return undefined;
       throw error;
@@ -165,21 +166,4 @@ function stopReasonOf(state: number, reason: number): StopReason | undefined {
     [SHUTOFF_REASON.failed]: "failed",
   };
   return reasons[reason];
-}
-
-/** What the guest has read from each disk and CD-ROM since this run began. Missing where the domain has just ended. */
-async function readBytesOf(
-  { libvirt }: LibvirtSession,
-  domain: Domain,
-  vm: Vm,
-  signal?: AbortSignal,
-): Promise<Record<string, number>> {
-  const targets = [...vm.live!.disks, ...vm.live!.drives].map(({ target }) => target);
-  const read = await Promise.all(
-    targets.map(async (target): Promise<[string, number][]> => {
-      const stats = await libvirt.domainBlockStats(domain, target, options(signal)).catch(() => undefined);
-      return stats && stats.readBytes >= 0n ? [[target, Number(stats.readBytes)]] : [];
-    }),
-  );
-  return Object.fromEntries(read.flat());
 }

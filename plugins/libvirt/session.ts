@@ -17,6 +17,7 @@ import {
   ProtocolError,
 } from "./client/libvirt.ts";
 import { meaningOf, type ParsedDomain, parseDomain } from "./domain-xml.ts";
+import { openReadBytes } from "./read-bytes.ts";
 
 export type LibvirtConfig = Readonly<{ uri: string; images?: string | undefined; "iso-dirs"?: string[] | undefined }>;
 export type Definition = ParsedDomain & Readonly<{ fingerprint: string }>;
@@ -26,6 +27,7 @@ export type LibvirtSession = Readonly<{
   /** A connection of its own for what waits for a guest or for its QEMU: a call that was given up holds its place until
    * it is answered, and four of them end the connection. */
   aside: Libvirt;
+  readBytes: ReturnType<typeof openReadBytes>;
   images: Images;
   context: PluginContext;
   /** Parses a definition, or hands out what was parsed before from the same text. */
@@ -69,6 +71,7 @@ export function openSession(
   return {
     libvirt,
     aside,
+    readBytes: openReadBytes(aside),
     context,
     images: openImages({ imageDirectory, isoDirectories, signal: context.signal, ...(reader && { reader }) }),
     hostBoot: readText("/proc/sys/kernel/random/boot_id").trim().slice(0, 8) || "host",

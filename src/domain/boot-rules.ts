@@ -223,9 +223,15 @@ function mediaFindings(state: State, { target, path }: Drive, isIsoDrive: boolea
     const what = { not_a_file: "not a file", empty: "empty", not_iso: "not an ISO 9660 image" }[iso.state];
     return [finding("ISO_UNREADABLE", `${path} is ${what}`, [detach, another])];
   }
+  const found: Finding[] = [];
+  if (iso.truncated) {
+    const message = `${path} ends before the volume in it does: its copy was cut off, or is not finished`;
+    found.push(finding("ISO_TRUNCATED", message, [detach, another]));
+  }
   const attached = isIsoDrive ? state.record?.isoIdentity : undefined;
-  if (!attached || !iso.identity || attached === iso.identity) return [];
-  return [finding("ISO_CHANGED", `${path} was replaced since it was attached`, [attach(path)])];
+  if (attached && iso.identity && attached !== iso.identity)
+    found.push(finding("ISO_CHANGED", `${path} was replaced since it was attached`, [attach(path)]));
+  return found;
 }
 
 /** Any disk keeps the VM from running when it is not as it should be, and can be ruined, not the system disk alone. */

@@ -202,7 +202,7 @@ const catalogue = {
   }),
   ROLLBACK_FAILED: (d: { vm: string; operation: string; reason: string; left: readonly string[] }) => ({
     message: `The change of VM "${d.vm}" failed (${d.reason}) and could not be undone`,
-    hint: `What stays: ${list(d.left)}. Operation ${d.operation} has the details; repair_vm brings back what is on record, or takes what is there`,
+    hint: `What stays: ${list(d.left)}. Operation ${d.operation} has the details; repair_vm brings back what is on record, or takes what is there. Of a VM that was being created nothing is on record: delete_vm on ${d.vm} removes what stays of it`,
   }),
   GOAL_NOT_REACHED: (d: { vm: string; change: string }) => ({
     message: `Change "${d.change}" of VM "${d.vm}" was made without an error, and the VM does not show it`,

@@ -4,6 +4,7 @@ import { rolesFor } from "./boot-rules.ts";
 import { type Change, definitionOf } from "./changes.ts";
 import { DomainError } from "./error.ts";
 import type { Operation, State, Step } from "./operation.ts";
+import { driveOf } from "./vm.ts";
 
 /** What can be put back without losing anything. Making a VM has a way back within its own operation; later that is a
  * deletion, which is asked for as one. */
@@ -14,7 +15,8 @@ const reversible = new Set<Change["kind"]>(["boot_order.set", "media.set", "driv
 export function undoChanges(operation: Operation, state: State): Change[] {
   const refuse = (reason: string) => new DomainError("UNDO_IMPOSSIBLE", { operation: operation.id, reason });
   if (operation.status !== "applied") throw refuse(`it ended ${operation.status}, so there is nothing of it to undo`);
-  return [...operation.steps].reverse().flatMap((step): Change[] => {
+  return [...operation.steps].reverse().flatMap((made): Change[] => {
+    const step = inThisRun(made, state);
     const { change, before, goal } = step;
     const definition = definitionOf(change);
     const undo = definition.undo(before, change);
@@ -26,6 +28,31 @@ export function undoChanges(operation: Operation, state: State): Change[] {
     return undo.flatMap((back) => asAsked(back as Change, step));
   });
 }
+
+/** A run that began after the operation took its medium from the next definition: what is undone for the next start is
+ * undone in it, too. */
+function inThisRun(step: Step, { vm }: State): Step {
+  const { change, before } = step;
+  if (change.kind !== "media.set" || !before.vm || !vm?.live || vm.run === before.vm.run) return step;
+  const { live: _then, ...rest } = change;
+  const { next } = before.vm;
+  return {
+    ...step,
+    change: { ...rest, ...(rest.next !== undefined && { live: rest.next }) },
+    before: { ...before, vm: { ...before.vm, ...(vm.run !== undefined && { run: vm.run }), live: next } },
+  };
+}
+
+/** The ISOs that undoing the operation would put into drives again. */
+export const mediaBefore = ({ steps }: Operation): string[] => [
+  ...new Set(
+    steps.flatMap(({ change, before: { vm } }) =>
+      change.kind === "media.set" && vm
+        ? [vm.next, vm.live].flatMap((definition) => (definition && driveOf(definition, change.drive)?.path) ?? [])
+        : [],
+    ),
+  ),
+];
 
 /** An order that is put back on purpose is the order that is asked for from now on. What is none of the four cannot be
  * asked for, and then nothing is: else the next start would bring back what was undone. */

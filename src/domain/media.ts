@@ -22,6 +22,8 @@ export type IsoFact = Readonly<{
   bootsUefi: boolean;
   /** The UEFI boot image holds a loader signed for Secure Boot; absent when nobody looked. */
   signed?: boolean;
+  /** The volume in it says that it is larger than the file. */
+  truncated?: true;
   /** Changes whenever the file is replaced or rewritten: inode, size, time of modification. Not the time of change,
    * which libvirt moves when it gives the file to QEMU's user. */
   identity?: string;
@@ -54,13 +56,15 @@ export const mediaChanges = {
         },
       };
     },
-    reached: (now, _goal, { drive, next, live }) =>
+    /** A run that has begun since took its medium from the next definition as it was then, and tells nothing of this. */
+    reached: (now, _goal, { drive, next, live }, before) =>
       now.vm !== undefined &&
       driveOf(now.vm.next, drive) !== undefined &&
       driveOf(now.vm.next, drive)?.path === next &&
-      (now.vm.live === undefined || holds(now.vm.live, drive, live)),
+      (now.vm.live === undefined || now.vm.run !== before.vm?.run || holds(now.vm.live, drive, live)),
     isHalf: (now, goal, { drive }, before) =>
       (["next", "live"] as const).every((which) => {
+        if (which === "live" && now.vm?.run !== before.vm?.run) return true;
         const is = now.vm?.[which] && driveOf(now.vm[which], drive)?.path;
         return [before, goal].some(({ vm }) => is === (vm?.[which] && driveOf(vm[which], drive)?.path));
       }),

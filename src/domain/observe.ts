@@ -4,13 +4,13 @@ import { limited } from "./limit.ts";
 import type { IsoFact } from "./media.ts";
 import type { Operation, State } from "./operation.ts";
 import type { Backend, Ports, Store } from "./port.ts";
-import type { Target, Vm } from "./vm.ts";
+import type { Target, VmDefinition } from "./vm.ts";
 
 export type Look = Readonly<{
   /** Further images to look at, beside those that the VM has. */
   isoPaths?: readonly string[];
   diskPaths?: readonly string[];
-  /** Also find out who else uses the VM's disks, which reads every VM's definition. */
+  /** Also find out who else uses the VM's disks and `diskPaths`, which reads every VM's definition. */
   usage?: boolean;
   /** Leave the images alone: enough to see whether a definition is as it should be. */
   images?: boolean;
@@ -52,7 +52,7 @@ export async function withImages(backend: Backend, state: State, look: Look = {}
   const unique = (paths: readonly (string | undefined)[]) => [...new Set(paths)].filter((path) => path !== undefined);
   const system = definitions[0]?.disks[0]?.path ?? look.diskPaths?.[0];
   const [usage, space, isos, disks] = await Promise.all([
-    look.usage && state.vm ? usageOf(backend, state.vm, signal) : undefined,
+    look.usage ? usageOf(backend, state, look) : undefined,
     backend.images.space(system).catch(() => undefined),
     Promise.all(unique(wantedIsos).map((path) => backend.images.iso(path, signal))),
     Promise.all(unique(wantedDisks).map((path) => backend.images.disk(path, options))),
@@ -66,18 +66,26 @@ export async function withImages(backend: Backend, state: State, look: Look = {}
   };
 }
 
-/** Who else is running on this VM's disks, and whose disks stand on them. */
-async function usageOf(backend: Backend, vm: Vm, signal?: AbortSignal): Promise<NonNullable<State["usage"]>> {
-  const mine = vm.next.disks.map(({ path }) => path).filter((path) => path !== undefined);
-  const others = (await backend.list(signal)).filter(({ uuid }) => uuid !== vm.uuid);
+/** Who else is running on this VM's disks, and whose disks stand on them: of a VM that is gone, too, whose disk somebody
+ * may have given to another. */
+async function usageOf(
+  backend: Backend,
+  { vm, target }: State,
+  { diskPaths = [], signal }: Look,
+): Promise<NonNullable<State["usage"]>> {
+  const own = vm ? pathsIn(vm.next) : [];
+  const mine = [...new Set([...own, ...diskPaths])];
+  if (mine.length === 0) return {};
+  const others = (await backend.list(signal)).filter(({ uuid }) => uuid !== target.uuid);
   const standing = await Promise.all(
     others.map(async (other) => {
-      const paths = (other.live ?? other.next).disks.map(({ path }) => path).filter((path) => path !== undefined);
+      const paths = pathsIn(other.live ?? other.next);
       const chains = await Promise.all(paths.map((path) => backend.images.chain(path).catch(() => [path])));
       return {
         name: other.name,
         running: other.power !== "off",
         paths,
+        all: [...paths, ...pathsIn(other.next)],
         below: chains.flatMap((chain) => chain.slice(1)),
       };
     }),
@@ -85,10 +93,14 @@ async function usageOf(backend: Backend, vm: Vm, signal?: AbortSignal): Promise<
   const usage = mine.map((path) => {
     const inUseBy = standing.filter((other) => other.running && other.paths.includes(path)).map(({ name }) => name);
     const clones = standing.filter((other) => other.below.includes(path)).map(({ name }) => name);
-    return [path, { inUseBy: inUseBy.slice(0, NAMED_MAX), clones: someOf(clones) }] as const;
+    const owners = standing.filter((other) => other.all.includes(path)).map(({ name }) => name);
+    return [path, { inUseBy: inUseBy.slice(0, NAMED_MAX), clones: someOf(clones), owners: someOf(owners) }] as const;
   });
   return Object.fromEntries(usage);
 }
+
+const pathsIn = ({ disks }: VmDefinition): string[] =>
+  disks.map(({ path }) => path).filter((path) => path !== undefined);
 
 /** A golden image may have thousands of clones, and what is found says who they are. */
 const NAMED_MAX = 20;

@@ -2,7 +2,7 @@
 import { type Change, definitionOf } from "./changes.ts";
 import { DomainError } from "./error.ts";
 import { type Look, observe } from "./observe.ts";
-import type { Operation, State } from "./operation.ts";
+import { type Operation, type State, settledInWords } from "./operation.ts";
 import { decide, type Plan } from "./plan.ts";
 import type { Claim, Ports } from "./port.ts";
 import { recover } from "./recover.ts";
@@ -24,6 +24,8 @@ export type Request = Readonly<{
   subject: string;
   signal: AbortSignal;
   progress: (message: string) => void;
+  /** One line for whoever runs the program. */
+  log?: (message: string) => void;
   /** Told once the operation is on record, before anything is touched. */
   begun?: (operation: string) => void | Promise<void>;
 }>;
@@ -95,10 +97,13 @@ async function perform(ports: Ports, request: Request, { before, plan }: Outcome
 }
 
 /** Settles what dead processes left on this VM, before anything else happens to it. */
-async function settleLeft(ports: Ports, claim: Claim, { target, signal, progress }: Request): Promise<void> {
+async function settleLeft(ports: Ports, claim: Claim, { target, signal, progress, log }: Request): Promise<void> {
   for (const operation of claim.left) {
     const settled = await recover(ports, operation, signal);
-    progress(`operation ${operation.id} (${operation.what}), left by a process that ended: ${settled.status}`);
+    const told = settledInWords(operation, settled.status);
+    progress(told);
+    // As long as nobody can tell, every call looks again.
+    if (settled.status !== operation.status) log?.(told);
     if (settled.status === "unknown") {
       const { error, until } = settled;
       const reason = error?.message ?? "it was interrupted";

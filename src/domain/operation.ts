@@ -11,9 +11,11 @@ export type State = Readonly<{
   record?: VmRecord;
   disks: Readonly<Record<string, DiskFact>>;
   isos: Readonly<Record<string, IsoFact>>;
-  /** By path of a disk: the other VMs that are running on it, and the other VMs whose disks stand on it. Absent when
-   * nobody looked. */
-  usage?: Readonly<Record<string, Readonly<{ inUseBy: readonly string[]; clones: readonly string[] }>>>;
+  /** By path of a disk: the other VMs that are running on it, those whose disks stand on it, and those that have it,
+   * running or not. Absent when nobody looked. */
+  usage?: Readonly<
+    Record<string, Readonly<{ inUseBy: readonly string[]; clones: readonly string[]; owners?: readonly string[] }>>
+  >;
   /** What the running VM had read of each device when it last reset itself, where somebody watched. */
   readAtReset?: Readonly<Record<string, number>>;
   /** Free space where the VM's disk lies. */
@@ -57,3 +59,9 @@ export type Operation = Readonly<{
   settledAt?: string;
   error?: Readonly<{ code: string; message: string }>;
 }>;
+
+/** What became of an operation that had been left open. */
+export function settledInWords({ id, what, target, status: was }: Operation, status: OperationStatus): string {
+  const why = was === "unknown" ? "of which nobody knew how it ended" : "left by a process that ended";
+  return `operation ${id} (${what} on ${target.uuid}), ${why}: ${status}`;
+}

@@ -189,6 +189,8 @@ export interface Store extends Journal, RequestKeys {
   /** Newest first, without their backups.
    * @throws DomainError OPERATION_NOT_FOUND for a `before` that is not there */
   operations(query: OperationQuery): Promise<Operation[]>;
+  /** The VM that was made or deleted under this name last, on one of these connections. */
+  lastNamed(name: string, connections: readonly string[]): Promise<Target | undefined>;
   /** The backups there are of one VM's definition, newest first. */
   backups(target: Target, limit: number): Promise<BackupEntry[]>;
   /** The definition from before this operation; `undefined` where none was kept. */

@@ -32,7 +32,8 @@ export async function observeIso(path: string, { reach, cache }: IsoContext, sig
     const version = { text: versionOf(stat), changedAtMs: Math.max(Number(stat.mtimeMs), Number(stat.ctimeMs)) };
     const look = () => withFile(real, ({ read, sizeBytes }) => readIsoVolume(read, sizeBytes));
     const volume = await cache.get(real, version, look, signal);
-    const { truncated: _, ...facts } = volume ?? { ...bootsNothing, truncated: false };
+    const { truncated, ...boots } = volume ?? { ...bootsNothing, truncated: false };
+    const facts = { ...boots, ...(truncated && { truncated }) };
     if (blockedAt !== undefined) return { ...unreadable(blockedAt), ...facts };
     return { ...known, state: volume ? "ok" : "not_iso", ...facts };
   } catch (error) {

@@ -51,7 +51,9 @@ export async function callCommand(session: Session, args: readonly string[], sig
     return EXIT.usage;
   }
   try {
-    const context = session.context({ actor: "cli", signal, progress: (message) => complain(`… ${message}`) });
+    // What the caller is told meanwhile goes to stderr as it is.
+    const told = { progress: (message: string) => complain(`… ${message}`), log: () => {} };
+    const context = session.context({ actor: "cli", signal, ...told });
     print(await callTool(session.tools, name, input, context));
     return EXIT.ok;
   } catch (error) {

@@ -1,6 +1,7 @@
 /** What was left open is settled in the background for as long as a server runs: by processes that died, and by this one
  * where nobody could tell how an operation ended. Serving never waits for it. */
 import { setTimeout as after } from "node:timers/promises";
+import { settledInWords } from "../domain/operation.ts";
 import type { Session } from "./session.ts";
 
 export type RecoveryOptions = Readonly<{
@@ -32,11 +33,9 @@ export function recoverInBackground({
     const { recoverAll } = await import("../domain/recover.ts");
     const { connections, store, ...rest } = context({ actor: "bootwright", signal, progress: () => {} });
     const backend = await connections.backend(name);
-    await recoverAll({ ...rest, backend, store: await store() }, signal, ({ operation, status }) => {
-      const { id, what, target } = operation;
-      const why = operation.status === "unknown" ? "of which nobody knew how it ended" : "left by a process that ended";
-      tellOnce(`operation ${id} (${what} on ${target.uuid}), ${why}: ${status}`);
-    });
+    await recoverAll({ ...rest, backend, store: await store() }, signal, ({ operation, status }) =>
+      tellOnce(settledInWords(operation, status)),
+    );
   };
   const round = async () => {
     const { connections, store } = context({ actor: "bootwright", signal, progress: () => {} });

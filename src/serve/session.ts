@@ -2,7 +2,7 @@
 import type { Tool, ToolContext } from "../tools/tool.ts";
 
 /** One call: who makes it, and what it is told meanwhile. */
-export type Call = Pick<ToolContext, "actor" | "signal" | "progress" | "begun" | "looked" | "expect">;
+export type Call = Pick<ToolContext, "actor" | "signal" | "progress" | "log" | "begun" | "looked" | "expect">;
 
 export type Session = Readonly<{
   tools: readonly Tool[];

@@ -15,19 +15,31 @@ import { DomainError } from "../domain/error.ts";
 import type { DatabaseCopy } from "../domain/port.ts";
 import type { Database } from "./database.ts";
 import { refusalOf } from "./faults.ts";
+import type { Holder } from "./holder.ts";
 import { createFile } from "./lock.ts";
 
 const KEPT_MAX = 10;
+const copyName = /^bootwright-.*\.sqlite$/;
+/** A copy that is being made: the name that it will have, and who makes it. */
+const partialName = /^(bootwright-.*\.sqlite)\.([\w-]+)(?:\.[\w-]+)?\.partial$/;
 
-export const copiesOf = (database: Database, backups: string, newId: () => string, now: () => Date) => ({
+export const copiesOf = (
+  database: Database,
+  holder: Holder,
+  backups: string,
+  newId: () => string,
+  now: () => Date,
+) => ({
   backupTo: (path: string): Promise<void> => copyTo(database, path, newId()),
 
   async copyDatabase(): Promise<DatabaseCopy> {
+    holder.hold();
     mkdirSync(backups, { recursive: true, mode: 0o700 });
+    removeBegun(backups, holder);
     const moment = now().toISOString().replaceAll(":", "-");
     const path = join(backups, `bootwright-${moment}-${newId().slice(0, 8)}.sqlite`);
-    await copyTo(database, path, newId());
-    const copies = readdirSync(backups).filter((name) => /^bootwright-.*\.sqlite$/.test(name));
+    await copyTo(database, path, `${holder.id}.${newId()}`);
+    const copies = readdirSync(backups).filter((name) => copyName.test(name) && !isEmpty(join(backups, name)));
     const removed = copies
       .sort()
       .slice(0, -KEPT_MAX)
@@ -37,12 +49,27 @@ export const copiesOf = (database: Database, backups: string, newId: () => strin
   },
 });
 
+/** Removes what processes left that ended while they made a copy: the file, and the empty one that held its name. */
+function removeBegun(backups: string, holder: Holder): void {
+  const names = readdirSync(backups);
+  const begun = names.map((name) => partialName.exec(name)).filter((match) => match !== null);
+  const underWay = new Set(begun.filter(([, , id]) => holder.isAlive(id!)).map(([, copy]) => copy!));
+  const ended = begun.filter(([, copy]) => !underWay.has(copy!)).map(([name]) => name);
+  const empty = names.filter((name) => copyName.test(name) && !underWay.has(name) && isEmpty(join(backups, name)));
+  for (const name of [...ended, ...empty]) rmSync(join(backups, name), { force: true });
+}
+
+const isEmpty = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.size === 0;
+
+/** `id` tells this copy from any other. */
 async function copyTo(database: Database, path: string, id: string): Promise<void> {
   if (!isAbsolute(path) || path.includes("\0")) refuse(`"${path}" is not an absolute path`);
   if (!statSync(dirname(path), { throwIfNoEntry: false })?.isDirectory()) refuse(`"${dirname(path)}" is no directory`);
   const partial = `${path}.${id}.partial`;
   let reserved = false;
   try {
+    // First, so that of an empty file below a copy's name it can be told that it belongs to one under way.
+    createFile(partial);
     // Holds the name from now on: nothing that somebody else puts there is ever overwritten.
     reserved = createFile(path);
     if (!reserved) refuse(`"${path}" exists, and nothing is ever overwritten`);

@@ -13,6 +13,12 @@ import { keyOf } from "./records.ts";
 const backupList = `select id as operation, what, begun_at as "begunAt", octet_length(backup) as bytes from operations
   where connection = ? and uuid = ? and backup is not null order by begun_at desc, id desc limit ?`;
 
+/** Only what makes or deletes a VM is looked into: the steps of all there is would take long to read. */
+const named = `select connection, uuid from operations where what in ('create_vm', 'delete_vm') and ? in (
+  json_extract(steps, '$[0].before.vm.name'), json_extract(steps, '$[0].before.record.name'),
+  json_extract(steps, '$[#-1].goal.vm.name')) and connection in (select value from json_each(?))
+  order by begun_at desc, id desc limit 1`;
+
 export const historyIn = (database: Database) => ({
   async operations({ target, connection, status, before, limit }: OperationQuery): Promise<Operation[]> {
     if (limit < 1) return [];
@@ -27,6 +33,11 @@ export const historyIn = (database: Database) => ({
       return em.find(OperationRow, { ...where, ...page }, { fields, orderBy: { begunAt: -1, id: -1 }, limit });
     });
     return (rows as unknown as OperationRow[]).map(operationOf);
+  },
+
+  async lastNamed(name: string, connections: readonly string[]): Promise<Target | undefined> {
+    const [row] = await database.read((em) => em.execute<Target[]>(named, [name, JSON.stringify(connections)]));
+    return row && keyOf(row);
   },
 
   backups(target: Target, limit: number): Promise<BackupEntry[]> {

@@ -49,3 +49,12 @@ export const requestKeysIn = (database: Database, holder: Holder, now: () => Dat
     await database.write((em) => em.nativeDelete(RequestKeyRow, { key, holder: holder.id, answer: null }));
   },
 });
+
+/** Removes the keys of requests whose process died before it answered. Sent again, they are made anew all the same. */
+export async function pruneKeys(database: Database, holder: Holder): Promise<void> {
+  const held = "select distinct holder from request_keys where answer is null";
+  const rows = await database.read((em) => em.execute<{ holder: string }[]>(held));
+  const dead = rows.map((row) => row.holder).filter((id) => !holder.isAlive(id));
+  if (dead.length === 0) return;
+  await database.write((em) => em.nativeDelete(RequestKeyRow, { holder: { $in: dead }, answer: null }));
+}

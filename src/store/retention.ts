@@ -52,7 +52,12 @@ const events = `delete from events where seq in (
     and (seq <= coalesce((select min(place) from subscribers), seq) or seq <= coalesce(${nth}, 0))
   limit ${rowsPerTransaction})`;
 
-export function retentionIn(database: Database, retention: Retention, now: () => Date) {
+export function retentionIn(
+  database: Database,
+  retention: Retention,
+  now: () => Date,
+  besides: () => Promise<void> = async () => {},
+) {
   let running: Promise<void> | undefined;
   let closed = false;
   let appendedSince = 0;
@@ -74,11 +79,13 @@ export function retentionIn(database: Database, retention: Retention, now: () =>
     const since = (ageMs: number) => new Date(Math.max(0, now().getTime() - ageMs)).toISOString();
     const removed = await all(operations, operationsPerVm, since(operationAgeMs), kept.operations);
     for (const statement of [deliveries, subscribers]) await all(statement, since(UNSERVED_MS));
-    return {
+    const pruned = {
       operations: removed,
       backups: await all(backups, backupsPerVm, since(backupAgeMs)),
       events: await all(events, eventsMax, Math.max(eventsMax, UNTOLD_MAX)),
     };
+    if (!closed) await besides();
+    return pruned;
   }
 
   /** Prunes in the background. */

@@ -17,7 +17,7 @@ import { leasesIn } from "./leases.ts";
 import type { Upgrade } from "./migrations/20261123-old-vms.ts";
 import { recordsIn } from "./records.ts";
 import { releasesIn } from "./release.ts";
-import { requestKeysIn } from "./request-keys.ts";
+import { pruneKeys, requestKeysIn } from "./request-keys.ts";
 import { defaultRetention, retentionIn } from "./retention.ts";
 import { sightingsIn } from "./sightings.ts";
 
@@ -55,7 +55,9 @@ export async function openStore(options: StoreOptions): Promise<OpenStore> {
   const releases = releasesIn(opened, holder.id);
   const changes = changesOf(opened.path, () => opened.read(versionOf));
   const database = around(opened, releases.retry, changes.tell);
-  const retention = retentionIn(database, options.retention ?? defaultRetention, now);
+  const retention = retentionIn(database, options.retention ?? defaultRetention, now, () =>
+    pruneKeys(database, holder),
+  );
   const { claim, leaveAll } = claimsIn(database, holder, releases, now);
   const { endLeases, ...leases } = leasesIn(database, holder);
   let closed: Promise<void> | undefined;
@@ -83,7 +85,7 @@ export async function openStore(options: StoreOptions): Promise<OpenStore> {
     ...deliveriesIn(database, now),
     ...confirmationsIn(database, now),
     ...requestKeysIn(database, holder, now),
-    ...copiesOf(database, join(directory, "backups"), newId, now),
+    ...copiesOf(database, holder, join(directory, "backups"), newId, now),
     claim,
     onChange: changes.on,
     prune: retention.prune,

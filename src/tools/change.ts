@@ -90,6 +90,7 @@ export async function changeTarget(context: ToolContext, found: Found, request: 
       subject: `${request.tool} ${canonical({ ...asked, accept })}`,
       signal: context.signal,
       progress: context.progress,
+      ...(context.log && { log: context.log }),
       ...(context.begun && { begun: context.begun }),
       ...(request.look && { look: request.look }),
       ...(confirm !== undefined && { confirm }),

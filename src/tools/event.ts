@@ -4,7 +4,7 @@ import { DomainError } from "../domain/error.ts";
 import { type DomainEvent, eventTypes } from "../domain/event.ts";
 import { nearestFirst } from "../domain/nearest.ts";
 import { VmRef } from "../domain/vm.ts";
-import { findVm } from "./target.ts";
+import { presentOrPastVm } from "./target.ts";
 import { defineTool } from "./tool.ts";
 
 const EventView = z.object({
@@ -34,14 +34,14 @@ const listEvents = defineTool({
   needs: [],
   http: { method: "GET", path: "/events/history" },
   input: z.object({
-    vm: VmRef.optional(),
+    vm: VmRef.optional().describe("Also one that is no more, by its UUID or the name that it had"),
     type: z.array(z.enum(eventTypes)).max(eventTypes.length).default([]).describe("Only events of these types"),
     before: z.number().int().min(1).max(1e15).optional().describe("Only events before this place"),
     limit: z.number().int().min(1).max(500).default(50),
   }),
   output: z.object({ events: z.array(EventView.extend({ place: z.number() })) }),
   async run({ vm, type, before, limit }, context) {
-    const target = vm === undefined ? undefined : (await findVm(context, vm)).target;
+    const target = vm === undefined ? undefined : await presentOrPastVm(context, vm);
     const store = await context.store();
     const found = await store.listEvents({
       limit,

@@ -6,13 +6,17 @@ import type { Change } from "../domain/changes.ts";
 import { bytesOf, SizeGb } from "../domain/disk.ts";
 import { DomainError } from "../domain/error.ts";
 import { Acceleration, DiskBus, Network, targetsFor } from "../domain/lifecycle.ts";
+import type { State } from "../domain/operation.ts";
 import type { Backend } from "../domain/port.ts";
 import { Firmware, VmName } from "../domain/vm.ts";
 import { ChangeView, changeInput, changeTarget, confirmInput, viewOutcome, vmChangeInput } from "./change.ts";
 import { isoInput } from "./media.ts";
-import { backendFor, connectionInput, findVm } from "./target.ts";
-import { defineTool } from "./tool.ts";
+import { backendFor, connectionInput, type Found, findVm, pastVm } from "./target.ts";
+import { defineTool, type ToolContext } from "./tool.ts";
 import { viewVm } from "./view.ts";
+
+/** All that one VM has, as a rule. */
+const OPERATIONS_LOOKED_AT = 200;
 
 const createVm = defineTool({
   name: "create_vm",
@@ -129,14 +133,14 @@ const deleteVm = defineTool({
   }),
   output: ChangeView,
   async run(input, context) {
-    const found = await findVm(context, input.vm);
-    const owned = (await found.store.record(found.target))?.ownedFiles ?? [];
+    const { found, owned, unmade } = await deletable(context, input.vm);
     const outcome = await changeTarget(context, found, {
       tool: "delete_vm",
       input,
       look: { usage: true, diskPaths: owned },
       intent(state): Change[] {
-        if (!state.record) throw new DomainError("VM_NOT_MANAGED", { vm: state.vm?.name ?? input.vm });
+        const ours = state.record !== undefined || (unmade && isTagged(state));
+        if (!ours) throw new DomainError("VM_NOT_MANAGED", { vm: state.vm?.name ?? input.vm });
         const changes: Change[] = [];
         if (state.vm && vmOf(state).power !== "off") {
           if (!input.force) throw new DomainError("VM_MUST_BE_OFF", { vm: state.vm.name, change: "vm.delete" });
@@ -144,19 +148,51 @@ const deleteVm = defineTool({
         }
         changes.push({ kind: "vm.delete" });
         if (input.keep_files) return changes;
-        return [...changes, ...removable(state).map((path): Change => ({ kind: "disk.delete", path }))];
+        return [
+          ...changes,
+          ...removable(state, state.record?.ownedFiles ?? owned).map((path): Change => ({ kind: "disk.delete", path })),
+        ];
       },
     });
     return viewOutcome(outcome, input.dry_run, [{ tool: "list_vms", arguments: {} }]);
   },
 });
 
+type Deletable = Readonly<{ found: Found; owned: readonly string[]; unmade: boolean }>;
+
+/** The VM, and the files that Bootwright made for it: those on record, or, of a VM that could not be made, those that
+ * could not be removed again. @throws DomainError what findVm() throws */
+async function deletable(context: ToolContext, ref: string): Promise<Deletable> {
+  const found = await findVm(context, ref).catch(async (error: unknown) => {
+    const past = error instanceof DomainError && error.code === "VM_NOT_FOUND" && (await pastVm(context, ref));
+    if (!past) throw error;
+    const [backend, store] = await Promise.all([context.connections.backend(past.connection), context.store()]);
+    if (!(await leftBehind({ store, target: past }))) throw error;
+    return { backend, store, target: past };
+  });
+  const record = await found.store.record(found.target);
+  const left = record ? undefined : await leftBehind(found);
+  return { found, owned: record?.ownedFiles ?? left ?? [], unmade: left !== undefined };
+}
+
+/** The files of a creation that failed and could not be undone, unless the VM was deleted or adopted since. */
+async function leftBehind({ store, target }: Pick<Found, "store" | "target">): Promise<string[] | undefined> {
+  const operations = await store.operations({ target, limit: OPERATIONS_LOOKED_AT });
+  if (operations[0]?.status === "applied") return undefined;
+  const creation = operations.find(
+    ({ status, steps }) => status === "rollback_failed" && steps.some(({ change }) => change.kind === "vm.create"),
+  );
+  return creation?.steps.filter(({ status }) => status !== "undone").flatMap(({ artifacts }) => artifacts);
+}
+
+/** A definition that there is bears the tag that its creation gave it. */
+const isTagged = ({ vm, target }: State): boolean => vm === undefined || vm.claim?.uuid === target.uuid;
+
 /** What Bootwright made for this VM. @throws DomainError when another VM stands on it */
-function removable(state: Parameters<typeof vmOf>[0]): string[] {
-  const owned = state.record?.ownedFiles ?? [];
+function removable(state: State, owned: readonly string[]): string[] {
   for (const path of owned) {
     const usage = state.usage?.[path];
-    const others = [...(usage?.clones ?? []), ...(usage?.inUseBy ?? [])];
+    const others = [...new Set([...(usage?.clones ?? []), ...(usage?.owners ?? [])])];
     if (others.length)
       throw new DomainError("IMAGE_REFUSED", {
         path,

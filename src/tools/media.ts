@@ -3,7 +3,7 @@ import { vmOf } from "../domain/change.ts";
 import type { Change } from "../domain/changes.ts";
 import { DomainError } from "../domain/error.ts";
 import { finding } from "../domain/finding.ts";
-import { mediaChange } from "../domain/media.ts";
+import { type IsoFact, mediaChange } from "../domain/media.ts";
 import type { State } from "../domain/operation.ts";
 import { goalOf } from "../domain/plan.ts";
 import type { Backend } from "../domain/port.ts";
@@ -84,12 +84,17 @@ const listIsos = defineTool({
         ...(fact.volumeLabel !== undefined && { volume_label: fact.volumeLabel }),
         boots_bios: fact.bootsBios,
         boots_uefi: fact.bootsUefi,
-        ...(fact.state !== "ok" && { problem: fact.state }),
+        ...problemOf(fact),
         ...namedOf(holders(fact.path)),
       })),
     };
   },
 });
+
+const problemOf = ({ state, truncated }: IsoFact) => {
+  if (state !== "ok") return { problem: state };
+  return truncated ? { problem: "truncated" } : {};
+};
 
 /** An ISO that every VM holds would otherwise name all of them. */
 const HOLDERS_SHOWN_MAX = 50;

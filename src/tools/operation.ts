@@ -5,14 +5,14 @@ import { rolesFor } from "../domain/boot-rules.ts";
 import { definitionOf } from "../domain/changes.ts";
 import { gibOf } from "../domain/disk.ts";
 import { DomainError } from "../domain/error.ts";
-import { undoChanges } from "../domain/history.ts";
+import { mediaBefore, undoChanges } from "../domain/history.ts";
 import { InstallationStatus } from "../domain/installation.ts";
 import type { Operation, State } from "../domain/operation.ts";
 import type { Store } from "../domain/port.ts";
 import { diskOf, driveOf, VmRef } from "../domain/vm.ts";
 import { ChangeView, changeInput, changeVm, confirmInput, viewOutcome } from "./change.ts";
-import { findVm } from "./target.ts";
-import { defineTool } from "./tool.ts";
+import { findVm, presentOrPastVm } from "./target.ts";
+import { defineTool, type ToolContext } from "./tool.ts";
 
 const Status = z.enum(["begun", "applied", "rolled_back", "failed", "rollback_failed", "unknown"]);
 const OperationRef = z.string().min(1).max(100).describe("Id of the operation, as its call answered with");
@@ -114,14 +114,14 @@ const listOperations = defineTool({
   needs: [],
   http: { method: "GET", path: "/operations" },
   input: z.object({
-    vm: VmRef.optional(),
+    vm: VmRef.optional().describe("Also one that is no more, by its UUID or the name that it had"),
     status: z.array(Status).max(Status.options.length).default([]).describe("Only operations that ended so"),
     before: OperationRef.optional(),
     limit: z.number().int().min(1).max(200).default(50),
   }),
   output: z.object({ operations: z.array(OperationView) }),
   async run({ vm, status, before, limit }, context) {
-    const target = vm === undefined ? undefined : (await findVm(context, vm)).target;
+    const target = vm === undefined ? undefined : await presentOrPastVm(context, vm);
     const store = await context.store();
     const operations = await store.operations({
       limit,
@@ -159,14 +159,36 @@ const undoOperation = defineTool({
   async run(input, context) {
     const operation = await operationIn(await context.store(), input.operation);
     const { connection, uuid } = operation.target;
-    const outcome = await changeVm(context, `${connection}/${uuid}`, {
+    const vm = `${connection}/${uuid}`;
+    const isoPaths = mediaBefore(operation);
+    const refused = await refusedIsos(context, vm, isoPaths);
+    const outcome = await changeVm(context, vm, {
       tool: "undo_operation",
       input,
-      look: { usage: true },
-      intent: (state) => undoChanges(operation, state),
+      look: { usage: true, isoPaths },
+      intent(state) {
+        const changes = undoChanges(operation, state);
+        for (const change of changes) {
+          if (change.kind !== "media.set") continue;
+          const refusal = refused.get(change.next ?? "") ?? refused.get(change.live ?? "");
+          if (refusal) throw refusal;
+        }
+        return changes;
+      },
     });
     return viewOutcome(outcome, input.dry_run, [{ tool: "check_boot", arguments: { vm: uuid } }]);
   },
 });
+
+/** Why an ISO that was taken out cannot be put in again: it may have gone since, or lead out of the library. */
+async function refusedIsos(context: ToolContext, vm: string, paths: readonly string[]): Promise<Map<string, Error>> {
+  const refused = new Map<string, Error>();
+  if (paths.length === 0) return refused;
+  const { backend } = await findVm(context, vm);
+  await Promise.all(
+    paths.map((path) => backend.images.resolveIso(path).catch((error: Error) => refused.set(path, error))),
+  );
+  return refused;
+}
 
 export const operationTools = [listOperations, getOperation, undoOperation];

@@ -50,7 +50,7 @@ export const nextTool: Record<ErrorCode, string | null> = {
   BACKUP_NOT_FOUND: "list_backups",
   REPAIR_IMPOSSIBLE: "get_vm",
   OUTCOME_UNKNOWN: "get_operation",
-  ROLLBACK_FAILED: "repair_vm",
+  ROLLBACK_FAILED: "get_operation",
   GOAL_NOT_REACHED: "get_vm",
   CANCELLED: "get_vm",
   BACKEND_UNAVAILABLE: null,

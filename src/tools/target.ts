@@ -20,10 +20,7 @@ const Uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 /** @throws DomainError VM_NOT_FOUND, VM_AMBIGUOUS, BACKEND_UNAVAILABLE */
 export async function findVm(context: ToolContext, ref: string): Promise<Found> {
   const { connections } = context;
-  const slash = ref.indexOf("/");
-  const named = slash > 0 && connections.names.includes(ref.slice(0, slash)) ? ref.slice(0, slash) : undefined;
-  const inner = named === undefined ? ref : ref.slice(slash + 1);
-  const where = named === undefined ? connections.names : [named];
+  const { inner, where } = partsOf(connections.names, ref);
   const store = await context.store();
   const unreachable: { connection: string; error: Error }[] = [];
   const hits: Found[] = [];
@@ -56,6 +53,37 @@ export async function findVm(context: ToolContext, ref: string): Promise<Found> 
     known: await knownNames(context, answering, inner),
     unreachable: silent,
   });
+}
+
+/** The VM that is meant, of those that are no more and that nothing is on record of but history: by its UUID, or by the
+ * name that the last of them had when it was made or deleted. */
+export async function pastVm({ connections, store }: ToolContext, ref: string): Promise<Target | undefined> {
+  const { inner, where } = partsOf(connections.names, ref);
+  const opened = await store();
+  if (!Uuid.test(inner)) return opened.lastNamed(inner, where);
+  for (const connection of where) {
+    const target = { connection, uuid: inner.toLowerCase() };
+    if ((await opened.operations({ target, limit: 1 })).length > 0) return target;
+  }
+  return undefined;
+}
+
+/** Whose history is meant: it stays when the VM is no more. @throws DomainError what findVm() throws */
+export async function presentOrPastVm(context: ToolContext, ref: string): Promise<Target> {
+  try {
+    return (await findVm(context, ref)).target;
+  } catch (error) {
+    const past = error instanceof DomainError && error.code !== "VM_AMBIGUOUS" && (await pastVm(context, ref));
+    if (!past) throw error;
+    return past;
+  }
+}
+
+/** A reference is a name or a UUID, and may say on which connection. */
+function partsOf(names: readonly string[], ref: string): { inner: string; where: readonly string[] } {
+  const slash = ref.indexOf("/");
+  const named = slash > 0 && names.includes(ref.slice(0, slash));
+  return named ? { inner: ref.slice(slash + 1), where: [ref.slice(0, slash)] } : { inner: ref, where: names };
 }
 
 /** A VM that only the record knows is found too, so that what is left of it can be dealt with. */

@@ -21,6 +21,8 @@ export type ToolContext = Readonly<{
   guests?: Readonly<{ address: string; port: number }>;
   signal: AbortSignal;
   progress: (message: string) => void;
+  /** One line for whoever runs the program. */
+  log?: (message: string) => void;
   /** Told once an operation is on record and about to be carried out. */
   begun?: (operation: string) => void | Promise<void>;
   /** Told of the state that an answer about one VM is made from. */

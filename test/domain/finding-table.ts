@@ -140,6 +140,16 @@ const aboutOrderAndMedia: readonly Row[] = [
     },
   },
   {
+    code: "ISO_TRUNCATED",
+    blocks: ["attach"],
+    fixes: ["detach_iso", "attach_iso"],
+    when: { "a volume that ends behind the file": offWith("cdrom_hd", { iso: isoFact({ truncated: true }) }) },
+    not: {
+      "a whole one": offWith("cdrom_hd", { iso }),
+      "a file that is gone": offWith("cdrom_hd", { iso: isoFact({ state: "missing", truncated: true }) }),
+    },
+  },
+  {
     code: "ISO_CHANGED",
     blocks: [],
     fixes: ["attach_iso"],

@@ -84,6 +84,15 @@ describe("media.set", () => {
     expect(set.reached(now, now, input(asked), now)).toBe(reached);
   });
 
+  test("media.set is judged by the next definition alone once another run has begun", () => {
+    const off = holding({});
+    const since = holding({ path: ISO }, { path: ISO });
+    expect(set.reached(since, since, input({ next: ISO }), off)).toBe(true);
+    const again = { ...since, vm: { ...since.vm!, run: "another" } };
+    expect(set.reached(again, again, input({ next: ISO }), holding({}, {}))).toBe(true);
+    expect(set.reached(since, since, input({ next: ISO }), since)).toBe(false);
+  });
+
   test("media.set is not reached in a drive that is not there", () => {
     const none = state({ vm: vm({ next: definition({ drives: [] }) }) });
     expect(set.reached(none, none, input(), none)).toBe(false);

@@ -80,14 +80,19 @@ describe("recoverAll()", () => {
 });
 
 describe("operate()", () => {
-  test("operate() tells whoever asks next what it settled before", async () => {
+  test("operate() tells whoever asks next what it settled before, and once whoever runs the program", async () => {
     const w = await world();
     const at = await w.create();
     const id = await leave(w, at, (now) => [orderChange(now, "hd")], ["applying"]);
-    const told: string[] = [];
-    const intent = (now: State) => [orderChange(now, "hd_cdrom")];
-    await w.run(at, intent, { progress: (message) => told.push(message) });
-    expect(told[0]).toBe(`operation ${id} (test_tool), left by a process that ended: rolled_back`);
+    const [told, logged]: [string[], string[]] = [[], []];
+    const telling = {
+      progress: (message: string) => void told.push(message),
+      log: (message: string) => void logged.push(message),
+    };
+    for (const order of ["hd_cdrom", "hd"] as const) await w.run(at, (now) => [orderChange(now, order)], telling);
+    const line = `operation ${id} (test_tool on ${at.uuid}), left by a process that ended: rolled_back`;
+    expect(told[0]).toBe(line);
+    expect(logged).toEqual([line]);
   });
 
   test("recoverAll() goes on with the other VMs where one of them fails, and tells of each that is settled", async () => {

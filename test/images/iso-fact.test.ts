@@ -1,5 +1,14 @@
 import { execFileSync } from "node:child_process";
-import { chmodSync, chownSync, mkdirSync, symlinkSync, truncateSync, utimesSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  chownSync,
+  mkdirSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import type { IsoFact } from "../../src/domain/media.ts";
@@ -47,6 +56,14 @@ describe("iso()", () => {
     const found = await images.iso(path.replace("AT", at));
     expect(found).toMatchObject(expected);
     expect(found.path).toBe(path.replace("AT", at));
+  });
+
+  test("says that the volume in it is larger than the file, as of one that is still being copied", async () => {
+    const at = library();
+    const images = openImages({ imageDirectory: at, reader });
+    expect(await images.iso(join(at, "good.iso"))).not.toHaveProperty("truncated");
+    truncateSync(join(at, "good.iso"), statSync(join(at, "good.iso")).size - 2048);
+    expect(await images.iso(join(at, "good.iso"))).toMatchObject({ state: "ok", truncated: true, volumeLabel: "GOOD" });
   });
 
   test("looks from the link's side too: the hypervisor may be handed the link", async () => {

@@ -152,30 +152,47 @@ const broken = (kind: "bios" | "both", change: (bytes: Buffer) => void) => (path
   change(bytes);
   writeFileSync(path, bytes);
 };
-/** With the code that attaching it by name is refused with, where it is refused. */
-export const hostileMedia: [name: string, make: (path: string) => void, code: string | undefined][] = [
-  ["no volume descriptor", broken("both", (bytes) => atSector(bytes, 16).fill(0)), undefined],
+/** What becomes of a medium: it is refused, by its name with one code and by its path perhaps with another, or taken for
+ * what it boots, and then so is what is said of it. */
+export type MediumOutcome =
+  | Readonly<{ refused: string; byPath?: string; because?: RegExp }>
+  | Readonly<{ boots: readonly ("bios" | "uefi")[]; findings: readonly string[]; label?: RegExp }>;
+
+const blocked = (because: RegExp): MediumOutcome => ({ refused: "BLOCKED_BY_FINDINGS", because });
+/** By its name it is none of the library's; by its path it is looked at. */
+const noFile: MediumOutcome = {
+  refused: "ISO_NOT_FOUND",
+  byPath: "BLOCKED_BY_FINDINGS",
+  because: /"code":"ISO_UNREADABLE".*is not a file/,
+};
+const outsideLibrary: MediumOutcome = { refused: "ISO_OUTSIDE_LIBRARY" };
+const noVolume = blocked(/"code":"ISO_UNREADABLE".*is not an ISO 9660 image/);
+/** A disc of data that nothing can be booted from may be just what is wanted. */
+const dataOnly: MediumOutcome = { boots: [], findings: ["ISO_NOT_BOOTABLE"] };
+
+export const hostileMedia: [name: string, make: (path: string) => void, outcome: MediumOutcome][] = [
+  ["no volume descriptor", broken("both", (bytes) => atSector(bytes, 16).fill(0)), noVolume],
   [
     "descriptors without an end",
     broken("both", (bytes) => {
       for (let sector = 16; sector < 80; sector++) atSector(bytes, sector).write("\x02CD001\x01", 0, "latin1");
     }),
-    undefined,
+    noVolume,
   ],
   [
     "a volume that claims 8 TiB",
     broken("both", (bytes) => atSector(bytes, 16).writeUInt32LE(0xffff_ffff, 80)),
-    undefined,
+    blocked(/"code":"ISO_TRUNCATED"/),
   ],
   [
     "a boot catalogue outside the file",
     broken("both", (bytes) => atSector(bytes, 17).writeUInt32LE(0xffff_ffff, 0x47)),
-    undefined,
+    dataOnly,
   ],
   [
     "a boot catalogue that is its own boot record",
     broken("both", (bytes) => atSector(bytes, 17).writeUInt32LE(17, 0x47)),
-    undefined,
+    dataOnly,
   ],
   [
     "boot sections that never end",
@@ -183,27 +200,28 @@ export const hostileMedia: [name: string, make: (path: string) => void, code: st
       const catalogue = atSector(bytes, atSector(bytes, 17).readUInt32LE(0x47));
       for (let at = 64; at < SECTOR; at += 32) catalogue.set([0x90, 0xef, 0xff, 0xff], at);
     }),
-    undefined,
+    // The entry before them is whole, and SeaBIOS reads no further.
+    { boots: ["bios"], findings: [] },
   ],
   [
     "control characters for a name",
     broken("both", (bytes) => atSector(bytes, 16).write("\x1b[31m\u202e\0</a>", 40, "latin1")),
-    undefined,
+    { boots: ["bios", "uefi"], findings: [], label: /^\[31m[!-~ ]*$/ },
   ],
-  ["no bytes", (path) => writeFileSync(path, ""), undefined],
+  ["no bytes", (path) => writeFileSync(path, ""), blocked(/"code":"ISO_UNREADABLE".*is empty/)],
   [
     "1 TB of nothing",
     (path) => {
       writeFileSync(path, "");
       truncateSync(path, 2 ** 40);
     },
-    undefined,
+    noVolume,
   ],
-  ["a qcow2 for an ISO", (path) => header({ backing: "/etc/shadow" })(path), undefined],
-  ["a FIFO", (path) => void execFileSync("mkfifo", [path]), "ISO_NOT_FOUND"],
-  ["a directory", (path) => void mkdirSync(path), "ISO_NOT_FOUND"],
-  ["a link to a device", (path) => symlinkSync("/dev/zero", path), "ISO_OUTSIDE_LIBRARY"],
-  ["a link to outside", (path) => symlinkSync("/etc/passwd", path), "ISO_OUTSIDE_LIBRARY"],
-  ["a link to itself", (path) => symlinkSync(path, path), "ISO_NOT_FOUND"],
-  ["a link to /proc", (path) => symlinkSync("/proc/kmsg", path), "ISO_OUTSIDE_LIBRARY"],
+  ["a qcow2 for an ISO", (path) => header({ backing: "/etc/shadow" })(path), noVolume],
+  ["a FIFO", (path) => void execFileSync("mkfifo", [path]), noFile],
+  ["a directory", (path) => void mkdirSync(path), noFile],
+  ["a link to a device", (path) => symlinkSync("/dev/zero", path), outsideLibrary],
+  ["a link to outside", (path) => symlinkSync("/etc/passwd", path), outsideLibrary],
+  ["a link to itself", (path) => symlinkSync(path, path), { refused: "ISO_NOT_FOUND" }],
+  ["a link to /proc", (path) => symlinkSync("/proc/kmsg", path), outsideLibrary],
 ];

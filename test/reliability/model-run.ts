@@ -1,8 +1,7 @@
 /** Random calls on tools, by several clients, and what other programs do meanwhile; after each, what the model says and
  * what the tools say are compared. */
-import fc from "fast-check";
+import type fc from "fast-check";
 import { expect } from "vitest";
-import { presetOrders } from "../../src/domain/boot.ts";
 import { type Args, type Model, type ModelVm, type Order, type Prediction, predict, Refusal } from "./model.ts";
 
 /** What is compared with the model. */
@@ -42,9 +41,9 @@ export async function begin(real: Real): Promise<{ model: Model; real: Real }> {
   return { model, real };
 }
 
-type Command = fc.AsyncCommand<Model, Real>;
+export type Command = fc.AsyncCommand<Model, Real>;
 
-class Call implements Command {
+export class Call implements Command {
   readonly tool: string;
   readonly vm: string;
   readonly args: Args;
@@ -63,20 +62,33 @@ class Call implements Command {
     `${this.tool}(${JSON.stringify({ vm: this.vm, ...this.args, ...(this.dry && { dry_run: true }) })})${this.agrees ? "!" : ""}`;
 
   async run(model: Model, real: Real) {
-    const { tool, vm: name } = this;
-    const past = tool === "undo_operation" ? model.log.at(-1 - (this.args.back as number)) : undefined;
-    if (tool === "undo_operation" && !past) return;
-    const args = this.argsFor(real, past?.id);
-    const wanted = this.wanted(model, real, past);
-    const got = await outcome(real, this.client, tool, args, this.agrees);
-    expect(got.code ?? "done", `${this}`).toBe(wanted.code ?? "done");
-    if (wanted.prediction && got.answer) {
-      const { made, after } = wanted.prediction;
-      expect(changeOf(got.answer), `${this}`).toMatchObject({ changed: tool === "create_vm" || made.length > 0 });
-      if (!this.dry) this.apply(model, past?.name ?? name, after, made, changeOf(got.answer).operation);
-    }
+    const got = await this.ask(model, real);
+    if (!got) return;
+    this.agree(model, real, got);
     await compare(model, real, this.client);
   }
+
+  /** Undefined where there is nothing to be undone yet. */
+  async ask(model: Model, real: Real): Promise<Got | undefined> {
+    const past = this.past(model);
+    if (this.tool === "undo_operation" && !past) return undefined;
+    return outcome(real, this.client, this.tool, this.argsFor(real, past?.id), this.agrees);
+  }
+
+  /** The model takes the call, too, and says the same. */
+  agree(model: Model, real: Real, got: Got): void {
+    const past = this.past(model);
+    const wanted = this.wanted(model, real, past);
+    expect(got.code ?? "done", `${this}`).toBe(wanted.code ?? "done");
+    if (!wanted.prediction || !got.answer) return;
+    const { made, after } = wanted.prediction;
+    const change = changeOf(got.answer);
+    expect(change, `${this}`).toMatchObject({ changed: this.tool === "create_vm" || made.length > 0 });
+    if (!this.dry) this.apply(model, past?.name ?? this.vm, after, made, change.operation);
+  }
+
+  private past = (model: Model) =>
+    this.tool === "undo_operation" ? model.log.at(-1 - (this.args.back as number)) : undefined;
 
   private argsFor(real: Real, operation: string | undefined): Args {
     const { back: _back, ...rest } = this.args;
@@ -148,10 +160,12 @@ function created(taken: ModelVm | undefined, args: Args): Prediction {
 }
 
 type Change = { changed: boolean; operation?: string };
-const changeOf = (answer: Record<string, unknown>): Change =>
+export const changeOf = (answer: Record<string, unknown>): Change =>
   "adopted" in answer ? (answer.adopted as Change[])[0]! : (answer as Change);
 
-async function outcome(real: Real, client: number, tool: string, args: Args, agrees: boolean) {
+export type Got = { answer?: Record<string, unknown> | undefined; code?: string | undefined };
+
+async function outcome(real: Real, client: number, tool: string, args: Args, agrees: boolean): Promise<Got> {
   const attempt = async (more: Args = {}) =>
     real.call(client, tool, { ...args, ...more }).then(
       (answer) => ({ answer, code: undefined, confirm: undefined }),
@@ -165,7 +179,7 @@ async function outcome(real: Real, client: number, tool: string, args: Args, agr
 }
 
 /** What the tools say of each VM, against the model. */
-async function compare(model: Model, real: Real, client: number): Promise<void> {
+export async function compare(model: Model, real: Real, client: number): Promise<void> {
   const { vms } = (await real.call(client, "list_vms", {})) as { vms: { name: string }[] };
   const ours = vms.map(({ name }) => name).filter((name) => names.some((known) => real.named(known) === name));
   expect(ours.sort()).toEqual([...model.vms.keys()].map(real.named).sort());
@@ -194,7 +208,7 @@ async function compare(model: Model, real: Real, client: number): Promise<void> 
 }
 
 /** What another program does. */
-class Outside implements Command {
+export class Outside implements Command {
   readonly what: string;
   readonly vm: string;
   readonly order: Order;
@@ -232,44 +246,4 @@ class Outside implements Command {
     }
     await compare(model, real, 0);
   }
-}
-
-/** Every command there is, the likely ones more often. */
-export function commandsOf(real: Pick<Real, "clients" | "obeys">, maxCommands: number) {
-  const name = fc.constantFrom("web", "web", "web", "db");
-  const order = fc.constantFrom(...presetOrders);
-  const iso = fc.constantFrom("boots", "boots", "data", "none.iso");
-  const how = fc.record({
-    client: fc.nat(real.clients - 1),
-    dry: fc.nat(5).map((n) => n === 0),
-    agrees: fc.nat(3).map((n) => n > 0),
-  });
-  const flag = fc.boolean();
-  const call = (tool: string, args: Record<string, fc.Arbitrary<unknown>>, optional: readonly string[] = []) =>
-    fc
-      .tuple(name, fc.record(args, { requiredKeys: Object.keys(args).filter((key) => !optional.includes(key)) }), how)
-      .map(([vm, given, hows]): Command => new Call(tool, vm, given as Args, hows));
-  const some = <T>(arbitrary: fc.Arbitrary<T>, times: number) => Array.from({ length: times }, () => arbitrary);
-  const create = { iso_path: iso, boot_order: order, disk_size_gb: fc.constantFrom(1, 2) };
-  const accept = fc.constantFrom([], ["NO_MEDIA"]);
-  return fc.commands(
-    [
-      ...some(call("create_vm", create, ["iso_path"]), 3),
-      ...some(call("set_boot_order", { boot_order: order, accept }), 2),
-      ...some(call("attach_iso", { iso_path: iso }), 2),
-      call("detach_iso", {}),
-      ...some(call("start_vm", { iso_path: iso }, ["iso_path"]), 2),
-      call("stop_vm", { force: real.obeys ? flag : fc.constant(true) }),
-      call("delete_vm", { force: flag, keep_files: flag }),
-      call("resize_disk", { size_gb: fc.constantFrom(1, 2, 3) }),
-      ...some(call("complete_installation", { boot_order: order, detach_iso: flag }, ["boot_order"]), 2),
-      ...["fail_installation", "cancel_installation", "begin_reinstallation"].map((tool) => call(tool, {})),
-      ...some(call("undo_operation", { back: fc.nat(3) }), 2),
-      call("adopt_vm", {}),
-      fc
-        .tuple(fc.constantFrom("define", "undefine", "order", "write"), name, order)
-        .map(([what, vm, to]): Command => new Outside(what, vm, to)),
-    ],
-    { maxCommands, size: "max" },
-  );
 }

@@ -9,7 +9,8 @@ import { type BootwrightClient, openClient, Refused } from "../support/client.ts
 import { figure, scaled } from "../support/scale.ts";
 import { type Lab, openLab, SYSTEM, type ToolName } from "../support/vm.ts";
 import type { Order } from "./model.ts";
-import { begin, type Coded, commandsOf, looks, names, type Real } from "./model-run.ts";
+import { commandsOf } from "./model-commands.ts";
+import { begin, type Coded, looks, names, type Real } from "./model-run.ts";
 
 const CLIENTS = 2;
 const SEQUENCES = scaled(30, 2);

@@ -9,7 +9,8 @@ import { callTool } from "../../src/tools/call.ts";
 import { allTools } from "../../src/tools/catalogue.ts";
 import { figure, scaled } from "../support/scale.ts";
 import { GIB, images, isos, vmDefinition } from "../support/world.ts";
-import { begin, type Coded, commandsOf, looks, type Real } from "./model-run.ts";
+import { commandsOf } from "./model-commands.ts";
+import { begin, type Coded, looks, type Real } from "./model-run.ts";
 import { contextOf } from "./sweep-cases.ts";
 import { type Ground, openProcess, type Process, prepareGround } from "./sweep-world.ts";
 

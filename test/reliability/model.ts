@@ -11,8 +11,8 @@ export type ModelVm = {
   asked?: Order;
   order: Order;
   medium?: string;
-  /** The running VM; absent: off. */
-  live?: { medium?: string };
+  /** The running VM, and whether this run was started to install; absent: off. */
+  live?: { medium?: string; installs: boolean };
   sizeGb: number;
   /** A system is on the disk. */
   written: boolean;
@@ -27,7 +27,8 @@ export type Step =
   | { kind: "media"; to?: string; live?: string }
   | { kind: "size"; to: number }
   | { kind: "status"; to: Status }
-  | { kind: "start" | "stop" | "delete" | "adopt" };
+  | { kind: "start"; installs: boolean }
+  | { kind: "stop" | "delete" | "adopt" };
 /** A step that was made, and the VM before it. */
 export type Made = { step: Step; was: ModelVm };
 export type Applied = { id: string; name: string; vm: ModelVm; made: Made[] };
@@ -54,7 +55,9 @@ export function stepped(vm: ModelVm, step: Step): ModelVm {
       return { ...vm, order: step.to, ...(step.asked && { asked: step.asked }) };
     case "media": {
       const { medium: _old, live, ...rest } = vm;
-      const inside = live && { live: step.live === undefined ? {} : { medium: step.live } };
+      const inside = live && {
+        live: { installs: live.installs, ...(step.live !== undefined && { medium: step.live }) },
+      };
       return { ...rest, ...(step.to !== undefined && { medium: step.to }), ...inside };
     }
     case "size":
@@ -62,7 +65,7 @@ export function stepped(vm: ModelVm, step: Step): ModelVm {
     case "status":
       return { ...vm, status: step.to };
     case "start":
-      return { ...vm, live: vm.medium === undefined ? {} : { medium: vm.medium } };
+      return { ...vm, live: { installs: step.installs, ...(vm.medium !== undefined && { medium: vm.medium }) } };
     case "stop": {
       const { live: _over, ...rest } = vm;
       return rest;
@@ -86,14 +89,35 @@ const moves: Record<string, { from: Status[]; to: Status }> = {
   begin_reinstallation: { from: ["Installed"], to: "Installing" },
 };
 
+/** A start: what another program made of the order is put back first. A run that `mayInstall` does where the CD-ROM boots
+ * and nothing is on the disk, or an installation is under way. */
+function starting(vm: ModelVm, bootable: string, mayInstall = true, before: Step[] = []): Step[] {
+  const drifted = vm.asked && vm.asked !== vm.order;
+  const first: Step[] = [...before, ...(drifted ? [{ kind: "order", to: vm.asked!, asked: vm.asked! } as const] : [])];
+  const boots = bootsFrom(first.reduce(stepped, vm), bootable) ?? refuse("BLOCKED_BY_FINDINGS");
+  const begins = !vm.written && ["NotInstalled", "InstallationFailed"].includes(vm.status!);
+  const installs = mayInstall && boots === "cdrom" && (begins || vm.status === "Installing");
+  const begun: Step[] = installs && begins ? [{ kind: "status", to: "Installing" }] : [];
+  return [...first, ...begun, { kind: "start", installs }];
+}
+
+/** Off and on again, where it runs, from what it will then have. */
+function restarting(vm: ModelVm, bootable: string): Step[] {
+  if (!vm.live) return [];
+  if (!bootsFrom(vm, bootable)) refuse("BLOCKED_BY_FINDINGS");
+  return [{ kind: "stop" }, { kind: "start", installs: vm.live.installs && vm.status === "Installing" }];
+}
+
 /** The steps that a call asks for. @throws Refusal */
 function asked(tool: string, vm: ModelVm, args: Args, bootable: string): Step[] {
   const order = args.boot_order as Order | undefined;
   const iso = args.iso_path as string | undefined;
   const running = vm.live !== undefined;
   switch (tool) {
-    case "set_boot_order":
-      return [{ kind: "order", to: order!, asked: order! }];
+    case "set_boot_order": {
+      const set: Step = { kind: "order", to: order!, asked: order! };
+      return [set, ...(args.restart ? restarting(stepped(vm, set), bootable) : [])];
+    }
     case "attach_iso":
     case "detach_iso":
       return [attach(vm, iso)];
@@ -106,15 +130,12 @@ function asked(tool: string, vm: ModelVm, args: Args, bootable: string): Step[] 
     case "delete_vm":
       if (running && !args.force) refuse("VM_MUST_BE_OFF");
       return [...(running ? [{ kind: "stop" } as const] : []), { kind: "delete" }];
-    case "start_vm": {
+    case "start_vm":
       if (running) return iso === undefined ? [] : refuse("VM_MUST_BE_OFF");
-      const before: Step[] = iso === undefined ? [] : [attach(vm, iso)];
-      if (vm.asked && vm.asked !== vm.order) before.push({ kind: "order", to: vm.asked, asked: vm.asked });
-      const ready = before.reduce(stepped, vm);
-      const boots = bootsFrom(ready, bootable) ?? refuse("BLOCKED_BY_FINDINGS");
-      const installs = boots === "cdrom" && !vm.written && ["NotInstalled", "InstallationFailed"].includes(vm.status!);
-      return [...before, ...(installs ? [{ kind: "status", to: "Installing" } as const] : []), { kind: "start" }];
-    }
+      return starting(vm, bootable, true, iso === undefined ? [] : [attach(vm, iso)]);
+    case "restart_vm":
+      if (!running) return starting(vm, bootable);
+      return [{ kind: "stop" }, ...starting(stepped(vm, { kind: "stop" }), bootable, vm.live!.installs)];
     default: {
       const { from, to } = moves[tool]!;
       const extra: Step[] = [
@@ -135,9 +156,9 @@ function undoing({ made }: Applied, vm: ModelVm): Step[] {
       return { kind: "order", to: was.order, ...(was.asked && { asked: was.asked }) };
     }
     if (step.kind !== "media") return refuse("UNDO_IMPOSSIBLE");
-    if (vm.medium !== step.to || (vm.live && vm.live.medium !== step.live)) refuse("UNDO_IMPOSSIBLE");
-    const { medium, live } = was;
-    return { kind: "media", ...(medium && { to: medium }), ...(live?.medium && { live: live.medium }) };
+    // A run that began since took its medium from the next definition.
+    if (vm.medium !== step.to || (vm.live && vm.live.medium !== step.to)) refuse("UNDO_IMPOSSIBLE");
+    return attach(vm, was.medium);
   });
 }
 

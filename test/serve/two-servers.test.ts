@@ -98,6 +98,8 @@ describe("two servers on one data directory", () => {
     process.kill(a.pid()!, "SIGKILL");
     // Its VMs were in its memory; what is left is the record, which nobody holds any more.
     await expect.poll(() => b.refusal("delete_vm", { vm: vm.uuid }), { timeout: 10_000 }).toBeUndefined();
+    // By whomever it was settled.
+    expect(b.stderr().match(/^bootwright: operation .*left by a process that ended: /gm)).toHaveLength(1);
     expect((await b.call("list_vms")).vms).toEqual([]);
   });
 });

@@ -11,6 +11,7 @@ import {
 import { basename, join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { expect, test } from "vitest";
+import { holderIn } from "../../src/store/holder.ts";
 import {
   canMount,
   databaseOf,
@@ -70,6 +71,34 @@ test("copyDatabase() makes a copy beside the database, and keeps the newest ten"
 
 /** Goal: what is copied is one moment. Method: two processes settle as fast as they can while copies are made; in each
  * copy outcomes, rows and events must agree, as they do at every moment of the original. */
+test("copyDatabase() removes what killed processes had begun, and counts none of it as a copy", async () => {
+  const directory = temporaryDirectory();
+  const store = await open(directory);
+  const first = await store.copyDatabase();
+  const living = holderIn(join(directory, "holders"), "living");
+  living.hold();
+  const backups = join(directory, "backups");
+  const begun = (day: number, holder: string) => {
+    const copy = `bootwright-2026-11-0${day}T10-00-00.000Z-00000000.sqlite`;
+    const files = [`${copy}.${holder}.partial`, copy];
+    writeFileSync(join(backups, files[0]!), "half a copy");
+    writeFileSync(join(backups, files[1]!), "");
+    return files;
+  };
+  const [dead, old, underWay] = [begun(1, "dead.1"), begun(2, crypto.randomUUID()), begun(3, `${living.id}.1`)];
+  // Killed before it held the name, and after it let go of what it had begun.
+  writeFileSync(join(backups, "bootwright-2026-11-04T10-00-00.000Z-00000000.sqlite.dead.2.partial"), "");
+  writeFileSync(join(backups, "bootwright-2026-11-05T10-00-00.000Z-00000000.sqlite"), "");
+  const copies = [first, ...(await Promise.all(Array.from({ length: 9 }, () => store.copyDatabase())))];
+  expect(copies.flatMap(({ removed }) => removed)).toEqual([]);
+  const kept = [...copies.map(({ path }) => basename(path)), ...underWay];
+  expect(readdirSync(backups).sort()).toEqual(kept.sort());
+  for (const gone of [...dead, ...old]) expect(existsSync(join(backups, gone))).toBe(false);
+  living.close();
+  await store.copyDatabase();
+  for (const gone of underWay) expect(existsSync(join(backups, gone))).toBe(false);
+});
+
 test("backupTo() copies one moment while other processes write", { timeout: 60_000 }, async () => {
   const directory = temporaryDirectory();
   const store = await open(directory);

@@ -100,3 +100,33 @@ test("backups() lists what there is of one VM with its size in bytes, newest fir
   expect(await store.backup("a")).toBe("<domain>한글</domain>");
   expect([await store.backup("b"), await store.backup("none")]).toEqual([undefined, undefined]);
 });
+
+test("lastNamed() finds the VM that bore a name last when it was made or deleted, on the connections that are asked for", async () => {
+  const store = await open(temporaryDirectory());
+  const named = (name: string) => ({ vm: { name } });
+  const made = (name: string, at = target) => ({
+    what: "create_vm",
+    target: at,
+    steps: [
+      { ...step("disk.create"), before: {}, goal: {} },
+      { ...step("vm.create"), before: {}, goal: named(name) },
+    ],
+  });
+  const deleted = (name: string, at = target) => ({
+    what: "delete_vm",
+    target: at,
+    steps: [{ ...step("vm.delete"), before: named(name), goal: {} }],
+  });
+  const other = { ...target, uuid: "other" };
+  const runAt = (second: number, { steps, ...more }: ReturnType<typeof made | typeof deleted>) =>
+    run(store, { id: `op-${second}`, begunAt: at(second), ...more, steps: steps as never });
+  await runAt(1, made("web"));
+  await runAt(2, deleted("mail"));
+  await runAt(3, made("web", other));
+  await runAt(4, deleted("web", elsewhere));
+  expect(await store.lastNamed("web", ["local", "lab2"])).toEqual(elsewhere);
+  expect(await store.lastNamed("web", ["local"])).toEqual(other);
+  expect(await store.lastNamed("mail", ["local"])).toEqual(target);
+  for (const name of ["db", "", "%"]) expect(await store.lastNamed(name, ["local", "lab2"])).toBeUndefined();
+  expect(await store.lastNamed("web", [])).toBeUndefined();
+});

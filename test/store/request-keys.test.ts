@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { ANSWERS_BYTES_MAX, REQUEST_KEYS_MAX } from "../../src/store/request-keys.ts";
+import { defaultRetention } from "../../src/store/retention.ts";
 import { open, sql, temporaryDirectory } from "./fixture.ts";
 
 const taken = { kind: "taken" };
@@ -48,6 +49,20 @@ test("A key for which a process had begun something is answered once that proces
   await one.giveKeyBack("begun");
   await one.close();
   expect(await two.takeKey("begun", "request", 1000)).toEqual({ kind: "answered", answer: "it has begun" });
+});
+
+test("Keys of processes that died are removed with old history, and no others", async () => {
+  const directory = temporaryDirectory();
+  const [store, living, dead] = [await open(directory), await open(directory), await open(directory)];
+  await dead.takeKey("answered", "request", 1000);
+  await dead.answerKey("answered", "done");
+  for (const key of ["a", "b"]) await dead.takeKey(key, "request", 1000);
+  await living.takeKey("c", "request", 1000);
+  await store.takeKey("d", "request", 1000);
+  await dead.close();
+  await store.prune(defaultRetention);
+  const left = sql(directory, "select key from request_keys order by key").map(({ key }) => key);
+  expect(left).toEqual(["answered", "c", "d"]);
 });
 
 test("Keys and their answers are bounded, the newest stay", async () => {

@@ -11,8 +11,12 @@ import { type BootConfig, DomainError, definePlugin, type VmDefinition } from ".
 type Manner = "answers" | "refuses" | "hangs";
 const manners = new WeakMap<Session, Manner>();
 
+/** The kinds of change that it refuses to make. */
+const refused = new WeakMap<Session, readonly string[]>();
+
 const actions = {
   ...outside,
+  setRefused: (session: Session, kinds: readonly string[]) => void refused.set(session, kinds),
   setManner: (session: Session, manner: Manner) => void manners.set(session, manner),
   setBoot: (session: Session, uuid: string, boot: BootConfig) =>
     outside.editDefinition(session, uuid, (next) => ({ ...next, boot })),
@@ -43,6 +47,16 @@ function readLetters(session: Session): Session {
 }
 
 const backend = memory.backend!;
+type Handler = { running: string; apply: (session: Session, ...given: unknown[]) => Promise<void> };
+const changes = Object.fromEntries(
+  Object.entries(backend.changes as Record<string, Handler>).map(([kind, handler]) => {
+    const apply: Handler["apply"] = async (session, ...given) => {
+      if (refused.get(session)?.includes(kind)) throw new Error("Device or resource busy");
+      await handler.apply(session, ...given);
+    };
+    return [kind, { ...handler, apply }];
+  }),
+) as typeof backend.changes;
 export default definePlugin<{ seed: string; config: z.infer<typeof memory.config> }, Session>({
   manifest: { ...memory.manifest, name: "seeded" },
   config: z.looseObject({ seed: z.string() }).transform(({ seed, ...guest }) => {
@@ -57,6 +71,7 @@ export default definePlugin<{ seed: string; config: z.infer<typeof memory.config
   close: memory.close,
   backend: {
     ...backend,
+    changes,
     list: async (session, signal) => backend.list(await answering(session), signal),
     observe: async (session, uuid, signal) => backend.observe(await answering(session), uuid, signal),
     lookup: async (session, name, signal) => backend.lookup(await answering(session), name, signal),

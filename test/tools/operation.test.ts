@@ -1,7 +1,9 @@
 import { describe, expect, it } from "vitest";
-import { foreign, openBench, seedOf } from "./bench.ts";
+import { foreign, openBench, seedOf, uuid } from "./bench.ts";
 
-const { call, refused } = openBench({ local: seedOf(foreign(1, "web")) });
+type Confirm = { confirm: string };
+
+const { call, refused, outside } = openBench({ local: seedOf(foreign(1, "web")) });
 
 describe("get_operation", () => {
   it("tells who asked for what, its steps, and what became of each", async () => {
@@ -53,6 +55,30 @@ describe("list_operations", () => {
     expect(JSON.stringify(operations)).not.toContain("backup");
   });
 
+  it("lists what was done to a VM that is no more, by its UUID or by the name that it had last", async () => {
+    const { vm } = await call("create_vm", { name: "first" });
+    const { confirm } = (await refused("CONFIRMATION_REQUIRED", "delete_vm", { vm: "first" })).details as Confirm;
+    await call("delete_vm", { vm: "first", confirm });
+    await refused("VM_NOT_FOUND", "get_vm", { vm: "first" });
+    for (const name of ["first", "local/first", vm.uuid, vm.uuid.toUpperCase(), `local/${vm.uuid}`]) {
+      const { operations } = await call("list_operations", { vm: name });
+      expect(
+        operations.map(({ tool }) => tool),
+        name,
+      ).toEqual(["delete_vm", "create_vm"]);
+      const { events } = await call("list_events", { vm: name });
+      expect(
+        events.map(({ type }) => type),
+        name,
+      ).toEqual(["vm.deleted", "vm.created"]);
+    }
+    const again = await call("create_vm", { name: "first" });
+    expect((await call("list_operations", { vm: "first" })).operations.map(({ vm: id }) => id)).toEqual([
+      again.vm.uuid,
+    ]);
+    for (const name of ["never", uuid(9)]) await refused("VM_NOT_FOUND", "list_operations", { vm: name });
+  });
+
   it("refuses to go on from an operation that there is not", async () => {
     await refused("OPERATION_NOT_FOUND", "list_operations", { before: "nothing" });
   });
@@ -77,6 +103,24 @@ describe("undo_operation", () => {
     await call("create_vm", { name: "medium", iso_path: "installer.iso" });
     const { operation } = await call("attach_iso", { vm: "medium", iso_path: "live.iso" });
     expect((await call("undo_operation", { operation })).vm.current_media).toBe("/memory/isos/installer.iso");
+  });
+
+  it("puts no ISO back that is gone", async () => {
+    await call("create_vm", { name: "emptied", iso_path: "drivers.iso" });
+    const { operation } = await call("detach_iso", { vm: "emptied" });
+    outside(["removeFile", "/memory/isos/drivers.iso"]);
+    const refusal = await refused("ISO_NOT_FOUND", "undo_operation", { operation });
+    expect(refusal.message).toContain("/memory/isos/drivers.iso");
+    expect((await call("get_vm", { vm: "emptied" })).current_media).toBeUndefined();
+  });
+
+  it("takes an ISO out of a VM that was started since, now and for the next start", async () => {
+    await call("create_vm", { name: "started", iso_path: "installer.iso" });
+    const { operation } = await call("attach_iso", { vm: "started", iso_path: "live.iso" });
+    await call("start_vm", { vm: "started" });
+    const undone = await call("undo_operation", { operation });
+    expect(undone).toMatchObject({ changed: true, vm: { current_media: "/memory/isos/installer.iso", pending: [] } });
+    expect(undone.vm.next_media).toBeUndefined();
   });
 
   it("refuses what has no way back, and what is no longer as it was left", async () => {

@@ -1,0 +1,60 @@
+/** What guests have read from their disks and CD-ROMs, which QEMU alone knows: a look goes on without what one that hangs
+ * does not say. Every question to such a one keeps a thread of the daemon and a place on the connection, so there is one
+ * question to a VM at a time, and after one that was not answered only what is answered at once. */
+import {
+  CallInterrupted,
+  type CallOptions,
+  DOMAIN_STATS,
+  type Domain,
+  type Libvirt,
+  type Parameters,
+  STATS_FLAG,
+} from "./client/libvirt.ts";
+
+/** A QEMU that answers takes milliseconds. */
+const ANSWER_LIMIT_MS = 2_000;
+
+export type ReadBytes = Readonly<Record<string, number>>;
+
+/** By target, since this run began; undefined where QEMU does not answer, and where the domain has just ended. */
+export function openReadBytes(libvirt: Libvirt) {
+  const silent = new Set<string>();
+  const asked = new Map<string, Promise<unknown>>();
+
+  async function ask(domain: Domain, options: CallOptions): Promise<ReadBytes | undefined> {
+    const flags = silent.has(domain.uuid) ? STATS_FLAG.nowait : 0;
+    const each = { ...options, timeoutMs: ANSWER_LIMIT_MS };
+    try {
+      const [answer] = await libvirt.connectGetAllDomainStats([domain], DOMAIN_STATS.block, flags, each);
+      const read = readBytesIn(answer?.stats ?? {});
+      // Without waiting QEMU was not asked where something else is being done to the VM.
+      if (flags && Object.keys(read).length === 0) return undefined;
+      silent.delete(domain.uuid);
+      return read;
+    } catch (error) {
+      if (error instanceof CallInterrupted && error.sent) silent.add(domain.uuid);
+      return undefined;
+    }
+  }
+
+  return async (domain: Domain, options: CallOptions): Promise<ReadBytes | undefined> => {
+    const answer = (asked.get(domain.uuid) ?? Promise.resolve()).then(() => ask(domain, options));
+    asked.set(domain.uuid, answer);
+    try {
+      return await answer;
+    } finally {
+      if (asked.get(domain.uuid) === answer) asked.delete(domain.uuid);
+    }
+  };
+}
+
+/** Of a device without a medium there are figures all the same. */
+function readBytesIn(stats: Parameters): ReadBytes {
+  const devices = Array.from({ length: Number(stats["block.count"] ?? 0) }, (_, index) => `block.${index}`);
+  return Object.fromEntries(
+    devices.flatMap((device): [string, number][] => {
+      const bytes = stats[`${device}.rd.bytes`];
+      return bytes === undefined ? [] : [[String(stats[`${device}.name`]), Number(bytes)]];
+    }),
+  );
+}
