@@ -2,13 +2,14 @@
  * were seen to do (libvirt 9.0, QEMU 7.2) is its source: firmware tries the devices in order, an empty tray
  * or a blank disk falls through to the next, a guest's own reboot runs the list of the running definition again. */
 import { type BootOrder, bootOrderOf, bootSequence, rolesOf } from "./boot.ts";
-import { type Finding, type Fix, finding } from "./finding.ts";
+import { type Finding, finding } from "./finding.ts";
+import { call, imageFindings } from "./image-findings.ts";
 import type { State } from "./operation.ts";
 import { pendingBetween } from "./pending.ts";
 import { repairFindings } from "./repair.ts";
 import { suggestionFindings } from "./suggestion.ts";
 import { diskVerdict, mediaVerdict, type Verdict } from "./verdict.ts";
-import { type Disk, type Drive, diskOf, driveOf, type Roles, type VmDefinition } from "./vm.ts";
+import { diskOf, driveOf, type Roles, type VmDefinition } from "./vm.ts";
 
 export type Candidate = Readonly<{ device: string; role: "hd" | "cdrom" | "other" } & Verdict>;
 
@@ -20,8 +21,6 @@ export type Prediction = Readonly<{
   boots: Readonly<{ device: BootDevice; path?: string }>;
 }>;
 export type BootReport = Readonly<{ coldStart: Prediction; guestReboot: Prediction; findings: readonly Finding[] }>;
-
-const HOST_SPACE_LOW_BYTES = 1024 ** 3;
 
 /** The roles on record, as long as the devices are there that they name; else what the definition itself says. */
 export function rolesFor({ vm, record }: State): Roles {
@@ -92,10 +91,6 @@ export function bootReport(state: State): BootReport {
   };
 }
 
-const call = (tool: string, state: State, more: Record<string, unknown> = {}): Fix => ({
-  tool,
-  arguments: { vm: state.target.uuid, ...more },
-});
 const fixesOf = (state: State) => ({
   boot: (boot_order: string) => call("set_boot_order", state, { boot_order }),
   detach: call("detach_iso", state),
@@ -178,93 +173,6 @@ function bootFindings(state: State, roles: Roles, cold: Prediction, reboot: Pred
   }
   return found;
 }
-
-function imageFindings(state: State, roles: Roles): Finding[] {
-  const vm = state.vm!;
-  const found: Finding[] = [];
-  if (!driveOf(vm.next, roles.isoDrive)) {
-    found.push(
-      finding("NO_CDROM_DRIVE", "the VM has no CD-ROM drive", [
-        call("attach_iso", state, { iso_path: "<an ISO from list_isos>", accept: ["NO_CDROM_DRIVE"] }),
-      ]),
-    );
-  }
-  for (const each of vm.next.drives) found.push(...mediaFindings(state, each, each.target === roles.isoDrive));
-  for (const disk of vm.next.disks) found.push(...diskFindings(state, disk));
-  if (state.freeBytes !== undefined && state.freeBytes < HOST_SPACE_LOW_BYTES) {
-    found.push(
-      finding("HOST_SPACE_LOW", `only ${Math.floor(state.freeBytes / 1024 ** 2)} MiB are free where the disk lies`, [
-        call("get_disk_info", state),
-      ]),
-    );
-  }
-  return found;
-}
-
-/** Any drive whose file is gone keeps the VM from starting, not the ISO drive alone. */
-function mediaFindings(state: State, { target, path }: Drive, isIsoDrive: boolean): Finding[] {
-  const iso = path === undefined ? undefined : state.isos[path];
-  if (path === undefined || !iso) return [];
-  const drive = isIsoDrive ? {} : { drive: target };
-  const detach = call("detach_iso", state, drive);
-  const attach = (iso_path: string) => call("attach_iso", state, { iso_path, ...drive });
-  const another = attach("<an ISO from list_isos>");
-  if (iso.state === "missing") return [finding("ISO_MISSING", `${path} does not exist`, [detach, another])];
-  if (iso.state === "unreadable") {
-    return [
-      finding(
-        "ISO_UNREADABLE",
-        `the hypervisor cannot read ${path}${iso.blockedAt ? `: stopped at ${iso.blockedAt}` : ""}`,
-        [detach, another],
-      ),
-    ];
-  }
-  if (iso.state !== "ok") {
-    const what = { not_a_file: "not a file", empty: "empty", not_iso: "not an ISO 9660 image" }[iso.state];
-    return [finding("ISO_UNREADABLE", `${path} is ${what}`, [detach, another])];
-  }
-  const found: Finding[] = [];
-  if (iso.truncated) {
-    const message = `${path} ends before the volume in it does: its copy was cut off, or is not finished`;
-    found.push(finding("ISO_TRUNCATED", message, [detach, another]));
-  }
-  const attached = isIsoDrive ? state.record?.isoIdentity : undefined;
-  if (attached && iso.identity && attached !== iso.identity)
-    found.push(finding("ISO_CHANGED", `${path} was replaced since it was attached`, [attach(path)]));
-  return found;
-}
-
-/** Any disk keeps the VM from running when it is not as it should be, and can be ruined, not the system disk alone. */
-function diskFindings(state: State, { target, path, readOnly, shareable }: Disk): Finding[] {
-  const fact = path === undefined ? undefined : state.disks[path];
-  if (path === undefined || !fact) return [];
-  const found: Finding[] = [];
-  const look = [call("get_disk_info", state, { disk: target })];
-  const check = [call("get_disk_info", state, { disk: target, check: true })];
-  if (fact.state === "missing") found.push(finding("DISK_MISSING", `${path} does not exist`, look));
-  if (fact.corrupt) found.push(finding("DISK_CORRUPT", `${path} has errors`, check));
-  if (fact.refused !== undefined) {
-    found.push(finding("DISK_REFUSED", `${path} must not be opened: ${fact.refused}`, look));
-  }
-  if (fact.backingMissing) {
-    const message = `${path} stands on ${fact.backingMissing}, which does not exist`;
-    found.push(finding("BACKING_MISSING", message, look));
-  }
-  const usage = state.usage?.[path];
-  const stopping = (names: readonly string[]) =>
-    names.map((name) => ({ tool: "stop_vm", arguments: { vm: inConnection(state, name) } }));
-  if (usage?.inUseBy.length && !shareable && !readOnly) {
-    const message = `${path} is in use by ${usage.inUseBy.join(", ")}`;
-    found.push(finding("DISK_IN_USE", message, stopping(usage.inUseBy)));
-  }
-  if (usage?.clones.length && !readOnly) {
-    const message = `the disks of ${usage.clones.join(", ")} stand on ${path}; writing to it would ruin them`;
-    found.push(finding("DISK_HAS_CLONES", message, look));
-  }
-  return found;
-}
-
-const inConnection = ({ target }: State, name: string) => `${target.connection}/${name}`;
 
 function stateFindings(state: State, roles: Roles, cold: Prediction): Finding[] {
   const vm = state.vm!;

@@ -12,6 +12,7 @@ export const findings: Readonly<Record<FindingCode, string>> = {
   DISK_BLANK: "디스크로만 부팅하는데 디스크에 데이터가 없습니다.",
   ISO_MISSING: "드라이브에 넣은 ISO 파일이 없습니다.",
   ISO_UNREADABLE: "드라이브에 넣은 ISO를 읽을 수 없습니다.",
+  ISO_TRUNCATED: "ISO 파일이 중간에서 잘려 있습니다.",
   ISO_CHANGED: "드라이브에 넣은 뒤에 ISO 파일이 바뀌었습니다.",
   ISO_NOT_BOOTABLE: "이 ISO로는 부팅할 수 없습니다.",
   ISO_WRONG_FIRMWARE: "이 ISO는 VM의 펌웨어로 부팅할 수 없습니다.",
