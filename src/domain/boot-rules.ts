@@ -211,13 +211,8 @@ function mediaFindings(state: State, { target, path }: Drive, isIsoDrive: boolea
   const another = attach("<an ISO from list_isos>");
   if (iso.state === "missing") return [finding("ISO_MISSING", `${path} does not exist`, [detach, another])];
   if (iso.state === "unreadable") {
-    return [
-      finding(
-        "ISO_UNREADABLE",
-        `the hypervisor cannot read ${path}${iso.blockedAt ? `: stopped at ${iso.blockedAt}` : ""}`,
-        [detach, another],
-      ),
-    ];
+    const where = iso.blockedAt ? `: stopped at ${iso.blockedAt}` : "";
+    return [finding("ISO_UNREADABLE", `the hypervisor cannot read ${path}${where}`, [detach, another])];
   }
   if (iso.state !== "ok") {
     const what = { not_a_file: "not a file", empty: "empty", not_iso: "not an ISO 9660 image" }[iso.state];
