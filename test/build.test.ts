@@ -96,7 +96,8 @@ describe("the packed package", () => {
     const { url, token } = await openHttp({ command: [command] });
     const asked = { headers: { authorization: `Bearer ${token}`, accept: "text/html" } };
     const page = await (await fetch(`${url}/`, asked)).text();
-    const [, script] = /<script type="module"[^>]* src="([^"]+)"/.exec(page) ?? [];
+    // All of it stands in the one file, but for the console's viewer.
+    const [, script] = /import\(`\.(\/assets\/[^`]+)`\)/.exec(page) ?? [];
     const response = await fetch(`${url}${script}`, asked);
     expect([response.status, response.headers.get("content-type")]).toEqual([200, "text/javascript; charset=utf-8"]);
     expect(packed).toContain("dist/ui/dist/panel.html");

@@ -92,7 +92,7 @@ describe("the whole story in memory", () => {
     await expect(run(at, gone)).rejects.toMatchObject({ code: "CONFIRMATION_REQUIRED" });
     await agree(at, gone);
     expect(await backend.images.disk(record!.ownedFiles[0]!)).toMatchObject({ state: "missing" });
-    expect(await look(at)).toEqual({ target: at, disks: {}, isos: {}, freeBytes: expect.any(Number) });
+    expect(await look(at)).toEqual({ target: at, disks: {}, isos: {}, usage: {}, freeBytes: expect.any(Number) });
   });
 });
 

@@ -75,6 +75,7 @@ async function tour(): Promise<string[]> {
   await page.getByText("The drive is empty.").waitFor();
   await page.getByRole("button", { name: "Restart", exact: true }).click();
   await page.getByText(/Booted from disk \(confirmed\)/).waitFor();
+  await page.getByText("Nothing stands out.").waitFor();
   await save(page, "installed");
   await save(card("Disk"), "disk");
   expect(faults).toEqual([]);

@@ -75,6 +75,21 @@ describeInBrowser("the list", () => {
     await page.getByText("There are no VMs yet.").waitFor();
   });
 
+  it("keeps what somebody types while a VM comes to the list behind it", async () => {
+    const { page, server } = await visit();
+    await page.getByRole("button", { name: "Create VM" }).click();
+    const dialog = page.getByRole("dialog");
+    await dialog.getByLabel("Name", { exact: true }).fill("mine");
+    await dialog.getByLabel("Disk in GiB").fill("1");
+    await dialog.getByLabel("Memory in MiB").fill("256");
+    await server.ask("POST", "/api/vms", { name: "theirs" });
+    await page.locator(".vm-row").filter({ hasText: "theirs" }).waitFor({ state: "attached" });
+    await dialog.getByRole("button", { name: "Create", exact: true }).click();
+    await page.getByRole("heading", { level: 1, name: "mine" }).waitFor();
+    expect((await server.ask("GET", "/api/vms/mine")).body.memory_mb).toBe(256);
+    expect((await server.ask("GET", "/api/vms/mine/disk")).body.size_gb).toBe(1);
+  });
+
   it("shows what was looked at last, in whatever order the answers come", async () => {
     const { page, server } = await visit();
     const { uuid } = (await server.ask("POST", "/api/vms", { name: "web", iso_path: "installer.iso" })).body.vm;

@@ -97,15 +97,15 @@ export function CreateVm({ call, connections, close }: Props) {
         <div class="fields">
           <label class="field">
             <span>{p.create.disk}</span>
-            <input name="disk" type="number" min="0.001" step="any" value="20" required />
+            <input name="disk" type="number" min="0.001" step="any" defaultValue="20" required />
           </label>
           <label class="field">
             <span>{p.create.memory}</span>
-            <input name="memory" type="number" min="64" step="1" value="2048" required />
+            <input name="memory" type="number" min="64" step="1" defaultValue="2048" required />
           </label>
           <label class="field">
             <span>{p.create.cpus}</span>
-            <input name="cpus" type="number" min="1" max="512" step="1" value="2" required />
+            <input name="cpus" type="number" min="1" max="512" step="1" defaultValue="2" required />
           </label>
         </div>
         <label class="field">
