@@ -10,6 +10,8 @@ import { edit } from "./vms.ts";
 /** A guest that is asked to eject needs a moment to let go of the tray. */
 const TRAY_WAIT_MS = 5_000;
 const TRAY_POLL_MS = 100;
+/** Longer than a read that is under way takes. */
+const READ_MS = 100;
 
 export const mediaHandlers: BackendDefinition<QemuSession>["changes"] = {
   "media.set": {
@@ -65,6 +67,7 @@ async function setLive(session: QemuSession, vm: Vm, medium: LiveMedium, signal:
       const held = await blockOf(qmp, drive, signal);
       if (!held || (held.inserted?.file === live && !held.tray_open)) return;
       try {
+        if (held.inserted) await comeToRest(qmp, medium, signal);
         await exchange(qmp, medium, signal);
       } catch (error) {
         if (!(error instanceof QmpRefused) || force || !(await blockOf(qmp, drive, signal))?.locked) throw error;
@@ -79,11 +82,24 @@ async function setLive(session: QemuSession, vm: Vm, medium: LiveMedium, signal:
   }
 }
 
-/** QEMU opens the new medium before it opens the tray, so that one that cannot be opened leaves the old one in. */
+/** Opens the tray and waits: from then on the guest reads nothing, and what it was reading comes to its end. QEMU 7.2 was
+ * seen to hang for good where a medium was taken out that OVMF was reading: it waits for a read that waits for it. Where the
+ * guest has locked the tray this is a request to let go of it, and no error. */
+async function comeToRest(qmp: Qmp, { drive, force }: LiveMedium, signal: AbortSignal): Promise<void> {
+  await qmp.execute("blockdev-open-tray", { id: drive, force }, signal);
+  await sleep(READ_MS, undefined, { signal });
+}
+
 async function exchange(qmp: Qmp, { drive, live, force }: LiveMedium, signal: AbortSignal): Promise<void> {
   if (live !== undefined) {
     const medium = { filename: live, format: "raw", "read-only-mode": "read-only" };
-    await qmp.execute("blockdev-change-medium", { id: drive, ...medium, force }, signal);
+    try {
+      await qmp.execute("blockdev-change-medium", { id: drive, ...medium, force }, signal);
+    } catch (error) {
+      // A medium that cannot be opened leaves the old one in.
+      await qmp.execute("blockdev-close-tray", { id: drive }).catch(() => undefined);
+      throw error;
+    }
     return;
   }
   await qmp.execute("eject", { id: drive, force }, signal);
