@@ -21,6 +21,17 @@ const orderOf = ({ vm, record }: State, order: "cdrom" | "hd_cdrom") => ({
   boot: bootWith(vm!.next, record!.roles, order),
 });
 
+/** A VM that was stopped, to be started again with another order, when the process ended. */
+async function stoppedForRestart() {
+  const w = await world();
+  const at = await w.create({ isoPath: isos.installer });
+  await perform(w.ports, at, [start], { look: { isoPaths: [isos.installer] } });
+  const restart = (now: State) => [stop, orderChange(now, "hd_cdrom"), start];
+  const operation = await left(w, at, restart, {}, ["done", "applying"]);
+  await w.backend.apply((await w.look(at)).vm, stop, { signal, progress: () => {} });
+  return { w, at, operation };
+}
+
 describe("recover()", () => {
   test("recover() leaves an order that another program set since, and says that it is neither", async () => {
     const w = await world();
@@ -70,24 +81,14 @@ describe("recover()", () => {
   });
 
   test("recover() sets what was to be set on the way, and starts a VM again that was stopped for a restart", async () => {
-    const w = await world();
-    const at = await w.create({ isoPath: isos.installer });
-    await perform(w.ports, at, [start], { look: { isoPaths: [isos.installer] } });
-    const restart = (now: State) => [stop, orderChange(now, "hd_cdrom"), start];
-    const operation = await left(w, at, restart, {}, ["done", "applying"]);
-    await w.backend.apply((await w.look(at)).vm, stop, { signal, progress: () => {} });
+    const { w, at, operation } = await stoppedForRestart();
     expect(await recover(w.ports, operation)).toEqual({ status: "applied" });
     const now = await w.look(at);
     expect([now.vm?.power, orderIn(now)]).toEqual(["running", "hd_cdrom"]);
   });
 
   test("recover() leaves a VM off where another program set since what was to be set on the way", async () => {
-    const w = await world();
-    const at = await w.create({ isoPath: isos.installer });
-    await perform(w.ports, at, [start], { look: { isoPaths: [isos.installer] } });
-    const restart = (now: State) => [stop, orderChange(now, "hd_cdrom"), start];
-    const operation = await left(w, at, restart, {}, ["done", "applying"]);
-    await w.backend.apply((await w.look(at)).vm, stop, { signal, progress: () => {} });
+    const { w, at, operation } = await stoppedForRestart();
     edit(w, at.uuid, orderOf(await w.look(at), "cdrom"));
     expect((await recover(w.ports, operation)).status).toBe("rollback_failed");
     const now = await w.look(at);
