@@ -4,8 +4,12 @@
 /** What has become of the VM is seen by and by. */
 const AFTER_MS = [60, 400, 1_500, 4_000];
 
-/** Returns what gives the focus back to where it is now, or else to what the page is about. */
+let waiting: ReturnType<typeof setTimeout>[] = [];
+
+/** Returns what gives the focus back to where it is now, or else to what the page is about. Where it was when something
+ * else was done before is over with that. */
 export function keepFocus(): () => void {
+  for (const timer of waiting) clearTimeout(timer);
   const held = document.activeElement;
   const giveBack = () => {
     if (document.activeElement !== document.body) return;
@@ -15,6 +19,6 @@ export function keepFocus(): () => void {
       document.querySelector<HTMLElement>("main")?.focus({ preventScroll: true });
   };
   return () => {
-    for (const ms of AFTER_MS) setTimeout(giveBack, ms);
+    waiting = AFTER_MS.map((ms) => setTimeout(giveBack, ms));
   };
 }
