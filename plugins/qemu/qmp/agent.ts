@@ -1,7 +1,7 @@
 /** The guest agent's protocol: QMP's lines without greeting and ids, over a channel that a guest holds the other end of. */
 import { randomInt } from "node:crypto";
-import { connect } from "node:net";
 import { createLines } from "./frames.ts";
+import { connectUnix } from "./socket.ts";
 
 /** More than any answer to what is asked here, and all that a guest can make us hold. */
 const LINE_BYTES_MAX = 1024 ** 2;
@@ -20,7 +20,9 @@ export async function askAgent(
   { timeoutMs, signal }: Readonly<{ timeoutMs: number; signal?: AbortSignal | undefined }>,
 ): Promise<unknown[]> {
   signal?.throwIfAborted();
-  const socket = connect(path);
+  const socket = await connectUnix(path).catch((error: Error) => {
+    throw new AgentSilent(error.message);
+  });
   const messages: Message[] = [];
   let wake = () => {};
   let ended: Error | undefined;

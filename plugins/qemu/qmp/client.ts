@@ -1,8 +1,9 @@
 /** One QMP session over a unix socket: greeting, negotiation, commands with ids. QEMU serves one session at a time on a
  * socket and lets others wait in the socket's queue, so a session is opened for the moment of a call and closed again. */
-import { connect, type Socket } from "node:net";
+import type { Duplex } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createFrames } from "./frames.ts";
+import { connectUnix } from "./socket.ts";
 
 /** Nobody listens there: the process has ended, or was never started. */
 export class NotListening extends Error {}
@@ -118,7 +119,7 @@ const FULL = "EAGAIN";
 const CUT_OFF = "ECONNRESET";
 const isNobody = (code: string) => code === "ENOENT" || code === "ECONNREFUSED" || code === "ENOTDIR";
 
-async function connected(path: string, until: number, signal?: AbortSignal): Promise<Socket> {
+async function connected(path: string, until: number, signal?: AbortSignal): Promise<Duplex> {
   for (;;) {
     signal?.throwIfAborted();
     const tried = await attempt(path);
@@ -130,12 +131,8 @@ async function connected(path: string, until: number, signal?: AbortSignal): Pro
   }
 }
 
-const attempt = (path: string): Promise<Socket | string> =>
-  new Promise((resolve) => {
-    const socket = connect(path);
-    socket.once("connect", () => resolve(socket));
-    socket.on("error", (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message));
-  });
+const attempt = (path: string): Promise<Duplex | string> =>
+  connectUnix(path).catch((error: NodeJS.ErrnoException) => error.code ?? error.message);
 
 /** @throws what `late` makes when the time is up; the signal's reason */
 async function within<T>(work: Promise<T>, ms: number, late: () => Error, signal?: AbortSignal): Promise<T> {
