@@ -1,6 +1,6 @@
 /** What guests and other programs do behind the backend's back, for tests. No part of the plugin's contract. */
 import { acceptedDefinition, driveOf, type VmDefinition, withMedium } from "../../src/plugin.ts";
-import type { DiskSeed, Guest, IsoSeed, VmSeed } from "./config.ts";
+import type { DiskSeed, Guest, VmSeed } from "./config.ts";
 import { advance, finishInstallation, powerOff, reboot } from "./guest.ts";
 import { fileOf, writeFile } from "./images.ts";
 import type { Machine, Session } from "./machine.ts";
@@ -143,18 +143,6 @@ export function guestOf(
 export function passTime(session: Session, ms: number): void {
   session.aheadMs += ms;
   advance(session);
-}
-
-/** Makes an ISO, or replaces the one of this path. */
-export function putIso(session: Session, iso: Pick<IsoSeed, "path"> & Partial<IsoSeed>): void {
-  const seed = {
-    state: "ok",
-    sizeBytes: 650 * 1024 ** 2,
-    bootsBios: false,
-    bootsUefi: false,
-    installs: false,
-  } as const;
-  writeFile(session, { ...seed, ...iso, kind: "iso" });
 }
 
 /** Makes a disk image, or writes to the one of this path. */

@@ -2,8 +2,8 @@
  * were seen to do (libvirt 9.0, QEMU 7.2) is its source: firmware tries the devices in order, an empty tray
  * or a blank disk falls through to the next, a guest's own reboot runs the list of the running definition again. */
 import { type BootOrder, bootOrderOf, bootSequence, rolesOf } from "./boot.ts";
-import { type Finding, finding } from "./finding.ts";
-import { call, imageFindings } from "./image-findings.ts";
+import { call, type Finding, finding } from "./finding.ts";
+import { imageFindings } from "./image-findings.ts";
 import type { State } from "./operation.ts";
 import { pendingBetween } from "./pending.ts";
 import { repairFindings } from "./repair.ts";

@@ -34,3 +34,8 @@ type Fields<Input> = Input extends Record<string, never> ? unknown : Input;
 /** The definition of this change, typed for it. */
 export const definitionOf = (change: Change): ChangeDefinition<Change> =>
   changes[change.kind] as unknown as ChangeDefinition<Change>;
+
+/** Whether it writes the definition. Power and files are no part of that, and an edit that another program makes while a
+ * guest shuts down is not ours. */
+export const touchesDefinition = (change: Change): boolean =>
+  definitionOf(change).seat !== "store" && !/^(?:disk|power|saved_state|reboot_action)\./.test(change.kind);

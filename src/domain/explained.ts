@@ -1,10 +1,10 @@
 /** What an operation explains of how a VM has come to look: its own events tell what it did, and whatever else is different
  * from what was last told is still to be told. */
+import { touchesDefinition } from "./changes.ts";
 import { eventsOf, newsOf } from "./news.ts";
 import type { State, Step } from "./operation.ts";
 import type { Ports, Settlement } from "./port.ts";
 import { type Sighting, sightingOf } from "./sighting.ts";
-import { touchesDefinition } from "./undo.ts";
 import type { Vm } from "./vm.ts";
 
 /** What the operation leaves as told. What it found when it began and nobody had told yet becomes events here; of what it
@@ -34,7 +34,8 @@ function own(steps: readonly Step[], base: Sighting, vm: Vm): Sighting {
   const made = new Set(steps.map(({ change }) => change.kind));
   const renamed = made.has("vm.rename") || made.has("definition.restore");
   const wrote = steps.findLast((step) => step.wrote !== undefined)?.wrote;
-  const fingerprint = wrote ?? (steps.some(touchesDefinition) ? now.fingerprint : base.fingerprint);
+  const fingerprint =
+    wrote ?? (steps.some(({ change }) => touchesDefinition(change)) ? now.fingerprint : base.fingerprint);
   const defined = { fingerprint, name: renamed ? now.name : base.name };
   if (base.run !== now.run && made.has("power.start")) return { ...quiet(now), ...defined };
   if (base.run !== now.run && made.has("power.stop")) return { ...stopped(base), ...defined };

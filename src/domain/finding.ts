@@ -1,4 +1,5 @@
 /** Findings: what is remarkable about a VM, whether it blocks, and what would mend it. */
+import type { Target } from "./vm.ts";
 
 export const findingCodes = [
   "NOTHING_BOOTS",
@@ -102,3 +103,10 @@ export function finding(code: FindingCode, message: string, fixes: readonly Fix[
   const { severity, blocks, overridable = true } = rules[code];
   return { code, severity, message, blocks, overridable, fixes };
 }
+
+/** A call on the VM that a finding is about, as a fix. */
+export const call = (
+  tool: string,
+  { target }: Readonly<{ target: Target }>,
+  more: Readonly<Record<string, unknown>> = {},
+): Fix => ({ tool, arguments: { vm: target.uuid, ...more } });

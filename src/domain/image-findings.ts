@@ -1,15 +1,9 @@
 /** What is remarkable about the images that a VM has, and what would mend it. */
-import { type Finding, type Fix, finding } from "./finding.ts";
+import { call, type Finding, finding } from "./finding.ts";
 import type { State } from "./operation.ts";
 import { type Disk, type Drive, driveOf, type Roles } from "./vm.ts";
 
 const HOST_SPACE_LOW_BYTES = 1024 ** 3;
-
-/** A call on this VM, as a fix. */
-export const call = (tool: string, state: State, more: Record<string, unknown> = {}): Fix => ({
-  tool,
-  arguments: { vm: state.target.uuid, ...more },
-});
 
 export function imageFindings(state: State, roles: Roles): Finding[] {
   const vm = state.vm!;

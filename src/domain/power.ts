@@ -6,8 +6,6 @@ import { DomainError } from "./error.ts";
 import { AtReboot, Purpose } from "./installation.ts";
 import { diskOf, type VmDefinition } from "./vm.ts";
 
-export const GRACEFUL_STOP_MS = 60_000;
-
 export const powerChanges = {
   "power.start": defineChange({
     input: z.object({ purpose: Purpose, at: z.string(), atReboot: AtReboot.exactOptional() }),

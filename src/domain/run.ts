@@ -1,14 +1,14 @@
 /** The second half of the flow: apply the steps one by one, look after each, undo what was done when one fails. */
 import { applyChange } from "./apply.ts";
 import { APPLY_LIMIT_MS, type Attempt, attempt } from "./attempt.ts";
-import { definitionOf } from "./changes.ts";
+import { definitionOf, touchesDefinition } from "./changes.ts";
 import { DomainError } from "./error.ts";
 import { lookLate, marked } from "./late.ts";
 import { lookAgain, lookFor, withFactsOf } from "./observe.ts";
 import type { Operation, State, Step } from "./operation.ts";
 import type { Ports } from "./port.ts";
 import { settleApplied, settleFailed, settleUnknown } from "./settle.ts";
-import { touchesDefinition, undoSteps } from "./undo.ts";
+import { undoSteps } from "./undo.ts";
 
 /** Somebody who edits a VM more often than this while it is off for a moment does not want it to be started. */
 const RESTARTS_MAX = 3;
@@ -48,7 +48,7 @@ export async function run(ports: Ports, operation: Operation, before: State, req
     }
     if (looked instanceof Error) return settleUnknown(ports, operation, steps, failure ?? looked);
     if (isReached(looked)) {
-      const wrote = looked.vm && touchesDefinition(step) ? { wrote: looked.vm.fingerprint } : {};
+      const wrote = looked.vm && touchesDefinition(step.change) ? { wrote: looked.vm.fingerprint } : {};
       steps[index] = { ...step, status: "done", ...wrote };
       seen = withFactsOf(looked, seen);
       continue;

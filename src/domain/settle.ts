@@ -2,7 +2,7 @@
 
 import { bootOrderOf } from "./boot.ts";
 import { rolesFor } from "./boot-rules.ts";
-import { type Change, definitionOf } from "./changes.ts";
+import { type Change, definitionOf, touchesDefinition } from "./changes.ts";
 import { currentBootDevice } from "./current-boot.ts";
 import { DomainError } from "./error.ts";
 import { type EventType, eventOf } from "./event.ts";
@@ -11,7 +11,7 @@ import { lateUntil } from "./late.ts";
 import type { Operation, OperationStatus, State, Step } from "./operation.ts";
 import { withRecord } from "./plan.ts";
 import type { Ports } from "./port.ts";
-import { touchesDefinition, type Undone } from "./undo.ts";
+import type { Undone } from "./undo.ts";
 import { diskOf, driveOf, type VmRecord } from "./vm.ts";
 
 /** The goal was seen. Returns the state with the record as it now stands. */
@@ -149,7 +149,7 @@ function fingerprintOf(steps: readonly Step[], { vm, record }: State, after: Sta
   if (!after.vm) return {};
   const takes = steps.some(({ change }) => taking.has(change.kind));
   const isOurs = record?.fingerprint === undefined || record.fingerprint === vm?.fingerprint;
-  if (!takes && !(isOurs && steps.some(touchesDefinition))) return {};
+  if (!takes && !(isOurs && steps.some(({ change }) => touchesDefinition(change)))) return {};
   return { fingerprint: steps.findLast(({ wrote }) => wrote !== undefined)?.wrote ?? after.vm.fingerprint };
 }
 

@@ -2,7 +2,7 @@
 import { applyChange } from "./apply.ts";
 import { APPLY_LIMIT_MS, type Attempt, attempt } from "./attempt.ts";
 import type { Undo } from "./change.ts";
-import { type Change, definitionOf } from "./changes.ts";
+import { type Change, definitionOf, touchesDefinition } from "./changes.ts";
 import { marked } from "./late.ts";
 import { lookAgain, lookFor } from "./observe.ts";
 import type { Operation, State, Step } from "./operation.ts";
@@ -52,7 +52,12 @@ export async function undoSteps(
       continue;
     }
     // Somebody else's edit after ours is never rolled over.
-    if (touchesDefinition(step) && step.wrote !== undefined && seen.vm && seen.vm.fingerprint !== lastWritten(result)) {
+    if (
+      touchesDefinition(step.change) &&
+      step.wrote !== undefined &&
+      seen.vm &&
+      seen.vm.fingerprint !== lastWritten(result)
+    ) {
       return { steps: result, now: seen, failed: "another program changed the VM after this operation wrote it" };
     }
     const { failure, hung, until } = await attemptUndo(ports, operation, undo, seen);
@@ -130,10 +135,6 @@ function leftOf(step: Step, seen: State): "nothing" | "half" | "other" {
 
 const neither = ({ change }: Step): string =>
   `what "${change.kind}" sets is neither as it was nor as it was asked for, and may be another program's`;
-
-/** Power and files are no part of the definition, and an edit that is made while a guest shuts down is not ours. */
-export const touchesDefinition = ({ change }: Pick<Step, "change">): boolean =>
-  definitionOf(change).seat !== "store" && !/^(?:disk|power|saved_state|reboot_action)\./.test(change.kind);
 
 /** The fingerprint that the definition has if nobody but this operation wrote it. */
 const lastWritten = (steps: readonly Step[]) => steps.findLast(({ wrote }) => wrote !== undefined)?.wrote;

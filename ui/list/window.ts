@@ -1,8 +1,6 @@
 /** Which rows of a long list are drawn: those that are seen, and some beside them. */
 import { useEffect, useRef, useState } from "preact/hooks";
 
-export type Drawn = Readonly<{ from: number; to: number; above: number; below: number }>;
-
 /** Lists that are shorter than this are drawn whole. */
 const WHOLE_MAX = 60;
 const BESIDE = 12;

@@ -1,5 +1,5 @@
 /** What every part of one VM's view works with: what is known of it, and how something is done to it. */
-import type { CallTool, Finding, Fix, Vm } from "../api/tool.ts";
+import type { CallTool, Fix, Vm } from "../api/tool.ts";
 import { callInWords, lacksIso } from "../language/call.ts";
 import type { Words } from "../language/en.ts";
 import type { Act } from "../part/act.ts";
@@ -34,5 +34,3 @@ export function deskOf(
     },
   };
 }
-
-export const isBlocking = ({ blocks }: Finding): boolean => blocks.length > 0;
