@@ -89,7 +89,7 @@ export async function throughput(directory: string, many: number): Promise<Reado
   });
   for (let number = 0; number < many; number += 100) {
     const events = Array.from({ length: 100 }, (_, index) => eventOf(number + index));
-    await store.tell({ connection: "local", uuid: `batch-${number}` }, undefined, null, events);
+    await store.report({ connection: "local", uuid: `batch-${number}` }, undefined, null, events);
   }
   const ending = new AbortController();
   const counts = new Map(names.map((name) => [name, 0]));

@@ -76,7 +76,7 @@ function changesTable(backends: readonly Capabilities[]): string {
   const words = { now: "now", next_start: "at the next start", refused: "refused" };
   const kinds = Object.keys(changes) as (keyof typeof changes)[];
   const rows = kinds
-    .filter((kind) => changes[kind].seat === "backend")
+    .filter((kind) => changes[kind].appliedBy === "backend")
     .map((kind) => [
       code(kind),
       ...backends.map(({ changes: can }) => (can[kind] ? words[can[kind].running] : "not supported")),

@@ -9,7 +9,7 @@ export { openVnc, type VncAddress } from "./console/vnc.ts";
 export type { BootOrder, PresetOrder } from "./domain/boot.ts";
 export { bootOrderOf, bootSequence, bootWith, presetOrders, rolesOf } from "./domain/boot.ts";
 export type { Change, ChangeKind } from "./domain/changes.ts";
-export { acceptedDefinition, canonicalText } from "./domain/definition.ts";
+export { normaliseDefinition as acceptedDefinition, canonicalJson as canonicalText } from "./domain/definition.ts";
 export type { DiskFact } from "./domain/disk.ts";
 export { DomainError } from "./domain/error.ts";
 export { type DomainEvent, type EventType, eventTypes } from "./domain/event.ts";
@@ -105,15 +105,15 @@ export type BackendDefinition<Session> = Readonly<{
   observe(session: Session, uuid: string, signal?: AbortSignal): Promise<Vm | undefined>;
   lookup(session: Session, name: string, signal?: AbortSignal): Promise<string | undefined>;
   host(session: Session, signal?: AbortSignal): Promise<Host>;
-  backup(session: Session, uuid: string, signal?: AbortSignal): Promise<string>;
-  restore(session: Session, uuid: string, backup: string, context: ApplyContext): Promise<void>;
+  exportDefinition(session: Session, uuid: string, signal?: AbortSignal): Promise<string>;
+  importDefinition(session: Session, uuid: string, backup: string, context: ApplyContext): Promise<void>;
   images(session: Session): Images;
   guest?(session: Session, uuid: string, signal?: AbortSignal): Promise<GuestInfo | undefined>;
   console?(session: Session, uuid: string, signal?: AbortSignal): Promise<Console | undefined>;
   watch?(session: Session, tell: (hint: Hint) => void, signal: AbortSignal): Promise<void>;
   /** What runs the VMs outlives its callers: for so many milliseconds at most it may carry out a call after whoever made it
    * has ended. Leave it out where it ends with them. */
-  lateMs?: number;
+  callOutlivesCallerMs?: number;
   /** Having a handler is the capability. */
   changes: { readonly [K in ChangeKind]?: ChangeHandler<Session, K> };
 }>;

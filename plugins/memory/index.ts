@@ -86,14 +86,14 @@ export default definePlugin<Config, Session>({
       look(session, signal);
       return session.host;
     },
-    async backup(session, uuid, signal) {
+    async exportDefinition(session, uuid, signal) {
       look(session, signal);
       const machine = session.machines.get(uuid);
       if (!machine) throw new DomainError("VM_NOT_FOUND", { vm: uuid, known: [...session.machines.keys()] });
       const { name, next, claim, guest } = machine;
       return JSON.stringify({ uuid, name, next, ...(claim && { claim }), guest } satisfies z.input<typeof Backup>);
     },
-    async restore(session, uuid, backup, { expect, signal }: ApplyContext) {
+    async importDefinition(session, uuid, backup, { expect, signal }: ApplyContext) {
       look(session, signal);
       const { claim, ...saved } = Backup.parse(JSON.parse(backup));
       if (saved.uuid !== uuid) throw new Error(`the backup is one of VM ${saved.uuid}`);

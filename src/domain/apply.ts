@@ -13,8 +13,8 @@ export async function applyChange(
   context: ApplyContext,
 ): Promise<void> {
   if (change.kind !== "definition.restore") return backend.apply(vm, change, context);
-  const backup = await store.backup(change.operation);
+  const backup = await store.definition(change.operation);
   if (backup === undefined)
     throw new DomainError("BACKUP_NOT_FOUND", { vm: target.uuid, operation: change.operation, known: [] });
-  await backend.restore(target.uuid, backup, context);
+  await backend.importDefinition(target.uuid, backup, context);
 }

@@ -6,7 +6,7 @@ import type { Change } from "./changes.ts";
 import type { Operation, State } from "./operation.ts";
 import { ClaimTag, type Vm, type VmDefinition, VmName } from "./vm.ts";
 
-export const backupChanges = {
+export const definitionChanges = {
   /** Puts back the definition from before an operation, whole. It is named, not carried: it may be large, and holds the
    * passwords that are in it. */
   "definition.restore": defineChange({
@@ -17,7 +17,7 @@ export const backupChanges = {
       fingerprint: z.string(),
       claim: ClaimTag.exactOptional(),
     }),
-    seat: "backup",
+    appliedBy: "backup",
     goal(state, { name, next, fingerprint, claim }) {
       const { claim: _old, ...there }: Partial<Vm> & typeof off = state.vm ?? { ...off, uuid: state.target.uuid };
       return { ...state, vm: { ...there, name, next, fingerprint, ...(claim && { claim }) } };
@@ -40,7 +40,7 @@ const off: Omit<Vm, "name" | "next" | "fingerprint"> = {
 };
 
 /** The definition that this operation kept, as a change; `undefined` where there was no VM before it. */
-export function restoreOf({ id, steps }: Operation): Change<"definition.restore"> | undefined {
+export function restoreChangeOf({ id, steps }: Operation): Change<"definition.restore"> | undefined {
   const was = steps[0]?.before.vm;
   if (!was) return undefined;
   const { name, next, fingerprint, claim } = was;
@@ -70,7 +70,7 @@ const repeatable = new Set<Change["kind"]>(["boot_order.set", "media.set", "driv
 export function bringBackChanges({ record }: State, newest?: Operation, created?: Operation): Change[] | undefined {
   const { uuid, revision, status, requestedOrder, seen } = record!;
   const tag = { uuid, revision, status };
-  const kept = newest && restoreOf(newest);
+  const kept = newest && restoreChangeOf(newest);
   if (newest && kept) {
     const done = newest.status === "applied" ? newest.steps.map(({ change }) => change) : [];
     // An operation that itself put a kept definition back made that one of it.

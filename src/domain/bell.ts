@@ -1,15 +1,15 @@
 /** Waiting for the journal to be written, or for time to pass. A change between two waits is not missed. */
-import type { Journal } from "./journal.ts";
+import type { EventStore } from "./journal.ts";
 
-export function bellOf(journal: Pick<Journal, "onChange">, signal: AbortSignal) {
+export function createChangeSignal(journal: Pick<EventStore, "onChange">, signal: AbortSignal) {
   let rung = false;
   let wake: (() => void) | undefined;
-  const ring = () => {
+  const notify = () => {
     rung = true;
     wake?.();
   };
-  const end = journal.onChange(ring);
-  const sleep = async (ms: number, listen: (wakeUp: () => void) => void): Promise<void> => {
+  const end = journal.onChange(notify);
+  const sleepFor = async (ms: number, listen: (wakeUp: () => void) => void): Promise<void> => {
     if (signal.aborted) return;
     const { promise, resolve } = Promise.withResolvers<void>();
     const wakeUp = () => resolve();
@@ -21,20 +21,20 @@ export function bellOf(journal: Pick<Journal, "onChange">, signal: AbortSignal) 
     signal.removeEventListener("abort", wakeUp);
   };
   return {
-    ring,
+    ring: notify,
     clear: () => {
       rung = false;
     },
     /** Until it rings, or that long. */
     wait: async (ms: number): Promise<void> => {
       if (rung) return;
-      await sleep(ms, (wakeUp) => {
+      await sleepFor(ms, (wakeUp) => {
         wake = wakeUp;
       });
       wake = undefined;
     },
     /** That long, whether it rings or not. */
-    pause: (ms: number): Promise<void> => sleep(ms, () => {}),
+    sleep: (ms: number): Promise<void> => sleepFor(ms, () => {}),
     end,
   };
 }

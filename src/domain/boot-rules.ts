@@ -2,7 +2,7 @@
  * were seen to do (libvirt 9.0, QEMU 7.2) is its source: firmware tries the devices in order, an empty tray
  * or a blank disk falls through to the next, a guest's own reboot runs the list of the running definition again. */
 import { type BootOrder, bootOrderOf, bootSequence, rolesOf } from "./boot.ts";
-import { call, type Finding, finding } from "./finding.ts";
+import { fixCall, type Finding, finding } from "./finding.ts";
 import { imageFindings } from "./image-findings.ts";
 import type { State } from "./operation.ts";
 import { pendingBetween } from "./pending.ts";
@@ -92,10 +92,10 @@ export function bootReport(state: State): BootReport {
 }
 
 const fixesOf = (state: State) => ({
-  boot: (boot_order: string) => call("set_boot_order", state, { boot_order }),
-  detach: call("detach_iso", state),
-  attach: call("attach_iso", state, { iso_path: "<an ISO from list_isos>" }),
-  restart: call("restart_vm", state),
+  boot: (boot_order: string) => fixCall("set_boot_order", state, { boot_order }),
+  detach: fixCall("detach_iso", state),
+  attach: fixCall("attach_iso", state, { iso_path: "<an ISO from list_isos>" }),
+  restart: fixCall("restart_vm", state),
 });
 
 function bootFindings(state: State, roles: Roles, cold: Prediction, reboot: Prediction): Finding[] {
@@ -181,7 +181,7 @@ function stateFindings(state: State, roles: Roles, cold: Prediction): Finding[] 
   if (vm.savedState && vm.power === "off") {
     found.push(
       finding("SAVED_STATE", "a saved state would be resumed, with the order and media it was saved with", [
-        call("start_vm", state, { discard_saved_state: true }),
+        fixCall("start_vm", state, { discard_saved_state: true }),
       ]),
     );
   }

@@ -162,7 +162,7 @@ export const bootChanges = {
   "boot_order.set": defineChange({
     /** `order` is what was asked for and goes on record; absent when an older configuration is put back as it was. */
     input: z.object({ boot: BootConfigSchema, order: PresetOrder.optional() }),
-    seat: "backend",
+    appliedBy: "backend",
     gate: "change",
     goal(state, { boot }) {
       const vm = vmOf(state);
@@ -182,7 +182,7 @@ export const bootChanges = {
   /** Takes the order that is there as the order that was asked for, which ends a drift. */
   "boot_order.adopt": defineChange({
     input: z.object({ order: BootOrder }),
-    seat: "store",
+    appliedBy: "store",
     goal: (state) => state,
     reached: (now, _goal, { order }) => now.record?.requestedOrder === (order === "custom" ? undefined : order),
     undo: () => "kept",

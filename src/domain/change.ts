@@ -16,7 +16,7 @@ export type ChangeDefinition<Input> = Readonly<{
   input: z.ZodType<Input>;
   /** `store`: nothing but the record changes, and the settlement writes it. `backup`: the backend puts back a definition
    * that the store kept, which every backend can. */
-  seat: "backend" | "store" | "backup";
+  appliedBy: "backend" | "store" | "backup";
   /** Findings about the goal that have this gate stand in the way. */
   gate?: Gate | ((input: Input) => Gate | undefined);
   /** The state as it should be afterwards, but for the record. Throws a DomainError if it makes no sense here. */

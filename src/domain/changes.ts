@@ -1,6 +1,6 @@
 /** Everything that can be changed about a VM. A backend supports a change by having a handler under its kind. */
 import type { z } from "zod";
-import { backupChanges } from "./backup.ts";
+import { definitionChanges } from "./backup.ts";
 import { bootChanges } from "./boot.ts";
 import type { ChangeDefinition } from "./change.ts";
 import { diskChanges } from "./disk.ts";
@@ -19,7 +19,7 @@ export const changes = {
   ...installationChanges,
   ...suggestionChanges,
   ...diskChanges,
-  ...backupChanges,
+  ...definitionChanges,
   ...repairChanges,
 };
 
@@ -38,4 +38,4 @@ export const definitionOf = (change: Change): ChangeDefinition<Change> =>
 /** Whether it writes the definition. Power and files are no part of that, and an edit that another program makes while a
  * guest shuts down is not ours. */
 export const touchesDefinition = (change: Change): boolean =>
-  definitionOf(change).seat !== "store" && !/^(?:disk|power|saved_state|reboot_action)\./.test(change.kind);
+  definitionOf(change).appliedBy !== "store" && !/^(?:disk|power|saved_state|reboot_action)\./.test(change.kind);

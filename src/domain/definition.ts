@@ -10,7 +10,7 @@ const sorted = <T extends { bus: string; target: string }>(devices: readonly T[]
 
 /** The definition as a hypervisor takes it: its devices in its own order, no boot number twice, something to boot.
  * @throws Error in a hypervisor's words */
-export function acceptedDefinition<Definition extends Pick<VmDefinition, "disks" | "drives" | "boot">>(
+export function normaliseDefinition<Definition extends Pick<VmDefinition, "disks" | "drives" | "boot">>(
   definition: Definition,
 ): Definition {
   const devices = [...definition.disks, ...definition.drives];
@@ -32,9 +32,9 @@ export function acceptedDefinition<Definition extends Pick<VmDefinition, "disks"
 }
 
 /** The same text for the same value, whatever order its keys were written in. */
-export function canonicalText(value: unknown): string {
+export function canonicalJson(value: unknown): string {
   if (typeof value !== "object" || value === null) return JSON.stringify(value) ?? "";
-  if (Array.isArray(value)) return `[${value.map(canonicalText).join()}]`;
+  if (Array.isArray(value)) return `[${value.map(canonicalJson).join()}]`;
   const entries = Object.entries(value).filter(([, inner]) => inner !== undefined);
-  return `{${entries.sort(([a], [b]) => (a < b ? -1 : 1)).map(([key, inner]) => `${JSON.stringify(key)}:${canonicalText(inner)}`)}}`;
+  return `{${entries.sort(([a], [b]) => (a < b ? -1 : 1)).map(([key, inner]) => `${JSON.stringify(key)}:${canonicalJson(inner)}`)}}`;
 }

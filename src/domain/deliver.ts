@@ -1,12 +1,12 @@
 /** Handing events to one subscriber, at least once and in order for each VM. What it does not take is tried again after
  * growing pauses, while the events of other VMs go on; in the end it is given up and stands in a list of its own. */
-import { bellOf } from "./bell.ts";
+import { createChangeSignal } from "./bell.ts";
 import type { DomainEvent } from "./event.ts";
-import type { Delivery, Feed, Journal, Round } from "./journal.ts";
+import type { Delivery, Feed, EventStore, Round } from "./journal.ts";
 import type { Subscriber } from "./subscriber.ts";
 
 export type DeliveryOptions = Readonly<{
-  journal: Journal;
+  journal: EventStore;
   now: () => Date;
   /** Between 0 and 1, for the jitter of pauses: many that failed at one moment are not to come again at one moment. */
   random?: () => number;
@@ -32,7 +32,7 @@ const ROUND_MS = 500;
 export async function deliver(subscriber: Subscriber, options: DeliveryOptions, signal: AbortSignal): Promise<void> {
   const { journal, log, now, idleMs = IDLE_MS } = options;
   const task = `deliver:${subscriber.name}`;
-  const bell = bellOf(journal, signal);
+  const bell = createChangeSignal(journal, signal);
   let told = "";
   try {
     while (!signal.aborted) {
@@ -40,7 +40,7 @@ export async function deliver(subscriber: Subscriber, options: DeliveryOptions, 
       let waitMs = idleMs;
       try {
         if (!(await journal.lease(task))) {
-          await bell.pause(idleMs);
+          await bell.sleep(idleMs);
           continue;
         }
         const feed = await journal.feed(subscriber.name, ROUND_MAX);

@@ -36,7 +36,7 @@ export type DiskFact = Readonly<{
 export const diskChanges = {
   "disk.create": defineChange({
     input: z.object({ path: z.string(), sizeBytes: z.number().int().positive() }),
-    seat: "backend",
+    appliedBy: "backend",
     goal(state, { path, sizeBytes }) {
       if (state.disks[path]?.state !== "missing") throw new DomainError("DISK_EXISTS", { path });
       const made: DiskFact = {
@@ -59,7 +59,7 @@ export const diskChanges = {
   /** Removes a file that Bootwright made. There is no way back from here. */
   "disk.delete": defineChange({
     input: z.object({ path: z.string() }),
-    seat: "backend",
+    appliedBy: "backend",
     goal(state, { path }) {
       const gone: DiskFact = { path, state: "missing", content: "unknown", chain: [] };
       return { ...state, disks: { ...state.disks, [path]: gone } };
@@ -72,7 +72,7 @@ export const diskChanges = {
   /** Grows a disk. Never undone: undoing it would be shrinking. */
   "disk.resize": defineChange({
     input: z.object({ disk: z.string(), path: z.string(), sizeBytes: z.number().int().positive() }),
-    seat: "backend",
+    appliedBy: "backend",
     gate: "resize",
     goal(state, { disk, path, sizeBytes }) {
       const vm = vmOf(state);

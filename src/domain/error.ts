@@ -1,7 +1,7 @@
 /** Every way a request can be refused: what failed (message), and what would make it succeed (hint). A code is never
  * renamed and never reused. Anything that is thrown and is not a DomainError is a defect. */
 import type { Finding } from "./finding.ts";
-import { programRefusals } from "./program-refusal.ts";
+import { serverErrors } from "./program-refusal.ts";
 
 const list = (names: readonly string[], none = "none") => (names.length ? names.join(", ") : none);
 const gib = (bytes: number) => `${Math.round((bytes / 1024 ** 3) * 100) / 100} GiB`;
@@ -220,7 +220,7 @@ const catalogue = {
     message: `Connection "${d.connection}" refused "${d.change}": ${d.reason}`,
     hint: "The reason is the hypervisor's own; mend it there, then try again",
   }),
-  ...programRefusals,
+  ...serverErrors,
 } satisfies Record<string, (details: never) => { message: string; hint: string }>;
 
 export type ErrorCode = keyof typeof catalogue;

@@ -1,43 +1,43 @@
 /** What an operation explains of how a VM has come to look: its own events tell what it did, and whatever else is different
  * from what was last told is still to be told. */
 import { touchesDefinition } from "./changes.ts";
-import { eventsOf, newsOf } from "./news.ts";
+import { eventsOf, diffVm } from "./news.ts";
 import type { State, Step } from "./operation.ts";
 import type { Ports, Settlement } from "./port.ts";
-import { type Sighting, sightingOf } from "./sighting.ts";
+import { type ReportedState, reportedStateOf } from "./sighting.ts";
 import type { Vm } from "./vm.ts";
 
 /** What the operation leaves as told. What it found when it began and nobody had told yet becomes events here; of what it
  * saw at its end only its own doing counts as told, and the rest is for whoever watches to find. */
-export function leftBy(
+export function reportedAfter(
   ports: Pick<Ports, "newId" | "now">,
   steps: readonly Step[],
   before: State,
   seen: State,
-): NonNullable<Settlement["leaves"]> {
+): NonNullable<Settlement["reports"]> {
   const { target, record } = before;
   const made = steps.filter(({ status }) => status !== "planned");
-  return (told) => {
-    const news = told && newsOf(target.connection, told, before.vm, [], { isFound: false });
-    const name = before.vm?.name ?? told?.name ?? target.uuid;
+  return (reported) => {
+    const news = reported && diffVm(target.connection, reported, before.vm, [], { isFound: false });
+    const name = before.vm?.name ?? reported?.name ?? target.uuid;
     const events = eventsOf(ports, target, news?.facts ?? [], { name, managed: record !== undefined });
-    if (!before.vm) return { sighting: seen.vm ? quiet(sightingOf(target.connection, seen.vm)) : null, events };
-    const base = news?.sighting ?? sightingOf(target.connection, before.vm);
-    if (seen.vm) return { sighting: own(made, base, seen.vm), events };
+    if (!before.vm) return { sighting: seen.vm ? atRunStart(reportedStateOf(target.connection, seen.vm)) : null, events };
+    const base = news?.sighting ?? reportedStateOf(target.connection, before.vm);
+    if (seen.vm) return { sighting: causedByUs(made, base, seen.vm), events };
     return { sighting: made.some(({ change }) => change.kind === "vm.delete") ? null : base, events };
   };
 }
 
 /** What was told already, with what these steps have made of it. */
-function own(steps: readonly Step[], base: Sighting, vm: Vm): Sighting {
-  const now = sightingOf(base.connection, vm, base);
+function causedByUs(steps: readonly Step[], base: ReportedState, vm: Vm): ReportedState {
+  const now = reportedStateOf(base.connection, vm, base);
   const made = new Set(steps.map(({ change }) => change.kind));
   const renamed = made.has("vm.rename") || made.has("definition.restore");
   const wrote = steps.findLast((step) => step.wrote !== undefined)?.wrote;
   const fingerprint =
     wrote ?? (steps.some(({ change }) => touchesDefinition(change)) ? now.fingerprint : base.fingerprint);
   const defined = { fingerprint, name: renamed ? now.name : base.name };
-  if (base.run !== now.run && made.has("power.start")) return { ...quiet(now), ...defined };
+  if (base.run !== now.run && made.has("power.start")) return { ...atRunStart(now), ...defined };
   if (base.run !== now.run && made.has("power.stop")) return { ...stopped(base), ...defined };
   const drives = steps.flatMap(({ change }) => (change.kind === "media.set" ? [change.drive] : []));
   if (base.run !== now.run || drives.length === 0) return { ...base, ...defined };
@@ -54,8 +54,8 @@ function own(steps: readonly Step[], base: Sighting, vm: Vm): Sighting {
 }
 
 /** Of a run that has just begun nothing has been told but that. */
-const quiet = (sighting: Sighting): Sighting => ({ ...sighting, agent: false, ejected: [] });
+const atRunStart = (sighting: ReportedState): ReportedState => ({ ...sighting, agent: false, ejected: [] });
 
-function stopped({ run: _over, powerReason: _was, readAtReset: _then, ...sighting }: Sighting): Sighting {
+function stopped({ run: _over, powerReason: _was, readAtReset: _then, ...sighting }: ReportedState): ReportedState {
   return { ...sighting, power: "off", media: {}, ejected: [], lowSpace: [], agent: false, reboots: 0 };
 }

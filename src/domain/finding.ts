@@ -105,7 +105,7 @@ export function finding(code: FindingCode, message: string, fixes: readonly Fix[
 }
 
 /** A call on the VM that a finding is about, as a fix. */
-export const call = (
+export const fixCall = (
   tool: string,
   { target }: Readonly<{ target: Target }>,
   more: Readonly<Record<string, unknown>> = {},

@@ -1,10 +1,10 @@
 /** Following the journal: each event once, in order, as soon as it can be read. */
-import { bellOf } from "./bell.ts";
+import { createChangeSignal } from "./bell.ts";
 import type { DomainEvent } from "./event.ts";
-import type { Journal } from "./journal.ts";
+import type { EventStore } from "./journal.ts";
 
 export type Follow = Readonly<{
-  journal: Pick<Journal, "events" | "onChange">;
+  journal: Pick<EventStore, "events" | "onChange">;
   /** What is behind this place is told. */
   after: number;
   /** Whoever cannot take the next one yet returns a promise. */
@@ -21,7 +21,7 @@ const RETRY_MS = 250;
 
 /** Tells what happens until the signal. A store that cannot be read is asked again from the same place. */
 export async function follow({ journal, after, tell, signal, atOnce = 200, everyMs = 5_000 }: Follow): Promise<void> {
-  const bell = bellOf(journal, signal);
+  const bell = createChangeSignal(journal, signal);
   let place = after;
   try {
     while (!signal.aborted) {
@@ -32,7 +32,7 @@ export async function follow({ journal, after, tell, signal, atOnce = 200, every
         place = seq;
         await tell(event, seq);
       }
-      if (!events) await bell.pause(RETRY_MS);
+      if (!events) await bell.sleep(RETRY_MS);
       else if (events.length < atOnce) await bell.wait(everyMs);
     }
   } finally {

@@ -1,5 +1,5 @@
 /** What is remarkable about the images that a VM has, and what would mend it. */
-import { call, type Finding, finding } from "./finding.ts";
+import { fixCall, type Finding, finding } from "./finding.ts";
 import type { State } from "./operation.ts";
 import { type Disk, type Drive, driveOf, type Roles } from "./vm.ts";
 
@@ -11,7 +11,7 @@ export function imageFindings(state: State, roles: Roles): Finding[] {
   if (!driveOf(vm.next, roles.isoDrive)) {
     found.push(
       finding("NO_CDROM_DRIVE", "the VM has no CD-ROM drive", [
-        call("attach_iso", state, { iso_path: "<an ISO from list_isos>", accept: ["NO_CDROM_DRIVE"] }),
+        fixCall("attach_iso", state, { iso_path: "<an ISO from list_isos>", accept: ["NO_CDROM_DRIVE"] }),
       ]),
     );
   }
@@ -20,7 +20,7 @@ export function imageFindings(state: State, roles: Roles): Finding[] {
   if (state.freeBytes !== undefined && state.freeBytes < HOST_SPACE_LOW_BYTES) {
     found.push(
       finding("HOST_SPACE_LOW", `only ${Math.floor(state.freeBytes / 1024 ** 2)} MiB are free where the disk lies`, [
-        call("get_disk_info", state),
+        fixCall("get_disk_info", state),
       ]),
     );
   }
@@ -32,8 +32,8 @@ function mediaFindings(state: State, { target, path }: Drive, isIsoDrive: boolea
   const iso = path === undefined ? undefined : state.isos[path];
   if (path === undefined || !iso) return [];
   const drive = isIsoDrive ? {} : { drive: target };
-  const detach = call("detach_iso", state, drive);
-  const attach = (iso_path: string) => call("attach_iso", state, { iso_path, ...drive });
+  const detach = fixCall("detach_iso", state, drive);
+  const attach = (iso_path: string) => fixCall("attach_iso", state, { iso_path, ...drive });
   const another = attach("<an ISO from list_isos>");
   if (iso.state === "missing") return [finding("ISO_MISSING", `${path} does not exist`, [detach, another])];
   if (iso.state === "unreadable") {
@@ -65,8 +65,8 @@ function diskFindings(state: State, { target, path, readOnly, shareable }: Disk)
   const fact = path === undefined ? undefined : state.disks[path];
   if (path === undefined || !fact) return [];
   const found: Finding[] = [];
-  const look = [call("get_disk_info", state, { disk: target })];
-  const check = [call("get_disk_info", state, { disk: target, check: true })];
+  const look = [fixCall("get_disk_info", state, { disk: target })];
+  const check = [fixCall("get_disk_info", state, { disk: target, check: true })];
   if (fact.state === "missing") found.push(finding("DISK_MISSING", `${path} does not exist`, look));
   if (fact.corrupt) found.push(finding("DISK_CORRUPT", `${path} has errors`, check));
   if (fact.refused !== undefined) {

@@ -55,7 +55,7 @@ export function statusAfter(vm: string, status: InstallationStatus, transition: 
 export const installationChanges = {
   "installation.set": defineChange({
     input: z.object({ transition: Transition, evidence: z.string().exactOptional() }),
-    seat: "store",
+    appliedBy: "store",
     gate: "status",
     goal(state, { transition }) {
       const record = recordOf(state);
@@ -85,7 +85,7 @@ export const installationChanges = {
    * it out. */
   "claim.write": defineChange({
     input: z.object({ tag: ClaimTag.optional() }),
-    seat: "backend",
+    appliedBy: "backend",
     goal(state, { tag }) {
       const { claim: _old, ...vm } = vmOf(state);
       return { ...state, vm: { ...vm, ...(tag && { claim: tag }) } };

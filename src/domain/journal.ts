@@ -1,6 +1,6 @@
 /** What the domain needs of a database for events: what happened, what was last seen, and who has been told. */
 import type { DomainEvent, EventType, JournalEvent } from "./event.ts";
-import type { Sighting } from "./sighting.ts";
+import type { ReportedState } from "./sighting.ts";
 import type { Target } from "./vm.ts";
 
 export type EventQuery = Readonly<{
@@ -12,11 +12,11 @@ export type EventQuery = Readonly<{
 }>;
 
 /** A sighting with its place in the history of that VM's sightings. */
-export type Seen = Readonly<{ sighting: Sighting; revision: number }>;
+export type ReportedRevision = Readonly<{ reportedState: ReportedState; revision: number }>;
 
 /** What became of telling: `held`, an operation is at the VM and will settle; `stale`, somebody has written since it was
  * looked at. Either way nothing was written. */
-export type Told = "told" | "held" | "stale";
+export type ReportOutcome = "told" | "held" | "stale";
 
 /** An event that a subscriber has not taken yet, or never took. */
 export type Delivery = Readonly<{
@@ -54,7 +54,7 @@ export type Round = Readonly<{
   failed: readonly Omit<Delivery, "subscriber">[];
 }>;
 
-export interface Journal {
+export interface EventStore {
   /** Events behind a place in the journal, oldest first; a thousand from the beginning unless said. */
   events(after?: number, limit?: number): Promise<JournalEvent[]>;
   /** The place of the newest event; 0 where there is none. */
@@ -63,16 +63,16 @@ export interface Journal {
   listEvents(query: EventQuery): Promise<JournalEvent[]>;
   event(id: string): Promise<JournalEvent | undefined>;
 
-  sighting(target: Target): Promise<Seen | undefined>;
-  sightings(connection: string): Promise<Seen[]>;
+  reportedState(target: Target): Promise<ReportedRevision | undefined>;
+  reportedStates(connection: string): Promise<ReportedRevision[]>;
   /** Writes what was seen (`null`: the VM is gone) and the events that it makes, in one transaction; `expect` is the
    * revision that it was compared with, absent where there was none. */
-  tell(
+  report(
     target: Target,
     expect: number | undefined,
-    sighting: Sighting | null,
+    sighting: ReportedState | null,
     events: readonly DomainEvent[],
-  ): Promise<Told>;
+  ): Promise<ReportOutcome>;
 
   /** Writes an event that no operation and no look at a VM made. */
   note(event: DomainEvent): Promise<void>;
@@ -80,7 +80,7 @@ export interface Journal {
   /** Whether everything on this connection has been looked at once, so that what is new on it is news. */
   isWatched(connection: string): Promise<boolean>;
   /** Writes what that first look saw of VMs of which nothing was on record, without a word about it. */
-  beginSightings(connection: string, sightings: readonly Sighting[]): Promise<void>;
+  initReportedStates(connection: string, sightings: readonly ReportedState[]): Promise<void>;
 
   /** Takes a task that one process at a time may have, or keeps it: true until this process ends or gives it back. What a
    * dead process had is taken over. */

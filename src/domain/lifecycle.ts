@@ -84,7 +84,7 @@ const newRecord = (vm: Vm, connection: string, at: string, more: Partial<VmRecor
 export const lifecycleChanges = {
   "vm.create": defineChange({
     input: z.object({ spec: VmSpec, ownedFiles: z.array(z.string()), at: z.string() }),
-    seat: "backend",
+    appliedBy: "backend",
     gate: "attach",
     goal: (state, { spec }) => ({
       ...state,
@@ -145,7 +145,7 @@ export const lifecycleChanges = {
         })
         .exactOptional(),
     }),
-    seat: "store",
+    appliedBy: "store",
     goal: (state) => state,
     reached: (now) => now.record !== undefined,
     undo: () => "kept",
@@ -155,7 +155,7 @@ export const lifecycleChanges = {
   }),
   "vm.rename": defineChange({
     input: z.object({ name: VmName }),
-    seat: "backend",
+    appliedBy: "backend",
     goal: (state, { name }) => ({ ...state, vm: { ...vmOf(state), name } }),
     reached: (now, _goal, { name }) => now.vm?.name === name,
     undo: (before) => [{ kind: "vm.rename", name: vmOf(before).name }],
@@ -164,7 +164,7 @@ export const lifecycleChanges = {
   }),
   "vm.delete": defineChange({
     input: z.object({}),
-    seat: "backend",
+    appliedBy: "backend",
     goal(state) {
       const { vm: _gone, ...rest } = state;
       return rest;

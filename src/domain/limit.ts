@@ -1,14 +1,14 @@
 /** Waiting for what may never return. */
 
 /** What has not returned may still happen. */
-export class Hung extends Error {}
+export class DeadlineExceeded extends Error {}
 
 const GRACE_MS = 1_000;
 
 /** What the work comes to, unless it has not within its time, or the caller has given up. Its signal tells it first, and
  * it gets a moment to say by itself how it ended; then nobody waits for it any more, whether it heeds a signal or not.
  * @throws Hung */
-export async function limited<T>(
+export async function withDeadline<T>(
   limitMs: number,
   work: (signal: AbortSignal) => Promise<T>,
   caller?: AbortSignal,
@@ -20,7 +20,7 @@ export async function limited<T>(
   const end = (reason: unknown, told: string) => {
     if (ending.signal.aborted) return;
     ending.abort(reason);
-    grace = setTimeout(() => reject(new Hung(told)), GRACE_MS);
+    grace = setTimeout(() => reject(new DeadlineExceeded(told)), GRACE_MS);
   };
   const told = `no answer within ${limitMs / 1000} s`;
   const limit = setTimeout(() => end(new DOMException(told, "TimeoutError"), told), limitMs);

@@ -1,5 +1,5 @@
 /** The VMs that are to be looked at, with what happened in them meanwhile. */
-import type { Marked } from "./news.ts";
+import type { TimedOccurrence } from "./news.ts";
 import type { Hint, Occurrence } from "./port.ts";
 
 /** One reset of a guest makes several events of the hypervisor, and an I/O error may come by the thousand. */
@@ -7,13 +7,13 @@ const DEBOUNCE_MS = 500;
 
 /** Why a VM is looked at: what happened, and whether a look at everything found that it differs, so that nobody will tell
  * more of it. */
-export type Mark = Readonly<{ occurrences: readonly Marked[]; found: boolean }>;
+export type DirtyVm = Readonly<{ occurrences: readonly TimedOccurrence[]; found: boolean }>;
 
-export class Marks {
+export class DirtyVms {
   readonly #ring: () => void;
   readonly #everyMs: number;
   readonly #last = new Map<string, number>();
-  #marked = new Map<string, Mark>();
+  #marked = new Map<string, DirtyVm>();
   #fullAt = 0;
 
   /** `ring` is called when something is added; everything is due once in `everyMs` without being added. */
@@ -33,7 +33,7 @@ export class Marks {
   }
 
   /** They have not been looked at after all; what came since then came later. */
-  putBack(marks: Iterable<readonly [string, Mark]>): void {
+  putBack(marks: Iterable<readonly [string, DirtyVm]>): void {
     for (const [uuid, mark] of marks) {
       const later = this.#marked.get(uuid);
       this.#marked.set(uuid, mark);
@@ -41,7 +41,7 @@ export class Marks {
     }
   }
 
-  take(): Map<string, Mark> {
+  take(): Map<string, DirtyVm> {
     const taken = this.#marked;
     this.#marked = new Map();
     return taken;
@@ -59,7 +59,7 @@ export class Marks {
     this.#fullAt = 0;
   }
 
-  #put(uuid: string, { occurrences, found }: Mark): void {
+  #put(uuid: string, { occurrences, found }: DirtyVm): void {
     const before = this.#marked.get(uuid);
     this.#marked.set(uuid, {
       occurrences: [...(before?.occurrences ?? []), ...occurrences],
@@ -67,9 +67,9 @@ export class Marks {
     });
   }
 
-  #news(uuid: string, occurrence: Occurrence | undefined): Marked[] {
+  #news(uuid: string, occurrence: Occurrence | undefined): TimedOccurrence[] {
     if (!occurrence || !this.#isFirst(uuid, occurrence)) return [];
-    return [{ ...occurrence, toldMs: performance.now() }];
+    return [{ ...occurrence, reportedMs: performance.now() }];
   }
 
   #isFirst(uuid: string, occurrence: Occurrence): boolean {

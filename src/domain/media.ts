@@ -42,7 +42,7 @@ export const mediaChanges = {
       /** The ISO's identity, to notice later that the file was replaced. */
       identity: z.string().optional(),
     }),
-    seat: "backend",
+    appliedBy: "backend",
     // Detaching is never blocked.
     gate: ({ next }) => (next === undefined ? undefined : "attach"),
     goal(state, { drive, next, live }) {
@@ -100,7 +100,7 @@ export const mediaChanges = {
   /** Adds an empty CD-ROM drive for the next cold start: SATA and IDE drives cannot be added to a running VM. */
   "drive.add": defineChange({
     input: z.object({ target: z.string(), bus: z.enum(["sata", "ide", "scsi"]) }),
-    seat: "backend",
+    appliedBy: "backend",
     goal(state, { target, bus }) {
       const vm = vmOf(state);
       return {
@@ -115,7 +115,7 @@ export const mediaChanges = {
   }),
   "drive.remove": defineChange({
     input: z.object({ target: z.string() }),
-    seat: "backend",
+    appliedBy: "backend",
     goal(state, { target }) {
       const vm = vmOf(state);
       return {

@@ -1,17 +1,17 @@
 /** What is news about a VM: how it differs from what was last told, and what happened without leaving a trace. Pure. */
 import { type DomainEvent, type EventType, noteOf } from "./event.ts";
 import type { Occurrence, Ports } from "./port.ts";
-import { type Sighting, sightingOf } from "./sighting.ts";
+import { type ReportedState, reportedStateOf } from "./sighting.ts";
 import type { Target, Vm } from "./vm.ts";
 
 /** Something that happened, and when it was told of, in the milliseconds of `performance.now()`. */
-export type Marked = Occurrence & Readonly<{ toldMs?: number }>;
+export type TimedOccurrence = Occurrence & Readonly<{ reportedMs?: number }>;
 
 /** `toldMs`: when the hypervisor told of it; without it, when it was found is all that is known. */
-export type Fact = Readonly<{ type: EventType; data: DomainEvent["data"]; toldMs?: number }>;
-export type News = Readonly<{ sighting: Sighting | null; facts: readonly Fact[] }>;
+export type Fact = Readonly<{ type: EventType; data: DomainEvent["data"]; reportedMs?: number }>;
+export type VmDelta = Readonly<{ sighting: ReportedState | null; facts: readonly Fact[] }>;
 
-export type Looking = Readonly<{
+export type DiffOptions = Readonly<{
   /** What happened did so a while ago: what has been read since then is not told from what was read before. */
   isLate?: boolean;
   /** Nobody told of it, so nobody will tell more of it. */
@@ -20,16 +20,16 @@ export type Looking = Readonly<{
 
 /** `before` absent: nothing was ever told of this VM. Operations tell what they did themselves and leave what they saw, so
  * whatever is different here was done by somebody else. */
-export function newsOf(
+export function diffVm(
   connection: string,
-  before: Sighting | undefined,
+  before: ReportedState | undefined,
   vm: Vm | undefined,
-  occurrences: readonly Marked[] = [],
-  { isLate = false, isFound = true }: Looking = {},
-): News {
+  occurrences: readonly TimedOccurrence[] = [],
+  { isLate = false, isFound = true }: DiffOptions = {},
+): VmDelta {
   if (!vm) return { sighting: null, facts: before ? [...ended(before, undefined), elsewhere("undefined")] : [] };
   const resets = occurrences.filter(({ type, run }) => type === "rebooted" && run === (vm.run ?? before?.run));
-  const seen = sightingOf(connection, vm, before);
+  const seen = reportedStateOf(connection, vm, before);
   const inRun = vm.run === undefined ? 0 : resets.length;
   const read = inRun > 0 && vm.readBytes && !isLate ? { readAtReset: vm.readBytes } : {};
   const low = occurrences.flatMap((one) => (one.type === "space_low" && one.run === vm.run ? [one.target] : []));
@@ -48,7 +48,7 @@ export function newsOf(
   const isNew = vm.run !== undefined && before.run !== vm.run;
   if (isNew) facts.push(started(vm));
   // Between two looks it may have been started and paused.
-  const ran: Pick<Sighting, "power" | "powerReason"> = isNew ? { power: "running" } : before;
+  const ran: Pick<ReportedState, "power" | "powerReason"> = isNew ? { power: "running" } : before;
   if (isCrashed(vm) && !isCrashed(ran)) facts.push({ type: "vm.crashed", data: { run: vm.run } });
   else facts.push(...pauses(ran, vm));
   facts.push(...ejections(before, vm), ...swaps(before, sighting), ...troubles(seen, before, vm, occurrences, waits));
@@ -61,10 +61,10 @@ export function newsOf(
 }
 
 /** Whether there is nothing to tell and nothing to remember. */
-export const isNothing = ({ sighting, facts }: News, before: Sighting | undefined): boolean =>
+export const isEmptyDelta = ({ sighting, facts }: VmDelta, before: ReportedState | undefined): boolean =>
   facts.length === 0 && JSON.stringify(sighting ?? undefined) === JSON.stringify(before);
 
-const when = ({ toldMs }: Marked) => (toldMs === undefined ? {} : { toldMs });
+const when = ({ reportedMs: toldMs }: TimedOccurrence) => (toldMs === undefined ? {} : { toldMs });
 
 /** The events that tell these facts of a VM. */
 export function eventsOf(
@@ -73,7 +73,7 @@ export function eventsOf(
   facts: readonly Fact[],
   more: Readonly<{ name: string; managed: boolean }>,
 ): DomainEvent[] {
-  return facts.map(({ type, data, toldMs }) => {
+  return facts.map(({ type, data, reportedMs: toldMs }) => {
     const ageMs = toldMs === undefined ? 0 : performance.now() - toldMs;
     const time = new Date(now().getTime() - ageMs).toISOString();
     return noteOf(newId(), target, time, type, { ...more, ...data });
@@ -88,22 +88,22 @@ const elsewhere = (what: string, more: Record<string, unknown> = {}): Fact => ({
 const started = ({ run }: Vm): Fact => ({ type: "vm.started", data: { run } });
 
 /** The hypervisor remembers how the last run ended, not the one before. */
-function ended({ run }: Sighting, vm: Vm | undefined): Fact[] {
+function ended({ run }: ReportedState, vm: Vm | undefined): Fact[] {
   if (run === undefined) return [];
   const reason = vm?.power === "off" ? vm.stopReason : undefined;
   if (reason === "crashed") return [{ type: "vm.crashed", data: { run } }];
   return [{ type: "vm.stopped", data: { run, reason: reason ?? "unknown" } }];
 }
 
-const isIoError = ({ power, powerReason }: Pick<Sighting, "power" | "powerReason">): boolean =>
+const isIoError = ({ power, powerReason }: Pick<ReportedState, "power" | "powerReason">): boolean =>
   power === "paused" && powerReason === "io_error";
 
-const isCrashed = ({ power, powerReason }: Pick<Sighting, "power" | "powerReason">): boolean =>
+const isCrashed = ({ power, powerReason }: Pick<ReportedState, "power" | "powerReason">): boolean =>
   power === "paused" && powerReason === "crashed";
 
 /** Why an I/O error or a crash stopped the guest is told by events of their own, and what the hypervisor halts for a moment
  * of its own accord, while it starts or saves the guest, is no pause. */
-function pauses(before: Pick<Sighting, "power" | "powerReason">, { power, powerReason, run }: Vm): Fact[] {
+function pauses(before: Pick<ReportedState, "power" | "powerReason">, { power, powerReason, run }: Vm): Fact[] {
   if (run === undefined) return [];
   const was = isHalted(before) ? "running" : before.power;
   const is = powerReason === undefined ? power : "running";
@@ -112,16 +112,16 @@ function pauses(before: Pick<Sighting, "power" | "powerReason">, { power, powerR
   return is === "paused" ? [{ type: "vm.paused", data: { run } }] : [];
 }
 
-const isHalted = ({ power, powerReason }: Pick<Sighting, "power" | "powerReason">): boolean =>
+const isHalted = ({ power, powerReason }: Pick<ReportedState, "power" | "powerReason">): boolean =>
   power === "paused" && powerReason !== undefined && powerReason !== "io_error";
 
-const ejections = (before: Sighting, { live, run }: Vm): Fact[] =>
+const ejections = (before: ReportedState, { live, run }: Vm): Fact[] =>
   (live?.drives ?? [])
     .filter(({ target, path, tray }) => path !== undefined && tray === "open" && !before.ejected.includes(target))
     .map(({ target, path }) => ({ type: "media.ejected_by_guest", data: { run, drive: target, path } }));
 
 /** Another program's change of a running VM's medium makes no event where nothing is ejected for it. */
-function swaps(before: Sighting, now: Sighting): Fact[] {
+function swaps(before: ReportedState, now: ReportedState): Fact[] {
   if (before.run !== now.run) return [];
   const drives = [...new Set([...Object.keys(before.media), ...Object.keys(now.media)])].sort();
   return drives
@@ -130,7 +130,7 @@ function swaps(before: Sighting, now: Sighting): Fact[] {
 }
 
 /** That space is low is told once for each disk in a run: a connection that was lost tells it anew. */
-function troubles(seen: Sighting, before: Sighting, vm: Vm, occurrences: readonly Marked[], waits: boolean): Fact[] {
+function troubles(seen: ReportedState, before: ReportedState, vm: Vm, occurrences: readonly TimedOccurrence[], waits: boolean): Fact[] {
   const paused = isIoError(vm);
   const facts = occurrences.flatMap((occurrence): Fact[] => {
     const { type, run } = occurrence;

@@ -1,12 +1,12 @@
 /** Looking at one target: the VM, its record, and the images that matter to it. I/O through port.ts only. */
 import type { DiskFact } from "./disk.ts";
-import { limited } from "./limit.ts";
+import { withDeadline } from "./limit.ts";
 import type { IsoFact } from "./media.ts";
 import type { Operation, State } from "./operation.ts";
 import type { Backend, Ports, Store } from "./port.ts";
 import type { Target, VmDefinition } from "./vm.ts";
 
-export type Look = Readonly<{
+export type ObserveOptions = Readonly<{
   /** Further images to look at, beside those that the VM has. */
   isoPaths?: readonly string[];
   diskPaths?: readonly string[];
@@ -22,14 +22,14 @@ export type Look = Readonly<{
 export async function observe(
   ports: { backend: Backend; store: Store },
   target: Target,
-  look: Look = {},
+  look: ObserveOptions = {},
 ): Promise<State> {
   const { backend, store } = ports;
   const [vm, record] = await Promise.all([
     backend.observe(target.uuid, look.signal),
     look.record === false ? undefined : store.record(target),
   ]);
-  const sighting = vm?.run !== undefined && record ? (await store.sighting(target))?.sighting : undefined;
+  const sighting = vm?.run !== undefined && record ? (await store.reportedState(target))?.reportedState : undefined;
   const readAtReset = sighting?.run === vm?.run ? sighting?.readAtReset : undefined;
   const state: State = {
     target,
@@ -43,7 +43,7 @@ export async function observe(
 }
 
 /** The state with the facts of its images. */
-export async function withImages(backend: Backend, state: State, look: Look = {}): Promise<State> {
+export async function withImages(backend: Backend, state: State, look: ObserveOptions = {}): Promise<State> {
   const { signal } = look;
   const options = signal ? { signal } : {};
   const definitions = [state.vm?.next, state.vm?.live].filter((definition) => definition !== undefined);
@@ -71,7 +71,7 @@ export async function withImages(backend: Backend, state: State, look: Look = {}
 async function usageOf(
   backend: Backend,
   { vm, target }: State,
-  { diskPaths = [], signal }: Look,
+  { diskPaths = [], signal }: ObserveOptions,
 ): Promise<NonNullable<State["usage"]>> {
   const own = vm ? pathsIn(vm.next) : [];
   const mine = [...new Set([...own, ...diskPaths])];
@@ -111,10 +111,10 @@ const LOOK_LIMIT_MS = 30_000;
 
 /** Looks at the target again; an error when nobody can look. A connection that was lost is only noticed by whoever uses
  * it next, so the first failure is not the last word. */
-export async function lookAgain(ports: Ports, operation: Operation, look: Look): Promise<State | Error> {
+export async function reobserve(ports: Ports, operation: Operation, look: ObserveOptions): Promise<State | Error> {
   const once = (signal: AbortSignal) => observe(ports, operation.target, { ...look, record: false, signal });
   try {
-    return await limited(LOOK_LIMIT_MS, (signal) =>
+    return await withDeadline(LOOK_LIMIT_MS, (signal) =>
       once(signal).catch((error: unknown) => {
         if (signal.aborted) throw error;
         return once(signal);
@@ -126,7 +126,7 @@ export async function lookAgain(ports: Ports, operation: Operation, look: Look):
 }
 
 /** What an operation's steps need to see: the files that they make, grow or remove, or no image at all. */
-export function lookFor({ steps }: Operation): Look {
+export function observeOptionsFor({ steps }: Operation): ObserveOptions {
   const touched = steps.filter(({ change }) => change.kind.startsWith("disk."));
   if (touched.length === 0) return { images: false };
   return {
@@ -137,7 +137,7 @@ export function lookFor({ steps }: Operation): Look {
 }
 
 /** What was seen, with the record and the facts of images that were found out before and that no step changes. */
-export const withFactsOf = (looked: State, { disks, isos, usage, freeBytes, record }: State): State => ({
+export const withKnownFacts = (looked: State, { disks, isos, usage, freeBytes, record }: State): State => ({
   ...(record && { record }),
   ...(usage && { usage }),
   ...(freeBytes !== undefined && { freeBytes }),

@@ -1,7 +1,7 @@
 /** The one flow of every change: claim -> observe -> decide -> begin -> apply -> observe -> settle. */
 import { type Change, definitionOf } from "./changes.ts";
 import { DomainError } from "./error.ts";
-import { type Look, observe } from "./observe.ts";
+import { type ObserveOptions, observe } from "./observe.ts";
 import { type Operation, type State, settledInWords } from "./operation.ts";
 import { decide, type Plan } from "./plan.ts";
 import type { Claim, Ports } from "./port.ts";
@@ -16,7 +16,7 @@ export type Request = Readonly<{
   actor: string;
   /** What to do, given what is true now. Pure; may throw a DomainError. */
   intent: (state: State) => readonly Change[];
-  look?: Omit<Look, "signal">;
+  look?: Omit<ObserveOptions, "signal">;
   accept?: readonly string[];
   dryRun?: boolean;
   /** The token of a confirmation, and what it must have been given for. */
@@ -71,7 +71,7 @@ async function prepare(ports: Ports, request: Request, dryRun: boolean): Promise
 
 async function perform(ports: Ports, request: Request, { before, plan }: Outcome): Promise<Outcome> {
   const { backend, store } = ports;
-  const backup = before.vm ? await backend.backup(request.target.uuid, request.signal) : undefined;
+  const backup = before.vm ? await backend.exportDefinition(request.target.uuid, request.signal) : undefined;
   const operation: Operation = {
     id: ports.newId(),
     target: request.target,
@@ -80,7 +80,7 @@ async function perform(ports: Ports, request: Request, { before, plan }: Outcome
     direction: "forward",
     status: "begun",
     steps: plan.steps.map((step, index) => (index === 0 ? { ...step, status: "applying" } : step)),
-    ...(backup !== undefined && { backup }),
+    ...(backup !== undefined && { definition: backup }),
     begunAt: ports.now().toISOString(),
   };
   await store.begin(operation);

@@ -36,7 +36,7 @@ export type Step = Readonly<{
   wrote?: string;
   /** The call that was to make this step, or to undo it, went out and was not answered: until then it may still be carried
    * out, and what is seen before says nothing about whether it will be. */
-  unanswered?: string;
+  maybeInFlightUntil?: string;
 }>;
 
 /** `applied`: the goal was seen. `rolled_back`: everything is as before. `failed`: ended short of the goal, and what
@@ -54,7 +54,7 @@ export type Operation = Readonly<{
   status: OperationStatus;
   steps: readonly Step[];
   /** The definition before the operation, opaque and with its passwords; never shown to anyone. */
-  backup?: string;
+  definition?: string;
   begunAt: string;
   settledAt?: string;
   error?: Readonly<{ code: string; message: string }>;

@@ -36,13 +36,13 @@ export function decide(
       now = goal;
       continue;
     }
-    if (definition.seat === "backend") {
+    if (definition.appliedBy === "backend") {
       const running = effectOn(now, change, backend);
       if (running === "next_start") takesEffect = "next_start";
     }
     losses.push(...(definition.loses?.(now, change) ?? []));
     const gate = typeof definition.gate === "function" ? definition.gate(change) : definition.gate;
-    if (gate) gated.push({ gate, state: judgedBy(gate, { state, now, goal }) });
+    if (gate) gated.push({ gate, state: stateToCheck(gate, { state, now, goal }) });
     steps.push({ change, before: now, goal, artifacts: definition.artifacts?.(change) ?? [], status: "planned" });
     now = goal;
   }
@@ -50,7 +50,7 @@ export function decide(
   const overridden = new Map<string, Finding>();
   for (const { gate, state: judged } of gated) {
     // Steps that follow in the same operation may mend what an earlier one would be refused for.
-    const blocking = findingsOf(gate === "start" || gate === "status" ? judged : lastBefore(gated, judged, now)).filter(
+    const blocking = findingsOf(gate === "start" || gate === "status" ? judged : stateAtFirstUse(gated, judged, now)).filter(
       ({ blocks }) => blocks.includes(gate),
     );
     const refused = blocking.filter(({ code, overridable }) => !overridable || !accept.includes(code));
@@ -76,13 +76,13 @@ const actions: Record<Gate, string> = {
 
 /** A start is judged by what is there before it, a status by what was there before the operation, since the operation
  * itself writes the tag that would tell; everything else by what it leads to. */
-function judgedBy(gate: Gate, at: Readonly<{ state: State; now: State; goal: State }>): State {
+function stateToCheck(gate: Gate, at: Readonly<{ state: State; now: State; goal: State }>): State {
   if (gate === "status") return at.state;
   return gate === "start" ? at.now : at.goal;
 }
 
 /** The state in which the definition stands when it is first used: just before a start, else at the end. */
-const lastBefore = (gated: readonly { gate: Gate; state: State }[], judged: State, end: State): State =>
+const stateAtFirstUse = (gated: readonly { gate: Gate; state: State }[], judged: State, end: State): State =>
   gated.find(({ gate, state }) => gate === "start" && state !== judged)?.state ?? (end.vm ? end : judged);
 
 /** The state that a change leads to, record included. */

@@ -3,10 +3,10 @@ import type { Change, ChangeKind } from "./changes.ts";
 import type { DiskFact } from "./disk.ts";
 import type { DomainEvent } from "./event.ts";
 import type { RequestKeys } from "./idempotency.ts";
-import type { Journal } from "./journal.ts";
+import type { EventStore } from "./journal.ts";
 import type { IsoFact } from "./media.ts";
 import type { Operation, OperationStatus, Step } from "./operation.ts";
-import type { Sighting } from "./sighting.ts";
+import type { ReportedState } from "./sighting.ts";
 import type { Target, Vm, VmRecord } from "./vm.ts";
 
 /** What a change does to a running VM: takes effect now, at its next cold start, or is refused until it is off. */
@@ -92,7 +92,7 @@ export interface Backend {
   readonly images: Images;
   /** What runs the VMs outlives its callers: for so many milliseconds at most it may carry out a call after whoever made it
    * has ended. Absent where it ends with them. */
-  readonly lateMs?: number;
+  readonly callOutlivesCallerMs?: number;
   /** Every VM there is, managed or not, sorted by name. Who asks at the same time gets the same answer. */
   list(signal?: AbortSignal): Promise<readonly Vm[]>;
   observe(uuid: string, signal?: AbortSignal): Promise<Vm | undefined>;
@@ -101,9 +101,9 @@ export interface Backend {
   /** What the host has; what a VM asks for must fit. */
   host(signal?: AbortSignal): Promise<Host>;
   /** The backend's own definition as an opaque text, passwords included. */
-  backup(uuid: string, signal?: AbortSignal): Promise<string>;
+  exportDefinition(uuid: string, signal?: AbortSignal): Promise<string>;
   /** Puts a definition back whole; for a VM that is gone, or whose definition has the fingerprint `expect`. */
-  restore(uuid: string, backup: string, context: ApplyContext): Promise<void>;
+  importDefinition(uuid: string, definition: string, context: ApplyContext): Promise<void>;
   /** Makes one change. May fail, may fail after working, may never return: the caller looks afterwards. */
   apply(vm: Vm | undefined, change: Change, context: ApplyContext): Promise<void>;
   /** What the guest's agent says; undefined where none answers. Absent where the backend cannot ask. */
@@ -132,7 +132,7 @@ export type Settlement = Readonly<{
   record?: VmRecord | null;
   /** Given what was last told of the VM: what is told of it from now on (`null` when it is gone), and the events that this
    * takes, which come before those of the operation. Absent leaves all that as it is. */
-  leaves?: (told: Sighting | undefined) => Readonly<{ sighting: Sighting | null; events: readonly DomainEvent[] }>;
+  reports?: (told: ReportedState | undefined) => Readonly<{ sighting: ReportedState | null; events: readonly DomainEvent[] }>;
   events: readonly DomainEvent[];
 }>;
 
@@ -146,7 +146,7 @@ export type OperationQuery = Readonly<{
 }>;
 
 /** That an operation kept the definition from before it; the text itself may be large and holds passwords. */
-export type BackupEntry = Readonly<{ operation: string; what: string; begunAt: string; bytes: number }>;
+export type KeptDefinition = Readonly<{ operation: string; what: string; begunAt: string; bytes: number }>;
 
 /** How much history is kept. Operations that are begun or ended `unknown` stay whatever it says, and so do the newest
  * few of every VM on record, whatever their age. */
@@ -155,19 +155,19 @@ export type Retention = Readonly<{
   operations: number;
   operationsPerVm: number;
   operationAgeMs: number;
-  backupsPerVm: number;
-  backupAgeMs: number;
+  definitionsPerVm: number;
+  definitionAgeMs: number;
   events: number;
 }>;
 
 /** How many operations, backups of operations that stay, and events were removed. */
-export type Pruned = Readonly<{ operations: number; backups: number; events: number }>;
+export type Pruned = Readonly<{ operations: number; definitions: number; events: number }>;
 
 /** A copy of the database, and the older copies that were removed to make room for it. */
 export type DatabaseCopy = Readonly<{ path: string; bytes: number; removed: readonly string[] }>;
 
 /** What the domain needs of a database. Every method is durable when it returns. */
-export interface Store extends Journal, RequestKeys {
+export interface Store extends EventStore, RequestKeys {
   record(target: Target): Promise<VmRecord | undefined>;
   records(connection?: string): Promise<VmRecord[]>;
   /** One operation per VM at a time, across processes. Waits at most `waitMs`.
@@ -192,9 +192,9 @@ export interface Store extends Journal, RequestKeys {
   /** The VM that was made or deleted under this name last, on one of these connections. */
   lastNamed(name: string, connections: readonly string[]): Promise<Target | undefined>;
   /** The backups there are of one VM's definition, newest first. */
-  backups(target: Target, limit: number): Promise<BackupEntry[]>;
+  definitions(target: Target, limit: number): Promise<KeptDefinition[]>;
   /** The definition from before this operation; `undefined` where none was kept. */
-  backup(operation: string): Promise<string | undefined>;
+  definition(operation: string): Promise<string | undefined>;
   /** Removes history beyond this retention. Happens by itself now and then after a settlement. */
   prune(retention: Retention): Promise<Pruned>;
   /** Copies the database as it is at one moment into a new file for the owner alone, beside the database, while others

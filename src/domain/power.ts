@@ -9,7 +9,7 @@ import { diskOf, type VmDefinition } from "./vm.ts";
 export const powerChanges = {
   "power.start": defineChange({
     input: z.object({ purpose: Purpose, at: z.string(), atReboot: AtReboot.exactOptional() }),
-    seat: "backend",
+    appliedBy: "backend",
     gate: "start",
     goal(state) {
       const vm = vmOf(state);
@@ -53,7 +53,7 @@ export const powerChanges = {
       force: z.boolean().describe("Cut the power instead of asking the guest to shut down"),
       timeoutMs: z.number().int().min(0),
     }),
-    seat: "backend",
+    appliedBy: "backend",
     goal(state) {
       const { run: _run, live: _live, readBytes: _read, ...vm } = vmOf(state);
       return { ...state, vm: { ...vm, power: "off" } };
@@ -82,7 +82,7 @@ export const powerChanges = {
    * what its definition says. */
   "reboot_action.set": defineChange({
     input: z.object({ endsRun: z.boolean() }),
-    seat: "backend",
+    appliedBy: "backend",
     goal(state, { endsRun }) {
       const vm = vmOf(state);
       return vm.live ? { ...state, vm: { ...vm, live: withReset(vm.live, endsRun) } } : state;
@@ -94,7 +94,7 @@ export const powerChanges = {
   }),
   "saved_state.discard": defineChange({
     input: z.object({}),
-    seat: "backend",
+    appliedBy: "backend",
     goal: (state) => ({ ...state, vm: { ...vmOf(state), savedState: false } }),
     reached: (now) => now.vm?.savedState === false,
     undo: () => "kept",

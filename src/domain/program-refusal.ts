@@ -2,7 +2,7 @@
 
 const list = (names: readonly string[], none = "none") => (names.length ? names.join(", ") : none);
 
-export const programRefusals = {
+export const serverErrors = {
   PLUGIN_NOT_FOUND: (d: { plugin: string; reason: string }) => ({
     message: `Cannot load plugin "${d.plugin}": ${d.reason}`,
     hint: "Name a plugin that ships with Bootwright (libvirt, qemu, memory), a path, or an installed package",

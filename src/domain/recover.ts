@@ -1,13 +1,13 @@
 /** Settling an operation that its process did not: by looking, never by remembering. */
 import { applyChange } from "./apply.ts";
-import { APPLY_LIMIT_MS, attempt } from "./attempt.ts";
+import { APPLY_LIMIT_MS, tryCall } from "./attempt.ts";
 import { definitionOf } from "./changes.ts";
-import { lateUntil, lookLate, marked } from "./late.ts";
-import { lookAgain, lookFor, withFactsOf } from "./observe.ts";
+import { inFlightUntil, pollUntilSeen, withInFlightUntil } from "./late.ts";
+import { reobserve, observeOptionsFor, withKnownFacts } from "./observe.ts";
 import type { Operation, OperationStatus, State, Step } from "./operation.ts";
 import type { Ports } from "./port.ts";
 import { settleApplied, settleFailed, settleUnknown } from "./settle.ts";
-import { isAsBefore, isUndone, undoSteps } from "./undo.ts";
+import { isAsBefore, isUndone, rollBack } from "./undo.ts";
 
 /** `until`: when it may be settled at the latest, where a call of it may still be carried out. */
 export type Recovered = Readonly<{
@@ -23,7 +23,7 @@ export async function recover(ports: Ports, operation: Operation, signal?: Abort
   signal?.throwIfAborted();
   const looked = await lookAtLeft(ports, operation);
   const before = operation.steps[0]?.before ?? { target: operation.target, disks: {}, isos: {} };
-  const seen = looked instanceof Error ? looked : withFactsOf(looked, before);
+  const seen = looked instanceof Error ? looked : withKnownFacts(looked, before);
   try {
     if (seen instanceof Error) return await settleUnknown(ports, operation, operation.steps, seen);
     // Undone again, or taken for not done, what happens after all would go over whatever is done to the VM by then.
@@ -33,14 +33,14 @@ export async function recover(ports: Ports, operation: Operation, signal?: Abort
     }
     const steps = operation.steps.map((step): Step => {
       const isDone = step.status === "applying" && isReached(step, seen);
-      return marked(isDone ? { ...step, status: "done" } : step, undefined);
+      return withInFlightUntil(isDone ? { ...step, status: "done" } : step, undefined);
     });
-    const rest = steps.filter(({ status, change }) => status !== "done" && definitionOf(change).seat !== "store");
+    const rest = steps.filter(({ status, change }) => status !== "done" && definitionOf(change).appliedBy !== "store");
     const pivoted = steps.some(
       ({ status, change, before: was }) => status === "done" && definitionOf(change).undo(was, change) === "pivot",
     );
     // What the settlement alone would have done has not been, and nobody was told that it had.
-    const touched = steps.some(({ status, change }) => status === "done" && definitionOf(change).seat !== "store");
+    const touched = steps.some(({ status, change }) => status === "done" && definitionOf(change).appliedBy !== "store");
     if (
       operation.direction === "forward" &&
       touched &&
@@ -49,18 +49,18 @@ export async function recover(ports: Ports, operation: Operation, signal?: Abort
       const ended = await finish(ports, operation, steps, seen);
       if (ended.unknown) return await settleUnknown(ports, operation, ended.steps, ended.unknown);
       if (ended.failure) {
-        const undone = await undoSteps(ports, operation, ended.steps, ended.seen);
+        const undone = await rollBack(ports, operation, ended.steps, ended.seen);
         return await settleFailed(ports, operation, before, undone, ended.failure);
       }
       await settleApplied(ports, operation, ended.steps, before, ended.seen);
       return { status: "applied" };
     }
-    const undone = await undoSteps(ports, operation, steps, seen);
+    const undone = await rollBack(ports, operation, steps, seen);
     return await settleFailed(ports, operation, before, undone, new Interrupted(operation));
   } catch (error) {
     const settled = await ports.store.operation(operation.id);
     if (!settled || settled.status === "begun") throw error;
-    const until = lateUntil(settled.steps, ports.now());
+    const until = inFlightUntil(settled.steps, ports.now());
     return { status: settled.status, ...(settled.error && { error: settled.error }), ...(until && { until }) };
   }
 }
@@ -68,7 +68,7 @@ export async function recover(ports: Ports, operation: Operation, signal?: Abort
 const isReached = ({ change, goal, before }: Step, now: State): boolean =>
   definitionOf(change).reached(now, goal, change, before);
 
-const isLate = (ports: Ports, step: Step): boolean => lateUntil([step], ports.now()) !== undefined;
+const isLate = (ports: Ports, step: Step): boolean => inFlightUntil([step], ports.now()) !== undefined;
 
 /** Whether what was on its way for this step is there now. */
 const isSeen = ({ direction }: Operation, step: Step, now: State): boolean =>
@@ -79,9 +79,9 @@ const isSeen = ({ direction }: Operation, step: Step, now: State): boolean =>
  * given the few seconds that an operation gives itself for an answer that was lost. The long time that such a call is
  * given would be wrong here: hardly any process dies with a call on its way, and every VM would be closed for it. */
 async function lookAtLeft(ports: Ports, operation: Operation): Promise<State | Error> {
-  const looked = await lookAgain(ports, operation, lookFor(operation));
-  if (operation.status !== "begun" || ports.backend.lateMs === undefined) return looked;
-  return lookLate(ports, operation, looked, (now) =>
+  const looked = await reobserve(ports, operation, observeOptionsFor(operation));
+  if (operation.status !== "begun" || ports.backend.callOutlivesCallerMs === undefined) return looked;
+  return pollUntilSeen(ports, operation, looked, (now) =>
     operation.steps.every((step) => step.status !== "applying" || isSeen(operation, step, now)),
   );
 }
@@ -102,18 +102,18 @@ async function finish(ports: Ports, operation: Operation, steps: readonly Step[]
   let failure: Error | undefined;
   for (const [index, step] of steps.entries()) {
     const { change } = step;
-    if (step.status === "done" || definitionOf(change).seat === "store") {
+    if (step.status === "done" || definitionOf(change).appliedBy === "store") {
       ended[index] = { ...step, status: "done" };
       continue;
     }
     const limitMs = definitionOf(change).limitMs?.(change) ?? APPLY_LIMIT_MS;
-    const tried = await attempt(ports, change.kind, limitMs, (signal) =>
+    const tried = await tryCall(ports, change.kind, limitMs, (signal) =>
       applyChange(ports, seen, change, { signal, progress: () => {}, ...(seen.vm && { expect: seen.vm.fingerprint }) }),
     );
-    const looked = await lookAgain(ports, operation, lookFor(operation));
-    if (tried.until !== undefined) ended[index] = marked({ ...step, status: "applying" }, tried.until);
+    const looked = await reobserve(ports, operation, observeOptionsFor(operation));
+    if (tried.until !== undefined) ended[index] = withInFlightUntil({ ...step, status: "applying" }, tried.until);
     if (looked instanceof Error) return { steps: ended, seen, unknown: looked };
-    seen = withFactsOf(looked, seen);
+    seen = withKnownFacts(looked, seen);
     if (isReached(step, looked)) ended[index] = { ...step, status: "done" };
     else {
       const error =

@@ -5,7 +5,7 @@ import { bootOrderOf, bootWith, rolesOf } from "./boot.ts";
 import { defineChange, vmOf } from "./change.ts";
 import type { Change } from "./changes.ts";
 import { DomainError } from "./error.ts";
-import { call, type Finding, finding } from "./finding.ts";
+import { fixCall, type Finding, finding } from "./finding.ts";
 import { InstallationStatus } from "./installation.ts";
 import type { State } from "./operation.ts";
 import { type ClaimTag, diskOf, type Vm, VmName, type VmRecord } from "./vm.ts";
@@ -30,27 +30,27 @@ export function repairFindings(state: State): Finding[] {
   return found.length === 0 && isEdited(vm, record) ? [edited(state)] : found;
 }
 
-const repair = (state: State, action: "adopt" | "put_back") => call("repair_vm", state, { action });
+const repair = (state: State, action: "adopt" | "put_back") => fixCall("repair_vm", state, { action });
 const bothWays = (state: State) => [repair(state, "adopt"), repair(state, "put_back")];
 
 const gone = (state: State) =>
   finding("DEFINITION_GONE", "another program removed its definition; what is on record of it stays", [
     repair(state, "put_back"),
-    call("delete_vm", state),
+    fixCall("delete_vm", state),
   ]);
 
 const foreignClaim = (state: State, { uuid }: ClaimTag) =>
   finding(
     "CLAIM_FOREIGN",
     `its metadata tag belongs to VM ${uuid}, so it was copied from that one`,
-    state.record ? bothWays(state) : [call("adopt_vm", state)],
+    state.record ? bothWays(state) : [fixCall("adopt_vm", state)],
   );
 
 const unrecorded = (state: State, { status }: ClaimTag) =>
   finding(
     "RECORD_MISSING",
     `its metadata tag says that a Bootwright manages it (${status}), and this database has no record of it`,
-    [call("adopt_vm", state), { tool: "rebuild_database", arguments: { connection: state.target.connection } }],
+    [fixCall("adopt_vm", state), { tool: "rebuild_database", arguments: { connection: state.target.connection } }],
   );
 
 /** An edit that something else speaks of already is not told a second time. */
@@ -64,7 +64,7 @@ const edited = (state: State) =>
   finding(
     "DEFINITION_EDITED",
     "another program changed its definition, in something other than its boot order, since Bootwright last wrote or took it",
-    [repair(state, "adopt"), call("list_backups", state)],
+    [repair(state, "adopt"), fixCall("list_backups", state)],
   );
 
 const outdated = (state: State, { revision, status }: ClaimTag) =>
@@ -93,7 +93,7 @@ export const repairChanges = {
       revision: z.number().int().positive(),
       roles: z.object({ systemDisk: z.string().exactOptional(), isoDrive: z.string().exactOptional() }),
     }),
-    seat: "store",
+    appliedBy: "store",
     goal: (state) => state,
     reached: ({ record }, _goal, { name, status, revision, roles }) =>
       record?.name === name &&

@@ -6,12 +6,12 @@ import { type Change, definitionOf, touchesDefinition } from "./changes.ts";
 import { currentBootDevice } from "./current-boot.ts";
 import { DomainError } from "./error.ts";
 import { type EventType, eventOf } from "./event.ts";
-import { leftBy } from "./explained.ts";
-import { lateUntil } from "./late.ts";
+import { reportedAfter } from "./explained.ts";
+import { inFlightUntil } from "./late.ts";
 import type { Operation, OperationStatus, State, Step } from "./operation.ts";
 import { withRecord } from "./plan.ts";
 import type { Ports } from "./port.ts";
-import type { Undone } from "./undo.ts";
+import type { RollbackResult } from "./undo.ts";
 import { diskOf, driveOf, type VmRecord } from "./vm.ts";
 
 /** The goal was seen. Returns the state with the record as it now stands. */
@@ -27,7 +27,7 @@ export async function settleApplied(
     status: "applied",
     steps,
     events,
-    leaves: leftBy(ports, steps, before, after),
+    reports: reportedAfter(ports, steps, before, after),
     ...(record !== undefined && { record }),
   });
   return record ? withRecord(after, record) : after;
@@ -39,7 +39,7 @@ export async function settleFailed(
   ports: Ports,
   operation: Operation,
   before: State,
-  undone: Undone,
+  undone: RollbackResult,
   error: Error,
 ): Promise<never> {
   if (undone.unknown !== undefined) {
@@ -61,7 +61,7 @@ export async function settleFailed(
     steps: undone.steps,
     error: { code, message: undone.failed ?? error.message },
     events: [failure, ...events],
-    leaves: leftBy(ports, undone.steps, before, undone.now),
+    reports: reportedAfter(ports, undone.steps, before, undone.now),
     ...(kept.length > 0 && record !== undefined && { record }),
   });
   const outcome = { operation: operation.id, status, kept: [...kept, ...left] };
@@ -100,7 +100,7 @@ export async function settleUnknown(
     error: { code: "OUTCOME_UNKNOWN", message: error.message },
     events: operation.status === "unknown" ? [] : [event],
   });
-  const until = lateUntil(steps, ports.now());
+  const until = inFlightUntil(steps, ports.now());
   throw new DomainError(
     "OUTCOME_UNKNOWN",
     { vm: operation.target.uuid, operation: operation.id, reason: error.message, ...(until && { until }) },

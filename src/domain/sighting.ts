@@ -2,7 +2,7 @@
  * and nothing is told twice. */
 import type { Target, Vm } from "./vm.ts";
 
-export type Sighting = Readonly<
+export type ReportedState = Readonly<
   Target & {
     name: string;
     power: Vm["power"];
@@ -25,7 +25,7 @@ export type Sighting = Readonly<
 >;
 
 /** What there is to see of a VM now; `before` is carried on within one run. */
-export function sightingOf(connection: string, vm: Vm, before?: Sighting): Sighting {
+export function reportedStateOf(connection: string, vm: Vm, before?: ReportedState): ReportedState {
   const { uuid, name, power, powerReason, run, fingerprint } = vm;
   const media = (vm.live?.drives ?? []).flatMap(({ target, path, tray }) =>
     path === undefined ? [] : [{ target, path, tray }],

@@ -19,7 +19,7 @@ export const suggestionChanges = {
   /** One for each power cycle of an installation: whoever comes second adds nothing. */
   "installation.suggest": defineChange({
     input: z.object({ evidence: Evidence, by: z.string(), at: z.string() }),
-    seat: "store",
+    appliedBy: "store",
     goal(state) {
       const { record } = state;
       if (!record) throw new DomainError("VM_NOT_MANAGED", { vm: state.vm?.name ?? state.target.uuid });

@@ -1,25 +1,25 @@
 /** Undoing the steps of an operation that failed, last first, each narrowly and each looked at again. */
 import { applyChange } from "./apply.ts";
-import { APPLY_LIMIT_MS, type Attempt, attempt } from "./attempt.ts";
+import { APPLY_LIMIT_MS, type CallOutcome, tryCall } from "./attempt.ts";
 import type { Undo } from "./change.ts";
 import { type Change, definitionOf, touchesDefinition } from "./changes.ts";
-import { marked } from "./late.ts";
-import { lookAgain, lookFor } from "./observe.ts";
+import { withInFlightUntil } from "./late.ts";
+import { reobserve, observeOptionsFor } from "./observe.ts";
 import type { Operation, State, Step } from "./operation.ts";
 import type { Ports } from "./port.ts";
 
 /** What became of the steps, and why it stopped: `failed`, an undo itself failed; `unknown`, nobody could see what it
  * did, so that somebody has to look again. */
-export type Undone = Readonly<{ steps: readonly Step[]; now: State; failed?: string; unknown?: string }>;
+export type RollbackResult = Readonly<{ steps: readonly Step[]; now: State; failed?: string; unknown?: string }>;
 
 /** Undoes whatever of `steps` is done or was being applied. Stops at the first undo that fails, since what comes before
  * it may be stood on by what is still there (a definition on its disk). */
-export async function undoSteps(
+export async function rollBack(
   ports: Ports,
   operation: Operation,
   steps: readonly Step[],
   now: State,
-): Promise<Undone> {
+): Promise<RollbackResult> {
   const result = [...steps];
   let seen = now;
   const isPivot = ({ change, before, status }: Step) =>
@@ -30,7 +30,7 @@ export async function undoSteps(
   for (let index = result.length - 1; index >= 0; index--) {
     const step = result[index]!;
     if (step.status === "planned" || step.status === "undone" || step.status === "kept") continue;
-    if (definitionOf(step.change).seat === "store") {
+    if (definitionOf(step.change).appliedBy === "store") {
       result[index] = { ...step, status: "undone" };
       continue;
     }
@@ -61,9 +61,9 @@ export async function undoSteps(
       return { steps: result, now: seen, failed: "another program changed the VM after this operation wrote it" };
     }
     const { failure, hung, until } = await attemptUndo(ports, operation, undo, seen);
-    const looked = await lookAgain(ports, operation, lookFor(operation));
+    const looked = await reobserve(ports, operation, observeOptionsFor(operation));
     const { kind } = step.change;
-    if (until !== undefined) result[index] = marked(step, until);
+    if (until !== undefined) result[index] = withInFlightUntil(step, until);
     if (looked instanceof Error)
       return { steps: result, now: seen, unknown: `after undoing "${kind}" nobody could look: ${looked.message}` };
     if (!isBack(step, undo, looked)) {
@@ -85,12 +85,12 @@ const pastReturn = (step: Step): Step => {
 
 type Undoing = Exclude<Undo, "kept" | "pivot">;
 
-const attemptUndo = (ports: Ports, operation: Operation, undo: Undoing, seen: State): Promise<Attempt> =>
-  attempt(ports, "undo", APPLY_LIMIT_MS, async (signal) => {
+const attemptUndo = (ports: Ports, operation: Operation, undo: Undoing, seen: State): Promise<CallOutcome> =>
+  tryCall(ports, "undo", APPLY_LIMIT_MS, async (signal) => {
     const context = { signal, progress: () => {}, ...(seen.vm && { expect: seen.vm.fingerprint }) };
     if (undo === "restore") {
-      if (operation.backup === undefined) throw new TypeError("The operation has no backup to restore");
-      await ports.backend.restore(operation.target.uuid, operation.backup, context);
+      if (operation.definition === undefined) throw new TypeError("The operation has no backup to restore");
+      await ports.backend.importDefinition(operation.target.uuid, operation.definition, context);
       return;
     }
     for (const change of undo) await applyChange(ports, seen, change as Change, context);
@@ -115,7 +115,7 @@ export function isUndone(step: Step, seen: State): boolean {
   return undo === "kept" || undo === "pivot" || isBack(step, undo, seen);
 }
 
-const undone = ({ wrote: _old, ...step }: Step): Step => marked({ ...step, status: "undone" }, undefined);
+const undone = ({ wrote: _old, ...step }: Step): Step => withInFlightUntil({ ...step, status: "undone" }, undefined);
 
 /** What is there of a step that was begun and whose goal is not there: `half` of it, the file that it was making or one of
  * the two definitions; `other`, what is neither as it was nor as it was asked for, and so may be another program's. */

@@ -1,12 +1,12 @@
 /** Watching one connection. Hints only say where to look: what is told is the difference between what is seen and what was
  * last told, so a lost connection or a dead process misses nothing that is still to be seen, and tells nothing twice.
  * While an operation holds a VM its hints wait; what the operation caused it tells itself. */
-import { bellOf } from "./bell.ts";
-import type { Told } from "./journal.ts";
-import { type Mark, Marks } from "./marks.ts";
-import { eventsOf, isNothing, newsOf } from "./news.ts";
+import { createChangeSignal } from "./bell.ts";
+import type { ReportOutcome } from "./journal.ts";
+import { type DirtyVm, DirtyVms } from "./marks.ts";
+import { eventsOf, isEmptyDelta, diffVm } from "./news.ts";
 import type { Backend, Store } from "./port.ts";
-import { sightingOf } from "./sighting.ts";
+import { reportedStateOf } from "./sighting.ts";
 
 export type WatchOptions = Readonly<{
   connection: string;
@@ -36,8 +36,8 @@ const PATIENCE_MS = 1_000;
 /** Watches until the signal ends; one process at a time does it for one connection. */
 export async function watch(options: WatchOptions, signal: AbortSignal): Promise<void> {
   const { connection, store } = options;
-  const bell = bellOf(store, signal);
-  const marks = new Marks(bell.ring, options.everyMs ?? EVERY_MS);
+  const bell = createChangeSignal(store, signal);
+  const marks = new DirtyVms(bell.ring, options.everyMs ?? EVERY_MS);
   const told = onceEach(options.log);
   const slow = new Map<string, Promise<void>>();
   let listening: Promise<void> | undefined;
@@ -45,7 +45,7 @@ export async function watch(options: WatchOptions, signal: AbortSignal): Promise
     while (!signal.aborted) {
       try {
         if (!(await store.lease(`watch:${connection}`))) {
-          await bell.pause(TAKE_OVER_MS);
+          await bell.sleep(TAKE_OVER_MS);
           continue;
         }
         listening ??= listen(options, marks, bell, told, signal);
@@ -55,7 +55,7 @@ export async function watch(options: WatchOptions, signal: AbortSignal): Promise
       } catch (error) {
         // What cannot be looked at now is looked at again; the marks are kept.
         if (!signal.aborted) told.tell(error);
-        await bell.pause(options.retryMs ?? RETRY_MS);
+        await bell.sleep(options.retryMs ?? RETRY_MS);
       }
     }
   } finally {
@@ -67,8 +67,8 @@ export async function watch(options: WatchOptions, signal: AbortSignal): Promise
 /** Keeps the backend telling. After each end of it everything is looked at, since nobody told what happened meanwhile. */
 async function listen(
   { backend, retryMs = RETRY_MS }: WatchOptions,
-  marks: Marks,
-  bell: ReturnType<typeof bellOf>,
+  marks: DirtyVms,
+  bell: ReturnType<typeof createChangeSignal>,
   told: ReturnType<typeof onceEach>,
   signal: AbortSignal,
 ): Promise<void> {
@@ -84,13 +84,13 @@ async function listen(
       if (!signal.aborted) told.tell(error);
     }
     marks.add({});
-    await bell.pause(pauseMs);
+    await bell.sleep(pauseMs);
   }
 }
 
 type Looking = Readonly<{
   options: WatchOptions;
-  marks: Marks;
+  marks: DirtyVms;
   told: ReturnType<typeof onceEach>;
   /** VMs that have not answered yet, and are waited for by nobody. */
   slow: Map<string, Promise<void>>;
@@ -149,23 +149,23 @@ async function soon<T>(looking: Promise<T>): Promise<T | "slow"> {
 /** Looks at all VMs and marks those that are not as was last told. The first look at a connection finds no news. */
 async function markDifferent(
   { connection, backend, store }: WatchOptions,
-  marks: Marks,
+  marks: DirtyVms,
   signal: AbortSignal,
 ): Promise<void> {
   const isFirst = !(await store.isWatched(connection));
-  const known = new Map((await store.sightings(connection)).map((seen) => [seen.sighting.uuid, seen]));
+  const known = new Map((await store.reportedStates(connection)).map((seen) => [seen.reportedState.uuid, seen]));
   const vms = await (await backend()).list(signal);
   if (isFirst) {
     const unknown = vms.filter(({ uuid }) => !known.has(uuid));
-    await store.beginSightings(
+    await store.initReportedStates(
       connection,
-      unknown.map((vm) => sightingOf(connection, vm)),
+      unknown.map((vm) => reportedStateOf(connection, vm)),
     );
   }
   for (const vm of vms) {
-    const before = known.get(vm.uuid)?.sighting;
+    const before = known.get(vm.uuid)?.reportedState;
     if (isFirst && !before) continue;
-    const now = sightingOf(connection, vm, before);
+    const now = reportedStateOf(connection, vm, before);
     if (JSON.stringify(now) !== JSON.stringify(before)) marks.found(vm.uuid);
     known.delete(vm.uuid);
   }
@@ -179,19 +179,19 @@ const FRESH_MS = 1_000;
 async function lookAtOne(
   { connection, backend, store, newId, now }: WatchOptions,
   uuid: string,
-  { occurrences, found }: Mark,
+  { occurrences, found }: DirtyVm,
   signal: AbortSignal,
-): Promise<Told> {
+): Promise<ReportOutcome> {
   const target = { connection, uuid };
   for (let tries = 0; tries < STALE_MAX; tries++) {
-    const seen = await store.sighting(target);
+    const seen = await store.reportedState(target);
     const [vm, record] = await Promise.all([(await backend()).observe(uuid, signal), store.record(target)]);
-    const isLate = occurrences.some(({ toldMs }) => toldMs !== undefined && performance.now() - toldMs > FRESH_MS);
-    const news = newsOf(connection, seen?.sighting, vm, occurrences, { isLate, isFound: found });
-    if (isNothing(news, seen?.sighting)) return "told";
-    const name = vm?.name ?? seen?.sighting.name ?? uuid;
+    const isLate = occurrences.some(({ reportedMs: toldMs }) => toldMs !== undefined && performance.now() - toldMs > FRESH_MS);
+    const news = diffVm(connection, seen?.reportedState, vm, occurrences, { isLate, isFound: found });
+    if (isEmptyDelta(news, seen?.reportedState)) return "told";
+    const name = vm?.name ?? seen?.reportedState.name ?? uuid;
     const events = eventsOf({ newId, now }, target, news.facts, { name, managed: record !== undefined });
-    const outcome = await store.tell(target, seen?.revision, news.sighting, events);
+    const outcome = await store.report(target, seen?.revision, news.sighting, events);
     if (outcome !== "stale") return outcome;
   }
   return "stale";

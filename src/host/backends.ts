@@ -2,7 +2,7 @@
 import { setTimeout as after } from "node:timers/promises";
 import type { Change, ChangeKind } from "../domain/changes.ts";
 import { DomainError } from "../domain/error.ts";
-import { Hung, limited } from "../domain/limit.ts";
+import { DeadlineExceeded, withDeadline } from "../domain/limit.ts";
 import { nearestFirst } from "../domain/nearest.ts";
 import type { ApplyContext, Backend, Capabilities, Connections, Hint, Images } from "../domain/port.ts";
 import type { Vm } from "../domain/vm.ts";
@@ -54,9 +54,9 @@ export async function openHost(options: HostOptions): Promise<Host> {
     const context = { ...options.context(name), connection: name, signal: ending.signal };
     return guarded(name, "open", async () => {
       const opening = plugin.open(config, context);
-      const session = await limited(LOOK_LIMIT_MS, () => opening).catch((error: unknown) => {
+      const session = await withDeadline(LOOK_LIMIT_MS, () => opening).catch((error: unknown) => {
         // A session that comes after all belongs to nobody.
-        if (error instanceof Hung) void opening.then((late) => plugin.close(late)).catch(() => undefined);
+        if (error instanceof DeadlineExceeded) void opening.then((late) => plugin.close(late)).catch(() => undefined);
         throw unheard(name, "open", error);
       });
       return { session, backend: bindBackend(plugin, session, name) };
@@ -123,14 +123,14 @@ export function bindBackend<Config, Session>(
     connection,
     capabilities: capabilitiesOf(plugin as Pick<Plugin, "manifest" | "backend">),
     images: guardedImages(connection, backend.images(session), limits),
-    ...(backend.lateMs !== undefined && { lateMs: backend.lateMs }),
+    ...(backend.callOutlivesCallerMs !== undefined && { callOutlivesCallerMs: backend.callOutlivesCallerMs }),
     // The one look that grows with the number of VMs, and that every list and every check of a disk's users takes.
     list: sharing((signal) => look.long("list", signal, (ends) => backend.list(session, ends))),
     observe: (uuid, signal) => look.short("observe", signal, (ends) => backend.observe(session, uuid, ends)),
     lookup: (name, signal) => look.short("lookup", signal, (ends) => backend.lookup(session, name, ends)),
     host: (signal) => look.short("host", signal, (ends) => backend.host(session, ends)),
-    backup: (uuid, signal) => look.short("backup", signal, (ends) => backend.backup(session, uuid, ends)),
-    restore: (uuid, backup, context) => guard("restore", () => backend.restore(session, uuid, backup, context)),
+    exportDefinition: (uuid, signal) => look.short("backup", signal, (ends) => backend.exportDefinition(session, uuid, ends)),
+    importDefinition: (uuid, backup, context) => guard("restore", () => backend.importDefinition(session, uuid, backup, context)),
     apply: <K extends ChangeKind>(vm: Vm | undefined, change: Change<K>, context: ApplyContext) =>
       guard(change.kind, async () => {
         const handler = backend.changes[change.kind as K];
@@ -178,7 +178,7 @@ function looking(connection: string, { lookMs, longLookMs }: LookLimits) {
     (limitMs: number) =>
     <T>(what: string, signal: AbortSignal | undefined, work: (signal: AbortSignal) => Promise<T>) =>
       guarded(connection, what, () =>
-        limited(limitMs, work, signal).catch((error: unknown) => {
+        withDeadline(limitMs, work, signal).catch((error: unknown) => {
           throw unheard(connection, what, error);
         }),
       );
@@ -186,7 +186,7 @@ function looking(connection: string, { lookMs, longLookMs }: LookLimits) {
 }
 
 const unheard = (connection: string, what: string, error: unknown) =>
-  error instanceof Hung
+  error instanceof DeadlineExceeded
     ? new DomainError("BACKEND_UNAVAILABLE", { connection, reason: `${what}: ${error.message}` })
     : error;
 

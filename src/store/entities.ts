@@ -3,7 +3,7 @@ import { defineEntity, p } from "@mikro-orm/sqlite";
 import type { DomainEvent } from "../domain/event.ts";
 import type { Delivery } from "../domain/journal.ts";
 import type { Operation, Step } from "../domain/operation.ts";
-import type { Sighting } from "../domain/sighting.ts";
+import type { ReportedState } from "../domain/sighting.ts";
 import type { Roles, RunRecord, Suggestion, VmRecord } from "../domain/vm.ts";
 
 const VmSchema = defineEntity({
@@ -114,7 +114,7 @@ const SightingSchema = defineEntity({
     connection: p.text().primary(),
     uuid: p.text().primary(),
     revision: p.integer(),
-    body: p.json<Sighting>().columnType("text"),
+    body: p.json<ReportedState>().columnType("text"),
   },
 });
 export class SightingRow extends SightingSchema.class {}

@@ -2,7 +2,7 @@
 import type { EntityManager } from "@mikro-orm/sqlite";
 import { DomainError } from "../domain/error.ts";
 import type { Operation } from "../domain/operation.ts";
-import type { BackupEntry, OperationQuery } from "../domain/port.ts";
+import type { KeptDefinition, OperationQuery } from "../domain/port.ts";
 import type { Target } from "../domain/vm.ts";
 import type { Database } from "./database.ts";
 import { OperationRow, operationColumns } from "./entities.ts";
@@ -10,7 +10,7 @@ import { operationOf } from "./mapping.ts";
 import { keyOf } from "./records.ts";
 
 /** `octet_length` takes a text's size from the head of its row; the text itself is not read. */
-const backupList = `select id as operation, what, begun_at as "begunAt", octet_length(backup) as bytes from operations
+const definitionList = `select id as operation, what, begun_at as "begunAt", octet_length(backup) as bytes from operations
   where connection = ? and uuid = ? and backup is not null order by begun_at desc, id desc limit ?`;
 
 /** Only what makes or deletes a VM is looked into: the steps of all there is would take long to read. */
@@ -40,12 +40,12 @@ export const historyIn = (database: Database) => ({
     return row && keyOf(row);
   },
 
-  backups(target: Target, limit: number): Promise<BackupEntry[]> {
+  definitions(target: Target, limit: number): Promise<KeptDefinition[]> {
     const values = [target.connection, target.uuid, Math.max(0, limit)];
-    return database.read((em) => em.execute<BackupEntry[]>(backupList, values));
+    return database.read((em) => em.execute<KeptDefinition[]>(definitionList, values));
   },
 
-  async backup(operation: string): Promise<string | undefined> {
+  async definition(operation: string): Promise<string | undefined> {
     const row = await database.read((em) => em.findOne(OperationRow, { id: operation }, { fields: ["backup"] }));
     return row?.backup ?? undefined;
   },

@@ -77,7 +77,7 @@ export const operationValues = (operation: Operation, holder: string) => ({
   direction: operation.direction,
   status: operation.status,
   steps: operation.steps,
-  backup: operation.backup ?? null,
+  backup: operation.definition ?? null,
   holder,
   error: operation.error ?? null,
   begunAt: operation.begunAt,

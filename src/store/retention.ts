@@ -10,8 +10,8 @@ export const defaultRetention: Retention = {
   operations: 50_000,
   operationsPerVm: 200,
   operationAgeMs: 365 * dayMs,
-  backupsPerVm: 20,
-  backupAgeMs: 90 * dayMs,
+  definitionsPerVm: 20,
+  definitionAgeMs: 90 * dayMs,
   events: 10_000,
 };
 
@@ -31,7 +31,7 @@ const operations = `delete from operations where id in (
     or not exists (select 1 from vms v where v.connection = o.connection and v.uuid = o.uuid))))
   limit ${rowsPerTransaction})`;
 
-const backups = `update operations set backup = null where id in (
+const definitions = `update operations set backup = null where id in (
   select id from (select id, begun_at, status, ${numbered} from operations where backup is not null)
   where ${ended} and (place > ? or begun_at < ?) limit ${rowsPerTransaction})`;
 
@@ -75,13 +75,13 @@ export function retentionIn(
   }
 
   async function prune(kept: Retention) {
-    const { operationsPerVm, operationAgeMs, backupsPerVm, backupAgeMs, events: eventsMax } = kept;
+    const { operationsPerVm, operationAgeMs, definitionsPerVm, definitionAgeMs, events: eventsMax } = kept;
     const since = (ageMs: number) => new Date(Math.max(0, now().getTime() - ageMs)).toISOString();
     const removed = await all(operations, operationsPerVm, since(operationAgeMs), kept.operations);
     for (const statement of [deliveries, subscribers]) await all(statement, since(UNSERVED_MS));
     const pruned = {
       operations: removed,
-      backups: await all(backups, backupsPerVm, since(backupAgeMs)),
+      definitions: await all(definitions, definitionsPerVm, since(definitionAgeMs)),
       events: await all(events, eventsMax, Math.max(eventsMax, UNTOLD_MAX)),
     };
     if (!closed) await besides();

@@ -1,6 +1,6 @@
 /** The definitions that operations kept from before them: which there are, and putting one back. */
 import { z } from "zod";
-import { restoreChanges, restoreOf } from "../domain/backup.ts";
+import { restoreChanges, restoreChangeOf } from "../domain/backup.ts";
 import { BootOrder, bootOrderOf, rolesOf } from "../domain/boot.ts";
 import type { Change } from "../domain/changes.ts";
 import { DomainError } from "../domain/error.ts";
@@ -11,7 +11,7 @@ import { defineTool } from "./tool.ts";
 
 const BACKUPS_MAX = 50;
 
-const listBackups = defineTool({
+const listDefinitions = defineTool({
   name: "list_backups",
   title: "List backups",
   description:
@@ -35,7 +35,7 @@ const listBackups = defineTool({
   }),
   async run({ vm, limit }, context) {
     const { store, target } = await findVm(context, vm);
-    const kept = await store.backups(target, limit);
+    const kept = await store.definitions(target, limit);
     const operations = await Promise.all(kept.map(({ operation }) => store.operation(operation)));
     return {
       backups: kept.flatMap(({ operation, what, begunAt, bytes }, index) => {
@@ -59,7 +59,7 @@ const listBackups = defineTool({
   },
 });
 
-const restoreBackup = defineTool({
+const restoreDefinition = defineTool({
   name: "restore_backup",
   title: "Restore backup",
   description:
@@ -75,9 +75,9 @@ const restoreBackup = defineTool({
   async run(input, context) {
     const found = await findVm(context, input.vm);
     const { store, target } = found;
-    const known = (await store.backups(target, BACKUPS_MAX)).map(({ operation }) => operation);
+    const known = (await store.definitions(target, BACKUPS_MAX)).map(({ operation }) => operation);
     const operation = known.includes(input.operation) ? await store.operation(input.operation) : undefined;
-    const restore = operation && restoreOf(operation);
+    const restore = operation && restoreChangeOf(operation);
     const outcome = await changeTarget(context, found, {
       tool: "restore_backup",
       input,
@@ -93,4 +93,4 @@ const restoreBackup = defineTool({
   },
 });
 
-export const backupTools = [listBackups, restoreBackup];
+export const definitionTools = [listDefinitions, restoreDefinition];

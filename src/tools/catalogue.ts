@@ -2,7 +2,7 @@
 import type { z } from "zod";
 import type { Connections } from "../domain/port.ts";
 import { adoptionTools } from "./adoption.ts";
-import { backupTools } from "./backup.ts";
+import { definitionTools } from "./backup.ts";
 import { bootTools } from "./boot.ts";
 import { databaseTools } from "./database.ts";
 import { diskTools } from "./disk.ts";
@@ -34,7 +34,7 @@ const catalogue = [
   ...operationTools,
   ...eventTools,
   ...repairTools,
-  ...backupTools,
+  ...definitionTools,
   ...databaseTools,
   ...pluginTools,
 ];

@@ -7,7 +7,7 @@ import type { State } from "../domain/operation.ts";
 import { diskVerdict } from "../domain/verdict.ts";
 import { type Disk, diskOf, VmRef } from "../domain/vm.ts";
 import { ChangeView, changeVm, viewOutcome, vmChangeInput } from "./change.ts";
-import { type Looked, lookAt, StaleView, viewStale } from "./look.ts";
+import { type Looked, readVm, StaleView, viewStale } from "./look.ts";
 import { findVm } from "./target.ts";
 import { defineTool } from "./tool.ts";
 
@@ -79,7 +79,7 @@ const getDiskInfo = defineTool({
     ),
   }),
   async run({ vm, disk: target, check }, context) {
-    const looked = await lookAt(context, vm, { images: false });
+    const looked = await readVm(context, vm, { images: false });
     const { state, backend } = looked;
     const disk = diskSeen(looked, target, check);
     const unknown: DiskFact = { path: "", state: "not_a_file", content: "unknown", chain: [] };

@@ -9,7 +9,7 @@ import { mediaChange } from "../domain/media.ts";
 import { Evidence, plainText } from "../domain/suggestion.ts";
 import { type RunRecord, VmRef } from "../domain/vm.ts";
 import { ChangeView, changeVm, viewOutcome, vmChangeInput } from "./change.ts";
-import { lookAt, StaleView, viewStale } from "./look.ts";
+import { readVm, StaleView, viewStale } from "./look.ts";
 import { defineTool } from "./tool.ts";
 import { FixView, SuggestionView, viewSuggestion } from "./view.ts";
 
@@ -47,7 +47,7 @@ const getInstallationStatus = defineTool({
     ...StaleView,
   }),
   async run({ vm }, context) {
-    const { state, stale } = await lookAt(context, vm, { images: false });
+    const { state, stale } = await readVm(context, vm, { images: false });
     const { record, target } = state;
     if (!record) throw new DomainError("VM_NOT_MANAGED", { vm });
     const next = legalFrom(record.status).map((transition) => ({

@@ -1,7 +1,7 @@
 /** How long the tools that only read wait for a hypervisor: one that hangs must not keep an answer from those who ask
  * about another, nor what is on record from those who ask about its own. */
 import { DomainError } from "../domain/error.ts";
-import { limited } from "../domain/limit.ts";
+import { withDeadline } from "../domain/limit.ts";
 import type { Backend } from "../domain/port.ts";
 
 /** A look takes milliseconds, and a list of a thousand VMs a second or so. */
@@ -29,7 +29,7 @@ async function soon<T>(
     return ask(limit);
   };
   try {
-    return await limited(LOOK_LIMIT_MS, work, signal);
+    return await withDeadline(LOOK_LIMIT_MS, work, signal);
   } catch (error) {
     // However the backend ends once its time is up, that it was up is the reason.
     if (!told?.aborted || signal?.aborted) throw error;

@@ -6,7 +6,7 @@ import { DomainError } from "../domain/error.ts";
 import type { State } from "../domain/operation.ts";
 import { adoptChanges, putBackChanges } from "../domain/repair.ts";
 import { ChangeView, changeTarget, viewOutcome, vmChangeInput } from "./change.ts";
-import { type Found, findVm } from "./target.ts";
+import { type FoundVm, findVm } from "./target.ts";
 import { defineTool } from "./tool.ts";
 
 const repairVm = defineTool({
@@ -57,8 +57,8 @@ const repairVm = defineTool({
 });
 
 /** What a VM that is gone would be brought back from. Read beforehand: an intent is pure. */
-async function broughtBack({ store, target }: Found): Promise<(state: State) => Change[]> {
-  const [backup] = await store.backups(target, 1);
+async function broughtBack({ store, target }: FoundVm): Promise<(state: State) => Change[]> {
+  const [backup] = await store.definitions(target, 1);
   const newest = backup && (await store.operation(backup.operation));
   const made = newest ? undefined : (await store.operations({ target, limit: 200 })).findLast(isCreation);
   return (state) => {

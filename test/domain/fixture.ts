@@ -149,7 +149,7 @@ export const able = (
     "drive.add": "next_start",
   };
   const kinds = (Object.keys(changes) as ChangeKind[]).filter(
-    (kind) => changes[kind].seat === "backend" && !except.includes(kind),
+    (kind) => changes[kind].appliedBy === "backend" && !except.includes(kind),
   );
   return {
     backend: "test",

@@ -66,7 +66,7 @@ describe("an operation whose call was not answered", () => {
     const { vm, record } = await w.look(at);
     expect(record?.currentRun?.run).toBe(vm?.run);
     const operation = await w.store.operation(lost.details.operation);
-    expect(operation?.steps.map(({ status, unanswered: mark }) => [status, mark])).toEqual([["done", undefined]]);
+    expect(operation?.steps.map(({ status, maybeInFlightUntil: mark }) => [status, mark])).toEqual([["done", undefined]]);
   });
 
   test("is rolled back once its time is over and nothing has happened", async () => {
@@ -78,7 +78,7 @@ describe("an operation whose call was not answered", () => {
   });
 
   test("waits for no longer than what runs the VM may be late", async () => {
-    const planted = losing({ ...w.ports, backend: { ...w.backend, lateMs: 10_000 } }, "power.start");
+    const planted = losing({ ...w.ports, backend: { ...w.backend, callOutlivesCallerMs: 10_000 } }, "power.start");
     const lost = await refused("OUTCOME_UNKNOWN", perform(planted.ports, at, [start], { accept }));
     expect(lost.details.until).toBe(later(10_000));
   });
@@ -99,7 +99,7 @@ describe("an operation whose call was not answered", () => {
   test("needs no wait where the store failed and the backend had answered", async () => {
     const failing = faulty(w.ports, { call: "settle", nth: 1, mode: "refuses from then on" });
     const id = (await refused("OUTCOME_UNKNOWN", perform(failing.ports, at, [start], { accept }))).details.operation;
-    expect((await w.store.operation(id))?.steps[0]?.unanswered).toBeUndefined();
+    expect((await w.store.operation(id))?.steps[0]?.maybeInFlightUntil).toBeUndefined();
     expect(await recover(w.ports, (await w.store.operation(id))!)).toEqual({ status: "applied" });
   });
 });
@@ -115,7 +115,7 @@ describe("an operation whose process was killed with a call on its way", () => {
     });
     await expect(perform(killed.ports, at, [start], { accept })).rejects.toThrow();
     const [operation] = await w.store.operations({ target: at, limit: 1 });
-    const settling = recover({ ...w.ports, backend: { ...w.backend, lateMs: START_LIMIT_MS } }, operation!);
+    const settling = recover({ ...w.ports, backend: { ...w.backend, callOutlivesCallerMs: START_LIMIT_MS } }, operation!);
     setTimeout(async () => w.backend.apply((await w.look(at)).vm, start, { signal: again, progress: () => {} }), 700);
     expect(await settling).toEqual({ status: "applied" });
     const { vm, record } = await w.look(at);

@@ -29,7 +29,7 @@ export async function left(
     direction: "forward",
     status: "begun",
     steps: steps.map((step, index) => ({ ...step, status: (statuses[index] ?? "planned") as typeof step.status })),
-    ...(now.vm && { backup: await w.backend.backup(at.uuid) }),
+    ...(now.vm && { definition: await w.backend.exportDefinition(at.uuid) }),
     begunAt: AT,
     ...more,
   };

@@ -1,15 +1,15 @@
 import { describe, expect, it } from "vitest";
-import { isNothing, newsOf } from "../../src/domain/news.ts";
+import { isEmptyDelta, diffVm } from "../../src/domain/news.ts";
 import type { Occurrence } from "../../src/domain/port.ts";
-import { sightingOf } from "../../src/domain/sighting.ts";
+import { reportedStateOf } from "../../src/domain/sighting.ts";
 import type { Vm } from "../../src/domain/vm.ts";
 import { isos, vm, vmDefinition } from "../support/world.ts";
 
 const running = vm({ run: "run-1" });
 const off = vm();
-const seen = (one: Vm) => sightingOf("local", one);
+const seen = (one: Vm) => reportedStateOf("local", one);
 const typesOf = (before: Vm | undefined, now: Vm | undefined, occurrences: Occurrence[] = []) =>
-  newsOf("local", before && seen(before), now, occurrences).facts.map(({ type, data }) => [type, data]);
+  diffVm("local", before && seen(before), now, occurrences).facts.map(({ type, data }) => [type, data]);
 const ejected = (tray: "open" | "closed", path: string | null = isos.installer): Vm => {
   const next = vmDefinition({ isoPath: isos.installer });
   const drives = [{ target: "sda", bus: "sata", tray, ...(path !== null && { path }) }];
@@ -161,67 +161,67 @@ describe("newsOf()", () => {
 
   it("counts the resets of one run, and from the beginning in the next", () => {
     const reset: Occurrence = { type: "rebooted", run: "run-1" };
-    const first = newsOf("local", seen(running), running, [reset]);
-    const second = newsOf("local", first.sighting!, running, [reset]);
+    const first = diffVm("local", seen(running), running, [reset]);
+    const second = diffVm("local", first.sighting!, running, [reset]);
     expect(second.facts).toEqual([{ type: "vm.rebooted", data: { run: "run-1", reboots: 2 } }]);
-    expect(newsOf("local", second.sighting!, vm({ run: "run-2" })).sighting?.reboots).toBe(0);
+    expect(diffVm("local", second.sighting!, vm({ run: "run-2" })).sighting?.reboots).toBe(0);
   });
 
   it("waits with an I/O error until it is told of the disk, or until nobody tells of it", () => {
-    const hinted = newsOf("local", seen(running), paused, [], { isFound: false });
+    const hinted = diffVm("local", seen(running), paused, [], { isFound: false });
     expect(hinted.facts).toEqual([]);
     const error: Occurrence = { type: "io_error", run: "run-1", target: "vda", reason: "enospc" };
-    const told = newsOf("local", hinted.sighting!, paused, [error], { isFound: false });
+    const told = diffVm("local", hinted.sighting!, paused, [error], { isFound: false });
     expect(told.facts).toEqual([
       { type: "disk.io_error", data: { run: "run-1", paused: true, disk: "vda", reason: "enospc" } },
     ]);
-    expect(newsOf("local", told.sighting!, paused).facts).toEqual([]);
-    const found = newsOf("local", hinted.sighting!, paused);
+    expect(diffVm("local", told.sighting!, paused).facts).toEqual([]);
+    const found = diffVm("local", hinted.sighting!, paused);
     expect(found.facts).toEqual([{ type: "disk.io_error", data: { run: "run-1", paused: true } }]);
   });
 
   it("tells once in a run that the space for a disk is low", () => {
     const low: Occurrence = { type: "space_low", run: "run-1", target: "vda", freeBytes: 5 };
-    const first = newsOf("local", seen(running), running, [low]);
+    const first = diffVm("local", seen(running), running, [low]);
     expect(first.facts).toHaveLength(1);
-    expect(newsOf("local", first.sighting!, running, [low]).facts).toEqual([]);
+    expect(diffVm("local", first.sighting!, running, [low]).facts).toEqual([]);
     const next = vm({ run: "run-2" });
-    const again = newsOf("local", first.sighting!, next, [{ ...low, run: "run-2" }]);
+    const again = diffVm("local", first.sighting!, next, [{ ...low, run: "run-2" }]);
     expect(again.facts.map(({ type }) => type)).toEqual(["vm.stopped", "vm.started", "disk.space_low"]);
   });
 
   it("is nothing where nothing differs, and something where only the sighting does", () => {
-    expect(isNothing(newsOf("local", seen(running), running), seen(running))).toBe(true);
-    expect(isNothing(newsOf("local", undefined, undefined), undefined)).toBe(true);
+    expect(isEmptyDelta(diffVm("local", seen(running), running), seen(running))).toBe(true);
+    expect(isEmptyDelta(diffVm("local", undefined, undefined), undefined)).toBe(true);
     const again = { ...running, powerReason: "postcopy" };
-    const news = newsOf("local", seen(running), again);
+    const news = diffVm("local", seen(running), again);
     expect(news.facts).toEqual([]);
-    expect(isNothing(news, seen(running))).toBe(false);
+    expect(isEmptyDelta(news, seen(running))).toBe(false);
   });
 });
 
 describe("newsOf() of a reset", () => {
   const read = (vda: number): Vm => ({ ...running, readBytes: { vda } });
   const rebooted: Occurrence = { type: "rebooted", run: "run-1" };
-  const first = newsOf("local", seen(read(10)), read(20), [rebooted]).sighting!;
+  const first = diffVm("local", seen(read(10)), read(20), [rebooted]).sighting!;
 
   it("remembers what had been read by then, until the next one", () => {
     expect(seen(read(10))).not.toHaveProperty("readAtReset");
     expect(first).toMatchObject({ reboots: 1, readAtReset: { vda: 20 } });
-    const later = newsOf("local", first, read(30));
+    const later = diffVm("local", first, read(30));
     expect(later.sighting).toEqual(first);
-    expect(isNothing(later, first)).toBe(true);
-    expect(newsOf("local", first, read(40), [rebooted]).sighting).toMatchObject({ readAtReset: { vda: 40 } });
+    expect(isEmptyDelta(later, first)).toBe(true);
+    expect(diffVm("local", first, read(40), [rebooted]).sighting).toMatchObject({ readAtReset: { vda: 40 } });
   });
 
   it("keeps what it knew when it looks too late: then more counts as read since, never less", () => {
-    const late = (before: typeof first | undefined) => newsOf("local", before, read(50), [rebooted], { isLate: true });
+    const late = (before: typeof first | undefined) => diffVm("local", before, read(50), [rebooted], { isLate: true });
     expect(late(first).sighting).toMatchObject({ reboots: 2, readAtReset: { vda: 20 } });
     expect(late(seen(read(10))).sighting).not.toHaveProperty("readAtReset");
   });
 
   it("remembers nothing of it in the next run", () => {
-    expect(newsOf("local", first, off).sighting).not.toHaveProperty("readAtReset");
-    expect(newsOf("local", first, vm({ run: "run-2" })).sighting).not.toHaveProperty("readAtReset");
+    expect(diffVm("local", first, off).sighting).not.toHaveProperty("readAtReset");
+    expect(diffVm("local", first, vm({ run: "run-2" })).sighting).not.toHaveProperty("readAtReset");
   });
 });

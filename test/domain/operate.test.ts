@@ -66,7 +66,7 @@ describe("operate() flow", () => {
       direction: "forward",
       steps: [{ status: "done" }],
     });
-    expect(settled?.backup).toBeTypeOf("string");
+    expect(settled?.definition).toBeTypeOf("string");
     expect(await w.store.record(at)).toMatchObject({ requestedOrder: "hd" });
     const [event] = (await w.store.events())
       .map(({ event: one }) => one)

@@ -2,7 +2,7 @@
  * put back. */
 import { describe, expect, test } from "vitest";
 import { defineVm, undefineVm } from "../../plugins/memory/outside.ts";
-import { restoreOf } from "../../src/domain/backup.ts";
+import { restoreChangeOf } from "../../src/domain/backup.ts";
 import { bootWith } from "../../src/domain/boot.ts";
 import type { Change } from "../../src/domain/changes.ts";
 import { DomainError } from "../../src/domain/error.ts";
@@ -60,7 +60,7 @@ describe("recover()", () => {
     const w = await world();
     const at = await w.create();
     const kept = (await perform(w.ports, at, (now) => [orderChange(now, "hd")])).operation!;
-    const restore = restoreOf((await w.store.operation(kept))!)!;
+    const restore = restoreChangeOf((await w.store.operation(kept))!)!;
     const operation = await left(w, at, () => [restore], {}, ["applying"]);
     edit(w, at.uuid, { cpus: 7 });
     expect((await recover(w.ports, operation)).status).toBe("rollback_failed");
@@ -72,7 +72,7 @@ describe("recover()", () => {
     const at = await w.create();
     const kept = (await perform(w.ports, at, (now) => [orderChange(now, "hd")])).operation!;
     const { name, next } = (await w.look(at)).vm!;
-    const restore = restoreOf((await w.store.operation(kept))!)!;
+    const restore = restoreChangeOf((await w.store.operation(kept))!)!;
     undefineVm(w.session, at.uuid);
     const operation = await left(w, at, () => [restore], {}, ["applying"]);
     defineVm(w.session, { uuid: at.uuid, name, next });

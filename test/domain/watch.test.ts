@@ -45,7 +45,7 @@ describe("watch()", () => {
     const at = await world.create({ isoPath: isos.live, order: "cdrom_hd" });
     const { tell } = await watching(world);
     await world.run(at, start);
-    await vi.waitFor(async () => expect(await world.store.sightings("local")).toHaveLength(1));
+    await vi.waitFor(async () => expect(await world.store.reportedStates("local")).toHaveLength(1));
     tell({ uuid: at.uuid });
     guestPowersOff(world.session, at.uuid);
     tell({ uuid: at.uuid });
@@ -79,11 +79,11 @@ describe("watch()", () => {
     const { watch: _none, ...silent } = world.backend;
     const options = { connection: "local", backend: async () => silent, store, newId, now, log: () => {}, everyMs: 20 };
     const running = watch(options, ending.signal);
-    await vi.waitFor(async () => expect(await store.sightings("local")).toHaveLength(1));
+    await vi.waitFor(async () => expect(await store.reportedStates("local")).toHaveLength(1));
     editDefinition(world.session, at.uuid, (next) => ({ ...next, cpus: 7 }));
     await vi.waitFor(async () => expect(await typesIn(world)).toContain("vm.changed_elsewhere"));
     undefineVm(world.session, at.uuid);
-    await vi.waitFor(async () => expect(await store.sightings("local")).toEqual([]));
+    await vi.waitFor(async () => expect(await store.reportedStates("local")).toEqual([]));
     ending.abort();
     await running;
     const told = (await store.events()).slice(1).map(({ event }) => event.data.what);
@@ -113,7 +113,7 @@ describe("watch()", () => {
     const { run } = (await world.look(at)).vm!;
     const reset = () => tell({ uuid: at.uuid, occurrence: { type: "rebooted", run: run! } });
     const resets = async () => (await typesIn(world)).filter((type) => type === "vm.rebooted").length;
-    await vi.waitFor(async () => expect(await world.store.sightings("local")).toHaveLength(1));
+    await vi.waitFor(async () => expect(await world.store.reportedStates("local")).toHaveLength(1));
     for (let time = 0; time < 3; time++) reset();
     await vi.waitFor(async () => expect(await resets()).toBe(1));
     await new Promise((wake) => setTimeout(wake, 600));
@@ -168,7 +168,7 @@ describe("watch()", () => {
     defineVm(world.session, { uuid: crypto.randomUUID(), name: "theirs", next: vmDefinition(), running: true });
     await world.create({ name: "ours" });
     await watching(world);
-    await vi.waitFor(async () => expect(await world.store.sightings("local")).toHaveLength(2));
+    await vi.waitFor(async () => expect(await world.store.reportedStates("local")).toHaveLength(2));
     expect(await typesIn(world)).toEqual(["vm.created"]);
   });
 
@@ -207,7 +207,7 @@ describe("watch()", () => {
     const { tell } = await watching(world, {
       observe: (uuid, signal) => (away ? Promise.reject(new Error("not now")) : world.backend.observe(uuid, signal)),
     });
-    await vi.waitFor(async () => expect(await world.store.sightings("local")).toHaveLength(1));
+    await vi.waitFor(async () => expect(await world.store.reportedStates("local")).toHaveLength(1));
     away = true;
     guestPowersOff(world.session, at.uuid);
     tell({ uuid: at.uuid });

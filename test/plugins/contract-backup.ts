@@ -7,27 +7,27 @@ import { medium } from "./contract-cases.ts";
 export function backupContract(test: Test): void {
   const backedUp = async (bench: Bench, running = false) => {
     const before = await bench.make({ isoPath: bench.isos.data }, running);
-    return { before, backup: await bench.backend.backup(before.target.uuid) };
+    return { before, backup: await bench.backend.exportDefinition(before.target.uuid) };
   };
 
   test("backup() and restore() bring a definition back as it was", async (bench) => {
     const { before, backup } = await backedUp(bench);
     const changed = await bench.apply(before, medium(before));
-    await bench.backend.restore(before.target.uuid, backup, contextFor(changed));
+    await bench.backend.importDefinition(before.target.uuid, backup, contextFor(changed));
     expect((await bench.look(before.target.uuid)).vm).toEqual(before.vm);
   });
   test("restore() brings back a VM that was deleted", async (bench) => {
     const { before, backup } = await backedUp(bench);
     const gone = await bench.apply(before, { kind: "vm.delete" });
     expect(gone.vm).toBeUndefined();
-    await bench.backend.restore(before.target.uuid, backup, contextFor(gone));
+    await bench.backend.importDefinition(before.target.uuid, backup, contextFor(gone));
     expect((await bench.look(before.target.uuid)).vm).toEqual(before.vm);
   });
   test("restore() to a running VM leaves what is running alone", async (bench) => {
     const { before, backup } = await backedUp(bench, true);
     const { isoDrive } = { isoDrive: before.vm!.next.drives[0]!.target };
     const changed = await bench.apply(before, { kind: "media.set", drive: isoDrive, force: false });
-    await bench.backend.restore(before.target.uuid, backup, contextFor(changed));
+    await bench.backend.importDefinition(before.target.uuid, backup, contextFor(changed));
     const { vm } = await bench.look(before.target.uuid);
     expect(vm!.next).toEqual(before.vm!.next);
     expect(vm!.live).toEqual(changed.vm!.live);
@@ -36,7 +36,7 @@ export function backupContract(test: Test): void {
   test("restore() refuses a definition that another program wrote meanwhile with VM_CHANGED_MEANWHILE", async (bench) => {
     const { before, backup } = await backedUp(bench);
     const changed = await bench.apply(before, medium(before));
-    const restored = bench.backend.restore(
+    const restored = bench.backend.importDefinition(
       before.target.uuid,
       backup,
       contextFor(changed, { expect: before.vm!.fingerprint }),
@@ -48,10 +48,10 @@ export function backupContract(test: Test): void {
     const { before, backup } = await backedUp(bench);
     const changed = await bench.apply(before, medium(before));
     const { expect: _none, ...context } = contextFor(changed);
-    expect(await codeOf(bench.backend.restore(before.target.uuid, backup, context))).toBe("VM_CHANGED_MEANWHILE");
+    expect(await codeOf(bench.backend.importDefinition(before.target.uuid, backup, context))).toBe("VM_CHANGED_MEANWHILE");
     expect((await bench.look(before.target.uuid)).vm).toEqual(changed.vm);
   });
   test("backup() of an unknown VM is refused", async ({ backend }) => {
-    await expect(backend.backup(crypto.randomUUID())).rejects.toThrow();
+    await expect(backend.exportDefinition(crypto.randomUUID())).rejects.toThrow();
   });
 }

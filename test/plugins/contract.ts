@@ -27,7 +27,7 @@ export type ContractOptions = Readonly<{
   shutdownMs?: number;
 }>;
 
-export const backendKinds = (Object.keys(changes) as ChangeKind[]).filter((kind) => changes[kind].seat === "backend");
+export const backendKinds = (Object.keys(changes) as ChangeKind[]).filter((kind) => changes[kind].appliedBy === "backend");
 
 export function backendContract(options: ContractOptions): void {
   const { name, skip = [], unsupported = [] } = options;
@@ -166,10 +166,10 @@ function changeContract(kind: ChangeKind, test: Test): void {
       test(`${title} comes back by its undo`, async (bench) => {
         const { before, change, definition } = await begin(bench);
         const undo = definition.undo(before, change);
-        const backup = undo === "restore" ? await bench.backend.backup(before.target.uuid) : "";
+        const backup = undo === "restore" ? await bench.backend.exportDefinition(before.target.uuid) : "";
         let now = await bench.apply(before, change);
         if (undo === "restore") {
-          await bench.backend.restore(before.target.uuid, backup, contextFor(now));
+          await bench.backend.importDefinition(before.target.uuid, backup, contextFor(now));
           now = await bench.look(before.target.uuid);
         } else {
           for (const back of undo as Change[]) {

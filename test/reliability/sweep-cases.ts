@@ -1,6 +1,6 @@
 /** What is swept: one operation of each kind of change, and the operations of several steps that tools make. */
 import { defineVm, editDefinition, putDisk, saveState } from "../../plugins/memory/outside.ts";
-import { restoreOf } from "../../src/domain/backup.ts";
+import { restoreChangeOf } from "../../src/domain/backup.ts";
 import type { Change, ChangeKind } from "../../src/domain/changes.ts";
 import { DomainError } from "../../src/domain/error.ts";
 import { transitionChanges } from "../../src/domain/installation.ts";
@@ -173,7 +173,7 @@ export const kindCases: Record<ChangeKind, SweptCase> = {
     prepare: withHistory,
     async act(ports) {
       const [last] = await ports.store.operations({ target, limit: 1 });
-      return changing([restoreOf(last!)!])(ports);
+      return changing([restoreChangeOf(last!)!])(ports);
     },
   },
   "vm.rename": { prepare: off, act: changing([{ kind: "vm.rename", name: "db" }]) },

@@ -73,7 +73,7 @@ const forgetTheCall: Flow = {
   ports(ports) {
     const store: Partial<Store> = {
       settle(id, settlement) {
-        const steps = settlement.steps.map(({ unanswered: _forgotten, ...step }) => step);
+        const steps = settlement.steps.map(({ maybeInFlightUntil: _forgotten, ...step }) => step);
         return ports.store.settle(id, { ...settlement, steps });
       },
     };

@@ -24,8 +24,8 @@ const everything = {
   operations: 1e9,
   operationsPerVm: 1e9,
   operationAgeMs: 1e12,
-  backupsPerVm: 1e9,
-  backupAgeMs: 1e12,
+  definitionsPerVm: 1e9,
+  definitionAgeMs: 1e12,
   events: 1e9,
 };
 const told = async () => {

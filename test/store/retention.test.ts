@@ -12,8 +12,8 @@ const all: Retention = {
   operations: 1e6,
   operationsPerVm: 1e6,
   operationAgeMs: 1e6 * day,
-  backupsPerVm: 1e6,
-  backupAgeMs: 1e6 * day,
+  definitionsPerVm: 1e6,
+  definitionAgeMs: 1e6 * day,
   events: 1e6,
 };
 const idsOf = async (store: Awaited<ReturnType<typeof open>>) =>
@@ -38,10 +38,10 @@ test("prune() never removes what is begun or unknown, nor its backup, however ol
   await store.begin(operation("begun", old));
   await run(store, { id: "unknown", ...old }, { status: "unknown" });
   await run(store, { id: "applied", ...old });
-  const nothing = { operations: 0, operationsPerVm: 0, operationAgeMs: 0, backupsPerVm: 0, backupAgeMs: 0, events: 0 };
+  const nothing = { operations: 0, operationsPerVm: 0, operationAgeMs: 0, definitionsPerVm: 0, definitionAgeMs: 0, events: 0 };
   expect(await store.prune(nothing)).toEqual({ operations: 1, backups: 0, events: 0 });
   expect(await idsOf(store)).toEqual(["unknown", "begun"]);
-  expect(await store.backup("begun")).toBe("<domain/>");
+  expect(await store.definition("begun")).toBe("<domain/>");
 });
 
 test("prune() removes by age, but the newest ten of a VM on record stay", async () => {
@@ -74,12 +74,12 @@ test("prune() removes backups by number and by age, and their operations stay", 
     await run(store, {
       id: name(number),
       begunAt: daysAgo(60 - number * 10),
-      ...(number !== 4 && { backup: "<domain/>" }),
+      ...(number !== 4 && { definition: "<domain/>" }),
     });
   }
-  expect(await store.prune({ ...all, backupsPerVm: 4 })).toEqual({ operations: 0, backups: 1, events: 0 });
-  expect(await store.prune({ ...all, backupAgeMs: 35 * day })).toEqual({ operations: 0, backups: 2, events: 0 });
-  expect((await store.backups(target, 10)).map(({ operation }) => operation)).toEqual([name(5), name(3)]);
+  expect(await store.prune({ ...all, definitionsPerVm: 4 })).toEqual({ operations: 0, backups: 1, events: 0 });
+  expect(await store.prune({ ...all, definitionAgeMs: 35 * day })).toEqual({ operations: 0, backups: 2, events: 0 });
+  expect((await store.definitions(target, 10)).map(({ operation }) => operation)).toEqual([name(5), name(3)]);
   expect(await idsOf(store)).toHaveLength(6);
 });
 
@@ -191,7 +191,7 @@ test("A store that is closed while it prunes closes in peace", async () => {
  * cannot see a leak of less than a hundred bytes an operation. */
 test("Rows, file size, open files and heap stay flat over thousands of operations", { timeout: 60_000 }, async () => {
   const directory = temporaryDirectory();
-  const retention = { ...all, operationsPerVm: 20, backupsPerVm: 5, events: 200 };
+  const retention = { ...all, operationsPerVm: 20, definitionsPerVm: 5, events: 200 };
   const store = await open(directory, { retention });
   const backup = "<domain/>".repeat(1000);
   let number = 0;
@@ -203,7 +203,7 @@ test("Rows, file size, open files and heap stay flat over thousands of operation
       const events = [event(`${number}:0`), event(`${number}:1`)];
       await run(
         store,
-        { id: name(number), target: vm, begunAt, backup, steps: [step("x")] },
+        { id: name(number), target: vm, begunAt, definition: backup, steps: [step("x")] },
         { events, record: record(vm) },
       );
       await claim.release();
