@@ -6,12 +6,12 @@
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { settings, variableOf } from "../src/config.ts";
-import { changes } from "../src/domain/changes.ts";
+import { changes } from "../src/domain/changes/catalogue.ts";
 import { errorCodes } from "../src/domain/error.ts";
-import { type EventType, eventTypes } from "../src/domain/event.ts";
-import { finding, findingCodes } from "../src/domain/finding.ts";
-import type { Capabilities } from "../src/domain/port.ts";
-import { capabilitiesOf } from "../src/host/backends.ts";
+import { type EventType, eventTypes } from "../src/domain/model/event.ts";
+import { finding, findingCodes } from "../src/domain/model/finding.ts";
+import type { Capabilities } from "../src/domain/ports/backend.ts";
+import { capabilitiesOf } from "../src/plugin-host/backends.ts";
 import type { Plugin } from "../src/plugin.ts";
 import { openApiOf } from "../src/serve/http/openapi.ts";
 import { allTools } from "../src/tools/catalogue.ts";

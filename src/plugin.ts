@@ -1,20 +1,20 @@
 /** All that a plugin author imports. */
 import { z } from "zod";
-import type { Change, ChangeKind } from "./domain/changes.ts";
-import type { DomainEvent, EventType } from "./domain/event.ts";
-import type { ApplyContext, Console, GuestInfo, Hint, Host, Images, RunningEffect } from "./domain/port.ts";
-import type { Vm } from "./domain/vm.ts";
+import type { Change, ChangeKind } from "./domain/changes/catalogue.ts";
+import type { DomainEvent, EventType } from "./domain/model/event.ts";
+import type { ApplyContext, Console, GuestInfo, Hint, Host, Images, RunningEffect } from "./domain/ports/backend.ts";
+import type { Vm } from "./domain/model/vm.ts";
 
 export { openVnc, type VncAddress } from "./console/vnc.ts";
-export type { BootOrder, PresetOrder } from "./domain/boot.ts";
-export { bootOrderOf, bootSequence, bootWith, presetOrders, rolesOf } from "./domain/boot.ts";
-export type { Change, ChangeKind } from "./domain/changes.ts";
-export { normaliseDefinition as acceptedDefinition, canonicalJson as canonicalText } from "./domain/definition.ts";
-export type { DiskFact } from "./domain/disk.ts";
+export type { BootOrder, PresetOrder } from "./domain/model/boot-order.ts";
+export { bootOrderOf, bootSequence, bootWith, presetOrders, rolesOf } from "./domain/model/boot-order.ts";
+export type { Change, ChangeKind } from "./domain/changes/catalogue.ts";
+export { normaliseDefinition as acceptedDefinition, canonicalJson as canonicalText } from "./domain/model/definition.ts";
+export type { DiskFact } from "./domain/changes/disk.ts";
 export { DomainError } from "./domain/error.ts";
-export { type DomainEvent, type EventType, eventTypes } from "./domain/event.ts";
-export { definitionFor, targetsFor, type VmSpec } from "./domain/lifecycle.ts";
-export type { IsoFact } from "./domain/media.ts";
+export { type DomainEvent, type EventType, eventTypes } from "./domain/model/event.ts";
+export { definitionFor, targetsFor, type VmSpec } from "./domain/changes/lifecycle.ts";
+export type { IsoFact } from "./domain/changes/media.ts";
 export type {
   ApplyContext,
   Console,
@@ -25,7 +25,7 @@ export type {
   Occurrence,
   RunningEffect,
   Space,
-} from "./domain/port.ts";
+} from "./domain/ports/backend.ts";
 export {
   type BootConfig,
   ClaimTag,
@@ -41,7 +41,7 @@ export {
   type Vm,
   type VmDefinition,
   withMedium,
-} from "./domain/vm.ts";
+} from "./domain/model/vm.ts";
 export { openImages } from "./images/images.ts";
 export { PROBE_EXIT_PORT, PROBE_SHOWS, PROBE_SIGN, probeDisk } from "./images/probe-guest.ts";
 export { type SpaceWatch, watchSpace } from "./images/space-watch.ts";

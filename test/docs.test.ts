@@ -6,9 +6,9 @@ import { execa } from "execa";
 import { describe, expect, test } from "vitest";
 import { toolsTable, withParts } from "../scripts/docs.ts";
 import { errorCodes } from "../src/domain/error.ts";
-import { findingCodes } from "../src/domain/finding.ts";
+import { findingCodes } from "../src/domain/model/finding.ts";
 import { allTools } from "../src/tools/catalogue.ts";
-import { open, pluginFile } from "./host/bench.ts";
+import { open, pluginFile } from "./plugin-host/bench.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const readme = readFileSync(new URL("../README.md", import.meta.url), "utf8");

@@ -1,7 +1,7 @@
 /** Every way a request can be refused: what failed (message), and what would make it succeed (hint). A code is never
  * renamed and never reused. Anything that is thrown and is not a DomainError is a defect. */
-import type { Finding } from "./finding.ts";
-import { serverErrors } from "./program-refusal.ts";
+import type { Finding } from "./model/finding.ts";
+import { serverErrors } from "./server-errors.ts";
 
 const list = (names: readonly string[], none = "none") => (names.length ? names.join(", ") : none);
 const gib = (bytes: number) => `${Math.round((bytes / 1024 ** 3) * 100) / 100} GiB`;

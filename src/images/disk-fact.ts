@@ -1,5 +1,5 @@
 /** One disk image, as a fact. */
-import type { DiskFact } from "../domain/disk.ts";
+import type { DiskFact } from "../domain/changes/disk.ts";
 import { DomainError } from "../domain/error.ts";
 import type { FactCache } from "./cache.ts";
 import { type Chain, walkChain } from "./chain.ts";

@@ -1,7 +1,7 @@
 /** What there is to read beside the tools: VMs and operations as resources, and which of them an event is about. Whatever
  * is read is what a tool answers. */
 import { DomainError } from "../domain/error.ts";
-import type { DomainEvent, EventType } from "../domain/event.ts";
+import type { DomainEvent, EventType } from "../domain/model/event.ts";
 import type { Answers } from "../tools/catalogue.ts";
 
 /** Calls a tool for whoever reads. */

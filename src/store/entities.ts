@@ -1,10 +1,10 @@
 /** The tables as MikroORM knows them. Migrations own the schema; a test holds the two together. */
 import { defineEntity, p } from "@mikro-orm/sqlite";
-import type { DomainEvent } from "../domain/event.ts";
-import type { Delivery } from "../domain/journal.ts";
-import type { Operation, Step } from "../domain/operation.ts";
-import type { ReportedState } from "../domain/sighting.ts";
-import type { Roles, RunRecord, Suggestion, VmRecord } from "../domain/vm.ts";
+import type { DomainEvent } from "../domain/model/event.ts";
+import type { Delivery } from "../domain/ports/event-store.ts";
+import type { Operation, Step } from "../domain/changes/operation.ts";
+import type { ReportedState } from "../domain/model/reported-state.ts";
+import type { Roles, RunRecord, Suggestion, VmRecord } from "../domain/model/vm.ts";
 
 const VmSchema = defineEntity({
   name: "Vm",

@@ -1,10 +1,10 @@
 /** What was last seen of each VM, and the events that differ from it: written together, or not at all. */
 import type { EntityManager } from "@mikro-orm/sqlite";
-import type { DomainEvent } from "../domain/event.ts";
-import type { ReportedRevision, ReportOutcome } from "../domain/journal.ts";
-import type { Settlement } from "../domain/port.ts";
-import type { ReportedState } from "../domain/sighting.ts";
-import type { Target } from "../domain/vm.ts";
+import type { DomainEvent } from "../domain/model/event.ts";
+import type { ReportedRevision, ReportOutcome } from "../domain/ports/event-store.ts";
+import type { Settlement } from "../domain/ports/backend.ts";
+import type { ReportedState } from "../domain/model/reported-state.ts";
+import type { Target } from "../domain/model/vm.ts";
 import type { Database } from "./database.ts";
 import { ClaimRow, SettingRow, SightingRow } from "./entities.ts";
 import { append } from "./event-row.ts";

@@ -1,8 +1,8 @@
 /** Every tool there is, and which of them are offered. */
 import type { z } from "zod";
-import type { Connections } from "../domain/port.ts";
+import type { Connections } from "../domain/ports/backend.ts";
 import { adoptionTools } from "./adoption.ts";
-import { definitionTools } from "./backup.ts";
+import { definitionTools } from "./definition.ts";
 import { bootTools } from "./boot.ts";
 import { databaseTools } from "./database.ts";
 import { diskTools } from "./disk.ts";

@@ -1,11 +1,11 @@
 import { z } from "zod";
-import { rolesFor } from "../domain/boot-rules.ts";
-import { vmOf } from "../domain/change.ts";
-import { bytesOf, type DiskFact, gibOf, SizeGb } from "../domain/disk.ts";
+import { rolesFor } from "../domain/model/boot-rules.ts";
+import { vmOf } from "../domain/changes/change.ts";
+import { bytesOf, type DiskFact, gibOf, SizeGb } from "../domain/changes/disk.ts";
 import { DomainError } from "../domain/error.ts";
-import type { State } from "../domain/operation.ts";
-import { diskVerdict } from "../domain/verdict.ts";
-import { type Disk, diskOf, VmRef } from "../domain/vm.ts";
+import type { State } from "../domain/changes/operation.ts";
+import { diskVerdict } from "../domain/model/verdict.ts";
+import { type Disk, diskOf, VmRef } from "../domain/model/vm.ts";
 import { ChangeView, changeVm, viewOutcome, vmChangeInput } from "./change.ts";
 import { type Looked, readVm, StaleView, viewStale } from "./look.ts";
 import { findVm } from "./target.ts";

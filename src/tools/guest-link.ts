@@ -2,8 +2,8 @@
 import { z } from "zod";
 import { DomainError } from "../domain/error.ts";
 import { linkPath, linkSubject, newLinkToken } from "../domain/guest-link.ts";
-import { observe } from "../domain/observe.ts";
-import { VmRef } from "../domain/vm.ts";
+import { observe } from "../domain/engine/observe.ts";
+import { VmRef } from "../domain/model/vm.ts";
 import { type FoundVm, findVm } from "./target.ts";
 import { defineTool, type ToolContext } from "./tool.ts";
 

@@ -1,10 +1,10 @@
 import { z } from "zod";
-import { rolesFor } from "../domain/boot-rules.ts";
-import { vmOf } from "../domain/change.ts";
-import type { State } from "../domain/operation.ts";
-import type { Backend, GuestInfo } from "../domain/port.ts";
-import { plainText } from "../domain/suggestion.ts";
-import { VmRef } from "../domain/vm.ts";
+import { rolesFor } from "../domain/model/boot-rules.ts";
+import { vmOf } from "../domain/changes/change.ts";
+import type { State } from "../domain/changes/operation.ts";
+import type { Backend, GuestInfo } from "../domain/ports/backend.ts";
+import { plainText } from "../domain/changes/suggestion.ts";
+import { VmRef } from "../domain/model/vm.ts";
 import { readVm } from "./look.ts";
 import { defineTool } from "./tool.ts";
 

@@ -1,14 +1,14 @@
 /** A VM's beginning and end: creating, deleting. */
 import { z } from "zod";
-import { PresetOrder } from "../domain/boot.ts";
-import { vmOf } from "../domain/change.ts";
-import type { Change } from "../domain/changes.ts";
-import { bytesOf, SizeGb } from "../domain/disk.ts";
+import { PresetOrder } from "../domain/model/boot-order.ts";
+import { vmOf } from "../domain/changes/change.ts";
+import type { Change } from "../domain/changes/catalogue.ts";
+import { bytesOf, SizeGb } from "../domain/changes/disk.ts";
 import { DomainError } from "../domain/error.ts";
-import { Acceleration, DiskBus, Network, targetsFor } from "../domain/lifecycle.ts";
-import type { State } from "../domain/operation.ts";
-import type { Backend } from "../domain/port.ts";
-import { Firmware, VmName } from "../domain/vm.ts";
+import { Acceleration, DiskBus, Network, targetsFor } from "../domain/changes/lifecycle.ts";
+import type { State } from "../domain/changes/operation.ts";
+import type { Backend } from "../domain/ports/backend.ts";
+import { Firmware, VmName } from "../domain/model/vm.ts";
 import { ChangeView, changeInput, changeTarget, confirmInput, viewOutcome, vmChangeInput } from "./change.ts";
 import { isoInput } from "./media.ts";
 import { backendFor, connectionInput, type FoundVm, findVm, pastVm } from "./target.ts";

@@ -2,9 +2,9 @@
  * that it is no more than that. */
 import { z } from "zod";
 import { DomainError } from "../domain/error.ts";
-import { type ObserveOptions, observe } from "../domain/observe.ts";
-import type { State } from "../domain/operation.ts";
-import type { Backend } from "../domain/port.ts";
+import { type ObserveOptions, observe } from "../domain/engine/observe.ts";
+import type { State } from "../domain/changes/operation.ts";
+import type { Backend } from "../domain/ports/backend.ts";
 import { patient } from "./patience.ts";
 import { findVm } from "./target.ts";
 import type { ToolContext } from "./tool.ts";

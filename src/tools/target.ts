@@ -2,8 +2,8 @@
 import { z } from "zod";
 import { DomainError } from "../domain/error.ts";
 import { nearestFirst } from "../domain/nearest.ts";
-import type { Backend, Store } from "../domain/port.ts";
-import type { Target } from "../domain/vm.ts";
+import type { Backend, Store } from "../domain/ports/backend.ts";
+import type { Target } from "../domain/model/vm.ts";
 import { patient } from "./patience.ts";
 import type { ToolContext } from "./tool.ts";
 

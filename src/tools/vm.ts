@@ -1,6 +1,6 @@
 import { z } from "zod";
-import type { State } from "../domain/operation.ts";
-import { VmRef } from "../domain/vm.ts";
+import type { State } from "../domain/changes/operation.ts";
+import { VmRef } from "../domain/model/vm.ts";
 import { readOptionsFor, StaleView, viewStale } from "./look.ts";
 import { patient } from "./patience.ts";
 import { backendFor } from "./target.ts";

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { DomainError, type ErrorCode, type ErrorDetails, errorCodes } from "../../src/domain/error.ts";
-import { finding } from "../../src/domain/finding.ts";
+import { finding } from "../../src/domain/model/finding.ts";
 import { allTools } from "../../src/tools/catalogue.ts";
 import { nextTool, refusalOf, refusalText } from "../../src/tools/respond.ts";
 

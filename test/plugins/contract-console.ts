@@ -1,6 +1,6 @@
 /** The way to a VM's screen and keyboard. */
 import { expect, it } from "vitest";
-import type { Backend } from "../../src/domain/port.ts";
+import type { Backend } from "../../src/domain/ports/backend.ts";
 import { screenOf } from "../console/rfb.ts";
 import type { Test } from "./contract-bench.ts";
 

@@ -3,9 +3,9 @@
  *
  * A guest here is firmware with a blank disk unless a test needs more: that is what every backend can start anywhere. */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { type Change, type ChangeKind, changes, definitionOf } from "../../src/domain/changes.ts";
-import { goalOf } from "../../src/domain/plan.ts";
-import { backupContract } from "./contract-backup.ts";
+import { type Change, type ChangeKind, changes, definitionOf } from "../../src/domain/changes/catalogue.ts";
+import { goalOf } from "../../src/domain/engine/plan.ts";
+import { backupContract } from "./contract-definition.ts";
 import { type Bench, benchOn, codeOf, contextFor, type Opened, still, type Test } from "./contract-bench.ts";
 import { changeCases } from "./contract-cases.ts";
 import { consoleContract } from "./contract-console.ts";

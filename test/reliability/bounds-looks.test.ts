@@ -3,8 +3,8 @@
 
 import { describe, expect, test } from "vitest";
 import memory from "../../plugins/memory/index.ts";
-import type { Backend } from "../../src/domain/port.ts";
-import { bindBackend } from "../../src/host/backends.ts";
+import type { Backend } from "../../src/domain/ports/backend.ts";
+import { bindBackend } from "../../src/plugin-host/backends.ts";
 import { refused } from "../domain/fixture.ts";
 import { orderChange, uuid, world } from "../support/world.ts";
 

@@ -5,7 +5,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { LONG_LOOK_LIMIT_MS, LOOK_LIMIT_MS } from "../../src/host/backends.ts";
+import { LONG_LOOK_LIMIT_MS, LOOK_LIMIT_MS } from "../../src/plugin-host/backends.ts";
 import * as serve from "../../src/serve/bounds.ts";
 import { ANSWER_BYTES_MAX, CALLS_MAX, PROGRESS_PER_SECOND_MAX, paced } from "../../src/serve/bounds.ts";
 import { schemasOf } from "../../src/serve/mcp-server.ts";

@@ -1,16 +1,16 @@
 /** What is swept: one operation of each kind of change, and the operations of several steps that tools make. */
 import { defineVm, editDefinition, putDisk, saveState } from "../../plugins/memory/outside.ts";
-import { restoreChangeOf } from "../../src/domain/backup.ts";
-import type { Change, ChangeKind } from "../../src/domain/changes.ts";
+import { restoreChangeOf } from "../../src/domain/changes/definition.ts";
+import type { Change, ChangeKind } from "../../src/domain/changes/catalogue.ts";
 import { DomainError } from "../../src/domain/error.ts";
-import { transitionChanges } from "../../src/domain/installation.ts";
-import type { Request } from "../../src/domain/operate.ts";
-import type { Ports } from "../../src/domain/port.ts";
-import type { Target } from "../../src/domain/vm.ts";
+import { transitionChanges } from "../../src/domain/model/installation.ts";
+import type { Request } from "../../src/domain/engine/operate.ts";
+import type { Ports } from "../../src/domain/ports/backend.ts";
+import type { Target } from "../../src/domain/model/vm.ts";
 import { callTool } from "../../src/tools/call.ts";
 import { allTools } from "../../src/tools/catalogue.ts";
 import type { ToolContext } from "../../src/tools/tool.ts";
-import { perform } from "../domain/faults.ts";
+import { perform } from "../domain/engine/faults.ts";
 import { AT, diskPath, GIB, isos, orderChange, target, uuid, vmDefinition, vmSpec } from "../support/world.ts";
 import { type Fault, faulty } from "./sweep-fault.ts";
 import type { Ground } from "./sweep-world.ts";

@@ -1,7 +1,7 @@
 /** One fault at one call of an operation, and what its caller is told. */
 import { DomainError } from "../../src/domain/error.ts";
-import type { Ports } from "../../src/domain/port.ts";
-import { intercept } from "../domain/faults.ts";
+import type { Ports } from "../../src/domain/ports/backend.ts";
+import { intercept } from "../domain/engine/faults.ts";
 import type { Clock } from "./sweep-clock.ts";
 
 export const modes = [

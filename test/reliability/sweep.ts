@@ -2,10 +2,10 @@
  * each the next process looks. What is not as it must be is handed back as text. */
 
 import { DomainError } from "../../src/domain/error.ts";
-import type { Ports } from "../../src/domain/port.ts";
-import { recoverAll } from "../../src/domain/recover.ts";
-import type { Target } from "../../src/domain/vm.ts";
-import { applying, type Handler, intercept } from "../domain/faults.ts";
+import type { Ports } from "../../src/domain/ports/backend.ts";
+import { recoverAll } from "../../src/domain/engine/recover.ts";
+import type { Target } from "../../src/domain/model/vm.ts";
+import { applying, type Handler, intercept } from "../domain/engine/faults.ts";
 import { target } from "../support/world.ts";
 import type { SweptCase } from "./sweep-cases.ts";
 import { type Baseline, violationsOf } from "./sweep-check.ts";

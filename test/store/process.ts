@@ -4,8 +4,8 @@ import { once } from "node:events";
 import { argv, stdin } from "node:process";
 import { createInterface } from "node:readline";
 import { DatabaseSync } from "node:sqlite";
-import type { DomainEvent } from "../../src/domain/event.ts";
-import type { VmRecord } from "../../src/domain/vm.ts";
+import type { DomainEvent } from "../../src/domain/model/event.ts";
+import type { VmRecord } from "../../src/domain/model/vm.ts";
 import { holderIn } from "../../src/store/holder.ts";
 import { openStore, type StoreOptions } from "../../src/store/store.ts";
 

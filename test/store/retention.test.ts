@@ -2,7 +2,7 @@ import { readdirSync, statSync } from "node:fs";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { expect, test } from "vitest";
-import type { Retention } from "../../src/domain/port.ts";
+import type { Retention } from "../../src/domain/ports/backend.ts";
 import { databaseOf, event, open, operation, record, run, sql, step, target, temporaryDirectory } from "./fixture.ts";
 
 const day = 24 * 60 * 60_000;

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { ReportedState } from "../../src/domain/sighting.ts";
+import type { ReportedState } from "../../src/domain/model/reported-state.ts";
 import { asking, event, Other, open, operation, run, target, temporaryDirectory } from "./fixture.ts";
 
 const seen: ReportedState = {

@@ -5,7 +5,7 @@ import type { Socket } from "node:net";
 import { describe, expect, it } from "vitest";
 import { openVnc } from "../../../src/console/vnc.ts";
 import { DomainError } from "../../../src/domain/error.ts";
-import type { Backend } from "../../../src/domain/port.ts";
+import type { Backend } from "../../../src/domain/ports/backend.ts";
 import type { HttpServerOptions } from "../../../src/serve/http/server.ts";
 import { addToken, removeToken } from "../../../src/serve/http/token.ts";
 import { VERSION, vncServer } from "../../console/rfb.ts";

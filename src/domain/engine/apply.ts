@@ -1,0 +1,20 @@
+/** One change, made by whom it is seated with. */
+import type { Change } from "../changes/catalogue.ts";
+import { DomainError } from "../error.ts";
+import type { State } from "../changes/operation.ts";
+import type { ApplyContext, Ports } from "../ports/backend.ts";
+
+/** May fail, may fail after working, may never return: the caller looks afterwards.
+ * @throws DomainError BACKUP_NOT_FOUND, and whatever the backend throws */
+export async function applyChange(
+  { backend, store }: Ports,
+  { target, vm }: State,
+  change: Change,
+  context: ApplyContext,
+): Promise<void> {
+  if (change.kind !== "definition.restore") return backend.apply(vm, change, context);
+  const backup = await store.definition(change.operation);
+  if (backup === undefined)
+    throw new DomainError("BACKUP_NOT_FOUND", { vm: target.uuid, operation: change.operation, known: [] });
+  await backend.importDefinition(target.uuid, backup, context);
+}
