@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { setTimeout as after } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import type { Config } from "./config.ts";
-import type { Store } from "./domain/ports/backend.ts";
+import type { Store } from "./domain/ports/store.ts";
 import type { Functions } from "./plugin-host/functions.ts";
 import type { Session } from "./serve/session.ts";
 

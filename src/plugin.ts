@@ -2,30 +2,21 @@
 import { z } from "zod";
 import type { Change, ChangeKind } from "./domain/changes/catalogue.ts";
 import type { DomainEvent, EventType } from "./domain/model/event.ts";
-import type { ApplyContext, Console, GuestInfo, Hint, Host, Images, RunningEffect } from "./domain/ports/backend.ts";
 import type { Vm } from "./domain/model/vm.ts";
+import type { ApplyContext, Console, GuestInfo, Hint, Host, RunningEffect } from "./domain/ports/backend.ts";
+import type { Images } from "./domain/ports/images.ts";
 
 export { openVnc, type VncAddress } from "./console/vnc.ts";
+export type { Change, ChangeKind } from "./domain/changes/catalogue.ts";
+
+export { definitionFor, targetsFor, type VmSpec } from "./domain/changes/lifecycle.ts";
+export { DomainError } from "./domain/error.ts";
 export type { BootOrder, PresetOrder } from "./domain/model/boot-order.ts";
 export { bootOrderOf, bootSequence, bootWith, presetOrders, rolesOf } from "./domain/model/boot-order.ts";
-export type { Change, ChangeKind } from "./domain/changes/catalogue.ts";
-export { normaliseDefinition as acceptedDefinition, canonicalJson as canonicalText } from "./domain/model/definition.ts";
-export type { DiskFact } from "./domain/changes/disk.ts";
-export { DomainError } from "./domain/error.ts";
+export { canonicalJson, normaliseDefinition } from "./domain/model/definition.ts";
 export { type DomainEvent, type EventType, eventTypes } from "./domain/model/event.ts";
-export { definitionFor, targetsFor, type VmSpec } from "./domain/changes/lifecycle.ts";
-export type { IsoFact } from "./domain/changes/media.ts";
-export type {
-  ApplyContext,
-  Console,
-  GuestInfo,
-  Hint,
-  Host,
-  Images,
-  Occurrence,
-  RunningEffect,
-  Space,
-} from "./domain/ports/backend.ts";
+export type { DiskFact, IsoFact } from "./domain/model/image-fact.ts";
+export type { Occurrence } from "./domain/model/occurrence.ts";
 export {
   type BootConfig,
   ClaimTag,
@@ -42,6 +33,15 @@ export {
   type VmDefinition,
   withMedium,
 } from "./domain/model/vm.ts";
+export type {
+  ApplyContext,
+  Console,
+  GuestInfo,
+  Hint,
+  Host,
+  RunningEffect,
+} from "./domain/ports/backend.ts";
+export type { Images, Space } from "./domain/ports/images.ts";
 export { openImages } from "./images/images.ts";
 export { PROBE_EXIT_PORT, PROBE_SHOWS, PROBE_SIGN, probeDisk } from "./images/probe-guest.ts";
 export { type SpaceWatch, watchSpace } from "./images/space-watch.ts";

@@ -3,10 +3,10 @@
 import { z } from "zod";
 import {
   type ApplyContext,
-  acceptedDefinition,
   ClaimTag,
   DomainError,
   definePlugin,
+  normaliseDefinition,
   PLUGIN_API,
 } from "../../src/plugin.ts";
 import { changes } from "./changes.ts";
@@ -56,7 +56,7 @@ export default definePlugin<Config, Session>({
     }
     for (const disk of config.disks) writeFile(session, { ...disk, kind: "disk" });
     for (const { running, guest, next, ...seed } of config.vms) {
-      const machine: Machine = { ...seed, next: acceptedDefinition(next), guest: { ...session.guest, ...guest } };
+      const machine: Machine = { ...seed, next: normaliseDefinition(next), guest: { ...session.guest, ...guest } };
       session.machines.set(machine.uuid, machine);
       if (running) startMachine(session, machine, "normal");
     }

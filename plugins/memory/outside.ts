@@ -1,5 +1,5 @@
 /** What guests and other programs do behind the backend's back, for tests. No part of the plugin's contract. */
-import { acceptedDefinition, driveOf, type VmDefinition, withMedium } from "../../src/plugin.ts";
+import { driveOf, normaliseDefinition, type VmDefinition, withMedium } from "../../src/plugin.ts";
 import type { DiskSeed, Guest, VmSeed } from "./config.ts";
 import { advance, finishInstallation, powerOff, reboot } from "./guest.ts";
 import { fileOf, writeFile } from "./images.ts";
@@ -23,7 +23,7 @@ const runOf = (session: Session, uuid: string) => {
 /** Another program writes the next definition; a running VM goes on with the one that it has. */
 export function editDefinition(session: Session, uuid: string, edit: (next: VmDefinition) => VmDefinition): void {
   const machine = machineOf(session, uuid);
-  machine.next = acceptedDefinition(edit(machine.next));
+  machine.next = normaliseDefinition(edit(machine.next));
   happened(session, uuid);
 }
 
@@ -42,7 +42,7 @@ export function defineVm(
   session.machines.set(seed.uuid, {
     persistent: true,
     ...seed,
-    next: acceptedDefinition(next),
+    next: normaliseDefinition(next),
     guest: { ...session.guest, ...guest },
   });
   happened(session, seed.uuid);

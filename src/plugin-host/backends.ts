@@ -1,11 +1,13 @@
 /** Backends: loads their plugins, opens one session for each connection when it is first used, and closes them again. */
 import { setTimeout as after } from "node:timers/promises";
 import type { Change, ChangeKind } from "../domain/changes/catalogue.ts";
-import { DomainError } from "../domain/error.ts";
 import { DeadlineExceeded, withDeadline } from "../domain/deadline.ts";
-import { nearestFirst } from "../domain/nearest.ts";
-import type { ApplyContext, Backend, Capabilities, Connections, Hint, Images } from "../domain/ports/backend.ts";
+import { DomainError } from "../domain/error.ts";
 import type { Vm } from "../domain/model/vm.ts";
+import { nearestFirst } from "../domain/nearest.ts";
+import type { ApplyContext, Backend, Capabilities, Hint } from "../domain/ports/backend.ts";
+import type { Connections } from "../domain/ports/connections.ts";
+import type { Images } from "../domain/ports/images.ts";
 import type { Plugin, PluginContext } from "../plugin.ts";
 import { importPlugin, parseConfig } from "./load.ts";
 import { sharing } from "./shared-look.ts";
@@ -129,8 +131,10 @@ export function bindBackend<Config, Session>(
     observe: (uuid, signal) => look.short("observe", signal, (ends) => backend.observe(session, uuid, ends)),
     lookup: (name, signal) => look.short("lookup", signal, (ends) => backend.lookup(session, name, ends)),
     host: (signal) => look.short("host", signal, (ends) => backend.host(session, ends)),
-    exportDefinition: (uuid, signal) => look.short("backup", signal, (ends) => backend.exportDefinition(session, uuid, ends)),
-    importDefinition: (uuid, backup, context) => guard("restore", () => backend.importDefinition(session, uuid, backup, context)),
+    exportDefinition: (uuid, signal) =>
+      look.short("backup", signal, (ends) => backend.exportDefinition(session, uuid, ends)),
+    importDefinition: (uuid, backup, context) =>
+      guard("restore", () => backend.importDefinition(session, uuid, backup, context)),
     apply: <K extends ChangeKind>(vm: Vm | undefined, change: Change<K>, context: ApplyContext) =>
       guard(change.kind, async () => {
         const handler = backend.changes[change.kind as K];

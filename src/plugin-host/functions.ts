@@ -2,8 +2,8 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { DomainError } from "../domain/error.ts";
-import type { PluginDirectory, PluginHealth } from "../domain/ports/plugin-directory.ts";
 import type { Subscriber } from "../domain/events/subscriber.ts";
+import type { PluginDirectory, PluginHealth } from "../domain/ports/plugin-directory.ts";
 import { startConfined } from "./confinement.ts";
 import { overlap, ownFilesOf } from "./files.ts";
 import { specifierOf } from "./load.ts";

@@ -41,7 +41,10 @@ export function runInBackground({
 
   const running = (async () => {
     await after(afterMs, undefined, { signal, ref: false });
-    const [{ watch }, { deliver }] = await Promise.all([import("../domain/events/watch.ts"), import("../domain/events/deliver.ts")]);
+    const [{ watch }, { deliver }] = await Promise.all([
+      import("../domain/events/watch.ts"),
+      import("../domain/events/deliver.ts"),
+    ]);
     const store = await openedStore();
     const { connections, newId, now } = context(call);
     await Promise.all([

@@ -1,10 +1,11 @@
 /** The tables as MikroORM knows them. Migrations own the schema; a test holds the two together. */
 import { defineEntity, p } from "@mikro-orm/sqlite";
-import type { DomainEvent } from "../domain/model/event.ts";
-import type { Delivery } from "../domain/ports/event-store.ts";
 import type { Operation, Step } from "../domain/changes/operation.ts";
+import type { DomainEvent } from "../domain/model/event.ts";
 import type { ReportedState } from "../domain/model/reported-state.ts";
-import type { Roles, RunRecord, Suggestion, VmRecord } from "../domain/model/vm.ts";
+import type { Roles } from "../domain/model/vm.ts";
+import type { RunRecord, Suggestion, VmRecord } from "../domain/model/vm-record.ts";
+import type { Delivery } from "../domain/ports/event-store.ts";
 
 const VmSchema = defineEntity({
   name: "Vm",

@@ -1,9 +1,9 @@
 /** The operations there were, and the definitions from before them. A list never loads these: they may be large. */
 import type { EntityManager } from "@mikro-orm/sqlite";
-import { DomainError } from "../domain/error.ts";
 import type { Operation } from "../domain/changes/operation.ts";
-import type { KeptDefinition, OperationQuery } from "../domain/ports/backend.ts";
+import { DomainError } from "../domain/error.ts";
 import type { Target } from "../domain/model/vm.ts";
+import type { KeptDefinition, OperationQuery } from "../domain/ports/store.ts";
 import type { Database } from "./database.ts";
 import { OperationRow, operationColumns } from "./entities.ts";
 import { operationOf } from "./mapping.ts";

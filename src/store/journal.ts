@@ -1,7 +1,7 @@
 /** Operations and the events that they end in. */
 import type { Operation, Step } from "../domain/changes/operation.ts";
-import type { Settlement } from "../domain/ports/backend.ts";
 import type { Target } from "../domain/model/vm.ts";
+import type { Settlement } from "../domain/ports/store.ts";
 import type { Database } from "./database.ts";
 import { ClaimRow, OperationRow } from "./entities.ts";
 import { append } from "./event-row.ts";

@@ -1,6 +1,6 @@
 /** Rows and the domain's values: one function each way. Absent in the domain is NULL in a row. */
 import type { Operation } from "../domain/changes/operation.ts";
-import type { VmRecord } from "../domain/model/vm.ts";
+import type { VmRecord } from "../domain/model/vm-record.ts";
 import type { OperationRow, VmRow } from "./entities.ts";
 
 type Seen = NonNullable<VmRecord["seen"]>;

@@ -2,7 +2,7 @@
  * leave in the file is used again. */
 import type { EntityManager } from "@mikro-orm/sqlite";
 import { DomainError } from "../domain/error.ts";
-import type { Pruned, Retention } from "../domain/ports/backend.ts";
+import type { Pruned, Retention } from "../domain/ports/store.ts";
 import type { Database } from "./database.ts";
 
 const dayMs = 24 * 60 * 60_000;

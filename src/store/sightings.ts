@@ -1,10 +1,10 @@
 /** What was last seen of each VM, and the events that differ from it: written together, or not at all. */
 import type { EntityManager } from "@mikro-orm/sqlite";
 import type { DomainEvent } from "../domain/model/event.ts";
-import type { ReportedRevision, ReportOutcome } from "../domain/ports/event-store.ts";
-import type { Settlement } from "../domain/ports/backend.ts";
 import type { ReportedState } from "../domain/model/reported-state.ts";
 import type { Target } from "../domain/model/vm.ts";
+import type { ReportedRevision, ReportOutcome } from "../domain/ports/event-store.ts";
+import type { Settlement } from "../domain/ports/store.ts";
 import type { Database } from "./database.ts";
 import { ClaimRow, SettingRow, SightingRow } from "./entities.ts";
 import { append } from "./event-row.ts";
@@ -75,7 +75,10 @@ async function isHeld(em: EntityManager, holder: Holder, target: Target): Promis
   return (await leftOn(em, target)).length > 0;
 }
 
-const seenOf = ({ body, revision }: Pick<SightingRow, "body" | "revision">): ReportedRevision => ({ reportedState: body, revision });
+const seenOf = ({ body, revision }: Pick<SightingRow, "body" | "revision">): ReportedRevision => ({
+  reportedState: body,
+  revision,
+});
 
 /** Within the transaction that says why. */
 async function putSighting(em: EntityManager, target: Target, sighting: ReportedState | null): Promise<void> {

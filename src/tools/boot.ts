@@ -1,8 +1,9 @@
 import { z } from "zod";
-import { BootOrder, bootOrderOf, bootWith, devicesIn, PresetOrder, presetOrders } from "../domain/model/boot-order.ts";
-import { predictOrder } from "../domain/model/boot-forecast.ts";
-import { bootReport, rolesFor } from "../domain/model/boot-rules.ts";
 import { vmOf } from "../domain/changes/change.ts";
+import { predictOrder } from "../domain/model/boot-forecast.ts";
+import { BootOrder, bootOrderOf, bootWith, devicesIn, PresetOrder, presetOrders } from "../domain/model/boot-order.ts";
+import { bootReport } from "../domain/model/boot-rules.ts";
+import { rolesFor } from "../domain/model/roles.ts";
 import { VmRef } from "../domain/model/vm.ts";
 import { ChangeView, changeVm, confirmInput, viewOutcome, vmChangeInput } from "./change.ts";
 import { type Looked, readVm, StaleView, viewStale } from "./look.ts";

@@ -1,11 +1,11 @@
 /** What every tool that changes a VM shares: its arguments, its way through the domain, its answer. */
 import { z } from "zod";
 import type { Change } from "../domain/changes/catalogue.ts";
-import { DomainError } from "../domain/error.ts";
-import { finding, findingCodes } from "../domain/model/finding.ts";
 import type { ObserveOptions } from "../domain/engine/observe.ts";
 import { type Outcome, operate, stepsInWords } from "../domain/engine/operate.ts";
-import type { State } from "../domain/changes/operation.ts";
+import { DomainError } from "../domain/error.ts";
+import { finding, findingCodes } from "../domain/model/finding.ts";
+import type { State } from "../domain/model/state.ts";
 import { VmRef } from "../domain/model/vm.ts";
 import { type FoundVm, findVm } from "./target.ts";
 import type { ToolContext } from "./tool.ts";

@@ -1,7 +1,7 @@
 /** The way to a VM's screen and keyboard. No tool opens it: what is done there is a person's. */
 import { DomainError } from "../domain/error.ts";
-import type { Console } from "../domain/ports/backend.ts";
 import type { Target } from "../domain/model/vm.ts";
+import type { Console } from "../domain/ports/backend.ts";
 import { readVm } from "./look.ts";
 import type { ToolContext } from "./tool.ts";
 

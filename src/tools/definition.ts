@@ -1,9 +1,9 @@
 /** The definitions that operations kept from before them: which there are, and putting one back. */
 import { z } from "zod";
-import { restoreChanges, restoreChangeOf } from "../domain/changes/definition.ts";
-import { BootOrder, bootOrderOf, rolesOf } from "../domain/model/boot-order.ts";
 import type { Change } from "../domain/changes/catalogue.ts";
+import { restoreChangeOf, restoreChanges } from "../domain/changes/restore.ts";
 import { DomainError } from "../domain/error.ts";
+import { BootOrder, bootOrderOf, rolesOf } from "../domain/model/boot-order.ts";
 import { driveOf, VmRef } from "../domain/model/vm.ts";
 import { ChangeView, changeTarget, viewOutcome, vmChangeInput } from "./change.ts";
 import { findVm } from "./target.ts";

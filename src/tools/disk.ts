@@ -1,9 +1,10 @@
 import { z } from "zod";
-import { rolesFor } from "../domain/model/boot-rules.ts";
 import { vmOf } from "../domain/changes/change.ts";
-import { bytesOf, type DiskFact, gibOf, SizeGb } from "../domain/changes/disk.ts";
 import { DomainError } from "../domain/error.ts";
-import type { State } from "../domain/changes/operation.ts";
+import type { DiskFact } from "../domain/model/image-fact.ts";
+import { rolesFor } from "../domain/model/roles.ts";
+import { bytesOf, gibOf, SizeGb } from "../domain/model/size.ts";
+import type { State } from "../domain/model/state.ts";
 import { diskVerdict } from "../domain/model/verdict.ts";
 import { type Disk, diskOf, VmRef } from "../domain/model/vm.ts";
 import { ChangeView, changeVm, viewOutcome, vmChangeInput } from "./change.ts";

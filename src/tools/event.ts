@@ -2,8 +2,8 @@
 import { z } from "zod";
 import { DomainError } from "../domain/error.ts";
 import { type DomainEvent, eventTypes } from "../domain/model/event.ts";
-import { nearestFirst } from "../domain/nearest.ts";
 import { VmRef } from "../domain/model/vm.ts";
+import { nearestFirst } from "../domain/nearest.ts";
 import { presentOrPastVm } from "./target.ts";
 import { defineTool } from "./tool.ts";
 

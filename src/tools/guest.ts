@@ -1,10 +1,10 @@
 import { z } from "zod";
-import { rolesFor } from "../domain/model/boot-rules.ts";
 import { vmOf } from "../domain/changes/change.ts";
-import type { State } from "../domain/changes/operation.ts";
-import type { Backend, GuestInfo } from "../domain/ports/backend.ts";
 import { plainText } from "../domain/changes/suggestion.ts";
+import { rolesFor } from "../domain/model/roles.ts";
+import type { State } from "../domain/model/state.ts";
 import { VmRef } from "../domain/model/vm.ts";
+import type { Backend, GuestInfo } from "../domain/ports/backend.ts";
 import { readVm } from "./look.ts";
 import { defineTool } from "./tool.ts";
 

@@ -1,14 +1,14 @@
 /** A VM's beginning and end: creating, deleting. */
 import { z } from "zod";
-import { PresetOrder } from "../domain/model/boot-order.ts";
-import { vmOf } from "../domain/changes/change.ts";
 import type { Change } from "../domain/changes/catalogue.ts";
-import { bytesOf, SizeGb } from "../domain/changes/disk.ts";
-import { DomainError } from "../domain/error.ts";
+import { vmOf } from "../domain/changes/change.ts";
 import { Acceleration, DiskBus, Network, targetsFor } from "../domain/changes/lifecycle.ts";
-import type { State } from "../domain/changes/operation.ts";
-import type { Backend } from "../domain/ports/backend.ts";
+import { DomainError } from "../domain/error.ts";
+import { PresetOrder } from "../domain/model/boot-order.ts";
+import { bytesOf, SizeGb } from "../domain/model/size.ts";
+import type { State } from "../domain/model/state.ts";
 import { Firmware, VmName } from "../domain/model/vm.ts";
+import type { Backend } from "../domain/ports/backend.ts";
 import { ChangeView, changeInput, changeTarget, confirmInput, viewOutcome, vmChangeInput } from "./change.ts";
 import { isoInput } from "./media.ts";
 import { backendFor, connectionInput, type FoundVm, findVm, pastVm } from "./target.ts";

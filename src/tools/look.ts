@@ -1,9 +1,9 @@
 /** Looking at one VM, for the tools that only read. Where its hypervisor does not answer they say what is on record, and
  * that it is no more than that. */
 import { z } from "zod";
-import { DomainError } from "../domain/error.ts";
 import { type ObserveOptions, observe } from "../domain/engine/observe.ts";
-import type { State } from "../domain/changes/operation.ts";
+import { DomainError } from "../domain/error.ts";
+import type { State } from "../domain/model/state.ts";
 import type { Backend } from "../domain/ports/backend.ts";
 import { patient } from "./patience.ts";
 import { findVm } from "./target.ts";
@@ -23,7 +23,11 @@ export const viewStale = (stale: Stale | undefined) =>
   stale && { stale: true, stale_since: stale.since, stale_reason: stale.error.message };
 
 /** Looks at a VM; one that is not there has a state without it. @throws DomainError VM_NOT_FOUND */
-export async function readOptionsFor(context: ToolContext, ref: string, look: Omit<ObserveOptions, "signal"> = {}): Promise<Looked> {
+export async function readOptionsFor(
+  context: ToolContext,
+  ref: string,
+  look: Omit<ObserveOptions, "signal"> = {},
+): Promise<Looked> {
   const { backend, store, target, unreachable } = await findVm(context, ref);
   try {
     if (unreachable) throw unreachable;
@@ -41,7 +45,11 @@ export async function readOptionsFor(context: ToolContext, ref: string, look: Om
 
 /** Looks at a VM that must be there, as far as anybody can tell.
  * @throws DomainError VM_NOT_FOUND, or VM_GONE when there is only a record of it */
-export async function readVm(context: ToolContext, ref: string, look?: Omit<ObserveOptions, "signal">): Promise<Looked> {
+export async function readVm(
+  context: ToolContext,
+  ref: string,
+  look?: Omit<ObserveOptions, "signal">,
+): Promise<Looked> {
   const looked = await readOptionsFor(context, ref, look);
   if (!looked.state.vm && !looked.stale) throw new DomainError("VM_GONE", { vm: ref });
   return looked;

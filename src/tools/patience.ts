@@ -1,7 +1,8 @@
 /** How long the tools that only read wait for a hypervisor: one that hangs must not keep an answer from those who ask
  * about another, nor what is on record from those who ask about its own. */
-import { DomainError } from "../domain/error.ts";
+
 import { withDeadline } from "../domain/deadline.ts";
+import { DomainError } from "../domain/error.ts";
 import type { Backend } from "../domain/ports/backend.ts";
 
 /** A look takes milliseconds, and a list of a thousand VMs a second or so. */

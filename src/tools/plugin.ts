@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { eventTypes } from "../domain/model/event.ts";
 import { pluginStates } from "../domain/ports/plugin-directory.ts";
-import type { Store } from "../domain/ports/backend.ts";
+import type { Store } from "../domain/ports/store.ts";
 import { defineTool } from "./tool.ts";
 
 const Places = z.array(z.string());

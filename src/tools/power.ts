@@ -1,10 +1,10 @@
 import { z } from "zod";
-import { vmOf } from "../domain/changes/change.ts";
 import type { Change } from "../domain/changes/catalogue.ts";
-import { AtReboot, Purpose } from "../domain/model/installation.ts";
-import type { State } from "../domain/changes/operation.ts";
-import { goalOf } from "../domain/engine/plan.ts";
+import { vmOf } from "../domain/changes/change.ts";
+import { goalOf } from "../domain/changes/goal.ts";
 import { powerOn, startChanges } from "../domain/changes/start.ts";
+import { AtReboot, Purpose } from "../domain/model/installation.ts";
+import type { State } from "../domain/model/state.ts";
 import { ChangeView, changeVm, confirmInput, viewOutcome, vmChangeInput } from "./change.ts";
 import { isoInput, resolveIso } from "./media.ts";
 import { defineTool } from "./tool.ts";

@@ -1,10 +1,10 @@
 /** Making record and machine agree again, once another program changed the machine behind Bootwright's back. */
 import { z } from "zod";
-import { bringBackChanges } from "../domain/changes/definition.ts";
 import type { Change } from "../domain/changes/catalogue.ts";
-import { DomainError } from "../domain/error.ts";
-import type { State } from "../domain/changes/operation.ts";
 import { adoptChanges, putBackChanges } from "../domain/changes/repair.ts";
+import { bringBackChanges } from "../domain/changes/restore.ts";
+import { DomainError } from "../domain/error.ts";
+import type { State } from "../domain/model/state.ts";
 import { ChangeView, changeTarget, viewOutcome, vmChangeInput } from "./change.ts";
 import { type FoundVm, findVm } from "./target.ts";
 import { defineTool } from "./tool.ts";

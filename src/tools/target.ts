@@ -1,9 +1,10 @@
 /** From what a caller calls a VM to the one VM that is meant. */
 import { z } from "zod";
 import { DomainError } from "../domain/error.ts";
-import { nearestFirst } from "../domain/nearest.ts";
-import type { Backend, Store } from "../domain/ports/backend.ts";
 import type { Target } from "../domain/model/vm.ts";
+import { nearestFirst } from "../domain/nearest.ts";
+import type { Backend } from "../domain/ports/backend.ts";
+import type { Store } from "../domain/ports/store.ts";
 import { patient } from "./patience.ts";
 import type { ToolContext } from "./tool.ts";
 

@@ -2,13 +2,14 @@
  * this product grew from: snake case, sizes in GiB with the unit in the name. */
 import { z } from "zod";
 import { BootOrder, bootOrderOf } from "../domain/model/boot-order.ts";
-import { type BootReport, findingsOf, type Prediction, rolesFor } from "../domain/model/boot-rules.ts";
+import { type BootReport, findingsOf, type Prediction } from "../domain/model/boot-rules.ts";
 import { currentBootDevice } from "../domain/model/current-boot.ts";
-import { gibOf } from "../domain/changes/disk.ts";
 import type { Finding } from "../domain/model/finding.ts";
 import { InstallationStatus } from "../domain/model/installation.ts";
-import type { State } from "../domain/changes/operation.ts";
 import { pendingBetween } from "../domain/model/pending.ts";
+import { rolesFor } from "../domain/model/roles.ts";
+import { gibOf } from "../domain/model/size.ts";
+import type { State } from "../domain/model/state.ts";
 import { diskOf, driveOf, Firmware } from "../domain/model/vm.ts";
 
 export const FixView = z.object({ tool: z.string(), arguments: z.record(z.string(), z.unknown()) });

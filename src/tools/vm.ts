@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { State } from "../domain/changes/operation.ts";
+import type { State } from "../domain/model/state.ts";
 import { VmRef } from "../domain/model/vm.ts";
 import { readOptionsFor, StaleView, viewStale } from "./look.ts";
 import { patient } from "./patience.ts";

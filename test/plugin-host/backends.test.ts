@@ -5,8 +5,8 @@ import { describe, expect, it, vi } from "vitest";
 import { z } from "zod";
 import memory from "../../plugins/memory/index.ts";
 import { DomainError } from "../../src/domain/error.ts";
-import { capabilitiesOf, type Host, type HostOptions, openHost } from "../../src/plugin-host/backends.ts";
 import { definePlugin, type Plugin } from "../../src/plugin.ts";
+import { capabilitiesOf, type Host, type HostOptions, openHost } from "../../src/plugin-host/backends.ts";
 import { temporaryDirectory } from "../support/memory.ts";
 
 const context: HostOptions["context"] = () => ({

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { DomainError } from "../../src/domain/error.ts";
-import { type PluginTools, permittedTools } from "../../src/plugin-host/permission.ts";
 import type { Permission } from "../../src/plugin.ts";
+import { type PluginTools, permittedTools } from "../../src/plugin-host/permission.ts";
 import { acts, event, open, refusalOf } from "./bench.ts";
 
 const losses = ["the running guest's memory"];

@@ -48,7 +48,9 @@ export function backupContract(test: Test): void {
     const { before, backup } = await backedUp(bench);
     const changed = await bench.apply(before, medium(before));
     const { expect: _none, ...context } = contextFor(changed);
-    expect(await codeOf(bench.backend.importDefinition(before.target.uuid, backup, context))).toBe("VM_CHANGED_MEANWHILE");
+    expect(await codeOf(bench.backend.importDefinition(before.target.uuid, backup, context))).toBe(
+      "VM_CHANGED_MEANWHILE",
+    );
     expect((await bench.look(before.target.uuid)).vm).toEqual(changed.vm);
   });
   test("backup() of an unknown VM is refused", async ({ backend }) => {

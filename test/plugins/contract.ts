@@ -4,11 +4,11 @@
  * A guest here is firmware with a blank disk unless a test needs more: that is what every backend can start anywhere. */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { type Change, type ChangeKind, changes, definitionOf } from "../../src/domain/changes/catalogue.ts";
-import { goalOf } from "../../src/domain/engine/plan.ts";
-import { backupContract } from "./contract-definition.ts";
+import { goalOf } from "../../src/domain/changes/goal.ts";
 import { type Bench, benchOn, codeOf, contextFor, type Opened, still, type Test } from "./contract-bench.ts";
 import { changeCases } from "./contract-cases.ts";
 import { consoleContract } from "./contract-console.ts";
+import { backupContract } from "./contract-definition.ts";
 import { imagesContract } from "./contract-images.ts";
 import { specialContract } from "./contract-special.ts";
 import { watchContract } from "./contract-watch.ts";
@@ -27,7 +27,9 @@ export type ContractOptions = Readonly<{
   shutdownMs?: number;
 }>;
 
-export const backendKinds = (Object.keys(changes) as ChangeKind[]).filter((kind) => changes[kind].appliedBy === "backend");
+export const backendKinds = (Object.keys(changes) as ChangeKind[]).filter(
+  (kind) => changes[kind].appliedBy === "backend",
+);
 
 export function backendContract(options: ContractOptions): void {
   const { name, skip = [], unsupported = [] } = options;

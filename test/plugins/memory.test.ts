@@ -1,13 +1,13 @@
 import { describe, expect, it } from "vitest";
 import memory from "../../plugins/memory/index.ts";
 import * as outside from "../../plugins/memory/outside.ts";
-import { bootReport } from "../../src/domain/model/boot-rules.ts";
 import type { Change } from "../../src/domain/changes/catalogue.ts";
-import { currentBootDevice } from "../../src/domain/model/current-boot.ts";
-import { transitionChanges } from "../../src/domain/model/installation.ts";
+import { transitionChanges } from "../../src/domain/changes/installation.ts";
 import { mediaChange } from "../../src/domain/changes/media.ts";
-import type { State } from "../../src/domain/changes/operation.ts";
 import { startChanges } from "../../src/domain/changes/start.ts";
+import { bootReport } from "../../src/domain/model/boot-rules.ts";
+import { currentBootDevice } from "../../src/domain/model/current-boot.ts";
+import type { State } from "../../src/domain/model/state.ts";
 import { AT, isos, memoryBackend, orderChange, pluginContext, world } from "../support/world.ts";
 import { backendContract } from "./contract.ts";
 

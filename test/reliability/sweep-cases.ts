@@ -1,12 +1,12 @@
 /** What is swept: one operation of each kind of change, and the operations of several steps that tools make. */
 import { defineVm, editDefinition, putDisk, saveState } from "../../plugins/memory/outside.ts";
-import { restoreChangeOf } from "../../src/domain/changes/definition.ts";
 import type { Change, ChangeKind } from "../../src/domain/changes/catalogue.ts";
-import { DomainError } from "../../src/domain/error.ts";
-import { transitionChanges } from "../../src/domain/model/installation.ts";
+import { transitionChanges } from "../../src/domain/changes/installation.ts";
+import { restoreChangeOf } from "../../src/domain/changes/restore.ts";
 import type { Request } from "../../src/domain/engine/operate.ts";
-import type { Ports } from "../../src/domain/ports/backend.ts";
+import { DomainError } from "../../src/domain/error.ts";
 import type { Target } from "../../src/domain/model/vm.ts";
+import type { Ports } from "../../src/domain/ports/operation-ports.ts";
 import { callTool } from "../../src/tools/call.ts";
 import { allTools } from "../../src/tools/catalogue.ts";
 import type { ToolContext } from "../../src/tools/tool.ts";

@@ -1,6 +1,6 @@
 /** One fault at one call of an operation, and what its caller is told. */
 import { DomainError } from "../../src/domain/error.ts";
-import type { Ports } from "../../src/domain/ports/backend.ts";
+import type { Ports } from "../../src/domain/ports/operation-ports.ts";
 import { intercept } from "../domain/engine/faults.ts";
 import type { Clock } from "./sweep-clock.ts";
 

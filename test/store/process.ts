@@ -5,7 +5,7 @@ import { argv, stdin } from "node:process";
 import { createInterface } from "node:readline";
 import { DatabaseSync } from "node:sqlite";
 import type { DomainEvent } from "../../src/domain/model/event.ts";
-import type { VmRecord } from "../../src/domain/model/vm.ts";
+import type { VmRecord } from "../../src/domain/model/vm-record.ts";
 import { holderIn } from "../../src/store/holder.ts";
 import { openStore, type StoreOptions } from "../../src/store/store.ts";
 

@@ -2,7 +2,7 @@ import { readdirSync, statSync } from "node:fs";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { expect, test } from "vitest";
-import type { Retention } from "../../src/domain/ports/backend.ts";
+import type { Retention } from "../../src/domain/ports/store.ts";
 import { databaseOf, event, open, operation, record, run, sql, step, target, temporaryDirectory } from "./fixture.ts";
 
 const day = 24 * 60 * 60_000;
@@ -38,7 +38,14 @@ test("prune() never removes what is begun or unknown, nor its backup, however ol
   await store.begin(operation("begun", old));
   await run(store, { id: "unknown", ...old }, { status: "unknown" });
   await run(store, { id: "applied", ...old });
-  const nothing = { operations: 0, operationsPerVm: 0, operationAgeMs: 0, definitionsPerVm: 0, definitionAgeMs: 0, events: 0 };
+  const nothing = {
+    operations: 0,
+    operationsPerVm: 0,
+    operationAgeMs: 0,
+    definitionsPerVm: 0,
+    definitionAgeMs: 0,
+    events: 0,
+  };
   expect(await store.prune(nothing)).toEqual({ operations: 1, backups: 0, events: 0 });
   expect(await idsOf(store)).toEqual(["unknown", "begun"]);
   expect(await store.definition("begun")).toBe("<domain/>");

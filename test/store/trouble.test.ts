@@ -4,7 +4,7 @@ import { chmodSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync }
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { expect, onTestFinished, test } from "vitest";
-import type { Settlement } from "../../src/domain/ports/backend.ts";
+import type { Settlement } from "../../src/domain/ports/store.ts";
 import {
   asking,
   canMount,

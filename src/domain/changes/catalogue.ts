@@ -1,14 +1,14 @@
 /** Everything that can be changed about a VM. A backend supports a change by having a handler under its kind. */
 import type { z } from "zod";
-import { definitionChanges } from "./definition.ts";
-import { bootChanges } from "../model/boot-order.ts";
+import { bootChanges } from "./boot.ts";
 import type { ChangeDefinition } from "./change.ts";
+import { definitionChanges } from "./definition.ts";
 import { diskChanges } from "./disk.ts";
-import { installationChanges } from "../model/installation.ts";
+import { installationChanges } from "./installation.ts";
 import { lifecycleChanges } from "./lifecycle.ts";
 import { mediaChanges } from "./media.ts";
 import { powerChanges } from "./power.ts";
-import { repairChanges } from "./repair.ts";
+import { recordChanges } from "./record.ts";
 import { suggestionChanges } from "./suggestion.ts";
 
 export const changes = {
@@ -20,7 +20,7 @@ export const changes = {
   ...suggestionChanges,
   ...diskChanges,
   ...definitionChanges,
-  ...repairChanges,
+  ...recordChanges,
 };
 
 export type ChangeKind = keyof typeof changes;

@@ -2,8 +2,8 @@
 import type { z } from "zod";
 import type { EventType } from "../model/event.ts";
 import type { Gate } from "../model/finding.ts";
-import type { State } from "./operation.ts";
-import type { VmRecord } from "../model/vm.ts";
+import type { State } from "../model/state.ts";
+import type { VmRecord } from "../model/vm-record.ts";
 
 /** A change as data, of whatever kind; `changes.ts` has the exact union. */
 export type AnyChange = Readonly<{ kind: string } & Record<string, unknown>>;

@@ -1,37 +1,9 @@
 /** Disk images, as facts, and the arithmetic of their sizes. */
 import { z } from "zod";
-import { defineChange, vmOf } from "./change.ts";
 import { DomainError } from "../error.ts";
-
-export const GIB = 1024 ** 3;
-export const DISK_GIB_MAX = 65_536;
-
-export const SizeGb = z.number().min(1).max(DISK_GIB_MAX).multipleOf(0.5).describe("Size in GiB (1 GiB = 2^30 bytes)");
-export const bytesOf = (sizeGb: number): number => Math.round(sizeGb * GIB);
-export const gibOf = (bytes: number): number => Math.round((bytes / GIB) * 100) / 100;
-
-export type DiskFact = Readonly<{
-  path: string;
-  state: "ok" | "missing" | "unreadable" | "not_a_file";
-  format?: string;
-  virtualBytes?: number;
-  actualBytes?: number;
-  /** `unknown` where the content cannot be read. */
-  content: "blank" | "data" | "unknown";
-  /** A boot sector with the 55AA signature and code in it. */
-  bootsBios?: boolean;
-  /** An EFI system partition, in a GPT or an MBR; `undefined` when it cannot be told. */
-  bootsUefi?: boolean;
-  /** qemu-img check found errors, or the image is marked corrupt. */
-  corrupt?: boolean;
-  /** From the image itself to its last backing file. */
-  chain: readonly string[];
-  /** A backing or data file that is named by the image and is not there. */
-  backingMissing?: string;
-  /** Why the image must not be opened: it names a file outside the connection's directories, or makes no sense. */
-  refused?: string;
-  identity?: string;
-}>;
+import type { DiskFact } from "../model/image-fact.ts";
+import { gibOf } from "../model/size.ts";
+import { defineChange, vmOf } from "./change.ts";
 
 export const diskChanges = {
   "disk.create": defineChange({

@@ -1,9 +1,10 @@
 /** A managed VM's beginning and end: creating, adopting, deleting. */
 import { z } from "zod";
 import { PresetOrder, rolesOf } from "../model/boot-order.ts";
-import { defineChange, vmOf } from "./change.ts";
 import { InstallationStatus } from "../model/installation.ts";
-import { ClaimTag, Firmware, type Vm, type VmDefinition, VmName, type VmRecord } from "../model/vm.ts";
+import { ClaimTag, Firmware, type Vm, type VmDefinition, VmName } from "../model/vm.ts";
+import type { VmRecord } from "../model/vm-record.ts";
+import { defineChange, vmOf } from "./change.ts";
 
 export const DiskBus = z.enum(["virtio", "sata", "scsi"]).describe("Bus of the system disk");
 export const Network = z

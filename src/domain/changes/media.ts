@@ -1,33 +1,10 @@
 /** ISO images, as facts. What they mean for a boot is decided in boot rules, what they are is found out by a backend. */
 import { z } from "zod";
-import { rolesFor } from "../model/boot-rules.ts";
-import { defineChange, vmOf } from "./change.ts";
 import { DomainError } from "../error.ts";
-import type { State } from "./operation.ts";
+import { rolesFor } from "../model/roles.ts";
+import type { State } from "../model/state.ts";
 import { driveOf, type VmDefinition, withMedium } from "../model/vm.ts";
-
-/** `not_iso`: a file without an ISO 9660 volume. */
-export type IsoState = "ok" | "missing" | "unreadable" | "not_a_file" | "empty" | "not_iso";
-
-export type IsoFact = Readonly<{
-  path: string;
-  state: IsoState;
-  /** The directory or file that the hypervisor's user is stopped at, when `unreadable`. */
-  blockedAt?: string;
-  sizeBytes?: number;
-  /** Guest-made text: untrusted, stripped of control characters, at most 32 characters. */
-  volumeLabel?: string;
-  /** An El Torito boot entry for the platform stands in the boot catalogue. */
-  bootsBios: boolean;
-  bootsUefi: boolean;
-  /** The UEFI boot image holds a loader signed for Secure Boot; absent when nobody looked. */
-  signed?: boolean;
-  /** The volume in it says that it is larger than the file. */
-  truncated?: true;
-  /** Changes whenever the file is replaced or rewritten: inode, size, time of modification. Not the time of change,
-   * which libvirt moves when it gives the file to QEMU's user. */
-  identity?: string;
-}>;
+import { defineChange, vmOf } from "./change.ts";
 
 const Path = z.string().min(1).max(4096);
 

@@ -1,26 +1,8 @@
 /** The journal's unit: one recorded run of one or more changes on one target. Plain data, stored as it is. */
-import type { Change } from "./catalogue.ts";
-import type { DiskFact } from "./disk.ts";
-import type { IsoFact } from "./media.ts";
-import type { Target, Vm, VmRecord } from "../model/vm.ts";
 
-/** All that is known about one target at one moment: what a change is planned on and recognised by. */
-export type State = Readonly<{
-  target: Target;
-  vm?: Vm;
-  record?: VmRecord;
-  disks: Readonly<Record<string, DiskFact>>;
-  isos: Readonly<Record<string, IsoFact>>;
-  /** By path of a disk: the other VMs that are running on it, those whose disks stand on it, and those that have it,
-   * running or not. Absent when nobody looked. */
-  usage?: Readonly<
-    Record<string, Readonly<{ inUseBy: readonly string[]; clones: readonly string[]; owners?: readonly string[] }>>
-  >;
-  /** What the running VM had read of each device when it last reset itself, where somebody watched. */
-  readAtReset?: Readonly<Record<string, number>>;
-  /** Free space where the VM's disk lies. */
-  freeBytes?: number;
-}>;
+import type { State } from "../model/state.ts";
+import type { Target } from "../model/vm.ts";
+import type { Change } from "./catalogue.ts";
 
 /** `done`: seen to have happened. `undone`: seen to be as before. `kept`: happened and stays, since it has no undo. */
 export type StepStatus = "planned" | "applying" | "done" | "undone" | "kept";

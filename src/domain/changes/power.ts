@@ -1,10 +1,11 @@
 /** Starting and stopping. */
 import { z } from "zod";
-import { bootReport, rolesFor } from "../model/boot-rules.ts";
-import { defineChange, vmOf } from "./change.ts";
 import { DomainError } from "../error.ts";
+import { bootReport } from "../model/boot-rules.ts";
 import { AtReboot, Purpose } from "../model/installation.ts";
+import { rolesFor } from "../model/roles.ts";
 import { diskOf, type VmDefinition } from "../model/vm.ts";
+import { defineChange, vmOf } from "./change.ts";
 
 export const powerChanges = {
   "power.start": defineChange({

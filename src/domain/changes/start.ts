@@ -1,13 +1,16 @@
 /** What a start is made of, given what is true: media on the way in, drift, the purpose, the installation status. */
-import { bootOrderOf, bootWith } from "../model/boot-order.ts";
-import { bootReport, rolesFor } from "../model/boot-rules.ts";
-import { vmOf } from "./change.ts";
-import type { Change } from "./catalogue.ts";
+
 import { DomainError } from "../error.ts";
-import { type AtReboot, type Purpose, transitionChanges } from "../model/installation.ts";
+import { bootOrderOf, bootWith } from "../model/boot-order.ts";
+import { bootReport } from "../model/boot-rules.ts";
+import type { AtReboot, Purpose } from "../model/installation.ts";
+import { rolesFor } from "../model/roles.ts";
+import type { State } from "../model/state.ts";
+import type { Change } from "./catalogue.ts";
+import { vmOf } from "./change.ts";
+import { goalOf } from "./goal.ts";
+import { transitionChanges } from "./installation.ts";
 import { mediaChange } from "./media.ts";
-import type { State } from "./operation.ts";
-import { goalOf } from "../engine/plan.ts";
 
 export type StartRequest = Readonly<{
   purpose?: Purpose | undefined;

@@ -1,10 +1,9 @@
 /** That an installation looks complete, and on which evidence. Nothing but a word to whoever decides: the status stays. */
 import { z } from "zod";
-import { defineChange } from "./change.ts";
 import { DomainError } from "../error.ts";
-import { type Finding, finding } from "../model/finding.ts";
 import { legalFrom } from "../model/installation.ts";
-import type { State } from "./operation.ts";
+import type { State } from "../model/state.ts";
+import { defineChange } from "./change.ts";
 
 export const EVIDENCE_MAX = 500;
 export const Evidence = z.string().min(1).max(EVIDENCE_MAX).describe("What it is judged by: what was seen, and where");
@@ -48,15 +47,3 @@ export const suggestionChanges = {
     summary: () => "record that the installation looks complete",
   }),
 };
-
-/** What is remarkable about an installation under way. */
-export function suggestionFindings({ target, record }: State): Finding[] {
-  if (!record?.suggestion || record.status !== "Installing") return [];
-  const { by, evidence } = record.suggestion;
-  const complete = { vm: target.uuid, boot_order: "hd", detach_iso: true };
-  return [
-    finding("INSTALLATION_LOOKS_COMPLETE", `${by} found: ${evidence}`, [
-      { tool: "complete_installation", arguments: complete },
-    ]),
-  ];
-}

@@ -1,8 +1,9 @@
 /** One change, made by whom it is seated with. */
 import type { Change } from "../changes/catalogue.ts";
 import { DomainError } from "../error.ts";
-import type { State } from "../changes/operation.ts";
-import type { ApplyContext, Ports } from "../ports/backend.ts";
+import type { State } from "../model/state.ts";
+import type { ApplyContext } from "../ports/backend.ts";
+import type { Ports } from "../ports/operation-ports.ts";
 
 /** May fail, may fail after working, may never return: the caller looks afterwards.
  * @throws DomainError BACKUP_NOT_FOUND, and whatever the backend throws */

@@ -1,7 +1,9 @@
 /** Calls that went out and whose end nobody heard: they may still be carried out, after a look that did not see it. */
-import { reobserve, observeOptionsFor } from "./observe.ts";
-import type { Operation, State, Step } from "../changes/operation.ts";
-import type { Ports } from "../ports/backend.ts";
+
+import type { Operation, Step } from "../changes/operation.ts";
+import type { State } from "../model/state.ts";
+import type { Ports } from "../ports/operation-ports.ts";
+import { observeOptionsFor, reobserve } from "./observe.ts";
 
 /** How often, and after how long each time, to look for what went out before it counts as unknown, or as not done. */
 const POLLS_MAX = 10;

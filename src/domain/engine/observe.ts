@@ -1,10 +1,13 @@
 /** Looking at one target: the VM, its record, and the images that matter to it. I/O through port.ts only. */
-import type { DiskFact } from "../changes/disk.ts";
+
+import type { Operation } from "../changes/operation.ts";
 import { withDeadline } from "../deadline.ts";
-import type { IsoFact } from "../changes/media.ts";
-import type { Operation, State } from "../changes/operation.ts";
-import type { Backend, Ports, Store } from "../ports/backend.ts";
+import type { DiskFact, IsoFact } from "../model/image-fact.ts";
+import type { State } from "../model/state.ts";
 import type { Target, VmDefinition } from "../model/vm.ts";
+import type { Backend } from "../ports/backend.ts";
+import type { Ports } from "../ports/operation-ports.ts";
+import type { Store } from "../ports/store.ts";
 
 export type ObserveOptions = Readonly<{
   /** Further images to look at, beside those that the VM has. */

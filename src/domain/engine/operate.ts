@@ -1,13 +1,15 @@
 /** The one flow of every change: claim -> observe -> decide -> begin -> apply -> observe -> settle. */
 import { type Change, definitionOf } from "../changes/catalogue.ts";
+import { type Operation, settledInWords } from "../changes/operation.ts";
 import { DomainError } from "../error.ts";
+import type { State } from "../model/state.ts";
+import type { Target } from "../model/vm.ts";
+import type { Ports } from "../ports/operation-ports.ts";
+import type { Claim } from "../ports/store.ts";
 import { type ObserveOptions, observe } from "./observe.ts";
-import { type Operation, type State, settledInWords } from "../changes/operation.ts";
 import { decide, type Plan } from "./plan.ts";
-import type { Claim, Ports } from "../ports/backend.ts";
 import { recover } from "./recover.ts";
 import { run } from "./run.ts";
-import type { Target } from "../model/vm.ts";
 
 export type Request = Readonly<{
   target: Target;

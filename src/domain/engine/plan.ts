@@ -1,9 +1,12 @@
 /** The one place that decides whether something is allowed. Pure: no clock, no I/O, no randomness. */
-import { findingsOf } from "../model/boot-rules.ts";
+
 import { type Change, definitionOf } from "../changes/catalogue.ts";
+import { goalOf } from "../changes/goal.ts";
+import type { Step } from "../changes/operation.ts";
 import { DomainError } from "../error.ts";
+import { findingsOf } from "../model/boot-rules.ts";
 import type { Finding, Gate } from "../model/finding.ts";
-import type { State, Step } from "../changes/operation.ts";
+import type { State } from "../model/state.ts";
 import type { Capabilities, RunningEffect } from "../ports/backend.ts";
 
 /** What will be done, in order, and everything that should be known about it before. Plain data. */
@@ -50,9 +53,9 @@ export function decide(
   const overridden = new Map<string, Finding>();
   for (const { gate, state: judged } of gated) {
     // Steps that follow in the same operation may mend what an earlier one would be refused for.
-    const blocking = findingsOf(gate === "start" || gate === "status" ? judged : stateAtFirstUse(gated, judged, now)).filter(
-      ({ blocks }) => blocks.includes(gate),
-    );
+    const blocking = findingsOf(
+      gate === "start" || gate === "status" ? judged : stateAtFirstUse(gated, judged, now),
+    ).filter(({ blocks }) => blocks.includes(gate));
     const refused = blocking.filter(({ code, overridable }) => !overridable || !accept.includes(code));
     if (refused.length) {
       throw new DomainError("BLOCKED_BY_FINDINGS", {
@@ -84,18 +87,6 @@ function stateToCheck(gate: Gate, at: Readonly<{ state: State; now: State; goal:
 /** The state in which the definition stands when it is first used: just before a start, else at the end. */
 const stateAtFirstUse = (gated: readonly { gate: Gate; state: State }[], judged: State, end: State): State =>
   gated.find(({ gate, state }) => gate === "start" && state !== judged)?.state ?? (end.vm ? end : judged);
-
-/** The state that a change leads to, record included. */
-export function goalOf(state: State, change: Change): State {
-  const definition = definitionOf(change);
-  const goal = definition.goal(state, change);
-  return definition.record ? withRecord(goal, definition.record(state.record, goal, change)) : goal;
-}
-
-export function withRecord(state: State, record: State["record"] | null): State {
-  const { record: _old, ...rest } = state;
-  return record ? { ...rest, record } : rest;
-}
 
 function effectOn(state: State, change: Change, backend: Capabilities): RunningEffect {
   const capability = backend.changes[change.kind];

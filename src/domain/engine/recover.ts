@@ -1,13 +1,15 @@
 /** Settling an operation that its process did not: by looking, never by remembering. */
-import { applyChange } from "./apply.ts";
-import { APPLY_LIMIT_MS, tryCall } from "./try-call.ts";
+
 import { definitionOf } from "../changes/catalogue.ts";
+import type { Operation, OperationStatus, Step } from "../changes/operation.ts";
+import type { State } from "../model/state.ts";
+import type { Ports } from "../ports/operation-ports.ts";
+import { applyChange } from "./apply.ts";
 import { inFlightUntil, pollUntilSeen, withInFlightUntil } from "./in-flight.ts";
-import { reobserve, observeOptionsFor, withKnownFacts } from "./observe.ts";
-import type { Operation, OperationStatus, State, Step } from "../changes/operation.ts";
-import type { Ports } from "../ports/backend.ts";
-import { settleApplied, settleFailed, settleUnknown } from "./settle.ts";
+import { observeOptionsFor, reobserve, withKnownFacts } from "./observe.ts";
 import { isAsBefore, isUndone, rollBack } from "./rollback.ts";
+import { settleApplied, settleFailed, settleUnknown } from "./settle.ts";
+import { APPLY_LIMIT_MS, tryCall } from "./try-call.ts";
 
 /** `until`: when it may be settled at the latest, where a call of it may still be carried out. */
 export type Recovered = Readonly<{

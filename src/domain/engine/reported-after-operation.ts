@@ -1,11 +1,13 @@
 /** What an operation explains of how a VM has come to look: its own events tell what it did, and whatever else is different
  * from what was last told is still to be told. */
 import { touchesDefinition } from "../changes/catalogue.ts";
-import { eventsOf, diffVm } from "../model/vm-diff.ts";
-import type { State, Step } from "../changes/operation.ts";
-import type { Ports, Settlement } from "../ports/backend.ts";
+import type { Step } from "../changes/operation.ts";
 import { type ReportedState, reportedStateOf } from "../model/reported-state.ts";
+import type { State } from "../model/state.ts";
 import type { Vm } from "../model/vm.ts";
+import { diffVm, eventsOf } from "../model/vm-diff.ts";
+import type { Ports } from "../ports/operation-ports.ts";
+import type { Settlement } from "../ports/store.ts";
 
 /** What the operation leaves as told. What it found when it began and nobody had told yet becomes events here; of what it
  * saw at its end only its own doing counts as told, and the rest is for whoever watches to find. */
@@ -21,7 +23,8 @@ export function reportedAfter(
     const news = reported && diffVm(target.connection, reported, before.vm, [], { isFound: false });
     const name = before.vm?.name ?? reported?.name ?? target.uuid;
     const events = eventsOf(ports, target, news?.facts ?? [], { name, managed: record !== undefined });
-    if (!before.vm) return { sighting: seen.vm ? atRunStart(reportedStateOf(target.connection, seen.vm)) : null, events };
+    if (!before.vm)
+      return { sighting: seen.vm ? atRunStart(reportedStateOf(target.connection, seen.vm)) : null, events };
     const base = news?.sighting ?? reportedStateOf(target.connection, before.vm);
     if (seen.vm) return { sighting: causedByUs(made, base, seen.vm), events };
     return { sighting: made.some(({ change }) => change.kind === "vm.delete") ? null : base, events };

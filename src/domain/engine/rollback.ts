@@ -1,12 +1,14 @@
 /** Undoing the steps of an operation that failed, last first, each narrowly and each looked at again. */
-import { applyChange } from "./apply.ts";
-import { APPLY_LIMIT_MS, type CallOutcome, tryCall } from "./try-call.ts";
-import type { Undo } from "../changes/change.ts";
+
 import { type Change, definitionOf, touchesDefinition } from "../changes/catalogue.ts";
+import type { Undo } from "../changes/change.ts";
+import type { Operation, Step } from "../changes/operation.ts";
+import type { State } from "../model/state.ts";
+import type { Ports } from "../ports/operation-ports.ts";
+import { applyChange } from "./apply.ts";
 import { withInFlightUntil } from "./in-flight.ts";
-import { reobserve, observeOptionsFor } from "./observe.ts";
-import type { Operation, State, Step } from "../changes/operation.ts";
-import type { Ports } from "../ports/backend.ts";
+import { observeOptionsFor, reobserve } from "./observe.ts";
+import { APPLY_LIMIT_MS, type CallOutcome, tryCall } from "./try-call.ts";
 
 /** What became of the steps, and why it stopped: `failed`, an undo itself failed; `unknown`, nobody could see what it
  * did, so that somebody has to look again. */

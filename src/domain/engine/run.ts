@@ -1,14 +1,16 @@
 /** The second half of the flow: apply the steps one by one, look after each, undo what was done when one fails. */
-import { applyChange } from "./apply.ts";
-import { APPLY_LIMIT_MS, type CallOutcome, tryCall } from "./try-call.ts";
+
 import { definitionOf, touchesDefinition } from "../changes/catalogue.ts";
+import type { Operation, Step } from "../changes/operation.ts";
 import { DomainError } from "../error.ts";
+import type { State } from "../model/state.ts";
+import type { Ports } from "../ports/operation-ports.ts";
+import { applyChange } from "./apply.ts";
 import { pollUntilSeen, withInFlightUntil } from "./in-flight.ts";
-import { reobserve, observeOptionsFor, withKnownFacts } from "./observe.ts";
-import type { Operation, State, Step } from "../changes/operation.ts";
-import type { Ports } from "../ports/backend.ts";
-import { settleApplied, settleFailed, settleUnknown } from "./settle.ts";
+import { observeOptionsFor, reobserve, withKnownFacts } from "./observe.ts";
 import { rollBack } from "./rollback.ts";
+import { settleApplied, settleFailed, settleUnknown } from "./settle.ts";
+import { APPLY_LIMIT_MS, type CallOutcome, tryCall } from "./try-call.ts";
 
 /** Somebody who edits a VM more often than this while it is off for a moment does not want it to be started. */
 const RESTARTS_MAX = 3;

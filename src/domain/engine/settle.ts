@@ -1,18 +1,20 @@
 /** The end of an operation: outcome, record and events, written in one transaction. */
 
-import { bootOrderOf } from "../model/boot-order.ts";
-import { rolesFor } from "../model/boot-rules.ts";
 import { type Change, definitionOf, touchesDefinition } from "../changes/catalogue.ts";
-import { currentBootDevice } from "../model/current-boot.ts";
+import { withRecord } from "../changes/goal.ts";
+import type { Operation, OperationStatus, Step } from "../changes/operation.ts";
 import { DomainError } from "../error.ts";
+import { bootOrderOf } from "../model/boot-order.ts";
+import { currentBootDevice } from "../model/current-boot.ts";
 import { type EventType, eventOf } from "../model/event.ts";
-import { reportedAfter } from "./reported-after-operation.ts";
+import { rolesFor } from "../model/roles.ts";
+import type { State } from "../model/state.ts";
+import { diskOf, driveOf } from "../model/vm.ts";
+import type { VmRecord } from "../model/vm-record.ts";
+import type { Ports } from "../ports/operation-ports.ts";
 import { inFlightUntil } from "./in-flight.ts";
-import type { Operation, OperationStatus, State, Step } from "../changes/operation.ts";
-import { withRecord } from "./plan.ts";
-import type { Ports } from "../ports/backend.ts";
+import { reportedAfter } from "./reported-after-operation.ts";
 import type { RollbackResult } from "./rollback.ts";
-import { diskOf, driveOf, type VmRecord } from "../model/vm.ts";
 
 /** The goal was seen. Returns the state with the record as it now stands. */
 export async function settleApplied(

@@ -1,7 +1,8 @@
 /** Calls that may fail, may fail after working, and may never return. */
-import { DomainError } from "../error.ts";
+
 import { DeadlineExceeded, withDeadline } from "../deadline.ts";
-import type { Ports } from "../ports/backend.ts";
+import { DomainError } from "../error.ts";
+import type { Ports } from "../ports/operation-ports.ts";
 
 export const APPLY_LIMIT_MS = 60_000;
 

@@ -1,9 +1,11 @@
 /** Undoing an operation that was applied, later and on purpose: only while what it did is still there. */
-import { bootOrderOf } from "../model/boot-order.ts";
-import { rolesFor } from "../model/boot-rules.ts";
+
 import { type Change, definitionOf } from "../changes/catalogue.ts";
+import type { Operation, Step } from "../changes/operation.ts";
 import { DomainError } from "../error.ts";
-import type { Operation, State, Step } from "../changes/operation.ts";
+import { bootOrderOf } from "../model/boot-order.ts";
+import { rolesFor } from "../model/roles.ts";
+import type { State } from "../model/state.ts";
 import { driveOf } from "../model/vm.ts";
 
 /** What can be put back without losing anything. Making a VM has a way back within its own operation; later that is a

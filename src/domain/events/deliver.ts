@@ -1,8 +1,9 @@
 /** Handing events to one subscriber, at least once and in order for each VM. What it does not take is tried again after
  * growing pauses, while the events of other VMs go on; in the end it is given up and stands in a list of its own. */
-import { createChangeSignal } from "./change-signal.ts";
+
 import type { DomainEvent } from "../model/event.ts";
-import type { Delivery, Feed, EventStore, Round } from "../ports/event-store.ts";
+import type { Delivery, EventStore, Feed, Round } from "../ports/event-store.ts";
+import { createChangeSignal } from "./change-signal.ts";
 import type { Subscriber } from "./subscriber.ts";
 
 export type DeliveryOptions = Readonly<{

@@ -1,7 +1,8 @@
 /** Following the journal: each event once, in order, as soon as it can be read. */
-import { createChangeSignal } from "./change-signal.ts";
+
 import type { DomainEvent } from "../model/event.ts";
 import type { EventStore } from "../ports/event-store.ts";
+import { createChangeSignal } from "./change-signal.ts";
 
 export type Follow = Readonly<{
   journal: Pick<EventStore, "events" | "onChange">;

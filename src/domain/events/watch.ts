@@ -1,12 +1,14 @@
 /** Watching one connection. Hints only say where to look: what is told is the difference between what is seen and what was
  * last told, so a lost connection or a dead process misses nothing that is still to be seen, and tells nothing twice.
  * While an operation holds a VM its hints wait; what the operation caused it tells itself. */
-import { createChangeSignal } from "./change-signal.ts";
-import type { ReportOutcome } from "../ports/event-store.ts";
-import { type DirtyVm, DirtyVms } from "./dirty-vms.ts";
-import { eventsOf, isEmptyDelta, diffVm } from "../model/vm-diff.ts";
-import type { Backend, Store } from "../ports/backend.ts";
+
 import { reportedStateOf } from "../model/reported-state.ts";
+import { diffVm, eventsOf, isEmptyDelta } from "../model/vm-diff.ts";
+import type { Backend } from "../ports/backend.ts";
+import type { ReportOutcome } from "../ports/event-store.ts";
+import type { Store } from "../ports/store.ts";
+import { createChangeSignal } from "./change-signal.ts";
+import { type DirtyVm, DirtyVms } from "./dirty-vms.ts";
 
 export type WatchOptions = Readonly<{
   connection: string;
@@ -186,7 +188,9 @@ async function lookAtOne(
   for (let tries = 0; tries < STALE_MAX; tries++) {
     const seen = await store.reportedState(target);
     const [vm, record] = await Promise.all([(await backend()).observe(uuid, signal), store.record(target)]);
-    const isLate = occurrences.some(({ reportedMs: toldMs }) => toldMs !== undefined && performance.now() - toldMs > FRESH_MS);
+    const isLate = occurrences.some(
+      ({ reportedMs: toldMs }) => toldMs !== undefined && performance.now() - toldMs > FRESH_MS,
+    );
     const news = diffVm(connection, seen?.reportedState, vm, occurrences, { isLate, isFound: found });
     if (isEmptyDelta(news, seen?.reportedState)) return "told";
     const name = vm?.name ?? seen?.reportedState.name ?? uuid;

@@ -1,7 +1,8 @@
 /** What would boot if the order were another one, for whoever is about to choose. */
 import { bootWith, type PresetOrder } from "./boot-order.ts";
-import { type Prediction, predict, rolesFor } from "./boot-rules.ts";
-import type { State } from "../changes/operation.ts";
+import { type Prediction, predict } from "./boot-rules.ts";
+import { rolesFor } from "./roles.ts";
+import type { State } from "./state.ts";
 
 /** What a cold start would boot if the VM had this order. @throws TypeError when the state has no VM */
 export function predictOrder(state: State, order: PresetOrder): Prediction {

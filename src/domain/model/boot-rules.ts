@@ -1,13 +1,15 @@
 /** What will boot, and what is remarkable about it. A pure function of what was observed; what SeaBIOS and OVMF
  * were seen to do (libvirt 9.0, QEMU 7.2) is its source: firmware tries the devices in order, an empty tray
  * or a blank disk falls through to the next, a guest's own reboot runs the list of the running definition again. */
-import { type BootOrder, bootOrderOf, bootSequence, rolesOf } from "./boot-order.ts";
-import { fixCall, type Finding, finding } from "./finding.ts";
+
+import { type BootOrder, bootOrderOf, bootSequence } from "./boot-order.ts";
+import { type Finding, finding, fixCall } from "./finding.ts";
 import { imageFindings } from "./image-findings.ts";
-import type { State } from "../changes/operation.ts";
 import { pendingBetween } from "./pending.ts";
-import { repairFindings } from "../changes/repair.ts";
-import { suggestionFindings } from "../changes/suggestion.ts";
+import { repairFindings } from "./repair-findings.ts";
+import { rolesFor } from "./roles.ts";
+import type { State } from "./state.ts";
+import { suggestionFindings } from "./suggestion-findings.ts";
 import { diskVerdict, mediaVerdict, type Verdict } from "./verdict.ts";
 import { diskOf, driveOf, type Roles, type VmDefinition } from "./vm.ts";
 
@@ -21,20 +23,6 @@ export type Prediction = Readonly<{
   boots: Readonly<{ device: BootDevice; path?: string }>;
 }>;
 export type BootReport = Readonly<{ coldStart: Prediction; guestReboot: Prediction; findings: readonly Finding[] }>;
-
-/** The roles on record, as long as the devices are there that they name; else what the definition itself says. */
-export function rolesFor({ vm, record }: State): Roles {
-  const recorded = record?.roles ?? {};
-  if (!vm) return recorded;
-  const { next, live = next } = vm;
-  const hasDisk = diskOf(next, recorded.systemDisk) ?? diskOf(live, recorded.systemDisk);
-  const hasDrive = driveOf(next, recorded.isoDrive) ?? driveOf(live, recorded.isoDrive);
-  return {
-    ...rolesOf(next),
-    ...(hasDisk && { systemDisk: hasDisk.target }),
-    ...(hasDrive && { isoDrive: hasDrive.target }),
-  };
-}
 
 /** What a definition would boot, device by device. */
 export function predict(state: State, definition: VmDefinition, roles: Roles): Prediction {

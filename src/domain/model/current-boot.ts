@@ -1,7 +1,9 @@
 /** What the running VM was started from. */
-import { predict, rolesFor } from "./boot-rules.ts";
-import type { State } from "../changes/operation.ts";
-import type { Roles, RunRecord, Vm } from "./vm.ts";
+import { predict } from "./boot-rules.ts";
+import { rolesFor } from "./roles.ts";
+import type { State } from "./state.ts";
+import type { Roles, Vm } from "./vm.ts";
+import type { RunRecord } from "./vm-record.ts";
 
 export type CurrentBoot = Readonly<{ device: "cdrom" | "hd"; certainty: "predicted" | "confirmed" }>;
 

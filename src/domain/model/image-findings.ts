@@ -1,6 +1,6 @@
 /** What is remarkable about the images that a VM has, and what would mend it. */
-import { fixCall, type Finding, finding } from "./finding.ts";
-import type { State } from "../changes/operation.ts";
+import { type Finding, finding, fixCall } from "./finding.ts";
+import type { State } from "./state.ts";
 import { type Disk, type Drive, driveOf, type Roles } from "./vm.ts";
 
 const HOST_SPACE_LOW_BYTES = 1024 ** 3;

@@ -1,6 +1,5 @@
 /** Whether the firmware will boot from a device: `boots`, `cannot`, or `unknown`, with the cause as a sentence. */
-import type { DiskFact } from "../changes/disk.ts";
-import type { IsoFact } from "../changes/media.ts";
+import type { DiskFact, IsoFact } from "./image-fact.ts";
 import type { Disk, Drive, Firmware } from "./vm.ts";
 
 export type Verdict = Readonly<{ verdict: "boots" | "cannot" | "unknown"; cause: string }>;

@@ -1,6 +1,8 @@
 /** What is news about a VM: how it differs from what was last told, and what happened without leaving a trace. Pure. */
+
+import type { Ports } from "../ports/operation-ports.ts";
 import { type DomainEvent, type EventType, noteOf } from "./event.ts";
-import type { Occurrence, Ports } from "../ports/backend.ts";
+import type { Occurrence } from "./occurrence.ts";
 import { type ReportedState, reportedStateOf } from "./reported-state.ts";
 import type { Target, Vm } from "./vm.ts";
 
@@ -130,7 +132,13 @@ function swaps(before: ReportedState, now: ReportedState): Fact[] {
 }
 
 /** That space is low is told once for each disk in a run: a connection that was lost tells it anew. */
-function troubles(seen: ReportedState, before: ReportedState, vm: Vm, occurrences: readonly TimedOccurrence[], waits: boolean): Fact[] {
+function troubles(
+  seen: ReportedState,
+  before: ReportedState,
+  vm: Vm,
+  occurrences: readonly TimedOccurrence[],
+  waits: boolean,
+): Fact[] {
   const paused = isIoError(vm);
   const facts = occurrences.flatMap((occurrence): Fact[] => {
     const { type, run } = occurrence;

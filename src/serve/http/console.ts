@@ -3,8 +3,8 @@
 import type { Hono } from "hono";
 import { DomainError } from "../../domain/error.ts";
 import { noteOf } from "../../domain/model/event.ts";
-import type { Console } from "../../domain/ports/backend.ts";
 import type { Target } from "../../domain/model/vm.ts";
+import type { Console } from "../../domain/ports/backend.ts";
 import { openConsole } from "../../tools/console.ts";
 import type { ToolContext } from "../../tools/tool.ts";
 import type { Session } from "../session.ts";

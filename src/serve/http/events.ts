@@ -3,7 +3,7 @@
 import type { Hono } from "hono";
 import { streamSSE } from "hono/streaming";
 import { follow } from "../../domain/events/follow.ts";
-import type { Store } from "../../domain/ports/backend.ts";
+import type { Store } from "../../domain/ports/store.ts";
 import { STREAMS_MAX } from "../bounds.ts";
 import type { Session } from "../session.ts";
 import type { Work } from "../work.ts";

@@ -2,8 +2,8 @@
  * the text of the answer. A look compares the whole, a change the first part alone: what a guest does meanwhile changes
  * the answer, and does not make a decision about the VM wrong. */
 import { createHash } from "node:crypto";
-import type { State } from "../../domain/changes/operation.ts";
 import { entityVersionOf } from "../../domain/model/entity-version.ts";
+import type { State } from "../../domain/model/state.ts";
 import { HttpRefusal } from "./refusal.ts";
 
 const short = (text: string) => createHash("sha256").update(text).digest("base64url").slice(0, 22);

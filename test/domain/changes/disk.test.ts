@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
-import type { DiskFact } from "../../../src/domain/changes/disk.ts";
-import { bytesOf, DISK_GIB_MAX, diskChanges, gibOf, SizeGb } from "../../../src/domain/changes/disk.ts";
+import { diskChanges } from "../../../src/domain/changes/disk.ts";
+import type { DiskFact } from "../../../src/domain/model/image-fact.ts";
+import { bytesOf, DISK_GIB_MAX, gibOf, SizeGb } from "../../../src/domain/model/size.ts";
 import { biosDisk, blankDisk, DISK, diskFact, GIB, missingDisk, refusal, state } from "../fixture.ts";
 
 const on = (fact: DiskFact | undefined) => state({ disks: fact ? { [DISK]: fact } : {} });

@@ -1,6 +1,12 @@
 import { describe, expect, test } from "vitest";
+import {
+  definitionFor,
+  lifecycleChanges,
+  Network,
+  targetsFor,
+  type VmSpec,
+} from "../../../src/domain/changes/lifecycle.ts";
 import { bootOrderOf, presetOrders, rolesOf } from "../../../src/domain/model/boot-order.ts";
-import { definitionFor, lifecycleChanges, Network, targetsFor, type VmSpec } from "../../../src/domain/changes/lifecycle.ts";
 import { VmName } from "../../../src/domain/model/vm.ts";
 import { AT, DISK, GIB, ISO, record, state, target, untagged, vm } from "../fixture.ts";
 

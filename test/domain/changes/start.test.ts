@@ -1,9 +1,9 @@
 import { describe, expect, test } from "vitest";
+import { type StartRequest, startChanges } from "../../../src/domain/changes/start.ts";
+import { decide } from "../../../src/domain/engine/plan.ts";
 import type { PresetOrder } from "../../../src/domain/model/boot-order.ts";
 import type { InstallationStatus, Purpose } from "../../../src/domain/model/installation.ts";
-import type { State } from "../../../src/domain/changes/operation.ts";
-import { decide } from "../../../src/domain/engine/plan.ts";
-import { type StartRequest, startChanges } from "../../../src/domain/changes/start.ts";
+import type { State } from "../../../src/domain/model/state.ts";
 import {
   AT,
   able,

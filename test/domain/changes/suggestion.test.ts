@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
+import { Evidence, plainText, suggestionChanges } from "../../../src/domain/changes/suggestion.ts";
 import { decide } from "../../../src/domain/engine/plan.ts";
-import { Evidence, plainText, suggestionChanges, suggestionFindings } from "../../../src/domain/changes/suggestion.ts";
+import { suggestionFindings } from "../../../src/domain/model/suggestion-findings.ts";
 import { AT, able, definition, record, refusal, running, state, target, vm } from "../fixture.ts";
 
 const suggest = suggestionChanges["installation.suggest"];

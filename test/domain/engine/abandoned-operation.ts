@@ -1,11 +1,12 @@
 /** What an operation looks like whose process has ended. */
 import type { Change } from "../../../src/domain/changes/catalogue.ts";
-import type { Operation, State } from "../../../src/domain/changes/operation.ts";
+import type { Operation } from "../../../src/domain/changes/operation.ts";
 import { decide } from "../../../src/domain/engine/plan.ts";
+import type { State } from "../../../src/domain/model/state.ts";
 import type { Target } from "../../../src/domain/model/vm.ts";
 import { isos, type World } from "../../support/world.ts";
-import { perform } from "./faults.ts";
 import { AT } from "../fixture.ts";
+import { perform } from "./faults.ts";
 
 /** An operation as a process left it that ended. */
 export async function left(

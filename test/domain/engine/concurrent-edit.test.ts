@@ -4,8 +4,8 @@ import type { Change } from "../../../src/domain/changes/catalogue.ts";
 import { DomainError } from "../../../src/domain/error.ts";
 import type { VmDefinition } from "../../../src/domain/model/vm.ts";
 import { orderChange, world } from "../../support/world.ts";
-import { applying, perform, told } from "./faults.ts";
 import { AT, presetBoot, refused } from "../fixture.ts";
+import { applying, perform, told } from "./faults.ts";
 import { edit, look, meaningOf, orderIn, threeSteps } from "./three-steps.ts";
 
 describe("operate() and other programs", () => {

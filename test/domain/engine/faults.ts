@@ -3,8 +3,10 @@
 
 import type { Change } from "../../../src/domain/changes/catalogue.ts";
 import { type Outcome, operate, type Request } from "../../../src/domain/engine/operate.ts";
-import type { Backend, Claim, Ports } from "../../../src/domain/ports/backend.ts";
 import type { Target } from "../../../src/domain/model/vm.ts";
+import type { Backend } from "../../../src/domain/ports/backend.ts";
+import type { Ports } from "../../../src/domain/ports/operation-ports.ts";
+import type { Claim } from "../../../src/domain/ports/store.ts";
 
 type Apply = Backend["apply"];
 

@@ -2,16 +2,16 @@
  * put back. */
 import { describe, expect, test } from "vitest";
 import { defineVm, undefineVm } from "../../../plugins/memory/outside.ts";
-import { restoreChangeOf } from "../../../src/domain/changes/definition.ts";
-import { bootWith } from "../../../src/domain/model/boot-order.ts";
 import type { Change } from "../../../src/domain/changes/catalogue.ts";
-import { DomainError } from "../../../src/domain/error.ts";
-import type { State } from "../../../src/domain/changes/operation.ts";
+import { restoreChangeOf } from "../../../src/domain/changes/restore.ts";
 import { recover } from "../../../src/domain/engine/recover.ts";
+import { DomainError } from "../../../src/domain/error.ts";
+import { bootWith } from "../../../src/domain/model/boot-order.ts";
+import type { State } from "../../../src/domain/model/state.ts";
 import { isos, orderChange, world } from "../../support/world.ts";
-import { applying, perform, refusing } from "./faults.ts";
 import { AT, refused } from "../fixture.ts";
 import { left } from "./abandoned-operation.ts";
+import { applying, perform, refusing } from "./faults.ts";
 import { edit, look, orderIn } from "./three-steps.ts";
 
 const start: Change = { kind: "power.start", purpose: "normal", at: AT };

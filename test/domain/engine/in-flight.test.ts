@@ -2,14 +2,14 @@
  * it goes over nothing that was done to the VM meanwhile. */
 import { beforeEach, describe, expect, test } from "vitest";
 import type { Change } from "../../../src/domain/changes/catalogue.ts";
-import { DomainError } from "../../../src/domain/error.ts";
-import type { Ports } from "../../../src/domain/ports/backend.ts";
 import { recover, recoverAll } from "../../../src/domain/engine/recover.ts";
+import { DomainError } from "../../../src/domain/error.ts";
 import type { Target } from "../../../src/domain/model/vm.ts";
+import type { Ports } from "../../../src/domain/ports/operation-ports.ts";
 import { faulty } from "../../reliability/sweep-fault.ts";
 import { orderChange, type World, world } from "../../support/world.ts";
-import { applying, perform, refusing } from "./faults.ts";
 import { AT, refused } from "../fixture.ts";
+import { applying, perform, refusing } from "./faults.ts";
 import { look, meaningOf, orderIn, threeSteps } from "./three-steps.ts";
 
 const start = { kind: "power.start", purpose: "live", at: AT } as const;
@@ -66,7 +66,9 @@ describe("an operation whose call was not answered", () => {
     const { vm, record } = await w.look(at);
     expect(record?.currentRun?.run).toBe(vm?.run);
     const operation = await w.store.operation(lost.details.operation);
-    expect(operation?.steps.map(({ status, maybeInFlightUntil: mark }) => [status, mark])).toEqual([["done", undefined]]);
+    expect(operation?.steps.map(({ status, maybeInFlightUntil: mark }) => [status, mark])).toEqual([
+      ["done", undefined],
+    ]);
   });
 
   test("is rolled back once its time is over and nothing has happened", async () => {
@@ -115,7 +117,10 @@ describe("an operation whose process was killed with a call on its way", () => {
     });
     await expect(perform(killed.ports, at, [start], { accept })).rejects.toThrow();
     const [operation] = await w.store.operations({ target: at, limit: 1 });
-    const settling = recover({ ...w.ports, backend: { ...w.backend, callOutlivesCallerMs: START_LIMIT_MS } }, operation!);
+    const settling = recover(
+      { ...w.ports, backend: { ...w.backend, callOutlivesCallerMs: START_LIMIT_MS } },
+      operation!,
+    );
     setTimeout(async () => w.backend.apply((await w.look(at)).vm, start, { signal: again, progress: () => {} }), 700);
     expect(await settling).toEqual({ status: "applied" });
     const { vm, record } = await w.look(at);

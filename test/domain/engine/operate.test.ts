@@ -1,12 +1,12 @@
 import { describe, expect, test } from "vitest";
 import { editDefinition, passTime } from "../../../plugins/memory/outside.ts";
-import { bootOrderOf } from "../../../src/domain/model/boot-order.ts";
 import type { Change } from "../../../src/domain/changes/catalogue.ts";
-import { transitionChanges } from "../../../src/domain/model/installation.ts";
-import type { State } from "../../../src/domain/changes/operation.ts";
+import { transitionChanges } from "../../../src/domain/changes/installation.ts";
+import { bootOrderOf } from "../../../src/domain/model/boot-order.ts";
+import type { State } from "../../../src/domain/model/state.ts";
 import { isos, orderChange, world } from "../../support/world.ts";
-import { applying, perform, told } from "./faults.ts";
 import { AT, refused } from "../fixture.ts";
+import { applying, perform, told } from "./faults.ts";
 
 const start: Change = { kind: "power.start", purpose: "live", at: AT };
 const cut: Change = { kind: "power.stop", force: true, timeoutMs: 0 };

@@ -1,9 +1,9 @@
 /** Findings as gates: what stands in the way of which change, what may be accepted and what never. */
 import { describe, expect, test } from "vitest";
 import type { Change } from "../../../src/domain/changes/catalogue.ts";
-import { findingCodes } from "../../../src/domain/model/finding.ts";
-import type { State } from "../../../src/domain/changes/operation.ts";
 import { decide } from "../../../src/domain/engine/plan.ts";
+import { findingCodes } from "../../../src/domain/model/finding.ts";
+import type { State } from "../../../src/domain/model/state.ts";
 import {
   able,
   attach,

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
-import type { PresetOrder } from "../../../src/domain/model/boot-order.ts";
 import type { Change } from "../../../src/domain/changes/catalogue.ts";
-import type { State } from "../../../src/domain/changes/operation.ts";
 import { decide } from "../../../src/domain/engine/plan.ts";
+import type { PresetOrder } from "../../../src/domain/model/boot-order.ts";
+import type { State } from "../../../src/domain/model/state.ts";
 import {
   AT,
   able,

@@ -1,14 +1,15 @@
 /** What a process leaves behind when it ends, settled by another that opens the same store. */
 import { describe, expect, test } from "vitest";
 import type { Change } from "../../../src/domain/changes/catalogue.ts";
-import type { Operation, State, StepStatus } from "../../../src/domain/changes/operation.ts";
+import type { Operation, StepStatus } from "../../../src/domain/changes/operation.ts";
 import { decide } from "../../../src/domain/engine/plan.ts";
 import { recoverAll, type Settled } from "../../../src/domain/engine/recover.ts";
+import type { State } from "../../../src/domain/model/state.ts";
 import type { Target } from "../../../src/domain/model/vm.ts";
 import { openStore } from "../../../src/store/store.ts";
 import { isos, orderChange, type World, world } from "../../support/world.ts";
-import { perform } from "./faults.ts";
 import { AT } from "../fixture.ts";
+import { perform } from "./faults.ts";
 
 const signal = new AbortController().signal;
 

@@ -3,16 +3,16 @@
  * another call on its ports, before or after the call, with every later call failing too; then another one follows on
  * the same store and backend. What ends in the middle of one store call is tested with the store. */
 import { describe, expect, test } from "vitest";
-import { bootOrderOf } from "../../../src/domain/model/boot-order.ts";
 import type { Change } from "../../../src/domain/changes/catalogue.ts";
-import { transitionChanges } from "../../../src/domain/model/installation.ts";
-import type { State } from "../../../src/domain/changes/operation.ts";
+import { transitionChanges } from "../../../src/domain/changes/installation.ts";
 import { recover } from "../../../src/domain/engine/recover.ts";
+import { bootOrderOf } from "../../../src/domain/model/boot-order.ts";
+import type { State } from "../../../src/domain/model/state.ts";
 import type { Target } from "../../../src/domain/model/vm.ts";
 import { isos, orderChange, type World, world } from "../../support/world.ts";
-import { around, perform, refusing } from "./faults.ts";
 import { refused } from "../fixture.ts";
 import { left } from "./abandoned-operation.ts";
+import { around, perform, refusing } from "./faults.ts";
 
 const attach: Change = { kind: "media.set", drive: "sda", force: false, next: isos.installer };
 const threeSteps = (now: State): Change[] => [attach, orderChange(now, "hd"), ...transitionChanges(now, "complete")];

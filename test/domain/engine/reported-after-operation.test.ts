@@ -3,11 +3,11 @@
 import { describe, expect, test } from "vitest";
 import { guestEjects, guestPowersOff, insertLive, setIdentity } from "../../../plugins/memory/outside.ts";
 import type { Change } from "../../../src/domain/changes/catalogue.ts";
-import type { Target } from "../../../src/domain/model/vm.ts";
 import { watch } from "../../../src/domain/events/watch.ts";
+import type { Target } from "../../../src/domain/model/vm.ts";
 import { isos, orderChange, type World, world } from "../../support/world.ts";
-import { applying, perform } from "./faults.ts";
 import { AT, refused } from "../fixture.ts";
+import { applying, perform } from "./faults.ts";
 import { edit } from "./three-steps.ts";
 
 const start: Change = { kind: "power.start", purpose: "live", at: AT };

@@ -3,8 +3,8 @@ import { describe, expect, test } from "vitest";
 import type { Change } from "../../../src/domain/changes/catalogue.ts";
 import { DomainError } from "../../../src/domain/error.ts";
 import { GIB, isos, orderChange, world } from "../../support/world.ts";
-import { applying, perform, refusing, told } from "./faults.ts";
 import { AT, refused } from "../fixture.ts";
+import { applying, perform, refusing, told } from "./faults.ts";
 import { attach, edit, look, meaningOf, orderIn, threeSteps } from "./three-steps.ts";
 
 describe("operate() when a step fails", () => {

@@ -4,8 +4,8 @@ import { describe, expect, test } from "vitest";
 import { recoverAll } from "../../../src/domain/engine/recover.ts";
 import { faulty } from "../../reliability/sweep-fault.ts";
 import { world } from "../../support/world.ts";
-import { perform } from "./faults.ts";
 import { refused } from "../fixture.ts";
+import { perform } from "./faults.ts";
 import { look, threeSteps } from "./three-steps.ts";
 
 const lookOnly = () => [];

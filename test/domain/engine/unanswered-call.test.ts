@@ -5,8 +5,8 @@ import { recover } from "../../../src/domain/engine/recover.ts";
 import { type Clock, startClock } from "../../reliability/sweep-clock.ts";
 import { faulty, toldBy } from "../../reliability/sweep-fault.ts";
 import { world } from "../../support/world.ts";
-import { perform, refusing } from "./faults.ts";
 import { AT, refusal, refused } from "../fixture.ts";
+import { perform, refusing } from "./faults.ts";
 import { look, meaningOf, threeSteps } from "./three-steps.ts";
 
 const lookOnly = () => [];

@@ -1,9 +1,11 @@
 import { describe, expect, test } from "vitest";
-import { bootOrderOf } from "../../../src/domain/model/boot-order.ts";
-import { rolesFor } from "../../../src/domain/model/boot-rules.ts";
+import { goalOf } from "../../../src/domain/changes/goal.ts";
+import type { Operation } from "../../../src/domain/changes/operation.ts";
+import { decide } from "../../../src/domain/engine/plan.ts";
 import { undoChanges } from "../../../src/domain/engine/undo-operation.ts";
-import type { Operation, State } from "../../../src/domain/changes/operation.ts";
-import { decide, goalOf } from "../../../src/domain/engine/plan.ts";
+import { bootOrderOf } from "../../../src/domain/model/boot-order.ts";
+import { rolesFor } from "../../../src/domain/model/roles.ts";
+import type { State } from "../../../src/domain/model/state.ts";
 import type { Capabilities } from "../../../src/domain/ports/backend.ts";
 import { orderChange, state, vm, vmDefinition, vmRecord } from "../../support/world.ts";
 import { AT } from "../fixture.ts";

@@ -1,7 +1,7 @@
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { type DeliveryOptions, deliver } from "../../../src/domain/events/deliver.ts";
-import type { DomainEvent } from "../../../src/domain/model/event.ts";
 import type { Subscriber } from "../../../src/domain/events/subscriber.ts";
+import type { DomainEvent } from "../../../src/domain/model/event.ts";
 import type { OpenStore } from "../../../src/store/store.ts";
 import { event, open, run, target, temporaryDirectory } from "../../store/fixture.ts";
 

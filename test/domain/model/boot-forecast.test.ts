@@ -1,8 +1,9 @@
 /** What another order would boot is what is predicted once the VM has it. */
 import { describe, expect, it } from "vitest";
-import { bootWith, presetOrders } from "../../../src/domain/model/boot-order.ts";
 import { predictOrder } from "../../../src/domain/model/boot-forecast.ts";
-import { bootReport, rolesFor } from "../../../src/domain/model/boot-rules.ts";
+import { bootWith, presetOrders } from "../../../src/domain/model/boot-order.ts";
+import { bootReport } from "../../../src/domain/model/boot-rules.ts";
+import { rolesFor } from "../../../src/domain/model/roles.ts";
 import { definition, deviceBoot, drive, ISO, osBoot, state, vm } from "../fixture.ts";
 
 const styles = {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { bootChanges, bootOrderOf, bootSequence, bootWith, rolesOf } from "../../../src/domain/model/boot-order.ts";
+import { bootChanges } from "../../../src/domain/changes/boot.ts";
+import { bootOrderOf, bootSequence, bootWith, rolesOf } from "../../../src/domain/model/boot-order.ts";
 import type { BootConfig, Roles, VmDefinition } from "../../../src/domain/model/vm.ts";
 import { definition, deviceBoot, disk, drive, osBoot, presetBoot, record, state, vm } from "../fixture.ts";
 

@@ -2,9 +2,9 @@
  * an empty tray, a blank disk and an ISO without a boot record fall through to the next device. */
 import { describe, expect, test } from "vitest";
 import type { PresetOrder } from "../../../src/domain/model/boot-order.ts";
-import { bootReport, predict, rolesFor } from "../../../src/domain/model/boot-rules.ts";
-import type { DiskFact } from "../../../src/domain/changes/disk.ts";
-import type { IsoFact } from "../../../src/domain/changes/media.ts";
+import { bootReport, predict } from "../../../src/domain/model/boot-rules.ts";
+import type { DiskFact, IsoFact } from "../../../src/domain/model/image-fact.ts";
+import { rolesFor } from "../../../src/domain/model/roles.ts";
 import type { Firmware, VmDefinition } from "../../../src/domain/model/vm.ts";
 import {
   biosDisk,

@@ -1,6 +1,6 @@
 /** The second half of the table of findings: disks, the host, and what is on record. */
 import type { FindingCode, Gate } from "../../../src/domain/model/finding.ts";
-import type { State } from "../../../src/domain/changes/operation.ts";
+import type { State } from "../../../src/domain/model/state.ts";
 import {
   biosDisk,
   DISK,

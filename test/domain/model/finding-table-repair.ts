@@ -1,5 +1,5 @@
-import type { Row } from "./finding-table-disks.ts";
 import { definition, disk, offWith, record, state, untagged, vm } from "../fixture.ts";
+import type { Row } from "./finding-table-disks.ts";
 
 const tag = (more: object = {}) => ({ uuid: vm().uuid, revision: 1, status: "NotInstalled", ...more });
 const other = "11111111-2222-4333-8444-555555555555";

@@ -1,5 +1,3 @@
-import { aboutDisksAndState, installed, type Row } from "./finding-table-disks.ts";
-import { aboutRecordAndTag } from "./finding-table-repair.ts";
 import {
   biosDisk,
   DISK,
@@ -16,6 +14,8 @@ import {
   state,
   vm,
 } from "../fixture.ts";
+import { aboutDisksAndState, installed, type Row } from "./finding-table-disks.ts";
+import { aboutRecordAndTag } from "./finding-table-repair.ts";
 
 const iso = isoFact();
 const noBoot = isoFact({ bootsBios: false, bootsUefi: false });

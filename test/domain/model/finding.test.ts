@@ -3,11 +3,11 @@ import { describe, expect, test } from "vitest";
 import { z } from "zod";
 import { findingsOf } from "../../../src/domain/model/boot-rules.ts";
 import { type Finding, type FindingCode, findingCodes } from "../../../src/domain/model/finding.ts";
-import type { State } from "../../../src/domain/changes/operation.ts";
+import type { State } from "../../../src/domain/model/state.ts";
 import { allTools } from "../../../src/tools/catalogue.ts";
+import { biosDisk, offWith } from "../fixture.ts";
 import { table } from "./finding-table.ts";
 import { installed, usage } from "./finding-table-disks.ts";
-import { biosDisk, offWith } from "../fixture.ts";
 
 const codesOf = (given: State) => findingsOf(given).map(({ code }) => code);
 const rowsOf = (key: "when" | "not") =>

@@ -1,12 +1,11 @@
 import { describe, expect, test } from "vitest";
+import { installationChanges, transitionChanges } from "../../../src/domain/changes/installation.ts";
 import { eventTypes } from "../../../src/domain/model/event.ts";
 import {
   InstallationStatus,
-  installationChanges,
   legalFrom,
   statusAfter,
   type Transition,
-  transitionChanges,
   transitions,
 } from "../../../src/domain/model/installation.ts";
 import { record, refusal, state, untagged, vm } from "../fixture.ts";

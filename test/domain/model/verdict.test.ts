@@ -1,6 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { DiskFact } from "../../../src/domain/changes/disk.ts";
-import type { IsoFact } from "../../../src/domain/changes/media.ts";
+import type { DiskFact, IsoFact } from "../../../src/domain/model/image-fact.ts";
 import { diskVerdict, mediaVerdict } from "../../../src/domain/model/verdict.ts";
 import type { Disk, Drive, Firmware } from "../../../src/domain/model/vm.ts";
 import { biosDisk, blankDisk, disk, diskFact, drive, ISO, isoFact, missingDisk, uefiDisk } from "../fixture.ts";

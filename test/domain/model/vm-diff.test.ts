@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { isEmptyDelta, diffVm } from "../../../src/domain/model/vm-diff.ts";
-import type { Occurrence } from "../../../src/domain/ports/backend.ts";
+import type { Occurrence } from "../../../src/domain/model/occurrence.ts";
 import { reportedStateOf } from "../../../src/domain/model/reported-state.ts";
 import type { Vm } from "../../../src/domain/model/vm.ts";
+import { diffVm, isEmptyDelta } from "../../../src/domain/model/vm-diff.ts";
 import { isos, vm, vmDefinition } from "../../support/world.ts";
 
 const running = vm({ run: "run-1" });

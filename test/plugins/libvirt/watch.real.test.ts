@@ -11,8 +11,8 @@ import { afterAll, beforeAll, describe, expect, inject, test, vi } from "vitest"
 import libvirt from "../../../plugins/libvirt/index.ts";
 import type { LibvirtSession } from "../../../plugins/libvirt/session.ts";
 import type { EventType } from "../../../src/domain/model/event.ts";
-import type { Backend, Hint } from "../../../src/domain/ports/backend.ts";
 import type { Vm } from "../../../src/domain/model/vm.ts";
+import type { Backend, Hint } from "../../../src/domain/ports/backend.ts";
 import { bindBackend } from "../../../src/plugin-host/backends.ts";
 import { makeIso } from "../../fixtures/boot-images.ts";
 import { installerIso as makeInstaller } from "../../fixtures/installer-iso.ts";

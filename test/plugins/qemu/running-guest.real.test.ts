@@ -4,7 +4,7 @@
 
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { askAgent } from "../../../plugins/qemu/qmp/agent.ts";
-import type { State } from "../../../src/domain/changes/operation.ts";
+import type { State } from "../../../src/domain/model/state.ts";
 import { driveOf } from "../../../src/domain/model/vm.ts";
 import { installerIso as makeInstaller } from "../../fixtures/installer-iso.ts";
 import { waitForLine } from "../../support/guest.ts";
