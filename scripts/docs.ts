@@ -5,7 +5,7 @@
 
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { settings, variableOf } from "../src/config.ts";
+import { settings, variableOf } from "../src/config/config.ts";
 import { changes } from "../src/domain/changes/catalogue.ts";
 import { errorCodes } from "../src/domain/error.ts";
 import { type EventType, eventTypes } from "../src/domain/model/event.ts";

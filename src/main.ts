@@ -8,7 +8,7 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as after } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import type { Config } from "./config.ts";
+import type { Config } from "./config/config.ts";
 import type { Store } from "./domain/ports/store.ts";
 import type { Functions } from "./plugin-host/functions.ts";
 import type { Session } from "./serve/session.ts";
@@ -19,7 +19,7 @@ if (import.meta.main && "enableCompileCache" in module) {
   const cache = process.env.XDG_CACHE_HOME || join(homedir(), ".cache");
   module.enableCompileCache(join(cache, "bootwright", "compiled"));
 }
-const { ConfigError, readConfig, settingsHelp } = await import("./config.ts");
+const { ConfigError, readConfig, settingsHelp } = await import("./config/config.ts");
 const { DomainError } = await import("./domain/error.ts");
 const { openHost } = await import("./plugin-host/backends.ts");
 const { fingerprintWith } = await import("./plugin-host/fingerprint.ts");
@@ -120,7 +120,7 @@ export async function main(argv: readonly string[]): Promise<number> {
 const BACKGROUND_END_LIMIT_MS = 5_000;
 
 async function onStdio(session: Session, signal: AbortSignal): Promise<number> {
-  const { serveMcp } = await import("./serve/mcp.ts");
+  const { serveMcp } = await import("./serve/mcp/stdio.ts");
   const serving = serveMcp(session, process.stdout);
   signal.addEventListener("abort", () => void serving.close(), { once: true });
   if (signal.aborted) void serving.close();

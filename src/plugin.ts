@@ -6,7 +6,7 @@ import type { Vm } from "./domain/model/vm.ts";
 import type { ApplyContext, Console, GuestInfo, Hint, Host, RunningEffect } from "./domain/ports/backend.ts";
 import type { Images } from "./domain/ports/images.ts";
 
-export { openVnc, type VncAddress } from "./console/vnc.ts";
+export { openVnc, type VncAddress } from "./display/vnc.ts";
 export type { Change, ChangeKind } from "./domain/changes/catalogue.ts";
 
 export { definitionFor, targetsFor, type VmSpec } from "./domain/changes/lifecycle.ts";

@@ -3,9 +3,9 @@ import { spawn } from "node:child_process";
 import { join, resolve } from "node:path";
 import type { Duplex, Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
-import type { Confined, ConfinedOptions, Grants } from "./confinement.ts";
 import { real } from "./files.ts";
 import { MESSAGE_MAX, readMessages, writeMessage } from "./frames.ts";
+import type { Confined, ConfinedOptions, Grants } from "./sandbox.ts";
 
 export function startChild(options: ConfinedOptions): Confined {
   const { program, grants, heapMib, tether, message, line, ended } = options;

@@ -1,8 +1,8 @@
 /** One worker and what is under way in it: calls with their limits, and the tools that they call. */
 import { DomainError, type ErrorCode } from "../domain/error.ts";
-import type { Confined } from "./confinement.ts";
 import { reasonOf } from "./load.ts";
 import { type Asked, FromWorker, type ToWorker } from "./protocol.ts";
+import type { Confined } from "./sandbox.ts";
 
 export type Done = Extract<FromWorker, { done: number }>;
 

@@ -2,10 +2,10 @@
 import { DomainError } from "../domain/error.ts";
 import type { DomainEvent, EventType } from "../domain/model/event.ts";
 import type { PluginHealth } from "../domain/ports/plugin-directory.ts";
-import type { Confined, ConfinedOptions, Grants } from "./confinement.ts";
 import { type CallTool, type Conversation, converse, type Done } from "./conversation.ts";
 import { reasonOf } from "./load.ts";
 import type { About, Asked, Load, Opening, WireRequest, WireResponse } from "./protocol.ts";
+import type { Confined, ConfinedOptions, Grants } from "./sandbox.ts";
 
 export type RunnerOptions = Readonly<{
   load: Omit<Load, "name"> & { name?: string };

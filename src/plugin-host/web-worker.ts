@@ -1,5 +1,5 @@
 /** A worker on Deno: a web worker with permissions of its own. */
-import type { Confined, ConfinedOptions } from "./confinement.ts";
+import type { Confined, ConfinedOptions } from "./sandbox.ts";
 
 type Descriptor = Readonly<{ name: string; path?: string; host?: string }>;
 type WebWorker = {

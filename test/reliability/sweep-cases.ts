@@ -1,5 +1,5 @@
 /** What is swept: one operation of each kind of change, and the operations of several steps that tools make. */
-import { defineVm, editDefinition, putDisk, saveState } from "../../plugins/memory/outside.ts";
+
 import type { Change, ChangeKind } from "../../src/domain/changes/catalogue.ts";
 import { transitionChanges } from "../../src/domain/changes/installation.ts";
 import { restoreChangeOf } from "../../src/domain/changes/restore.ts";
@@ -11,6 +11,7 @@ import { callTool } from "../../src/tools/call.ts";
 import { allTools } from "../../src/tools/catalogue.ts";
 import type { ToolContext } from "../../src/tools/tool.ts";
 import { perform } from "../domain/engine/faults.ts";
+import { defineVm, editDefinition, putDisk, saveState } from "../support/simulator.ts";
 import { AT, diskPath, GIB, isos, orderChange, target, uuid, vmDefinition, vmSpec } from "../support/world.ts";
 import { type Fault, faulty } from "./sweep-fault.ts";
 import type { Ground } from "./sweep-world.ts";

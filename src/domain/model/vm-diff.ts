@@ -1,6 +1,5 @@
 /** What is news about a VM: how it differs from what was last told, and what happened without leaving a trace. Pure. */
 
-import type { Ports } from "../ports/operation-ports.ts";
 import { type DomainEvent, type EventType, noteOf } from "./event.ts";
 import type { Occurrence } from "./occurrence.ts";
 import { type ReportedState, reportedStateOf } from "./reported-state.ts";
@@ -70,7 +69,7 @@ const when = ({ reportedMs: toldMs }: TimedOccurrence) => (toldMs === undefined 
 
 /** The events that tell these facts of a VM. */
 export function eventsOf(
-  { newId, now }: Pick<Ports, "newId" | "now">,
+  { newId, now }: Readonly<{ newId: () => string; now: () => Date }>,
   target: Target,
   facts: readonly Fact[],
   more: Readonly<{ name: string; managed: boolean }>,

@@ -1,13 +1,13 @@
 /** What another program sets while an operation is under way, or after its process has ended, is not this operation's to
  * put back. */
 import { describe, expect, test } from "vitest";
-import { defineVm, undefineVm } from "../../../plugins/memory/outside.ts";
 import type { Change } from "../../../src/domain/changes/catalogue.ts";
 import { restoreChangeOf } from "../../../src/domain/changes/restore.ts";
 import { recover } from "../../../src/domain/engine/recover.ts";
 import { DomainError } from "../../../src/domain/error.ts";
 import { bootWith } from "../../../src/domain/model/boot-order.ts";
 import type { State } from "../../../src/domain/model/state.ts";
+import { defineVm, undefineVm } from "../../support/simulator.ts";
 import { isos, orderChange, world } from "../../support/world.ts";
 import { AT, refused } from "../fixture.ts";
 import { left } from "./abandoned-operation.ts";

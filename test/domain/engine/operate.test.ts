@@ -1,9 +1,9 @@
 import { describe, expect, test } from "vitest";
-import { editDefinition, passTime } from "../../../plugins/memory/outside.ts";
 import type { Change } from "../../../src/domain/changes/catalogue.ts";
 import { transitionChanges } from "../../../src/domain/changes/installation.ts";
 import { bootOrderOf } from "../../../src/domain/model/boot-order.ts";
 import type { State } from "../../../src/domain/model/state.ts";
+import { editDefinition, passTime } from "../../support/simulator.ts";
 import { isos, orderChange, world } from "../../support/world.ts";
 import { AT, refused } from "../fixture.ts";
 import { applying, perform, told } from "./faults.ts";

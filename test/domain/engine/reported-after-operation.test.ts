@@ -1,10 +1,10 @@
 /** What an operation settles with counts as told. Goal: what happened beside it is told all the same, and nothing twice.
  * Method: a world that is looked at by a watcher before and after an operation, in which others act at chosen moments. */
 import { describe, expect, test } from "vitest";
-import { guestEjects, guestPowersOff, insertLive, setIdentity } from "../../../plugins/memory/outside.ts";
 import type { Change } from "../../../src/domain/changes/catalogue.ts";
 import { watch } from "../../../src/domain/events/watch.ts";
 import type { Target } from "../../../src/domain/model/vm.ts";
+import { guestEjects, guestPowersOff, insertLive, setIdentity } from "../../support/simulator.ts";
 import { isos, orderChange, type World, world } from "../../support/world.ts";
 import { AT, refused } from "../fixture.ts";
 import { applying, perform } from "./faults.ts";

@@ -1,10 +1,11 @@
 /** An operation of several steps on a VM in memory, and what is compared before and after it. */
-import { editDefinition } from "../../../plugins/memory/outside.ts";
+
 import type { Change } from "../../../src/domain/changes/catalogue.ts";
 import { transitionChanges } from "../../../src/domain/changes/installation.ts";
 import { bootOrderOf } from "../../../src/domain/model/boot-order.ts";
 import type { State } from "../../../src/domain/model/state.ts";
 import type { VmDefinition } from "../../../src/domain/model/vm.ts";
+import { editDefinition } from "../../support/simulator.ts";
 import { isos, orderChange, type World } from "../../support/world.ts";
 
 export const attach: Change = { kind: "media.set", drive: "sda", force: false, next: isos.installer };

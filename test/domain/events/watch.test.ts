@@ -1,7 +1,7 @@
 import { describe, expect, it, onTestFinished, vi } from "vitest";
-import { defineVm, editDefinition, guestPowersOff, setIdentity, undefineVm } from "../../../plugins/memory/outside.ts";
 import { watch } from "../../../src/domain/events/watch.ts";
 import type { Backend, Hint } from "../../../src/domain/ports/backend.ts";
+import { defineVm, editDefinition, guestPowersOff, setIdentity, undefineVm } from "../../support/simulator.ts";
 import { isos, world as openWorld, vmDefinition, type World } from "../../support/world.ts";
 
 const start = { kind: "power.start", purpose: "live", at: "2026-11-25T10:00:00.000Z" } as const;

@@ -2,7 +2,6 @@
 import { chmodSync, writeFileSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import { describe, expect, it, onTestFinished } from "vitest";
-import * as outside from "../../../plugins/memory/outside.ts";
 import { DomainError, type ErrorCode, errorCodes } from "../../../src/domain/error.ts";
 import { CALLS_MAX } from "../../../src/serve/bounds.ts";
 import { Problem, statusOf } from "../../../src/serve/http/problem.ts";
@@ -11,6 +10,7 @@ import { serverPath } from "../../support/client.ts";
 import { type HttpAnswer, openHttp } from "../../support/http.ts";
 import { sessionOf, TOKEN } from "../../support/http-here.ts";
 import { temporaryDirectory } from "../../support/memory.ts";
+import * as outside from "../../support/simulator.ts";
 import { isos } from "../../support/world.ts";
 import { foreign, seedOf, uuid } from "../../tools/bench.ts";
 

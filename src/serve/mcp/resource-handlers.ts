@@ -9,12 +9,12 @@ import {
   type ServerContext,
   type Transport,
 } from "@modelcontextprotocol/server";
-import { DomainError } from "../domain/error.ts";
-import { type Refusal, refusalOf, refusalText } from "../tools/respond.ts";
-import { URIS_MAX } from "./bounds.ts";
-import { PANEL_URI, panelContents } from "./panel.ts";
+import { DomainError } from "../../domain/error.ts";
+import { type Refusal, refusalOf, refusalText } from "../../tools/respond.ts";
+import { URIS_MAX } from "../bounds.ts";
+import type { Session } from "../session.ts";
+import { PANEL_URI, panelContents } from "./app-panel.ts";
 import { type Ask, canBe, complete, listResources, readResource, templates } from "./resources.ts";
-import type { Session } from "./session.ts";
 import type { Notify, Subscriptions } from "./subscriptions.ts";
 
 export const resourceCapabilities = { resources: { subscribe: true, listChanged: true }, completions: {} };

@@ -11,18 +11,18 @@ import {
   type ServerContext,
 } from "@modelcontextprotocol/server";
 import { z } from "zod";
-import { DomainError } from "../domain/error.ts";
-import { callTool } from "../tools/call.ts";
-import type { Answers } from "../tools/catalogue.ts";
-import { answerText, type Refusal, refusalOf, refusalText } from "../tools/respond.ts";
-import { annotationsOf, type Tool } from "../tools/tool.ts";
-import { ANSWER_BYTES_MAX, CALLS_MAX, paced } from "./bounds.ts";
-import { resourceCacheHints, resourceCapabilities, serveResources } from "./mcp-resources.ts";
-import { panelMeta } from "./panel.ts";
+import { DomainError } from "../../domain/error.ts";
+import { callTool } from "../../tools/call.ts";
+import type { Answers } from "../../tools/catalogue.ts";
+import { answerText, type Refusal, refusalOf, refusalText } from "../../tools/respond.ts";
+import { annotationsOf, type Tool } from "../../tools/tool.ts";
+import { ANSWER_BYTES_MAX, CALLS_MAX, paced } from "../bounds.ts";
+import type { Session } from "../session.ts";
+import type { Work } from "../work.ts";
+import { panelMeta } from "./app-panel.ts";
+import { resourceCacheHints, resourceCapabilities, serveResources } from "./resource-handlers.ts";
 import type { Ask } from "./resources.ts";
-import type { Session } from "./session.ts";
 import type { Subscriptions } from "./subscriptions.ts";
-import type { Work } from "./work.ts";
 
 const instructions = `Bootwright takes a virtual machine from an installer ISO to running from its own disk.
 The usual way: create_vm (with iso_path), start_vm (the installer runs), complete_installation with boot_order "hd" when the user or the guest says that it is done, restart_vm. The installer starts again at every reboot until the boot order or the medium is changed; check_boot says what would boot and why.

@@ -1,10 +1,10 @@
 /** The MCP project's own conformance suites, against `/mcp` of this server: once with what Bootwright has, and once with the
  * fixtures that most scenarios call by name, on the same wiring. */
 import { describe, expect, onTestFinished, test } from "vitest";
-import { serveHttp } from "../../src/serve/http/server.ts";
-import type { Session } from "../../src/serve/session.ts";
-import { openHttp } from "../support/http.ts";
-import { temporaryDirectory } from "../support/memory.ts";
+import { serveHttp } from "../../../src/serve/http/server.ts";
+import type { Session } from "../../../src/serve/session.ts";
+import { openHttp } from "../../support/http.ts";
+import { temporaryDirectory } from "../../support/memory.ts";
 import { bootwright, fixtures, type NotApplicable } from "./conformance/expected.ts";
 import { fixtureServer } from "./conformance/fixture-server.ts";
 import { openDoor, run, scenariosOf } from "./conformance/suite.ts";

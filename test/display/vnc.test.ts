@@ -3,7 +3,7 @@ import { createServer, type Socket } from "node:net";
 import { dirname } from "node:path";
 import { execa } from "execa";
 import { expect, it } from "vitest";
-import { answerTo, openVnc } from "../../src/console/vnc.ts";
+import { answerTo, openVnc } from "../../src/display/vnc.ts";
 import { screenOf, VERSION, vncServer } from "./rfb.ts";
 
 const vm = "web";
@@ -121,7 +121,7 @@ it.skipIf(process.getuid?.() !== 0)("openVnc() says so when this user may not co
   const path = await vncServer(() => undefined);
   chmodSync(dirname(path), 0o755);
   chmodSync(path, 0o700);
-  const program = `import { openVnc } from ${JSON.stringify(new URL("../../src/console/vnc.ts", import.meta.url).href)};
+  const program = `import { openVnc } from ${JSON.stringify(new URL("../../src/display/vnc.ts", import.meta.url).href)};
     await openVnc({ path: ${JSON.stringify(path)} }, { vm: "web" }).catch((error) => console.log(error.details.reason));`;
   const { stdout } = await execa(process.execPath, ["--input-type=module", "-e", program], {
     uid: 65_534,

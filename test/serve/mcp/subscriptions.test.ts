@@ -1,7 +1,7 @@
 import { expect, onTestFinished, test, vi } from "vitest";
-import { DomainError } from "../../src/domain/error.ts";
-import { coalesced, type Subscriptions, subscriptionsFor } from "../../src/serve/subscriptions.ts";
-import { orderChange, type World, world } from "../support/world.ts";
+import { DomainError } from "../../../src/domain/error.ts";
+import { coalesced, type Subscriptions, subscriptionsFor } from "../../../src/serve/mcp/subscriptions.ts";
+import { orderChange, type World, world } from "../../support/world.ts";
 
 type Hearing = Subscriptions & Readonly<{ told: string[]; opened: () => number }>;
 

@@ -5,10 +5,10 @@ import { homedir } from "node:os";
 import { delimiter, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { z } from "zod";
-import { type HttpConfig, httpConfig, httpSettings, type Listen } from "./http-settings.ts";
-import type { ConnectionSetting } from "./plugin-host/backends.ts";
-import type { PluginSetting } from "./plugin-host/functions.ts";
-import { Connection, PluginFunctions } from "./plugin-host/setting.ts";
+import type { ConnectionSetting } from "../plugin-host/backends.ts";
+import type { PluginSetting } from "../plugin-host/functions.ts";
+import { Connection, PluginFunctions } from "../plugin-host/setting.ts";
+import { type HttpConfig, httpConfig, httpSettings, type Listen } from "./http.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
 const stateHome = (env: Environment) => env.XDG_STATE_HOME || join(homedir(), ".local", "state");

@@ -1,9 +1,16 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { ConfigError, defaultConnection, readConfig, settings, settingsHelp, variableOf } from "../src/config.ts";
-import { httpTable, type Row } from "./http-settings-table.ts";
-import { temporaryDirectory } from "./support/memory.ts";
+import {
+  ConfigError,
+  defaultConnection,
+  readConfig,
+  settings,
+  settingsHelp,
+  variableOf,
+} from "../../src/config/config.ts";
+import { httpTable, type Row } from "../http-settings-table.ts";
+import { temporaryDirectory } from "../support/memory.ts";
 
 type Name = keyof typeof settings;
 /** An environment in which the usual files lie in a directory of the test. */

@@ -1,6 +1,6 @@
 /** The panel in the chat: a page of one VM for hosts that show such things (MCP Apps, 2026-01-26). Every other host shows
  * the same facts as text. */
-import type { Answers } from "../tools/catalogue.ts";
+import type { Answers } from "../../tools/catalogue.ts";
 
 export const PANEL_URI = "ui://bootwright/vm";
 const mimeType = "text/html;profile=mcp-app";

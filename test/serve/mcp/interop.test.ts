@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { memorySettings, temporaryDirectory } from "../support/memory.ts";
-import { type Caller, generations } from "./callers.ts";
+import { memorySettings, temporaryDirectory } from "../../support/memory.ts";
+import { type Caller, generations } from "../callers.ts";
 
 const names = Object.keys(generations) as (keyof typeof generations)[];
 

@@ -2,10 +2,10 @@ import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { databaseOf, open as openStore } from "../store/fixture.ts";
-import { memorySettings, temporaryDirectory } from "../support/memory.ts";
-import { foreign, openBench, seedOf, uuid } from "../tools/bench.ts";
-import { envelope, openRaw, type RawServer } from "./raw.ts";
+import { databaseOf, open as openStore } from "../../store/fixture.ts";
+import { memorySettings, temporaryDirectory } from "../../support/memory.ts";
+import { foreign, openBench, seedOf, uuid } from "../../tools/bench.ts";
+import { envelope, openRaw, type RawServer } from "../raw.ts";
 
 const VMS = 1_203;
 

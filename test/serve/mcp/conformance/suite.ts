@@ -39,7 +39,7 @@ export type Check = Readonly<{ id: string; status: string; errorMessage?: string
 export type Ran = Readonly<{ scenario: string; checks: readonly Check[] }>;
 
 const program = fileURLToPath(
-  new URL("../../../node_modules/@modelcontextprotocol/conformance/dist/index.js", import.meta.url),
+  new URL("../../../../node_modules/@modelcontextprotocol/conformance/dist/index.js", import.meta.url),
 );
 
 /** What a revision's set of requirements names, scored or not. */

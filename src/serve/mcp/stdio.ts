@@ -2,15 +2,15 @@
 import type { Writable } from "node:stream";
 import type { Server } from "@modelcontextprotocol/server";
 import { StdioServerTransport, serveStdio } from "@modelcontextprotocol/server/stdio";
-import { DomainError } from "../domain/error.ts";
-import { refusalOf, refusalText } from "../tools/respond.ts";
-import { URIS_MAX } from "./bounds.ts";
-import { heedStreams, notifyOn } from "./mcp-resources.ts";
-import { type Authority, serverFor } from "./mcp-server.ts";
-import type { Session } from "./session.ts";
+import { DomainError } from "../../domain/error.ts";
+import { refusalOf, refusalText } from "../../tools/respond.ts";
+import { URIS_MAX } from "../bounds.ts";
+import type { Session } from "../session.ts";
+import { workOf } from "../work.ts";
+import { answersRead, BoundedLines, MESSAGE_BYTES_MAX } from "./bounded-lines.ts";
+import { heedStreams, notifyOn } from "./resource-handlers.ts";
+import { type Authority, serverFor } from "./server.ts";
 import { subscriptionsFor } from "./subscriptions.ts";
-import { answersRead, BoundedLines, MESSAGE_BYTES_MAX } from "./wire.ts";
-import { workOf } from "./work.ts";
 
 export type Serving = Readonly<{
   /** The client is gone, and what it had asked for is settled. */

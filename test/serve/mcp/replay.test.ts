@@ -1,6 +1,6 @@
 import type { JSONRPCMessage } from "@modelcontextprotocol/server";
 import { expect, it } from "vitest";
-import { replayOf } from "../../src/serve/mcp-replay.ts";
+import { replayOf } from "../../../src/serve/mcp/replay.ts";
 
 const message = (id: number, length = 0): JSONRPCMessage => ({
   jsonrpc: "2.0",

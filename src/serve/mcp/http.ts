@@ -10,16 +10,14 @@ import {
   type McpServer,
   type Server,
 } from "@modelcontextprotocol/server";
-import { STREAM_URIS_MAX, STREAMS_MAX, URIS_MAX } from "./bounds.ts";
-import { errorOf, streamOf, tooMany } from "./mcp-resources.ts";
-import { type Authority, serverFor } from "./mcp-server.ts";
-import { type SessionLimits, sessionsOf } from "./mcp-sessions.ts";
-import type { Session } from "./session.ts";
+import { STREAM_URIS_MAX, STREAMS_MAX, URIS_MAX } from "../bounds.ts";
+import type { Session } from "../session.ts";
+import type { Work } from "../work.ts";
+import type { McpCall } from "./http-call.ts";
+import { errorOf, streamOf, tooMany } from "./resource-handlers.ts";
+import { type Authority, serverFor } from "./server.ts";
+import { type SessionLimits, sessionsOf } from "./sessions.ts";
 import { type Subscriptions, subscriptionsFor } from "./subscriptions.ts";
-import type { Work } from "./work.ts";
-
-/** One request, let in and read: `body` is what its JSON says, undefined where it has none. */
-export type McpCall = Readonly<{ request: Request; body: unknown; authority: Authority }>;
 
 export type McpHttp = Readonly<{
   /** `left` tells when nobody reads the answer any longer. */

@@ -6,11 +6,11 @@ import {
   type Server,
   WebStandardStreamableHTTPServerTransport,
 } from "@modelcontextprotocol/server";
-import { REPLAY_BYTES_MAX, SESSION_IDLE_MS, SESSIONS_MAX } from "./bounds.ts";
-import type { McpCall } from "./mcp-http.ts";
-import { replayOf } from "./mcp-replay.ts";
-import { notifyOn } from "./mcp-resources.ts";
-import type { Session } from "./session.ts";
+import { REPLAY_BYTES_MAX, SESSION_IDLE_MS, SESSIONS_MAX } from "../bounds.ts";
+import type { Session } from "../session.ts";
+import type { McpCall } from "./http-call.ts";
+import { replayOf } from "./replay.ts";
+import { notifyOn } from "./resource-handlers.ts";
 import { type Subscriptions, subscriptionsFor } from "./subscriptions.ts";
 
 export type SessionLimits = Readonly<{

@@ -2,8 +2,8 @@
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { memorySettings, temporaryDirectory } from "../support/memory.ts";
-import { envelope, openRaw, type RawServer, shakeHands } from "./raw.ts";
+import { memorySettings, temporaryDirectory } from "../../support/memory.ts";
+import { envelope, openRaw, type RawServer, shakeHands } from "../raw.ts";
 
 async function open(data = temporaryDirectory()): Promise<RawServer> {
   const server = await openRaw(memorySettings(data, "installsAfterMs=never"));

@@ -1,8 +1,8 @@
 /** What there is to read beside the tools: VMs and operations as resources, and which of them an event is about. Whatever
  * is read is what a tool answers. */
-import { DomainError } from "../domain/error.ts";
-import type { DomainEvent, EventType } from "../domain/model/event.ts";
-import type { Answers } from "../tools/catalogue.ts";
+import { DomainError } from "../../domain/error.ts";
+import type { DomainEvent, EventType } from "../../domain/model/event.ts";
+import type { Answers } from "../../tools/catalogue.ts";
 
 /** Calls a tool for whoever reads. */
 export type Ask = <Name extends keyof Answers>(tool: Name, args: Record<string, unknown>) => Promise<Answers[Name]>;

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
-import { memorySettings, temporaryDirectory } from "../support/memory.ts";
-import { type Caller, generations } from "./callers.ts";
+import { memorySettings, temporaryDirectory } from "../../support/memory.ts";
+import { type Caller, generations } from "../callers.ts";
 
 const names = Object.keys(generations) as (keyof typeof generations)[];
 const nobody = "vm://00000000-0000-4000-8000-00000000dead";

@@ -1,10 +1,11 @@
 /** What guests and other programs do behind the backend's back, for tests. No part of the plugin's contract. */
+
+import type { DiskSeed, Guest, VmSeed } from "../../plugins/memory/config.ts";
+import { advance, finishInstallation, powerOff, reboot } from "../../plugins/memory/guest.ts";
+import { fileOf, writeFile } from "../../plugins/memory/images.ts";
+import type { Machine, Session } from "../../plugins/memory/machine.ts";
+import { happened } from "../../plugins/memory/news.ts";
 import { driveOf, normaliseDefinition, type VmDefinition, withMedium } from "../../src/plugin.ts";
-import type { DiskSeed, Guest, VmSeed } from "./config.ts";
-import { advance, finishInstallation, powerOff, reboot } from "./guest.ts";
-import { fileOf, writeFile } from "./images.ts";
-import type { Machine, Session } from "./machine.ts";
-import { happened } from "./news.ts";
 
 /** @throws Error when there is no such VM */
 export function machineOf(session: Session, uuid: string): Machine {

@@ -1,13 +1,13 @@
 /** MCP at /mcp: who may ask is decided as for REST, what is asked is answered by the protocol's own SDK. */
 import type { Hono } from "hono";
-import type { McpHttp } from "../mcp-http.ts";
-import type { Authority } from "../mcp-server.ts";
+import { jsonIn, readBody } from "../http/body.ts";
+import { type Environment, requireScope } from "../http/environment.ts";
+import { HttpRefusal } from "../http/refusal.ts";
+import { watched } from "../http/stream.ts";
+import { type Caller, type Scope, scopeFor } from "../http/token.ts";
 import type { Session } from "../session.ts";
-import { jsonIn, readBody } from "./body.ts";
-import { type Environment, requireScope } from "./environment.ts";
-import { HttpRefusal } from "./refusal.ts";
-import { watched } from "./stream.ts";
-import { type Caller, type Scope, scopeFor } from "./token.ts";
+import type { McpHttp } from "./http.ts";
+import type { Authority } from "./server.ts";
 
 export const MCP_PATH = "/mcp";
 

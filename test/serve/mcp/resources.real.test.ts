@@ -5,8 +5,8 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { afterAll, beforeAll, expect, it, onTestFinished, vi } from "vitest";
-import { type Lab, type LabVm, openLab, SYSTEM } from "../support/vm.ts";
-import { type Caller, generations } from "./callers.ts";
+import { type Lab, type LabVm, openLab, SYSTEM } from "../../support/vm.ts";
+import { type Caller, generations } from "../callers.ts";
 
 const ROUNDS = 8;
 const WAIT = { timeout: 20_000, interval: 2 };
