@@ -106,7 +106,7 @@ export type BackendDefinition<Session> = Readonly<{
   lookup(session: Session, name: string, signal?: AbortSignal): Promise<string | undefined>;
   host(session: Session, signal?: AbortSignal): Promise<Host>;
   exportDefinition(session: Session, uuid: string, signal?: AbortSignal): Promise<string>;
-  importDefinition(session: Session, uuid: string, backup: string, context: ApplyContext): Promise<void>;
+  importDefinition(session: Session, uuid: string, definition: string, context: ApplyContext): Promise<void>;
   images(session: Session): Images;
   guest?(session: Session, uuid: string, signal?: AbortSignal): Promise<GuestInfo | undefined>;
   console?(session: Session, uuid: string, signal?: AbortSignal): Promise<Console | undefined>;

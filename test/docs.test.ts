@@ -110,7 +110,7 @@ describe("docs/reliability.md", () => {
 
   test("names only tools, findings and refusals that there are", () => {
     const known = [...allTools.map(({ name }) => name), ...findingCodes, ...errorCodes, "STORE_"];
-    const named = [...text.matchAll(/`([A-Z]+_[A-Z_]*|[a-z]+_(?:vm|database|backups?|iso|operations?|order))`/g)];
+    const named = [...text.matchAll(/`([A-Z]+_[A-Z_]*|[a-z]+_(?:vm|database|definitions?|iso|operations?|order))`/g)];
     expect(named.length).toBeGreaterThan(20);
     for (const [, name] of named) expect(known, name).toContain(name);
   });

@@ -5,7 +5,7 @@ import { bootHandlers } from "./boot.ts";
 import { openConsole } from "./console.ts";
 import { diskHandlers } from "./disk.ts";
 import { guestInfo } from "./guest.ts";
-import { lifecycleHandlers, restore } from "./lifecycle.ts";
+import { importDefinition, lifecycleHandlers } from "./lifecycle.ts";
 import { mediaHandlers } from "./media.ts";
 import { hostOf, listVms, lookup, observeVm } from "./observe.ts";
 import { powerHandlers } from "./power.ts";
@@ -35,7 +35,7 @@ export default definePlugin({
     lookup,
     host: hostOf,
     exportDefinition: (session, uuid, signal) => inactiveXml(session, uuid, signal),
-    importDefinition: restore,
+    importDefinition,
     images: (session) => session.images,
     guest: guestInfo,
     console: openConsole,

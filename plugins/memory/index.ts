@@ -18,7 +18,7 @@ import { fingerprintOf, type Machine, type Session, viewOf } from "./machine.ts"
 import { happened } from "./news.ts";
 import { guestInfo, telling, watch } from "./watch.ts";
 
-const Backup = z.object({
+const Kept = z.object({
   uuid: z.string(),
   name: z.string(),
   next: Definition,
@@ -91,12 +91,12 @@ export default definePlugin<Config, Session>({
       const machine = session.machines.get(uuid);
       if (!machine) throw new DomainError("VM_NOT_FOUND", { vm: uuid, known: [...session.machines.keys()] });
       const { name, next, claim, guest } = machine;
-      return JSON.stringify({ uuid, name, next, ...(claim && { claim }), guest } satisfies z.input<typeof Backup>);
+      return JSON.stringify({ uuid, name, next, ...(claim && { claim }), guest } satisfies z.input<typeof Kept>);
     },
-    async importDefinition(session, uuid, backup, { expect, signal }: ApplyContext) {
+    async importDefinition(session, uuid, definition, { expect, signal }: ApplyContext) {
       look(session, signal);
-      const { claim, ...saved } = Backup.parse(JSON.parse(backup));
-      if (saved.uuid !== uuid) throw new Error(`the backup is one of VM ${saved.uuid}`);
+      const { claim, ...saved } = Kept.parse(JSON.parse(definition));
+      if (saved.uuid !== uuid) throw new Error(`the definition is one of VM ${saved.uuid}`);
       const machine = session.machines.get(uuid);
       if ((machine && fingerprintOf(session, machine)) !== expect)
         throw new DomainError("VM_CHANGED_MEANWHILE", { vm: saved.name });

@@ -186,7 +186,7 @@ const catalogue = {
     message: `Cannot undo operation ${d.operation}: ${d.reason}`,
     hint: "Boot order and media can be undone while they are as the operation left them; make another change instead",
   }),
-  BACKUP_NOT_FOUND: (d: { vm: string; operation: string; known: readonly string[] }) => ({
+  DEFINITION_NOT_FOUND: (d: { vm: string; operation: string; known: readonly string[] }) => ({
     message: `Cannot find a definition of VM "${d.vm}" from before operation "${d.operation}"`,
     hint: `Definitions are kept from before these operations, newest first: ${list(d.known)}`,
   }),

@@ -132,9 +132,9 @@ export function bindBackend<Config, Session>(
     lookup: (name, signal) => look.short("lookup", signal, (ends) => backend.lookup(session, name, ends)),
     host: (signal) => look.short("host", signal, (ends) => backend.host(session, ends)),
     exportDefinition: (uuid, signal) =>
-      look.short("backup", signal, (ends) => backend.exportDefinition(session, uuid, ends)),
-    importDefinition: (uuid, backup, context) =>
-      guard("restore", () => backend.importDefinition(session, uuid, backup, context)),
+      look.short("export the definition", signal, (ends) => backend.exportDefinition(session, uuid, ends)),
+    importDefinition: (uuid, definition, context) =>
+      guard("import the definition", () => backend.importDefinition(session, uuid, definition, context)),
     apply: <K extends ChangeKind>(vm: Vm | undefined, change: Change<K>, context: ApplyContext) =>
       guard(change.kind, async () => {
         const handler = backend.changes[change.kind as K];

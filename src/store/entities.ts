@@ -43,14 +43,16 @@ const OperationSchema = defineEntity({
   tableName: "operations",
   properties: {
     id: p.text().primary(),
+    schema: p.integer(),
     connection: p.text(),
     uuid: p.text(),
+    name: p.text().nullable(),
     actor: p.text(),
     what: p.text(),
     direction: p.text().$type<Operation["direction"]>(),
     status: p.text().$type<Operation["status"]>(),
     steps: p.json<readonly Step[]>().columnType("text"),
-    backup: p.text().nullable(),
+    definition: p.text().nullable(),
     holder: p.text(),
     error: p.json<NonNullable<Operation["error"]>>().columnType("text").nullable(),
     begunAt: p.text(),
@@ -59,8 +61,8 @@ const OperationSchema = defineEntity({
 });
 export class OperationRow extends OperationSchema.class {}
 OperationSchema.setClass(OperationRow);
-/** All but the backup, which may be large. */
-export const operationColumns = Object.keys(OperationSchema.meta.properties).filter((name) => name !== "backup");
+/** All but the definition, which may be large. */
+export const operationColumns = Object.keys(OperationSchema.meta.properties).filter((name) => name !== "definition");
 
 const EventSchema = defineEntity({
   name: "Event",

@@ -10,13 +10,11 @@ import { operationOf } from "./mapping.ts";
 import { keyOf } from "./records.ts";
 
 /** `octet_length` takes a text's size from the head of its row; the text itself is not read. */
-const definitionList = `select id as operation, what, begun_at as "begunAt", octet_length(backup) as bytes from operations
-  where connection = ? and uuid = ? and backup is not null order by begun_at desc, id desc limit ?`;
+const definitionList = `select id as operation, what, begun_at as "begunAt", octet_length(definition) as bytes from operations
+  where connection = ? and uuid = ? and definition is not null order by begun_at desc, id desc limit ?`;
 
 /** Only what makes or deletes a VM is looked into: the steps of all there is would take long to read. */
-const named = `select connection, uuid from operations where what in ('create_vm', 'delete_vm') and ? in (
-  json_extract(steps, '$[0].before.vm.name'), json_extract(steps, '$[0].before.record.name'),
-  json_extract(steps, '$[#-1].goal.vm.name')) and connection in (select value from json_each(?))
+const named = `select connection, uuid from operations where what in ('create_vm', 'delete_vm') and name = ? and connection in (select value from json_each(?))
   order by begun_at desc, id desc limit 1`;
 
 export const historyIn = (database: Database) => ({
@@ -46,8 +44,8 @@ export const historyIn = (database: Database) => ({
   },
 
   async definition(operation: string): Promise<string | undefined> {
-    const row = await database.read((em) => em.findOne(OperationRow, { id: operation }, { fields: ["backup"] }));
-    return row?.backup ?? undefined;
+    const row = await database.read((em) => em.findOne(OperationRow, { id: operation }, { fields: ["definition"] }));
+    return row?.definition ?? undefined;
   },
 });
 

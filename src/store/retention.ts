@@ -31,8 +31,8 @@ const operations = `delete from operations where id in (
     or not exists (select 1 from vms v where v.connection = o.connection and v.uuid = o.uuid))))
   limit ${rowsPerTransaction})`;
 
-const definitions = `update operations set backup = null where id in (
-  select id from (select id, begun_at, status, ${numbered} from operations where backup is not null)
+const definitions = `update operations set definition = null where id in (
+  select id from (select id, begun_at, status, ${numbered} from operations where definition is not null)
   where ${ended} and (place > ? or begun_at < ?) limit ${rowsPerTransaction})`;
 
 /** A subscriber that nobody has served for so long, a plugin that was removed say, is forgotten with all that it was still

@@ -58,8 +58,8 @@ const repairVm = defineTool({
 
 /** What a VM that is gone would be brought back from. Read beforehand: an intent is pure. */
 async function broughtBack({ store, target }: FoundVm): Promise<(state: State) => Change[]> {
-  const [backup] = await store.definitions(target, 1);
-  const newest = backup && (await store.operation(backup.operation));
+  const [kept] = await store.definitions(target, 1);
+  const newest = kept && (await store.operation(kept.operation));
   const made = newest ? undefined : (await store.operations({ target, limit: 200 })).findLast(isCreation);
   return (state) => {
     const changes = bringBackChanges(state, newest, made);

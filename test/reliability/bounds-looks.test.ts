@@ -34,7 +34,7 @@ const looks: Readonly<Record<string, (backend: Backend) => Promise<unknown>>> = 
   observe: (backend) => backend.observe(uuid),
   lookup: (backend) => backend.lookup("web"),
   host: (backend) => backend.host(),
-  backup: (backend) => backend.exportDefinition(uuid),
+  exportDefinition: (backend) => backend.exportDefinition(uuid),
   "images.isos": ({ images: of }) => of.isos(),
   "images.resolveIso": ({ images: of }) => of.resolveIso("x.iso"),
   "images.iso": ({ images: of }) => of.iso("/x.iso"),

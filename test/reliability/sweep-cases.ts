@@ -250,11 +250,11 @@ export const toolCases: Readonly<Record<string, SweptCase>> = {
       return calling("undo_operation", { operation: last!.id })(ports);
     },
   },
-  restore_backup: {
+  restore_definition: {
     prepare: withHistory,
     async act(ports) {
       const [last] = await ports.store.operations({ target, limit: 1 });
-      return calling("restore_backup", { vm, operation: last!.id })(ports);
+      return calling("restore_definition", { vm, operation: last!.id })(ports);
     },
     last: ({ kind }) => kind === "claim.write",
   },

@@ -25,7 +25,7 @@ export type Told = Readonly<{ answer: unknown } | { error: unknown }> | undefine
 
 const PORT_OF_STORE = new Set([
   ...["claim", "release", "begin", "advance", "settle", "operation", "operations", "open", "record", "records"],
-  ...["backups", "prune", "putRecords", "seen", "offerConfirmation", "takeConfirmation"],
+  ...["definitions", "prune", "putRecords", "seen", "offerConfirmation", "takeConfirmation"],
 ]);
 const portOf = (call: string) => (PORT_OF_STORE.has(call) ? "store" : "backend");
 

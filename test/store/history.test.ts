@@ -53,20 +53,20 @@ test("operations() goes on behind the operation it is given, without a gap or a 
   await expect(store.operations({ before: "op-99", limit: 4 })).rejects.toEqual(refusal("OPERATION_NOT_FOUND"));
 });
 
-test("operations() gives every part of an operation but its backup", async () => {
+test("operations() gives every part of an operation but the definition that it kept", async () => {
   const store = await open(temporaryDirectory());
   const error = { code: "GUEST_REFUSED", message: "no" };
   await run(store, { id: "a", definition: "<domain/>", steps: [step("x")] }, { status: "failed", error });
-  const { definition: backup, ...rest } = (await store.operation("a"))!;
-  expect(backup).toBe("<domain/>");
+  const { definition, ...rest } = (await store.operation("a"))!;
+  expect(definition).toBe("<domain/>");
   const [listed] = await store.operations({ limit: 1 });
   expect(listed).toEqual(rest);
-  expect(listed).not.toHaveProperty("backup");
+  expect(listed).not.toHaveProperty("definition");
 });
 
-/** Goal: a list does not read backups. Method: forty of 2 MB each, more than could be read in the time allowed; the time
+/** Goal: a list does not read definitions. Method: forty of 2 MB each, more than could be read in the time allowed; the time
  * without them is measured beside. What SQLite reads from the file cannot be seen from here. */
-test("operations() and backups() take no longer where backups are large", { timeout: 30_000 }, async () => {
+test("operations() and definitions() take no longer where definitions are large", { timeout: 30_000 }, async () => {
   const [small, large] = [await open(temporaryDirectory()), await open(temporaryDirectory())];
   const text = "x".repeat(2 * 2 ** 20);
   for (let number = 0; number < 40; number++) {
@@ -86,7 +86,7 @@ test("operations() and backups() take no longer where backups are large", { time
   expect(await timed(large)).toBeLessThan((await timed(small)) * 3 + 2);
 });
 
-test("backups() lists what there is of one VM with its size in bytes, newest first, and backup() gives the text", async () => {
+test("definitions() lists what there is of one VM with its size in bytes, newest first, and definition() gives the text", async () => {
   const store = await open(temporaryDirectory());
   await run(store, { id: "a", begunAt: at(1), definition: "<domain>한글</domain>" });
   await run(store, { id: "b", begunAt: at(2), what: "create_vm" });

@@ -3,49 +3,49 @@ import { foreign, openBench, seedOf, uuid } from "./bench.ts";
 
 const { call, refused, outside } = openBench({ local: seedOf(foreign(1, "web"), foreign(2, "db")) });
 
-describe("list_backups", () => {
+describe("list_definitions", () => {
   it("lists the definitions that operations kept, newest first, and never their text", async () => {
     await call("adopt_vm", { vm: "web" });
     const first = await call("set_boot_order", { vm: "web", boot_order: "cdrom_hd" });
     const second = await call("attach_iso", { vm: "web", iso_path: "live.iso" });
-    const { backups } = await call("list_backups", { vm: "web" });
-    expect(backups.map(({ operation }) => operation).slice(0, 2)).toEqual([second.operation, first.operation]);
-    expect(backups.slice(0, 2)).toMatchObject([
+    const { definitions } = await call("list_definitions", { vm: "web" });
+    expect(definitions.map(({ operation }) => operation).slice(0, 2)).toEqual([second.operation, first.operation]);
+    expect(definitions.slice(0, 2)).toMatchObject([
       { tool: "attach_iso", name: "web", boot_order: "cdrom_hd", size_bytes: expect.any(Number) },
       { tool: "set_boot_order", boot_order: "hd" },
     ]);
-    expect(Object.keys(backups[0]!)).not.toContain("definition");
-    expect((await call("list_backups", { vm: "web", limit: 1 })).backups).toEqual(backups.slice(0, 1));
+    expect(Object.keys(definitions[0]!)).not.toContain("definition");
+    expect((await call("list_definitions", { vm: "web", limit: 1 })).definitions).toEqual(definitions.slice(0, 1));
   });
 });
 
-describe("restore_backup", () => {
+describe("restore_definition", () => {
   it("puts a whole definition back, takes its order as asked for, and can itself be restored from", async () => {
-    const { backups } = await call("list_backups", { vm: "web" });
+    const { definitions } = await call("list_definitions", { vm: "web" });
     const before = await call("get_vm", { vm: "web" });
-    const old = backups.find(({ tool }) => tool === "set_boot_order")!;
-    const dry = await call("restore_backup", { vm: "web", operation: old.operation, dry_run: true });
+    const old = definitions.find(({ tool }) => tool === "set_boot_order")!;
+    const dry = await call("restore_definition", { vm: "web", operation: old.operation, dry_run: true });
     expect(dry.vm).toMatchObject({ boot_order: "cdrom_hd" });
-    const done = await call("restore_backup", { vm: "web", operation: old.operation });
+    const done = await call("restore_definition", { vm: "web", operation: old.operation });
     expect(done.vm).toMatchObject({ boot_order: "hd", findings: [] });
     expect(done.vm).not.toHaveProperty("current_media");
     expect(await call("get_boot_order", { vm: "web" })).toMatchObject({ requested_boot_order: "hd" });
-    await call("restore_backup", { vm: "web", operation: done.operation! });
+    await call("restore_definition", { vm: "web", operation: done.operation! });
     expect(await call("get_vm", { vm: "web" })).toEqual(before);
   });
 
   it("brings back a name and a VM that is gone, and keeps the status that it has by now", async () => {
     await call("complete_installation", { vm: "web" });
-    const { backups } = await call("list_backups", { vm: "web" });
-    const old = backups.at(-1)!;
+    const { definitions } = await call("list_definitions", { vm: "web" });
+    const old = definitions.at(-1)!;
     outside(["setIdentity", uuid(1), { name: "other" }]);
-    expect((await call("restore_backup", { vm: uuid(1), operation: old.operation })).vm).toMatchObject({
+    expect((await call("restore_definition", { vm: uuid(1), operation: old.operation })).vm).toMatchObject({
       name: "web",
       installation_status: "Installed",
       findings: [],
     });
     outside(["undefineVm", uuid(1)]);
-    expect((await call("restore_backup", { vm: "web", operation: old.operation })).vm).toMatchObject({
+    expect((await call("restore_definition", { vm: "web", operation: old.operation })).vm).toMatchObject({
       name: "web",
       power: "off",
       installation_status: "Installed",
@@ -55,12 +55,12 @@ describe("restore_backup", () => {
 
   it("refuses an operation that kept no definition of this VM, and says which did", async () => {
     await call("adopt_vm", { vm: "db" });
-    const { backups } = await call("list_backups", { vm: "web", limit: 50 });
-    const refusal = await refused("BACKUP_NOT_FOUND", "restore_backup", {
+    const { definitions } = await call("list_definitions", { vm: "web", limit: 50 });
+    const refusal = await refused("DEFINITION_NOT_FOUND", "restore_definition", {
       vm: "db",
-      operation: backups[0]!.operation,
+      operation: definitions[0]!.operation,
     });
     expect(refusal.details.known).toHaveLength(1);
-    expect(refusal.next).toBe("list_backups");
+    expect(refusal.next).toBe("list_definitions");
   });
 });

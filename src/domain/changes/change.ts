@@ -8,15 +8,15 @@ import type { VmRecord } from "../model/vm-record.ts";
 /** A change as data, of whatever kind; `changes.ts` has the exact union. */
 export type AnyChange = Readonly<{ kind: string } & Record<string, unknown>>;
 
-/** `kept`: it stays (growth of a disk, a guest that was stopped). `restore`: the operation's backup is put back.
+/** `kept`: it stays (growth of a disk, a guest that was stopped). `restore`: the definition that the operation kept is put back.
  * `pivot`: from here the operation only goes forward. */
 export type Undo = readonly AnyChange[] | "kept" | "restore" | "pivot";
 
 export type ChangeDefinition<Input> = Readonly<{
   input: z.ZodType<Input>;
-  /** `store`: nothing but the record changes, and the settlement writes it. `backup`: the backend puts back a definition
+  /** `store`: nothing but the record changes, and the settlement writes it. `kept_definition`: the backend puts back a definition
    * that the store kept, which every backend can. */
-  appliedBy: "backend" | "store" | "backup";
+  appliedBy: "backend" | "store" | "kept_definition";
   /** Findings about the goal that have this gate stand in the way. */
   gate?: Gate | ((input: Input) => Gate | undefined);
   /** The state as it should be afterwards, but for the record. Throws a DomainError if it makes no sense here. */

@@ -14,7 +14,7 @@ export const definitionChanges = {
       fingerprint: z.string(),
       claim: ClaimTag.exactOptional(),
     }),
-    appliedBy: "backup",
+    appliedBy: "kept_definition",
     goal(state, { name, next, fingerprint, claim }) {
       const { claim: _old, ...there }: Partial<Vm> & typeof off = state.vm ?? { ...off, uuid: state.target.uuid };
       return { ...state, vm: { ...there, name, next, fingerprint, ...(claim && { claim }) } };
@@ -22,7 +22,7 @@ export const definitionChanges = {
     reached: (now, _goal, { fingerprint }) => now.vm?.fingerprint === fingerprint,
     undo: (before) => (before.vm ? "restore" : [{ kind: "vm.delete" }]),
     events: (before, _after, { operation }) => [
-      { type: "vm.restored", data: { backup_of: operation, was_gone: before.vm === undefined } },
+      { type: "vm.restored", data: { from_operation: operation, was_gone: before.vm === undefined } },
     ],
     summary: ({ operation }) => `put back the definition from before operation ${operation}`,
   }),

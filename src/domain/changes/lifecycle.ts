@@ -173,7 +173,7 @@ export const lifecycleChanges = {
     reached: (now) => now.vm === undefined,
     /** A VM that another program removed leaves its record behind. */
     recorded: (record) => record === undefined,
-    /** The operation's backup brings the definition back; files are removed by later steps only. */
+    /** The definition that the operation kept is put back; files are removed by later steps only. */
     undo: () => "restore",
     record: () => null,
     loses: (state) => (state.vm ? [`the definition of VM ${state.vm.name}`] : []),

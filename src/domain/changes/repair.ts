@@ -32,13 +32,13 @@ export function putBackChanges(state: State): Change[] {
   const vm = vmOf(state);
   const { name, status, requestedOrder, roles } = state.record!;
   if (roles.systemDisk !== undefined && !diskOf(vm.next, roles.systemDisk)) {
-    const reason = `its disk ${roles.systemDisk} is no longer in the definition; restore_backup puts back a definition that has it`;
+    const reason = `its disk ${roles.systemDisk} is no longer in the definition; restore_definition puts back a definition that has it`;
     throw new DomainError("REPAIR_IMPOSSIBLE", { vm: vm.name, reason });
   }
   const found = repairFindings(state).map(({ code }) => code);
   if (found.includes("DEFINITION_EDITED")) {
     const reason =
-      "what its definition was before is in the kept ones alone: list_backups names them, restore_backup puts one back";
+      "what its definition was before is in the kept ones alone: list_definitions names them, restore_definition puts one back";
     throw new DomainError("REPAIR_IMPOSSIBLE", { vm: vm.name, reason });
   }
   const drifted = requestedOrder !== undefined && bootOrderOf(vm.next, roles).order !== requestedOrder;

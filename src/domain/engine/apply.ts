@@ -6,7 +6,7 @@ import type { ApplyContext } from "../ports/backend.ts";
 import type { Ports } from "../ports/operation-ports.ts";
 
 /** May fail, may fail after working, may never return: the caller looks afterwards.
- * @throws DomainError BACKUP_NOT_FOUND, and whatever the backend throws */
+ * @throws DomainError DEFINITION_NOT_FOUND, and whatever the backend throws */
 export async function applyChange(
   { backend, store }: Ports,
   { target, vm }: State,
@@ -14,8 +14,8 @@ export async function applyChange(
   context: ApplyContext,
 ): Promise<void> {
   if (change.kind !== "definition.restore") return backend.apply(vm, change, context);
-  const backup = await store.definition(change.operation);
-  if (backup === undefined)
-    throw new DomainError("BACKUP_NOT_FOUND", { vm: target.uuid, operation: change.operation, known: [] });
-  await backend.importDefinition(target.uuid, backup, context);
+  const definition = await store.definition(change.operation);
+  if (definition === undefined)
+    throw new DomainError("DEFINITION_NOT_FOUND", { vm: target.uuid, operation: change.operation, known: [] });
+  await backend.importDefinition(target.uuid, definition, context);
 }

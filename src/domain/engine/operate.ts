@@ -73,7 +73,7 @@ async function prepare(ports: Ports, request: Request, dryRun: boolean): Promise
 
 async function perform(ports: Ports, request: Request, { before, plan }: Outcome): Promise<Outcome> {
   const { backend, store } = ports;
-  const backup = before.vm ? await backend.exportDefinition(request.target.uuid, request.signal) : undefined;
+  const definition = before.vm ? await backend.exportDefinition(request.target.uuid, request.signal) : undefined;
   const operation: Operation = {
     id: ports.newId(),
     target: request.target,
@@ -82,7 +82,7 @@ async function perform(ports: Ports, request: Request, { before, plan }: Outcome
     direction: "forward",
     status: "begun",
     steps: plan.steps.map((step, index) => (index === 0 ? { ...step, status: "applying" } : step)),
-    ...(backup !== undefined && { definition: backup }),
+    ...(definition !== undefined && { definition }),
     begunAt: ports.now().toISOString(),
   };
   await store.begin(operation);

@@ -91,7 +91,7 @@ const attemptUndo = (ports: Ports, operation: Operation, undo: Undoing, seen: St
   tryCall(ports, "undo", APPLY_LIMIT_MS, async (signal) => {
     const context = { signal, progress: () => {}, ...(seen.vm && { expect: seen.vm.fingerprint }) };
     if (undo === "restore") {
-      if (operation.definition === undefined) throw new TypeError("The operation has no backup to restore");
+      if (operation.definition === undefined) throw new TypeError("The operation has kept no definition");
       await ports.backend.importDefinition(operation.target.uuid, operation.definition, context);
       return;
     }

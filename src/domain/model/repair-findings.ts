@@ -60,7 +60,7 @@ const edited = (state: State) =>
   finding(
     "DEFINITION_EDITED",
     "another program changed its definition, in something other than its boot order, since Bootwright last wrote or took it",
-    [repair(state, "adopt"), fixCall("list_backups", state)],
+    [repair(state, "adopt"), fixCall("list_definitions", state)],
   );
 
 const outdated = (state: State, { revision, status }: ClaimTag) =>

@@ -47,7 +47,7 @@ export type Retention = Readonly<{
   definitionAgeMs: number;
   events: number;
 }>;
-/** How many operations, backups of operations that stay, and events were removed. */
+/** How many operations, definitions of operations that stay, and events were removed. */
 export type Pruned = Readonly<{ operations: number; definitions: number; events: number }>;
 /** A copy of the database, and the older copies that were removed to make room for it. */
 export type DatabaseCopy = Readonly<{ path: string; bytes: number; removed: readonly string[] }>;
@@ -71,19 +71,19 @@ export interface Store extends EventStore, RequestKeys {
   operation(id: string): Promise<Operation | undefined>;
   /** Operations that are begun and whose holder is dead, or that ended `unknown`. */
   open(target?: Target): Promise<Operation[]>;
-  /** Newest first, without their backups.
+  /** Newest first, without the definitions that they kept.
    * @throws DomainError OPERATION_NOT_FOUND for a `before` that is not there */
   operations(query: OperationQuery): Promise<Operation[]>;
   /** The VM that was made or deleted under this name last, on one of these connections. */
   lastNamed(name: string, connections: readonly string[]): Promise<Target | undefined>;
-  /** The backups there are of one VM's definition, newest first. */
+  /** The kept definitions of one VM, newest first. */
   definitions(target: Target, limit: number): Promise<KeptDefinition[]>;
   /** The definition from before this operation; `undefined` where none was kept. */
   definition(operation: string): Promise<string | undefined>;
   /** Removes history beyond this retention. Happens by itself now and then after a settlement. */
   prune(retention: Retention): Promise<Pruned>;
   /** Copies the database as it is at one moment into a new file for the owner alone, beside the database, while others
-   * go on writing. The copy has all the backups in it, passwords included. Only the newest copies are kept.
+   * go on writing. The copy has all the kept definitions in it, passwords included. Only the newest copies are kept.
    * @throws DomainError STORE_UNAVAILABLE, STORE_LOCKED */
   copyDatabase(): Promise<DatabaseCopy>;
   /** Updates what was last seen of a VM, without an operation and without a new revision. */

@@ -29,7 +29,7 @@ const followed = [
   "advance",
   "settle",
   "observe",
-  "backup",
+  "exportDefinition",
   "restore",
   "apply",
   "offerConfirmation",

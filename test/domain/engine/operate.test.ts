@@ -20,7 +20,15 @@ describe("operate() flow", () => {
     const at = await w.create();
     const { ports, calls } = told(w.ports);
     const outcome = await perform(ports, at, toHd);
-    expect(calls).toEqual(["claim", "observe", "backup", "begin", "apply boot_order.set", "observe", "settle"]);
+    expect(calls).toEqual([
+      "claim",
+      "observe",
+      "exportDefinition",
+      "begin",
+      "apply boot_order.set",
+      "observe",
+      "settle",
+    ]);
     expect(outcome).toMatchObject({ changed: true, plan: { takesEffect: "now" } });
     expect(orderIn(outcome.before)).toBe("cdrom_hd");
     expect(orderIn(outcome.after)).toBe("hd");

@@ -36,7 +36,7 @@ export const aboutRecordAndTag: readonly Row[] = [
   {
     code: "DEFINITION_EDITED",
     blocks: [],
-    fixes: ["repair_vm", "list_backups"],
+    fixes: ["repair_vm", "list_definitions"],
     when: { "another fingerprint than what was last written": state({ record: record({ fingerprint: "f0" }) }) },
     not: {
       "the definition as it was last written": state({ record: record({ fingerprint: "f1" }) }),

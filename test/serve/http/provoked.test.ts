@@ -170,8 +170,8 @@ const provoked: Partial<Record<ErrorCode, () => Promise<HttpAnswer>>> = {
     const [{ operation }] = (await ask("GET", "/api/operations")).body.operations;
     return ask("POST", `/api/operations/${operation}/undo`);
   },
-  async BACKUP_NOT_FOUND() {
-    return (await withVm()).ask("POST", "/api/vms/web/backups/nothing/restore");
+  async DEFINITION_NOT_FOUND() {
+    return (await withVm()).ask("POST", "/api/vms/web/definitions/nothing/restore");
   },
   async REPAIR_IMPOSSIBLE() {
     const bench = await withVm();
