@@ -1,10 +1,19 @@
 /** Who may import whom, as one table. Everything counts as an import: of a type alone, a dynamic one, a
  * re-export. Read from the text, so an import whose name is computed cannot be followed; where one may stand is a rule
  * of its own. */
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
+import {
+  circlesIn,
+  codeOf,
+  computesAnImport,
+  importsOf,
+  pathsIn,
+  read,
+  root,
+  sourcesIn,
+} from "./support/import-graph.ts";
 
 type Layer = Readonly<{
   /** A file, a folder with its slash, or with a star all files that begin so. The first row that fits a file is its
@@ -19,26 +28,24 @@ type Layer = Readonly<{
   node: boolean;
 }>;
 
+/** A folder of the domain: it imports those before it, and never one behind it. */
+const domainRow = (folder: string, what: string, may: readonly string[]): Layer[] => [
+  { files: `src/domain/${folder}/`, line: `domain/${folder}: ${what}`, may, packages: ["zod"], node: false },
+];
+
 const table: readonly Layer[] = [
   { files: "src/main.ts", line: "main -> everything", may: ["src/", "plugins/"], packages: ["*"], node: true },
   {
-    files: "src/config/config.ts",
-    line: "main -> everything, of which config is a part; it knows no other layer",
-    may: ["src/host/", "src/config/http.ts"],
-    packages: ["zod"],
-    node: true,
-  },
-  {
-    files: "src/config/http.ts",
-    line: "a part of config, which it does not know",
-    may: [],
+    files: "src/config/",
+    line: "main -> everything, of which config is a part; of other layers it knows the plugin host's settings",
+    may: ["src/plugin-host/"],
     packages: ["zod"],
     node: true,
   },
   {
     files: "src/plugin.ts",
-    line: "plugin -> domain, images, console",
-    may: ["src/domain/", "src/images/", "src/console/"],
+    line: "plugin -> domain, images, display",
+    may: ["src/domain/", "src/images/", "src/display/"],
     packages: ["zod"],
     node: false,
   },
@@ -50,28 +57,43 @@ const table: readonly Layer[] = [
     node: false,
   },
   {
-    files: "src/host/",
+    files: "src/plugin-host/",
     line: "plugin host -> plugin, domain",
     may: ["src/plugin.ts", "src/domain/"],
     // The second as a text alone: it is what a new plugin imports.
     packages: ["zod", "bootwright"],
     node: true,
   },
+  ...domainRow("model", "what is true: no change, no I/O", ["src/domain/error.ts"]),
+  ...domainRow("changes", "what can be changed, on what is true", ["src/domain/model/", "src/domain/error.ts"]),
+  ...domainRow("ports", "what the domain needs of the world", ["src/domain/model/", "src/domain/changes/"]),
+  ...domainRow("engine", "carrying changes out, through the ports", [
+    ...["src/domain/model/", "src/domain/changes/", "src/domain/ports/"],
+    ...["src/domain/error.ts", "src/domain/deadline.ts"],
+  ]),
+  ...domainRow("events", "what happened, told through the ports", ["src/domain/model/", "src/domain/ports/"]),
   { files: "src/domain/", line: "domain -> zod and itself", may: [], packages: ["zod"], node: false },
   { files: "src/images/", line: "images -> domain", may: ["src/domain/"], packages: ["zod", "execa"], node: true },
-  { files: "src/console/", line: "console -> domain", may: ["src/domain/"], packages: [], node: true },
+  { files: "src/display/", line: "display -> domain", may: ["src/domain/"], packages: [], node: true },
   { files: "src/store/", line: "store -> domain", may: ["src/domain/"], packages: ["zod", "@mikro-orm/*"], node: true },
   { files: "src/tools/", line: "tools -> domain", may: ["src/domain/"], packages: ["zod"], node: false },
   {
-    files: "src/serve/mcp*",
-    line: "serve -> tools, domain; only serve/mcp*.ts knows the MCP SDK",
+    files: "src/serve/mcp/route.ts",
+    line: "serve -> tools, domain; where Hono hands a request to MCP, and knows nothing of the SDK",
+    may: ["src/serve/", "src/tools/", "src/domain/"],
+    packages: ["hono"],
+    node: false,
+  },
+  {
+    files: "src/serve/mcp/",
+    line: "serve -> tools, domain; only serve/mcp/ knows the MCP SDK",
     may: ["src/serve/", "src/tools/", "src/domain/"],
     packages: ["zod", "@modelcontextprotocol/*"],
     node: true,
   },
   {
     files: "src/serve/http/",
-    line: "serve -> tools, domain; only serve/http/ knows Hono and jose, and leaves MCP's SDK to serve/mcp*.ts",
+    line: "serve -> tools, domain; only serve/http/ knows Hono and jose, and leaves MCP's SDK to serve/mcp/",
     may: ["src/serve/", "src/tools/", "src/domain/"],
     packages: ["zod", "hono", "@hono/*", "jose", "ws"],
     node: true,
@@ -109,12 +131,6 @@ const table: readonly Layer[] = [
   },
 ];
 
-const root = fileURLToPath(new URL("..", import.meta.url));
-const sourcesIn = (folder: string): string[] =>
-  readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
-    .map((name) => `${folder}/${name.replaceAll("\\", "/")}`)
-    .filter((name) => /\.[cm]?tsx?$/.test(name) && !/(?:node_modules|^ui\/dist)\//.test(name));
-const read = (file: string) => readFileSync(join(root, file), "utf8");
 const product = [...sourcesIn("src"), ...sourcesIn("plugins"), ...sourcesIn("ui")].sort();
 const folders = readdirSync(root, { withFileTypes: true })
   .filter((entry) => entry.isDirectory())
@@ -123,21 +139,6 @@ const written = ["src", "plugins", "ui", "test", "scripts", "bench"]
   .filter((name) => folders.includes(name))
   .flatMap(sourcesIn)
   .sort();
-
-/** The source without its comments, as far as they begin a line. */
-const codeOf = (source: string) => source.replace(/^\s*\/\*[\s\S]*?\*\//gm, "").replace(/^\s*\/\/.*$/gm, "");
-
-/** What a source imports, by whatever means. */
-function importsOf(source: string): string[] {
-  const code = codeOf(source);
-  const statements = code.matchAll(
-    /^\s*(?:import|export)\b[^;"'`]*?\bfrom\s*["']([^"']+)["']|^\s*import\s*["']([^"']+)["']/gm,
-  );
-  const calls = code.matchAll(/\b(?:import|require|import\.meta\.resolve)\s*\(\s*["'`]([^"'`$]+)["'`]/g);
-  return [...statements, ...calls].map(([, first, second]) => first ?? second!);
-}
-const computesAnImport = (source: string) =>
-  /(?<![.\w])(?:import|require)\s*\(\s*(?!["'`][^$]*?["'`]\s*[,)])\S/.test(codeOf(source));
 
 const layerOf = (file: string) =>
   table.find(({ files }) => (/[/*]$/.test(files) ? file.startsWith(files.replace("*", "")) : file === files));
@@ -176,6 +177,17 @@ describe("imports", () => {
     ).toEqual([]);
   });
 
+  test("no file imports itself, through whatever others: types count too", () => {
+    expect(circlesIn(new Map(product.map((file) => [file, pathsIn(file)])))).toEqual([]);
+  });
+
+  test("circlesIn() finds a circle of any length, and takes a diamond for none", () => {
+    const graph = (edges: Readonly<Record<string, string[]>>) => new Map(Object.entries(edges));
+    expect(circlesIn(graph({ a: ["b"], b: ["c"], c: ["a"], d: ["a"] }))).toEqual([["a", "b", "c"]]);
+    expect(circlesIn(graph({ a: ["a"], b: [] }))).toEqual([["a"]]);
+    expect(circlesIn(graph({ a: ["b", "c"], b: ["d"], c: ["d"], d: [] }))).toEqual([]);
+  });
+
   test("only the plugin host imports what it is told to", () => {
     expect(product.filter((file) => computesAnImport(read(file)))).toEqual(["src/plugin-host/load.ts"]);
   });
@@ -210,7 +222,11 @@ describe("imports", () => {
 
   test.each([
     ["src/domain/model/boot-order.ts", "node:fs"],
-    ["src/domain/model/boot-order.ts", "../store/store.ts"],
+    ["src/domain/model/boot-order.ts", "../../store/store.ts"],
+    ["src/domain/model/boot-order.ts", "../changes/boot.ts"],
+    ["src/domain/changes/boot.ts", "../ports/store.ts"],
+    ["src/domain/ports/store.ts", "../engine/operate.ts"],
+    ["src/domain/events/watch.ts", "../engine/operate.ts"],
     ["src/domain/model/boot-order.ts", "execa"],
     ["src/tools/boot.ts", "../store/store.ts"],
     ["src/tools/boot.ts", "node:path"],
@@ -220,9 +236,9 @@ describe("imports", () => {
     ["src/plugin.ts", "./host/load.ts"],
     ["src/plugin-host/functions.ts", "../tools/call.ts"],
     ["src/serve/cli.ts", "@modelcontextprotocol/server"],
-    ["src/serve/mcp/resources.ts", "@modelcontextprotocol/server"],
-    ["src/serve/mcp/stdio.ts", "../store/store.ts"],
-    ["src/serve/mcp/resource-handlers.ts", "../store/store.ts"],
+    ["src/serve/work.ts", "@modelcontextprotocol/server"],
+    ["src/serve/mcp/stdio.ts", "../../store/store.ts"],
+    ["src/serve/mcp/resource-handlers.ts", "../../store/store.ts"],
     ["src/serve/mcp/http.ts", "hono"],
     ["src/serve/mcp/route.ts", "@modelcontextprotocol/server"],
     ["plugins/memory/index.ts", "../libvirt/index.ts"],
