@@ -84,7 +84,7 @@ describe("every page", () => {
 });
 
 describe("README.md", () => {
-  const callsIn = (part: string) => [...part.matchAll(/^([a-z_]+) \{/gm)].map(([, name]) => name!);
+  const callsIn = (part: string) => [...part.matchAll(/^> ([a-z_]+) \{/gm)].map(([, name]) => name!);
 
   test("is 12 kB at most", () => {
     expect(Buffer.byteLength(readme)).toBeLessThanOrEqual(12_000);
