@@ -19,7 +19,7 @@ export function denoCommand(backend: keyof typeof settings): string {
     `NO_COLOR=1 TMPDIR=${directory}/tmp XDG_CACHE_HOME=${directory}/cache XDG_CONFIG_HOME=${directory}/config deno run --no-prompt`,
     ...permissions,
     `${checkout}/src/main.ts ${directories}`,
-    `--connection ${settings[backend]}`,
+    `--connection '${settings[backend]}'`,
   ];
   return fenced(lines.join(" \\\n  "), "sh");
 }
