@@ -4,8 +4,8 @@ import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Libvirt } from "../plugins/libvirt/client/libvirt.ts";
-import { deliver } from "../src/domain/deliver.ts";
-import type { DomainEvent } from "../src/domain/event.ts";
+import { deliver } from "../src/domain/events/deliver.ts";
+import type { DomainEvent } from "../src/domain/model/event.ts";
 import { openStore } from "../src/store/store.ts";
 import type { LineClient } from "./line-client.ts";
 import { type Times, timesOf } from "./measure.ts";
@@ -89,7 +89,7 @@ export async function throughput(directory: string, many: number): Promise<Reado
   });
   for (let number = 0; number < many; number += 100) {
     const events = Array.from({ length: 100 }, (_, index) => eventOf(number + index));
-    await store.tell({ connection: "local", uuid: `batch-${number}` }, undefined, null, events);
+    await store.report({ connection: "local", uuid: `batch-${number}` }, undefined, null, events);
   }
   const ending = new AbortController();
   const counts = new Map(names.map((name) => [name, 0]));

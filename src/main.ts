@@ -8,9 +8,9 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as after } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import type { Config } from "./config.ts";
-import type { Store } from "./domain/port.ts";
-import type { Functions } from "./host/functions.ts";
+import type { Config } from "./config/config.ts";
+import type { Store } from "./domain/ports/store.ts";
+import type { Functions } from "./plugin-host/functions.ts";
 import type { Session } from "./serve/session.ts";
 
 // Every client starts a process of its own, some of them two, so what Node has compiled is kept for the next one, in a
@@ -19,10 +19,10 @@ if (import.meta.main && "enableCompileCache" in module) {
   const cache = process.env.XDG_CACHE_HOME || join(homedir(), ".cache");
   module.enableCompileCache(join(cache, "bootwright", "compiled"));
 }
-const { ConfigError, readConfig, settingsHelp } = await import("./config.ts");
+const { ConfigError, readConfig, settingsHelp } = await import("./config/config.ts");
 const { DomainError } = await import("./domain/error.ts");
-const { openHost } = await import("./host/backends.ts");
-const { fingerprintWith } = await import("./host/fingerprint.ts");
+const { openHost } = await import("./plugin-host/backends.ts");
+const { fingerprintWith } = await import("./plugin-host/fingerprint.ts");
 const { offeredTools } = await import("./tools/catalogue.ts");
 
 const shipped = {
@@ -60,7 +60,7 @@ export async function main(argv: readonly string[]): Promise<number> {
   if (version) return say(`${packageVersion()}\n`);
   const [command, ...args] = rest;
   if (command === "plugin" && args[0] === "new" && args.length >= 2 && args.length <= 3) {
-    const { writePlugin } = await import("./host/scaffold.ts");
+    const { writePlugin } = await import("./plugin-host/scaffold.ts");
     try {
       const root = writePlugin(args[1]!, args[2]);
       return say(`${root}\nTest it: cd ${root} && node --test\nUse it: bootwright --plugin ${root}/index.ts\n`);
@@ -120,7 +120,7 @@ export async function main(argv: readonly string[]): Promise<number> {
 const BACKGROUND_END_LIMIT_MS = 5_000;
 
 async function onStdio(session: Session, signal: AbortSignal): Promise<number> {
-  const { serveMcp } = await import("./serve/mcp.ts");
+  const { serveMcp } = await import("./serve/mcp/stdio.ts");
   const serving = serveMcp(session, process.stdout);
   signal.addEventListener("abort", () => void serving.close(), { once: true });
   if (signal.aborted) void serving.close();
@@ -197,7 +197,7 @@ async function openSession(config: Config): Promise<Opened> {
   };
   let functions: Promise<Functions> | undefined;
   const openTheFunctions = async (): Promise<Functions> => {
-    const { openFunctions } = await import("./host/functions.ts");
+    const { openFunctions } = await import("./plugin-host/functions.ts");
     const { pluginCalls } = await import("./serve/plugin-calls.ts");
     return openFunctions({
       plugins: config.plugins,

@@ -1,5 +1,5 @@
 /** For a plugin's own tests: calls its functions as Bootwright does, without a server and in the same thread. */
-import type { DomainEvent, EventType } from "./domain/event.ts";
+import type { DomainEvent, EventType } from "./domain/model/event.ts";
 import { type FunctionContext, type Plugin, ToolRefused } from "./plugin.ts";
 
 export type ToolAnswers = Readonly<Record<string, (args: Readonly<Record<string, unknown>>) => object>>;

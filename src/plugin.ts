@@ -1,31 +1,22 @@
 /** All that a plugin author imports. */
 import { z } from "zod";
-import type { Change, ChangeKind } from "./domain/changes.ts";
-import type { DomainEvent, EventType } from "./domain/event.ts";
-import type { ApplyContext, Console, GuestInfo, Hint, Host, Images, RunningEffect } from "./domain/port.ts";
-import type { Vm } from "./domain/vm.ts";
+import type { Change, ChangeKind } from "./domain/changes/catalogue.ts";
+import type { DomainEvent, EventType } from "./domain/model/event.ts";
+import type { Vm } from "./domain/model/vm.ts";
+import type { ApplyContext, Console, GuestInfo, Hint, Host, RunningEffect } from "./domain/ports/backend.ts";
+import type { Images } from "./domain/ports/images.ts";
 
-export { openVnc, type VncAddress } from "./console/vnc.ts";
-export type { BootOrder, PresetOrder } from "./domain/boot.ts";
-export { bootOrderOf, bootSequence, bootWith, presetOrders, rolesOf } from "./domain/boot.ts";
-export type { Change, ChangeKind } from "./domain/changes.ts";
-export { acceptedDefinition, canonicalText } from "./domain/definition.ts";
-export type { DiskFact } from "./domain/disk.ts";
+export { openVnc, type VncAddress } from "./display/vnc.ts";
+export type { Change, ChangeKind } from "./domain/changes/catalogue.ts";
+
+export { definitionFor, targetsFor, type VmSpec } from "./domain/changes/lifecycle.ts";
 export { DomainError } from "./domain/error.ts";
-export { type DomainEvent, type EventType, eventTypes } from "./domain/event.ts";
-export { definitionFor, targetsFor, type VmSpec } from "./domain/lifecycle.ts";
-export type { IsoFact } from "./domain/media.ts";
-export type {
-  ApplyContext,
-  Console,
-  GuestInfo,
-  Hint,
-  Host,
-  Images,
-  Occurrence,
-  RunningEffect,
-  Space,
-} from "./domain/port.ts";
+export type { BootOrder, PresetOrder } from "./domain/model/boot-order.ts";
+export { bootOrderOf, bootSequence, bootWith, presetOrders, rolesOf } from "./domain/model/boot-order.ts";
+export { canonicalJson, normaliseDefinition } from "./domain/model/definition.ts";
+export { type DomainEvent, type EventType, eventTypes } from "./domain/model/event.ts";
+export type { DiskFact, IsoFact } from "./domain/model/image-fact.ts";
+export type { Occurrence } from "./domain/model/occurrence.ts";
 export {
   type BootConfig,
   ClaimTag,
@@ -41,7 +32,16 @@ export {
   type Vm,
   type VmDefinition,
   withMedium,
-} from "./domain/vm.ts";
+} from "./domain/model/vm.ts";
+export type {
+  ApplyContext,
+  Console,
+  GuestInfo,
+  Hint,
+  Host,
+  RunningEffect,
+} from "./domain/ports/backend.ts";
+export type { Images, Space } from "./domain/ports/images.ts";
 export { openImages } from "./images/images.ts";
 export { PROBE_EXIT_PORT, PROBE_SHOWS, PROBE_SIGN, probeDisk } from "./images/probe-guest.ts";
 export { type SpaceWatch, watchSpace } from "./images/space-watch.ts";
@@ -105,15 +105,15 @@ export type BackendDefinition<Session> = Readonly<{
   observe(session: Session, uuid: string, signal?: AbortSignal): Promise<Vm | undefined>;
   lookup(session: Session, name: string, signal?: AbortSignal): Promise<string | undefined>;
   host(session: Session, signal?: AbortSignal): Promise<Host>;
-  backup(session: Session, uuid: string, signal?: AbortSignal): Promise<string>;
-  restore(session: Session, uuid: string, backup: string, context: ApplyContext): Promise<void>;
+  exportDefinition(session: Session, uuid: string, signal?: AbortSignal): Promise<string>;
+  importDefinition(session: Session, uuid: string, definition: string, context: ApplyContext): Promise<void>;
   images(session: Session): Images;
   guest?(session: Session, uuid: string, signal?: AbortSignal): Promise<GuestInfo | undefined>;
   console?(session: Session, uuid: string, signal?: AbortSignal): Promise<Console | undefined>;
   watch?(session: Session, tell: (hint: Hint) => void, signal: AbortSignal): Promise<void>;
   /** What runs the VMs outlives its callers: for so many milliseconds at most it may carry out a call after whoever made it
    * has ended. Leave it out where it ends with them. */
-  lateMs?: number;
+  callOutlivesCallerMs?: number;
   /** Having a handler is the capability. */
   changes: { readonly [K in ChangeKind]?: ChangeHandler<Session, K> };
 }>;

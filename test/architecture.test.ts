@@ -22,14 +22,14 @@ type Layer = Readonly<{
 const table: readonly Layer[] = [
   { files: "src/main.ts", line: "main -> everything", may: ["src/", "plugins/"], packages: ["*"], node: true },
   {
-    files: "src/config.ts",
+    files: "src/config/config.ts",
     line: "main -> everything, of which config is a part; it knows no other layer",
-    may: ["src/host/", "src/http-settings.ts"],
+    may: ["src/host/", "src/config/http.ts"],
     packages: ["zod"],
     node: true,
   },
   {
-    files: "src/http-settings.ts",
+    files: "src/config/http.ts",
     line: "a part of config, which it does not know",
     may: [],
     packages: ["zod"],
@@ -94,7 +94,7 @@ const table: readonly Layer[] = [
     files: "ui/",
     line: "ui -> its own folder and Preact; of the domain, the tools and what serves it, types alone",
     may: [
-      ...["src/domain/error.ts", "src/domain/event.ts", "src/domain/finding.ts"],
+      ...["src/domain/error.ts", "src/domain/model/event.ts", "src/domain/model/finding.ts"],
       ...["src/tools/catalogue.ts", "src/tools/respond.ts", "src/serve/http/page.ts", "src/serve/http/refusal.ts"],
     ],
     packages: ["preact", "@preact/signals", "@novnc/novnc"],
@@ -177,7 +177,7 @@ describe("imports", () => {
   });
 
   test("only the plugin host imports what it is told to", () => {
-    expect(product.filter((file) => computesAnImport(read(file)))).toEqual(["src/host/load.ts"]);
+    expect(product.filter((file) => computesAnImport(read(file)))).toEqual(["src/plugin-host/load.ts"]);
   });
 
   test("importsOf() sees every kind of import", () => {
@@ -209,26 +209,26 @@ describe("imports", () => {
   });
 
   test.each([
-    ["src/domain/boot.ts", "node:fs"],
-    ["src/domain/boot.ts", "../store/store.ts"],
-    ["src/domain/boot.ts", "execa"],
+    ["src/domain/model/boot-order.ts", "node:fs"],
+    ["src/domain/model/boot-order.ts", "../store/store.ts"],
+    ["src/domain/model/boot-order.ts", "execa"],
     ["src/tools/boot.ts", "../store/store.ts"],
     ["src/tools/boot.ts", "node:path"],
     ["src/tools/boot.ts", "@modelcontextprotocol/server"],
     ["src/store/store.ts", "../tools/tool.ts"],
     ["src/images/images.ts", "../plugin.ts"],
     ["src/plugin.ts", "./host/load.ts"],
-    ["src/host/functions.ts", "../tools/call.ts"],
+    ["src/plugin-host/functions.ts", "../tools/call.ts"],
     ["src/serve/cli.ts", "@modelcontextprotocol/server"],
-    ["src/serve/resources.ts", "@modelcontextprotocol/server"],
-    ["src/serve/mcp.ts", "../store/store.ts"],
-    ["src/serve/mcp-resources.ts", "../store/store.ts"],
-    ["src/serve/mcp-http.ts", "hono"],
-    ["src/serve/http/mcp.ts", "@modelcontextprotocol/server"],
+    ["src/serve/mcp/resources.ts", "@modelcontextprotocol/server"],
+    ["src/serve/mcp/stdio.ts", "../store/store.ts"],
+    ["src/serve/mcp/resource-handlers.ts", "../store/store.ts"],
+    ["src/serve/mcp/http.ts", "hono"],
+    ["src/serve/mcp/route.ts", "@modelcontextprotocol/server"],
     ["plugins/memory/index.ts", "../libvirt/index.ts"],
     ["plugins/memory/index.ts", "../../src/domain/boot.ts"],
     ["plugins/memory/index.ts", "../../src/images/images.ts"],
-    ["ui/main.tsx", "../src/domain/boot.ts"],
+    ["ui/main.tsx", "../src/domain/model/boot-order.ts"],
     ["ui/main.tsx", "zod"],
     ["plugins/libvirt/client/frames.ts", "execa"],
     ["plugins/libvirt/client/frames.ts", "../../../src/store/store.ts"],

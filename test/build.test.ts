@@ -55,7 +55,7 @@ export default definePlugin({
     observe: async () => undefined,
     lookup: async () => undefined,
     host: async () => ({ memoryBytes: 1, cpus: 1 }),
-    backup: async () => "",
+    exportDefinition: async () => "",
     restore: async () => { throw new DomainError("VM_NOT_FOUND", { vm: "any", known: [] }); },
     images: ({ context: { signal } }) => openImages({ imageDirectory: "/nowhere", isoDirectories: [], signal }),
     changes: {},

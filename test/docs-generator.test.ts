@@ -52,7 +52,7 @@ describe("the drawing of the sources", () => {
     text: imports.map((name) => `import type { A } from "${name}";`).join("\n"),
   });
 
-  test("draws folders, the folders of the domain by themselves, and files of src by their names", () => {
+  test("draws folders, what is in the domain by itself, and files of src by their names", () => {
     const files = [
       "src/main.ts",
       "src/serve/http/rest.ts",
@@ -60,7 +60,7 @@ describe("the drawing of the sources", () => {
       "src/domain/engine/run.ts",
       "ui/vm/a.tsx",
     ];
-    expect(files.map(boxOf)).toEqual(["src/main.ts", "src/serve", "src/domain", "src/domain/engine", "ui"]);
+    expect(files.map(boxOf)).toEqual(["src/main.ts", "src/serve", "src/domain/error.ts", "src/domain/engine", "ui"]);
   });
 
   test("has an arrow for each import between two of them, of a type and a dynamic one too", () => {
@@ -96,10 +96,10 @@ describe("the drawing of the sources", () => {
       "flowchart TD",
       '  src_tools["src/tools"]',
       '  subgraph src_domain_all["src/domain"]',
-      '    src_domain["files beside them"]',
       '    src_domain_engine["engine"]',
+      '    src_domain_error_ts["error.ts"]',
       "  end",
-      "  src_domain_engine --> src_domain",
+      "  src_domain_engine --> src_domain_error_ts",
       "  src_tools --> src_domain_engine",
       "```",
     ]);

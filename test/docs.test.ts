@@ -4,10 +4,10 @@ import { join } from "node:path";
 import { execa } from "execa";
 import { describe, expect, test } from "vitest";
 import { errorCodes } from "../src/domain/error.ts";
-import { findingCodes } from "../src/domain/finding.ts";
+import { findingCodes } from "../src/domain/model/finding.ts";
 import { httpCodes } from "../src/serve/http/refusal.ts";
 import { allTools } from "../src/tools/catalogue.ts";
-import { open, pluginFile } from "./host/bench.ts";
+import { open, pluginFile } from "./plugin-host/bench.ts";
 import {
   anchorsOf,
   brokenLinks,
@@ -64,7 +64,7 @@ describe("every page", () => {
     const verbs = [...new Set(toolNames.map((name) => name.split("_", 1)[0]!))].join("|");
     const calls = [...text.matchAll(new RegExp(`\`((?:${verbs})_[a-z_]+)\``, "g"))].map(([, name]) => name!);
     // A key of an event's data.
-    expect(calls.filter((name) => !toolNames.includes(name) && name !== "backup_of")).toEqual([]);
+    expect(calls.filter((name) => !toolNames.includes(name) && name !== "from_operation")).toEqual([]);
   });
 
   test("is listed in docs/README.md, with what it is for", () => {
@@ -226,7 +226,7 @@ describe("docs/reliability.md", () => {
   });
 
   test("names enough tools, findings and refusals for the check of their names to mean something", () => {
-    const named = [...text.matchAll(/`([A-Z]+_[A-Z_]*|[a-z]+_(?:vm|database|backups?|iso|operations?|order))`/g)];
+    const named = [...text.matchAll(/`([A-Z]+_[A-Z_]*|[a-z]+_(?:vm|database|definitions?|iso|operations?|order))`/g)];
     expect(named.length).toBeGreaterThan(20);
   });
 });

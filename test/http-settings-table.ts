@@ -1,6 +1,6 @@
 /** The settings of `bootwright serve`, for the tests of settings. */
-import type { Config } from "../src/config.ts";
-import type { httpSettings } from "../src/http-settings.ts";
+import type { Config } from "../src/config/config.ts";
+import type { httpSettings } from "../src/config/http.ts";
 
 /** A value as flag, variable and key of the file, what is read from each, and what is the default. */
 export type Row = {

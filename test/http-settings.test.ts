@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { readConfig } from "../src/config.ts";
+import { readConfig } from "../src/config/config.ts";
 
 test.each(["0", "65536", "::1:80", "http://localhost:80", "localhost:", " 80"])("%j is no place to listen", (text) => {
   expect(() => readConfig([`--guest-listen=${text}`], {})).toThrow("--guest-listen: ");

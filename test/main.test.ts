@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { settings } from "../src/config.ts";
+import { settings } from "../src/config/config.ts";
 import { run } from "./serve/process.ts";
 import { memorySettings, temporaryDirectory } from "./support/memory.ts";
 

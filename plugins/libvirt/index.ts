@@ -5,7 +5,7 @@ import { bootHandlers } from "./boot.ts";
 import { openConsole } from "./console.ts";
 import { diskHandlers } from "./disk.ts";
 import { guestInfo } from "./guest.ts";
-import { lifecycleHandlers, restore } from "./lifecycle.ts";
+import { importDefinition, lifecycleHandlers } from "./lifecycle.ts";
 import { mediaHandlers } from "./media.ts";
 import { hostOf, listVms, lookup, observeVm } from "./observe.ts";
 import { powerHandlers } from "./power.ts";
@@ -34,13 +34,13 @@ export default definePlugin({
     observe: observeVm,
     lookup,
     host: hostOf,
-    backup: (session, uuid, signal) => inactiveXml(session, uuid, signal),
-    restore,
+    exportDefinition: (session, uuid, signal) => inactiveXml(session, uuid, signal),
+    importDefinition,
     images: (session) => session.images,
     guest: guestInfo,
     console: openConsole,
     watch,
-    lateMs: LATE_MS,
+    callOutlivesCallerMs: LATE_MS,
     changes: { ...lifecycleHandlers, ...powerHandlers, ...bootHandlers, ...mediaHandlers, ...diskHandlers },
   },
 });

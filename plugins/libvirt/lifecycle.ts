@@ -70,16 +70,16 @@ export const lifecycleHandlers: BackendDefinition<LibvirtSession>["changes"] = {
 };
 
 /** Puts a whole definition back: of a VM that is gone, or of one that still is as expected. */
-export async function restore(
+export async function importDefinition(
   session: LibvirtSession,
   uuid: string,
-  backup: string,
+  xml: string,
   context: ApplyContext,
 ): Promise<void> {
   if (context.expect !== undefined) await unchangedDomain(session, uuid, context);
   // Defining it would overwrite what somebody else has made under this UUID meanwhile.
   else if (await observeVm(session, uuid, context.signal)) throw new DomainError("VM_CHANGED_MEANWHILE", { vm: uuid });
   await reaching(session, async () => {
-    await session.libvirt.domainDefineXmlFlags(backup, 0, options(context.signal));
+    await session.libvirt.domainDefineXmlFlags(xml, 0, options(context.signal));
   });
 }

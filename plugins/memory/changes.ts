@@ -1,12 +1,12 @@
 /** One handler for each change. Whether a change is allowed has been decided; what is checked here is what only the
  * hypervisor can know at the moment of the write. */
 import {
-  acceptedDefinition,
   type BackendDefinition,
   DomainError,
   definitionFor,
   diskOf,
   driveOf,
+  normaliseDefinition,
   type VmDefinition,
   withMedium,
 } from "../../src/plugin.ts";
@@ -28,7 +28,7 @@ export const changes: BackendDefinition<Session>["changes"] = {
         uuid,
         name,
         persistent: true,
-        next: acceptedDefinition(definitionFor(spec)),
+        next: normaliseDefinition(definitionFor(spec)),
         claim,
         guest: session.guest,
       });
@@ -92,7 +92,7 @@ export const changes: BackendDefinition<Session>["changes"] = {
     running: "next_start",
     async apply(session, vm, { boot }, context) {
       const machine = machineFor(session, vm, context);
-      machine.next = acceptedDefinition({ ...machine.next, boot });
+      machine.next = normaliseDefinition({ ...machine.next, boot });
     },
   },
   "media.set": {
@@ -114,7 +114,7 @@ export const changes: BackendDefinition<Session>["changes"] = {
     async apply(session, vm, { target, bus }, context) {
       const machine = machineFor(session, vm, context);
       if (driveOf(machine.next, target)) return;
-      machine.next = acceptedDefinition({
+      machine.next = normaliseDefinition({
         ...machine.next,
         drives: [...machine.next.drives, { target, bus, tray: "closed" }],
       });
@@ -127,7 +127,7 @@ export const changes: BackendDefinition<Session>["changes"] = {
       const drives = machine.next.drives.filter((drive) => drive.target !== target);
       // A device takes its own boot number with it.
       const entries = machine.next.boot.entries.filter(({ device }) => device !== `cdrom:${target}`);
-      machine.next = acceptedDefinition({ ...machine.next, drives, boot: { ...machine.next.boot, entries } });
+      machine.next = normaliseDefinition({ ...machine.next, drives, boot: { ...machine.next.boot, entries } });
     },
   },
   "claim.write": {

@@ -1,12 +1,12 @@
 /** VMs in memory: the reference backend, the tests' double, and the example to copy. Everything is gone when the process
- * ends. What happens behind its back (the guest, other programs) is in `outside.ts`. */
+ * ends. What happens behind its back (the guest, other programs) is what `test/support/simulator.ts` does. */
 import { z } from "zod";
 import {
   type ApplyContext,
-  acceptedDefinition,
   ClaimTag,
   DomainError,
   definePlugin,
+  normaliseDefinition,
   PLUGIN_API,
 } from "../../src/plugin.ts";
 import { changes } from "./changes.ts";
@@ -18,7 +18,7 @@ import { fingerprintOf, type Machine, type Session, viewOf } from "./machine.ts"
 import { happened } from "./news.ts";
 import { guestInfo, telling, watch } from "./watch.ts";
 
-const Backup = z.object({
+const Kept = z.object({
   uuid: z.string(),
   name: z.string(),
   next: Definition,
@@ -56,7 +56,7 @@ export default definePlugin<Config, Session>({
     }
     for (const disk of config.disks) writeFile(session, { ...disk, kind: "disk" });
     for (const { running, guest, next, ...seed } of config.vms) {
-      const machine: Machine = { ...seed, next: acceptedDefinition(next), guest: { ...session.guest, ...guest } };
+      const machine: Machine = { ...seed, next: normaliseDefinition(next), guest: { ...session.guest, ...guest } };
       session.machines.set(machine.uuid, machine);
       if (running) startMachine(session, machine, "normal");
     }
@@ -86,17 +86,17 @@ export default definePlugin<Config, Session>({
       look(session, signal);
       return session.host;
     },
-    async backup(session, uuid, signal) {
+    async exportDefinition(session, uuid, signal) {
       look(session, signal);
       const machine = session.machines.get(uuid);
       if (!machine) throw new DomainError("VM_NOT_FOUND", { vm: uuid, known: [...session.machines.keys()] });
       const { name, next, claim, guest } = machine;
-      return JSON.stringify({ uuid, name, next, ...(claim && { claim }), guest } satisfies z.input<typeof Backup>);
+      return JSON.stringify({ uuid, name, next, ...(claim && { claim }), guest } satisfies z.input<typeof Kept>);
     },
-    async restore(session, uuid, backup, { expect, signal }: ApplyContext) {
+    async importDefinition(session, uuid, definition, { expect, signal }: ApplyContext) {
       look(session, signal);
-      const { claim, ...saved } = Backup.parse(JSON.parse(backup));
-      if (saved.uuid !== uuid) throw new Error(`the backup is one of VM ${saved.uuid}`);
+      const { claim, ...saved } = Kept.parse(JSON.parse(definition));
+      if (saved.uuid !== uuid) throw new Error(`the definition is one of VM ${saved.uuid}`);
       const machine = session.machines.get(uuid);
       if ((machine && fingerprintOf(session, machine)) !== expect)
         throw new DomainError("VM_CHANGED_MEANWHILE", { vm: saved.name });

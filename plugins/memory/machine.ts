@@ -1,7 +1,7 @@
 /** What a memory connection holds, and a VM in it as the domain sees it. */
 import {
   type ClaimTag,
-  canonicalText,
+  canonicalJson,
   type Hint,
   type Power,
   type StopReason,
@@ -80,7 +80,7 @@ export const powerOf = ({ run, paused }: Machine): Power =>
 
 /** The claim tag is no part of it: writing it must not look like somebody's edit. */
 export const fingerprintOf = (session: Session, { uuid, name, next }: Machine): string =>
-  session.fingerprint(canonicalText({ uuid, name, next }));
+  session.fingerprint(canonicalJson({ uuid, name, next }));
 
 export function viewOf(session: Session, machine: Machine): Vm {
   const { uuid, name, persistent, next, claim, saved, paused, stopReason, run } = machine;

@@ -1,10 +1,10 @@
 /** The definition of a VM as it stands in its file: JSON that a person may read and edit. */
 import { z } from "zod";
 import {
-  acceptedDefinition,
   ClaimTag,
-  canonicalText,
+  canonicalJson,
   definitionFor,
+  normaliseDefinition,
   type VmDefinition,
   type VmSpec,
 } from "../../src/plugin.ts";
@@ -62,7 +62,7 @@ export const changed = (definition: Definition, change: Partial<Definition>): De
   accepted({ ...definition, ...change });
 
 /** What the fingerprint is made of. The claim tag is no part of it: writing it must not look like somebody's edit. */
-export const meaningOf = ({ claim: _tag, ...rest }: Definition): string => canonicalText(rest);
+export const meaningOf = ({ claim: _tag, ...rest }: Definition): string => canonicalJson(rest);
 
 /** The definition of a new VM. @throws Error when this backend has no such network */
 export function newDefinition(spec: VmSpec, accelerator: Accelerator): Definition {
@@ -111,7 +111,7 @@ export const SATA_PORTS = 6;
 export const letterOf = (name: string): number => name.charCodeAt(2) - "a".charCodeAt(0);
 
 function accepted(definition: Definition): Definition {
-  const ordered = acceptedDefinition<Pick<VmDefinition, "disks" | "drives" | "boot">>(asDomain(definition));
+  const ordered = normaliseDefinition<Pick<VmDefinition, "disks" | "drives" | "boot">>(asDomain(definition));
   const rank = (all: readonly { target: string }[]) => {
     const places = new Map(all.map(({ target: name }, place) => [name, place]));
     return (a: { target: string }, b: { target: string }) => places.get(a.target)! - places.get(b.target)!;

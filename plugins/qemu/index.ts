@@ -5,7 +5,7 @@ import { bootHandlers } from "./boot.ts";
 import { openConsole } from "./console.ts";
 import { diskHandlers } from "./disk.ts";
 import { guestInfo } from "./guest.ts";
-import { backup, lifecycleHandlers, restore } from "./lifecycle.ts";
+import { exportDefinition, importDefinition, lifecycleHandlers } from "./lifecycle.ts";
 import { mediaHandlers } from "./media.ts";
 import { hostOf, listVms, lookup, observeVm } from "./observe.ts";
 import { powerHandlers } from "./power.ts";
@@ -30,8 +30,8 @@ export default definePlugin({
     observe: observeVm,
     lookup,
     host: hostOf,
-    backup,
-    restore,
+    exportDefinition,
+    importDefinition,
     images: (session) => session.images,
     guest: guestInfo,
     console: openConsole,

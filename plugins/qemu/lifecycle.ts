@@ -51,7 +51,7 @@ export const lifecycleHandlers: BackendDefinition<QemuSession>["changes"] = {
 };
 
 /** The definition's own text. @throws DomainError VM_NOT_FOUND */
-export async function backup(session: QemuSession, uuid: string, signal?: AbortSignal): Promise<string> {
+export async function exportDefinition(session: QemuSession, uuid: string, signal?: AbortSignal): Promise<string> {
   requireOpen(session, signal);
   const found = await definitionOf(session, uuid);
   if (!found) throw new DomainError("VM_NOT_FOUND", { vm: uuid, known: [] });
@@ -59,7 +59,7 @@ export async function backup(session: QemuSession, uuid: string, signal?: AbortS
 }
 
 /** Puts a whole definition back: of a VM that is gone, or of one that still is as expected. */
-export async function restore(
+export async function importDefinition(
   session: QemuSession,
   uuid: string,
   text: string,
@@ -67,7 +67,7 @@ export async function restore(
 ): Promise<void> {
   requireOpen(session, signal);
   const definition = readDefinition(text);
-  if (definition.uuid !== uuid) throw new Error(`the backup is one of VM ${definition.uuid}`);
+  if (definition.uuid !== uuid) throw new Error(`the definition is one of VM ${definition.uuid}`);
   await naming(session, definition, signal, async () => {
     // Without an expectation the VM is taken to be gone: what somebody has made under this UUID meanwhile stays.
     const found = await definitionOf(session, uuid);

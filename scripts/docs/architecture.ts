@@ -21,13 +21,12 @@ const sources = (): Source[] =>
       .map((file) => ({ file, text: readFileSync(join(root, file), "utf8") })),
   );
 
-/** What a file is drawn as: its folder, or itself where it lies in `src` directly. */
+/** What a file is drawn as: its folder, or itself where it lies in `src` or in an opened folder directly. */
 export function boxOf(file: string): string {
   const parts = file.split("/");
   if (parts[0] !== "src") return parts[0]!;
   const inOpened = opened.find((folder) => file.startsWith(`${folder}/`));
-  const depth = inOpened !== undefined && parts.length > inOpened.split("/").length + 1 ? 3 : 2;
-  return parts.slice(0, depth).join("/");
+  return parts.slice(0, (inOpened ?? "src").split("/").length + 1).join("/");
 }
 
 const importsOf = (text: string): string[] =>
@@ -68,12 +67,9 @@ function leads(edges: readonly Edge[], from: string, to: string): boolean {
 export function drawingOf(files: readonly Source[]): string {
   const boxes = [...new Set(files.map(({ file }) => boxOf(file)))].sort();
   const id = (box: string) => box.replaceAll(/\W+/g, "_");
-  const isInside = (box: string, folder: string) => box.startsWith(`${folder}/`) || box === folder;
-  const draw = (box: string, inside?: string) => {
-    const label = box === inside ? "files beside them" : inside ? box.slice(inside.length + 1) : box;
-    return `  ${id(box)}["${label}"]`;
-  };
-  const groups = opened.filter((folder) => boxes.filter((box) => isInside(box, folder)).length > 1);
+  const isInside = (box: string, folder: string) => box.startsWith(`${folder}/`);
+  const draw = (box: string, inside = "") => `  ${id(box)}["${inside === "" ? box : box.slice(inside.length + 1)}"]`;
+  const groups = opened.filter((folder) => boxes.some((box) => isInside(box, folder)));
   const single = boxes.filter((box) => !groups.some((folder) => isInside(box, folder)));
   const lines = [
     "flowchart TD",

@@ -1,9 +1,9 @@
 /** What each backend that ships can change. */
 import { readdirSync } from "node:fs";
-import { changes } from "../../src/domain/changes.ts";
-import type { Capabilities } from "../../src/domain/port.ts";
-import { capabilitiesOf } from "../../src/host/backends.ts";
+import { changes } from "../../src/domain/changes/catalogue.ts";
+import type { Capabilities } from "../../src/domain/ports/backend.ts";
 import type { Plugin } from "../../src/plugin.ts";
+import { capabilitiesOf } from "../../src/plugin-host/backends.ts";
 import { code, table } from "./markdown.ts";
 
 /** Every plugin of this repository that brings a backend. */
@@ -20,7 +20,7 @@ export async function changesTable(): Promise<string> {
   const words = { now: "now", next_start: "at the next start", refused: "refused" };
   const kinds = Object.keys(changes) as (keyof typeof changes)[];
   const rows = kinds
-    .filter((kind) => changes[kind].seat === "backend")
+    .filter((kind) => changes[kind].appliedBy === "backend")
     .map((kind) => [
       code(kind),
       ...backends.map(({ changes: can }) => (can[kind] ? words[can[kind].running] : "not supported")),

@@ -1,5 +1,5 @@
 /** What each type of event tells, which no code says. */
-import { type EventType, eventTypes } from "../../src/domain/event.ts";
+import { type EventType, eventTypes } from "../../src/domain/model/event.ts";
 import { code, table } from "./markdown.ts";
 
 /** When it happens, and what is in its `data` beside the operation's id, where an operation did it. */
@@ -8,7 +8,7 @@ const events: Record<EventType, readonly [when: string, data: string]> = {
   "vm.adopted": ["it was taken under management", "`name`"],
   "vm.deleted": ["`delete_vm` removed it", "`name`"],
   "vm.renamed": ["`repair_vm` gave it another name", "`from`, `to`"],
-  "vm.restored": ["its definition was put back", "`backup_of` and `was_gone`, or as `vm.created`"],
+  "vm.restored": ["its definition was put back", "`from_operation` and `was_gone`, or as `vm.created`"],
   "vm.reconciled": ["`repair_vm` made the record agree with what is there", "`from`, `to`"],
   "vm.started": ["it runs, whoever started it", "`run`; from an operation `purpose` and `boot_device` too"],
   "vm.stopped": ["it no longer runs", "`run`, `reason`"],

@@ -1,8 +1,8 @@
 /** The table of findings. What each says, and what mends it, is what the boot rules say of the first state in which the
  * tests expect it. */
-import { findingsOf } from "../../src/domain/boot-rules.ts";
-import { finding, findingCodes } from "../../src/domain/finding.ts";
-import { table as cases } from "../../test/domain/finding-table.ts";
+import { findingsOf } from "../../src/domain/model/boot-rules.ts";
+import { finding, findingCodes } from "../../src/domain/model/finding.ts";
+import { table as cases } from "../../test/domain/model/finding-table.ts";
 import { code, codes, table } from "./markdown.ts";
 
 export const findingsTable = (): string =>
@@ -20,7 +20,7 @@ export const findingsTable = (): string =>
 function exampleOf(name: (typeof findingCodes)[number]) {
   const states = Object.values(cases.find((row) => row.code === name)?.when ?? {});
   const [found] = states.flatMap((state) => findingsOf(state).filter((one) => one.code === name));
-  if (!found) throw new Error(`No state in test/domain/finding-table.ts has the finding ${name}`);
+  if (!found) throw new Error(`No state in test/domain/model/finding-table.ts has the finding ${name}`);
   return found;
 }
 

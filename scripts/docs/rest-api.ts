@@ -1,6 +1,6 @@
 /** docs/reference/rest-api.md, made from the OpenAPI document. */
 import { errorCodes } from "../../src/domain/error.ts";
-import type { OpenApi, Operation } from "../../src/serve/http/openapi.ts";
+import type { OpenApi, Operation } from "../../src/serve/http/openapi-document.ts";
 import { statusOf } from "../../src/serve/http/problem.ts";
 import { argumentsOf } from "../../src/serve/http/reference.ts";
 import { statusOfHttp } from "../../src/serve/http/refusal.ts";

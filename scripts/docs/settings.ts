@@ -1,5 +1,5 @@
 /** The table of settings. */
-import { settings, variableOf } from "../../src/config.ts";
+import { settings, variableOf } from "../../src/config/config.ts";
 import { code, table } from "./markdown.ts";
 
 export const settingsTable = (): string =>

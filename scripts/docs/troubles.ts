@@ -1,6 +1,6 @@
 /** Refusals as somebody meets them, for the page on troubleshooting: the program's own words about likely things. */
 import { DomainError } from "../../src/domain/error.ts";
-import { finding } from "../../src/domain/finding.ts";
+import { finding } from "../../src/domain/model/finding.ts";
 import { refusalOf, refusalText } from "../../src/tools/respond.ts";
 import { fenced } from "./markdown.ts";
 

@@ -1,7 +1,7 @@
 /** Every way a request can be refused: what failed (message), and what would make it succeed (hint). A code is never
  * renamed and never reused. Anything that is thrown and is not a DomainError is a defect. */
-import type { Finding } from "./finding.ts";
-import { programRefusals } from "./program-refusal.ts";
+import type { Finding } from "./model/finding.ts";
+import { serverErrors } from "./server-errors.ts";
 
 const list = (names: readonly string[], none = "none") => (names.length ? names.join(", ") : none);
 const gib = (bytes: number) => `${Math.round((bytes / 1024 ** 3) * 100) / 100} GiB`;
@@ -186,7 +186,7 @@ const catalogue = {
     message: `Cannot undo operation ${d.operation}: ${d.reason}`,
     hint: "Boot order and media can be undone while they are as the operation left them; make another change instead",
   }),
-  BACKUP_NOT_FOUND: (d: { vm: string; operation: string; known: readonly string[] }) => ({
+  DEFINITION_NOT_FOUND: (d: { vm: string; operation: string; known: readonly string[] }) => ({
     message: `Cannot find a definition of VM "${d.vm}" from before operation "${d.operation}"`,
     hint: `Definitions are kept from before these operations, newest first: ${list(d.known)}`,
   }),
@@ -220,7 +220,7 @@ const catalogue = {
     message: `Connection "${d.connection}" refused "${d.change}": ${d.reason}`,
     hint: "The reason is the hypervisor's own; mend it there, then try again",
   }),
-  ...programRefusals,
+  ...serverErrors,
 } satisfies Record<string, (details: never) => { message: string; hint: string }>;
 
 export type ErrorCode = keyof typeof catalogue;

@@ -1,6 +1,7 @@
 /** Links that a guest may call, each made for one VM and one plugin, and good for one call that succeeds. */
-import type { Store } from "./port.ts";
-import type { Target } from "./vm.ts";
+
+import type { Target } from "./model/vm.ts";
+import type { Store } from "./ports/store.ts";
 
 /** The part of the store that keeps them: of a link it has a hash alone. */
 export type LinkStore = Pick<Store, "offerConfirmation" | "takeConfirmation">;

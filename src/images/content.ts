@@ -8,7 +8,7 @@
  * 3. allocated pieces behind a zero head (a preallocated disk, a wiped one, Btrfs without partitions) are read, the first
  *    MiB of at most sixteen: anything but zeros is `data`, all of everything read and zero is `blank`, the rest `unknown`.
  * A running VM's QEMU may hold back what it has yet to write: `blank` is then about the file, not the guest. */
-import type { DiskFact } from "../domain/disk.ts";
+import type { DiskFact } from "../domain/model/image-fact.ts";
 import { type Bootable, bootableOf, HEAD_BYTES } from "./partition.ts";
 import type { Extent } from "./qemu-img.ts";
 

@@ -1,6 +1,7 @@
 /** One disk image, as a fact. */
-import type { DiskFact } from "../domain/disk.ts";
+
 import { DomainError } from "../domain/error.ts";
+import type { DiskFact } from "../domain/model/image-fact.ts";
 import type { FactCache } from "./cache.ts";
 import { type Chain, walkChain } from "./chain.ts";
 import { type Content, readContent } from "./content.ts";

@@ -2,7 +2,7 @@
 import { lstat, open, realpath, rm, statfs, unlink } from "node:fs/promises";
 import { dirname } from "node:path";
 import { DomainError } from "../domain/error.ts";
-import type { Space } from "../domain/port.ts";
+import type { Space } from "../domain/ports/images.ts";
 import { walkChain } from "./chain.ts";
 import { placeInside } from "./containment.ts";
 import { readDiskHead } from "./disk-fact.ts";

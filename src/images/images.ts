@@ -1,7 +1,7 @@
 /** The image files of one connection on this host: the ISO library and the disks of its VMs. */
 import { join, resolve } from "node:path";
 import { DomainError } from "../domain/error.ts";
-import type { Images } from "../domain/port.ts";
+import type { Images } from "../domain/ports/images.ts";
 import { createFactCache, type FactCacheOptions } from "./cache.ts";
 import type { Content } from "./content.ts";
 import { observeDisk } from "./disk-fact.ts";

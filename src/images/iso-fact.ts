@@ -1,5 +1,5 @@
 /** One ISO, as a fact. */
-import type { IsoFact } from "../domain/media.ts";
+import type { IsoFact } from "../domain/model/image-fact.ts";
 import type { FactCache } from "./cache.ts";
 import { bootsNothing } from "./el-torito.ts";
 import { errnoOf, identityOf, versionOf, withFile } from "./file.ts";

@@ -1,7 +1,8 @@
 /** Noticing that a VM's images are about to fill their file system before a write fails: a threshold in each image, which
  * the hypervisor tells of once when a guest writes beyond it. */
 import { stat } from "node:fs/promises";
-import type { Hint, Images } from "../domain/port.ts";
+import type { Hint } from "../domain/ports/backend.ts";
+import type { Images } from "../domain/ports/images.ts";
 
 const MIB = 1024 ** 2;
 const RESERVE_BYTES = 1024 * MIB;

@@ -1,7 +1,7 @@
 /** What a server does beside answering: it watches its connections and hands events to whoever asked for them. Serving
  * never waits for any of it. */
 import { setTimeout as after } from "node:timers/promises";
-import type { Subscriber } from "../domain/subscriber.ts";
+import type { Subscriber } from "../domain/events/subscriber.ts";
 import type { Session } from "./session.ts";
 
 export type BackgroundOptions = Readonly<{
@@ -41,7 +41,10 @@ export function runInBackground({
 
   const running = (async () => {
     await after(afterMs, undefined, { signal, ref: false });
-    const [{ watch }, { deliver }] = await Promise.all([import("../domain/watch.ts"), import("../domain/deliver.ts")]);
+    const [{ watch }, { deliver }] = await Promise.all([
+      import("../domain/events/watch.ts"),
+      import("../domain/events/deliver.ts"),
+    ]);
     const store = await openedStore();
     const { connections, newId, now } = context(call);
     await Promise.all([

@@ -1,7 +1,7 @@
 /** What was left open is settled in the background for as long as a server runs: by processes that died, and by this one
  * where nobody could tell how an operation ended. Serving never waits for it. */
 import { setTimeout as after } from "node:timers/promises";
-import { settledInWords } from "../domain/operation.ts";
+import { settledInWords } from "../domain/changes/operation.ts";
 import type { Session } from "./session.ts";
 
 export type RecoveryOptions = Readonly<{
@@ -30,7 +30,7 @@ export function recoverInBackground({
   };
 
   const recoverOn = async (name: string) => {
-    const { recoverAll } = await import("../domain/recover.ts");
+    const { recoverAll } = await import("../domain/engine/recover.ts");
     const { connections, store, ...rest } = context({ actor: "bootwright", signal, progress: () => {} });
     const backend = await connections.backend(name);
     await recoverAll({ ...rest, backend, store: await store() }, signal, ({ operation, status }) =>

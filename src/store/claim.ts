@@ -1,9 +1,9 @@
 /** One operation per VM at a time: in turns within this process, by a row between processes. */
 import { setTimeout as delay } from "node:timers/promises";
+import type { Operation } from "../domain/changes/operation.ts";
 import { DomainError } from "../domain/error.ts";
-import type { Operation } from "../domain/operation.ts";
-import type { Claim } from "../domain/port.ts";
-import type { Target } from "../domain/vm.ts";
+import type { Target } from "../domain/model/vm.ts";
+import type { Claim } from "../domain/ports/store.ts";
 import type { Database } from "./database.ts";
 import { ClaimRow, VmRow } from "./entities.ts";
 import type { Holder } from "./holder.ts";

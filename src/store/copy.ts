@@ -12,7 +12,7 @@ import {
 } from "node:fs";
 import { dirname, isAbsolute, join } from "node:path";
 import { DomainError } from "../domain/error.ts";
-import type { DatabaseCopy } from "../domain/port.ts";
+import type { DatabaseCopy } from "../domain/ports/store.ts";
 import type { Database } from "./database.ts";
 import { refusalOf } from "./faults.ts";
 import type { Holder } from "./holder.ts";

@@ -1,8 +1,8 @@
 /** How far each subscriber has been told. Its place always moves on; what it did not take stands in a row of its own until
  * it does or is given up, and what comes later about the same VM waits behind that. */
 import type { EntityManager } from "@mikro-orm/sqlite";
-import type { JournalEvent } from "../domain/event.ts";
-import type { Delivery, EventQuery, Feed, Round } from "../domain/journal.ts";
+import type { JournalEvent } from "../domain/model/event.ts";
+import type { Delivery, EventQuery, Feed, Round } from "../domain/ports/event-store.ts";
 import type { Database } from "./database.ts";
 import { DeliveryRow, EventRow, SubscriberRow } from "./entities.ts";
 

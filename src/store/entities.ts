@@ -1,10 +1,11 @@
 /** The tables as MikroORM knows them. Migrations own the schema; a test holds the two together. */
 import { defineEntity, p } from "@mikro-orm/sqlite";
-import type { DomainEvent } from "../domain/event.ts";
-import type { Delivery } from "../domain/journal.ts";
-import type { Operation, Step } from "../domain/operation.ts";
-import type { Sighting } from "../domain/sighting.ts";
-import type { Roles, RunRecord, Suggestion, VmRecord } from "../domain/vm.ts";
+import type { Operation, Step } from "../domain/changes/operation.ts";
+import type { DomainEvent } from "../domain/model/event.ts";
+import type { ReportedState } from "../domain/model/reported-state.ts";
+import type { Roles } from "../domain/model/vm.ts";
+import type { RunRecord, Suggestion, VmRecord } from "../domain/model/vm-record.ts";
+import type { Delivery } from "../domain/ports/event-store.ts";
 
 const VmSchema = defineEntity({
   name: "Vm",
@@ -42,14 +43,16 @@ const OperationSchema = defineEntity({
   tableName: "operations",
   properties: {
     id: p.text().primary(),
+    schema: p.integer(),
     connection: p.text(),
     uuid: p.text(),
+    name: p.text().nullable(),
     actor: p.text(),
     what: p.text(),
     direction: p.text().$type<Operation["direction"]>(),
     status: p.text().$type<Operation["status"]>(),
     steps: p.json<readonly Step[]>().columnType("text"),
-    backup: p.text().nullable(),
+    definition: p.text().nullable(),
     holder: p.text(),
     error: p.json<NonNullable<Operation["error"]>>().columnType("text").nullable(),
     begunAt: p.text(),
@@ -58,8 +61,8 @@ const OperationSchema = defineEntity({
 });
 export class OperationRow extends OperationSchema.class {}
 OperationSchema.setClass(OperationRow);
-/** All but the backup, which may be large. */
-export const operationColumns = Object.keys(OperationSchema.meta.properties).filter((name) => name !== "backup");
+/** All but the definition, which may be large. */
+export const operationColumns = Object.keys(OperationSchema.meta.properties).filter((name) => name !== "definition");
 
 const EventSchema = defineEntity({
   name: "Event",
@@ -114,7 +117,7 @@ const SightingSchema = defineEntity({
     connection: p.text().primary(),
     uuid: p.text().primary(),
     revision: p.integer(),
-    body: p.json<Sighting>().columnType("text"),
+    body: p.json<ReportedState>().columnType("text"),
   },
 });
 export class SightingRow extends SightingSchema.class {}

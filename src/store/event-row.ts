@@ -1,6 +1,6 @@
 /** Writing an event, within the transaction that makes it true. */
 import type { EntityManager } from "@mikro-orm/sqlite";
-import type { DomainEvent } from "../domain/event.ts";
+import type { DomainEvent } from "../domain/model/event.ts";
 import { EventRow } from "./entities.ts";
 
 /** Writes an event unless it is there already. An operation that ended unknown and is settled later may count its

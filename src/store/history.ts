@@ -1,22 +1,20 @@
 /** The operations there were, and the definitions from before them. A list never loads these: they may be large. */
 import type { EntityManager } from "@mikro-orm/sqlite";
+import type { Operation } from "../domain/changes/operation.ts";
 import { DomainError } from "../domain/error.ts";
-import type { Operation } from "../domain/operation.ts";
-import type { BackupEntry, OperationQuery } from "../domain/port.ts";
-import type { Target } from "../domain/vm.ts";
+import type { Target } from "../domain/model/vm.ts";
+import type { KeptDefinition, OperationQuery } from "../domain/ports/store.ts";
 import type { Database } from "./database.ts";
 import { OperationRow, operationColumns } from "./entities.ts";
 import { operationOf } from "./mapping.ts";
 import { keyOf } from "./records.ts";
 
 /** `octet_length` takes a text's size from the head of its row; the text itself is not read. */
-const backupList = `select id as operation, what, begun_at as "begunAt", octet_length(backup) as bytes from operations
-  where connection = ? and uuid = ? and backup is not null order by begun_at desc, id desc limit ?`;
+const definitionList = `select id as operation, what, begun_at as "begunAt", octet_length(definition) as bytes from operations
+  where connection = ? and uuid = ? and definition is not null order by begun_at desc, id desc limit ?`;
 
 /** Only what makes or deletes a VM is looked into: the steps of all there is would take long to read. */
-const named = `select connection, uuid from operations where what in ('create_vm', 'delete_vm') and ? in (
-  json_extract(steps, '$[0].before.vm.name'), json_extract(steps, '$[0].before.record.name'),
-  json_extract(steps, '$[#-1].goal.vm.name')) and connection in (select value from json_each(?))
+const named = `select connection, uuid from operations where what in ('create_vm', 'delete_vm') and name = ? and connection in (select value from json_each(?))
   order by begun_at desc, id desc limit 1`;
 
 export const historyIn = (database: Database) => ({
@@ -40,14 +38,14 @@ export const historyIn = (database: Database) => ({
     return row && keyOf(row);
   },
 
-  backups(target: Target, limit: number): Promise<BackupEntry[]> {
+  definitions(target: Target, limit: number): Promise<KeptDefinition[]> {
     const values = [target.connection, target.uuid, Math.max(0, limit)];
-    return database.read((em) => em.execute<BackupEntry[]>(backupList, values));
+    return database.read((em) => em.execute<KeptDefinition[]>(definitionList, values));
   },
 
-  async backup(operation: string): Promise<string | undefined> {
-    const row = await database.read((em) => em.findOne(OperationRow, { id: operation }, { fields: ["backup"] }));
-    return row?.backup ?? undefined;
+  async definition(operation: string): Promise<string | undefined> {
+    const row = await database.read((em) => em.findOne(OperationRow, { id: operation }, { fields: ["definition"] }));
+    return row?.definition ?? undefined;
   },
 });
 

@@ -1,7 +1,7 @@
 /** Operations and the events that they end in. */
-import type { Operation, Step } from "../domain/operation.ts";
-import type { Settlement } from "../domain/port.ts";
-import type { Target } from "../domain/vm.ts";
+import type { Operation, Step } from "../domain/changes/operation.ts";
+import type { Target } from "../domain/model/vm.ts";
+import type { Settlement } from "../domain/ports/store.ts";
 import type { Database } from "./database.ts";
 import { ClaimRow, OperationRow } from "./entities.ts";
 import { append } from "./event-row.ts";
@@ -32,11 +32,11 @@ export const journalIn = (database: Database, holder: Holder, retaining: Retaini
       if (!row) throw new Error(`Operation "${id}" was never begun, so it cannot be settled`);
       if (!unsettled.includes(row.status)) return false;
       const at = now().toISOString();
-      const { status, steps, error, record, leaves, events } = settlement;
+      const { status, steps, error, record, reports, events } = settlement;
       await em.nativeUpdate(OperationRow, { id }, { status, steps, error: error ?? null, settledAt: at });
       if (record) await putRecord(em, record, at);
       if (record === null) await removeRecord(em, row);
-      const found = leaves ? await leaveSighting(em, row, leaves) : [];
+      const found = reports ? await leaveSighting(em, row, reports) : [];
       for (const event of [...found, ...events]) await append(em, event);
       return retaining.isDue(em, id);
     });

@@ -1,6 +1,6 @@
 /** Rows and the domain's values: one function each way. Absent in the domain is NULL in a row. */
-import type { Operation } from "../domain/operation.ts";
-import type { VmRecord } from "../domain/vm.ts";
+import type { Operation } from "../domain/changes/operation.ts";
+import type { VmRecord } from "../domain/model/vm-record.ts";
 import type { OperationRow, VmRow } from "./entities.ts";
 
 type Seen = NonNullable<VmRecord["seen"]>;
@@ -71,21 +71,29 @@ export function recordOf(row: Values<VmRow>): VmRecord {
 
 export const operationValues = (operation: Operation, holder: string) => ({
   id: operation.id,
+  schema: 1,
+  name: nameOf(operation),
   ...operation.target,
   actor: operation.actor,
   what: operation.what,
   direction: operation.direction,
   status: operation.status,
   steps: operation.steps,
-  backup: operation.backup ?? null,
+  definition: operation.definition ?? null,
   holder,
   error: operation.error ?? null,
   begunAt: operation.begunAt,
   settledAt: operation.settledAt ?? null,
 });
 
+/** The name of the VM, by which its operations are found once it is gone. */
+const nameOf = ({ steps }: Operation): string | null => {
+  const [first, last] = [steps[0]?.before, steps.at(-1)?.goal];
+  return first?.vm?.name ?? first?.record?.name ?? last?.vm?.name ?? null;
+};
+
 export function operationOf(row: Values<OperationRow>): Operation {
   const { id, connection, uuid, actor, what, direction, status, steps, begunAt } = row;
-  const optional = present({ backup: row.backup, settledAt: row.settledAt, error: row.error });
+  const optional = present({ definition: row.definition, settledAt: row.settledAt, error: row.error });
   return { id, target: { connection, uuid }, actor, what, direction, status, steps, begunAt, ...optional };
 }

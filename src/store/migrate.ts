@@ -10,9 +10,10 @@ import { idempotency } from "./migrations/20261125-idempotency.ts";
 import { suggestion } from "./migrations/20261125-suggestion.ts";
 import { fingerprint } from "./migrations/20261126-fingerprint.ts";
 import { served } from "./migrations/20261126-served.ts";
+import { definitions } from "./migrations/20261129-definitions.ts";
 
 /** Every migration there is, oldest first. */
-export const migrations = [first, listed, events, suggestion, idempotency, fingerprint, served];
+export const migrations = [first, listed, events, suggestion, idempotency, fingerprint, served, definitions];
 const table = "mikro_orm_migrations";
 /** An upgrade of a large database takes its time, and whoever comes meanwhile has nothing better to do than wait. */
 const upgradeMsMax = 60_000;

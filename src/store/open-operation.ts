@@ -1,7 +1,7 @@
 /** Operations that are not settled. */
 import type { EntityManager } from "@mikro-orm/sqlite";
-import type { Operation } from "../domain/operation.ts";
-import type { Target } from "../domain/vm.ts";
+import type { Operation } from "../domain/changes/operation.ts";
+import type { Target } from "../domain/model/vm.ts";
 import { OperationRow } from "./entities.ts";
 import { operationOf } from "./mapping.ts";
 import { keyOf } from "./records.ts";

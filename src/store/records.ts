@@ -1,7 +1,8 @@
 /** The rows of managed VMs. */
 import type { EntityManager } from "@mikro-orm/sqlite";
 import { raw } from "@mikro-orm/sqlite";
-import type { Target, VmRecord } from "../domain/vm.ts";
+import type { Target } from "../domain/model/vm.ts";
+import type { VmRecord } from "../domain/model/vm-record.ts";
 import type { Database } from "./database.ts";
 import { VmRow, vmColumns } from "./entities.ts";
 import { recordOf, seenValues, vmValues } from "./mapping.ts";

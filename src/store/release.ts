@@ -2,7 +2,7 @@
  * from the VM for as long as this one lives, so its removal is tried again: after growing pauses, and before whatever
  * the store is asked next. */
 import { DomainError } from "../domain/error.ts";
-import type { Target } from "../domain/vm.ts";
+import type { Target } from "../domain/model/vm.ts";
 import type { Database } from "./database.ts";
 import { ClaimRow } from "./entities.ts";
 import { keyOf, keyText } from "./records.ts";

@@ -1,6 +1,6 @@
 /** Requests that may be sent again. Which of them are under way is told by their process's holder, so a process that died
  * in the middle keeps no key for itself; what it had begun stays so. */
-import type { KeyTaken, RequestKeys } from "../domain/idempotency.ts";
+import type { KeyTaken, RequestKeys } from "../domain/ports/idempotency.ts";
 import type { Database } from "./database.ts";
 import { RequestKeyRow } from "./entities.ts";
 import type { Holder } from "./holder.ts";

@@ -2,7 +2,7 @@
  * leave in the file is used again. */
 import type { EntityManager } from "@mikro-orm/sqlite";
 import { DomainError } from "../domain/error.ts";
-import type { Pruned, Retention } from "../domain/port.ts";
+import type { Pruned, Retention } from "../domain/ports/store.ts";
 import type { Database } from "./database.ts";
 
 const dayMs = 24 * 60 * 60_000;
@@ -10,8 +10,8 @@ export const defaultRetention: Retention = {
   operations: 50_000,
   operationsPerVm: 200,
   operationAgeMs: 365 * dayMs,
-  backupsPerVm: 20,
-  backupAgeMs: 90 * dayMs,
+  definitionsPerVm: 20,
+  definitionAgeMs: 90 * dayMs,
   events: 10_000,
 };
 
@@ -31,8 +31,8 @@ const operations = `delete from operations where id in (
     or not exists (select 1 from vms v where v.connection = o.connection and v.uuid = o.uuid))))
   limit ${rowsPerTransaction})`;
 
-const backups = `update operations set backup = null where id in (
-  select id from (select id, begun_at, status, ${numbered} from operations where backup is not null)
+const definitions = `update operations set definition = null where id in (
+  select id from (select id, begun_at, status, ${numbered} from operations where definition is not null)
   where ${ended} and (place > ? or begun_at < ?) limit ${rowsPerTransaction})`;
 
 /** A subscriber that nobody has served for so long, a plugin that was removed say, is forgotten with all that it was still
@@ -75,13 +75,13 @@ export function retentionIn(
   }
 
   async function prune(kept: Retention) {
-    const { operationsPerVm, operationAgeMs, backupsPerVm, backupAgeMs, events: eventsMax } = kept;
+    const { operationsPerVm, operationAgeMs, definitionsPerVm, definitionAgeMs, events: eventsMax } = kept;
     const since = (ageMs: number) => new Date(Math.max(0, now().getTime() - ageMs)).toISOString();
     const removed = await all(operations, operationsPerVm, since(operationAgeMs), kept.operations);
     for (const statement of [deliveries, subscribers]) await all(statement, since(UNSERVED_MS));
     const pruned = {
       operations: removed,
-      backups: await all(backups, backupsPerVm, since(backupAgeMs)),
+      definitions: await all(definitions, definitionsPerVm, since(definitionAgeMs)),
       events: await all(events, eventsMax, Math.max(eventsMax, UNTOLD_MAX)),
     };
     if (!closed) await besides();

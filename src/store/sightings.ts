@@ -1,10 +1,10 @@
 /** What was last seen of each VM, and the events that differ from it: written together, or not at all. */
 import type { EntityManager } from "@mikro-orm/sqlite";
-import type { DomainEvent } from "../domain/event.ts";
-import type { Seen, Told } from "../domain/journal.ts";
-import type { Settlement } from "../domain/port.ts";
-import type { Sighting } from "../domain/sighting.ts";
-import type { Target } from "../domain/vm.ts";
+import type { DomainEvent } from "../domain/model/event.ts";
+import type { ReportedState } from "../domain/model/reported-state.ts";
+import type { Target } from "../domain/model/vm.ts";
+import type { ReportedRevision, ReportOutcome } from "../domain/ports/event-store.ts";
+import type { Settlement } from "../domain/ports/store.ts";
 import type { Database } from "./database.ts";
 import { ClaimRow, SettingRow, SightingRow } from "./entities.ts";
 import { append } from "./event-row.ts";
@@ -13,22 +13,22 @@ import { leftOn } from "./open-operation.ts";
 import { keyOf } from "./records.ts";
 
 export const sightingsIn = (database: Database, holder: Holder, appended: (events: number) => void) => ({
-  async sighting(target: Target): Promise<Seen | undefined> {
+  async reportedState(target: Target): Promise<ReportedRevision | undefined> {
     const row = await database.read((em) => em.findOne(SightingRow, keyOf(target)));
     return row ? seenOf(row) : undefined;
   },
 
-  async sightings(connection: string): Promise<Seen[]> {
+  async reportedStates(connection: string): Promise<ReportedRevision[]> {
     return (await database.read((em) => em.find(SightingRow, { connection }))).map(seenOf);
   },
 
-  async tell(
+  async report(
     target: Target,
     expect: number | undefined,
-    sighting: Sighting | null,
+    sighting: ReportedState | null,
     events: readonly DomainEvent[],
-  ): Promise<Told> {
-    const told = await database.write(async (em): Promise<Told> => {
+  ): Promise<ReportOutcome> {
+    const told = await database.write(async (em): Promise<ReportOutcome> => {
       if (await isHeld(em, holder, target)) return "held";
       const row = await em.findOne(SightingRow, keyOf(target), { fields: ["revision"] });
       if (row?.revision !== expect) return "stale";
@@ -49,7 +49,7 @@ export const sightingsIn = (database: Database, holder: Holder, appended: (event
     return (await database.read((em) => em.count(SettingRow, { key: watchedKey(connection) }))) > 0;
   },
 
-  async beginSightings(connection: string, all: readonly Sighting[]): Promise<void> {
+  async initReportedStates(connection: string, all: readonly ReportedState[]): Promise<void> {
     for (let begun = 0; begun < all.length; begun += SIGHTINGS_AT_ONCE)
       await database.write(async (em) => {
         for (const sighting of all.slice(begun, begun + SIGHTINGS_AT_ONCE))
@@ -75,10 +75,13 @@ async function isHeld(em: EntityManager, holder: Holder, target: Target): Promis
   return (await leftOn(em, target)).length > 0;
 }
 
-const seenOf = ({ body, revision }: Pick<SightingRow, "body" | "revision">): Seen => ({ sighting: body, revision });
+const seenOf = ({ body, revision }: Pick<SightingRow, "body" | "revision">): ReportedRevision => ({
+  reportedState: body,
+  revision,
+});
 
 /** Within the transaction that says why. */
-async function putSighting(em: EntityManager, target: Target, sighting: Sighting | null): Promise<void> {
+async function putSighting(em: EntityManager, target: Target, sighting: ReportedState | null): Promise<void> {
   const key = keyOf(target);
   if (sighting === null) {
     await em.nativeDelete(SightingRow, key);
@@ -89,13 +92,13 @@ async function putSighting(em: EntityManager, target: Target, sighting: Sighting
   else await em.insert(SightingRow, { ...key, body: sighting, revision: 1 });
 }
 
-/** What an operation leaves behind. Returns the events that it takes. */
+/** What an operation reports behind. Returns the events that it takes. */
 export async function leaveSighting(
   em: EntityManager,
   target: Target,
-  leaves: NonNullable<Settlement["leaves"]>,
+  reports: NonNullable<Settlement["reports"]>,
 ): Promise<readonly DomainEvent[]> {
-  const { sighting, events } = leaves((await em.findOne(SightingRow, keyOf(target)))?.body);
+  const { sighting, events } = reports((await em.findOne(SightingRow, keyOf(target)))?.body);
   await putSighting(em, target, sighting);
   return events;
 }

@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import type { EntityManager } from "@mikro-orm/sqlite";
 import { DomainError } from "../domain/error.ts";
-import type { Retention, Store } from "../domain/port.ts";
+import type { Retention, Store } from "../domain/ports/store.ts";
 import { changesOf } from "./changes.ts";
 import { claimsIn } from "./claim.ts";
 import { confirmationsIn } from "./confirmation.ts";

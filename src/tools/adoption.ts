@@ -1,10 +1,11 @@
 /** Taking VMs under management that are there already: somebody else's, or those that a lost database knew. */
 import { z } from "zod";
-import type { Change } from "../domain/changes.ts";
+import type { Change } from "../domain/changes/catalogue.ts";
 import { DomainError } from "../domain/error.ts";
-import { InstallationStatus } from "../domain/installation.ts";
-import type { Backend, Images } from "../domain/port.ts";
-import { type Vm, VmRef } from "../domain/vm.ts";
+import { InstallationStatus } from "../domain/model/installation.ts";
+import { type Vm, VmRef } from "../domain/model/vm.ts";
+import type { Backend } from "../domain/ports/backend.ts";
+import type { Images } from "../domain/ports/images.ts";
 import { ChangeView, changeInput, changeTarget, viewOutcome } from "./change.ts";
 import { backendFor, connectionInput, findVm } from "./target.ts";
 import { defineTool, type ToolContext } from "./tool.ts";

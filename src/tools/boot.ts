@@ -1,11 +1,12 @@
 import { z } from "zod";
-import { BootOrder, bootOrderOf, bootWith, devicesIn, PresetOrder, presetOrders } from "../domain/boot.ts";
-import { predictOrder } from "../domain/boot-forecast.ts";
-import { bootReport, rolesFor } from "../domain/boot-rules.ts";
-import { vmOf } from "../domain/change.ts";
-import { VmRef } from "../domain/vm.ts";
+import { vmOf } from "../domain/changes/change.ts";
+import { predictOrder } from "../domain/model/boot-forecast.ts";
+import { BootOrder, bootOrderOf, bootWith, devicesIn, PresetOrder, presetOrders } from "../domain/model/boot-order.ts";
+import { bootReport } from "../domain/model/boot-rules.ts";
+import { rolesFor } from "../domain/model/roles.ts";
+import { VmRef } from "../domain/model/vm.ts";
 import { ChangeView, changeVm, confirmInput, viewOutcome, vmChangeInput } from "./change.ts";
-import { type Looked, lookAt, StaleView, viewStale } from "./look.ts";
+import { type Looked, readVm, StaleView, viewStale } from "./look.ts";
 import { restartChanges, restartInput } from "./power.ts";
 import { defineTool } from "./tool.ts";
 import { FindingView, PredictionView, viewPrediction, viewReport } from "./view.ts";
@@ -30,7 +31,7 @@ const getBootOrder = defineTool({
     ...StaleView,
   }),
   async run({ vm }, context) {
-    const looked = await lookAt(context, vm, { images: false });
+    const looked = await readVm(context, vm, { images: false });
     if (looked.stale) return recordedOrder(looked);
     const { state } = looked;
     const roles = rolesFor(state);
@@ -115,7 +116,7 @@ const checkBoot = defineTool({
     findings: z.array(FindingView),
   }),
   async run({ vm, orders }, context) {
-    const { state, stale } = await lookAt(context, vm, { usage: true });
+    const { state, stale } = await readVm(context, vm, { usage: true });
     // What the machine would do cannot be told from a record of it.
     if (stale) throw stale.error;
     return {

@@ -1,10 +1,10 @@
 /** Every tool there is, and which of them are offered. */
 import type { z } from "zod";
-import type { Connections } from "../domain/port.ts";
+import type { Connections } from "../domain/ports/connections.ts";
 import { adoptionTools } from "./adoption.ts";
-import { backupTools } from "./backup.ts";
 import { bootTools } from "./boot.ts";
 import { databaseTools } from "./database.ts";
+import { definitionTools } from "./definition.ts";
 import { diskTools } from "./disk.ts";
 import { eventTools } from "./event.ts";
 import { guestTools } from "./guest.ts";
@@ -34,7 +34,7 @@ const catalogue = [
   ...operationTools,
   ...eventTools,
   ...repairTools,
-  ...backupTools,
+  ...definitionTools,
   ...databaseTools,
   ...pluginTools,
 ];

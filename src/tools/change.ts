@@ -1,13 +1,13 @@
 /** What every tool that changes a VM shares: its arguments, its way through the domain, its answer. */
 import { z } from "zod";
-import type { Change } from "../domain/changes.ts";
+import type { Change } from "../domain/changes/catalogue.ts";
+import type { ObserveOptions } from "../domain/engine/observe.ts";
+import { type Outcome, operate, stepsInWords } from "../domain/engine/operate.ts";
 import { DomainError } from "../domain/error.ts";
-import { finding, findingCodes } from "../domain/finding.ts";
-import type { Look } from "../domain/observe.ts";
-import { type Outcome, operate, stepsInWords } from "../domain/operate.ts";
-import type { State } from "../domain/operation.ts";
-import { VmRef } from "../domain/vm.ts";
-import { type Found, findVm } from "./target.ts";
+import { finding, findingCodes } from "../domain/model/finding.ts";
+import type { State } from "../domain/model/state.ts";
+import { VmRef } from "../domain/model/vm.ts";
+import { type FoundVm, findVm } from "./target.ts";
 import type { ToolContext } from "./tool.ts";
 import { FixView, VmView, viewFinding, viewVm } from "./view.ts";
 
@@ -48,7 +48,7 @@ export type ChangeRequest = Readonly<{
     accept: readonly string[];
     confirm?: string | undefined;
   };
-  look?: Omit<Look, "signal">;
+  look?: Omit<ObserveOptions, "signal">;
   /** Pure: from what is true to what is to be done. */
   intent: (state: State) => readonly Change[];
 }>;
@@ -66,7 +66,7 @@ export async function changeVm(context: ToolContext, ref: string, request: Chang
 }
 
 /** Changes a target, managed or not, there or not. */
-export async function changeTarget(context: ToolContext, found: Found, request: ChangeRequest): Promise<Outcome> {
+export async function changeTarget(context: ToolContext, found: FoundVm, request: ChangeRequest): Promise<Outcome> {
   if (found.unreachable) throw found.unreachable;
   const { dry_run: dryRun, accept, confirm, ...asked } = request.input;
   return operate(

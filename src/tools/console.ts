@@ -1,8 +1,8 @@
 /** The way to a VM's screen and keyboard. No tool opens it: what is done there is a person's. */
 import { DomainError } from "../domain/error.ts";
-import type { Console } from "../domain/port.ts";
-import type { Target } from "../domain/vm.ts";
-import { lookAt } from "./look.ts";
+import type { Target } from "../domain/model/vm.ts";
+import type { Console } from "../domain/ports/backend.ts";
+import { readVm } from "./look.ts";
 import type { ToolContext } from "./tool.ts";
 
 /** @throws DomainError VM_NOT_FOUND, VM_NOT_MANAGED, CONSOLE_UNAVAILABLE */
@@ -10,7 +10,7 @@ export async function openConsole(
   context: ToolContext,
   ref: string,
 ): Promise<Readonly<{ target: Target; console: Console }>> {
-  const { state, backend, stale } = await lookAt(context, ref, { images: false });
+  const { state, backend, stale } = await readVm(context, ref, { images: false });
   if (stale) throw stale.error;
   const { target, vm, record } = state;
   if (!record) throw new DomainError("VM_NOT_MANAGED", { vm: ref });

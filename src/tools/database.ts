@@ -1,6 +1,6 @@
 /** The database itself: a copy of it, and making it anew from what the machines say. */
 import { z } from "zod";
-import { InstallationStatus } from "../domain/installation.ts";
+import { InstallationStatus } from "../domain/model/installation.ts";
 import { adoptEach, unrecorded } from "./adoption.ts";
 import { changeInput } from "./change.ts";
 import { backendFor, connectionInput } from "./target.ts";

@@ -1,13 +1,14 @@
 import { z } from "zod";
-import { rolesFor } from "../domain/boot-rules.ts";
-import { vmOf } from "../domain/change.ts";
-import { bytesOf, type DiskFact, gibOf, SizeGb } from "../domain/disk.ts";
+import { vmOf } from "../domain/changes/change.ts";
 import { DomainError } from "../domain/error.ts";
-import type { State } from "../domain/operation.ts";
-import { diskVerdict } from "../domain/verdict.ts";
-import { type Disk, diskOf, VmRef } from "../domain/vm.ts";
+import type { DiskFact } from "../domain/model/image-fact.ts";
+import { rolesFor } from "../domain/model/roles.ts";
+import { bytesOf, gibOf, SizeGb } from "../domain/model/size.ts";
+import type { State } from "../domain/model/state.ts";
+import { diskVerdict } from "../domain/model/verdict.ts";
+import { type Disk, diskOf, VmRef } from "../domain/model/vm.ts";
 import { ChangeView, changeVm, viewOutcome, vmChangeInput } from "./change.ts";
-import { type Looked, lookAt, StaleView, viewStale } from "./look.ts";
+import { type Looked, readVm, StaleView, viewStale } from "./look.ts";
 import { findVm } from "./target.ts";
 import { defineTool } from "./tool.ts";
 
@@ -79,7 +80,7 @@ const getDiskInfo = defineTool({
     ),
   }),
   async run({ vm, disk: target, check }, context) {
-    const looked = await lookAt(context, vm, { images: false });
+    const looked = await readVm(context, vm, { images: false });
     const { state, backend } = looked;
     const disk = diskSeen(looked, target, check);
     const unknown: DiskFact = { path: "", state: "not_a_file", content: "unknown", chain: [] };

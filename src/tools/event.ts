@@ -1,9 +1,9 @@
 /** What happened, and which subscriber has not taken what. */
 import { z } from "zod";
 import { DomainError } from "../domain/error.ts";
-import { type DomainEvent, eventTypes } from "../domain/event.ts";
+import { type DomainEvent, eventTypes } from "../domain/model/event.ts";
+import { VmRef } from "../domain/model/vm.ts";
 import { nearestFirst } from "../domain/nearest.ts";
-import { VmRef } from "../domain/vm.ts";
 import { presentOrPastVm } from "./target.ts";
 import { defineTool } from "./tool.ts";
 

@@ -1,10 +1,10 @@
 /** Links for guests. What a guest calls is served by a listener of its own. */
 import { z } from "zod";
+import { observe } from "../domain/engine/observe.ts";
 import { DomainError } from "../domain/error.ts";
 import { linkPath, linkSubject, newLinkToken } from "../domain/guest-link.ts";
-import { observe } from "../domain/observe.ts";
-import { VmRef } from "../domain/vm.ts";
-import { type Found, findVm } from "./target.ts";
+import { VmRef } from "../domain/model/vm.ts";
+import { type FoundVm, findVm } from "./target.ts";
 import { defineTool, type ToolContext } from "./tool.ts";
 
 const HOUR_MS = 3_600_000;
@@ -70,7 +70,10 @@ const createGuestLink = defineTool({
 });
 
 /** A link changes no VM, so it is looked at for a caller who wants it on one state alone. */
-async function expectAsSeen({ expect, signal }: ToolContext, { unreachable, target, ...ports }: Found): Promise<void> {
+async function expectAsSeen(
+  { expect, signal }: ToolContext,
+  { unreachable, target, ...ports }: FoundVm,
+): Promise<void> {
   if (!expect) return;
   if (unreachable) throw unreachable;
   expect(await observe(ports, target, { images: false, signal }));

@@ -1,11 +1,11 @@
 import { z } from "zod";
-import { rolesFor } from "../domain/boot-rules.ts";
-import { vmOf } from "../domain/change.ts";
-import type { State } from "../domain/operation.ts";
-import type { Backend, GuestInfo } from "../domain/port.ts";
-import { plainText } from "../domain/suggestion.ts";
-import { VmRef } from "../domain/vm.ts";
-import { lookAt } from "./look.ts";
+import { vmOf } from "../domain/changes/change.ts";
+import { plainText } from "../domain/changes/suggestion.ts";
+import { rolesFor } from "../domain/model/roles.ts";
+import type { State } from "../domain/model/state.ts";
+import { VmRef } from "../domain/model/vm.ts";
+import type { Backend, GuestInfo } from "../domain/ports/backend.ts";
+import { readVm } from "./look.ts";
 import { defineTool } from "./tool.ts";
 
 /** A guest may say anything, and as much of it as it likes. */
@@ -40,7 +40,7 @@ const getGuestInfo = defineTool({
     system_disk: z.string().optional().describe("Target of the VM's system disk"),
   }),
   async run({ vm: ref }, context) {
-    const { state, backend, stale } = await lookAt(context, ref, { images: false });
+    const { state, backend, stale } = await readVm(context, ref, { images: false });
     if (stale) throw stale.error;
     const { systemDisk } = rolesFor(state);
     const asked = await ask(backend, state, context.signal);

@@ -1,15 +1,17 @@
 import { z } from "zod";
-import { bootOrderOf, bootWith, PresetOrder } from "../domain/boot.ts";
-import { rolesFor } from "../domain/boot-rules.ts";
-import { vmOf } from "../domain/change.ts";
-import type { Change } from "../domain/changes.ts";
+import type { Change } from "../domain/changes/catalogue.ts";
+import { vmOf } from "../domain/changes/change.ts";
+import { transitionChanges } from "../domain/changes/installation.ts";
+import { mediaChange } from "../domain/changes/media.ts";
+import { Evidence, plainText } from "../domain/changes/suggestion.ts";
 import { DomainError } from "../domain/error.ts";
-import { AtReboot, InstallationStatus, legalFrom, type Transition, transitionChanges } from "../domain/installation.ts";
-import { mediaChange } from "../domain/media.ts";
-import { Evidence, plainText } from "../domain/suggestion.ts";
-import { type RunRecord, VmRef } from "../domain/vm.ts";
+import { bootOrderOf, bootWith, PresetOrder } from "../domain/model/boot-order.ts";
+import { AtReboot, InstallationStatus, legalFrom, type Transition } from "../domain/model/installation.ts";
+import { rolesFor } from "../domain/model/roles.ts";
+import { VmRef } from "../domain/model/vm.ts";
+import type { RunRecord } from "../domain/model/vm-record.ts";
 import { ChangeView, changeVm, viewOutcome, vmChangeInput } from "./change.ts";
-import { lookAt, StaleView, viewStale } from "./look.ts";
+import { readVm, StaleView, viewStale } from "./look.ts";
 import { defineTool } from "./tool.ts";
 import { FixView, SuggestionView, viewSuggestion } from "./view.ts";
 
@@ -47,7 +49,7 @@ const getInstallationStatus = defineTool({
     ...StaleView,
   }),
   async run({ vm }, context) {
-    const { state, stale } = await lookAt(context, vm, { images: false });
+    const { state, stale } = await readVm(context, vm, { images: false });
     const { record, target } = state;
     if (!record) throw new DomainError("VM_NOT_MANAGED", { vm });
     const next = legalFrom(record.status).map((transition) => ({

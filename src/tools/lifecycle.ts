@@ -1,17 +1,17 @@
 /** A VM's beginning and end: creating, deleting. */
 import { z } from "zod";
-import { PresetOrder } from "../domain/boot.ts";
-import { vmOf } from "../domain/change.ts";
-import type { Change } from "../domain/changes.ts";
-import { bytesOf, SizeGb } from "../domain/disk.ts";
+import type { Change } from "../domain/changes/catalogue.ts";
+import { vmOf } from "../domain/changes/change.ts";
+import { Acceleration, DiskBus, Network, targetsFor } from "../domain/changes/lifecycle.ts";
 import { DomainError } from "../domain/error.ts";
-import { Acceleration, DiskBus, Network, targetsFor } from "../domain/lifecycle.ts";
-import type { State } from "../domain/operation.ts";
-import type { Backend } from "../domain/port.ts";
-import { Firmware, VmName } from "../domain/vm.ts";
+import { PresetOrder } from "../domain/model/boot-order.ts";
+import { bytesOf, SizeGb } from "../domain/model/size.ts";
+import type { State } from "../domain/model/state.ts";
+import { Firmware, VmName } from "../domain/model/vm.ts";
+import type { Backend } from "../domain/ports/backend.ts";
 import { ChangeView, changeInput, changeTarget, confirmInput, viewOutcome, vmChangeInput } from "./change.ts";
 import { isoInput } from "./media.ts";
-import { backendFor, connectionInput, type Found, findVm, pastVm } from "./target.ts";
+import { backendFor, connectionInput, type FoundVm, findVm, pastVm } from "./target.ts";
 import { defineTool, type ToolContext } from "./tool.ts";
 import { viewVm } from "./view.ts";
 
@@ -158,7 +158,7 @@ const deleteVm = defineTool({
   },
 });
 
-type Deletable = Readonly<{ found: Found; owned: readonly string[]; unmade: boolean }>;
+type Deletable = Readonly<{ found: FoundVm; owned: readonly string[]; unmade: boolean }>;
 
 /** The VM, and the files that Bootwright made for it: those on record, or, of a VM that could not be made, those that
  * could not be removed again. @throws DomainError what findVm() throws */
@@ -176,7 +176,7 @@ async function deletable(context: ToolContext, ref: string): Promise<Deletable> 
 }
 
 /** The files of a creation that failed and could not be undone, unless the VM was deleted or adopted since. */
-async function leftBehind({ store, target }: Pick<Found, "store" | "target">): Promise<string[] | undefined> {
+async function leftBehind({ store, target }: Pick<FoundVm, "store" | "target">): Promise<string[] | undefined> {
   const operations = await store.operations({ target, limit: OPERATIONS_LOOKED_AT });
   if (operations[0]?.status === "applied") return undefined;
   const creation = operations.find(

@@ -1,10 +1,10 @@
 /** Looking at one VM, for the tools that only read. Where its hypervisor does not answer they say what is on record, and
  * that it is no more than that. */
 import { z } from "zod";
+import { type ObserveOptions, observe } from "../domain/engine/observe.ts";
 import { DomainError } from "../domain/error.ts";
-import { type Look, observe } from "../domain/observe.ts";
-import type { State } from "../domain/operation.ts";
-import type { Backend } from "../domain/port.ts";
+import type { State } from "../domain/model/state.ts";
+import type { Backend } from "../domain/ports/backend.ts";
 import { patient } from "./patience.ts";
 import { findVm } from "./target.ts";
 import type { ToolContext } from "./tool.ts";
@@ -23,7 +23,11 @@ export const viewStale = (stale: Stale | undefined) =>
   stale && { stale: true, stale_since: stale.since, stale_reason: stale.error.message };
 
 /** Looks at a VM; one that is not there has a state without it. @throws DomainError VM_NOT_FOUND */
-export async function lookFor(context: ToolContext, ref: string, look: Omit<Look, "signal"> = {}): Promise<Looked> {
+export async function readOptionsFor(
+  context: ToolContext,
+  ref: string,
+  look: Omit<ObserveOptions, "signal"> = {},
+): Promise<Looked> {
   const { backend, store, target, unreachable } = await findVm(context, ref);
   try {
     if (unreachable) throw unreachable;
@@ -41,8 +45,12 @@ export async function lookFor(context: ToolContext, ref: string, look: Omit<Look
 
 /** Looks at a VM that must be there, as far as anybody can tell.
  * @throws DomainError VM_NOT_FOUND, or VM_GONE when there is only a record of it */
-export async function lookAt(context: ToolContext, ref: string, look?: Omit<Look, "signal">): Promise<Looked> {
-  const looked = await lookFor(context, ref, look);
+export async function readVm(
+  context: ToolContext,
+  ref: string,
+  look?: Omit<ObserveOptions, "signal">,
+): Promise<Looked> {
+  const looked = await readOptionsFor(context, ref, look);
   if (!looked.state.vm && !looked.stale) throw new DomainError("VM_GONE", { vm: ref });
   return looked;
 }

@@ -1,15 +1,16 @@
 /** The history of what was done, and undoing what can still be undone. */
 import { z } from "zod";
-import { BootOrder, bootOrderOf } from "../domain/boot.ts";
-import { rolesFor } from "../domain/boot-rules.ts";
-import { definitionOf } from "../domain/changes.ts";
-import { gibOf } from "../domain/disk.ts";
+import { definitionOf } from "../domain/changes/catalogue.ts";
+import type { Operation } from "../domain/changes/operation.ts";
+import { mediaBefore, undoChanges } from "../domain/engine/undo-operation.ts";
 import { DomainError } from "../domain/error.ts";
-import { mediaBefore, undoChanges } from "../domain/history.ts";
-import { InstallationStatus } from "../domain/installation.ts";
-import type { Operation, State } from "../domain/operation.ts";
-import type { Store } from "../domain/port.ts";
-import { diskOf, driveOf, VmRef } from "../domain/vm.ts";
+import { BootOrder, bootOrderOf } from "../domain/model/boot-order.ts";
+import { InstallationStatus } from "../domain/model/installation.ts";
+import { rolesFor } from "../domain/model/roles.ts";
+import { gibOf } from "../domain/model/size.ts";
+import type { State } from "../domain/model/state.ts";
+import { diskOf, driveOf, VmRef } from "../domain/model/vm.ts";
+import type { Store } from "../domain/ports/store.ts";
 import { ChangeView, changeInput, changeVm, confirmInput, viewOutcome } from "./change.ts";
 import { findVm, presentOrPastVm } from "./target.ts";
 import { defineTool, type ToolContext } from "./tool.ts";

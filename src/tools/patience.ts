@@ -1,8 +1,9 @@
 /** How long the tools that only read wait for a hypervisor: one that hangs must not keep an answer from those who ask
  * about another, nor what is on record from those who ask about its own. */
+
+import { withDeadline } from "../domain/deadline.ts";
 import { DomainError } from "../domain/error.ts";
-import { limited } from "../domain/limit.ts";
-import type { Backend } from "../domain/port.ts";
+import type { Backend } from "../domain/ports/backend.ts";
 
 /** A look takes milliseconds, and a list of a thousand VMs a second or so. */
 const LOOK_LIMIT_MS = 5_000;
@@ -29,7 +30,7 @@ async function soon<T>(
     return ask(limit);
   };
   try {
-    return await limited(LOOK_LIMIT_MS, work, signal);
+    return await withDeadline(LOOK_LIMIT_MS, work, signal);
   } catch (error) {
     // However the backend ends once its time is up, that it was up is the reason.
     if (!told?.aborted || signal?.aborted) throw error;

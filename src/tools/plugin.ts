@@ -1,8 +1,8 @@
 /** The plugins whose functions are told of events. */
 import { z } from "zod";
-import { eventTypes } from "../domain/event.ts";
-import { pluginStates } from "../domain/plugin-health.ts";
-import type { Store } from "../domain/port.ts";
+import { eventTypes } from "../domain/model/event.ts";
+import { pluginStates } from "../domain/ports/plugin-directory.ts";
+import type { Store } from "../domain/ports/store.ts";
 import { defineTool } from "./tool.ts";
 
 const Places = z.array(z.string());

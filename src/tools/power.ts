@@ -1,10 +1,10 @@
 import { z } from "zod";
-import { vmOf } from "../domain/change.ts";
-import type { Change } from "../domain/changes.ts";
-import { AtReboot, Purpose } from "../domain/installation.ts";
-import type { State } from "../domain/operation.ts";
-import { goalOf } from "../domain/plan.ts";
-import { powerOn, startChanges } from "../domain/start.ts";
+import type { Change } from "../domain/changes/catalogue.ts";
+import { vmOf } from "../domain/changes/change.ts";
+import { goalOf } from "../domain/changes/goal.ts";
+import { powerOn, startChanges } from "../domain/changes/start.ts";
+import { AtReboot, Purpose } from "../domain/model/installation.ts";
+import type { State } from "../domain/model/state.ts";
 import { ChangeView, changeVm, confirmInput, viewOutcome, vmChangeInput } from "./change.ts";
 import { isoInput, resolveIso } from "./media.ts";
 import { defineTool } from "./tool.ts";

@@ -1,12 +1,12 @@
 /** Making record and machine agree again, once another program changed the machine behind Bootwright's back. */
 import { z } from "zod";
-import { bringBackChanges } from "../domain/backup.ts";
-import type { Change } from "../domain/changes.ts";
+import type { Change } from "../domain/changes/catalogue.ts";
+import { adoptChanges, putBackChanges } from "../domain/changes/repair.ts";
+import { bringBackChanges } from "../domain/changes/restore.ts";
 import { DomainError } from "../domain/error.ts";
-import type { State } from "../domain/operation.ts";
-import { adoptChanges, putBackChanges } from "../domain/repair.ts";
+import type { State } from "../domain/model/state.ts";
 import { ChangeView, changeTarget, viewOutcome, vmChangeInput } from "./change.ts";
-import { type Found, findVm } from "./target.ts";
+import { type FoundVm, findVm } from "./target.ts";
 import { defineTool } from "./tool.ts";
 
 const repairVm = defineTool({
@@ -57,9 +57,9 @@ const repairVm = defineTool({
 });
 
 /** What a VM that is gone would be brought back from. Read beforehand: an intent is pure. */
-async function broughtBack({ store, target }: Found): Promise<(state: State) => Change[]> {
-  const [backup] = await store.backups(target, 1);
-  const newest = backup && (await store.operation(backup.operation));
+async function broughtBack({ store, target }: FoundVm): Promise<(state: State) => Change[]> {
+  const [kept] = await store.definitions(target, 1);
+  const newest = kept && (await store.operation(kept.operation));
   const made = newest ? undefined : (await store.operations({ target, limit: 200 })).findLast(isCreation);
   return (state) => {
     const changes = bringBackChanges(state, newest, made);

@@ -47,7 +47,7 @@ export const nextTool: Record<ErrorCode, string | null> = {
   EVENT_NOT_FOUND: "list_events",
   SUBSCRIBER_NOT_FOUND: "list_dead_letters",
   UNDO_IMPOSSIBLE: "get_operation",
-  BACKUP_NOT_FOUND: "list_backups",
+  DEFINITION_NOT_FOUND: "list_definitions",
   REPAIR_IMPOSSIBLE: "get_vm",
   OUTCOME_UNKNOWN: "get_operation",
   ROLLBACK_FAILED: "get_operation",

@@ -1,13 +1,14 @@
 /** From what a caller calls a VM to the one VM that is meant. */
 import { z } from "zod";
 import { DomainError } from "../domain/error.ts";
+import type { Target } from "../domain/model/vm.ts";
 import { nearestFirst } from "../domain/nearest.ts";
-import type { Backend, Store } from "../domain/port.ts";
-import type { Target } from "../domain/vm.ts";
+import type { Backend } from "../domain/ports/backend.ts";
+import type { Store } from "../domain/ports/store.ts";
 import { patient } from "./patience.ts";
 import type { ToolContext } from "./tool.ts";
 
-export type Found = Readonly<{
+export type FoundVm = Readonly<{
   backend: Backend;
   store: Store;
   target: Target;
@@ -18,12 +19,12 @@ export type Found = Readonly<{
 const Uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
 /** @throws DomainError VM_NOT_FOUND, VM_AMBIGUOUS, BACKEND_UNAVAILABLE */
-export async function findVm(context: ToolContext, ref: string): Promise<Found> {
+export async function findVm(context: ToolContext, ref: string): Promise<FoundVm> {
   const { connections } = context;
   const { inner, where } = partsOf(connections.names, ref);
   const store = await context.store();
   const unreachable: { connection: string; error: Error }[] = [];
-  const hits: Found[] = [];
+  const hits: FoundVm[] = [];
   await Promise.all(
     where.map(async (connection) => {
       let backend: Backend | undefined;

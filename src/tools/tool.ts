@@ -1,9 +1,10 @@
 /** What a tool is: one definition that MCP, the command line and the docs are made from. */
 import type { z } from "zod";
-import type { ChangeKind } from "../domain/changes.ts";
-import type { State } from "../domain/operation.ts";
-import type { PluginDirectory } from "../domain/plugin-health.ts";
-import type { Connections, Store } from "../domain/port.ts";
+import type { ChangeKind } from "../domain/changes/catalogue.ts";
+import type { State } from "../domain/model/state.ts";
+import type { Connections } from "../domain/ports/connections.ts";
+import type { PluginDirectory } from "../domain/ports/plugin-directory.ts";
+import type { Store } from "../domain/ports/store.ts";
 
 /** read: looks only. change: can be undone by another call. destroy: loses data. */
 export type Effect = "read" | "change" | "destroy";

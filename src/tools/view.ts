@@ -1,15 +1,16 @@
 /** How VMs, findings and predictions look to a caller. The field names are the ones that people know from the plan that
  * this product grew from: snake case, sizes in GiB with the unit in the name. */
 import { z } from "zod";
-import { BootOrder, bootOrderOf } from "../domain/boot.ts";
-import { type BootReport, findingsOf, type Prediction, rolesFor } from "../domain/boot-rules.ts";
-import { currentBootDevice } from "../domain/current-boot.ts";
-import { gibOf } from "../domain/disk.ts";
-import type { Finding } from "../domain/finding.ts";
-import { InstallationStatus } from "../domain/installation.ts";
-import type { State } from "../domain/operation.ts";
-import { pendingBetween } from "../domain/pending.ts";
-import { diskOf, driveOf, Firmware } from "../domain/vm.ts";
+import { BootOrder, bootOrderOf } from "../domain/model/boot-order.ts";
+import { type BootReport, findingsOf, type Prediction } from "../domain/model/boot-rules.ts";
+import { currentBootDevice } from "../domain/model/current-boot.ts";
+import type { Finding } from "../domain/model/finding.ts";
+import { InstallationStatus } from "../domain/model/installation.ts";
+import { pendingBetween } from "../domain/model/pending.ts";
+import { rolesFor } from "../domain/model/roles.ts";
+import { gibOf } from "../domain/model/size.ts";
+import type { State } from "../domain/model/state.ts";
+import { diskOf, driveOf, Firmware } from "../domain/model/vm.ts";
 
 export const FixView = z.object({ tool: z.string(), arguments: z.record(z.string(), z.unknown()) });
 export const FindingView = z.object({

@@ -1,7 +1,7 @@
 import { z } from "zod";
-import type { State } from "../domain/operation.ts";
-import { VmRef } from "../domain/vm.ts";
-import { lookFor, StaleView, viewStale } from "./look.ts";
+import type { State } from "../domain/model/state.ts";
+import { VmRef } from "../domain/model/vm.ts";
+import { readOptionsFor, StaleView, viewStale } from "./look.ts";
 import { patient } from "./patience.ts";
 import { backendFor } from "./target.ts";
 import { defineTool, type ToolContext } from "./tool.ts";
@@ -84,7 +84,7 @@ const getVm = defineTool({
   input: z.object({ vm: VmRef }),
   output: VmView.extend({ suggestion: SuggestionView, ...StaleView }),
   async run({ vm }, context) {
-    const { state, stale } = await lookFor(context, vm, { usage: true });
+    const { state, stale } = await readOptionsFor(context, vm, { usage: true });
     return { ...viewVm(state, stale ? "stale" : "seen"), ...viewSuggestion(state.record), ...viewStale(stale) };
   },
 });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { DomainError, type ErrorCode, type ErrorDetails, errorCodes } from "../../src/domain/error.ts";
-import { finding } from "../../src/domain/finding.ts";
+import { finding } from "../../src/domain/model/finding.ts";
 import { allTools } from "../../src/tools/catalogue.ts";
 import { nextTool, refusalOf, refusalText } from "../../src/tools/respond.ts";
 
@@ -56,7 +56,7 @@ const examples: { [C in ErrorCode]: ErrorDetails<C> } = {
   EVENT_NOT_FOUND: { event: "op-1:0" },
   SUBSCRIBER_NOT_FOUND: { subscriber: "webhok", known: ["webhook"] },
   UNDO_IMPOSSIBLE: { operation: "op-1", reason: "it ended rolled_back, so there is nothing of it to undo" },
-  BACKUP_NOT_FOUND: { vm, operation: "op-1", known: ["op-2"] },
+  DEFINITION_NOT_FOUND: { vm, operation: "op-1", known: ["op-2"] },
   REPAIR_IMPOSSIBLE: { vm, reason: "nothing was kept of it" },
   OUTCOME_UNKNOWN: { vm, operation: "op-1", reason },
   ROLLBACK_FAILED: { vm, operation: "op-1", reason, left: ["set the boot order to hd"] },

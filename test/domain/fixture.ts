@@ -1,15 +1,16 @@
 /** What the domain's tests share: a VM of one virtio disk and one SATA CD-ROM drive, and the facts of its images. */
-import { bootWith, type PresetOrder } from "../../src/domain/boot.ts";
-import { rolesFor } from "../../src/domain/boot-rules.ts";
-import type { Change, ChangeKind } from "../../src/domain/changes.ts";
-import { changes } from "../../src/domain/changes.ts";
-import type { DiskFact } from "../../src/domain/disk.ts";
+
+import type { Change, ChangeKind } from "../../src/domain/changes/catalogue.ts";
+import { changes } from "../../src/domain/changes/catalogue.ts";
+import type { Plan } from "../../src/domain/engine/plan.ts";
 import { DomainError, type ErrorCode } from "../../src/domain/error.ts";
-import type { IsoFact } from "../../src/domain/media.ts";
-import type { State } from "../../src/domain/operation.ts";
-import type { Plan } from "../../src/domain/plan.ts";
-import type { Capabilities, RunningEffect } from "../../src/domain/port.ts";
-import type { BootConfig, Disk, Drive, Target, Vm, VmDefinition, VmRecord } from "../../src/domain/vm.ts";
+import { bootWith, type PresetOrder } from "../../src/domain/model/boot-order.ts";
+import type { DiskFact, IsoFact } from "../../src/domain/model/image-fact.ts";
+import { rolesFor } from "../../src/domain/model/roles.ts";
+import type { State } from "../../src/domain/model/state.ts";
+import type { BootConfig, Disk, Drive, Target, Vm, VmDefinition } from "../../src/domain/model/vm.ts";
+import type { VmRecord } from "../../src/domain/model/vm-record.ts";
+import type { Capabilities, RunningEffect } from "../../src/domain/ports/backend.ts";
 
 export const target: Target = { connection: "local", uuid: "5e0a7a4e-54a5-4f0b-9d0c-4a6b6a1d2c01" };
 export const DISK = "/images/web.qcow2";
@@ -149,7 +150,7 @@ export const able = (
     "drive.add": "next_start",
   };
   const kinds = (Object.keys(changes) as ChangeKind[]).filter(
-    (kind) => changes[kind].seat === "backend" && !except.includes(kind),
+    (kind) => changes[kind].appliedBy === "backend" && !except.includes(kind),
   );
   return {
     backend: "test",

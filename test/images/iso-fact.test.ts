@@ -11,7 +11,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import type { IsoFact } from "../../src/domain/media.ts";
+import type { IsoFact } from "../../src/domain/model/image-fact.ts";
 import { openImages } from "../../src/images/images.ts";
 import { bytesRead, directory, makeIso, writeFile } from "./fixture.ts";
 

@@ -1,11 +1,12 @@
 /** What the contract's tests work with: a backend that is open, and VMs that are gone when a test has ended. */
-import type { Change } from "../../src/domain/changes.ts";
+import type { Change } from "../../src/domain/changes/catalogue.ts";
+import { targetsFor, type VmSpec } from "../../src/domain/changes/lifecycle.ts";
+import { observe } from "../../src/domain/engine/observe.ts";
 import { DomainError } from "../../src/domain/error.ts";
-import { targetsFor, type VmSpec } from "../../src/domain/lifecycle.ts";
-import { observe } from "../../src/domain/observe.ts";
-import type { State } from "../../src/domain/operation.ts";
-import type { ApplyContext, Backend, Store } from "../../src/domain/port.ts";
-import type { Vm } from "../../src/domain/vm.ts";
+import type { State } from "../../src/domain/model/state.ts";
+import type { Vm } from "../../src/domain/model/vm.ts";
+import type { ApplyContext, Backend } from "../../src/domain/ports/backend.ts";
+import type { Store } from "../../src/domain/ports/store.ts";
 
 export type Opened = Readonly<{
   backend: Backend;

@@ -1,7 +1,8 @@
 /** For each change that a backend makes: situations that it is applied in, and the change. */
-import { bootWith, type PresetOrder, rolesOf } from "../../src/domain/boot.ts";
-import type { Change, ChangeKind } from "../../src/domain/changes.ts";
-import type { State } from "../../src/domain/operation.ts";
+
+import type { Change, ChangeKind } from "../../src/domain/changes/catalogue.ts";
+import { bootWith, type PresetOrder, rolesOf } from "../../src/domain/model/boot-order.ts";
+import type { State } from "../../src/domain/model/state.ts";
 import { type Bench, creation, DISK_BYTES, start } from "./contract-bench.ts";
 
 export type Case = Readonly<{ arrange(bench: Bench): Promise<State>; change(before: State, bench: Bench): Change }>;

@@ -1,7 +1,7 @@
 /** The way to a VM's screen and keyboard. */
 import { expect, it } from "vitest";
-import type { Backend } from "../../src/domain/port.ts";
-import { screenOf } from "../console/rfb.ts";
+import type { Backend } from "../../src/domain/ports/backend.ts";
+import { screenOf } from "../display/rfb.ts";
 import type { Test } from "./contract-bench.ts";
 
 export function consoleContract(test: Test, backend: () => Backend): void {

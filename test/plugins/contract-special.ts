@@ -1,9 +1,9 @@
 /** What holds for one change alone: live and next, power, sizes, foreign edits. */
 import { expect } from "vitest";
-import { bootOrderOf, presetOrders, rolesOf } from "../../src/domain/boot.ts";
-import { definitionFor } from "../../src/domain/lifecycle.ts";
-import type { State } from "../../src/domain/operation.ts";
-import { driveOf } from "../../src/domain/vm.ts";
+import { definitionFor } from "../../src/domain/changes/lifecycle.ts";
+import { bootOrderOf, presetOrders, rolesOf } from "../../src/domain/model/boot-order.ts";
+import type { State } from "../../src/domain/model/state.ts";
+import { driveOf } from "../../src/domain/model/vm.ts";
 import { type Bench, codeOf, creation, DISK_BYTES, start, still, type Test } from "./contract-bench.ts";
 import { changeCases, medium } from "./contract-cases.ts";
 

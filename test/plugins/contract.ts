@@ -3,12 +3,12 @@
  *
  * A guest here is firmware with a blank disk unless a test needs more: that is what every backend can start anywhere. */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { type Change, type ChangeKind, changes, definitionOf } from "../../src/domain/changes.ts";
-import { goalOf } from "../../src/domain/plan.ts";
-import { backupContract } from "./contract-backup.ts";
+import { type Change, type ChangeKind, changes, definitionOf } from "../../src/domain/changes/catalogue.ts";
+import { goalOf } from "../../src/domain/changes/goal.ts";
 import { type Bench, benchOn, codeOf, contextFor, type Opened, still, type Test } from "./contract-bench.ts";
 import { changeCases } from "./contract-cases.ts";
 import { consoleContract } from "./contract-console.ts";
+import { definitionContract } from "./contract-definition.ts";
 import { imagesContract } from "./contract-images.ts";
 import { specialContract } from "./contract-special.ts";
 import { watchContract } from "./contract-watch.ts";
@@ -27,7 +27,9 @@ export type ContractOptions = Readonly<{
   shutdownMs?: number;
 }>;
 
-export const backendKinds = (Object.keys(changes) as ChangeKind[]).filter((kind) => changes[kind].seat === "backend");
+export const backendKinds = (Object.keys(changes) as ChangeKind[]).filter(
+  (kind) => changes[kind].appliedBy === "backend",
+);
 
 export function backendContract(options: ContractOptions): void {
   const { name, skip = [], unsupported = [] } = options;
@@ -112,7 +114,7 @@ export function backendContract(options: ContractOptions): void {
     }
 
     describe("what is special about some changes", () => specialContract(options, test));
-    describe("backup and restore", () => backupContract(test));
+    describe("exporting and importing a definition", () => definitionContract(test));
     describe("what is told as it happens", () => watchContract(test));
     describe("screen and keyboard", () => consoleContract(test, () => opened.backend));
     describe("images", () => imagesContract(test));
@@ -166,10 +168,10 @@ function changeContract(kind: ChangeKind, test: Test): void {
       test(`${title} comes back by its undo`, async (bench) => {
         const { before, change, definition } = await begin(bench);
         const undo = definition.undo(before, change);
-        const backup = undo === "restore" ? await bench.backend.backup(before.target.uuid) : "";
+        const kept = undo === "restore" ? await bench.backend.exportDefinition(before.target.uuid) : "";
         let now = await bench.apply(before, change);
         if (undo === "restore") {
-          await bench.backend.restore(before.target.uuid, backup, contextFor(now));
+          await bench.backend.importDefinition(before.target.uuid, kept, contextFor(now));
           now = await bench.look(before.target.uuid);
         } else {
           for (const back of undo as Change[]) {

@@ -1,13 +1,13 @@
 import { describe, expect, it } from "vitest";
 import memory from "../../plugins/memory/index.ts";
-import * as outside from "../../plugins/memory/outside.ts";
-import { bootReport } from "../../src/domain/boot-rules.ts";
-import type { Change } from "../../src/domain/changes.ts";
-import { currentBootDevice } from "../../src/domain/current-boot.ts";
-import { transitionChanges } from "../../src/domain/installation.ts";
-import { mediaChange } from "../../src/domain/media.ts";
-import type { State } from "../../src/domain/operation.ts";
-import { startChanges } from "../../src/domain/start.ts";
+import type { Change } from "../../src/domain/changes/catalogue.ts";
+import { transitionChanges } from "../../src/domain/changes/installation.ts";
+import { mediaChange } from "../../src/domain/changes/media.ts";
+import { startChanges } from "../../src/domain/changes/start.ts";
+import { bootReport } from "../../src/domain/model/boot-rules.ts";
+import { currentBootDevice } from "../../src/domain/model/current-boot.ts";
+import type { State } from "../../src/domain/model/state.ts";
+import * as outside from "../support/simulator.ts";
 import { AT, isos, memoryBackend, orderChange, pluginContext, world } from "../support/world.ts";
 import { backendContract } from "./contract.ts";
 

@@ -70,10 +70,10 @@ export const operations: Readonly<Record<string, Prepare>> = {
     const { operation } = await lab.call("set_boot_order", { vm: uuid, boot_order: "hd_cdrom" });
     return { uuid, call: () => lab.call("undo_operation", { operation }) };
   },
-  restore_backup: async ({ lab, isos, word }) => {
+  restore_definition: async ({ lab, isos, word }) => {
     const { uuid } = await lab.create(word, { iso_path: isos.one });
     const { operation } = await lab.call("set_boot_order", { vm: uuid, boot_order: "hd_cdrom" });
-    return { uuid, call: () => lab.call("restore_backup", { vm: uuid, operation }) };
+    return { uuid, call: () => lab.call("restore_definition", { vm: uuid, operation }) };
   },
   adopt_vm: async ({ lab, isos, word }) => {
     // Somebody else's: defined from the XML of one that is gone again, with the disk left where it is.

@@ -3,8 +3,8 @@
 
 import { describe, expect, test } from "vitest";
 import memory from "../../plugins/memory/index.ts";
-import type { Backend } from "../../src/domain/port.ts";
-import { bindBackend } from "../../src/host/backends.ts";
+import type { Backend } from "../../src/domain/ports/backend.ts";
+import { bindBackend } from "../../src/plugin-host/backends.ts";
 import { refused } from "../domain/fixture.ts";
 import { orderChange, uuid, world } from "../support/world.ts";
 
@@ -20,7 +20,7 @@ const hanging = bindBackend(
       observe: never,
       lookup: never,
       host: never,
-      backup: never,
+      exportDefinition: never,
       images: () => images as never,
     },
   },
@@ -34,7 +34,7 @@ const looks: Readonly<Record<string, (backend: Backend) => Promise<unknown>>> = 
   observe: (backend) => backend.observe(uuid),
   lookup: (backend) => backend.lookup("web"),
   host: (backend) => backend.host(),
-  backup: (backend) => backend.backup(uuid),
+  exportDefinition: (backend) => backend.exportDefinition(uuid),
   "images.isos": ({ images: of }) => of.isos(),
   "images.resolveIso": ({ images: of }) => of.resolveIso("x.iso"),
   "images.iso": ({ images: of }) => of.iso("/x.iso"),

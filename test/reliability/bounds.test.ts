@@ -5,11 +5,11 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { LONG_LOOK_LIMIT_MS, LOOK_LIMIT_MS } from "../../src/host/backends.ts";
+import { LONG_LOOK_LIMIT_MS, LOOK_LIMIT_MS } from "../../src/plugin-host/backends.ts";
 import * as serve from "../../src/serve/bounds.ts";
 import { ANSWER_BYTES_MAX, CALLS_MAX, PROGRESS_PER_SECOND_MAX, paced } from "../../src/serve/bounds.ts";
-import { schemasOf } from "../../src/serve/mcp-server.ts";
-import { MESSAGE_BYTES_MAX, UNREAD_BYTES_MAX } from "../../src/serve/wire.ts";
+import { MESSAGE_BYTES_MAX, UNREAD_BYTES_MAX } from "../../src/serve/mcp/bounded-lines.ts";
+import { schemasOf } from "../../src/serve/mcp/server.ts";
 import { WAITING_MAX } from "../../src/store/claim.ts";
 import { CONFIRMATIONS_MAX } from "../../src/store/confirmation.ts";
 import { DEAD_MAX, WAITING_MAX as DELIVERIES_MAX } from "../../src/store/deliveries.ts";
@@ -42,7 +42,7 @@ const bounds: readonly (readonly [name: string, is: number, documented: number, 
   ["a list, or the check of a whole image", LONG_LOOK_LIMIT_MS, 330_000, "ms", "BACKEND_UNAVAILABLE"],
   ["history of one VM", defaultRetention.operationsPerVm, 200, "operations", "the oldest that have ended go"],
   ["history of all VMs", defaultRetention.operations, 50_000, "operations", "the same, but ten of each VM stay"],
-  ["definitions kept of one VM", defaultRetention.backupsPerVm, 20, "backups", "the oldest go"],
+  ["definitions kept of one VM", defaultRetention.definitionsPerVm, 20, "definitions", "the oldest go"],
   ["events", defaultRetention.events, 10_000, "events", "the oldest go, unless a plugin has still to be told"],
   ["events that a plugin has still to be told", UNTOLD_MAX, 100_000, "events", "the oldest go, and it is not told"],
   ["the place of a plugin that nobody runs", UNSERVED_MS, 2_592_000_000, "ms", "it is forgotten"],

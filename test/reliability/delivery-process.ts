@@ -2,8 +2,8 @@
  * line `#` of this process's own, until it is killed; told `drain`, it only delivers what is left, and ends. `delivery-process.ts <directory> <file> [drain]` */
 import { appendFileSync } from "node:fs";
 import { argv } from "node:process";
-import { deliver } from "../../src/domain/deliver.ts";
-import type { DomainEvent } from "../../src/domain/event.ts";
+import { deliver } from "../../src/domain/events/deliver.ts";
+import type { DomainEvent } from "../../src/domain/model/event.ts";
 import { openStore } from "../../src/store/store.ts";
 
 const [directory = "", file = "", drain] = argv.slice(2);

@@ -39,7 +39,7 @@ export async function heldBy(pid: number, data: string, measured = data): Promis
   const database = new DatabaseSync(path, { readOnly: true });
   const count = (sql: string) => Number((database.prepare(sql).get() as { n: number }).n);
   const rows = Object.fromEntries(tables.map((table) => [table, count(`select count(*) as n from ${table}`)]));
-  rows.backups = count("select count(*) as n from operations where backup is not null");
+  rows.definitions = count("select count(*) as n from operations where definition is not null");
   database.close();
   return {
     heapMib: rounded(heap / MIB),

@@ -72,10 +72,10 @@ describe("one server process", () => {
     expect(last.rssMib).toBeLessThan(first.rssMib * 1.5 + 50);
     expect(last.holders).toBe(1);
     expect(last.logMib).toBeLessThanOrEqual(8);
-    // 200 operations of a VM stay, 20 backups, 10,000 events; what came since the last pruning is above that.
+    // 200 operations of a VM stay, 20 definitions, 10,000 events; what came since the last pruning is above that.
     const since = 60;
     expect(last.rows.operations).toBeLessThanOrEqual(VMS * 200 + 2 * (done / 66) + 2 + since);
-    expect(last.rows.backups).toBeLessThanOrEqual(VMS * 20 + done / 66 + 1 + since);
+    expect(last.rows.definitions).toBeLessThanOrEqual(VMS * 20 + done / 66 + 1 + since);
     expect(last.rows.events).toBeLessThanOrEqual(10_000 + 3 * since);
     expect([last.rows.claims, last.rows.vms]).toEqual([0, VMS]);
     expect(last.rows.confirmations).toBeLessThanOrEqual(1_000);

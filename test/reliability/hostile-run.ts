@@ -2,7 +2,7 @@
 import { inspect } from "node:util";
 import fc from "fast-check";
 import { expect } from "vitest";
-import { MESSAGE_BYTES_MAX } from "../../src/serve/wire.ts";
+import { MESSAGE_BYTES_MAX } from "../../src/serve/mcp/bounded-lines.ts";
 import { nextTool } from "../../src/tools/respond.ts";
 import type { BootwrightClient } from "../support/client.ts";
 import type { Pools } from "./hostile-pools.ts";

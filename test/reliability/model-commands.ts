@@ -1,6 +1,6 @@
 /** The commands that random sequences are made of: one call after the other, two that overlap, and what other programs do. */
 import fc from "fast-check";
-import { presetOrders } from "../../src/domain/boot.ts";
+import { presetOrders } from "../../src/domain/model/boot-order.ts";
 import type { Args, Model } from "./model.ts";
 import { Call, type Command, changeOf, compare, type Got, Outside, type Real } from "./model-run.ts";
 

@@ -3,11 +3,11 @@
  * tools, a memory backend and a real database that two processes share; after each call everything is compared. */
 import fc from "fast-check";
 import { afterAll, expect, test } from "vitest";
-import { defineVm, editDefinition, putDisk, undefineVm } from "../../plugins/memory/outside.ts";
 import { DomainError } from "../../src/domain/error.ts";
 import { callTool } from "../../src/tools/call.ts";
 import { allTools } from "../../src/tools/catalogue.ts";
 import { figure, scaled } from "../support/scale.ts";
+import { defineVm, editDefinition, putDisk, undefineVm } from "../support/simulator.ts";
 import { GIB, images, isos, vmDefinition } from "../support/world.ts";
 import { commandsOf } from "./model-commands.ts";
 import { begin, type Coded, looks, type Real } from "./model-run.ts";

@@ -1,7 +1,7 @@
 /** What the tools promise, in a few lines: a VM is its status, the order that was asked for, the order and the medium
  * that the next start takes, the medium in the running VM, and the size of its disk. A call is refused with a code, or
  * is a list of steps on that. */
-import type { PresetOrder } from "../../src/domain/boot.ts";
+import type { PresetOrder } from "../../src/domain/model/boot-order.ts";
 
 export type Order = PresetOrder;
 export type Status = "NotInstalled" | "Installing" | "Installed" | "InstallationFailed";

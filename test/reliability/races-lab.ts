@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { fileURLToPath } from "node:url";
 import { execa } from "execa";
-import type { Operation } from "../../src/domain/operation.ts";
+import type { Operation } from "../../src/domain/changes/operation.ts";
 import { type BootwrightClient, openClient, serverPath } from "../support/client.ts";
 import { permissionsFor } from "../support/deno.ts";
 import type { Lab } from "../support/vm.ts";

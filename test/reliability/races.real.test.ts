@@ -6,9 +6,9 @@
 import fc from "fast-check";
 import { afterEach, describe, expect, inject, test } from "vitest";
 import { parseDomain } from "../../plugins/libvirt/domain-xml.ts";
-import { bootOrderOf } from "../../src/domain/boot.ts";
-import type { State } from "../../src/domain/operation.ts";
-import { driveOf } from "../../src/domain/vm.ts";
+import { bootOrderOf } from "../../src/domain/model/boot-order.ts";
+import type { State } from "../../src/domain/model/state.ts";
+import { driveOf } from "../../src/domain/model/vm.ts";
 import { type BootwrightClient, type Refusal, Refused } from "../support/client.ts";
 import { figure, scaled } from "../support/scale.ts";
 import { type Lab, openLab, type ToolName } from "../support/vm.ts";

@@ -1,16 +1,17 @@
 /** What is swept: one operation of each kind of change, and the operations of several steps that tools make. */
-import { defineVm, editDefinition, putDisk, saveState } from "../../plugins/memory/outside.ts";
-import { restoreOf } from "../../src/domain/backup.ts";
-import type { Change, ChangeKind } from "../../src/domain/changes.ts";
+
+import type { Change, ChangeKind } from "../../src/domain/changes/catalogue.ts";
+import { transitionChanges } from "../../src/domain/changes/installation.ts";
+import { restoreChangeOf } from "../../src/domain/changes/restore.ts";
+import type { Request } from "../../src/domain/engine/operate.ts";
 import { DomainError } from "../../src/domain/error.ts";
-import { transitionChanges } from "../../src/domain/installation.ts";
-import type { Request } from "../../src/domain/operate.ts";
-import type { Ports } from "../../src/domain/port.ts";
-import type { Target } from "../../src/domain/vm.ts";
+import type { Target } from "../../src/domain/model/vm.ts";
+import type { Ports } from "../../src/domain/ports/operation-ports.ts";
 import { callTool } from "../../src/tools/call.ts";
 import { allTools } from "../../src/tools/catalogue.ts";
 import type { ToolContext } from "../../src/tools/tool.ts";
-import { perform } from "../domain/faults.ts";
+import { perform } from "../domain/engine/faults.ts";
+import { defineVm, editDefinition, putDisk, saveState } from "../support/simulator.ts";
 import { AT, diskPath, GIB, isos, orderChange, target, uuid, vmDefinition, vmSpec } from "../support/world.ts";
 import { type Fault, faulty } from "./sweep-fault.ts";
 import type { Ground } from "./sweep-world.ts";
@@ -173,7 +174,7 @@ export const kindCases: Record<ChangeKind, SweptCase> = {
     prepare: withHistory,
     async act(ports) {
       const [last] = await ports.store.operations({ target, limit: 1 });
-      return changing([restoreOf(last!)!])(ports);
+      return changing([restoreChangeOf(last!)!])(ports);
     },
   },
   "vm.rename": { prepare: off, act: changing([{ kind: "vm.rename", name: "db" }]) },
@@ -249,11 +250,11 @@ export const toolCases: Readonly<Record<string, SweptCase>> = {
       return calling("undo_operation", { operation: last!.id })(ports);
     },
   },
-  restore_backup: {
+  restore_definition: {
     prepare: withHistory,
     async act(ports) {
       const [last] = await ports.store.operations({ target, limit: 1 });
-      return calling("restore_backup", { vm, operation: last!.id })(ports);
+      return calling("restore_definition", { vm, operation: last!.id })(ports);
     },
     last: ({ kind }) => kind === "claim.write",
   },

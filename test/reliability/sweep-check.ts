@@ -1,8 +1,9 @@
 /** What must be true after any failure: nothing is left open, the VM, its files, its media and the record agree, the
  * events are those of the outcome, and what the caller was told is so. */
+
+import type { Operation } from "../../src/domain/changes/operation.ts";
 import { DomainError } from "../../src/domain/error.ts";
-import type { DomainEvent } from "../../src/domain/event.ts";
-import type { Operation } from "../../src/domain/operation.ts";
+import type { DomainEvent } from "../../src/domain/model/event.ts";
 import type { Told } from "./sweep-fault.ts";
 import type { Sight } from "./sweep-world.ts";
 

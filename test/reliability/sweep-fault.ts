@@ -1,7 +1,7 @@
 /** One fault at one call of an operation, and what its caller is told. */
 import { DomainError } from "../../src/domain/error.ts";
-import type { Ports } from "../../src/domain/port.ts";
-import { intercept } from "../domain/faults.ts";
+import type { Ports } from "../../src/domain/ports/operation-ports.ts";
+import { intercept } from "../domain/engine/faults.ts";
 import type { Clock } from "./sweep-clock.ts";
 
 export const modes = [
@@ -25,7 +25,7 @@ export type Told = Readonly<{ answer: unknown } | { error: unknown }> | undefine
 
 const PORT_OF_STORE = new Set([
   ...["claim", "release", "begin", "advance", "settle", "operation", "operations", "open", "record", "records"],
-  ...["backups", "prune", "putRecords", "seen", "offerConfirmation", "takeConfirmation"],
+  ...["definitions", "prune", "putRecords", "seen", "offerConfirmation", "takeConfirmation"],
 ]);
 const portOf = (call: string) => (PORT_OF_STORE.has(call) ? "store" : "backend");
 

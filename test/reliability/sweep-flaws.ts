@@ -1,9 +1,11 @@
 /** Four ways to get the flow wrong, each of which the sweep has to notice. They are planted around the ports, where the
  * program would have to behave as if it were written so. */
-import { eventOf } from "../../src/domain/event.ts";
-import type { Operation } from "../../src/domain/operation.ts";
-import type { Backend, Store } from "../../src/domain/port.ts";
-import type { Vm } from "../../src/domain/vm.ts";
+
+import type { Operation } from "../../src/domain/changes/operation.ts";
+import { eventOf } from "../../src/domain/model/event.ts";
+import type { Vm } from "../../src/domain/model/vm.ts";
+import type { Backend } from "../../src/domain/ports/backend.ts";
+import type { Store } from "../../src/domain/ports/store.ts";
 import { type Flow, program } from "./sweep.ts";
 
 const instead = <T extends object>(subject: T, methods: Partial<T>): T =>
@@ -73,7 +75,7 @@ const forgetTheCall: Flow = {
   ports(ports) {
     const store: Partial<Store> = {
       settle(id, settlement) {
-        const steps = settlement.steps.map(({ unanswered: _forgotten, ...step }) => step);
+        const steps = settlement.steps.map(({ maybeInFlightUntil: _forgotten, ...step }) => step);
         return ports.store.settle(id, { ...settlement, steps });
       },
     };

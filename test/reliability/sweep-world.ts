@@ -4,10 +4,12 @@ import { cpSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Session } from "../../plugins/memory/machine.ts";
-import type { DomainEvent } from "../../src/domain/event.ts";
-import type { Operation } from "../../src/domain/operation.ts";
-import type { Backend, Ports } from "../../src/domain/port.ts";
-import type { Target, VmDefinition, VmRecord } from "../../src/domain/vm.ts";
+import type { Operation } from "../../src/domain/changes/operation.ts";
+import type { DomainEvent } from "../../src/domain/model/event.ts";
+import type { Target, VmDefinition } from "../../src/domain/model/vm.ts";
+import type { VmRecord } from "../../src/domain/model/vm-record.ts";
+import type { Backend } from "../../src/domain/ports/backend.ts";
+import type { Ports } from "../../src/domain/ports/operation-ports.ts";
 import { type OpenStore, openStore } from "../../src/store/store.ts";
 import { AT, memoryBackend } from "../support/world.ts";
 

@@ -3,7 +3,7 @@
  * each time with another fault at another call on the backend, its images or the store; then the next process looks, and
  * what there is is compared with what was there before, what was asked for, and what the caller was told. */
 import { afterAll, describe, expect, test } from "vitest";
-import { type ChangeKind, changes } from "../../src/domain/changes.ts";
+import { type ChangeKind, changes } from "../../src/domain/changes/catalogue.ts";
 import { figure, scaled } from "../support/scale.ts";
 import { sweep } from "./sweep.ts";
 import { failingCases, kindCases, type SweptCase, toolCases } from "./sweep-cases.ts";

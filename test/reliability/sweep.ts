@@ -1,11 +1,11 @@
 /** The sweep: an operation is run again and again, each time with another fault at another call on its ports, and after
  * each the next process looks. What is not as it must be is handed back as text. */
 
+import { recoverAll } from "../../src/domain/engine/recover.ts";
 import { DomainError } from "../../src/domain/error.ts";
-import type { Ports } from "../../src/domain/port.ts";
-import { recoverAll } from "../../src/domain/recover.ts";
-import type { Target } from "../../src/domain/vm.ts";
-import { applying, type Handler, intercept } from "../domain/faults.ts";
+import type { Target } from "../../src/domain/model/vm.ts";
+import type { Ports } from "../../src/domain/ports/operation-ports.ts";
+import { applying, type Handler, intercept } from "../domain/engine/faults.ts";
 import { target } from "../support/world.ts";
 import type { SweptCase } from "./sweep-cases.ts";
 import { type Baseline, violationsOf } from "./sweep-check.ts";

@@ -96,7 +96,9 @@ test("release() gives back its own claim only, however often it is called", asyn
 
 test("claim() hands over what was left open: begun operations and unknown outcomes, oldest first", async () => {
   const store = await open(temporaryDirectory());
-  await store.begin(operation("b", { begunAt: "2026-11-23T10:00:02.000Z", steps: [step("x")], backup: "<domain/>" }));
+  await store.begin(
+    operation("b", { begunAt: "2026-11-23T10:00:02.000Z", steps: [step("x")], definition: "<domain/>" }),
+  );
   await store.begin(operation("a", { begunAt: "2026-11-23T10:00:01.000Z" }));
   await store.begin(operation("done"));
   await store.begin(operation("other", { target: elsewhere }));
@@ -108,7 +110,7 @@ test("claim() hands over what was left open: begun operations and unknown outcom
     ["b", "begun"],
   ]);
   expect(left[1]).toEqual(
-    operation("b", { begunAt: "2026-11-23T10:00:02.000Z", steps: [step("x")], backup: "<domain/>" }),
+    operation("b", { begunAt: "2026-11-23T10:00:02.000Z", steps: [step("x")], definition: "<domain/>" }),
   );
 });
 

@@ -32,7 +32,7 @@ import {
 test("backupTo() makes a whole copy for the owner alone, that opens as a store, with a write-ahead log again", async () => {
   const directory = temporaryDirectory();
   const store = await open(directory);
-  await run(store, { id: "a", backup: "<domain/>" }, { record: record(), events: [event("a:0")] });
+  await run(store, { id: "a", definition: "<domain/>" }, { record: record(), events: [event("a:0")] });
   const path = join(temporaryDirectory(), "it's a copy.sqlite");
   await store.backupTo(path);
   expect((statSync(path).mode & 0o777).toString(8)).toBe("600");
@@ -164,7 +164,7 @@ test.skipIf(!canMount())(
   "backupTo() a full disk is STORE_UNAVAILABLE and leaves no half file, and the store goes on",
   async () => {
     const store = await open(temporaryDirectory());
-    await run(store, { id: "a", backup: "x".repeat(3 * 2 ** 20) });
+    await run(store, { id: "a", definition: "x".repeat(3 * 2 ** 20) });
     const disk = smallDisk(2);
     mkdirSync(join(disk, "copies"));
     const path = join(disk, "copies", "copy.sqlite");

@@ -8,10 +8,11 @@ import { createInterface } from "node:readline";
 import { DatabaseSync, type SQLInputValue } from "node:sqlite";
 import { fileURLToPath } from "node:url";
 import { expect, onTestFinished } from "vitest";
-import type { DomainEvent, EventType } from "../../src/domain/event.ts";
-import type { Operation, Step } from "../../src/domain/operation.ts";
-import type { Settlement } from "../../src/domain/port.ts";
-import type { Target, VmRecord } from "../../src/domain/vm.ts";
+import type { Operation, Step } from "../../src/domain/changes/operation.ts";
+import type { DomainEvent, EventType } from "../../src/domain/model/event.ts";
+import type { Target } from "../../src/domain/model/vm.ts";
+import type { VmRecord } from "../../src/domain/model/vm-record.ts";
+import type { Settlement } from "../../src/domain/ports/store.ts";
 import { migrations } from "../../src/store/migrate.ts";
 import { type OpenStore, openStore, type StoreOptions } from "../../src/store/store.ts";
 

@@ -53,32 +53,32 @@ test("operations() goes on behind the operation it is given, without a gap or a 
   await expect(store.operations({ before: "op-99", limit: 4 })).rejects.toEqual(refusal("OPERATION_NOT_FOUND"));
 });
 
-test("operations() gives every part of an operation but its backup", async () => {
+test("operations() gives every part of an operation but the definition that it kept", async () => {
   const store = await open(temporaryDirectory());
   const error = { code: "GUEST_REFUSED", message: "no" };
-  await run(store, { id: "a", backup: "<domain/>", steps: [step("x")] }, { status: "failed", error });
-  const { backup, ...rest } = (await store.operation("a"))!;
-  expect(backup).toBe("<domain/>");
+  await run(store, { id: "a", definition: "<domain/>", steps: [step("x")] }, { status: "failed", error });
+  const { definition, ...rest } = (await store.operation("a"))!;
+  expect(definition).toBe("<domain/>");
   const [listed] = await store.operations({ limit: 1 });
   expect(listed).toEqual(rest);
-  expect(listed).not.toHaveProperty("backup");
+  expect(listed).not.toHaveProperty("definition");
 });
 
-/** Goal: a list does not read backups. Method: forty of 2 MB each, more than could be read in the time allowed; the time
+/** Goal: a list does not read definitions. Method: forty of 2 MB each, more than could be read in the time allowed; the time
  * without them is measured beside. What SQLite reads from the file cannot be seen from here. */
-test("operations() and backups() take no longer where backups are large", { timeout: 30_000 }, async () => {
+test("operations() and definitions() take no longer where definitions are large", { timeout: 30_000 }, async () => {
   const [small, large] = [await open(temporaryDirectory()), await open(temporaryDirectory())];
   const text = "x".repeat(2 * 2 ** 20);
   for (let number = 0; number < 40; number++) {
-    await run(small, { id: `${number}`, backup: "x" });
-    await run(large, { id: `${number}`, backup: text });
+    await run(small, { id: `${number}`, definition: "x" });
+    await run(large, { id: `${number}`, definition: text });
   }
   const timed = async (store: typeof small) => {
     const times: number[] = [];
     for (let round = 0; round < 15; round++) {
       const begun = performance.now();
       await store.operations({ target, limit: 40 });
-      await store.backups(target, 40);
+      await store.definitions(target, 40);
       times.push(performance.now() - begun);
     }
     return Math.min(...times);
@@ -86,19 +86,19 @@ test("operations() and backups() take no longer where backups are large", { time
   expect(await timed(large)).toBeLessThan((await timed(small)) * 3 + 2);
 });
 
-test("backups() lists what there is of one VM with its size in bytes, newest first, and backup() gives the text", async () => {
+test("definitions() lists what there is of one VM with its size in bytes, newest first, and definition() gives the text", async () => {
   const store = await open(temporaryDirectory());
-  await run(store, { id: "a", begunAt: at(1), backup: "<domain>한글</domain>" });
+  await run(store, { id: "a", begunAt: at(1), definition: "<domain>한글</domain>" });
   await run(store, { id: "b", begunAt: at(2), what: "create_vm" });
-  await run(store, { id: "c", begunAt: at(3), what: "resize_disk", backup: "" });
-  await run(store, { id: "d", begunAt: at(4), target: elsewhere, backup: "<domain/>" });
-  expect(await store.backups(target, 10)).toEqual([
+  await run(store, { id: "c", begunAt: at(3), what: "resize_disk", definition: "" });
+  await run(store, { id: "d", begunAt: at(4), target: elsewhere, definition: "<domain/>" });
+  expect(await store.definitions(target, 10)).toEqual([
     { operation: "c", what: "resize_disk", begunAt: at(3), bytes: 0 },
     { operation: "a", what: "set_boot_order", begunAt: at(1), bytes: 23 },
   ]);
-  expect(await store.backups(target, 1)).toHaveLength(1);
-  expect(await store.backup("a")).toBe("<domain>한글</domain>");
-  expect([await store.backup("b"), await store.backup("none")]).toEqual([undefined, undefined]);
+  expect(await store.definitions(target, 1)).toHaveLength(1);
+  expect(await store.definition("a")).toBe("<domain>한글</domain>");
+  expect([await store.definition("b"), await store.definition("none")]).toEqual([undefined, undefined]);
 });
 
 test("lastNamed() finds the VM that bore a name last when it was made or deleted, on the connections that are asked for", async () => {

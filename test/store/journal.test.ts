@@ -6,7 +6,7 @@ const nasty = `q'uo"te ? ?? :a $1 \\ \\? %s 한글 😀 \u0001 \n\r\t -- /* ; <!
 
 test("begin() and operation() keep every part of an operation, whatever characters it has", async () => {
   const store = await open(temporaryDirectory());
-  const begun = operation("a", { actor: nasty, what: nasty, backup: nasty, steps: [step(nasty), step("\0")] });
+  const begun = operation("a", { actor: nasty, what: nasty, definition: nasty, steps: [step(nasty), step("\0")] });
   await store.begin(begun);
   expect(await store.operation("a")).toEqual(begun);
   expect(await store.operation("b")).toBeUndefined();

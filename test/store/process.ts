@@ -4,8 +4,8 @@ import { once } from "node:events";
 import { argv, stdin } from "node:process";
 import { createInterface } from "node:readline";
 import { DatabaseSync } from "node:sqlite";
-import type { DomainEvent } from "../../src/domain/event.ts";
-import type { VmRecord } from "../../src/domain/vm.ts";
+import type { DomainEvent } from "../../src/domain/model/event.ts";
+import type { VmRecord } from "../../src/domain/model/vm-record.ts";
 import { holderIn } from "../../src/store/holder.ts";
 import { openStore, type StoreOptions } from "../../src/store/store.ts";
 
@@ -24,8 +24,8 @@ const everything = {
   operations: 1e9,
   operationsPerVm: 1e9,
   operationAgeMs: 1e12,
-  backupsPerVm: 1e9,
-  backupAgeMs: 1e12,
+  definitionsPerVm: 1e9,
+  definitionAgeMs: 1e12,
   events: 1e9,
 };
 const told = async () => {

@@ -92,7 +92,7 @@ test.skipIf(!canMount())("release() on a full disk does not fail, and the VM is 
   const claim = await first.claim(target, asking, 0);
   const room = fill(directory);
   // The log has room within its present length for some writes.
-  await first.begin(operation("a", { backup: "x".repeat(2 ** 20) })).catch(() => undefined);
+  await first.begin(operation("a", { definition: "x".repeat(2 ** 20) })).catch(() => undefined);
   for (let number = 0; number < 500; number++) {
     const written = await first.begin(operation(`${number}`)).then(
       () => true,

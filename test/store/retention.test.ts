@@ -2,7 +2,7 @@ import { readdirSync, statSync } from "node:fs";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { expect, test } from "vitest";
-import type { Retention } from "../../src/domain/port.ts";
+import type { Retention } from "../../src/domain/ports/store.ts";
 import { databaseOf, event, open, operation, record, run, sql, step, target, temporaryDirectory } from "./fixture.ts";
 
 const day = 24 * 60 * 60_000;
@@ -12,8 +12,8 @@ const all: Retention = {
   operations: 1e6,
   operationsPerVm: 1e6,
   operationAgeMs: 1e6 * day,
-  backupsPerVm: 1e6,
-  backupAgeMs: 1e6 * day,
+  definitionsPerVm: 1e6,
+  definitionAgeMs: 1e6 * day,
   events: 1e6,
 };
 const idsOf = async (store: Awaited<ReturnType<typeof open>>) =>
@@ -27,21 +27,28 @@ test("prune() keeps the newest operations of each VM, and says how many it remov
   const other = { ...target, uuid: "other" };
   for (let number = 0; number < 6; number++) await run(store, { id: name(number), begunAt: daysAgo(10 - number) });
   await run(store, { id: "o", begunAt: daysAgo(20), target: other });
-  expect(await store.prune({ ...all, operationsPerVm: 2 })).toEqual({ operations: 4, backups: 0, events: 0 });
+  expect(await store.prune({ ...all, operationsPerVm: 2 })).toEqual({ operations: 4, definitions: 0, events: 0 });
   expect(await idsOf(store)).toEqual([name(5), name(4), "o"]);
-  expect(await store.prune(all)).toEqual({ operations: 0, backups: 0, events: 0 });
+  expect(await store.prune(all)).toEqual({ operations: 0, definitions: 0, events: 0 });
 });
 
-test("prune() never removes what is begun or unknown, nor its backup, however old", async () => {
+test("prune() never removes what is begun or unknown, nor the definition that it kept, however old", async () => {
   const store = await open(temporaryDirectory(), { now });
-  const old = { begunAt: daysAgo(999), backup: "<domain/>" };
+  const old = { begunAt: daysAgo(999), definition: "<domain/>" };
   await store.begin(operation("begun", old));
   await run(store, { id: "unknown", ...old }, { status: "unknown" });
   await run(store, { id: "applied", ...old });
-  const nothing = { operations: 0, operationsPerVm: 0, operationAgeMs: 0, backupsPerVm: 0, backupAgeMs: 0, events: 0 };
-  expect(await store.prune(nothing)).toEqual({ operations: 1, backups: 0, events: 0 });
+  const nothing = {
+    operations: 0,
+    operationsPerVm: 0,
+    operationAgeMs: 0,
+    definitionsPerVm: 0,
+    definitionAgeMs: 0,
+    events: 0,
+  };
+  expect(await store.prune(nothing)).toEqual({ operations: 1, definitions: 0, events: 0 });
   expect(await idsOf(store)).toEqual(["unknown", "begun"]);
-  expect(await store.backup("begun")).toBe("<domain/>");
+  expect(await store.definition("begun")).toBe("<domain/>");
 });
 
 test("prune() removes by age, but the newest ten of a VM on record stay", async () => {
@@ -63,23 +70,27 @@ test("prune() keeps the newest operations of all VMs together, but the newest te
     await run(store, { id: name(number), begunAt: daysAgo(90 - number) }, number < 15 ? { record: record() } : {});
     await run(store, { id: `gone-${number}`, begunAt: daysAgo(40), target: { ...target, uuid: `gone-${number}` } });
   }
-  expect(await store.prune({ ...all, operations: 20 })).toEqual({ operations: 30, backups: 0, events: 0 });
+  expect(await store.prune({ ...all, operations: 20 })).toEqual({ operations: 30, definitions: 0, events: 0 });
   expect(await store.operations({ target, limit: 100 })).toHaveLength(10);
   expect(await store.operations({ limit: 100 })).toHaveLength(30);
 });
 
-test("prune() removes backups by number and by age, and their operations stay", async () => {
+test("prune() removes definitions by number and by age, and their operations stay", async () => {
   const store = await open(temporaryDirectory(), { now });
   for (let number = 0; number < 6; number++) {
     await run(store, {
       id: name(number),
       begunAt: daysAgo(60 - number * 10),
-      ...(number !== 4 && { backup: "<domain/>" }),
+      ...(number !== 4 && { definition: "<domain/>" }),
     });
   }
-  expect(await store.prune({ ...all, backupsPerVm: 4 })).toEqual({ operations: 0, backups: 1, events: 0 });
-  expect(await store.prune({ ...all, backupAgeMs: 35 * day })).toEqual({ operations: 0, backups: 2, events: 0 });
-  expect((await store.backups(target, 10)).map(({ operation }) => operation)).toEqual([name(5), name(3)]);
+  expect(await store.prune({ ...all, definitionsPerVm: 4 })).toEqual({ operations: 0, definitions: 1, events: 0 });
+  expect(await store.prune({ ...all, definitionAgeMs: 35 * day })).toEqual({
+    operations: 0,
+    definitions: 2,
+    events: 0,
+  });
+  expect((await store.definitions(target, 10)).map(({ operation }) => operation)).toEqual([name(5), name(3)]);
   expect(await idsOf(store)).toHaveLength(6);
 });
 
@@ -88,7 +99,7 @@ test("prune() keeps the newest events, and their places are never given again", 
   const settle = (id: string, count: number) =>
     run(store, { id }, { events: Array.from({ length: count }, (_, place) => event(`${id}:${place}`)) });
   await settle("a", 5);
-  expect(await store.prune({ ...all, events: 2 })).toEqual({ operations: 0, backups: 0, events: 3 });
+  expect(await store.prune({ ...all, events: 2 })).toEqual({ operations: 0, definitions: 0, events: 3 });
   expect((await store.events()).map(({ seq }) => seq)).toEqual([4, 5]);
   await store.prune({ ...all, events: 0 });
   await settle("b", 1);
@@ -187,13 +198,13 @@ test("A store that is closed while it prunes closes in peace", async () => {
 });
 
 /** Goal: a server that runs for a year needs no more than after an hour. Method: some thousand operations with large
- * backups, of several VMs, and what they cost is read at several moments: rows, bytes on disk, open files, heap. It
+ * definitions, of several VMs, and what they cost is read at several moments: rows, bytes on disk, open files, heap. It
  * cannot see a leak of less than a hundred bytes an operation. */
 test("Rows, file size, open files and heap stay flat over thousands of operations", { timeout: 60_000 }, async () => {
   const directory = temporaryDirectory();
-  const retention = { ...all, operationsPerVm: 20, backupsPerVm: 5, events: 200 };
+  const retention = { ...all, operationsPerVm: 20, definitionsPerVm: 5, events: 200 };
   const store = await open(directory, { retention });
-  const backup = "<domain/>".repeat(1000);
+  const definition = "<domain/>".repeat(1000);
   let number = 0;
   const work = async (rounds: number) => {
     for (let round = 0; round < rounds; round++, number++) {
@@ -203,7 +214,7 @@ test("Rows, file size, open files and heap stay flat over thousands of operation
       const events = [event(`${number}:0`), event(`${number}:1`)];
       await run(
         store,
-        { id: name(number), target: vm, begunAt, backup, steps: [step("x")] },
+        { id: name(number), target: vm, begunAt, definition, steps: [step("x")] },
         { events, record: record(vm) },
       );
       await claim.release();
@@ -213,14 +224,14 @@ test("Rows, file size, open files and heap stay flat over thousands of operation
     collect();
     const [rows] = sql(
       directory,
-      "select (select count(*) from operations) as operations, (select count(*) from events) as events, (select count(backup) from operations) as backups",
+      "select (select count(*) from operations) as operations, (select count(*) from events) as events, (select count(definition) from operations) as definitions",
     );
     const bytes = ["", "-wal"].reduce((sum, end) => sum + statSync(databaseOf(directory) + end).size, 0);
     const files = readdirSync("/proc/self/fd").length;
     return {
       operations: rows!.operations,
       events: rows!.events,
-      backups: rows!.backups,
+      definitions: rows!.definitions,
       bytes,
       files,
       heap: process.memoryUsage().heapUsed,
@@ -235,7 +246,7 @@ test("Rows, file size, open files and heap stay flat over thousands of operation
   const late = measure();
   expect(number).toBeGreaterThanOrEqual(600);
   expect(late.operations).toBeLessThanOrEqual(5 * 20 + 50);
-  expect(late.backups).toBeLessThanOrEqual(5 * 5 + 50);
+  expect(late.definitions).toBeLessThanOrEqual(5 * 5 + 50);
   expect(late.events).toBeLessThanOrEqual(200 + 100);
   expect(late.bytes).toBeLessThan(early.bytes * 1.5 + 2 ** 20);
   expect(late.files).toBeLessThanOrEqual(early.files);

@@ -4,7 +4,7 @@ import { chmodSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync }
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { expect, onTestFinished, test } from "vitest";
-import type { Settlement } from "../../src/domain/port.ts";
+import type { Settlement } from "../../src/domain/ports/store.ts";
 import {
   asking,
   canMount,
@@ -56,7 +56,7 @@ test.skipIf(!canMount())(
     const room = fill(directory);
     const long = { ...settlement, record: record({ ownedFiles: ["x".repeat(2 ** 20)] }) };
     await expect(store.settle("a", long)).rejects.toEqual(refusal("STORE_UNAVAILABLE", /full/));
-    await expect(store.begin(operation("b", { backup: "x".repeat(2 ** 20) }))).rejects.toEqual(
+    await expect(store.begin(operation("b", { definition: "x".repeat(2 ** 20) }))).rejects.toEqual(
       refusal("STORE_UNAVAILABLE", /full/),
     );
     expect(await store.operations({ limit: 9 })).toHaveLength(1);
@@ -215,7 +215,7 @@ test("Pages that are damaged while the database is open are STORE_CORRUPT, and a
   const directory = temporaryDirectory();
   const store = await open(directory);
   // More than SQLite keeps in memory, so that it reads the file again.
-  for (let number = 0; number < 40; number++) await run(store, { id: `${number}`, backup: "x".repeat(200_000) });
+  for (let number = 0; number < 40; number++) await run(store, { id: `${number}`, definition: "x".repeat(200_000) });
   await store.begin(operation("a"));
   sql(directory, "pragma wal_checkpoint(truncate)");
   const bytes = readFileSync(databaseOf(directory));
@@ -223,7 +223,7 @@ test("Pages that are damaged while the database is open are STORE_CORRUPT, and a
   writeFileSync(databaseOf(directory), bytes, { flag: "r+" });
   for (const use of [
     () => store.operations({ limit: 100 }),
-    () => store.begin(operation("b", { backup: "y" })),
+    () => store.begin(operation("b", { definition: "y" })),
     () => store.settle("a", settlement),
     () => store.backupTo(join(directory, "copy")),
   ]) {

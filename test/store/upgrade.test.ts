@@ -246,10 +246,10 @@ const listedBefore = [
   `insert into operations values
     ('b', 'local', 'u', 'cli', 'x', 'forward', 'applied', '[]', '<domain/>', 'h', null, '2026-11-23T10:00:02.000Z', '2026-11-23T10:00:03.000Z'),
     ('a', 'local', 'u', 'cli', 'x', 'back', 'begun', '[]', null, 'h', '{"code":"C","message":"m"}', '2026-11-23T10:00:01.000Z', null)`,
-  "delete from mikro_orm_migrations where name = '20261124-listed'",
+  "delete from mikro_orm_migrations where name in ('20261124-listed', '20261129-definitions')",
 ];
 
-test("A database of the first schema keeps its operations, backups and what was left open", async () => {
+test("A database of the first schema keeps its operations, definitions and what was left open", async () => {
   const directory = temporaryDirectory();
   await (await open(directory)).close();
   sql(directory, ...listedBefore, "select 1");
@@ -260,7 +260,7 @@ test("A database of the first schema keeps its operations, backups and what was 
     id: "b",
     direction: "forward",
     status: "applied",
-    backup: "<domain/>",
+    definition: "<domain/>",
     begunAt: "2026-11-23T10:00:02.000Z",
     settledAt: "2026-11-23T10:00:03.000Z",
   });

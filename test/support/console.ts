@@ -2,7 +2,7 @@
 import { once } from "node:events";
 import { onTestFinished } from "vitest";
 import { WebSocket } from "ws";
-import { VERSION } from "../console/rfb.ts";
+import { VERSION } from "../display/rfb.ts";
 import { TOKEN } from "./http-here.ts";
 
 export type Sent = Readonly<{ token?: string | null; headers?: Record<string, string>; protocol?: string }>;

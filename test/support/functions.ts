@@ -1,11 +1,11 @@
 /** Plugins' functions on VMs in memory, told of events as a server tells them, and calling the real tools. Everything is in
  * one process; that they also do from a worker what they do here is the host's business. */
 import { onTestFinished } from "vitest";
-import { deliver } from "../../src/domain/deliver.ts";
 import { DomainError } from "../../src/domain/error.ts";
-import type { DomainEvent, EventType } from "../../src/domain/event.ts";
-import type { Subscriber } from "../../src/domain/subscriber.ts";
-import { watch } from "../../src/domain/watch.ts";
+import { deliver } from "../../src/domain/events/deliver.ts";
+import type { Subscriber } from "../../src/domain/events/subscriber.ts";
+import { watch } from "../../src/domain/events/watch.ts";
+import type { DomainEvent, EventType } from "../../src/domain/model/event.ts";
 import { type EventFunction, type FunctionContext, type Plugin, ToolRefused } from "../../src/plugin.ts";
 import { callTool } from "../../src/tools/call.ts";
 import { type Answers, allTools } from "../../src/tools/catalogue.ts";

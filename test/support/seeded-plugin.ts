@@ -4,8 +4,8 @@ import { readFileSync, rmSync } from "node:fs";
 import { z } from "zod";
 import memory from "../../plugins/memory/index.ts";
 import type { Session } from "../../plugins/memory/machine.ts";
-import * as outside from "../../plugins/memory/outside.ts";
 import { type BootConfig, DomainError, definePlugin, type VmDefinition } from "../../src/plugin.ts";
+import * as outside from "./simulator.ts";
 
 /** Whether the hypervisor answers when it is looked at, refuses to, or never says a word. */
 type Manner = "answers" | "refuses" | "hangs";

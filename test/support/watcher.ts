@@ -1,6 +1,6 @@
 // What a backend tells, kept in order, for tests that wait for it.
 
-import type { Backend, Hint } from "../../src/domain/port.ts";
+import type { Backend, Hint } from "../../src/domain/ports/backend.ts";
 
 const TOLD_MS = 30_000;
 

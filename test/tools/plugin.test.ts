@@ -2,7 +2,7 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { openBench } from "./bench.ts";
 
-const acts = fileURLToPath(new URL("../host/plugins/acts.ts", import.meta.url));
+const acts = fileURLToPath(new URL("../plugin-host/plugins/acts.ts", import.meta.url));
 
 describe("list_plugins", () => {
   const { call } = openBench({ local: {} }, ["--plugin", `first=${acts}`, "--plugin", acts]);

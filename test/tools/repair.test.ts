@@ -77,9 +77,9 @@ describe("repair_vm of a definition that was replaced", () => {
     outside(["edit", vm.uuid, { disks: [] }]);
     expect(await codesOf(vm.uuid)).toContain("DEFINITION_REPLACED");
     const refusal = await refused("REPAIR_IMPOSSIBLE", "repair_vm", { vm: vm.uuid, action: "put_back" });
-    expect(refusal.message).toContain("restore_backup");
-    const { backups } = await call("list_backups", { vm: vm.uuid });
-    const restored = await call("restore_backup", { vm: vm.uuid, operation: backups[0]!.operation });
+    expect(refusal.message).toContain("restore_definition");
+    const { definitions } = await call("list_definitions", { vm: vm.uuid });
+    const restored = await call("restore_definition", { vm: vm.uuid, operation: definitions[0]!.operation });
     expect(restored.vm.disk_path).toBe(vm.disk_path);
     // Gone after that, it comes back as it was restored.
     outside(["undefineVm", vm.uuid]);
@@ -104,7 +104,7 @@ describe("repair_vm of a definition that was edited", () => {
     await call("set_boot_order", { vm: vm.uuid, boot_order: "hd_cdrom" });
     expect(await codesOf(vm.uuid)).toContain("DEFINITION_EDITED");
     const refusal = await refused("REPAIR_IMPOSSIBLE", "repair_vm", { vm: vm.uuid, action: "put_back" });
-    expect(refusal.message).toContain("restore_backup");
+    expect(refusal.message).toContain("restore_definition");
     expect((await call("repair_vm", { vm: vm.uuid, action: "adopt" })).vm.cpus).toBe(7);
     expect(await codesOf(vm.uuid)).not.toContain("DEFINITION_EDITED");
   });
@@ -113,8 +113,8 @@ describe("repair_vm of a definition that was edited", () => {
     const { vm } = await call("create_vm", { name: "edited-back" });
     await call("set_boot_order", { vm: vm.uuid, boot_order: "hd_cdrom" });
     outside(["edit", vm.uuid, { cpus: 7 }]);
-    const { backups } = await call("list_backups", { vm: vm.uuid });
-    const restored = await call("restore_backup", { vm: vm.uuid, operation: backups[0]!.operation });
+    const { definitions } = await call("list_definitions", { vm: vm.uuid });
+    const restored = await call("restore_definition", { vm: vm.uuid, operation: definitions[0]!.operation });
     expect(restored.vm.cpus).not.toBe(7);
     expect(await codesOf(vm.uuid)).not.toContain("DEFINITION_EDITED");
   });
@@ -168,8 +168,8 @@ describe("repair_vm of a VM that is gone", () => {
   it("has nothing to define again where nothing was kept", async () => {
     const id = idOf("removed");
     await call("adopt_vm", { vm: "removed" });
-    const { backups } = await call("list_backups", { vm: id });
-    expect(backups).toHaveLength(1);
+    const { definitions } = await call("list_definitions", { vm: id });
+    expect(definitions).toHaveLength(1);
     outside(["undefineVm", id]);
     expect((await call("repair_vm", { vm: id, action: "put_back" })).vm.name).toBe("removed");
   });

@@ -1,11 +1,11 @@
 /** The page for everybody: by ear, in the dark, on a phone, in Korean. */
 import type { Page } from "playwright-core";
 import { expect, it } from "vitest";
-import type { ChangeDefinition } from "../../src/domain/change.ts";
-import { changes } from "../../src/domain/changes.ts";
+import { changes } from "../../src/domain/changes/catalogue.ts";
+import type { ChangeDefinition } from "../../src/domain/changes/change.ts";
 import { errorCodes } from "../../src/domain/error.ts";
-import { findingCodes } from "../../src/domain/finding.ts";
-import type { State } from "../../src/domain/operation.ts";
+import { findingCodes } from "../../src/domain/model/finding.ts";
+import type { State } from "../../src/domain/model/state.ts";
 import { loginWords } from "../../src/serve/http/login.ts";
 import { httpCodes } from "../../src/serve/http/refusal.ts";
 import { en } from "../../ui/language/en.ts";

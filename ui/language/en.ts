@@ -150,7 +150,7 @@ export const en = {
     fail_installation: "Record that it failed",
     cancel_installation: "Give the installation up",
     begin_reinstallation: "Begin a reinstallation",
-    restore_backup: "Put an earlier definition back",
+    restore_definition: "Put an earlier definition back",
   },
 };
 export type Words = typeof en;

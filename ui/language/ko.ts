@@ -150,6 +150,6 @@ export const ko: Words = {
     fail_installation: "실패로 표시",
     cancel_installation: "설치 그만두기",
     begin_reinstallation: "다시 설치 시작",
-    restore_backup: "이전 정의 되돌리기",
+    restore_definition: "이전 정의 되돌리기",
   },
 };

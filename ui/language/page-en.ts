@@ -1,5 +1,5 @@
 /** What the page alone says in English. Other languages have the same keys. */
-import type { EventType } from "../../src/domain/event.ts";
+import type { EventType } from "../../src/domain/model/event.ts";
 
 export const en = {
   brand: "Bootwright",

@@ -1,6 +1,6 @@
 /** 서버가 영어로 하는 말을 페이지의 한국어로. */
 import type { ErrorCode } from "../../src/domain/error.ts";
-import type { FindingCode } from "../../src/domain/finding.ts";
+import type { FindingCode } from "../../src/domain/model/finding.ts";
 import type { HttpCode } from "../../src/serve/http/refusal.ts";
 import type { OwnWords } from "./said.ts";
 
@@ -85,7 +85,7 @@ export const refusals: Readonly<Record<ErrorCode | HttpCode, string>> = {
   EVENT_NOT_FOUND: "그런 사건이 없습니다.",
   SUBSCRIBER_NOT_FOUND: "그런 구독자가 없습니다.",
   UNDO_IMPOSSIBLE: "이 작업은 되돌릴 수 없습니다.",
-  BACKUP_NOT_FOUND: "그 작업 이전의 VM 정의가 없습니다.",
+  DEFINITION_NOT_FOUND: "그 작업 이전의 VM 정의가 없습니다.",
   REPAIR_IMPOSSIBLE: "이렇게는 바로잡을 수 없습니다.",
   OUTCOME_UNKNOWN: "바뀌었는지 알 수 없습니다. 다시 확인할 때까지 이 VM은 다른 변경을 받지 않습니다.",
   ROLLBACK_FAILED: "실패했고, 되돌리지도 못했습니다.",

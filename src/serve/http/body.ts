@@ -2,7 +2,7 @@
 import { DomainError } from "../../domain/error.ts";
 import { jsonOf } from "../argument.ts";
 import { BodyRefused, readWithin } from "../body.ts";
-import { MESSAGE_BYTES_MAX } from "../wire.ts";
+import { MESSAGE_BYTES_MAX } from "../mcp/bounded-lines.ts";
 import type { HttpContext } from "./environment.ts";
 import { HttpRefusal } from "./refusal.ts";
 

@@ -2,9 +2,9 @@
  * browser can send no token with a WebSocket, and a cookie alone would be sent for whichever page opens one. */
 import type { Hono } from "hono";
 import { DomainError } from "../../domain/error.ts";
-import { noteOf } from "../../domain/event.ts";
-import type { Console } from "../../domain/port.ts";
-import type { Target } from "../../domain/vm.ts";
+import { noteOf } from "../../domain/model/event.ts";
+import type { Target } from "../../domain/model/vm.ts";
+import type { Console } from "../../domain/ports/backend.ts";
 import { openConsole } from "../../tools/console.ts";
 import type { ToolContext } from "../../tools/tool.ts";
 import type { Session } from "../session.ts";

@@ -2,8 +2,8 @@
  * they were; what a reader does not take yet is not read from the journal either. */
 import type { Hono } from "hono";
 import { streamSSE } from "hono/streaming";
-import { follow } from "../../domain/follow.ts";
-import type { Store } from "../../domain/port.ts";
+import { follow } from "../../domain/events/follow.ts";
+import type { Store } from "../../domain/ports/store.ts";
 import { STREAMS_MAX } from "../bounds.ts";
 import type { Session } from "../session.ts";
 import type { Work } from "../work.ts";

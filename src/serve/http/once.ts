@@ -1,7 +1,7 @@
 /** Changes that are sent again with the same `Idempotency-Key` are made once, and answered alike. */
 import { createHash } from "node:crypto";
 import { setTimeout as after } from "node:timers/promises";
-import type { RequestKeys } from "../../domain/idempotency.ts";
+import type { RequestKeys } from "../../domain/ports/idempotency.ts";
 import { problemOf, problemResponse } from "./problem.ts";
 import { HttpRefusal } from "./refusal.ts";
 

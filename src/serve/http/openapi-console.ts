@@ -1,5 +1,5 @@
 /** Consoles in the OpenAPI document. No tool opens one, so no tool says this of itself. */
-import type { OpenApi, Operation } from "./openapi.ts";
+import type { OpenApi, Operation } from "./openapi-document.ts";
 
 const refused = {
   "4XX": { $ref: "#/components/responses/Refused" },

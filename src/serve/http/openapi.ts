@@ -6,29 +6,11 @@ import type { Tool } from "../../tools/tool.ts";
 import { FindingView, FixView, PredictionView, VmView } from "../../tools/view.ts";
 import { examples } from "./example.ts";
 import { consolePaths } from "./openapi-console.ts";
+import type { Json, OpenApi, Operation } from "./openapi-document.ts";
 import { PROBLEM_TYPE, Problem } from "./problem.ts";
 import { httpCodes } from "./refusal.ts";
 import { parametersOf, type Route, routesOf } from "./route.ts";
 import { scopeFor, scopes } from "./token.ts";
-
-type Json = Record<string, unknown>;
-export type OpenApi = Readonly<{
-  openapi: string;
-  info: Json;
-  paths: Record<string, Record<string, Operation>>;
-  components: Record<string, Json> & { schemas: Record<string, Json> };
-}> &
-  Json;
-export type Operation = Readonly<{
-  operationId: string;
-  summary: string;
-  description: string;
-  tags: string[];
-  security: Record<string, string[]>[];
-  parameters?: Json[];
-  requestBody?: { required: boolean; content: { "application/json": { schema: Json; example?: unknown } } };
-  responses: Record<string, Json>;
-}>;
 
 const refTo = (kind: string, name: string) => ({ $ref: `#/components/${kind}/${name}` });
 const json = (schema: Json, example?: unknown) => ({

@@ -2,15 +2,15 @@
  * the text of the answer. A look compares the whole, a change the first part alone: what a guest does meanwhile changes
  * the answer, and does not make a decision about the VM wrong. */
 import { createHash } from "node:crypto";
-import type { State } from "../../domain/operation.ts";
-import { versionOf } from "../../domain/version.ts";
+import { entityVersionOf } from "../../domain/model/entity-version.ts";
+import type { State } from "../../domain/model/state.ts";
 import { HttpRefusal } from "./refusal.ts";
 
 const short = (text: string) => createHash("sha256").update(text).digest("base64url").slice(0, 22);
 
 /** The tag of an answer; `state` where it is about one VM. */
 export const tagOf = (body: string, state?: State): string =>
-  state ? `"${short(versionOf(state))}.${short(body)}"` : `"${short(body)}"`;
+  state ? `"${short(entityVersionOf(state))}.${short(body)}"` : `"${short(body)}"`;
 
 const tagsIn = (header: string) => header.split(",").map((tag) => tag.trim());
 
@@ -25,7 +25,7 @@ export function isKnown(ifNoneMatch: string | undefined, tag: string): boolean {
 export function expectation(ifMatch: string): (state: State) => void {
   const wanted = tagsIn(ifMatch);
   return (state) => {
-    const version = short(versionOf(state));
+    const version = short(entityVersionOf(state));
     const isThere = state.vm !== undefined || state.record !== undefined;
     const fits = (tag: string) => (tag === "*" ? isThere : /^"([\w-]+)\.[\w-]+"$/.exec(tag)?.[1] === version);
     if (!wanted.some(fits)) throw new HttpRefusal("PRECONDITION_FAILED", { vm: state.vm?.name ?? state.target.uuid });

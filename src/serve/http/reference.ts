@@ -1,5 +1,5 @@
 /** The document as a page for people: plain HTML, without scripts. */
-import type { OpenApi, Operation } from "./openapi.ts";
+import type { OpenApi, Operation } from "./openapi-document.ts";
 
 const escapes: Readonly<Record<string, string>> = {
   "&": "&amp;",

@@ -2,7 +2,7 @@
 import { setTimeout as after } from "node:timers/promises";
 import type { Hono } from "hono";
 import { DomainError } from "../../domain/error.ts";
-import type { State } from "../../domain/operation.ts";
+import type { State } from "../../domain/model/state.ts";
 import { callTool } from "../../tools/call.ts";
 import { readValue } from "../argument.ts";
 import { CALLS_MAX } from "../bounds.ts";

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import type { Server } from "node:http";
 import { isIP } from "node:net";
 import type { Hono } from "hono";
-import { type McpHttpOptions, mcpHttp } from "../mcp-http.ts";
+import { type McpHttpOptions, mcpHttp } from "../mcp/http.ts";
 import type { Session } from "../session.ts";
 import { workOf } from "../work.ts";
 import { application, type Rates } from "./application.ts";

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import plugin from "../../../plugins/installation-watch/index.ts";
-import { guestInstalls, guestPowersOff, guestReboots, setGuest } from "../../../plugins/memory/outside.ts";
 import { type Lane, openLane } from "../../support/functions.ts";
+import { guestInstalls, guestPowersOff, guestReboots, setGuest } from "../../support/simulator.ts";
 import type { WorldOptions } from "../../support/world.ts";
 
 const lane = (config: object = {}, guest: WorldOptions["config"] = {}) =>

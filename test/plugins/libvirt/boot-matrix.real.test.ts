@@ -4,7 +4,7 @@
 
 import { chmod, writeFile } from "node:fs/promises";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
-import type { PresetOrder } from "../../../src/domain/boot.ts";
+import type { PresetOrder } from "../../../src/domain/model/boot-order.ts";
 import { serialLines, waitForLine } from "../../support/guest.ts";
 import { scaled } from "../../support/scale.ts";
 import { codesOf, type Lab, type LabVm, openLab, refusalOf } from "../../support/vm.ts";

@@ -3,9 +3,9 @@
 
 import { afterAll, beforeAll, expect, inject, test } from "vitest";
 import libvirt from "../../../plugins/libvirt/index.ts";
-import type { Backend } from "../../../src/domain/port.ts";
-import { bindBackend } from "../../../src/host/backends.ts";
-import { screenOf } from "../../console/rfb.ts";
+import type { Backend } from "../../../src/domain/ports/backend.ts";
+import { bindBackend } from "../../../src/plugin-host/backends.ts";
+import { screenOf } from "../../display/rfb.ts";
 import { type Lab, openLab, SYSTEM } from "../../support/vm.ts";
 import { pluginContext } from "../../support/world.ts";
 

@@ -3,7 +3,7 @@
 
 import { inject } from "vitest";
 import libvirt from "../../../plugins/libvirt/index.ts";
-import { bindBackend } from "../../../src/host/backends.ts";
+import { bindBackend } from "../../../src/plugin-host/backends.ts";
 import { openLab, SYSTEM } from "../../support/vm.ts";
 import { backendContract } from "../contract.ts";
 

@@ -23,7 +23,7 @@ import {
   withMedia,
   withoutDrive,
 } from "../../../plugins/libvirt/domain-xml.ts";
-import { pendingBetween } from "../../../src/domain/pending.ts";
+import { pendingBetween } from "../../../src/domain/model/pending.ts";
 import { bootOrderOf, definitionFor, presetOrders, targetsFor } from "../../../src/plugin.ts";
 import { guestPrefix } from "../../support/guest-names.ts";
 import { canonical, withoutBoot } from "./canonical.ts";

@@ -91,10 +91,10 @@ describe("A domain that another program removed", () => {
     const vm = await lab.create("kept");
     await lab.call("set_boot_order", { vm: vm.uuid, boot_order: "hd_cdrom" });
     await lab.call("set_boot_order", { vm: vm.uuid, boot_order: "cdrom_hd" });
-    const { backups } = await lab.call("list_backups", { vm: vm.uuid });
-    expect(backups.map(({ boot_order }) => boot_order)).toEqual(["hd_cdrom", "cdrom_hd"]);
+    const { definitions } = await lab.call("list_definitions", { vm: vm.uuid });
+    expect(definitions.map(({ boot_order }) => boot_order)).toEqual(["hd_cdrom", "cdrom_hd"]);
     await lab.virsh("undefine", vm.name);
-    const back = await lab.call("restore_backup", { vm: vm.uuid, operation: backups[0]!.operation });
+    const back = await lab.call("restore_definition", { vm: vm.uuid, operation: definitions[0]!.operation });
     expect(back.vm).toMatchObject({ power: "off", boot_order: "hd_cdrom" });
     expect(codesOf(await look(vm))).not.toContain("BOOT_ORDER_DRIFT");
   });

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import { type KeepaliveOptions, openLibvirt } from "../../../plugins/libvirt/client/libvirt.ts";
 import libvirt from "../../../plugins/libvirt/index.ts";
-import { bindBackend } from "../../../src/host/backends.ts";
+import { bindBackend } from "../../../src/plugin-host/backends.ts";
 import { watcherOf } from "../../support/watcher.ts";
 import { pluginContext } from "../../support/world.ts";
 import { hasLibvirtd, type PrivateDaemon, startDaemon } from "./client/private-daemon.ts";

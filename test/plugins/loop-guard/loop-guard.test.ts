@@ -1,14 +1,8 @@
 import { describe, expect, it } from "vitest";
 import installationWatch from "../../../plugins/installation-watch/index.ts";
 import plugin from "../../../plugins/loop-guard/index.ts";
-import {
-  guestInstalls,
-  guestLocksTray,
-  guestPowersOff,
-  guestReboots,
-  putDisk,
-} from "../../../plugins/memory/outside.ts";
 import { type Lane, openLane } from "../../support/functions.ts";
+import { guestInstalls, guestLocksTray, guestPowersOff, guestReboots, putDisk } from "../../support/simulator.ts";
 
 /** A busy machine has its time to eject. */
 const lane = (config: object = {}) =>

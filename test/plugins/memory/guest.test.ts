@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
-import * as outside from "../../../plugins/memory/outside.ts";
-import { presetOrders, rolesOf } from "../../../src/domain/boot.ts";
-import { bootReport } from "../../../src/domain/boot-rules.ts";
-import { mediaChange } from "../../../src/domain/media.ts";
+import { mediaChange } from "../../../src/domain/changes/media.ts";
+import { presetOrders, rolesOf } from "../../../src/domain/model/boot-order.ts";
+import { bootReport } from "../../../src/domain/model/boot-rules.ts";
+import * as outside from "../../support/simulator.ts";
 import { AT, diskPath, isos, memoryBackend, orderChange, uuid, vmDefinition, world } from "../../support/world.ts";
 
 describe("firmware in memory", () => {

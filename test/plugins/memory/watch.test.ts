@@ -1,7 +1,7 @@
 import { describe, expect, it, onTestFinished } from "vitest";
-import * as outside from "../../../plugins/memory/outside.ts";
-import type { Change } from "../../../src/domain/changes.ts";
-import type { Hint } from "../../../src/domain/port.ts";
+import type { Change } from "../../../src/domain/changes/catalogue.ts";
+import type { Hint } from "../../../src/domain/ports/backend.ts";
+import * as outside from "../../support/simulator.ts";
 import { watcherOf } from "../../support/watcher.ts";
 import { AT, diskPath, isos, memoryBackend, uuid, vmDefinition } from "../../support/world.ts";
 

@@ -3,8 +3,8 @@ import { chmod, copyFile, mkdir, mkdtemp, readdir, rm } from "node:fs/promises";
 import { basename, join } from "node:path";
 import qemu from "../../../plugins/qemu/index.ts";
 import type { QemuSession } from "../../../plugins/qemu/session.ts";
-import type { Backend } from "../../../src/domain/port.ts";
-import { bindBackend } from "../../../src/host/backends.ts";
+import type { Backend } from "../../../src/domain/ports/backend.ts";
+import { bindBackend } from "../../../src/plugin-host/backends.ts";
 import { pluginContext } from "../../support/world.ts";
 
 export type QemuBench = Readonly<{

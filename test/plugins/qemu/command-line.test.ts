@@ -3,7 +3,7 @@ import { commandLine, macOf } from "../../../plugins/qemu/command-line.ts";
 import { changed, newDefinition } from "../../../plugins/qemu/definition.ts";
 import type { UefiFirmware } from "../../../plugins/qemu/firmware.ts";
 import { placeOf } from "../../../plugins/qemu/place.ts";
-import { targetsFor, type VmSpec } from "../../../src/domain/lifecycle.ts";
+import { targetsFor, type VmSpec } from "../../../src/domain/changes/lifecycle.ts";
 import { uuid, vmSpec } from "../../support/world.ts";
 
 const place = placeOf("/srv/vms", uuid);

@@ -8,7 +8,7 @@ import {
   writtenDefinition,
 } from "../../../plugins/qemu/definition.ts";
 import { placeOf, requireRoom } from "../../../plugins/qemu/place.ts";
-import { definitionFor, targetsFor, type VmSpec } from "../../../src/domain/lifecycle.ts";
+import { definitionFor, targetsFor, type VmSpec } from "../../../src/domain/changes/lifecycle.ts";
 import { uuid, vmSpec } from "../../support/world.ts";
 
 const made = (more: Partial<VmSpec> = {}) => newDefinition(vmSpec(more), "tcg");

@@ -4,8 +4,8 @@
 
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { askAgent } from "../../../plugins/qemu/qmp/agent.ts";
-import type { State } from "../../../src/domain/operation.ts";
-import { driveOf } from "../../../src/domain/vm.ts";
+import type { State } from "../../../src/domain/model/state.ts";
+import { driveOf } from "../../../src/domain/model/vm.ts";
 import { installerIso as makeInstaller } from "../../fixtures/installer-iso.ts";
 import { waitForLine } from "../../support/guest.ts";
 import { watcherOf } from "../../support/watcher.ts";

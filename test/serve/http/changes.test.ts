@@ -1,6 +1,6 @@
 /** What a change over HTTP can be asked for beside itself: once, only if, and without waiting. */
 import { describe, expect, it } from "vitest";
-import type { Backend } from "../../../src/domain/port.ts";
+import type { Backend } from "../../../src/domain/ports/backend.ts";
 import { type HttpServer, openHttp } from "../../support/http.ts";
 import { openHere } from "../../support/http-here.ts";
 import { temporaryDirectory } from "../../support/memory.ts";

@@ -3,12 +3,12 @@
 import { once } from "node:events";
 import type { Socket } from "node:net";
 import { describe, expect, it } from "vitest";
-import { openVnc } from "../../../src/console/vnc.ts";
+import { openVnc } from "../../../src/display/vnc.ts";
 import { DomainError } from "../../../src/domain/error.ts";
-import type { Backend } from "../../../src/domain/port.ts";
+import type { Backend } from "../../../src/domain/ports/backend.ts";
 import type { HttpServerOptions } from "../../../src/serve/http/server.ts";
 import { addToken, removeToken } from "../../../src/serve/http/token.ts";
-import { VERSION, vncServer } from "../../console/rfb.ts";
+import { VERSION, vncServer } from "../../display/rfb.ts";
 import { connected, refusal } from "../../support/console.ts";
 import { type HttpHere, openHere, TOKEN } from "../../support/http-here.ts";
 import { requestText, sendRaw, statusIn } from "../../support/raw-http.ts";

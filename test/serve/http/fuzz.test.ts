@@ -2,7 +2,8 @@
 import { Ajv2020, type ValidateFunction } from "ajv/dist/2020.js";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { type Operation, openApiOf } from "../../../src/serve/http/openapi.ts";
+import { openApiOf } from "../../../src/serve/http/openapi.ts";
+import type { Operation } from "../../../src/serve/http/openapi-document.ts";
 import { allTools } from "../../../src/tools/catalogue.ts";
 import { openHere } from "../../support/http-here.ts";
 import { world } from "../../support/world.ts";

@@ -3,7 +3,7 @@
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { DomainError } from "../../../src/domain/error.ts";
-import type { Store } from "../../../src/domain/port.ts";
+import type { Store } from "../../../src/domain/ports/store.ts";
 import { allTools } from "../../../src/tools/catalogue.ts";
 import type { Tool } from "../../../src/tools/tool.ts";
 import { type HttpHere, openHere, sessionOf } from "../../support/http-here.ts";

@@ -2,7 +2,6 @@
 import { chmodSync, writeFileSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import { describe, expect, it, onTestFinished } from "vitest";
-import * as outside from "../../../plugins/memory/outside.ts";
 import { DomainError, type ErrorCode, errorCodes } from "../../../src/domain/error.ts";
 import { CALLS_MAX } from "../../../src/serve/bounds.ts";
 import { Problem, statusOf } from "../../../src/serve/http/problem.ts";
@@ -11,6 +10,7 @@ import { serverPath } from "../../support/client.ts";
 import { type HttpAnswer, openHttp } from "../../support/http.ts";
 import { sessionOf, TOKEN } from "../../support/http-here.ts";
 import { temporaryDirectory } from "../../support/memory.ts";
+import * as outside from "../../support/simulator.ts";
 import { isos } from "../../support/world.ts";
 import { foreign, seedOf, uuid } from "../../tools/bench.ts";
 
@@ -170,8 +170,8 @@ const provoked: Partial<Record<ErrorCode, () => Promise<HttpAnswer>>> = {
     const [{ operation }] = (await ask("GET", "/api/operations")).body.operations;
     return ask("POST", `/api/operations/${operation}/undo`);
   },
-  async BACKUP_NOT_FOUND() {
-    return (await withVm()).ask("POST", "/api/vms/web/backups/nothing/restore");
+  async DEFINITION_NOT_FOUND() {
+    return (await withVm()).ask("POST", "/api/vms/web/definitions/nothing/restore");
   },
   async REPAIR_IMPOSSIBLE() {
     const bench = await withVm();

@@ -1,9 +1,10 @@
 /** Servers in this process whose hosts, hypervisors and databases are as bad as a test wants them. */
 import { DatabaseSync } from "node:sqlite";
 import { expect } from "vitest";
-import type { Change } from "../../../src/domain/changes.ts";
+import type { Change } from "../../../src/domain/changes/catalogue.ts";
 import { DomainError } from "../../../src/domain/error.ts";
-import type { Backend, Connections } from "../../../src/domain/port.ts";
+import type { Backend } from "../../../src/domain/ports/backend.ts";
+import type { Connections } from "../../../src/domain/ports/connections.ts";
 import type { Session } from "../../../src/serve/session.ts";
 import { openStore } from "../../../src/store/store.ts";
 import { allTools } from "../../../src/tools/catalogue.ts";

@@ -8,7 +8,7 @@ import {
   withClaim,
   withMedia,
 } from "../../../../plugins/libvirt/domain-xml.ts";
-import { pendingBetween } from "../../../../src/domain/pending.ts";
+import { pendingBetween } from "../../../../src/domain/model/pending.ts";
 
 const fixture = (name: string) => readFileSync(new URL(`../fixtures/${name}.xml`, import.meta.url), "utf8");
 const uuid = "3d1a8a52-0b3b-4d5e-9f1a-6f2f5d8c7e10";

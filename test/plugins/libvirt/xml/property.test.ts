@@ -26,7 +26,7 @@ import {
   textOf,
   writeXml,
 } from "../../../../plugins/libvirt/xml/tree.ts";
-import { presetOrders } from "../../../../src/domain/boot.ts";
+import { presetOrders } from "../../../../src/domain/model/boot-order.ts";
 import { scaled } from "../../../support/scale.ts";
 import { canonical, withoutBoot } from "../canonical.ts";
 

@@ -1,0 +1,65 @@
+/** Changes of the boot order. */
+import { z } from "zod";
+import { BootOrder, bootOrderOf, PresetOrder } from "../model/boot-order.ts";
+import type { BootConfig, DeviceRef } from "../model/vm.ts";
+import { defineChange, vmOf } from "./change.ts";
+
+export const BootConfigSchema = z.object({
+  style: z.enum(["os", "device"]),
+  entries: z.array(z.object({ device: z.string(), order: z.number().int().min(1) })).readonly(),
+});
+/** Whether `now` is what was to be written. A class that is written into the per-device style is read back under the
+ * name of its first device, which only the hypervisor knows, or not at all where there is none. */
+export function sameBoot(now: BootConfig, wanted: BootConfig): boolean {
+  const left = new Map(now.entries.map(({ device, order }) => [order, device]));
+  const found = wanted.entries.every(({ device, order }) => {
+    const seen = left.get(order);
+    const standsFor = wanted.style === "device" ? prefixOf[device] : undefined;
+    const same = seen === device || (standsFor !== undefined && seen?.startsWith(standsFor));
+    if (same) left.delete(order);
+    return same || standsFor !== undefined;
+  });
+  return now.style === wanted.style && found && left.size === 0;
+}
+export const prefixOf: Readonly<Record<DeviceRef, string>> = {
+  "class:network": "network:",
+  "class:fd": "floppy:",
+  "class:hd": "disk:",
+  "class:cdrom": "cdrom:",
+};
+export const bootChanges = {
+  "boot_order.set": defineChange({
+    /** `order` is what was asked for and goes on record; absent when an older configuration is put back as it was. */
+    input: z.object({ boot: BootConfigSchema, order: PresetOrder.optional() }),
+    appliedBy: "backend",
+    gate: "change",
+    goal(state, { boot }) {
+      const vm = vmOf(state);
+      return { ...state, vm: { ...vm, next: { ...vm.next, boot } } };
+    },
+    reached: (now, goal) => now.vm !== undefined && sameBoot(now.vm.next.boot, vmOf(goal).next.boot),
+    recorded: (record, { order }) => record === undefined || order === undefined || record.requestedOrder === order,
+    undo: (before) => [{ kind: "boot_order.set", boot: vmOf(before).next.boot }],
+    record: (record, _now, { order }) => (record && order ? { ...record, requestedOrder: order } : (record ?? null)),
+    events(before, after, { order }) {
+      const from = bootOrderOf(vmOf(before).next, before.record?.roles ?? {}).order;
+      const to = order ?? bootOrderOf(vmOf(after).next, after.record?.roles ?? {}).order;
+      return from === to ? [] : [{ type: "boot_order.changed", data: { from, to } }];
+    },
+    summary: ({ order }) => `set the boot order to ${order ?? "what it was"}`,
+  }),
+  /** Takes the order that is there as the order that was asked for, which ends a drift. */
+  "boot_order.adopt": defineChange({
+    input: z.object({ order: BootOrder }),
+    appliedBy: "store",
+    goal: (state) => state,
+    reached: (now, _goal, { order }) => now.record?.requestedOrder === (order === "custom" ? undefined : order),
+    undo: () => "kept",
+    record(record, _now, { order }) {
+      if (!record) return null;
+      const { requestedOrder: _old, ...rest } = record;
+      return order === "custom" ? rest : { ...rest, requestedOrder: order };
+    },
+    summary: ({ order }) => `take the boot order ${order}, which another program set, as asked for`,
+  }),
+};

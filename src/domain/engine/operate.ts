@@ -1,0 +1,144 @@
+/** The one flow of every change: claim -> observe -> decide -> begin -> apply -> observe -> settle. */
+import { type Change, definitionOf } from "../changes/catalogue.ts";
+import { type Operation, settledInWords } from "../changes/operation.ts";
+import { DomainError } from "../error.ts";
+import type { State } from "../model/state.ts";
+import type { Target } from "../model/vm.ts";
+import type { Ports } from "../ports/operation-ports.ts";
+import type { Claim } from "../ports/store.ts";
+import { type ObserveOptions, observe } from "./observe.ts";
+import { decide, type Plan } from "./plan.ts";
+import { recover } from "./recover.ts";
+import { run } from "./run.ts";
+
+export type Request = Readonly<{
+  target: Target;
+  /** The tool that asks, and who calls it. */
+  what: string;
+  actor: string;
+  /** What to do, given what is true now. Pure; may throw a DomainError. */
+  intent: (state: State) => readonly Change[];
+  look?: Omit<ObserveOptions, "signal">;
+  accept?: readonly string[];
+  dryRun?: boolean;
+  /** The token of a confirmation, and what it must have been given for. */
+  confirm?: string;
+  subject: string;
+  signal: AbortSignal;
+  progress: (message: string) => void;
+  /** One line for whoever runs the program. */
+  log?: (message: string) => void;
+  /** Told once the operation is on record, before anything is touched. */
+  begun?: (operation: string) => void | Promise<void>;
+}>;
+
+export type Outcome = Readonly<{ operation?: string; changed: boolean; before: State; after: State; plan: Plan }>;
+
+const CONFIRMATION_MS = 5 * 60_000;
+
+/** Runs the changes that `intent` asks for, or says what they would be.
+ * @throws DomainError when it is refused, was rolled back, or when nobody can tell what happened */
+export async function operate(ports: Ports, request: Request): Promise<Outcome> {
+  try {
+    return request.dryRun ? await prepare(ports, request, true) : await carryOut(ports, request);
+  } catch (error) {
+    // Before anything has begun, whatever a cancelled look fails with says no more than that it was cancelled.
+    const told = error instanceof DomainError && (error.outcome !== undefined || error.code === "OUTCOME_UNKNOWN");
+    if (told || !request.signal.aborted) throw error;
+    throw new DomainError("CANCELLED", { vm: request.target.uuid }, { cause: error });
+  }
+}
+
+async function carryOut(ports: Ports, request: Request): Promise<Outcome> {
+  const holder = { actor: request.actor, what: request.what };
+  const claim = await ports.store.claim(request.target, holder, ports.claimWaitMs, request.signal);
+  try {
+    await settleLeft(ports, claim, request);
+    const prepared = await prepare(ports, request, false);
+    if (prepared.plan.steps.length === 0) return prepared;
+    return await perform(ports, request, prepared);
+  } finally {
+    await claim.release();
+  }
+}
+
+/** observe and decide; nothing is touched. */
+async function prepare(ports: Ports, request: Request, dryRun: boolean): Promise<Outcome> {
+  const look = { ...request.look, signal: request.signal };
+  const before = await observe(ports, request.target, look);
+  const plan = decide(before, request.intent(before), ports.backend.capabilities, request.accept);
+  if (!dryRun && plan.losses.length) await confirm(ports, request, before, plan);
+  return { changed: dryRun && plan.steps.length > 0, before, after: dryRun ? plan.goal : before, plan };
+}
+
+async function perform(ports: Ports, request: Request, { before, plan }: Outcome): Promise<Outcome> {
+  const { backend, store } = ports;
+  const definition = before.vm ? await backend.exportDefinition(request.target.uuid, request.signal) : undefined;
+  const operation: Operation = {
+    id: ports.newId(),
+    target: request.target,
+    actor: request.actor,
+    what: request.what,
+    direction: "forward",
+    status: "begun",
+    steps: plan.steps.map((step, index) => (index === 0 ? { ...step, status: "applying" } : step)),
+    ...(definition !== undefined && { definition }),
+    begunAt: ports.now().toISOString(),
+  };
+  await store.begin(operation);
+  await request.begun?.(operation.id);
+  try {
+    const after = await run(ports, operation, before, request);
+    return { operation: operation.id, changed: true, before, after, plan };
+  } catch (error) {
+    // A refusal without an outcome is the store's: it cannot say any more how far the operation came.
+    if (!(error instanceof DomainError) || error.outcome || error.code === "OUTCOME_UNKNOWN") throw error;
+    const details = { vm: request.target.uuid, operation: operation.id, reason: error.message };
+    throw new DomainError("OUTCOME_UNKNOWN", details, { cause: error });
+  }
+}
+
+/** Settles what dead processes left on this VM, before anything else happens to it. */
+async function settleLeft(ports: Ports, claim: Claim, { target, signal, progress, log }: Request): Promise<void> {
+  for (const operation of claim.left) {
+    const settled = await recover(ports, operation, signal);
+    const told = settledInWords(operation, settled.status);
+    progress(told);
+    // As long as nobody can tell, every call looks again.
+    if (settled.status !== operation.status) log?.(told);
+    if (settled.status === "unknown") {
+      const { error, until } = settled;
+      const reason = error?.message ?? "it was interrupted";
+      throw new DomainError("OUTCOME_UNKNOWN", {
+        vm: target.uuid,
+        operation: operation.id,
+        reason,
+        ...(until && { until }),
+      });
+    }
+  }
+}
+
+/** What is lost is confirmed by a token that is good for this call on this VM in this state, once. */
+async function confirm(ports: Ports, request: Request, state: State, plan: Plan): Promise<void> {
+  const vm = state.vm?.name ?? request.target.uuid;
+  const subject = [
+    request.subject,
+    request.target.uuid,
+    state.vm?.fingerprint ?? "",
+    state.vm?.run ?? "",
+    ...plan.losses,
+  ].join("\n");
+  if (request.confirm !== undefined) {
+    if (await ports.store.takeConfirmation(request.confirm, subject)) return;
+    throw new DomainError("CONFIRMATION_INVALID", { vm });
+  }
+  const token = ports.newId();
+  await ports.store.offerConfirmation(token, subject, CONFIRMATION_MS);
+  const expiresAt = new Date(ports.now().getTime() + CONFIRMATION_MS).toISOString();
+  throw new DomainError("CONFIRMATION_REQUIRED", { vm, losses: plan.losses, confirm: token, expiresAt });
+}
+
+/** The plan in words, for a dry run. */
+export const stepsInWords = (plan: Plan): string[] =>
+  plan.steps.map(({ change }) => definitionOf(change).summary(change));

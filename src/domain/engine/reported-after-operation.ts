@@ -1,0 +1,64 @@
+/** What an operation explains of how a VM has come to look: its own events tell what it did, and whatever else is different
+ * from what was last told is still to be told. */
+import { touchesDefinition } from "../changes/catalogue.ts";
+import type { Step } from "../changes/operation.ts";
+import { type ReportedState, reportedStateOf } from "../model/reported-state.ts";
+import type { State } from "../model/state.ts";
+import type { Vm } from "../model/vm.ts";
+import { diffVm, eventsOf } from "../model/vm-diff.ts";
+import type { Ports } from "../ports/operation-ports.ts";
+import type { Settlement } from "../ports/store.ts";
+
+/** What the operation leaves as told. What it found when it began and nobody had told yet becomes events here; of what it
+ * saw at its end only its own doing counts as told, and the rest is for whoever watches to find. */
+export function reportedAfter(
+  ports: Pick<Ports, "newId" | "now">,
+  steps: readonly Step[],
+  before: State,
+  seen: State,
+): NonNullable<Settlement["reports"]> {
+  const { target, record } = before;
+  const made = steps.filter(({ status }) => status !== "planned");
+  return (reported) => {
+    const news = reported && diffVm(target.connection, reported, before.vm, [], { isFound: false });
+    const name = before.vm?.name ?? reported?.name ?? target.uuid;
+    const events = eventsOf(ports, target, news?.facts ?? [], { name, managed: record !== undefined });
+    if (!before.vm)
+      return { sighting: seen.vm ? atRunStart(reportedStateOf(target.connection, seen.vm)) : null, events };
+    const base = news?.sighting ?? reportedStateOf(target.connection, before.vm);
+    if (seen.vm) return { sighting: causedByUs(made, base, seen.vm), events };
+    return { sighting: made.some(({ change }) => change.kind === "vm.delete") ? null : base, events };
+  };
+}
+
+/** What was told already, with what these steps have made of it. */
+function causedByUs(steps: readonly Step[], base: ReportedState, vm: Vm): ReportedState {
+  const now = reportedStateOf(base.connection, vm, base);
+  const made = new Set(steps.map(({ change }) => change.kind));
+  const renamed = made.has("vm.rename") || made.has("definition.restore");
+  const wrote = steps.findLast((step) => step.wrote !== undefined)?.wrote;
+  const fingerprint =
+    wrote ?? (steps.some(({ change }) => touchesDefinition(change)) ? now.fingerprint : base.fingerprint);
+  const defined = { fingerprint, name: renamed ? now.name : base.name };
+  if (base.run !== now.run && made.has("power.start")) return { ...atRunStart(now), ...defined };
+  if (base.run !== now.run && made.has("power.stop")) return { ...stopped(base), ...defined };
+  const drives = steps.flatMap(({ change }) => (change.kind === "media.set" ? [change.drive] : []));
+  if (base.run !== now.run || drives.length === 0) return { ...base, ...defined };
+  const mine = (drive: string) => drives.includes(drive);
+  const media = [...Object.entries(base.media), ...Object.entries(now.media)].filter(
+    ([drive, path]) => (mine(drive) ? now : base).media[drive] === path,
+  );
+  return {
+    ...base,
+    ...defined,
+    media: Object.fromEntries(media),
+    ejected: base.ejected.filter((drive) => !mine(drive) || now.ejected.includes(drive)),
+  };
+}
+
+/** Of a run that has just begun nothing has been told but that. */
+const atRunStart = (sighting: ReportedState): ReportedState => ({ ...sighting, agent: false, ejected: [] });
+
+function stopped({ run: _over, powerReason: _was, readAtReset: _then, ...sighting }: ReportedState): ReportedState {
+  return { ...sighting, power: "off", media: {}, ejected: [], lowSpace: [], agent: false, reboots: 0 };
+}

@@ -1,0 +1,188 @@
+/** The end of an operation: outcome, record and events, written in one transaction. */
+
+import { type Change, definitionOf, touchesDefinition } from "../changes/catalogue.ts";
+import { withRecord } from "../changes/goal.ts";
+import type { Operation, OperationStatus, Step } from "../changes/operation.ts";
+import { DomainError } from "../error.ts";
+import { bootOrderOf } from "../model/boot-order.ts";
+import { currentBootDevice } from "../model/current-boot.ts";
+import { type EventType, eventOf } from "../model/event.ts";
+import { rolesFor } from "../model/roles.ts";
+import type { State } from "../model/state.ts";
+import { diskOf, driveOf } from "../model/vm.ts";
+import type { VmRecord } from "../model/vm-record.ts";
+import type { Ports } from "../ports/operation-ports.ts";
+import { inFlightUntil } from "./in-flight.ts";
+import { reportedAfter } from "./reported-after-operation.ts";
+import type { RollbackResult } from "./rollback.ts";
+
+/** The goal was seen. Returns the state with the record as it now stands. */
+export async function settleApplied(
+  ports: Ports,
+  operation: Operation,
+  steps: readonly Step[],
+  before: State,
+  seen: State,
+): Promise<State> {
+  const { after, record, events } = outcomeOf(ports, operation, steps, before, seen, 0);
+  await ports.store.settle(operation.id, {
+    status: "applied",
+    steps,
+    events,
+    reports: reportedAfter(ports, steps, before, after),
+    ...(record !== undefined && { record }),
+  });
+  return record ? withRecord(after, record) : after;
+}
+
+/** It failed and was undone as far as could be; what has no undo has happened, and is told like any other outcome.
+ * @throws the error, with the outcome attached; DomainError OUTCOME_UNKNOWN where nobody could see what an undo did */
+export async function settleFailed(
+  ports: Ports,
+  operation: Operation,
+  before: State,
+  undone: RollbackResult,
+  error: Error,
+): Promise<never> {
+  if (undone.unknown !== undefined) {
+    const reason = new Error(`${error.message}; ${undone.unknown}`, { cause: error });
+    return settleUnknown(ports, operation, undone.steps, reason);
+  }
+  const keptSteps = undone.steps.filter(({ status }) => status === "kept");
+  const kept = keptSteps.map(inWords);
+  const left = undone.steps.filter(({ status }) => status === "done" || status === "applying").map(inWords);
+  const status: OperationStatus = undone.failed ? "rollback_failed" : kept.length ? "failed" : "rolled_back";
+  const type: EventType = status === "rolled_back" ? "operation.rolled_back" : "operation.failed";
+  const code = error instanceof DomainError ? error.code : "DEFECT";
+  const data = { what: operation.what, code, kept, left };
+  const failure = eventOf(operation.id, 0, operation.target, ports.now().toISOString(), type, data);
+  const told = isCut(undone.steps) ? keptSteps.filter((step) => !endsRecord(step, before)) : keptSteps;
+  const { record, events } = outcomeOf(ports, operation, told, before, undone.now, 1);
+  await ports.store.settle(operation.id, {
+    status,
+    steps: undone.steps,
+    error: { code, message: undone.failed ?? error.message },
+    events: [failure, ...events],
+    reports: reportedAfter(ports, undone.steps, before, undone.now),
+    ...(kept.length > 0 && record !== undefined && { record }),
+  });
+  const outcome = { operation: operation.id, status, kept: [...kept, ...left] };
+  if (undone.failed) {
+    const unrepaired = new DomainError(
+      "ROLLBACK_FAILED",
+      {
+        vm: nameOf(undone.now),
+        operation: operation.id,
+        reason: `${error.message}; ${undone.failed}`,
+        left: [...left, ...kept],
+      },
+      { cause: error },
+    );
+    unrepaired.outcome = outcome;
+    throw unrepaired;
+  }
+  if (error instanceof DomainError) error.outcome = outcome;
+  throw error;
+}
+
+/** Nobody could look. The operation stays open. @throws DomainError OUTCOME_UNKNOWN */
+export async function settleUnknown(
+  ports: Ports,
+  operation: Operation,
+  steps: readonly Step[],
+  error: Error,
+): Promise<never> {
+  const event = eventOf(operation.id, "unknown", operation.target, ports.now().toISOString(), "operation.unknown", {
+    what: operation.what,
+    reason: error.message,
+  });
+  await ports.store.settle(operation.id, {
+    status: "unknown",
+    steps,
+    error: { code: "OUTCOME_UNKNOWN", message: error.message },
+    events: operation.status === "unknown" ? [] : [event],
+  });
+  const until = inFlightUntil(steps, ports.now());
+  throw new DomainError(
+    "OUTCOME_UNKNOWN",
+    { vm: operation.target.uuid, operation: operation.id, reason: error.message, ...(until && { until }) },
+    { cause: error },
+  );
+}
+
+/** What these steps, having happened, lead to: the state with its record, the row to write (`null` removes it, absent
+ * leaves it), and the events. */
+function outcomeOf(
+  ports: Ports,
+  operation: Operation,
+  steps: readonly Step[],
+  before: State,
+  seen: State,
+  firstEvent: number,
+) {
+  let after = withRecord(seen, before.record ?? null);
+  for (const { change } of steps) {
+    const { record } = definitionOf(change);
+    if (record) after = withRecord(after, record(after.record, after, change));
+  }
+  const time = ports.now().toISOString();
+  const told = { name: nameOf(after, before), actor: operation.actor };
+  const events = steps
+    .flatMap(({ change, before: was }) => definitionOf(change).events?.(was, after, change) ?? [])
+    .map(({ type, data }, place) =>
+      eventOf(operation.id, firstEvent + place, operation.target, time, type, { ...data, ...told }),
+    );
+  const known = { ...seenOf(after), ...fingerprintOf(steps, before, after) };
+  const record = after.record ? { ...after.record, ...known } : before.record ? null : undefined;
+  return { after, record, events };
+}
+
+/** Changes that take the definition as it is for the one that is wanted. */
+const taking = new Set<Change["kind"]>([
+  "vm.create",
+  "vm.adopt",
+  "definition.restore",
+  "record.reconcile",
+  "boot_order.adopt",
+]);
+
+/** What is written over another program's edit is written with it, and that it was made stays to be seen. */
+function fingerprintOf(steps: readonly Step[], { vm, record }: State, after: State): Pick<VmRecord, "fingerprint"> {
+  if (!after.vm) return {};
+  const takes = steps.some(({ change }) => taking.has(change.kind));
+  const isOurs = record?.fingerprint === undefined || record.fingerprint === vm?.fingerprint;
+  if (!takes && !(isOurs && steps.some(({ change }) => touchesDefinition(change)))) return {};
+  return { fingerprint: steps.findLast(({ wrote }) => wrote !== undefined)?.wrote ?? after.vm.fingerprint };
+}
+
+/** Past the point of no return something is left that was to be done, and was not. */
+const isCut = (steps: readonly Step[]): boolean => steps.some(({ status }) => status === "planned");
+
+/** While something is left of a VM its record stays, which alone knows what that is: deleting it again removes the rest. */
+const endsRecord = ({ change }: Step, before: State): boolean =>
+  before.record !== undefined && definitionOf(change).record?.(before.record, before, change) === null;
+
+const inWords = ({ change }: Step): string => definitionOf(change).summary(change);
+
+/** What was last seen, for the columns that people query and for lists while the backend is away. */
+export function seenOf(state: State): Pick<VmRecord, "seen"> {
+  if (!state.vm) return {};
+  const roles = rolesFor(state);
+  const disk = diskOf(state.vm.next, roles.systemDisk)?.path;
+  const size = disk === undefined ? undefined : state.disks[disk]?.virtualBytes;
+  const media = driveOf(state.vm.live ?? state.vm.next, roles.isoDrive)?.path;
+  const device = currentBootDevice(state)?.device;
+  return {
+    seen: {
+      bootOrder: bootOrderOf(state.vm.next, roles).order,
+      ...(disk !== undefined && { diskPath: disk }),
+      ...(size !== undefined && { diskSizeBytes: size }),
+      ...(media !== undefined && { media }),
+      ...(device !== undefined && { bootDevice: device }),
+    },
+  };
+}
+
+const nameOf = (...states: readonly State[]) =>
+  states.map((state) => state.vm?.name ?? state.record?.name).find((name) => name !== undefined) ??
+  states[0]!.target.uuid;

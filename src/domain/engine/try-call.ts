@@ -1,0 +1,34 @@
+/** Calls that may fail, may fail after working, and may never return. */
+
+import { DeadlineExceeded, withDeadline } from "../deadline.ts";
+import { DomainError } from "../error.ts";
+import type { Ports } from "../ports/operation-ports.ts";
+
+export const APPLY_LIMIT_MS = 60_000;
+
+/** How a call ended: `hung`, it has not, and may still happen; `until`, before when it may, where it was given up before
+ * its time was over. */
+export type CallOutcome = Readonly<{ failure?: Error; hung: boolean; until?: string }>;
+
+/** Makes a call within its time limit. An error does not say that nothing happened, so it is only handed back. */
+export async function tryCall(
+  { backend, now }: Ports,
+  change: string,
+  limitMs: number,
+  call: (limit: AbortSignal) => Promise<unknown>,
+): Promise<CallOutcome> {
+  const sent = now().getTime();
+  try {
+    await withDeadline(limitMs, call);
+    return { hung: false };
+  } catch (error) {
+    if (error instanceof DeadlineExceeded) {
+      const { connection } = backend;
+      return { failure: new DomainError("BACKEND_FAILED", { connection, change, reason: error.message }), hung: true };
+    }
+    const failure = error instanceof Error ? error : new Error(String(error));
+    if (!(failure instanceof DomainError && failure.unanswered)) return { failure, hung: false };
+    const lateMs = Math.min(limitMs, backend.callOutlivesCallerMs ?? limitMs);
+    return { failure, hung: true, until: new Date(sent + lateMs).toISOString() };
+  }
+}

@@ -1,0 +1,217 @@
+/** Watching one connection. Hints only say where to look: what is told is the difference between what is seen and what was
+ * last told, so a lost connection or a dead process misses nothing that is still to be seen, and tells nothing twice.
+ * While an operation holds a VM its hints wait; what the operation caused it tells itself. */
+
+import { reportedStateOf } from "../model/reported-state.ts";
+import { diffVm, eventsOf, isEmptyDelta } from "../model/vm-diff.ts";
+import type { Backend } from "../ports/backend.ts";
+import type { ReportOutcome } from "../ports/event-store.ts";
+import type { Store } from "../ports/store.ts";
+import { createChangeSignal } from "./change-signal.ts";
+import { type DirtyVm, DirtyVms } from "./dirty-vms.ts";
+
+export type WatchOptions = Readonly<{
+  connection: string;
+  backend: () => Promise<Backend>;
+  store: Store;
+  newId: () => string;
+  now: () => Date;
+  log: (message: string) => void;
+  /** How often everything is looked at although nothing tells: edits of a definition may make no event. */
+  everyMs?: number;
+  /** The pause before a lost connection is tried again; it grows. */
+  retryMs?: number;
+}>;
+
+const EVERY_MS = 30_000;
+const RETRY_MS = 500;
+const RETRY_MS_MAX = 10_000;
+/** How often a process that does not watch looks whether the one that does is still there. */
+const TAKE_OVER_MS = 2_000;
+/** An operation that holds a VM rings when it settles; this is for one that dies. */
+const HELD_MS = 1_000;
+/** How many VMs are looked at side by side. */
+const SIDE_BY_SIDE = 4;
+/** How long the others wait for a VM that does not answer. */
+const PATIENCE_MS = 1_000;
+
+/** Watches until the signal ends; one process at a time does it for one connection. */
+export async function watch(options: WatchOptions, signal: AbortSignal): Promise<void> {
+  const { connection, store } = options;
+  const bell = createChangeSignal(store, signal);
+  const marks = new DirtyVms(bell.ring, options.everyMs ?? EVERY_MS);
+  const told = onceEach(options.log);
+  const slow = new Map<string, Promise<void>>();
+  let listening: Promise<void> | undefined;
+  try {
+    while (!signal.aborted) {
+      try {
+        if (!(await store.lease(`watch:${connection}`))) {
+          await bell.sleep(TAKE_OVER_MS);
+          continue;
+        }
+        listening ??= listen(options, marks, bell, told, signal);
+        bell.clear();
+        const waitMs = await lookAtMarked({ options, marks, told, slow, ring: bell.ring }, signal);
+        await bell.wait(Math.min(waitMs, marks.untilFull()));
+      } catch (error) {
+        // What cannot be looked at now is looked at again; the marks are kept.
+        if (!signal.aborted) told.tell(error);
+        await bell.sleep(options.retryMs ?? RETRY_MS);
+      }
+    }
+  } finally {
+    bell.end();
+    await Promise.all([listening, ...slow.values()]);
+  }
+}
+
+/** Keeps the backend telling. After each end of it everything is looked at, since nobody told what happened meanwhile. */
+async function listen(
+  { backend, retryMs = RETRY_MS }: WatchOptions,
+  marks: DirtyVms,
+  bell: ReturnType<typeof createChangeSignal>,
+  told: ReturnType<typeof onceEach>,
+  signal: AbortSignal,
+): Promise<void> {
+  for (let pauseMs = retryMs; !signal.aborted; pauseMs = Math.min(pauseMs * 2, RETRY_MS_MAX)) {
+    try {
+      const opened = await backend();
+      if (!opened.watch) return;
+      await opened.watch((hint) => {
+        pauseMs = retryMs;
+        marks.add(hint);
+      }, signal);
+    } catch (error) {
+      if (!signal.aborted) told.tell(error);
+    }
+    marks.add({});
+    await bell.sleep(pauseMs);
+  }
+}
+
+type Looking = Readonly<{
+  options: WatchOptions;
+  marks: DirtyVms;
+  told: ReturnType<typeof onceEach>;
+  /** VMs that have not answered yet, and are waited for by nobody. */
+  slow: Map<string, Promise<void>>;
+  ring: () => void;
+}>;
+
+/** No VM keeps the others from being looked at. Returns after how long to look again, though nothing rings, at what an
+ * operation held or could not be looked at. */
+async function lookAtMarked({ options, marks, told, slow, ring }: Looking, signal: AbortSignal): Promise<number> {
+  if (marks.untilFull() <= 0) {
+    marks.takeFull();
+    await markDifferent(options, marks, signal).catch((error: unknown) => {
+      marks.putBackFull();
+      throw error;
+    });
+  }
+  const due = [...marks.take()];
+  const waiting = due.filter(([uuid]) => slow.has(uuid));
+  let failed = false;
+  const fail = (error: unknown) => {
+    failed = true;
+    if (!signal.aborted) told.tell(error);
+  };
+  const next = due.filter(([uuid]) => !slow.has(uuid)).values();
+  const lookOn = async () => {
+    for (const [uuid, mark] of next) {
+      const looking = lookAtOne(options, uuid, mark, signal).catch(fail);
+      const outcome = await soon(looking);
+      if (outcome === "slow") {
+        const after = looking.then((late) => {
+          if (late !== "told") marks.putBack([[uuid, mark]]);
+          slow.delete(uuid);
+          ring();
+        });
+        slow.set(uuid, after);
+      } else if (outcome !== "told") waiting.push([uuid, mark]);
+    }
+  };
+  await Promise.all(Array.from({ length: SIDE_BY_SIDE }, lookOn));
+  marks.putBack(waiting);
+  if (!failed && slow.size === 0) told.forget();
+  if (failed) return options.retryMs ?? RETRY_MS;
+  return waiting.length > 0 ? HELD_MS : Number.POSITIVE_INFINITY;
+}
+
+async function soon<T>(looking: Promise<T>): Promise<T | "slow"> {
+  const { promise, resolve } = Promise.withResolvers<"slow">();
+  const timer = setTimeout(() => resolve("slow"), PATIENCE_MS);
+  try {
+    return await Promise.race([looking, promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Looks at all VMs and marks those that are not as was last told. The first look at a connection finds no news. */
+async function markDifferent(
+  { connection, backend, store }: WatchOptions,
+  marks: DirtyVms,
+  signal: AbortSignal,
+): Promise<void> {
+  const isFirst = !(await store.isWatched(connection));
+  const known = new Map((await store.reportedStates(connection)).map((seen) => [seen.reportedState.uuid, seen]));
+  const vms = await (await backend()).list(signal);
+  if (isFirst) {
+    const unknown = vms.filter(({ uuid }) => !known.has(uuid));
+    await store.initReportedStates(
+      connection,
+      unknown.map((vm) => reportedStateOf(connection, vm)),
+    );
+  }
+  for (const vm of vms) {
+    const before = known.get(vm.uuid)?.reportedState;
+    if (isFirst && !before) continue;
+    const now = reportedStateOf(connection, vm, before);
+    if (JSON.stringify(now) !== JSON.stringify(before)) marks.found(vm.uuid);
+    known.delete(vm.uuid);
+  }
+  for (const gone of known.keys()) marks.found(gone);
+}
+
+const STALE_MAX = 5;
+/** What was read by a reset is what is read right after it: the firmware takes about as long before it boots anything. */
+const FRESH_MS = 1_000;
+
+async function lookAtOne(
+  { connection, backend, store, newId, now }: WatchOptions,
+  uuid: string,
+  { occurrences, found }: DirtyVm,
+  signal: AbortSignal,
+): Promise<ReportOutcome> {
+  const target = { connection, uuid };
+  for (let tries = 0; tries < STALE_MAX; tries++) {
+    const seen = await store.reportedState(target);
+    const [vm, record] = await Promise.all([(await backend()).observe(uuid, signal), store.record(target)]);
+    const isLate = occurrences.some(
+      ({ reportedMs: toldMs }) => toldMs !== undefined && performance.now() - toldMs > FRESH_MS,
+    );
+    const news = diffVm(connection, seen?.reportedState, vm, occurrences, { isLate, isFound: found });
+    if (isEmptyDelta(news, seen?.reportedState)) return "told";
+    const name = vm?.name ?? seen?.reportedState.name ?? uuid;
+    const events = eventsOf({ newId, now }, target, news.facts, { name, managed: record !== undefined });
+    const outcome = await store.report(target, seen?.revision, news.sighting, events);
+    if (outcome !== "stale") return outcome;
+  }
+  return "stale";
+}
+
+/** Tells a fault once, and again after things went well in between. */
+function onceEach(log: (message: string) => void) {
+  let last = "";
+  return {
+    tell(error: unknown): void {
+      const message = error instanceof Error ? error.message : String(error);
+      if (message !== last) log(`events: ${message}`);
+      last = message;
+    },
+    forget: () => {
+      last = "";
+    },
+  };
+}

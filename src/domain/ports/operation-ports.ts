@@ -1,0 +1,13 @@
+/** What an operation is given. */
+import type { Backend } from "./backend.ts";
+import type { Store } from "./store.ts";
+
+/** What an operation is given: one backend, the store, and what makes it repeatable in a test. */
+export type Ports = Readonly<{
+  backend: Backend;
+  store: Store;
+  newId: () => string;
+  now: () => Date;
+  /** How long to wait for another operation on the same VM, in milliseconds. */
+  claimWaitMs: number;
+}>;

@@ -1,0 +1,96 @@
+/** What the domain needs of a database. */
+import type { Operation, OperationStatus, Step } from "../changes/operation.ts";
+import type { DomainEvent } from "../model/event.ts";
+import type { ReportedState } from "../model/reported-state.ts";
+import type { Target } from "../model/vm.ts";
+import type { VmRecord } from "../model/vm-record.ts";
+import type { EventStore } from "./event-store.ts";
+import type { RequestKeys } from "./idempotency.ts";
+
+export type Claim = Readonly<{
+  /** Operations on this VM that a dead process left open: they are to be settled before anything else. */
+  left: readonly Operation[];
+  /** Gives the VM back. Where the store cannot record that now, it goes on trying and this does not fail. */
+  release(): Promise<void>;
+}>;
+export type Settlement = Readonly<{
+  status: Exclude<OperationStatus, "begun">;
+  steps: readonly Step[];
+  error?: Readonly<{ code: string; message: string }>;
+  /** The VM's row as it should be now; `null` removes it; absent leaves it. */
+  record?: VmRecord | null;
+  /** Given what was last told of the VM: what is told of it from now on (`null` when it is gone), and the events that this
+   * takes, which come before those of the operation. Absent leaves all that as it is. */
+  reports?: (
+    told: ReportedState | undefined,
+  ) => Readonly<{ sighting: ReportedState | null; events: readonly DomainEvent[] }>;
+  events: readonly DomainEvent[];
+}>;
+export type OperationQuery = Readonly<{
+  target?: Target;
+  connection?: string;
+  status?: readonly OperationStatus[];
+  /** The id of the last operation of the page before this one. */
+  before?: string;
+  limit: number;
+}>;
+/** That an operation kept the definition from before it; the text itself may be large and holds passwords. */
+export type KeptDefinition = Readonly<{ operation: string; what: string; begunAt: string; bytes: number }>;
+/** How much history is kept. Operations that are begun or ended `unknown` stay whatever it says, and so do the newest
+ * few of every VM on record, whatever their age. */
+export type Retention = Readonly<{
+  /** Of all VMs together, those that are gone included. */
+  operations: number;
+  operationsPerVm: number;
+  operationAgeMs: number;
+  definitionsPerVm: number;
+  definitionAgeMs: number;
+  events: number;
+}>;
+/** How many operations, definitions of operations that stay, and events were removed. */
+export type Pruned = Readonly<{ operations: number; definitions: number; events: number }>;
+/** A copy of the database, and the older copies that were removed to make room for it. */
+export type DatabaseCopy = Readonly<{ path: string; bytes: number; removed: readonly string[] }>;
+/** What the domain needs of a database. Every method is durable when it returns. */
+export interface Store extends EventStore, RequestKeys {
+  record(target: Target): Promise<VmRecord | undefined>;
+  records(connection?: string): Promise<VmRecord[]>;
+  /** One operation per VM at a time, across processes. Waits at most `waitMs`.
+   * @throws DomainError VM_BUSY with who holds the VM and since when */
+  claim(
+    target: Target,
+    holder: Readonly<{ actor: string; what: string }>,
+    waitMs: number,
+    signal?: AbortSignal,
+  ): Promise<Claim>;
+  begin(operation: Operation): Promise<void>;
+  /** Records how far a begun operation has come, between its steps. */
+  advance(id: string, steps: readonly Step[], direction: Operation["direction"]): Promise<void>;
+  /** Outcome, VM row and events in one transaction. Settling twice changes nothing. */
+  settle(id: string, settlement: Settlement): Promise<void>;
+  operation(id: string): Promise<Operation | undefined>;
+  /** Operations that are begun and whose holder is dead, or that ended `unknown`. */
+  open(target?: Target): Promise<Operation[]>;
+  /** Newest first, without the definitions that they kept.
+   * @throws DomainError OPERATION_NOT_FOUND for a `before` that is not there */
+  operations(query: OperationQuery): Promise<Operation[]>;
+  /** The VM that was made or deleted under this name last, on one of these connections. */
+  lastNamed(name: string, connections: readonly string[]): Promise<Target | undefined>;
+  /** The kept definitions of one VM, newest first. */
+  definitions(target: Target, limit: number): Promise<KeptDefinition[]>;
+  /** The definition from before this operation; `undefined` where none was kept. */
+  definition(operation: string): Promise<string | undefined>;
+  /** Removes history beyond this retention. Happens by itself now and then after a settlement. */
+  prune(retention: Retention): Promise<Pruned>;
+  /** Copies the database as it is at one moment into a new file for the owner alone, beside the database, while others
+   * go on writing. The copy has all the kept definitions in it, passwords included. Only the newest copies are kept.
+   * @throws DomainError STORE_UNAVAILABLE, STORE_LOCKED */
+  copyDatabase(): Promise<DatabaseCopy>;
+  /** Updates what was last seen of a VM, without an operation and without a new revision. */
+  seen(target: Target, seen: NonNullable<VmRecord["seen"]>): Promise<void>;
+  /** Stores a confirmation for one use within `ttlMs`; only a hash of the token is kept. */
+  offerConfirmation(token: string, subject: string, ttlMs: number): Promise<void>;
+  /** True once, for a token offered for exactly this subject and not expired. */
+  takeConfirmation(token: string, subject: string): Promise<boolean>;
+  close(): Promise<void>;
+}

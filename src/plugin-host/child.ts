@@ -1,0 +1,86 @@
+/** A worker on Node: a child process under Node's permission model, which speaks to this one over a pipe of its own. */
+import { spawn } from "node:child_process";
+import { join, resolve } from "node:path";
+import type { Duplex, Readable } from "node:stream";
+import { fileURLToPath } from "node:url";
+import { real } from "./files.ts";
+import { MESSAGE_MAX, readMessages, writeMessage } from "./frames.ts";
+import type { Confined, ConfinedOptions, Grants } from "./sandbox.ts";
+
+export function startChild(options: ConfinedOptions): Confined {
+  const { program, grants, heapMib, tether, message, line, ended } = options;
+  const words = [...tether, process.execPath, ...flagsFor(grants, heapMib), fileURLToPath(program)];
+  const child = spawn(words[0]!, words.slice(1), { env: {}, stdio: ["ignore", "pipe", "pipe", "pipe"] });
+  // There are none where this process may open no more files; "error" then says so.
+  const [, stdout, stderr, pipe] = (child.stdio ?? []) as unknown as [null, Readable?, Readable?, Duplex?];
+  let heapFull = false;
+  if (stdout) readLines(stdout, line);
+  if (stderr)
+    readLines(stderr, (text) => {
+      heapFull ||= text.includes("JavaScript heap out of memory");
+      line(text);
+    });
+  // A child that has ended reads no more; its "close" says how it ended.
+  pipe?.on("error", () => undefined);
+  // With one that has hung up there is nothing left to say.
+  pipe?.on("close", () => child.kill("SIGKILL"));
+  if (pipe) readMessages(pipe, message, MESSAGE_MAX);
+
+  const { promise: gone, resolve: go } = Promise.withResolvers<void>();
+  const over = (reason: string) => {
+    go();
+    ended(reason);
+  };
+  child.on("error", (error) => over(error.message));
+  // Not "exit": what it has printed and sent before it ended is read first.
+  child.on("close", (code, signal) => {
+    if (heapFull && signal === "SIGABRT") over(`its worker reached its memory limit of ${heapMib} MiB`);
+    else over(signal ? `its worker was ended by ${signal}` : `its worker ended with code ${code}`);
+  });
+  return {
+    post(value) {
+      if (pipe?.writable) writeMessage(pipe, value);
+    },
+    async end() {
+      child.kill("SIGKILL");
+      await gone;
+    },
+  };
+}
+
+/** Whatever is not named here, a program under `--permission` may not do; but it has a SQLite of its own that opens any
+ * file, and the network is only bounded from Node 25 on, and there as a whole. */
+function flagsFor({ read, write, net }: Grants, heapMib: number): string[] {
+  const known = (flag: string) => (process.allowedNodeEnvironmentFlags.has(flag) ? [flag] : []);
+  return [
+    "--permission",
+    ...grant("--allow-fs-read", read),
+    ...grant("--allow-fs-write", write),
+    ...(net.length > 0 ? known("--allow-net") : []),
+    ...known("--no-experimental-sqlite"),
+    `--max-old-space-size=${heapMib}`,
+    "--disable-warning=ExperimentalWarning",
+  ];
+}
+
+/** Each path as it is given and without symbolic links, with all below it whether or not it is there yet. Node takes a
+ * star for anything at all, so a path with one is left out. */
+function grant(flag: string, paths: readonly string[]): string[] {
+  const places = new Set(paths.flatMap((path) => [resolve(path), real(path)]).filter((path) => !path.includes("*")));
+  return [...places].flatMap((path) => [`${flag}=${path}`, `${flag}=${join(path, "*")}`]);
+}
+
+const LINE_MAX = 2_000;
+
+function readLines(stream: Readable, line: (text: string) => void): void {
+  let rest = "";
+  stream.setEncoding("utf8");
+  stream.on("data", (chunk: string) => {
+    const parts = (rest + chunk).split("\n");
+    rest = (parts.pop() ?? "").slice(-LINE_MAX);
+    for (const part of parts) line(part.slice(0, LINE_MAX));
+  });
+  stream.on("end", () => {
+    if (rest) line(rest);
+  });
+}

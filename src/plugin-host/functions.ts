@@ -1,0 +1,107 @@
+/** The plugins whose functions are told of events and answer requests, each in a worker of its own. */
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { DomainError } from "../domain/error.ts";
+import type { Subscriber } from "../domain/events/subscriber.ts";
+import type { PluginDirectory, PluginHealth } from "../domain/ports/plugin-directory.ts";
+import { startConfined } from "./confinement.ts";
+import { overlap, ownFilesOf } from "./files.ts";
+import { specifierOf } from "./load.ts";
+import { type PluginTools, permittedTools } from "./permission.ts";
+import { answerRequest } from "./request.ts";
+import { type Bounds, openRunner, type Runner } from "./runner.ts";
+import { findTether } from "./tether.ts";
+
+/** From the command line and the environment a plugin's settings are text; in the settings file they may be nested. */
+export type PluginSetting = Readonly<{ name?: string; plugin: string; config: Readonly<Record<string, unknown>> }>;
+
+export type FunctionsOptions = Readonly<{
+  plugins: readonly PluginSetting[];
+  /** Where a plugin lies that ships with the program. */
+  shipped(name: string): URL | undefined;
+  tools: PluginTools;
+  fingerprint: (meaning: string) => string;
+  /** The directory in which Bootwright keeps its own: no plugin is given it. */
+  data: string;
+  /** Each plugin has one of its own below this. */
+  cacheDirectory: string;
+  log(plugin: string, line: string): void;
+  bounds?: Partial<Bounds>;
+}>;
+
+export type Functions = PluginDirectory &
+  Readonly<{
+    subscribers(): readonly Subscriber[];
+    /** Answers with a status for every failure, and with 404 for a plugin that there is not. */
+    handle(plugin: string, request: Request, options?: Readonly<{ vm?: string }>): Promise<Response>;
+    /** Sessions are closed in reverse order, each within its time. */
+    close(): Promise<void>;
+  }>;
+
+export const usualBounds: Bounds = { openMs: 30_000, closeMs: 5_000, callMs: 10_000, idleMs: 300_000 };
+const HEAP_MIB = 128;
+
+const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
+const program = new URL(`worker.${extension}`, import.meta.url);
+const api = new URL(`../plugin.${extension}`, import.meta.url).href;
+
+/** Loads every plugin in a worker and checks it; opens none.
+ * @throws DomainError PLUGIN_NOT_FOUND, PLUGIN_INVALID, PLUGIN_CONFIG_INVALID, PLUGIN_NAME_TAKEN */
+export async function openFunctions(options: FunctionsOptions): Promise<Functions> {
+  const tether = options.plugins.length > 0 ? await findTether() : [];
+  const loads = await Promise.allSettled(options.plugins.map((setting) => load(setting, options, tether)));
+  const refused = loads.find(({ status }) => status === "rejected");
+  if (refused) throw (refused as PromiseRejectedResult).reason;
+  const runners = loads.map((one) => (one as PromiseFulfilledResult<Runner>).value);
+  const byName = Map.groupBy(runners, ({ name }) => name);
+  for (const [name, same] of byName) {
+    const plugins = options.plugins.filter((_, index) => runners[index]!.name === name).map(({ plugin }) => plugin);
+    if (same.length > 1) throw new DomainError("PLUGIN_NAME_TAKEN", { name, plugins });
+  }
+  return {
+    list: async (): Promise<readonly PluginHealth[]> => runners.map((runner) => runner.health()),
+    subscribers: () =>
+      runners
+        .filter(({ about }) => about.events.length > 0)
+        .map(({ name, about, deliver }) => ({ name, types: about.events, deliver })),
+    handle: (plugin, request, { vm } = {}) => answerRequest(byName.get(plugin)?.[0], request, vm),
+    async close() {
+      for (const runner of runners.toReversed()) await runner.close();
+    },
+  };
+}
+
+async function load(
+  { name, plugin, config }: PluginSetting,
+  options: FunctionsOptions,
+  tether: readonly string[],
+): Promise<Runner> {
+  const specifier = options.shipped(plugin)?.href ?? specifierOf(plugin);
+  const cacheOf = (known: string) => join(options.cacheDirectory, "plugins", known);
+  const own = [...ownFilesOf(import.meta.url), ...ownFilesOf(specifier, options.data)];
+  const runner = await openRunner({
+    load: { wanted: plugin, specifier, config, api, ...(name !== undefined && { name }) },
+    start: (worker) =>
+      startConfined({ ...worker, program, heapMib: HEAP_MIB, tether, remote: !specifier.startsWith("file:") }),
+    grants(about) {
+      const { net = [], read = [], write = [] } = about?.reach ?? {};
+      const written = about ? [...write, cacheOf(name ?? about.manifest.name)] : [];
+      return { net, read: [...own, ...read, ...written], write: written };
+    },
+    opening(known) {
+      const cacheDirectory = cacheOf(known);
+      mkdirSync(cacheDirectory, { recursive: true, mode: 0o700 });
+      return { cacheDirectory, fingerprintKey: options.fingerprint(`plugin ${known}`) };
+    },
+    tools: (known, { manifest }) => permittedTools(known, manifest.permissions ?? [], options.tools),
+    log: options.log,
+    bounds: { ...usualBounds, ...options.bounds },
+  });
+  const { read = [], write = [] } = runner.about.reach;
+  const taken = [...read, ...write].find((path) => overlap(path, options.data));
+  if (taken === undefined) return runner;
+  throw new DomainError("PLUGIN_INVALID", {
+    plugin,
+    reason: `it reaches for ${taken}, and Bootwright keeps its own there`,
+  });
+}

@@ -1,0 +1,184 @@
+/** One plugin's functions: a worker when one is needed, a fresh one after each that was ended, and how it went. */
+import { DomainError } from "../domain/error.ts";
+import type { DomainEvent, EventType } from "../domain/model/event.ts";
+import type { PluginHealth } from "../domain/ports/plugin-directory.ts";
+import { type CallTool, type Conversation, converse, type Done } from "./conversation.ts";
+import { reasonOf } from "./load.ts";
+import type { About, Asked, Load, Opening, WireRequest, WireResponse } from "./protocol.ts";
+import type { Confined, ConfinedOptions, Grants } from "./sandbox.ts";
+
+export type RunnerOptions = Readonly<{
+  load: Omit<Load, "name"> & { name?: string };
+  start(options: Pick<ConfinedOptions, "name" | "grants" | "message" | "ended" | "line">): Confined;
+  /** What it may reach before it has said what it needs, and then. */
+  grants(about?: About): Grants;
+  opening(name: string): Opening;
+  tools(name: string, about: About): CallTool;
+  log(name: string, line: string): void;
+  bounds: Bounds;
+}>;
+
+export type Bounds = Readonly<{
+  /** For loading, and for opening a session. */
+  openMs: number;
+  closeMs: number;
+  /** For a call, where the manifest says nothing else. */
+  callMs: number;
+  /** A worker without calls is ended after this. */
+  idleMs: number;
+}>;
+
+export type Runner = Readonly<{
+  name: string;
+  about: About;
+  deliver(event: DomainEvent, signal: AbortSignal): Promise<void>;
+  fetch(request: WireRequest, vm: string | undefined, signal: AbortSignal): Promise<WireResponse>;
+  health(): PluginHealth;
+  close(): Promise<void>;
+}>;
+
+/** Loads a plugin in a worker, only to see what it is.
+ * @throws DomainError PLUGIN_NOT_FOUND, PLUGIN_INVALID, PLUGIN_CONFIG_INVALID */
+export async function openRunner(options: RunnerOptions): Promise<Runner> {
+  const about = await describe(options);
+  const name = options.load.name ?? about.manifest.name;
+  const limitMs = about.manifest.limitMs ?? options.bounds.callMs;
+  const { bounds } = options;
+  const log = (line: string) => options.log(name, line);
+  let live: Promise<Conversation> | undefined;
+  let idle: ReturnType<typeof setTimeout> | undefined;
+  let queue: Promise<unknown> = Promise.resolve();
+  let [running, calls, failures, closed] = [0, 0, 0, false];
+  let last: { at?: string; error?: string; state: "idle" | "failing" | "cannot_open" } = { state: "idle" };
+
+  const open = async (): Promise<Conversation> => {
+    let talk: Conversation | undefined;
+    try {
+      talk = begin(options, name, options.grants(about), options.tools(name, about));
+      await talk.ask({ ask: "load", load: { ...options.load, name } }, "load", bounds.openMs);
+      await talk.ask({ ask: "open", opening: options.opening(name) }, "open", bounds.openMs);
+      return talk;
+    } catch (error) {
+      await talk?.end("it could not be opened");
+      throw new CannotOpen(error);
+    }
+  };
+  const opened = (): Promise<Conversation> => {
+    live ??= open();
+    const opening = live;
+    // One that could not be opened, or has ended since, is the next call's to replace.
+    return opening.then(
+      (talk) => {
+        if (!talk.gone) return talk;
+        if (live === opening) live = undefined;
+        return opened();
+      },
+      (error: unknown) => {
+        if (live === opening) live = undefined;
+        throw error;
+      },
+    );
+  };
+  const rest = async () => {
+    clearTimeout(idle);
+    const resting = live;
+    live = undefined;
+    const talk = await resting?.catch(() => undefined);
+    if (!talk || talk.gone) return;
+    await talk.ask({ ask: "close" }, "close", bounds.closeMs).catch((error) => log(reasonOf(error)));
+    await talk.end("it was closed");
+  };
+
+  const run = async (asked: Asked, what: string, signal: AbortSignal): Promise<Done> => {
+    if (closed) throw new DomainError("PLUGIN_FAILED", { plugin: name, what, reason: "Bootwright is closing" });
+    clearTimeout(idle);
+    running++;
+    calls++;
+    try {
+      const done = await (await opened()).ask(asked, what, limitMs, signal);
+      last = { at: new Date().toISOString(), state: "idle" };
+      return done;
+    } catch (error) {
+      const [cause, state] =
+        error instanceof CannotOpen ? [error.cause, "cannot_open" as const] : [error, "failing" as const];
+      // What was given up did not fail.
+      if (signal.aborted) throw cause;
+      failures++;
+      last = { at: new Date().toISOString(), error: reasonOf(cause), state };
+      log(reasonOf(cause));
+      throw cause;
+    } finally {
+      if (--running === 0 && !closed) idle = setTimeout(() => void rest(), bounds.idleMs);
+    }
+  };
+
+  return {
+    name,
+    about,
+    deliver(event, signal) {
+      const turn = queue.then(() => run({ ask: "on", event }, event.type, signal));
+      queue = turn.catch(() => undefined);
+      return turn.then(() => undefined);
+    },
+    async fetch(request, vm, signal) {
+      if (running >= CALLS_AT_ONCE_MAX) throw new DomainError("SERVER_BUSY", { calls: running });
+      const asked: Asked = { ask: "fetch", request, ...(vm !== undefined && { vm }) };
+      const { response } = await run(asked, "fetch", signal);
+      if (response) return response;
+      throw new DomainError("PLUGIN_FAILED", { plugin: name, what: "fetch", reason: "it answered nothing" });
+    },
+    health: () => ({
+      name,
+      plugin: about.manifest.name,
+      summary: about.manifest.summary,
+      permissions: about.manifest.permissions ?? [],
+      events: about.events as readonly EventType[],
+      fetch: about.fetch,
+      reach: about.reach,
+      limitMs,
+      state: running > 0 ? "running" : last.state,
+      calls,
+      failures,
+      ...(last.error !== undefined && { lastError: last.error }),
+      ...(last.at !== undefined && { lastCalledAt: last.at }),
+    }),
+    async close() {
+      closed = true;
+      await rest();
+    },
+  };
+}
+
+const CALLS_AT_ONCE_MAX = 32;
+
+class CannotOpen extends Error {
+  constructor(cause: unknown) {
+    super(reasonOf(cause), { cause });
+  }
+}
+
+function begin({ start, log }: RunnerOptions, name: string, grants: Grants, tools: CallTool): Conversation {
+  const line = (text: string) => log(name, text);
+  return converse(name, (on) => start({ name, grants, line, ...on }), tools, line);
+}
+
+/** Whatever its module does as it is loaded is done in a worker that may do next to nothing. */
+async function describe(options: RunnerOptions): Promise<About> {
+  const { load, grants, bounds } = options;
+  const name = load.name ?? load.wanted;
+  const nothing: CallTool = () => Promise.reject(new Error("a plugin calls tools from its functions alone"));
+  const talk = begin(options, name, grants(), nothing);
+  const refuse = (reason: string) => new DomainError("PLUGIN_INVALID", { plugin: load.wanted, reason });
+  try {
+    const { about } = await talk.ask({ ask: "load", load: { ...load, name: load.name ?? "" } }, "load", bounds.openMs);
+    if (!about) throw refuse("it does not say what it is");
+    return about;
+  } catch (error) {
+    if (!(error instanceof DomainError)) throw error;
+    if (error.code === "PLUGIN_TIMED_OUT") throw refuse(`it was not loaded within ${bounds.openMs / 1000} s`);
+    if (error.code === "PLUGIN_FAILED") throw refuse((error as DomainError<"PLUGIN_FAILED">).details.reason);
+    throw error;
+  } finally {
+    await talk.end("it was only looked at");
+  }
+}

@@ -1,0 +1,72 @@
+/** MCP at /mcp: who may ask is decided as for REST, what is asked is answered by the protocol's own SDK. */
+import type { Hono } from "hono";
+import { jsonIn, readBody } from "../http/body.ts";
+import { type Environment, requireScope } from "../http/environment.ts";
+import { HttpRefusal } from "../http/refusal.ts";
+import { watched } from "../http/stream.ts";
+import { type Caller, type Scope, scopeFor } from "../http/token.ts";
+import type { Session } from "../session.ts";
+import type { McpHttp } from "./http.ts";
+import type { Authority } from "./server.ts";
+
+export const MCP_PATH = "/mcp";
+
+export type McpPlaceOptions = Readonly<{ session: Session; mcp: McpHttp; heartbeatMs?: number }>;
+
+export function addMcp(app: Hono<Environment>, { session, mcp, heartbeatMs }: McpPlaceOptions): void {
+  const effects = new Map(session.tools.map(({ name, effect }) => [name, effect]));
+  app.all(MCP_PATH, async (context) => {
+    const { raw } = context.req;
+    const isPost = raw.method === "POST";
+    const body = isPost ? jsonIn(await readBody(context), raw) : undefined;
+    if (isPost && body === undefined)
+      return context.json({ jsonrpc: "2.0", id: null, error: { code: -32_700, message: "Parse error" } }, 400);
+    const caller = context.get("caller");
+    for (const message of Array.isArray(body) ? body : [body]) {
+      const effect = effectOf(message, effects);
+      if (effect === undefined) continue;
+      // A program with a token can ask nobody for another one, and is told in the answer; a host that has logged its
+      // user in asks for more when it is told so in the header.
+      if (caller.mayAskForMore) requireScope(context, scopeFor[effect]);
+      if (effect !== "read") context.get("countChange")();
+    }
+    const leaving: (() => void)[] = [];
+    const leave = () => {
+      for (const tell of leaving.splice(0)) tell();
+    };
+    try {
+      const call = { request: raw, body, authority: authorityOf(caller) };
+      const answer = await mcp.handle(call, (tell) => void leaving.push(tell));
+      if (answer.headers.get("content-type") !== "text/event-stream" || !answer.body) {
+        leave();
+        return answer;
+      }
+      return watched(answer, { isLetIn: context.get("isLetIn"), left: leave, ...(heartbeatMs && { heartbeatMs }) });
+    } catch (error) {
+      leave();
+      throw error;
+    }
+  });
+}
+
+/** What a message would do; undefined for what needs no scope. */
+function effectOf(message: unknown, effects: ReadonlyMap<string, keyof typeof scopeFor>) {
+  const { method, params } = (message ?? {}) as { method?: unknown; params?: { name?: unknown } };
+  if (method === "tools/call") return effects.get(String(params?.name));
+  if (method === "subscriptions/listen" || method === "completion/complete") return "read";
+  return typeof method === "string" && /^resources\/(?!templates)/.test(method) ? "read" : undefined;
+}
+
+function authorityOf({ name, scopes, mayAskForMore }: Caller): Authority {
+  return {
+    actor: `mcp-http:${name}`,
+    principal: name,
+    listsAll: mayAskForMore === true,
+    refusal({ effect }) {
+      const scope: Scope = scopeFor[effect];
+      if (scopes.includes(scope)) return undefined;
+      const { code, message, hint, details } = new HttpRefusal("SCOPE_MISSING", { caller: name, scope, has: scopes });
+      return { code, message, hint, next: null, details };
+    },
+  };
+}

@@ -1,0 +1,141 @@
+/** Sessions of clients of 2025: each belongs to who opened it, and ends when that one says so or is not heard of any more. */
+import {
+  type AuthInfo,
+  isInitializeRequest,
+  type McpServer,
+  type Server,
+  WebStandardStreamableHTTPServerTransport,
+} from "@modelcontextprotocol/server";
+import { REPLAY_BYTES_MAX, SESSION_IDLE_MS, SESSIONS_MAX } from "../bounds.ts";
+import type { Session } from "../session.ts";
+import type { McpCall } from "./http-call.ts";
+import { replayOf } from "./replay.ts";
+import { notifyOn } from "./resource-handlers.ts";
+import { type Subscriptions, subscriptionsFor } from "./subscriptions.ts";
+
+export type SessionLimits = Readonly<{
+  sessions: number;
+  /** How long one stays that nothing is asked in and nobody listens to. */
+  idleMs: number;
+  /** What is kept of the newest messages of one, for whoever was cut off. */
+  replayBytes: number;
+}>;
+const usualLimits: SessionLimits = {
+  sessions: SESSIONS_MAX,
+  idleMs: SESSION_IDLE_MS,
+  replayBytes: REPLAY_BYTES_MAX,
+};
+/** How soon a client whose stream was cut off comes back. */
+const RECONNECT_MS = 2_000;
+
+type Open = {
+  readonly owner: string;
+  readonly transport: WebStandardStreamableHTTPServerTransport;
+  /** Requests whose answer somebody still waits for or reads. */
+  readers: number;
+  /** Since when there are none; idle sessions come first in the map. */
+  idle?: NodeJS.Timeout;
+};
+
+export type SessionsOptions = Readonly<{
+  session: Session;
+  build: (subscriptions: Subscriptions) => Server | McpServer;
+  limits: Partial<SessionLimits>;
+}>;
+
+export function sessionsOf({ session, build, limits }: SessionsOptions) {
+  const { sessions: most, idleMs, replayBytes } = { ...usualLimits, ...limits };
+  const open = new Map<string, Open>();
+
+  async function begin({ authority }: McpCall): Promise<Open> {
+    let server: Server | undefined;
+    const subscriptions = subscriptionsFor(
+      session,
+      notifyOn(
+        () => server,
+        async () => undefined,
+      ),
+    );
+    const transport = new WebStandardStreamableHTTPServerTransport({
+      sessionIdGenerator: () => crypto.randomUUID(),
+      onsessioninitialized: (id) => void open.set(id, opened),
+      eventStore: replayOf(replayBytes),
+      retryInterval: RECONNECT_MS,
+    });
+    const opened: Open = { owner: authority.principal, transport, readers: 0 };
+    const built = build(subscriptions);
+    server = "server" in built ? built.server : built;
+    await built.connect(transport);
+    const { onclose } = transport;
+    transport.onclose = () => {
+      clearTimeout(opened.idle);
+      subscriptions.close();
+      if (transport.sessionId !== undefined) open.delete(transport.sessionId);
+      // Aborts the calls that are under way; each then looks at its VM and settles.
+      onclose?.();
+    };
+    return opened;
+  }
+
+  /** Makes room for one more, if there is a session that nobody waits in. */
+  async function makeRoom(): Promise<boolean> {
+    if (open.size < most) return true;
+    const longestIdle = open.values().find(({ readers }) => readers === 0);
+    await longestIdle?.transport.close();
+    return longestIdle !== undefined;
+  }
+
+  /** Somebody waits; the session counts as idle again once nobody does. */
+  function attend(opened: Open): () => void {
+    opened.readers += 1;
+    clearTimeout(opened.idle);
+    let done = false;
+    return () => {
+      if (done) return;
+      done = true;
+      opened.readers -= 1;
+      const id = opened.transport.sessionId;
+      if (opened.readers > 0 || id === undefined || !open.delete(id)) return;
+      open.set(id, opened);
+      opened.idle = setTimeout(() => void opened.transport.close(), idleMs);
+      opened.idle.unref();
+    };
+  }
+
+  async function find(call: McpCall): Promise<Open | Response> {
+    const id = call.request.headers.get("mcp-session-id");
+    if (id !== null) {
+      const found = open.get(id);
+      // That somebody else has a session of this name is nobody's business.
+      return found?.owner === call.authority.principal ? found : failure(404, -32_001, "Session not found");
+    }
+    // Who speaks the protocol of 2026 posts, and has no session to end.
+    if (call.request.method !== "POST") return failure(405, -32_000, "Method not allowed", { allow: "POST" });
+    if (!isInitializeRequest(call.body)) return failure(400, -32_000, "Bad Request: Mcp-Session-Id header is required");
+    if (await makeRoom()) return begin(call);
+    return failure(503, -32_000, `Too many sessions: ${most} are in use`, { "retry-after": "10" });
+  }
+
+  return {
+    async handle(call: McpCall, authInfo: AuthInfo, left: (whenLeft: () => void) => void): Promise<Response> {
+      const { request, body } = call;
+      const found = await find(call);
+      if (found instanceof Response) return found;
+      left(attend(found));
+      const answer = await found.transport.handleRequest(request, { parsedBody: body, authInfo });
+      // An opening that was refused leaves nothing behind.
+      if (found.transport.sessionId === undefined) await found.transport.close();
+      return answer;
+    },
+    /** Who waits for an answer goes on waiting. */
+    endStreams(): void {
+      for (const { transport } of open.values()) transport.closeStandaloneSSEStream();
+    },
+    async close(): Promise<void> {
+      await Promise.all([...open.values()].map(({ transport }) => transport.close()));
+    },
+  };
+}
+
+const failure = (status: number, code: number, message: string, headers: Record<string, string> = {}): Response =>
+  Response.json({ jsonrpc: "2.0", error: { code, message }, id: null }, { status, headers });

@@ -1,0 +1,74 @@
+/** MCP on stdin and stdout. Only this file and those named after it know the protocol's SDK. */
+import type { Writable } from "node:stream";
+import type { Server } from "@modelcontextprotocol/server";
+import { StdioServerTransport, serveStdio } from "@modelcontextprotocol/server/stdio";
+import { DomainError } from "../../domain/error.ts";
+import { refusalOf, refusalText } from "../../tools/respond.ts";
+import { URIS_MAX } from "../bounds.ts";
+import type { Session } from "../session.ts";
+import { workOf } from "../work.ts";
+import { answersRead, BoundedLines, MESSAGE_BYTES_MAX } from "./bounded-lines.ts";
+import { heedStreams, notifyOn } from "./resource-handlers.ts";
+import { type Authority, serverFor } from "./server.ts";
+import { subscriptionsFor } from "./subscriptions.ts";
+
+export type Serving = Readonly<{
+  /** The client is gone, and what it had asked for is settled. */
+  ended: Promise<void>;
+  close(): Promise<void>;
+}>;
+
+/** Whoever started this process may do what its user may. */
+const whoStartedIt: Authority = { actor: "mcp", principal: "", refusal: () => undefined, listsAll: true };
+
+/** Serves MCP on stdin and stdout until the client goes away. `output` is stdout, which is watched for what is unread. */
+export function serveMcp(session: Session, output: Writable): Serving {
+  const work = workOf({ endMs: 0 });
+  let current: Server | undefined;
+  const subscriptions = subscriptionsFor(
+    session,
+    notifyOn(
+      () => current,
+      () => answersRead(output, output.writableHighWaterMark),
+    ),
+  );
+  const build = serverFor({ session, work, authority: () => whoStartedIt });
+  const lines = new BoundedLines(output, ({ bytes, id }) => {
+    const refusal = refusalOf(new DomainError("MESSAGE_TOO_LARGE", { bytes, bytesMax: MESSAGE_BYTES_MAX }));
+    const error = { code: INVALID_REQUEST, message: refusalText(refusal), data: refusal };
+    // JSON-RPC answers with null where no id could be made out; the SDK's types know of no such answer.
+    void transport.send({ jsonrpc: "2.0", id: id as string | number, error }).catch(() => undefined);
+  });
+  const transport = new StdioServerTransport(process.stdin.pipe(lines) as unknown as typeof process.stdin);
+  const handle = serveStdio(
+    ({ era }) => {
+      // The one that answered a first look at the protocol's generation is dropped when another one is built.
+      current = build(era, subscriptions);
+      return current;
+    },
+    {
+      transport,
+      maxSubscriptions: URIS_MAX,
+      onerror(error) {
+        // That the client no longer reads is its right.
+        if ((error as NodeJS.ErrnoException).code !== "EPIPE") process.stderr.write(`bootwright: ${error.message}\n`);
+      },
+    },
+  );
+  heedStreams(transport, session, subscriptions);
+  // The end of one server object is not the end of the connection: the one that answers a client's first look at the
+  // protocol's generation is dropped when the client then takes the other.
+  const ended = new Promise<void>((resolve) => {
+    const { onclose } = transport;
+    transport.onclose = () => {
+      // Aborts the calls that are under way; each then looks at its VM and settles.
+      onclose?.();
+      subscriptions.close();
+      void work.end().then(resolve);
+    };
+  });
+  return { ended, close: () => handle.close() };
+}
+
+/** What a request that is not one is answered with, by JSON-RPC. */
+const INVALID_REQUEST = -32_600;

@@ -1,0 +1,82 @@
+/** What one client wants to hear of, and telling it when the journal has something about it. */
+import { setTimeout as after } from "node:timers/promises";
+import { follow } from "../../domain/events/follow.ts";
+import { UPDATES_PER_SECOND_MAX, URIS_MAX } from "../bounds.ts";
+import type { Session } from "../session.ts";
+import { touchedBy } from "./resources.ts";
+
+/** Takes one message to the client. */
+export type Notify = Readonly<{ updated: (uri: string) => Promise<void>; listChanged: () => Promise<void> }>;
+
+export type Subscriptions = Readonly<{
+  /** Whatever happens from now on is told. Nothing opens a database before this.
+   * @throws DomainError of a store that cannot be opened or read */
+  begin(): Promise<void>;
+  /** Adds what is wanted under a key, in place of what was. False where it is more than may be told about. */
+  add(key: string, uris: readonly string[]): boolean;
+  remove(key: string): void;
+  close(): void;
+}>;
+
+export function subscriptionsFor(
+  session: Pick<Session, "context" | "defect">,
+  notify: Notify,
+  urisMax = URIS_MAX,
+): Subscriptions {
+  const wanted = new Map<string, readonly string[]>();
+  const ending = new AbortController();
+  const { signal } = ending;
+  const update = coalesced(notify.updated);
+  const changeList = coalesced(notify.listChanged);
+  let begun: Promise<void> | undefined;
+
+  const start = async () => {
+    const store = await session.context({ actor: "bootwright", signal, progress: () => {} }).store();
+    const place = await store.lastEvent();
+    const tell = (event: Parameters<typeof touchedBy>[0]) => {
+      const { uris, list } = touchedBy(event);
+      const heard = [...wanted.values()];
+      for (const uri of uris) if (heard.some((some) => some.includes(uri))) update(uri);
+      if (list) changeList("");
+    };
+    void follow({ journal: store, after: place, tell, signal }).catch(session.defect);
+  };
+
+  return {
+    begin() {
+      if (begun) return begun;
+      begun = start();
+      // A store that cannot be opened now may be there for the next one who asks.
+      begun.catch(() => {
+        begun = undefined;
+      });
+      return begun;
+    },
+    add(key, uris) {
+      const others = [...wanted].filter(([other]) => other !== key);
+      const count = others.reduce((sum, [, some]) => sum + some.length, uris.length);
+      if (count > urisMax) return false;
+      wanted.set(key, uris);
+      return true;
+    },
+    remove: (key) => void wanted.delete(key),
+    close: () => ending.abort(),
+  };
+}
+
+/** Tells the first at once; what comes until the next may be told is told as one then, so the last never gets lost. A
+ * client that does not read is told no more than it has room for. */
+export function coalesced(tell: (subject: string) => Promise<void>, gapMs = 1_000 / UPDATES_PER_SECOND_MAX) {
+  const again = new Map<string, boolean>();
+  const run = async (subject: string) => {
+    do {
+      again.set(subject, false);
+      await Promise.all([tell(subject).catch(() => undefined), after(gapMs, undefined, { ref: false })]);
+    } while (again.get(subject));
+    again.delete(subject);
+  };
+  return (subject: string): void => {
+    if (again.has(subject)) again.set(subject, true);
+    else void run(subject);
+  };
+}

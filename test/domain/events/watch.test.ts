@@ -1,0 +1,218 @@
+import { describe, expect, it, onTestFinished, vi } from "vitest";
+import { watch } from "../../../src/domain/events/watch.ts";
+import type { Backend, Hint } from "../../../src/domain/ports/backend.ts";
+import { defineVm, editDefinition, guestPowersOff, setIdentity, undefineVm } from "../../support/simulator.ts";
+import { isos, world as openWorld, vmDefinition, type World } from "../../support/world.ts";
+
+const start = { kind: "power.start", purpose: "live", at: "2026-11-25T10:00:00.000Z" } as const;
+const typesIn = async (world: World) => (await world.store.events()).map(({ event }) => event.type);
+
+const ended = (signal: AbortSignal | undefined) =>
+  new Promise<never>((_, reject) => signal?.addEventListener("abort", () => reject(signal.reason)));
+
+/** Watches the world's connection; `tell` is what the hypervisor says. */
+async function watching(world: World, more: Partial<Backend> = {}) {
+  const ending = new AbortController();
+  const tellers: ((hint: Hint) => void)[] = [];
+  const backend: Backend = {
+    ...world.backend,
+    watch(tell, signal) {
+      tellers.push(tell);
+      tell({});
+      return new Promise((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
+    },
+    ...more,
+  };
+  const { newId, now, store } = world.ports;
+  const logged: string[] = [];
+  const log = (message: string) => void logged.push(message);
+  const options = { connection: "local", backend: async () => backend, store, newId, now, log, retryMs: 10 };
+  const running = watch(options, ending.signal);
+  const end = async () => {
+    ending.abort();
+    await running;
+  };
+  onTestFinished(end);
+  const tell = (hint: Hint) => {
+    for (const teller of tellers) teller(hint);
+  };
+  return { tell, logged, end };
+}
+
+describe("watch()", () => {
+  it("tells what the guest did itself, once, and never what an operation did", async () => {
+    const world = await openWorld();
+    const at = await world.create({ isoPath: isos.live, order: "cdrom_hd" });
+    const { tell } = await watching(world);
+    await world.run(at, start);
+    await vi.waitFor(async () => expect(await world.store.reportedStates("local")).toHaveLength(1));
+    tell({ uuid: at.uuid });
+    guestPowersOff(world.session, at.uuid);
+    tell({ uuid: at.uuid });
+    tell({ uuid: at.uuid });
+    tell({});
+    await vi.waitFor(async () => expect(await typesIn(world)).toContain("vm.stopped"));
+    tell({});
+    expect(await typesIn(world)).toEqual(["vm.created", "vm.started", "vm.stopped"]);
+    const [{ event } = expect.unreachable()] = (await world.store.events()).slice(-1);
+    expect(event).toMatchObject({ subject: at.uuid, source: "bootwright/local", data: { name: "web", managed: true } });
+  });
+
+  it("finds what happened while nobody watched, and tells it once", async () => {
+    const world = await openWorld();
+    const at = await world.create({ isoPath: isos.live });
+    await (await watching(world)).end();
+    await world.run(at, start);
+    guestPowersOff(world.session, at.uuid);
+    setIdentity(world.session, at.uuid, { name: "db" });
+    await (await watching(world)).end();
+    await watching(world);
+    await vi.waitFor(async () => expect(await typesIn(world)).toContain("vm.changed_elsewhere"));
+    expect(await typesIn(world)).toEqual(["vm.created", "vm.started", "vm.stopped", "vm.changed_elsewhere"]);
+  });
+
+  it("finds an edit that nothing told of, at a slow pace", async () => {
+    const world = await openWorld();
+    const at = await world.create({});
+    const ending = new AbortController();
+    const { newId, now, store } = world.ports;
+    const { watch: _none, ...silent } = world.backend;
+    const options = { connection: "local", backend: async () => silent, store, newId, now, log: () => {}, everyMs: 20 };
+    const running = watch(options, ending.signal);
+    await vi.waitFor(async () => expect(await store.reportedStates("local")).toHaveLength(1));
+    editDefinition(world.session, at.uuid, (next) => ({ ...next, cpus: 7 }));
+    await vi.waitFor(async () => expect(await typesIn(world)).toContain("vm.changed_elsewhere"));
+    undefineVm(world.session, at.uuid);
+    await vi.waitFor(async () => expect(await store.reportedStates("local")).toEqual([]));
+    ending.abort();
+    await running;
+    const told = (await store.events()).slice(1).map(({ event }) => event.data.what);
+    expect(told).toEqual(["redefined", "undefined"]);
+  });
+
+  it("waits with its news for the operation that holds the VM", async () => {
+    const world = await openWorld();
+    const at = await world.create({ isoPath: isos.live });
+    await world.run(at, start);
+    const { tell } = await watching(world);
+    await vi.waitFor(async () => expect(await world.store.lease("watch:local")).toBe(true));
+    const claim = await world.store.claim(at, { actor: "test", what: "test" }, 0);
+    guestPowersOff(world.session, at.uuid);
+    tell({ uuid: at.uuid, occurrence: { type: "rebooted", run: "another" } });
+    await new Promise((wake) => setTimeout(wake, 50));
+    expect(await typesIn(world)).not.toContain("vm.stopped");
+    await claim.release();
+    await vi.waitFor(async () => expect(await typesIn(world)).toContain("vm.stopped"));
+  });
+
+  it("tells three resets of one moment as one, and two that are apart as two", async () => {
+    const world = await openWorld();
+    const at = await world.create({ isoPath: isos.live });
+    await world.run(at, start);
+    const { tell } = await watching(world);
+    const { run } = (await world.look(at)).vm!;
+    const reset = () => tell({ uuid: at.uuid, occurrence: { type: "rebooted", run: run! } });
+    const resets = async () => (await typesIn(world)).filter((type) => type === "vm.rebooted").length;
+    await vi.waitFor(async () => expect(await world.store.reportedStates("local")).toHaveLength(1));
+    for (let time = 0; time < 3; time++) reset();
+    await vi.waitFor(async () => expect(await resets()).toBe(1));
+    await new Promise((wake) => setTimeout(wake, 600));
+    reset();
+    await vi.waitFor(async () => expect(await resets()).toBe(2));
+  });
+
+  it("looks at everything again after a connection was lost, and listens again", async () => {
+    const world = await openWorld();
+    const at = await world.create({ isoPath: isos.live });
+    await world.run(at, start);
+    let ends: (() => void) | undefined;
+    let listened = 0;
+    const { logged } = await watching(world, {
+      watch(tell, signal) {
+        listened += 1;
+        tell({});
+        return new Promise((resolve, reject) => {
+          signal.addEventListener("abort", () => resolve(), { once: true });
+          ends = () => reject(new Error("the daemon went away"));
+        });
+      },
+    });
+    await vi.waitFor(() => expect(listened).toBe(1));
+    guestPowersOff(world.session, at.uuid);
+    ends!();
+    await vi.waitFor(async () => expect(await typesIn(world)).toContain("vm.stopped"));
+    await vi.waitFor(() => expect(listened).toBe(2));
+    expect(logged).toEqual(["events: the daemon went away"]);
+  });
+
+  it.each([
+    ["refuses", () => Promise.reject(new Error("its definition cannot be read"))],
+    ["does not answer", () => new Promise<never>(() => {})],
+  ])("tells of the other VMs while one of them %s when it is looked at", async (_how, broken) => {
+    const world = await openWorld();
+    const [bad, good] = [await world.create({ name: "bad" }), await world.create({ name: "good", isoPath: isos.live })];
+    await world.run(good, start);
+    const { tell } = await watching(world, {
+      observe: (uuid, signal) =>
+        uuid === bad.uuid ? Promise.race([broken(), ended(signal)]) : world.backend.observe(uuid, signal),
+    });
+    await vi.waitFor(async () => expect(await world.store.isWatched("local")).toBe(true));
+    for (let hint = 0; hint < 6; hint++) tell({ uuid: bad.uuid });
+    guestPowersOff(world.session, good.uuid);
+    tell({ uuid: good.uuid });
+    await vi.waitFor(async () => expect(await typesIn(world)).toContain("vm.stopped"), { timeout: 5_000 });
+  });
+
+  it("says nothing of what was there before it first looked, whatever an operation did meanwhile", async () => {
+    const world = await openWorld();
+    defineVm(world.session, { uuid: crypto.randomUUID(), name: "theirs", next: vmDefinition(), running: true });
+    await world.create({ name: "ours" });
+    await watching(world);
+    await vi.waitFor(async () => expect(await world.store.reportedStates("local")).toHaveLength(2));
+    expect(await typesIn(world)).toEqual(["vm.created"]);
+  });
+
+  it("tells of a VM on a connection that had none when it first looked", async () => {
+    const world = await openWorld();
+    const { end } = await watching(world);
+    await vi.waitFor(async () => expect(await world.store.isWatched("local")).toBe(true));
+    await end();
+    defineVm(world.session, { uuid: crypto.randomUUID(), name: "theirs", next: vmDefinition() });
+    await watching(world);
+    await vi.waitFor(async () => expect(await typesIn(world)).toEqual(["vm.changed_elsewhere"]));
+  });
+
+  it("tells when the hypervisor told of it, however long it was held", async () => {
+    const world = await openWorld();
+    const at = await world.create({ isoPath: isos.live });
+    await world.run(at, start);
+    const { tell } = await watching(world);
+    await vi.waitFor(async () => expect(await world.store.isWatched("local")).toBe(true));
+    const { run } = (await world.look(at)).vm!;
+    const claim = await world.store.claim(at, { actor: "test", what: "test" }, 0);
+    const then = Date.now();
+    tell({ uuid: at.uuid, occurrence: { type: "rebooted", run: run! } });
+    await new Promise((wake) => setTimeout(wake, 300));
+    await claim.release();
+    await vi.waitFor(async () => expect(await typesIn(world)).toContain("vm.rebooted"));
+    const { event } = (await world.store.events()).at(-1)!;
+    expect(Math.abs(Date.parse(event.time) - then)).toBeLessThan(150);
+  });
+
+  it("goes on once a backend that could not be asked answers again", async () => {
+    const world = await openWorld();
+    const at = await world.create({ isoPath: isos.live });
+    await world.run(at, start);
+    let away = false;
+    const { tell } = await watching(world, {
+      observe: (uuid, signal) => (away ? Promise.reject(new Error("not now")) : world.backend.observe(uuid, signal)),
+    });
+    await vi.waitFor(async () => expect(await world.store.reportedStates("local")).toHaveLength(1));
+    away = true;
+    guestPowersOff(world.session, at.uuid);
+    tell({ uuid: at.uuid });
+    await new Promise((wake) => setTimeout(wake, 50));
+    away = false;
+    await vi.waitFor(async () => expect(await typesIn(world)).toContain("vm.stopped"));
+  });
+});

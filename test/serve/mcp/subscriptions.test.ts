@@ -1,0 +1,109 @@
+import { expect, onTestFinished, test, vi } from "vitest";
+import { DomainError } from "../../../src/domain/error.ts";
+import { coalesced, type Subscriptions, subscriptionsFor } from "../../../src/serve/mcp/subscriptions.ts";
+import { orderChange, type World, world } from "../../support/world.ts";
+
+type Hearing = Subscriptions & Readonly<{ told: string[]; opened: () => number }>;
+
+function hearing({ connections, ports, store }: World, refuse: () => boolean = () => false): Hearing {
+  const told: string[] = [];
+  let opened = 0;
+  const subscriptions = subscriptionsFor(
+    {
+      context: (call) => ({
+        ...call,
+        ...ports,
+        connections,
+        plugins: { list: async () => [] },
+        async store() {
+          opened++;
+          if (refuse()) throw new DomainError("STORE_UNAVAILABLE", { path: "", reason: "it is away" });
+          return store;
+        },
+      }),
+      defect: (error) => {
+        throw error;
+      },
+    },
+    { updated: async (uri) => void told.push(uri), listChanged: async () => void told.push("the list") },
+  );
+  onTestFinished(subscriptions.close);
+  return { ...subscriptions, told, opened: () => opened };
+}
+
+test("an operation is told to those who want its VM, itself, or one of the lists", async () => {
+  const w = await world();
+  const at = await w.create();
+  const { begin, add, remove, told } = hearing(w);
+  await begin();
+  add("1", [`vm://${at.uuid}`, "bootwright://operations", "bootwright://vms"]);
+  const { operation } = await w.run(at, (state) => [orderChange(state, "hd")]);
+  await vi.waitFor(() => expect(told).toHaveLength(3));
+  expect(told.sort()).toEqual(["bootwright://operations", "bootwright://vms", `vm://${at.uuid}`]);
+  remove("1");
+  add("2", [`operation://${operation}`]);
+  await w.create({ uuid: "5e0a7a4e-54a5-4f0b-9d0c-4a6b6a1d2c02", name: "mail" });
+  await vi.waitFor(() => expect(told).toEqual([expect.anything(), expect.anything(), expect.anything(), "the list"]));
+});
+
+test("nothing is opened before somebody begins, and then once", async () => {
+  const w = await world();
+  const { begin, add, opened } = hearing(w);
+  add("1", ["bootwright://vms"]);
+  expect(opened()).toBe(0);
+  await Promise.all([begin(), begin()]);
+  await begin();
+  expect(opened()).toBe(1);
+});
+
+test("who begins is refused while the store cannot be opened, and the next one is not", async () => {
+  const w = await world();
+  let away = true;
+  const { begin } = hearing(w, () => away);
+  await expect(begin()).rejects.toMatchObject({ code: "STORE_UNAVAILABLE" });
+  away = false;
+  await expect(begin()).resolves.toBeUndefined();
+});
+
+test("one client is told about a thousand resources, however it asks for them", async () => {
+  const { add, remove } = hearing(await world());
+  const uris = (count: number) => Array.from({ length: count }, (_, n) => `operation://${n}`);
+  expect(add("1", uris(600))).toBe(true);
+  expect(add("2", uris(401))).toBe(false);
+  expect(add("2", uris(400))).toBe(true);
+  expect(add("1", uris(600))).toBe(true);
+  expect(add("3", uris(1))).toBe(false);
+  remove("1");
+  expect(add("3", uris(600))).toBe(true);
+});
+
+test("coalesced() tells the first at once and the last for sure, and what came between them as one", async () => {
+  const told: [string, number][] = [];
+  let count = 0;
+  const update = coalesced(async (subject) => void told.push([subject, count]), 50);
+  for (count = 1; count <= 100; count++) update("a");
+  update("b");
+  expect(told).toEqual([
+    ["a", 1],
+    ["b", 101],
+  ]);
+  await vi.waitFor(() => expect(told).toHaveLength(3));
+  expect(told[2]).toEqual(["a", 101]);
+  await new Promise((later) => setTimeout(later, 120));
+  expect(told).toHaveLength(3);
+});
+
+test("coalesced() keeps to its pace, and waits for who takes longer", async () => {
+  let told = 0;
+  const slow = coalesced(async () => {
+    told++;
+    await new Promise((taken) => setTimeout(taken, 100));
+  }, 10);
+  const began = performance.now();
+  while (performance.now() - began < 350) {
+    slow("a");
+    await new Promise((later) => setTimeout(later, 1));
+  }
+  expect(told).toBeGreaterThan(1);
+  expect(told).toBeLessThanOrEqual(4);
+});
