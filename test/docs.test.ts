@@ -56,7 +56,9 @@ describe("every page", () => {
     expect(pages.flatMap((page) => filesIn(read(page))).length).toBeGreaterThan(100);
   });
 
-  test.each(pages)("%s names only tools, findings and refusals that there are", (page) => {
+  // The changelog tells of what was called otherwise before.
+  const present = pages.filter((page) => page !== "CHANGELOG.md");
+  test.each(present)("%s names only tools, findings and refusals that there are", (page) => {
     const text = read(page);
     const codes = [...errorCodes, ...findingCodes, ...httpCodes, "STORE_"] as string[];
     const named = [...text.matchAll(/`([A-Z]+_[A-Z_]*)`/g)].map(([, name]) => name!);
