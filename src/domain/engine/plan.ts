@@ -49,7 +49,7 @@ export function decide(
     steps.push({ change, before: now, goal, artifacts: definition.artifacts?.(change) ?? [], status: "planned" });
     now = goal;
   }
-  if (steps.some(({ change }) => change.kind === "power.start" || change.kind === "power.stop")) takesEffect = "now";
+  if (steps.some(({ change }) => definitionOf(change).run !== "keeps")) takesEffect = "now";
   const overridden = new Map<string, Finding>();
   for (const { gate, state: judged } of gated) {
     // Steps that follow in the same operation may mend what an earlier one would be refused for.
