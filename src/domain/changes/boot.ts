@@ -10,6 +10,9 @@ const BootConfigSchema = z.object({
   entries: z.array(z.object({ device: z.string(), order: z.number().int().min(1) })).readonly(),
 });
 
+/** `order` is what was asked for and goes on record; absent when an older configuration is put back as it was. */
+const SetBootOrder = z.object({ boot: BootConfigSchema, order: PresetOrder.optional() });
+
 /** Whether `now` is what was to be written. A class that is written into the per-device style is read back under the
  * name of its first device, which only the hypervisor knows, or not at all where there is none. */
 function sameBoot(now: BootConfig, wanted: BootConfig): boolean {
@@ -33,7 +36,7 @@ const prefixOf: Readonly<Record<DeviceRef, string>> = {
 
 /** An order that is put back on purpose is the order that is asked for from now on. What is none of the four cannot be
  * asked for, and then nothing is: else the next start would bring back what was undone. */
-const undoOrderLater: UndoLater<unknown> = {
+const undoOrderLater: UndoLater<z.output<typeof SetBootOrder>> = {
   instead(back, { before }) {
     if (!before.record || !before.vm) return [back];
     const order = before.record.requestedOrder ?? bootOrderOf(before.vm.next, rolesFor(before)).order;
@@ -43,8 +46,7 @@ const undoOrderLater: UndoLater<unknown> = {
 
 export const bootChanges = {
   "boot_order.set": defineChange({
-    /** `order` is what was asked for and goes on record; absent when an older configuration is put back as it was. */
-    input: z.object({ boot: BootConfigSchema, order: PresetOrder.optional() }),
+    input: SetBootOrder,
     appliedBy: "backend",
     writes: "definition",
     run: "keeps",

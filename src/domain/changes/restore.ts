@@ -5,8 +5,8 @@ import { type Change, definitionOf } from "./catalogue.ts";
 import type { Operation } from "./operation.ts";
 
 /** The definition that this operation kept, as a change; `undefined` where there was no VM before it. */
-export function restoreChangeOf({ id, steps }: Operation): Change<"definition.restore"> | undefined {
-  const was = steps[0]?.before.vm;
+export function restoreChangeOf({ id, before }: Operation): Change<"definition.restore"> | undefined {
+  const was = before?.vm;
   if (!was) return undefined;
   const { name, next, fingerprint, claim } = was;
   return { kind: "definition.restore", operation: id, name, next, fingerprint, ...(claim && { claim }) };
@@ -31,7 +31,7 @@ export function bringBackChanges({ record }: State, newest?: Operation, created?
   const tag = { uuid, revision, status };
   const kept = newest && restoreChangeOf(newest);
   if (newest && kept) {
-    const done = newest.status === "applied" ? newest.steps.map(({ change }) => change) : [];
+    const done = newest.status === "applied" ? readable(newest) : [];
     // An operation that itself put a kept definition back made that one of it.
     const at = done.findLastIndex((change) => definitionOf(change).appliedBy === "kept_definition");
     const base = done[at] ?? kept;
@@ -41,9 +41,12 @@ export function bringBackChanges({ record }: State, newest?: Operation, created?
     });
     return [base, ...again, { kind: "claim.write", tag }];
   }
-  const made = created?.steps.map(({ change }) => change).find((change) => change.kind === "vm.create");
+  const made = created && readable(created).find((change) => change.kind === "vm.create");
   if (made?.kind !== "vm.create") return undefined;
   const { isoPath: _then, ...spec } = made.spec;
   const media = seen?.media === undefined ? {} : { isoPath: seen.media };
   return [{ ...made, spec: { ...spec, order: requestedOrder ?? spec.order, ...media, claim: tag } }];
 }
+
+const readable = ({ steps }: Operation): Change[] =>
+  steps.filter(({ unreadable }) => unreadable === undefined).map(({ change }) => change);

@@ -24,10 +24,13 @@ export type Recovered = Readonly<{
  * The caller holds the claim on the target. */
 export async function recover(ports: Ports, operation: Operation, signal?: AbortSignal): Promise<Recovered> {
   signal?.throwIfAborted();
-  const looked = await lookAtLeft(ports, operation);
-  const before = operation.steps[0]?.before ?? { target: operation.target, disks: {}, isos: {} };
+  const before = operation.before ?? { target: operation.target, disks: {}, isos: {} };
+  const isReadable = operation.steps.every((step) => step.unreadable === undefined);
+  const looked = isReadable ? await lookAtLeft(ports, operation) : before;
   const seen = looked instanceof Error ? looked : withKnownFacts(looked, before);
+  const unreadable = operation.steps.find((step) => step.unreadable !== undefined)?.unreadable;
   try {
+    if (unreadable !== undefined) return await settleUnknown(ports, operation, operation.steps, new Error(unreadable));
     if (seen instanceof Error) return await settleUnknown(ports, operation, operation.steps, seen);
     // Undone again, or taken for not done, what happens after all would go over whatever is done to the VM by then.
     if (operation.steps.some((step) => isLate(ports, step) && !isSeen(operation, step, seen))) {

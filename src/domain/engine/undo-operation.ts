@@ -10,6 +10,7 @@ export function undoChanges(operation: Operation, state: State): Change[] {
   const refuse = (reason: string) => new DomainError("UNDO_IMPOSSIBLE", { operation: operation.id, reason });
   if (operation.status !== "applied") throw refuse(`it ended ${operation.status}, so there is nothing of it to undo`);
   return [...operation.steps].reverse().flatMap((step): Change[] => {
+    if (step.unreadable !== undefined) throw refuse(step.unreadable);
     const { undoLater, undo, reached, summary } = definitionOf(step.change);
     if (undoLater === "impossible") throw refuse(`there is no way back from "${summary(step.change)}"`);
     const made = undoLater.inRun?.(step, state) ?? step;
@@ -26,6 +27,7 @@ export function undoChanges(operation: Operation, state: State): Change[] {
 export const mediaBefore = ({ steps }: Operation): string[] => [...new Set(steps.flatMap(isosBefore))];
 
 function isosBefore(step: Step): readonly string[] {
+  if (step.unreadable !== undefined) return [];
   const { undoLater } = definitionOf(step.change);
   return undoLater === "impossible" ? [] : (undoLater.isos?.(step) ?? []);
 }
