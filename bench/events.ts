@@ -6,7 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Libvirt } from "../plugins/libvirt/client/libvirt.ts";
 import { deliver } from "../src/domain/events/deliver.ts";
 import type { DomainEvent } from "../src/domain/model/event.ts";
-import { openStore } from "../src/store/store.ts";
+import { openSqliteStore } from "../src/store/sqlite/store.ts";
 import type { LineClient } from "./line-client.ts";
 import { type Times, timesOf } from "./measure.ts";
 
@@ -70,7 +70,7 @@ const SUBSCRIBERS = 5;
 /** Events in a second: written as operations end them, taken by each of five subscribers, and only read in pages. */
 export async function throughput(directory: string, many: number): Promise<Readonly<{ taken: number; read: number }>> {
   await mkdir(directory, { recursive: true });
-  const store = await openStore({
+  const store = await openSqliteStore({
     directory,
     imageDirectory: "/images",
     connection: "local",

@@ -190,10 +190,10 @@ async function openSession(config: Config): Promise<Opened> {
   });
   let store: Promise<Store> | undefined;
   const openTheStore = async (): Promise<Store> => {
-    const { openStore } = await import("./store/store.ts");
+    const { openSqliteStore } = await import("./store/sqlite/store.ts");
     const first = host.names[0] ?? "local";
     const imageDirectory = config.images ?? "/var/lib/libvirt/images";
-    return openStore({ directory: config.data, imageDirectory, connection: first, newId });
+    return openSqliteStore({ directory: config.data, imageDirectory, connection: first, newId });
   };
   let functions: Promise<Functions> | undefined;
   const openTheFunctions = async (): Promise<Functions> => {

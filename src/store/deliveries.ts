@@ -1,54 +1,29 @@
 /** How far each subscriber has been told. Its place always moves on; what it did not take stands in a row of its own until
  * it does or is given up, and what comes later about the same VM waits behind that. */
-import type { EntityManager } from "@mikro-orm/sqlite";
 import type { JournalEvent } from "../domain/model/event.ts";
-import type { Delivery, EventQuery, Feed, Round } from "../domain/ports/event-store.ts";
-import type { Database } from "./database.ts";
-import { DeliveryRow, EventRow, SubscriberRow } from "./entities.ts";
+import type { Delivery, Feed, Round } from "../domain/ports/event-store.ts";
+import { DeliveryRow, SubscriberRow } from "./entities.ts";
+import { eventsAfter, lastPlace } from "./events.ts";
+import type { Database, Session } from "./ports.ts";
 
 /** Of one subscriber. With more than that waiting it is told nothing new until some of it is taken or given up. */
-export const WAITING_MAX = 10_000;
+export const DELIVERIES_WAITING_MAX = 10_000;
 /** Of one subscriber; the newest stay. */
-export const DEAD_MAX = 1_000;
+export const DELIVERIES_DEAD_MAX = 1_000;
 
 const beyond = `delete from deliveries where subscriber = ? and state = 'dead' and seq not in (
-  select seq from deliveries where subscriber = ? and state = 'dead' order by seq desc limit ${DEAD_MAX})`;
+  select seq from deliveries where subscriber = ? and state = 'dead' order by seq desc limit ${DELIVERIES_DEAD_MAX})`;
 
-export const deliveriesIn = (database: Database, now: () => Date) => ({
-  async events(after = 0, limit = 1000): Promise<JournalEvent[]> {
-    const where = { seq: { $gt: after } };
-    const rows = await database.read((em) => em.find(EventRow, where, { orderBy: { seq: 1 }, limit }));
-    return rows.map(eventOf);
-  },
-
-  lastEvent(): Promise<number> {
-    return database.read(lastOf);
-  },
-
-  async listEvents({ target, types, before, limit }: EventQuery): Promise<JournalEvent[]> {
-    const where = {
-      ...(target && { subject: target.uuid }),
-      ...(types && { type: { $in: [...types] } }),
-      ...(before !== undefined && { seq: { $lt: before } }),
-    };
-    const rows = await database.read((em) => em.find(EventRow, where, { orderBy: { seq: -1 }, limit }));
-    return rows.map(eventOf);
-  },
-
-  async event(id: string): Promise<JournalEvent | undefined> {
-    const row = await database.read((em) => em.findOne(EventRow, { id }));
-    return row ? eventOf(row) : undefined;
-  },
-
+export const createDeliveryStore = (database: Database, now: () => Date) => ({
   async subscribers(): Promise<{ name: string; cursor: number }[]> {
     const rows = await database.read((em) => em.find(SubscriberRow, {}, { orderBy: { name: 1 } }));
     return rows.map(({ name, place }) => ({ name, cursor: place }));
   },
 
   async feed(subscriber: string, limit: number): Promise<Feed> {
-    const cursor = await placeOf(database, subscriber, now());
+    const cursor = await cursorOf(database, subscriber, now());
     const rows = await database.read((em) =>
-      em.find(DeliveryRow, { subscriber, state: "waiting" }, { orderBy: { seq: 1 }, limit: WAITING_MAX }),
+      em.find(DeliveryRow, { subscriber, state: "waiting" }, { orderBy: { seq: 1 }, limit: DELIVERIES_WAITING_MAX }),
     );
     const first = new Map<string, DeliveryRow>();
     for (const row of rows) if (!first.has(row.subject)) first.set(row.subject, row);
@@ -58,7 +33,7 @@ export const deliveriesIn = (database: Database, now: () => Date) => ({
     const nextAt = later.sort()[0];
     return {
       cursor,
-      events: rows.length < WAITING_MAX ? await this.events(cursor, limit) : [],
+      events: rows.length < DELIVERIES_WAITING_MAX ? await eventsAfter(database, cursor, limit) : [],
       due: heads
         .filter((row) => row.at <= at)
         .slice(0, limit)
@@ -100,33 +75,26 @@ export const deliveriesIn = (database: Database, now: () => Date) => ({
 const SERVED_EVERY_MS = 24 * 60 * 60_000;
 
 /** A new subscriber is told of what happens from now on. */
-async function placeOf(database: Database, name: string, at: Date): Promise<number> {
+async function cursorOf(database: Database, name: string, at: Date): Promise<number> {
   const known = await database.read((em) => em.findOne(SubscriberRow, { name }));
   const servedAt = at.toISOString();
   if (known && known.servedAt > new Date(at.getTime() - SERVED_EVERY_MS).toISOString()) return known.place;
   return database.write(async (em) => {
     const found = await em.findOne(SubscriberRow, { name });
-    const place = found?.place ?? (await lastOf(em));
+    const place = found?.place ?? (await lastPlace(em));
     if (found) await em.nativeUpdate(SubscriberRow, { name }, { servedAt });
     else await em.insert(SubscriberRow, { name, place, servedAt });
     return place;
   });
 }
 
-const lastOf = async (em: EntityManager): Promise<number> => {
-  const [row] = await em.execute<{ seq: number }[]>("select coalesce(max(seq), 0) as seq from events");
-  return row?.seq ?? 0;
-};
-
-async function putDelivery(em: EntityManager, row: Values): Promise<void> {
+async function putDelivery(em: Session, row: Values): Promise<void> {
   const { subscriber, seq } = row;
   await em.nativeDelete(DeliveryRow, { subscriber, seq });
   await em.insert(DeliveryRow, row);
 }
 
 type Values = Pick<DeliveryRow, "subscriber" | "seq" | "subject" | "body" | "attempts" | "state" | "at" | "error">;
-
-const eventOf = ({ seq, body }: Pick<EventRow, "seq" | "body">): JournalEvent => ({ seq, event: body });
 
 const deliveryOf = ({ subscriber, seq, body, attempts, state, at, error }: Values): Delivery => ({
   subscriber,

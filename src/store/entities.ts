@@ -1,5 +1,5 @@
 /** The tables as MikroORM knows them. Migrations own the schema; a test holds the two together. */
-import { defineEntity, p } from "@mikro-orm/sqlite";
+import { defineEntity, p } from "@mikro-orm/core";
 import type { Operation, Step } from "../domain/changes/operation.ts";
 import type { DomainEvent } from "../domain/model/event.ts";
 import type { ReportedState } from "../domain/model/reported-state.ts";
@@ -112,8 +112,8 @@ const SettingSchema = defineEntity({
 export class SettingRow extends SettingSchema.class {}
 SettingSchema.setClass(SettingRow);
 
-const SightingSchema = defineEntity({
-  name: "Sighting",
+const ReportedStateSchema = defineEntity({
+  name: "ReportedState",
   tableName: "sightings",
   properties: {
     connection: p.text().primary(),
@@ -122,8 +122,8 @@ const SightingSchema = defineEntity({
     body: p.json<ReportedState>().columnType("text"),
   },
 });
-export class SightingRow extends SightingSchema.class {}
-SightingSchema.setClass(SightingRow);
+export class ReportedStateRow extends ReportedStateSchema.class {}
+ReportedStateSchema.setClass(ReportedStateRow);
 
 const SubscriberSchema = defineEntity({
   name: "Subscriber",
@@ -179,7 +179,7 @@ export const entities = [
   ClaimSchema,
   ConfirmationSchema,
   SettingSchema,
-  SightingSchema,
+  ReportedStateSchema,
   SubscriberSchema,
   DeliverySchema,
   LeaseSchema,

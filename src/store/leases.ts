@@ -1,27 +1,26 @@
 /** Tasks that one process at a time may have. The process that has one is told from a dead one by its holder's file, so a
  * lease needs no clock. */
-import type { Database } from "./database.ts";
 import { LeaseRow } from "./entities.ts";
-import type { Holder } from "./holder.ts";
+import type { Database, Liveness } from "./ports.ts";
 
-export const leasesIn = (database: Database, holder: Holder) => ({
+export const createLeaseStore = (database: Database, liveness: Liveness) => ({
   async lease(task: string): Promise<boolean> {
-    holder.hold();
+    await liveness.hold();
     const found = await database.read((em) => em.findOne(LeaseRow, { task }));
-    if (found?.holder === holder.id) return true;
-    if (found && holder.isAlive(found.holder)) return false;
+    if (found?.holder === liveness.id) return true;
+    if (found && (await liveness.isAlive(found.holder))) return false;
     return database.write(async (em) => {
       if (found) await em.nativeDelete(LeaseRow, { task, holder: found.holder });
       if ((await em.count(LeaseRow, { task })) > 0) return false;
-      await em.insert(LeaseRow, { task, holder: holder.id });
+      await em.insert(LeaseRow, { task, holder: liveness.id });
       return true;
     });
   },
 
   async endLease(task: string): Promise<void> {
-    await database.write((em) => em.nativeDelete(LeaseRow, { task, holder: holder.id }));
+    await database.write((em) => em.nativeDelete(LeaseRow, { task, holder: liveness.id }));
   },
 
   /** Gives back whatever this process has. */
-  endLeases: (): Promise<unknown> => database.write((em) => em.nativeDelete(LeaseRow, { holder: holder.id })),
+  endLeases: (): Promise<unknown> => database.write((em) => em.nativeDelete(LeaseRow, { holder: liveness.id })),
 });

@@ -1,13 +1,12 @@
 /** The rows of managed VMs. */
-import type { EntityManager } from "@mikro-orm/sqlite";
-import { raw } from "@mikro-orm/sqlite";
+import { raw } from "@mikro-orm/core";
 import type { Target } from "../domain/model/vm.ts";
 import type { VmRecord } from "../domain/model/vm-record.ts";
-import type { Database } from "./database.ts";
 import { VmRow, vmColumns } from "./entities.ts";
 import { recordOf, seenValues, vmValues } from "./mapping.ts";
+import type { Database, Session } from "./ports.ts";
 
-export const recordsIn = (database: Database) => ({
+export const createRecordStore = (database: Database) => ({
   async record(target: Target): Promise<VmRecord | undefined> {
     const [row] = await database.read((em) => rows(em, keyOf(target)));
     return row && recordOf(row);
@@ -28,13 +27,13 @@ export const recordsIn = (database: Database) => ({
 });
 
 /** Reads the columns by name: an upgraded table has others too, with values that JavaScript may not be able to hold. */
-const rows = async (em: EntityManager, where: Partial<Target>): Promise<VmRow[]> => {
+const rows = async (em: Session, where: Partial<Target>): Promise<VmRow[]> => {
   const fields = vmColumns as (keyof VmRow & string)[];
   return (await em.find(VmRow, where, { fields, orderBy: { connection: 1, name: 1, uuid: 1 } })) as unknown as VmRow[];
 };
 
 /** Writes the row as it should be now: within the transaction that says why. */
-export async function putRecord(em: EntityManager, record: VmRecord, at: string): Promise<void> {
+export async function putRecord(em: Session, record: VmRecord, at: string): Promise<void> {
   const values = { ...vmValues(record), updatedAt: at };
   const changed = await em.nativeUpdate(VmRow, keyOf(record), {
     ...values,
@@ -43,10 +42,10 @@ export async function putRecord(em: EntityManager, record: VmRecord, at: string)
   if (changed === 0) await insertRecord(em, record, at);
 }
 
-const insertRecord = (em: EntityManager, record: VmRecord, at: string) =>
+const insertRecord = (em: Session, record: VmRecord, at: string) =>
   em.insert(VmRow, { ...keyOf(record), ...vmValues(record), createdAt: record.createdAt, updatedAt: at, version: 1 });
 
-export const removeRecord = (em: EntityManager, target: Target) => em.nativeDelete(VmRow, keyOf(target));
+export const removeRecord = (em: Session, target: Target) => em.nativeDelete(VmRow, keyOf(target));
 
 /** Just the key: a caller's target may be a larger object. */
 export const keyOf = ({ connection, uuid }: Target): Target => ({ connection, uuid });

@@ -1,9 +1,9 @@
 /** Requests that may be sent again. Which of them are under way is told by their process's holder, so a process that died
  * in the middle keeps no key for itself; what it had begun stays so. */
 import type { KeyTaken, RequestKeys } from "../domain/ports/idempotency.ts";
-import type { Database } from "./database.ts";
 import { RequestKeyRow } from "./entities.ts";
-import type { Holder } from "./holder.ts";
+import { livingOf } from "./living.ts";
+import type { Database, Liveness } from "./ports.ts";
 
 /** Keys that are kept, and the size of all their answers; the newest stay. */
 export const REQUEST_KEYS_MAX = 2_000;
@@ -18,43 +18,44 @@ const beyond = `delete from request_keys where answer is not null and key in (
     from request_keys where answer is not null window newest as (order by expires_at desc, key))
   where place > ${REQUEST_KEYS_MAX} or size > ${ANSWERS_BYTES_MAX})`;
 
-export const requestKeysIn = (database: Database, holder: Holder, now: () => Date): RequestKeys => ({
+export const createRequestKeyStore = (database: Database, liveness: Liveness, now: () => Date): RequestKeys => ({
   async takeKey(key, request, forMs): Promise<KeyTaken> {
-    holder.hold();
+    await liveness.hold();
     return database.write(async (em): Promise<KeyTaken> => {
       const at = now().getTime();
       await em.nativeDelete(RequestKeyRow, { expiresAt: { $lte: at }, answer: { $ne: null } });
       const found = await em.findOne(RequestKeyRow, { key });
       if (found && found.request !== request) return { kind: "other" };
-      if (found && found.holder !== NOBODY && holder.isAlive(found.holder)) return { kind: "under_way" };
+      if (found && found.holder !== NOBODY && (await liveness.isAlive(found.holder))) return { kind: "under_way" };
       if (typeof found?.answer === "string") return { kind: "answered", answer: found.answer };
       await em.nativeDelete(RequestKeyRow, { key });
-      await em.insert(RequestKeyRow, { key, request, holder: holder.id, answer: null, expiresAt: at + forMs });
+      await em.insert(RequestKeyRow, { key, request, holder: liveness.id, answer: null, expiresAt: at + forMs });
       return { kind: "taken" };
     });
   },
 
   async beginKey(key, answer): Promise<void> {
-    await database.write((em) => em.nativeUpdate(RequestKeyRow, { key, holder: holder.id }, { answer }));
+    await database.write((em) => em.nativeUpdate(RequestKeyRow, { key, holder: liveness.id }, { answer }));
   },
 
   async answerKey(key, answer): Promise<void> {
     await database.write(async (em) => {
-      await em.nativeUpdate(RequestKeyRow, { key, holder: holder.id }, { answer, holder: NOBODY });
+      await em.nativeUpdate(RequestKeyRow, { key, holder: liveness.id }, { answer, holder: NOBODY });
       await em.execute(beyond);
     });
   },
 
   async giveKeyBack(key): Promise<void> {
-    await database.write((em) => em.nativeDelete(RequestKeyRow, { key, holder: holder.id, answer: null }));
+    await database.write((em) => em.nativeDelete(RequestKeyRow, { key, holder: liveness.id, answer: null }));
   },
 });
 
 /** Removes the keys of requests whose process died before it answered. Sent again, they are made anew all the same. */
-export async function pruneKeys(database: Database, holder: Holder): Promise<void> {
+export async function pruneKeys(database: Database, liveness: Liveness): Promise<void> {
   const held = "select distinct holder from request_keys where answer is null";
   const rows = await database.read((em) => em.execute<{ holder: string }[]>(held));
-  const dead = rows.map((row) => row.holder).filter((id) => !holder.isAlive(id));
+  const living = await livingOf(liveness, rows);
+  const dead = rows.map((row) => row.holder).filter((id) => !living.has(id));
   if (dead.length === 0) return;
   await database.write((em) => em.nativeDelete(RequestKeyRow, { holder: { $in: dead }, answer: null }));
 }

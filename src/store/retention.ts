@@ -1,9 +1,8 @@
 /** How much history stays. Removed in small transactions, so that nobody waits long for the write lock; the space they
  * leave in the file is used again. */
-import type { EntityManager } from "@mikro-orm/sqlite";
 import { DomainError } from "../domain/error.ts";
 import type { Pruned, Retention } from "../domain/ports/store.ts";
-import type { Database } from "./database.ts";
+import type { Database, Session } from "./ports.ts";
 
 const dayMs = 24 * 60 * 60_000;
 export const defaultRetention: Retention = {
@@ -52,7 +51,7 @@ const events = `delete from events where seq in (
     and (seq <= coalesce((select min(place) from subscribers), seq) or seq <= coalesce(${nth}, 0))
   limit ${rowsPerTransaction})`;
 
-export function retentionIn(
+export function createRetention(
   database: Database,
   retention: Retention,
   now: () => Date,
@@ -103,7 +102,7 @@ export function retentionIn(
 
     /** Whether to prune after this operation's settlement. Counted by rows and not by this process, since there may be
      * many that make one change each and end. */
-    async isDue(em: EntityManager, operation: string): Promise<boolean> {
+    async isDue(em: Session, operation: string): Promise<boolean> {
       const [row] = await em.execute<{ place: number }[]>("select rowid as place from operations where id = ?", [
         operation,
       ]);

@@ -10,9 +10,9 @@ import * as serve from "../../src/serve/bounds.ts";
 import { ANSWER_BYTES_MAX, CALLS_MAX, PROGRESS_PER_SECOND_MAX, paced } from "../../src/serve/bounds.ts";
 import { MESSAGE_BYTES_MAX, UNREAD_BYTES_MAX } from "../../src/serve/mcp/bounded-lines.ts";
 import { schemasOf } from "../../src/serve/mcp/server.ts";
-import { WAITING_MAX } from "../../src/store/claim.ts";
-import { CONFIRMATIONS_MAX } from "../../src/store/confirmation.ts";
-import { DEAD_MAX, WAITING_MAX as DELIVERIES_MAX } from "../../src/store/deliveries.ts";
+import { CLAIM_WAITERS_MAX } from "../../src/store/claims.ts";
+import { CONFIRMATIONS_MAX } from "../../src/store/confirmations.ts";
+import { DELIVERIES_DEAD_MAX, DELIVERIES_WAITING_MAX as DELIVERIES_MAX } from "../../src/store/deliveries.ts";
 import { defaultRetention, UNSERVED_MS, UNTOLD_MAX } from "../../src/store/retention.ts";
 import { allTools } from "../../src/tools/catalogue.ts";
 import { type Message, openRaw, type RawServer } from "../serve/raw.ts";
@@ -26,7 +26,7 @@ const MIB = 2 ** 20;
 /** The bounds as they are documented, and what happens beyond each; the tests below go there. */
 const bounds: readonly (readonly [name: string, is: number, documented: number, unit: string, beyond: string])[] = [
   ["calls under way in one server process", CALLS_MAX, 256, "calls", "SERVER_BUSY, at once"],
-  ["callers of one process that wait for one VM", WAITING_MAX, 32, "callers", "VM_BUSY, at once"],
+  ["callers of one process that wait for one VM", CLAIM_WAITERS_MAX, 32, "callers", "VM_BUSY, at once"],
   ["one message to the server", MESSAGE_BYTES_MAX, 1_048_576, "bytes", "MESSAGE_TOO_LARGE, and the line is dropped"],
   ["answers that the client has not read", UNREAD_BYTES_MAX, 8_388_608, "bytes", "no further request is read"],
   ["one answer", ANSWER_BYTES_MAX, 8_388_608, "bytes", "ANSWER_TOO_LARGE"],
@@ -47,7 +47,7 @@ const bounds: readonly (readonly [name: string, is: number, documented: number, 
   ["events that a plugin has still to be told", UNTOLD_MAX, 100_000, "events", "the oldest go, and it is not told"],
   ["the place of a plugin that nobody runs", UNSERVED_MS, 2_592_000_000, "ms", "it is forgotten"],
   ["deliveries that wait for one plugin", DELIVERIES_MAX, 10_000, "deliveries", "it is told nothing new"],
-  ["dead letters of one plugin", DEAD_MAX, 1_000, "deliveries", "the oldest go"],
+  ["dead letters of one plugin", DELIVERIES_DEAD_MAX, 1_000, "deliveries", "the oldest go"],
   ["confirmations offered", CONFIRMATIONS_MAX, 1_000, "tokens", "those that expire first go"],
 ];
 
@@ -144,7 +144,7 @@ describe("one message", () => {
 describe("calls", () => {
   test("beyond what is under way at one time are refused with SERVER_BUSY, and beyond one VM's queue with VM_BUSY", async () => {
     const server = await open("--claim-wait", "3");
-    const vms = Math.ceil(CALLS_MAX / (WAITING_MAX + 1)) + 1;
+    const vms = Math.ceil(CALLS_MAX / (CLAIM_WAITERS_MAX + 1)) + 1;
     for (let index = 0; index < vms; index++) {
       await server.call("create_vm", { name: `vm${index}`, iso_path: "installer.iso" });
       await server.call("start_vm", { vm: `vm${index}` });
@@ -154,7 +154,7 @@ describe("calls", () => {
     const ids = Array.from({ length: flood }, (_, index) => 1_000 + index);
     const from = performance.now();
     for (const id of ids) {
-      const vm = id < 1_000 + 2 * WAITING_MAX ? "vm0" : `vm${id % vms}`;
+      const vm = id < 1_000 + 2 * CLAIM_WAITERS_MAX ? "vm0" : `vm${id % vms}`;
       const args = { vm, timeout_seconds: 2 };
       server.send({ id, method: "tools/call", params: { name: "stop_vm", arguments: args } });
     }
@@ -168,7 +168,7 @@ describe("calls", () => {
       ({ result }) => (result as unknown as { _meta: Record<string, Refusal> })._meta["dev.bootwright/error"]!,
     );
     expect(refusals.find((refusal) => refusal.code === "SERVER_BUSY")).toMatchObject({ details: { calls: CALLS_MAX } });
-    expect(refusals.some(({ details }) => details.waitingMax === WAITING_MAX)).toBe(true);
+    expect(refusals.some(({ details }) => details.waitingMax === CLAIM_WAITERS_MAX)).toBe(true);
     // What came in vain did not stay.
     expect((await server.call("get_vm", { vm: "vm0" })).result?.structuredContent).toMatchObject({ power: "running" });
   }, 120_000);

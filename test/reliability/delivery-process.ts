@@ -4,10 +4,10 @@ import { appendFileSync } from "node:fs";
 import { argv } from "node:process";
 import { deliver } from "../../src/domain/events/deliver.ts";
 import type { DomainEvent } from "../../src/domain/model/event.ts";
-import { openStore } from "../../src/store/store.ts";
+import { openSqliteStore } from "../../src/store/sqlite/store.ts";
 
 const [directory = "", file = "", drain] = argv.slice(2);
-const store = await openStore({
+const store = await openSqliteStore({
   directory,
   imageDirectory: "/images",
   connection: "local",

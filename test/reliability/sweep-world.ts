@@ -10,14 +10,14 @@ import type { Target, VmDefinition } from "../../src/domain/model/vm.ts";
 import type { VmRecord } from "../../src/domain/model/vm-record.ts";
 import type { Backend } from "../../src/domain/ports/backend.ts";
 import type { Ports } from "../../src/domain/ports/operation-ports.ts";
-import { type OpenStore, openStore } from "../../src/store/store.ts";
+import { openSqliteStore, type SqliteStore } from "../../src/store/sqlite/store.ts";
 import { AT, memoryBackend } from "../support/world.ts";
 
 /** What outlives every process: the machines, and the directory of the database. */
 export type Ground = Readonly<{ session: Session; backend: Backend; directory: string }>;
 
 /** One process: a store of its own, and ids that nobody else gives out. */
-export type Process = Readonly<{ ports: Ports; store: OpenStore; end: () => Promise<void> }>;
+export type Process = Readonly<{ ports: Ports; store: SqliteStore; end: () => Promise<void> }>;
 
 export async function openProcess(
   { backend, session, directory }: Ground,
@@ -29,7 +29,7 @@ export async function openProcess(
   // What is written down is compared, and has no time of its own.
   const now = () => new Date(AT);
   const { imageDirectory } = session;
-  const store = await openStore({
+  const store = await openSqliteStore({
     directory,
     imageDirectory,
     connection: "local",
@@ -93,7 +93,7 @@ export type Sight = Readonly<{
   files: Readonly<Record<string, number>>;
 }>;
 
-export async function sightOf({ session }: Ground, store: OpenStore, at: Target): Promise<Sight> {
+export async function sightOf({ session }: Ground, store: SqliteStore, at: Target): Promise<Sight> {
   const machine = session.machines.get(at.uuid);
   const record = await store.record(at);
   const files = [...session.files.values()].filter(({ kind }) => kind === "disk");
@@ -125,7 +125,7 @@ export async function sightOf({ session }: Ground, store: OpenStore, at: Target)
 
 /** The operations on a VM that this process began, and their events, in the order in which they were written. */
 export async function historyOf(
-  store: OpenStore,
+  store: SqliteStore,
   at: Target,
   before: ReadonlySet<string>,
 ): Promise<{ operations: Operation[]; events: DomainEvent[] }> {

@@ -2,10 +2,10 @@
 // and ends with its input. Its plugin says how many bytes it was sent, and refuses what begins with "no".
 
 import { listenForGuests } from "../../src/serve/guest-listener.ts";
-import { openStore } from "../../src/store/store.ts";
+import { openSqliteStore } from "../../src/store/sqlite/store.ts";
 
 const [data] = process.argv.slice(2) as [string];
-const store = await openStore({
+const store = await openSqliteStore({
   directory: data,
   imageDirectory: "/images",
   connection: "local",

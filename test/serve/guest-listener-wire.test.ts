@@ -6,7 +6,7 @@ import { connect, type Socket } from "node:net";
 import { fileURLToPath } from "node:url";
 import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { OpenStore } from "../../src/store/store.ts";
+import type { SqliteStore } from "../../src/store/sqlite/store.ts";
 import { temporaryDirectory } from "../support/memory.ts";
 import { offer, storeIn } from "./offered-link.ts";
 
@@ -21,7 +21,7 @@ function start(runtime: keyof typeof commands, directory: string) {
 
 describe.each(["node", "deno"] as const)("on %s", (runtime) => {
   let child: ReturnType<typeof start>;
-  let store: OpenStore;
+  let store: SqliteStore;
   let port: number;
   beforeAll(async () => {
     const directory = temporaryDirectory("file");

@@ -13,8 +13,8 @@ import type { DomainEvent, EventType } from "../../src/domain/model/event.ts";
 import type { Target } from "../../src/domain/model/vm.ts";
 import type { VmRecord } from "../../src/domain/model/vm-record.ts";
 import type { Settlement } from "../../src/domain/ports/store.ts";
-import { migrations } from "../../src/store/migrate.ts";
-import { type OpenStore, openStore, type StoreOptions } from "../../src/store/store.ts";
+import { migrations } from "../../src/store/sqlite/migrate.ts";
+import { openSqliteStore, type SqliteStore, type SqliteStoreOptions } from "../../src/store/sqlite/store.ts";
 
 export const target: Target = { connection: "local", uuid: "5e0a7a4e-54a5-4f0b-9d0c-4a6b6a1d2c01" };
 export const asking = { actor: "cli", what: "set_boot_order" };
@@ -26,8 +26,8 @@ export function temporaryDirectory(): string {
 }
 
 /** A store that is closed when the test has finished. */
-export async function open(directory: string, options: Partial<StoreOptions> = {}): Promise<OpenStore> {
-  const store = await openStore({
+export async function open(directory: string, options: Partial<SqliteStoreOptions> = {}): Promise<SqliteStore> {
+  const store = await openSqliteStore({
     directory,
     imageDirectory: "/images",
     connection: "local",
@@ -108,7 +108,7 @@ export const event = (id: string, type: EventType = "boot_order.changed"): Domai
 
 /** Begins an operation and settles it. */
 export async function run(
-  store: OpenStore,
+  store: SqliteStore,
   more: Partial<Operation> & Pick<Operation, "id">,
   settlement: Partial<Settlement> = {},
 ): Promise<void> {

@@ -6,13 +6,13 @@ import { createInterface } from "node:readline";
 import { DatabaseSync } from "node:sqlite";
 import type { DomainEvent } from "../../src/domain/model/event.ts";
 import type { VmRecord } from "../../src/domain/model/vm-record.ts";
-import { holderIn } from "../../src/store/holder.ts";
-import { openStore, type StoreOptions } from "../../src/store/store.ts";
+import { createProcessLiveness } from "../../src/store/sqlite/process-liveness.ts";
+import { openSqliteStore, type SqliteStoreOptions } from "../../src/store/sqlite/store.ts";
 
 const [command = "", directory = "", argument = ""] = argv.slice(2);
 const target = { connection: "local", uuid: argument };
-const open = (more: Partial<StoreOptions> = {}) =>
-  openStore({
+const open = (more: Partial<SqliteStoreOptions> = {}) =>
+  openSqliteStore({
     directory,
     imageDirectory: "/images",
     connection: "local",
@@ -158,7 +158,7 @@ const run: Record<string, () => Promise<void>> = {
   /** Asks whether another process lives. */
   async alive() {
     const begun = performance.now();
-    const alive = holderIn(`${directory}/holders`, "asking").isAlive(argument);
+    const alive = await createProcessLiveness(`${directory}/holders`, "asking").isAlive(argument);
     console.log(`${alive ? "alive" : "dead"} ${performance.now() - begun < 1000 ? "at once" : "after a while"}`);
   },
 

@@ -6,7 +6,7 @@ import { chmod, copyFile, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises
 import { basename, join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { execa } from "execa";
-import { openStore } from "../../src/store/store.ts";
+import { openSqliteStore } from "../../src/store/sqlite/store.ts";
 import { installedSystem, makeDisk } from "../fixtures/boot-images.ts";
 import { type BootwrightClient, openClient, type Refusal, Refused } from "./client.ts";
 import { guestPrefix } from "./guest-names.ts";
@@ -124,7 +124,7 @@ export async function openLab({
 /** Takes the task of watching from every server on this data directory until it is closed. */
 async function watchInstead(directory: string, imageDirectory: string): Promise<{ close(): Promise<void> }> {
   const newId = () => crypto.randomUUID();
-  const store = await openStore({ directory, imageDirectory, connection: "local", newId });
+  const store = await openSqliteStore({ directory, imageDirectory, connection: "local", newId });
   if (!(await store.lease("watch:local"))) throw new Error("a server watches already");
   return store;
 }

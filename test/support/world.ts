@@ -23,7 +23,7 @@ import type { Connections } from "../../src/domain/ports/connections.ts";
 import type { Ports } from "../../src/domain/ports/operation-ports.ts";
 import type { PluginContext } from "../../src/plugin.ts";
 import { bindBackend } from "../../src/plugin-host/backends.ts";
-import { type OpenStore, openStore } from "../../src/store/store.ts";
+import { openSqliteStore, type SqliteStore } from "../../src/store/sqlite/store.ts";
 
 export const GIB = 1024 ** 3;
 export const AT = "2026-11-23T10:00:00.000Z";
@@ -210,7 +210,7 @@ export type WorldOptions = Readonly<{
 export type World = Readonly<{
   session: Session;
   backend: Backend;
-  store: OpenStore;
+  store: SqliteStore;
   ports: Ports;
   connections: Connections;
   directory: string;
@@ -232,7 +232,7 @@ export async function world(options: WorldOptions = {}): Promise<World> {
   const { session, backend: plain } = await memoryBackend(options.config);
   const backend = options.wrap?.(plain) ?? plain;
   // Holders are told apart by their ids, and a world may be opened over another's directory: never counted ones.
-  const store = await openStore({
+  const store = await openSqliteStore({
     directory,
     imageDirectory: session.imageDirectory,
     connection: "local",

@@ -6,7 +6,7 @@ import { decide } from "../../../src/domain/engine/plan.ts";
 import { recoverAll, type Settled } from "../../../src/domain/engine/recover.ts";
 import type { State } from "../../../src/domain/model/state.ts";
 import type { Target } from "../../../src/domain/model/vm.ts";
-import { openStore } from "../../../src/store/store.ts";
+import { openSqliteStore } from "../../../src/store/sqlite/store.ts";
 import { isos, orderChange, type World, world } from "../../support/world.ts";
 import { AT } from "../fixture.ts";
 import { perform } from "./faults.ts";
@@ -16,7 +16,7 @@ const signal = new AbortController().signal;
 /** Another process that begins an operation, comes as far as `statuses` say, and ends. */
 async function leave(w: World, at: Target, changes: (now: State) => Change[], statuses: StepStatus[]): Promise<string> {
   const options = { directory: w.directory, imageDirectory: w.session.imageDirectory, connection: "local" };
-  const store = await openStore({ ...options, newId: () => crypto.randomUUID() });
+  const store = await openSqliteStore({ ...options, newId: () => crypto.randomUUID() });
   const claim = await store.claim(at, { actor: "other", what: "test_tool" }, 1_000);
   const steps = decide(await w.look(at), changes(await w.look(at)), w.backend.capabilities).steps;
   const operation: Operation = {

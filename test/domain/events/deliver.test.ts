@@ -2,15 +2,15 @@ import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { type DeliveryOptions, deliver } from "../../../src/domain/events/deliver.ts";
 import type { Subscriber } from "../../../src/domain/events/subscriber.ts";
 import type { DomainEvent } from "../../../src/domain/model/event.ts";
-import type { OpenStore } from "../../../src/store/store.ts";
+import type { SqliteStore } from "../../../src/store/sqlite/store.ts";
 import { event, open, run, target, temporaryDirectory } from "../../store/fixture.ts";
 
 /** Another VM's events, in the same journal. */
 const of = (vm: string, id: string): DomainEvent => ({ ...event(id), subject: vm });
 let operations = 0;
-const write = (store: OpenStore, ...events: DomainEvent[]) => run(store, { id: `op-${++operations}` }, { events });
+const write = (store: SqliteStore, ...events: DomainEvent[]) => run(store, { id: `op-${++operations}` }, { events });
 
-function delivering(store: OpenStore, subscriber: Subscriber, more: Partial<DeliveryOptions> = {}) {
+function delivering(store: SqliteStore, subscriber: Subscriber, more: Partial<DeliveryOptions> = {}) {
   const ending = new AbortController();
   const logged: string[] = [];
   const log = (message: string) => void logged.push(message);
@@ -126,7 +126,7 @@ describe("deliver()", () => {
     const { subscriber, told } = listener("one");
     await store.feed("one", 1);
     let broken = true;
-    const endRound: OpenStore["endRound"] = (...round) =>
+    const endRound: SqliteStore["endRound"] = (...round) =>
       broken ? Promise.reject(new Error("the disk is full")) : store.endRound(...round);
     const { logged } = delivering({ ...store, endRound }, subscriber);
     await write(store, event("a"));

@@ -1,7 +1,7 @@
 import { expect, onTestFinished, test, vi } from "vitest";
 import { DomainError } from "../../../src/domain/error.ts";
 import { type Follow, follow } from "../../../src/domain/events/follow.ts";
-import type { OpenStore } from "../../../src/store/store.ts";
+import type { SqliteStore } from "../../../src/store/sqlite/store.ts";
 import { event, Other, open, run, target, temporaryDirectory } from "../../store/fixture.ts";
 
 /** Follows until the test has finished, and gives the ids that were told. */
@@ -24,10 +24,10 @@ function following(journal: Follow["journal"], more: Partial<Follow> = {}) {
 }
 
 let operations = 0;
-async function write(store: OpenStore, ...ids: string[]): Promise<void> {
+async function write(store: SqliteStore, ...ids: string[]): Promise<void> {
   await run(store, { id: `o${++operations}` }, { events: ids.map((id) => event(id)) });
 }
-const allIds = async (store: OpenStore) => (await store.events(0, 1e6)).map((entry) => entry.event.id);
+const allIds = async (store: SqliteStore) => (await store.events(0, 1e6)).map((entry) => entry.event.id);
 
 test("follow() tells what is behind its place, and then each event once as it is written, in order", async () => {
   const store = await open(temporaryDirectory());

@@ -7,7 +7,7 @@ import libvirt from "../../../plugins/libvirt/index.ts";
 import type { LibvirtSession } from "../../../plugins/libvirt/session.ts";
 import { watch } from "../../../src/domain/events/watch.ts";
 import { bindBackend } from "../../../src/plugin-host/backends.ts";
-import { type OpenStore, openStore } from "../../../src/store/store.ts";
+import { openSqliteStore, type SqliteStore } from "../../../src/store/sqlite/store.ts";
 import { makeDisk } from "../../fixtures/boot-images.ts";
 import { type Lab, openLab, SYSTEM } from "../../support/vm.ts";
 import { pluginContext } from "../../support/world.ts";
@@ -15,7 +15,7 @@ import { pluginContext } from "../../support/world.ts";
 describe("a watcher that hears nothing", () => {
   let lab: Lab;
   let session: LibvirtSession;
-  let store: OpenStore;
+  let store: SqliteStore;
   const ending = new AbortController();
   let watching: Promise<void>;
   beforeAll(async () => {
@@ -23,7 +23,7 @@ describe("a watcher that hears nothing", () => {
     session = await libvirt.open({ uri: SYSTEM }, pluginContext("local"));
     const images = join(lab.directory, "images");
     const newId = () => crypto.randomUUID();
-    store = await openStore({
+    store = await openSqliteStore({
       directory: join(lab.directory, "watcher"),
       imageDirectory: images,
       connection: "local",

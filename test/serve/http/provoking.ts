@@ -6,7 +6,7 @@ import { DomainError } from "../../../src/domain/error.ts";
 import type { Backend } from "../../../src/domain/ports/backend.ts";
 import type { Connections } from "../../../src/domain/ports/connections.ts";
 import type { Session } from "../../../src/serve/session.ts";
-import { openStore } from "../../../src/store/store.ts";
+import { openSqliteStore } from "../../../src/store/sqlite/store.ts";
 import { allTools } from "../../../src/tools/catalogue.ts";
 import { databaseOf } from "../../store/fixture.ts";
 import { type HttpHere, openHere, sessionOf } from "../../support/http-here.ts";
@@ -89,7 +89,7 @@ export function failing(): WorldOptions & { from: (apply: Backend["apply"]) => v
 }
 
 const outOf = (directory: string) => async () =>
-  openStore({
+  openSqliteStore({
     directory,
     imageDirectory: "/memory/images",
     connection: "local",

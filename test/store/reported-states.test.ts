@@ -15,12 +15,12 @@ const seen: ReportedState = {
   reboots: 0,
 };
 
-test("tell() writes what was seen and its events together, once for each revision", async () => {
+test("report() writes what was seen and its events together, once for each revision", async () => {
   const store = await open(temporaryDirectory());
   expect(await store.reportedState(target)).toBeUndefined();
   expect(await store.report(target, undefined, seen, [event("a", "vm.started")])).toBe("told");
   expect(await store.report(target, undefined, seen, [event("b")])).toBe("stale");
-  expect(await store.reportedState(target)).toEqual({ sighting: seen, revision: 1 });
+  expect(await store.reportedState(target)).toEqual({ reportedState: seen, revision: 1 });
   expect(await store.report(target, 1, { ...seen, reboots: 2 }, [event("c")])).toBe("told");
   expect((await store.reportedStates("local")).map(({ revision }) => revision)).toEqual([2]);
   expect(await store.reportedStates("other")).toEqual([]);
@@ -29,7 +29,7 @@ test("tell() writes what was seen and its events together, once for each revisio
   expect((await store.events()).map(({ event: { id } }) => id)).toEqual(["a", "c"]);
 });
 
-test("tell() writes nothing while an operation holds the VM, or is left open by a dead process", async () => {
+test("report() writes nothing while an operation holds the VM, or is left open by a dead process", async () => {
   const store = await open(temporaryDirectory());
   const claim = await store.claim(target, asking, 0);
   expect(await store.report(target, undefined, seen, [event("a")])).toBe("held");
@@ -40,7 +40,7 @@ test("tell() writes nothing while an operation holds the VM, or is left open by 
   expect(await store.report(target, undefined, seen, [event("a")])).toBe("told");
 });
 
-test("tell() is not kept from writing by what a dead process held", async () => {
+test("report() is not kept from writing by what a dead process held", async () => {
   const directory = temporaryDirectory();
   const store = await open(directory);
   const other = new Other("node", ["tell", directory, target.uuid]);

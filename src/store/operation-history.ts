@@ -1,12 +1,11 @@
 /** The operations there were, and the definitions from before them. A list never loads these: they may be large. */
-import type { EntityManager } from "@mikro-orm/sqlite";
 import type { Operation } from "../domain/changes/operation.ts";
 import { DomainError } from "../domain/error.ts";
 import type { Target } from "../domain/model/vm.ts";
 import type { KeptDefinition, OperationQuery } from "../domain/ports/store.ts";
-import type { Database } from "./database.ts";
 import { OperationRow, operationColumns } from "./entities.ts";
 import { operationOf } from "./mapping.ts";
+import type { Database, Session } from "./ports.ts";
 import { keyOf } from "./records.ts";
 
 /** `octet_length` takes a text's size from the head of its row; the text itself is not read. */
@@ -17,7 +16,7 @@ const definitionList = `select id as operation, what, begun_at as "begunAt", oct
 const named = `select connection, uuid from operations where what in ('create_vm', 'delete_vm') and name = ? and connection in (select value from json_each(?))
   order by begun_at desc, id desc limit 1`;
 
-export const historyIn = (database: Database) => ({
+export const createOperationHistory = (database: Database) => ({
   async operations({ target, connection, status, before, limit }: OperationQuery): Promise<Operation[]> {
     if (limit < 1) return [];
     const where = {
@@ -50,7 +49,7 @@ export const historyIn = (database: Database) => ({
 });
 
 /** What comes behind this operation, newest first. */
-async function behind(em: EntityManager, id: string) {
+async function behind(em: Session, id: string) {
   const row = await em.findOne(OperationRow, { id }, { fields: ["begunAt"] });
   if (!row) throw new DomainError("OPERATION_NOT_FOUND", { operation: id });
   const { begunAt } = row;

@@ -1,10 +1,10 @@
 /** What the database driver throws, told as the refusals a caller can act on. */
-import { DomainError } from "../domain/error.ts";
+import { DomainError } from "../../domain/error.ts";
 
 /** SQLite's primary result codes that are facts of the outside world; everything else is a defect of ours. */
-export type Fault = "busy" | "read_only" | "io" | "corrupt" | "full" | "cannot_open";
+export type SqliteFault = "busy" | "read_only" | "io" | "corrupt" | "full" | "cannot_open";
 
-const byCode: Readonly<Record<number, Fault>> = {
+const byCode: Readonly<Record<number, SqliteFault>> = {
   5: "busy",
   6: "busy",
   8: "read_only",
@@ -16,7 +16,7 @@ const byCode: Readonly<Record<number, Fault>> = {
 };
 
 /** Deno's `node:sqlite` gives most errors without `errcode`, so that SQLite's own English text is all there is. */
-const byText: readonly (readonly [string, Fault])[] = [
+const byText: readonly (readonly [string, SqliteFault])[] = [
   ["database is locked", "busy"],
   ["database table is locked", "busy"],
   ["attempt to write a readonly database", "read_only"],
@@ -28,7 +28,7 @@ const byText: readonly (readonly [string, Fault])[] = [
   ["unable to open database file", "cannot_open"],
 ];
 
-const bySystemCode: Readonly<Record<string, Fault>> = {
+const bySystemCode: Readonly<Record<string, SqliteFault>> = {
   EROFS: "read_only",
   ENOSPC: "full",
   EDQUOT: "full",
@@ -44,7 +44,7 @@ const bySystemCode: Readonly<Record<string, Fault>> = {
 };
 
 /** The fault behind an error of the driver or the file system; `undefined` for anything else. */
-export function faultOf(error: unknown): Fault | undefined {
+export function faultOf(error: unknown): SqliteFault | undefined {
   if (!(error instanceof Error) || error instanceof DomainError) return undefined;
   const { code, errcode } = error as { code?: unknown; errcode?: unknown };
   // The low byte is the primary code; the rest tells variants of it apart (SQLITE_BUSY_SNAPSHOT, SQLITE_IOERR_READ …).
@@ -54,7 +54,7 @@ export function faultOf(error: unknown): Fault | undefined {
 }
 
 /** The refusal to throw in place of an error, or the error itself where it is a defect. */
-export function refusalOf(error: unknown, path: string): unknown {
+export function asDomainError(error: unknown, path: string): unknown {
   const reason = error instanceof Error ? error.message : String(error);
   switch (faultOf(error)) {
     case "busy":

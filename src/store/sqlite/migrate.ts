@@ -1,6 +1,6 @@
 /** Brings a database to this program's schema, or refuses to touch it. */
 import type { MikroORM } from "@mikro-orm/sqlite";
-import { DomainError } from "../domain/error.ts";
+import { DomainError } from "../../domain/error.ts";
 import { withLock } from "./lock.ts";
 import { first } from "./migrations/20261123-first.ts";
 import type { OldVmDefaults } from "./migrations/20261123-old-vms.ts";

@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { expect, test } from "vitest";
-import { migrationNames, Other, open, sql, temporaryDirectory } from "./fixture.ts";
+import { migrationNames, Other, open, sql, temporaryDirectory } from "../fixture.ts";
 
 const uuids = [
   "0b7c1c1e-2f7e-4f7e-9a3a-000000000001",

@@ -1,20 +1,20 @@
 /** Turns within this process: first come, first served, one at a time for each key. */
 
 /** Ends a turn. */
-export type EndTurn = () => void;
+export type Unlock = () => void;
 
-export class Turns {
+export class KeyedMutex {
   readonly #last = new Map<string, Promise<void>>();
   readonly #waiting = new Map<string, number>();
 
   /** How many wait for their turn. */
-  waiting(key: string): number {
+  waitingFor(key: string): number {
     return this.#waiting.get(key) ?? 0;
   }
 
   /** Resolves when it is the caller's turn, or with `undefined` when the time is up.
    * @throws the signal's reason */
-  async take(key: string, waitMs: number, signal?: AbortSignal): Promise<EndTurn | undefined> {
+  async lock(key: string, waitMs: number, signal?: AbortSignal): Promise<Unlock | undefined> {
     signal?.throwIfAborted();
     const before = this.#last.get(key);
     const { promise, resolve: end } = Promise.withResolvers<void>();
@@ -24,14 +24,14 @@ export class Turns {
     });
     this.#last.set(key, last);
     if (!before) return end;
-    this.#waiting.set(key, this.waiting(key) + 1);
+    this.#waiting.set(key, this.waitingFor(key) + 1);
     try {
       if (await within(before, waitMs, signal)) return end;
     } catch (error) {
       end();
       throw error;
     } finally {
-      const left = this.waiting(key) - 1;
+      const left = this.waitingFor(key) - 1;
       if (left > 0) this.#waiting.set(key, left);
       else this.#waiting.delete(key);
     }

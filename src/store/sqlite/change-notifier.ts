@@ -3,6 +3,7 @@
 import { type FSWatcher, watch } from "node:fs";
 import { basename, dirname } from "node:path";
 import { setTimeout as after } from "node:timers/promises";
+import type { ChangeFeed } from "../ports.ts";
 
 /** When to look for a commit after its log was seen to change: it can be read only once it is on disk, and by that time
  * nothing changes the log any more. A disk takes some milliseconds, a busy one longer. */
@@ -11,7 +12,7 @@ const LOOKS_MS: readonly number[] = [1, 2, ...Array(20).fill(5), ...Array(10).fi
 const LAST_LOOKS = LOOKS_MS.length - 4;
 
 /** `version` is another one after each commit of another process, and only then. */
-export function changesOf(path: string, version: () => Promise<unknown>) {
+export function createChangeNotifier(path: string, version: () => Promise<unknown>): ChangeFeed {
   const listeners = new Set<() => void>();
   const log = `${basename(path)}-wal`;
   let watcher: FSWatcher | undefined;
@@ -63,13 +64,12 @@ export function changesOf(path: string, version: () => Promise<unknown>) {
   };
 
   return {
-    /** This process has written. */
-    tell(): void {
+    notify(): void {
       if (looks < LAST_LOOKS) looks = LAST_LOOKS;
       tell();
     },
 
-    on(listener: () => void): () => void {
+    subscribe(listener: () => void): () => void {
       listeners.add(listener);
       if (!watcher) open();
       return () => {
@@ -78,7 +78,7 @@ export function changesOf(path: string, version: () => Promise<unknown>) {
       };
     },
 
-    close(): void {
+    async close(): Promise<void> {
       listeners.clear();
       close();
     },

@@ -1,25 +1,29 @@
 /** Operations and the events that they end in. */
-import type { EntityManager } from "@mikro-orm/sqlite";
 import { JOURNAL_SCHEMA, journalRowOf, readJournalRow } from "../domain/changes/journal.ts";
 import type { Operation, Step } from "../domain/changes/operation.ts";
 import type { Target } from "../domain/model/vm.ts";
 import type { Settlement } from "../domain/ports/store.ts";
-import type { Database } from "./database.ts";
 import { ClaimRow, OperationRow } from "./entities.ts";
-import { append } from "./event-row.ts";
-import type { Holder } from "./holder.ts";
+import { appendEvent } from "./events.ts";
+import { livingOf } from "./living.ts";
 import { operationOf, operationValues } from "./mapping.ts";
-import { openRows, unsettled } from "./open-operation.ts";
+import { openRows, unsettled } from "./open-operations.ts";
+import type { Database, Liveness, Session } from "./ports.ts";
 import { keyOf, putRecord, removeRecord } from "./records.ts";
-import type { retentionIn } from "./retention.ts";
-import { leaveSighting } from "./sightings.ts";
+import { writeReports } from "./reported-states.ts";
+import type { createRetention } from "./retention.ts";
 
-type Retaining = Pick<ReturnType<typeof retentionIn>, "isDue" | "soon">;
+type Retaining = Pick<ReturnType<typeof createRetention>, "isDue" | "soon">;
 
-export const journalIn = (database: Database, holder: Holder, retaining: Retaining, now: () => Date) => ({
+export const createOperationStore = (
+  database: Database,
+  liveness: Liveness,
+  retaining: Retaining,
+  now: () => Date,
+) => ({
   async begin(operation: Operation): Promise<void> {
-    holder.hold();
-    await database.write((em) => em.insert(OperationRow, operationValues(operation, holder.id)));
+    await liveness.hold();
+    await database.write((em) => em.insert(OperationRow, operationValues(operation, liveness.id)));
   },
 
   async advance(id: string, steps: readonly Step[], direction: Operation["direction"]): Promise<void> {
@@ -41,8 +45,8 @@ export const journalIn = (database: Database, holder: Holder, retaining: Retaini
       await em.nativeUpdate(OperationRow, { id }, { status, steps, error: error ?? null, settledAt: at });
       if (record) await putRecord(em, record, at);
       if (record === null) await removeRecord(em, row);
-      const found = reports ? await leaveSighting(em, row, reports) : [];
-      for (const event of [...found, ...events]) await append(em, event);
+      const found = reports ? await writeReports(em, row, reports) : [];
+      for (const event of [...found, ...events]) await appendEvent(em, event);
       return retaining.isDue(em, id);
     });
     if (due) retaining.soon();
@@ -59,16 +63,18 @@ export const journalIn = (database: Database, holder: Holder, retaining: Retaini
       await openRows(em, target),
       await em.find(ClaimRow, target ? keyOf(target) : {}, { fields: ["connection", "uuid"] }),
     ]);
-    const alive = new Map([...new Set(rows.map((row) => row.holder))].map((id) => [id, holder.isAlive(id)]));
+    const living = await livingOf(liveness, rows);
     const isClaimed = (row: Target) =>
       claims.some(({ connection, uuid }) => row.connection === connection && row.uuid === uuid);
     // A process that lives lost hold of one that it could not record the end of.
-    return rows.filter((row) => row.status === "unknown" || !alive.get(row.holder) || !isClaimed(row)).map(operationOf);
+    return rows
+      .filter((row) => row.status === "unknown" || !living.has(row.holder) || !isClaimed(row))
+      .map(operationOf);
   },
 });
 
 /** A row that an older program wrote gets today's schema before new steps are written into it. */
-async function carryForward(em: EntityManager, id: string): Promise<void> {
+async function carryForward(em: Session, id: string): Promise<void> {
   const old = { id, schema: { $lt: JOURNAL_SCHEMA } };
   const row = await em.findOne(OperationRow, old, { fields: ["schema", "steps", "before"] });
   if (row) await em.nativeUpdate(OperationRow, { id }, journalRowOf(readJournalRow(row)));

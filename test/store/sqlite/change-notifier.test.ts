@@ -1,5 +1,5 @@
 import { expect, test, vi } from "vitest";
-import { event, Other, open, run, temporaryDirectory } from "./fixture.ts";
+import { event, Other, open, run, temporaryDirectory } from "../fixture.ts";
 
 test("onChange() calls back after a write of this process, once for many of one moment, until it is ended", async () => {
   const store = await open(temporaryDirectory());

@@ -1,16 +1,17 @@
 /** The one database file: its modes, its durability, its schema, and the way in and out of it. */
 import { accessSync, chmodSync, constants, mkdirSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { type EntityManager, MikroORM, SqliteDriver } from "@mikro-orm/sqlite";
-import { DomainError } from "../domain/error.ts";
+import { MikroORM, SqliteDriver } from "@mikro-orm/sqlite";
+import { DomainError } from "../../domain/error.ts";
+import { entities } from "../entities.ts";
+import type { Database } from "../ports.ts";
+import { retryBusy } from "./busy-retry.ts";
 import { StoreDialect } from "./dialect.ts";
-import { entities } from "./entities.ts";
-import { refusalOf } from "./faults.ts";
+import { guardFileIdentity } from "./file-identity.ts";
 import { createFile } from "./lock.ts";
 import { migrate } from "./migrate.ts";
 import type { OldVmDefaults } from "./migrations/20261123-old-vms.ts";
-import { retryBusy } from "./patience.ts";
-import { placeOf } from "./place.ts";
+import { asDomainError } from "./sqlite-errors.ts";
 
 /** How long SQLite itself waits for a lock, with this process standing still; longer waits are ours. */
 const blockedMsMax = 50;
@@ -18,24 +19,21 @@ const blockedMsMax = 50;
 /** What is left of the write-ahead log once it has been carried over; a large transaction makes it longer for a while. */
 const logBytesMax = 4 * 2 ** 20;
 
-export type Database = Readonly<{
-  path: string;
-  /** Reads outside a transaction: each query sees one moment. */
-  read<T>(work: (em: EntityManager) => Promise<T>): Promise<T>;
-  /** Runs the work in one transaction that holds the write lock from its beginning, durable when it returns. The work
-   * may run again, so it does nothing but read and write this database. */
-  write<T>(work: (em: EntityManager) => Promise<T>): Promise<T>;
-  close(): Promise<void>;
-}>;
+/** The database with the path of its file. Waits for other processes at most `lockWaitMs`, then it is STORE_LOCKED. */
+export type SqliteDatabase = Database & Readonly<{ path: string }>;
 
 /** @throws DomainError STORE_LOCKED, STORE_READ_ONLY, STORE_TOO_NEW, STORE_CORRUPT, STORE_UNAVAILABLE */
-export async function openDatabase(directory: string, defaults: OldVmDefaults, lockWaitMs: number): Promise<Database> {
+export async function openDatabase(
+  directory: string,
+  defaults: OldVmDefaults,
+  lockWaitMs: number,
+): Promise<SqliteDatabase> {
   const path = join(directory, "bootwright.sqlite");
   const guarded = async <T>(attempt: () => Promise<T>): Promise<T> => {
     try {
       return await retryBusy(lockWaitMs, attempt);
     } catch (error) {
-      throw refusalOf(error, path);
+      throw asDomainError(error, path);
     }
   };
   const orm = await guarded(async () => {
@@ -43,7 +41,7 @@ export async function openDatabase(directory: string, defaults: OldVmDefaults, l
     if (!createFile(path)) refuseReadOnly(path, directory);
     return connect(path, defaults);
   });
-  const refuseMoved = placeOf(path);
+  const refuseMoved = guardFileIdentity(path);
   // There is one connection, and whatever runs between the beginning and the end of a transaction is part of it.
   let last: Promise<unknown> = Promise.resolve();
   const inTurn = <T>(work: () => Promise<T>): Promise<T> => {

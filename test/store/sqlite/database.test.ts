@@ -1,7 +1,7 @@
 import { chmodSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { databaseOf, migrationNames, Other, open, sql, temporaryDirectory } from "./fixture.ts";
+import { databaseOf, migrationNames, Other, open, sql, temporaryDirectory } from "../fixture.ts";
 
 const modeOf = (path: string) => (statSync(path).mode & 0o777).toString(8);
 const refusal = (code: string) => expect.objectContaining({ code });

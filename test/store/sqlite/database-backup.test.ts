@@ -11,7 +11,7 @@ import {
 import { basename, join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { expect, test } from "vitest";
-import { holderIn } from "../../src/store/holder.ts";
+import { createProcessLiveness } from "../../../src/store/sqlite/process-liveness.ts";
 import {
   canMount,
   databaseOf,
@@ -27,7 +27,7 @@ import {
   sql,
   target,
   temporaryDirectory,
-} from "./fixture.ts";
+} from "../fixture.ts";
 
 test("backupTo() makes a whole copy for the owner alone, that opens as a store, with a write-ahead log again", async () => {
   const directory = temporaryDirectory();
@@ -75,8 +75,8 @@ test("copyDatabase() removes what killed processes had begun, and counts none of
   const directory = temporaryDirectory();
   const store = await open(directory);
   const first = await store.copyDatabase();
-  const living = holderIn(join(directory, "holders"), "living");
-  living.hold();
+  const living = createProcessLiveness(join(directory, "holders"), "living");
+  await living.hold();
   const backups = join(directory, "backups");
   const begun = (day: number, holder: string) => {
     const copy = `bootwright-2026-11-0${day}T10-00-00.000Z-00000000.sqlite`;
@@ -94,7 +94,7 @@ test("copyDatabase() removes what killed processes had begun, and counts none of
   const kept = [...copies.map(({ path }) => basename(path)), ...underWay];
   expect(readdirSync(backups).sort()).toEqual(kept.sort());
   for (const gone of [...dead, ...old]) expect(existsSync(join(backups, gone))).toBe(false);
-  living.close();
+  await living.close();
   await store.copyDatabase();
   for (const gone of underWay) expect(existsSync(join(backups, gone))).toBe(false);
 });

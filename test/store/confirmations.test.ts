@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { CONFIRMATIONS_MAX } from "../../src/store/confirmation.ts";
+import { CONFIRMATIONS_MAX } from "../../src/store/confirmations.ts";
 import { open, sql, temporaryDirectory } from "./fixture.ts";
 
 test("takeConfirmation() is true once, for the token and the subject it was offered for", async () => {

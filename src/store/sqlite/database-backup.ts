@@ -11,21 +11,22 @@ import {
   statSync,
 } from "node:fs";
 import { dirname, isAbsolute, join } from "node:path";
-import { DomainError } from "../domain/error.ts";
-import type { DatabaseCopy } from "../domain/ports/store.ts";
-import type { Database } from "./database.ts";
-import { refusalOf } from "./faults.ts";
-import type { Holder } from "./holder.ts";
+import { DomainError } from "../../domain/error.ts";
+import type { DatabaseCopy } from "../../domain/ports/store.ts";
+import { livingOf } from "../living.ts";
+import type { Liveness } from "../ports.ts";
+import type { SqliteDatabase } from "./database.ts";
 import { createFile } from "./lock.ts";
+import { asDomainError } from "./sqlite-errors.ts";
 
 const KEPT_MAX = 10;
 const copyName = /^bootwright-.*\.sqlite$/;
 /** A copy that is being made: the name that it will have, and who makes it. */
 const partialName = /^(bootwright-.*\.sqlite)\.([\w-]+)(?:\.[\w-]+)?\.partial$/;
 
-export const copiesOf = (
-  database: Database,
-  holder: Holder,
+export const createDatabaseBackup = (
+  database: SqliteDatabase,
+  liveness: Liveness,
   backups: string,
   newId: () => string,
   now: () => Date,
@@ -33,12 +34,12 @@ export const copiesOf = (
   backupTo: (path: string): Promise<void> => copyTo(database, path, newId()),
 
   async copyDatabase(): Promise<DatabaseCopy> {
-    holder.hold();
+    await liveness.hold();
     mkdirSync(backups, { recursive: true, mode: 0o700 });
-    removeBegun(backups, holder);
+    await removeBegun(backups, liveness);
     const moment = now().toISOString().replaceAll(":", "-");
     const path = join(backups, `bootwright-${moment}-${newId().slice(0, 8)}.sqlite`);
-    await copyTo(database, path, `${holder.id}.${newId()}`);
+    await copyTo(database, path, `${liveness.id}.${newId()}`);
     const copies = readdirSync(backups).filter((name) => copyName.test(name) && !isEmpty(join(backups, name)));
     const removed = copies
       .sort()
@@ -50,10 +51,14 @@ export const copiesOf = (
 });
 
 /** Removes what processes left that ended while they made a copy: the file, and the empty one that held its name. */
-function removeBegun(backups: string, holder: Holder): void {
+async function removeBegun(backups: string, liveness: Liveness): Promise<void> {
   const names = readdirSync(backups);
   const begun = names.map((name) => partialName.exec(name)).filter((match) => match !== null);
-  const underWay = new Set(begun.filter(([, , id]) => holder.isAlive(id!)).map(([, copy]) => copy!));
+  const living = await livingOf(
+    liveness,
+    begun.map(([, , holder]) => ({ holder: holder! })),
+  );
+  const underWay = new Set(begun.filter(([, , holder]) => living.has(holder!)).map(([, copy]) => copy!));
   const ended = begun.filter(([, copy]) => !underWay.has(copy!)).map(([name]) => name);
   const empty = names.filter((name) => copyName.test(name) && !underWay.has(name) && isEmpty(join(backups, name)));
   for (const name of [...ended, ...empty]) rmSync(join(backups, name), { force: true });
@@ -62,7 +67,7 @@ function removeBegun(backups: string, holder: Holder): void {
 const isEmpty = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.size === 0;
 
 /** `id` tells this copy from any other. */
-async function copyTo(database: Database, path: string, id: string): Promise<void> {
+async function copyTo(database: SqliteDatabase, path: string, id: string): Promise<void> {
   if (!isAbsolute(path) || path.includes("\0")) refuse(`"${path}" is not an absolute path`);
   if (!statSync(dirname(path), { throwIfNoEntry: false })?.isDirectory()) refuse(`"${dirname(path)}" is no directory`);
   const partial = `${path}.${id}.partial`;
@@ -96,7 +101,7 @@ function refuse(reason: string): never {
 /** What is wrong with the place of the copy is told with its path, and what is wrong with the database with the
  * database's: SQLite says which by the kind of error alone, since a copy only reads the one and only writes the other. */
 function refusalOfCopy(error: unknown, path: string, source: string): unknown {
-  const refusal = error instanceof DomainError ? error : refusalOf(error, path);
+  const refusal = error instanceof DomainError ? error : asDomainError(error, path);
   if (!(refusal instanceof DomainError) || refusal.code !== "STORE_UNAVAILABLE") return refusal;
   if (!existsSync(source)) return refusal;
   const { reason } = refusal.details as { reason: string };

@@ -1,7 +1,7 @@
 /** One-time confirmations. Only a hash of a token is kept: who reads the database cannot confirm anything. */
 import { createHash } from "node:crypto";
-import type { Database } from "./database.ts";
 import { ConfirmationRow } from "./entities.ts";
+import type { Database } from "./ports.ts";
 
 /** Offers that wait for an answer; the newest stay. */
 export const CONFIRMATIONS_MAX = 1_000;
@@ -9,7 +9,7 @@ export const CONFIRMATIONS_MAX = 1_000;
 const beyond = `delete from confirmations where rowid in (
   select rowid from confirmations order by expires_at desc, rowid desc limit -1 offset ${CONFIRMATIONS_MAX})`;
 
-export const confirmationsIn = (database: Database, now: () => Date) => ({
+export const createConfirmationStore = (database: Database, now: () => Date) => ({
   async offerConfirmation(token: string, subject: string, ttlMs: number): Promise<void> {
     const at = now().getTime();
     await database.write(async (em) => {

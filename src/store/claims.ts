@@ -4,39 +4,40 @@ import type { Operation } from "../domain/changes/operation.ts";
 import { DomainError } from "../domain/error.ts";
 import type { Target } from "../domain/model/vm.ts";
 import type { Claim } from "../domain/ports/store.ts";
-import type { Database } from "./database.ts";
+import { pauses } from "./backoff.ts";
+import type { createClaimReleases } from "./claim-release.ts";
 import { ClaimRow, VmRow } from "./entities.ts";
-import type { Holder } from "./holder.ts";
-import { leftOn } from "./open-operation.ts";
-import { pauses } from "./patience.ts";
+import { KeyedMutex, type Unlock } from "./keyed-mutex.ts";
+import { livingOf } from "./living.ts";
+import { openOperationsOn } from "./open-operations.ts";
+import type { Database, Liveness } from "./ports.ts";
 import { keyOf, keyText } from "./records.ts";
-import type { releasesIn } from "./release.ts";
-import { type EndTurn, Turns } from "./turns.ts";
 
 /** Callers of this process that wait for one VM. The next one would wait in vain, and wait in others' way. */
-export const WAITING_MAX = 32;
+export const CLAIM_WAITERS_MAX = 32;
 
 type Asking = Readonly<{ actor: string; what: string }>;
 type Held = Readonly<{ holder: string; actor: string; what: string; since: string }>;
 
-type Releases = Pick<ReturnType<typeof releasesIn>, "leave" | "instead">;
+type Releases = Pick<ReturnType<typeof createClaimReleases>, "release" | "replacing">;
 
-export function claimsIn(database: Database, holder: Holder, releases: Releases, now: () => Date) {
-  const turns = new Turns();
+export function createClaimStore(database: Database, liveness: Liveness, releases: Releases, now: () => Date) {
+  const mutex = new KeyedMutex();
+  let hasClaimed = false;
 
   const heldBy = (target: Target): Promise<Held | null> => database.read((em) => em.findOne(ClaimRow, keyOf(target)));
 
   /** Puts our row in the place of `found`, which was nobody's or a dead holder's; undefined if it changed meanwhile. */
   const enter = (target: Target, asking: Asking, found: Held | null): Promise<Operation[] | undefined> =>
-    releases.instead(target, (forget) =>
+    releases.replacing(target, (forget) =>
       database.write(async (em) => {
         forget();
         const key = keyOf(target);
         if (found) await em.nativeDelete(ClaimRow, { ...key, holder: found.holder, since: found.since });
         if ((await em.count(ClaimRow, key)) > 0) return undefined;
         const { actor, what } = asking;
-        await em.insert(ClaimRow, { ...key, holder: holder.id, actor, what, since: now().toISOString() });
-        return leftOn(em, key);
+        await em.insert(ClaimRow, { ...key, holder: liveness.id, actor, what, since: now().toISOString() });
+        return openOperationsOn(em, key);
       }),
     );
 
@@ -45,7 +46,7 @@ export function claimsIn(database: Database, holder: Holder, releases: Releases,
       signal?.throwIfAborted();
       const found = await heldBy(target);
       // A row of our own, in our own turn, is one that could not be removed when it was released.
-      const free = !found || found.holder === holder.id || !holder.isAlive(found.holder);
+      const free = !found || found.holder === liveness.id || !(await liveness.isAlive(found.holder));
       const left = free ? await enter(target, asking, found) : undefined;
       if (left) return left;
       const leftMs = begun + waitMs - performance.now();
@@ -61,7 +62,8 @@ export function claimsIn(database: Database, holder: Holder, releases: Releases,
     const rows = await database.read((em) =>
       em.find(ClaimRow, {}, { fields: ["connection", "uuid", "holder", "since"] }),
     );
-    const dead = rows.filter((row) => !holder.isAlive(row.holder));
+    const living = await livingOf(liveness, rows);
+    const dead = rows.filter((row) => !living.has(row.holder));
     if (dead.length === 0) return;
     await database.write(async (em) => {
       for (const row of dead) await em.nativeDelete(ClaimRow, { ...keyOf(row), holder: row.holder, since: row.since });
@@ -81,28 +83,30 @@ export function claimsIn(database: Database, holder: Holder, releases: Releases,
   return {
     async claim(target: Target, asking: Asking, waitMs: number, signal?: AbortSignal): Promise<Claim> {
       const begun = performance.now();
-      if (turns.waiting(keyText(target)) >= WAITING_MAX) throw await busy(target, begun, null, WAITING_MAX);
-      const endTurn = await turns.take(keyText(target), waitMs, signal);
-      if (!endTurn) throw await busy(target, begun, null);
+      if (mutex.waitingFor(keyText(target)) >= CLAIM_WAITERS_MAX)
+        throw await busy(target, begun, null, CLAIM_WAITERS_MAX);
+      const unlock = await mutex.lock(keyText(target), waitMs, signal);
+      if (!unlock) throw await busy(target, begun, null);
       try {
-        const isFirst = !holder.isHeld();
-        holder.hold();
+        await liveness.hold();
+        const isFirst = !hasClaimed;
+        hasClaimed = true;
         if (isFirst) await removeDead();
         const left = await enterInTime(target, asking, begun, waitMs, signal);
-        return { left, release: once(() => releases.leave(target), endTurn) };
+        return { left, release: once(() => releases.release(target), unlock) };
       } catch (error) {
-        endTurn();
+        unlock();
         throw error;
       }
     },
 
     /** Removes every claim of this process. */
-    leaveAll: (): Promise<unknown> => database.write((em) => em.nativeDelete(ClaimRow, { holder: holder.id })),
+    releaseAll: (): Promise<unknown> => database.write((em) => em.nativeDelete(ClaimRow, { holder: liveness.id })),
   };
 }
 
 /** The release of a claim: its second call does nothing, and the turn ends even if the row could not be removed. */
-function once(leave: () => Promise<void>, endTurn: EndTurn): () => Promise<void> {
+function once(release: () => Promise<void>, unlock: Unlock): () => Promise<void> {
   let released: Promise<void> | undefined;
-  return () => (released ??= leave().finally(endTurn));
+  return () => (released ??= release().finally(unlock));
 }

@@ -2,8 +2,8 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { MikroORM, NodeSqliteDialect, SqliteDriver } from "@mikro-orm/sqlite";
 import { expect, test } from "vitest";
-import { entities } from "../../src/store/entities.ts";
-import { databaseOf, open, sql, temporaryDirectory } from "./fixture.ts";
+import { entities } from "../../../src/store/entities.ts";
+import { databaseOf, open, sql, temporaryDirectory } from "../fixture.ts";
 
 const columns = (directory: string, table: string) =>
   sql(directory, `select name, type, "notnull", pk from pragma_table_info('${table}') order by name`);

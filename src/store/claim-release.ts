@@ -3,8 +3,8 @@
  * the store is asked next. */
 import { DomainError } from "../domain/error.ts";
 import type { Target } from "../domain/model/vm.ts";
-import type { Database } from "./database.ts";
 import { ClaimRow } from "./entities.ts";
+import type { Database } from "./ports.ts";
 import { keyOf, keyText } from "./records.ts";
 
 const pauseMsMin = 200;
@@ -12,7 +12,7 @@ const pauseMsMax = 30_000;
 /** Some minutes; after that only the next call tries. */
 const attemptsMax = 20;
 
-export function releasesIn(database: Database, holder: string) {
+export function createClaimReleases(database: Database, holder: string) {
   /** What is still to be given back, by key. */
   const stuck = new Map<string, Target>();
   let running: Promise<void> | undefined;
@@ -54,7 +54,7 @@ export function releasesIn(database: Database, holder: string) {
     retry,
 
     /** Gives a VM back, now or later. @throws what is no refusal of the database */
-    async leave(target: Target): Promise<void> {
+    async release(target: Target): Promise<void> {
       try {
         await remove(target);
       } catch (error) {
@@ -66,7 +66,7 @@ export function releasesIn(database: Database, holder: string) {
     },
 
     /** Runs a transaction that puts a new claim in the place of whatever row of ours is still there. */
-    async instead<T>(target: Target, transaction: (forget: () => void) => Promise<T>): Promise<T> {
+    async replacing<T>(target: Target, transaction: (forget: () => void) => Promise<T>): Promise<T> {
       const key = keyText(target);
       const before = stuck.get(key);
       try {

@@ -1,7 +1,7 @@
 /** An exclusive lock between processes that ends with the process: an SQLite transaction on a file of its own. */
 import { closeSync, openSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
-import { retryBusy } from "./patience.ts";
+import { retryBusy } from "./busy-retry.ts";
 
 /** Runs the work while no other process runs any under the same lock file. The file stays, empty. */
 export async function withLock<T>(lockPath: string, waitMs: number, work: () => Promise<T>): Promise<T> {

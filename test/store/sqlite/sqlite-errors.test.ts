@@ -1,6 +1,6 @@
 import { DatabaseSync } from "node:sqlite";
 import { expect, test } from "vitest";
-import { faultOf, refusalOf } from "../../src/store/faults.ts";
+import { asDomainError, faultOf } from "../../../src/store/sqlite/sqlite-errors.ts";
 
 const thrown = (more: object, message = "") => Object.assign(new Error(message), more);
 
@@ -17,7 +17,7 @@ test.each([
 ])("A driver's error is %s by its code %i, and told as %s", (fault, errcode, code) => {
   const error = thrown({ code: "ERR_SQLITE_ERROR", errcode });
   expect(faultOf(error)).toBe(fault);
-  expect(refusalOf(error, "/data/bootwright.sqlite")).toMatchObject({
+  expect(asDomainError(error, "/data/bootwright.sqlite")).toMatchObject({
     code,
     details: { path: "/data/bootwright.sqlite" },
   });
@@ -41,12 +41,12 @@ test("A mistake of ours stays the defect it is", () => {
     thrown({ code: "ERR_SQLITE_ERROR", errcode: 2067 }),
     new TypeError("x"),
   ]) {
-    expect(refusalOf(error, "/data")).toBe(error);
+    expect(asDomainError(error, "/data")).toBe(error);
   }
 });
 
 test("A full disk is told by the system's code or by SQLite's", () => {
-  expect(refusalOf(thrown({ code: "ENOSPC" }, "no space left on device"), "/data")).toMatchObject({
+  expect(asDomainError(thrown({ code: "ENOSPC" }, "no space left on device"), "/data")).toMatchObject({
     code: "STORE_UNAVAILABLE",
   });
   const database = new DatabaseSync(":memory:");

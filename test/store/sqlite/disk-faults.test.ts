@@ -4,7 +4,7 @@ import { chmodSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync }
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { expect, onTestFinished, test } from "vitest";
-import type { Settlement } from "../../src/domain/ports/store.ts";
+import type { Settlement } from "../../../src/domain/ports/store.ts";
 import {
   asking,
   canMount,
@@ -23,7 +23,7 @@ import {
   sql,
   target,
   temporaryDirectory,
-} from "./fixture.ts";
+} from "../fixture.ts";
 
 const runtimes: Runtime[] = ["node", "deno"];
 const settlement: Settlement = { status: "applied", steps: [], record: record(), events: [event("a:0"), event("a:1")] };

@@ -6,35 +6,26 @@
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { DomainError } from "../domain/error.ts";
-import { faultOf, refusalOf } from "./faults.ts";
+import { DomainError } from "../../domain/error.ts";
+import type { Liveness } from "../ports.ts";
+import { fileIdentity } from "./file-identity.ts";
 import { createFile, failAtOnce, lockExclusively } from "./lock.ts";
-import { identityOf } from "./place.ts";
-
-export type Holder = Readonly<{
-  id: string;
-  /** Takes the lock, unless it is held already. */
-  hold(): void;
-  isHeld(): boolean;
-  /** Whether the process with this holder id still runs. */
-  isAlive(id: string): boolean;
-  close(): void;
-}>;
+import { asDomainError, faultOf } from "./sqlite-errors.ts";
 
 const startingMsMax = 60_000;
 const safeId = /^[\w-]{1,100}$/;
 
-export function holderIn(directory: string, id: string): Holder {
+export function createProcessLiveness(directory: string, id: string): Liveness {
   const pathOf = (holder: string) => join(directory, `${holder}.sqlite`);
   let held: DatabaseSync | undefined;
   let identity: string | undefined;
 
-  const isAlive = (holder: string): boolean => {
+  const isAlive = async (holder: string): Promise<boolean> => {
     if (holder === id) return true;
     return safeId.test(holder) && isLocked(pathOf(holder));
   };
 
-  const hold = (): void => {
+  const hold = async (): Promise<void> => {
     if (held) {
       refuseLost();
       return;
@@ -48,21 +39,21 @@ export function holderIn(directory: string, id: string): Holder {
       const locked = lockExclusively(starting);
       renameSync(starting, pathOf(id));
       held = locked;
-      identity = identityOf(pathOf(id));
+      identity = fileIdentity(pathOf(id));
     } catch (error) {
-      throw refusalOf(error, starting);
+      throw asDomainError(error, starting);
     }
   };
 
   /** Without its file this process looks dead to the others, who may be at its VMs by now. */
   const refuseLost = (): void => {
     const path = pathOf(id);
-    if (identityOf(path) === identity) return;
+    if (fileIdentity(path) === identity) return;
     const reason = "it was deleted while this process had it locked; start Bootwright again";
     throw new DomainError("STORE_UNAVAILABLE", { path, reason });
   };
 
-  const close = (): void => {
+  const close = async (): Promise<void> => {
     if (!held) return;
     removeDead(pathOf(id));
     held.close();

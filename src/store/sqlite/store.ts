@@ -1,0 +1,56 @@
+/** The store on one SQLite file, shared by every process that is given the same directory. */
+import { join } from "node:path";
+import type { Store } from "../../domain/ports/store.ts";
+import { SettingRow } from "../entities.ts";
+import type { Session } from "../ports.ts";
+import { createStore, type StoreOptions } from "../store.ts";
+import { createChangeNotifier } from "./change-notifier.ts";
+import { openDatabase } from "./database.ts";
+import { createDatabaseBackup } from "./database-backup.ts";
+import type { Upgrade } from "./migrations/20261123-old-vms.ts";
+import { createProcessLiveness } from "./process-liveness.ts";
+
+export type { Upgrade } from "./migrations/20261123-old-vms.ts";
+
+export type SqliteStoreOptions = StoreOptions &
+  Readonly<{
+    /** Holds the database and everything beside it; created for the owner alone. */
+    directory: string;
+    /** Where the disks of VMs are that an older program made. */
+    imageDirectory: string;
+    /** The connection that an older program's VMs belong to. */
+    connection: string;
+    newId: () => string;
+    /** How long another process may keep the database locked before that is an error, in milliseconds. */
+    lockWaitMs?: number;
+  }>;
+
+export type SqliteStore = Store &
+  Readonly<{
+    /** Copies the database to this path, which must not exist yet.
+     * @throws DomainError INPUT_INVALID for a path that is not absolute, exists or has no directory, STORE_UNAVAILABLE */
+    backupTo(path: string): Promise<void>;
+    /** What became of the rows of an older program, if this database was one's. */
+    upgrade(): Promise<Upgrade | undefined>;
+  }>;
+
+/** @throws DomainError STORE_LOCKED, STORE_READ_ONLY, STORE_TOO_NEW, STORE_CORRUPT, STORE_UNAVAILABLE */
+export async function openSqliteStore(options: SqliteStoreOptions): Promise<SqliteStore> {
+  const { directory, imageDirectory, connection, newId, now = () => new Date(), lockWaitMs = 5000 } = options;
+  const database = await openDatabase(directory, { connection, imageDirectory, now }, lockWaitMs);
+  const liveness = createProcessLiveness(join(directory, "holders"), newId());
+  const changes = createChangeNotifier(database.path, () => database.read(versionOf));
+  return {
+    ...createStore({ database, liveness, changes }, options),
+    ...createDatabaseBackup(database, liveness, join(directory, "backups"), newId, now),
+    upgrade: async () => {
+      const row = await database.read((em) => em.findOne(SettingRow, { key: "upgrade" }));
+      return row ? (row.value as Upgrade) : undefined;
+    },
+  };
+}
+
+const versionOf = async (em: Session): Promise<unknown> => {
+  const [row] = await em.execute<{ data_version: number }[]>("pragma data_version");
+  return row?.data_version;
+};
