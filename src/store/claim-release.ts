@@ -20,8 +20,8 @@ export function createClaimReleases(database: Database, holder: string) {
   let attempts = 0;
   let closed = false;
 
-  const remove = (target: Target): Promise<unknown> =>
-    database.write((em) => em.nativeDelete(ClaimRow, { ...keyOf(target), holder }));
+  const remove = (targets: readonly Target[]): Promise<unknown> =>
+    database.write((em) => em.nativeDelete(ClaimRow, { $or: targets.map((target) => ({ ...keyOf(target), holder })) }));
 
   /** Removes the rows that are stuck when the transaction has its turn: by then one may be a new claim's. */
   const removeStuck = async (): Promise<void> => {
@@ -53,26 +53,28 @@ export function createClaimReleases(database: Database, holder: string) {
     /** Tries again, if there is anything to try; queued before whatever the database is asked next. */
     retry,
 
-    /** Gives a VM back, now or later. @throws what is no refusal of the database */
-    async release(target: Target): Promise<void> {
+    /** Gives VMs and things back, now or later. @throws what is no refusal of the database */
+    async release(targets: readonly Target[]): Promise<void> {
       try {
-        await remove(target);
+        await remove(targets);
       } catch (error) {
         if (!(error instanceof DomainError)) throw error;
-        stuck.set(keyText(target), target);
+        for (const target of targets) stuck.set(keyText(target), target);
         attempts = 0;
         wait();
       }
     },
 
-    /** Runs a transaction that puts a new claim in the place of whatever row of ours is still there. */
-    async replacing<T>(target: Target, transaction: (forget: () => void) => Promise<T>): Promise<T> {
-      const key = keyText(target);
-      const before = stuck.get(key);
+    /** Runs a transaction that puts a new claim in the place of whatever rows of ours are still there. */
+    async replacing<T>(targets: readonly Target[], transaction: (forget: () => void) => Promise<T>): Promise<T> {
+      const keys = targets.map(keyText);
+      const before = keys.flatMap((key) => (stuck.has(key) ? [[key, stuck.get(key)!] as const] : []));
       try {
-        return await transaction(() => stuck.delete(key));
+        return await transaction(() => {
+          for (const key of keys) stuck.delete(key);
+        });
       } catch (error) {
-        if (before) stuck.set(key, before);
+        for (const [key, target] of before) stuck.set(key, target);
         throw error;
       }
     },

@@ -10,7 +10,7 @@ import { ClaimRow, VmRow } from "./entities.ts";
 import { KeyedMutex, type Unlock } from "./keyed-mutex.ts";
 import { livingOf } from "./living.ts";
 import { openOperationsOn } from "./open-operations.ts";
-import type { Database, Liveness } from "./ports.ts";
+import type { Database, Liveness, Session } from "./ports.ts";
 import { keyOf, keyText } from "./records.ts";
 
 /** Callers of this process that wait for one VM. The next one would wait in vain, and wait in others' way. */
@@ -24,36 +24,69 @@ type Releases = Pick<ReturnType<typeof createClaimReleases>, "release" | "replac
 export function createClaimStore(database: Database, liveness: Liveness, releases: Releases, now: () => Date) {
   const mutex = new KeyedMutex();
   let hasClaimed = false;
+  const ended = new WeakSet<Claim>();
 
   const heldBy = (target: Target): Promise<Held | null> => database.read((em) => em.findOne(ClaimRow, keyOf(target)));
 
-  /** Puts our row in the place of `found`, which was nobody's or a dead holder's; undefined if it changed meanwhile. */
-  const enter = (target: Target, asking: Asking, found: Held | null): Promise<Operation[] | undefined> =>
-    releases.replacing(target, (forget) =>
-      database.write(async (em) => {
+  /** Puts our rows in the place of `found`, which were nobody's or a dead holder's; undefined if any changed meanwhile. All
+   * are entered or none is, so that nobody holds a part and waits for the rest. */
+  const enter = (targets: readonly Target[], asking: Asking, found: readonly ClaimRow[]) =>
+    releases.replacing(targets, (forget) =>
+      database.write(async (em): Promise<Operation[] | undefined> => {
         forget();
-        const key = keyOf(target);
-        if (found) await em.nativeDelete(ClaimRow, { ...key, holder: found.holder, since: found.since });
-        if ((await em.count(ClaimRow, key)) > 0) return undefined;
+        for (const row of found)
+          await em.nativeDelete(ClaimRow, { ...keyOf(row), holder: row.holder, since: row.since });
+        if ((await em.count(ClaimRow, { $or: targets.map(keyOf) })) > 0) return undefined;
+        const since = now().toISOString();
         const { actor, what } = asking;
-        await em.insert(ClaimRow, { ...key, holder: liveness.id, actor, what, since: now().toISOString() });
-        return openOperationsOn(em, key);
+        for (const target of targets)
+          await em.insert(ClaimRow, { ...keyOf(target), holder: liveness.id, actor, what, since });
+        return openOperationsOn(em, targets);
       }),
     );
 
-  async function enterInTime(target: Target, asking: Asking, begun: number, waitMs: number, signal?: AbortSignal) {
+  async function enterInTime(
+    targets: readonly Target[],
+    asking: Asking,
+    begun: number,
+    waitMs: number,
+    signal?: AbortSignal,
+  ) {
     for (const pauseMs of pauses()) {
       signal?.throwIfAborted();
-      const found = await heldBy(target);
+      const found = await database.read((em) => em.find(ClaimRow, { $or: targets.map(keyOf) }));
+      const living = await livingOf(liveness, found);
       // A row of our own, in our own turn, is one that could not be removed when it was released.
-      const free = !found || found.holder === liveness.id || !(await liveness.isAlive(found.holder));
-      const left = free ? await enter(target, asking, found) : undefined;
+      const taken = found.find(({ holder }) => holder !== liveness.id && living.has(holder));
+      const left = taken ? undefined : await enter(targets, asking, found);
       if (left) return left;
       const leftMs = begun + waitMs - performance.now();
-      if (leftMs <= 0) throw await busy(target, begun, found);
+      if (leftMs <= 0) throw await busy(taken ?? targets[0]!, begun, taken ?? null);
       await delay(Math.min(pauseMs, leftMs), undefined, signal && { signal }).catch(() => signal?.throwIfAborted());
     }
     throw new Error("The pauses never end");
+  }
+
+  /** The turn of each within this process, one after the other in their order. */
+  async function lockAll(targets: readonly Target[], begun: number, waitMs: number, signal?: AbortSignal) {
+    const unlocks: Unlock[] = [];
+    const unlockAll = () => {
+      for (const unlock of unlocks.splice(0)) unlock();
+    };
+    try {
+      for (const target of targets) {
+        if (mutex.waitingFor(keyText(target)) >= CLAIM_WAITERS_MAX)
+          throw await busy(target, begun, null, CLAIM_WAITERS_MAX);
+        const leftMs = unlocks.length === 0 ? waitMs : Math.max(0, begun + waitMs - performance.now());
+        const unlock = await mutex.lock(keyText(target), leftMs, signal);
+        if (!unlock) throw await busy(target, begun, null);
+        unlocks.push(unlock);
+      }
+      return unlockAll;
+    } catch (error) {
+      unlockAll();
+      throw error;
+    }
   }
 
   /** A process that died before its operation began leaves nothing but its row. On a VM that goes on the next claim takes
@@ -81,24 +114,41 @@ export function createClaimStore(database: Database, liveness: Liveness, release
   }
 
   return {
-    async claim(target: Target, asking: Asking, waitMs: number, signal?: AbortSignal): Promise<Claim> {
+    async claim(
+      wanted: Target | readonly Target[],
+      asking: Asking,
+      waitMs: number,
+      signal?: AbortSignal,
+    ): Promise<Claim> {
       const begun = performance.now();
-      if (mutex.waitingFor(keyText(target)) >= CLAIM_WAITERS_MAX)
-        throw await busy(target, begun, null, CLAIM_WAITERS_MAX);
-      const unlock = await mutex.lock(keyText(target), waitMs, signal);
-      if (!unlock) throw await busy(target, begun, null);
+      const targets = inOrder(Array.isArray(wanted) ? wanted : [wanted as Target]);
+      const unlock = await lockAll(targets, begun, waitMs, signal);
       try {
         await liveness.hold();
         const isFirst = !hasClaimed;
         hasClaimed = true;
         if (isFirst) await removeDead();
-        const left = await enterInTime(target, asking, begun, waitMs, signal);
-        return { left, release: once(() => releases.release(target), unlock) };
+        const left = await enterInTime(targets, asking, begun, waitMs, signal);
+        const claim: Claim = {
+          targets,
+          left,
+          release: once(async () => {
+            if (!ended.has(claim)) await releases.release(targets);
+          }, unlock),
+        };
+        return claim;
       } catch (error) {
         unlock();
         throw error;
       }
     },
+
+    /** Removes the rows of a claim in a transaction that ends it. */
+    endIn: (em: Session, { targets }: Claim): Promise<unknown> =>
+      em.nativeDelete(ClaimRow, { $or: targets.map((target) => ({ ...keyOf(target), holder: liveness.id })) }),
+
+    /** That transaction was written: releasing the claim has nothing left to remove. */
+    hasEnded: (claim: Claim): void => void ended.add(claim),
 
     /** Removes every claim of this process. */
     releaseAll: (): Promise<unknown> => database.write((em) => em.nativeDelete(ClaimRow, { holder: liveness.id })),
@@ -110,3 +160,9 @@ function once(release: () => Promise<void>, unlock: Unlock): () => Promise<void>
   let released: Promise<void> | undefined;
   return () => (released ??= release().finally(unlock));
 }
+
+/** One order for all callers, each once. */
+const inOrder = (targets: readonly Target[]): Target[] => {
+  const byKey = new Map(targets.map((target) => [keyText(target), keyOf(target)]));
+  return [...byKey].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, target]) => target);
+};

@@ -66,6 +66,15 @@ OperationSchema.setClass(OperationRow);
 /** All but the definition, which may be large. */
 export const operationColumns = Object.keys(OperationSchema.meta.properties).filter((name) => name !== "definition");
 
+/** What an operation holds beside the VM that it is about. */
+const OperationTargetSchema = defineEntity({
+  name: "OperationTarget",
+  tableName: "operation_targets",
+  properties: { operation: p.text().primary(), connection: p.text().primary(), uuid: p.text().primary() },
+});
+export class OperationTargetRow extends OperationTargetSchema.class {}
+OperationTargetSchema.setClass(OperationTargetRow);
+
 const EventSchema = defineEntity({
   name: "Event",
   tableName: "events",
@@ -175,6 +184,7 @@ RequestKeySchema.setClass(RequestKeyRow);
 export const entities = [
   VmSchema,
   OperationSchema,
+  OperationTargetSchema,
   EventSchema,
   ClaimSchema,
   ConfirmationSchema,

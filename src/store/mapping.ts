@@ -1,6 +1,7 @@
 /** Rows and the domain's values: one function each way. Absent in the domain is NULL in a row. */
 import { journalRowOf, readJournalRow } from "../domain/changes/journal.ts";
 import type { Operation } from "../domain/changes/operation.ts";
+import type { Target } from "../domain/model/vm.ts";
 import type { VmRecord } from "../domain/model/vm-record.ts";
 import type { OperationRow, VmRow } from "./entities.ts";
 
@@ -91,9 +92,12 @@ const nameOf = ({ before, steps }: Operation): string | null => {
   return before?.vm?.name ?? before?.record?.name ?? steps.at(-1)?.goal.vm?.name ?? null;
 };
 
-export function operationOf(row: Values<OperationRow>): Operation {
+/** `others`: what it holds beside the VM that it is about. */
+export function operationOf(row: Values<OperationRow>, others: readonly Target[] = []): Operation {
   const { id, connection, uuid, actor, what, direction, status, begunAt } = row;
   const optional = present({ definition: row.definition, settledAt: row.settledAt, error: row.error });
   const journal = readJournalRow(row);
-  return { id, target: { connection, uuid }, actor, what, direction, status, ...journal, begunAt, ...optional };
+  const target = { connection, uuid };
+  const held = others.length > 0 && { targets: [target, ...others] };
+  return { id, target, ...held, actor, what, direction, status, ...journal, begunAt, ...optional };
 }

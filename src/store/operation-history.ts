@@ -4,7 +4,7 @@ import { DomainError } from "../domain/error.ts";
 import type { Target } from "../domain/model/vm.ts";
 import type { KeptDefinition, OperationQuery } from "../domain/ports/store.ts";
 import { OperationRow, operationColumns } from "./entities.ts";
-import { operationOf } from "./mapping.ts";
+import { holding, operationsOf } from "./open-operations.ts";
 import type { Database, Session } from "./ports.ts";
 import { keyOf } from "./records.ts";
 
@@ -21,15 +21,19 @@ export const createOperationHistory = (database: Database) => ({
     if (limit < 1) return [];
     const where = {
       ...(connection !== undefined && { connection }),
-      ...(target && keyOf(target)),
       ...(status && { status: { $in: [...status] } }),
     };
     const fields = operationColumns as (keyof OperationRow & string)[];
-    const rows = await database.read(async (em) => {
+    return database.read(async (em) => {
       const page = before === undefined ? {} : await behind(em, before);
-      return em.find(OperationRow, { ...where, ...page }, { fields, orderBy: { begunAt: -1, id: -1 }, limit });
+      const held = target ? [await holding(em, [target])] : [];
+      const found = await em.find(
+        OperationRow,
+        { $and: [where, page, ...held] },
+        { fields, orderBy: { begunAt: -1, id: -1 }, limit },
+      );
+      return operationsOf(em, found as unknown as OperationRow[]);
     });
-    return (rows as unknown as OperationRow[]).map(operationOf);
   },
 
   async lastNamed(name: string, connections: readonly string[]): Promise<Target | undefined> {

@@ -1,29 +1,36 @@
 /** Operations and the events that they end in. */
 import { JOURNAL_SCHEMA, journalRowOf, readJournalRow } from "../domain/changes/journal.ts";
-import type { Operation, Step } from "../domain/changes/operation.ts";
+import { type Operation, type Step, targetsOf } from "../domain/changes/operation.ts";
 import type { Target } from "../domain/model/vm.ts";
 import type { Settlement } from "../domain/ports/store.ts";
-import { ClaimRow, OperationRow } from "./entities.ts";
+import type { createClaimStore } from "./claims.ts";
+import { ClaimRow, OperationRow, OperationTargetRow } from "./entities.ts";
 import { appendEvent } from "./events.ts";
 import { livingOf } from "./living.ts";
-import { operationOf, operationValues } from "./mapping.ts";
-import { openRows, unsettled } from "./open-operations.ts";
+import { operationValues } from "./mapping.ts";
+import { openRows, operationsOf, unsettled } from "./open-operations.ts";
 import type { Database, Liveness, Session } from "./ports.ts";
 import { keyOf, putRecord, removeRecord } from "./records.ts";
 import { writeReports } from "./reported-states.ts";
 import type { createRetention } from "./retention.ts";
 
+type Ending = Pick<ReturnType<typeof createClaimStore>, "endIn" | "hasEnded">;
 type Retaining = Pick<ReturnType<typeof createRetention>, "isDue" | "soon">;
 
 export const createOperationStore = (
   database: Database,
   liveness: Liveness,
   retaining: Retaining,
+  claims: Ending,
   now: () => Date,
 ) => ({
   async begin(operation: Operation): Promise<void> {
     await liveness.hold();
-    await database.write((em) => em.insert(OperationRow, operationValues(operation, liveness.id)));
+    const [, ...others] = targetsOf(operation);
+    await database.write(async (em) => {
+      await em.insert(OperationRow, operationValues(operation, liveness.id));
+      for (const other of others) await em.insert(OperationTargetRow, { operation: operation.id, ...keyOf(other) });
+    });
   },
 
   async advance(id: string, steps: readonly Step[], direction: Operation["direction"]): Promise<void> {
@@ -38,38 +45,39 @@ export const createOperationStore = (
     const due = await database.write(async (em) => {
       const row = await em.findOne(OperationRow, { id }, { fields: ["connection", "uuid", "status"] });
       if (!row) throw new Error(`Operation "${id}" was never begun, so it cannot be settled`);
-      if (!unsettled.includes(row.status)) return false;
+      if (!unsettled.includes(row.status)) return undefined;
       await carryForward(em, id);
       const at = now().toISOString();
-      const { status, steps, error, record, reports, events } = settlement;
+      const { status, steps, error, record, reports, events, claim } = settlement;
       await em.nativeUpdate(OperationRow, { id }, { status, steps, error: error ?? null, settledAt: at });
       if (record) await putRecord(em, record, at);
       if (record === null) await removeRecord(em, row);
       const found = reports ? await writeReports(em, row, reports) : [];
       for (const event of [...found, ...events]) await appendEvent(em, event);
+      if (claim) await claims.endIn(em, claim);
       return retaining.isDue(em, id);
     });
+    if (settlement.claim && due !== undefined) claims.hasEnded(settlement.claim);
     if (due) retaining.soon();
   },
 
   async operation(id: string): Promise<Operation | undefined> {
     const row = await database.read((em) => em.findOne(OperationRow, { id }));
-    return row ? operationOf(row) : undefined;
+    return row ? (await database.read((em) => operationsOf(em, [row])))[0] : undefined;
   },
 
   async open(target?: Target): Promise<Operation[]> {
     // Claims last: an operation is begun by whoever has the VM, and settled before the VM is given back.
     const [rows, claims] = await database.read(async (em) => [
-      await openRows(em, target),
+      await openRows(em, target && [target]),
       await em.find(ClaimRow, target ? keyOf(target) : {}, { fields: ["connection", "uuid"] }),
     ]);
     const living = await livingOf(liveness, rows);
     const isClaimed = (row: Target) =>
       claims.some(({ connection, uuid }) => row.connection === connection && row.uuid === uuid);
     // A process that lives lost hold of one that it could not record the end of.
-    return rows
-      .filter((row) => row.status === "unknown" || !living.has(row.holder) || !isClaimed(row))
-      .map(operationOf);
+    const open = rows.filter((row) => row.status === "unknown" || !living.has(row.holder) || !isClaimed(row));
+    return database.read((em) => operationsOf(em, open));
   },
 });
 

@@ -69,7 +69,7 @@ const STATES_PER_TRANSACTION = 100;
 async function isHeld(em: Session, liveness: Liveness, target: Target): Promise<boolean> {
   const claim = await em.findOne(ClaimRow, keyOf(target), { fields: ["holder"] });
   if (claim && (await liveness.isAlive(claim.holder))) return true;
-  return (await openOperationsOn(em, target)).length > 0;
+  return (await openOperationsOn(em, [target])).length > 0;
 }
 
 const revisionOf = ({ body, revision }: Pick<ReportedStateRow, "body" | "revision">): ReportedRevision => ({

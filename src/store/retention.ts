@@ -34,6 +34,9 @@ const definitions = `update operations set definition = null where id in (
   select id from (select id, begun_at, status, ${numbered} from operations where definition is not null)
   where ${ended} and (place > ? or begun_at < ?) limit ${rowsPerTransaction})`;
 
+/** What removed operations held. */
+const orphans = "delete from operation_targets where operation not in (select id from operations)";
+
 /** A subscriber that nobody has served for so long, a plugin that was removed say, is forgotten with all that it was still
  * to be told. */
 export const UNSERVED_MS = 30 * dayMs;
@@ -77,6 +80,7 @@ export function createRetention(
     const { operationsPerVm, operationAgeMs, definitionsPerVm, definitionAgeMs, events: eventsMax } = kept;
     const since = (ageMs: number) => new Date(Math.max(0, now().getTime() - ageMs)).toISOString();
     const removed = await all(operations, operationsPerVm, since(operationAgeMs), kept.operations);
+    if (removed > 0) await database.write((em) => em.execute(orphans, [], "run"));
     for (const statement of [deliveries, subscribers]) await all(statement, since(UNSERVED_MS));
     const pruned = {
       operations: removed,

@@ -31,7 +31,7 @@ export function createStore({ database: opened, liveness, changes }: StorePorts,
   const retention = createRetention(database, options.retention ?? defaultRetention, now, () =>
     pruneKeys(database, liveness),
   );
-  const { claim, releaseAll } = createClaimStore(database, liveness, releases, now);
+  const claims = createClaimStore(database, liveness, releases, now);
   const { endLeases, ...leases } = createLeaseStore(database, liveness);
   let closed: Promise<void> | undefined;
 
@@ -40,7 +40,7 @@ export function createStore({ database: opened, liveness, changes }: StorePorts,
     await changes.close();
     await Promise.all([retention.close(), releases.close()]);
     try {
-      if (liveness.isHeld()) await Promise.all([releaseAll(), endLeases()]);
+      if (liveness.isHeld()) await Promise.all([claims.releaseAll(), endLeases()]);
     } catch (error) {
       if (!(error instanceof DomainError)) throw error;
     } finally {
@@ -51,7 +51,7 @@ export function createStore({ database: opened, liveness, changes }: StorePorts,
 
   return {
     ...createRecordStore(database),
-    ...createOperationStore(database, liveness, retention, now),
+    ...createOperationStore(database, liveness, retention, claims, now),
     ...createOperationHistory(database),
     ...createEventStore(database, retention.appended),
     ...createReportedStateStore(database, liveness, retention.appended),
@@ -59,7 +59,7 @@ export function createStore({ database: opened, liveness, changes }: StorePorts,
     ...createDeliveryStore(database, now),
     ...createConfirmationStore(database, now),
     ...createRequestKeyStore(database, liveness, now),
-    claim,
+    claim: claims.claim,
     onChange: changes.subscribe,
     prune: retention.prune,
     close: () => (closed ??= close()),

@@ -32,7 +32,10 @@ export type OperationStatus = "begun" | "applied" | "rolled_back" | "failed" | "
 
 export type Operation = Readonly<{
   id: string;
+  /** The VM that it is about. */
   target: Target;
+  /** All VMs and things that it holds, `target` first; absent where it is `target` alone. */
+  targets?: readonly Target[];
   /** Who asked: a surface and its client, `mcp:claude-code 2.1` or `cli`. */
   actor: string;
   /** The tool that was called. */
@@ -48,6 +51,9 @@ export type Operation = Readonly<{
   settledAt?: string;
   error?: Readonly<{ code: string; message: string }>;
 }>;
+
+/** All VMs and things that an operation holds. */
+export const targetsOf = ({ target, targets = [target] }: Operation): readonly Target[] => targets;
 
 /** What became of an operation that had been left open. */
 export function settledInWords({ id, what, target, status: was }: Operation, status: OperationStatus): string {

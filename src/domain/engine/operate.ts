@@ -1,7 +1,7 @@
 /** The one flow of every change: claim -> observe -> decide -> begin -> apply -> observe -> settle. */
 import type { Change } from "../changes/catalogue.ts";
 import { stateToKeep } from "../changes/journal.ts";
-import { type Operation, settledInWords } from "../changes/operation.ts";
+import { type Operation, settledInWords, targetsOf } from "../changes/operation.ts";
 import { DomainError } from "../error.ts";
 import type { State } from "../model/state.ts";
 import type { Target } from "../model/vm.ts";
@@ -14,6 +14,8 @@ import { run } from "./run.ts";
 
 export type Request = Readonly<{
   target: Target;
+  /** Further VMs and things that nobody else may be at meanwhile. */
+  also?: readonly Target[];
   /** The tool that asks, and who calls it. */
   what: string;
   actor: string;
@@ -51,17 +53,31 @@ export async function operate(ports: Ports, request: Request): Promise<Outcome> 
 }
 
 async function carryOut(ports: Ports, request: Request): Promise<Outcome> {
-  const holder = { actor: request.actor, what: request.what };
-  const claim = await ports.store.claim(request.target, holder, ports.claimWaitMs, request.signal);
+  const claim = await claimAll(ports, request);
   try {
     await settleLeft(ports, claim, request);
     const prepared = await prepare(ports, request, false);
     if (prepared.plan.steps.length === 0) return prepared;
-    return await perform(ports, request, prepared);
+    return await perform({ ...ports, claim }, request, prepared);
   } finally {
     await claim.release();
   }
 }
+
+/** Claims what is asked for, and what operations hold that were left open on any of it: they are to be settled first. */
+async function claimAll(ports: Ports, { target, also = [], actor, what, signal }: Request): Promise<Claim> {
+  for (let targets = [target, ...also]; ; ) {
+    const claim = await ports.store.claim(targets, { actor, what }, ports.claimWaitMs, signal);
+    const left = claim.left.flatMap(targetsOf);
+    const missing = left.filter((one) => !targets.some((held) => isSame(held, one)));
+    if (missing.length === 0) return claim;
+    // All are claimed anew: one more beside those that are held could wait for somebody who waits for them.
+    await claim.release();
+    targets = [...targets, ...missing];
+  }
+}
+
+const isSame = (a: Target, b: Target): boolean => a.connection === b.connection && a.uuid === b.uuid;
 
 /** observe and decide; nothing is touched. */
 async function prepare(ports: Ports, request: Request, dryRun: boolean): Promise<Outcome> {
@@ -78,6 +94,7 @@ async function perform(ports: Ports, request: Request, { before, plan }: Outcome
   const operation: Operation = {
     id: ports.newId(),
     target: request.target,
+    ...(request.also?.length && { targets: [request.target, ...request.also] }),
     actor: request.actor,
     what: request.what,
     direction: "forward",

@@ -1,7 +1,7 @@
 /** Settling an operation that its process did not: by looking, never by remembering. */
 
 import { definitionOf } from "../changes/catalogue.ts";
-import type { Operation, OperationStatus, Step } from "../changes/operation.ts";
+import { type Operation, type OperationStatus, type Step, targetsOf } from "../changes/operation.ts";
 import type { State } from "../model/state.ts";
 import type { Ports } from "../ports/operation-ports.ts";
 import { applyChange } from "./apply.ts";
@@ -137,21 +137,26 @@ async function finish(ports: Ports, operation: Operation, steps: readonly Step[]
 
 export type Settled = Readonly<{ operation: Operation; status: OperationStatus }>;
 
-/** Settles everything that dead processes left open on this backend's VMs, one VM after the other; what another process
+/** Settles everything that dead processes left open on this backend's VMs, one after the other; what another process
  * works on is left alone. Tells of each as it is settled.
  * @throws the first fault, once every VM has been looked at */
 export async function recoverAll(ports: Ports, signal: AbortSignal, tell: (settled: Settled) => void): Promise<void> {
   const { backend, store } = ports;
   const open = (await store.open()).filter(({ target }) => target.connection === backend.connection);
   const faults: unknown[] = [];
-  for (const uuid of new Set(open.map(({ target }) => target.uuid))) {
+  const lookedAt = new Set<string>();
+  for (const one of open) {
     signal.throwIfAborted();
-    const target = { connection: backend.connection, uuid };
+    if (lookedAt.has(one.id)) continue;
     const claim = await store
-      .claim(target, { actor: "bootwright", what: "recovery" }, 0, signal)
+      .claim(targetsOf(one), { actor: "bootwright", what: "recovery" }, 0, signal)
       .catch(() => undefined);
     try {
       for (const operation of claim?.left ?? []) {
+        // One that holds more than this has its own turn, with all of it.
+        const isHeld = targetsOf(operation).every(({ uuid }) => claim!.targets.some((held) => held.uuid === uuid));
+        if (!isHeld || lookedAt.has(operation.id)) continue;
+        lookedAt.add(operation.id);
         const { status } = await recover(ports, operation, signal);
         tell({ operation, status });
       }

@@ -26,6 +26,7 @@ export async function settleApplied(
 ): Promise<State> {
   const { after, record, events } = outcomeOf(ports, operation, steps, before, seen, 0);
   await ports.store.settle(operation.id, {
+    ...(ports.claim && { claim: ports.claim }),
     status: "applied",
     steps,
     events,
@@ -59,6 +60,7 @@ export async function settleFailed(
   const told = isCut(undone.steps) ? keptSteps.filter((step) => !endsRecord(step, before)) : keptSteps;
   const { record, events } = outcomeOf(ports, operation, told, before, undone.now, 1);
   await ports.store.settle(operation.id, {
+    ...(ports.claim && { claim: ports.claim }),
     status,
     steps: undone.steps,
     error: { code, message: undone.failed ?? error.message },
@@ -97,6 +99,7 @@ export async function settleUnknown(
     reason: error.message,
   });
   await ports.store.settle(operation.id, {
+    ...(ports.claim && { claim: ports.claim }),
     status: "unknown",
     steps,
     error: { code: "OUTCOME_UNKNOWN", message: error.message },

@@ -1,6 +1,6 @@
 /** What an operation is given. */
 import type { Backend } from "./backend.ts";
-import type { Store } from "./store.ts";
+import type { Claim, Store } from "./store.ts";
 
 /** What an operation is given: one backend, the store, and what makes it repeatable in a test. */
 export type Ports = Readonly<{
@@ -10,4 +10,6 @@ export type Ports = Readonly<{
   now: () => Date;
   /** How long to wait for another operation on the same VM, in milliseconds. */
   claimWaitMs: number;
+  /** The claim under which it runs: given back with its settlement. */
+  claim?: Claim;
 }>;

@@ -7,12 +7,22 @@ import type { VmRecord } from "../model/vm-record.ts";
 import type { EventStore } from "./event-store.ts";
 import type { RequestKeys } from "./idempotency.ts";
 
+/** Something that is no VM and can be claimed like one (an image, a template, a backup set): its kind and its name stand in
+ * the place of a UUID, which never has a colon. */
+export const thing = (connection: string, kind: string, name: string): Target => ({
+  connection,
+  uuid: `${kind}:${name}`,
+});
+
+/** That nobody else is at these VMs and things. */
 export type Claim = Readonly<{
-  /** Operations on this VM that a dead process left open: they are to be settled before anything else. */
+  targets: readonly Target[];
+  /** Operations on any of them that a dead process left open: they are to be settled before anything else. */
   left: readonly Operation[];
-  /** Gives the VM back. Where the store cannot record that now, it goes on trying and this does not fail. */
+  /** Gives them back. Where the store cannot record that now, it goes on trying and this does not fail. */
   release(): Promise<void>;
 }>;
+
 export type Settlement = Readonly<{
   status: Exclude<OperationStatus, "begun">;
   steps: readonly Step[];
@@ -25,7 +35,10 @@ export type Settlement = Readonly<{
     told: ReportedState | undefined,
   ) => Readonly<{ sighting: ReportedState | null; events: readonly DomainEvent[] }>;
   events: readonly DomainEvent[];
+  /** The claim that ends with it, in the same transaction. */
+  claim?: Claim;
 }>;
+
 export type OperationQuery = Readonly<{
   target?: Target;
   connection?: string;
@@ -55,10 +68,11 @@ export type DatabaseCopy = Readonly<{ path: string; bytes: number; removed: read
 export interface Store extends EventStore, RequestKeys {
   record(target: Target): Promise<VmRecord | undefined>;
   records(connection?: string): Promise<VmRecord[]>;
-  /** One operation per VM at a time, across processes. Waits at most `waitMs`.
-   * @throws DomainError VM_BUSY with who holds the VM and since when */
+  /** One operation at a time for each VM or thing, across processes. Waits at most `waitMs`. Several are claimed together, in
+   * one order for all callers, so that two never wait for each other.
+   * @throws DomainError VM_BUSY with who holds which of them and since when */
   claim(
-    target: Target,
+    targets: Target | readonly Target[],
     holder: Readonly<{ actor: string; what: string }>,
     waitMs: number,
     signal?: AbortSignal,

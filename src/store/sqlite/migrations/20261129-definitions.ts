@@ -1,6 +1,6 @@
 /** What an operation keeps of the VM is its definition, and the column says so. `schema` is the version of the journal's row:
  * rows from before have 1, and keep the state that
- * the operation began with in its first step. `name` is the VM's, by which the operations of a VM that is gone are found. */
+ * the operation began with in its first step. `operation_targets` has what an operation holds beside the VM that it is about. `name` is the VM's, by which the operations of a VM that is gone are found. */
 import { Migration } from "@mikro-orm/migrations";
 
 const nameOf = `coalesce(json_extract(steps, '$[0].before.vm.name'), json_extract(steps, '$[0].before.record.name'),
@@ -12,6 +12,10 @@ const statements = [
   "alter table operations add column state_before text",
   `update operations set name = ${nameOf}`,
   "create index operations_name on operations (name)",
+  `create table operation_targets (
+    operation text not null, connection text not null, uuid text not null, primary key (operation, connection, uuid)
+  ) without rowid`,
+  "create index operation_targets_target on operation_targets (connection, uuid)",
 ];
 
 export const definitions = () => ({
