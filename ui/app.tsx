@@ -3,10 +3,10 @@ import { signal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import type { PageFacts } from "./api/facts.ts";
 import type { CallTool } from "./api/tool.ts";
+import { LanguageChoice, ThemeChoice } from "./components/choices.tsx";
 import { usePageWords } from "./language/page-words.ts";
-import type { Fleet } from "./list/fleet.ts";
 import { VmList } from "./list/vm-list.tsx";
-import { LanguageChoice, ThemeChoice } from "./part/choices.tsx";
+import type { Fleet } from "./list/vm-store.ts";
 import { VmPage } from "./vm/vm-page.tsx";
 
 type Place = Readonly<{ kind: "list" }> | Readonly<{ kind: "vm"; uuid: string }>;

@@ -12,7 +12,7 @@ import { en } from "../../ui/language/en.ts";
 import { ko } from "../../ui/language/ko.ts";
 import { en as pageEn } from "../../ui/language/page-en.ts";
 import { ko as pageKo } from "../../ui/language/page-ko.ts";
-import { findings, inKorean, refusals } from "../../ui/language/said-ko.ts";
+import { findings, inKorean, refusals } from "../../ui/language/server-text-ko.ts";
 import { foreign, seedOf, uuid } from "../tools/bench.ts";
 import { violations } from "./axe.ts";
 import { describeInBrowser, picture, visit } from "./browser.ts";

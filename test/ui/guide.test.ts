@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Locator, Page } from "playwright-core";
 import { expect, it } from "vitest";
-import { callInWords } from "../../ui/language/call.ts";
+import { callInWords } from "../../ui/language/call-label.ts";
 import { en } from "../../ui/language/en.ts";
 import { en as pageEn } from "../../ui/language/page-en.ts";
 import { describeInBrowser, output, visit } from "./browser.ts";

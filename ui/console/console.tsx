@@ -1,7 +1,7 @@
 /** A VM's screen and keyboard, for a person who asks for them. Stands by itself: it is given its words, and the way to open
  * one. */
 import { useEffect, useId, useRef, useState } from "preact/hooks";
-import { alone } from "./alone.ts";
+import { alone } from "./inert-background.ts";
 import { END, type End, type Screen, showScreen } from "./screen.ts";
 import "./console.css";
 

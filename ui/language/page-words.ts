@@ -3,8 +3,8 @@ import { computed } from "@preact/signals";
 import { language } from "./language.ts";
 import { en, type PageWords } from "./page-en.ts";
 import { ko } from "./page-ko.ts";
-import { said } from "./said.ts";
-import { inKorean } from "./said-ko.ts";
+import { said } from "./server-text.ts";
+import { inKorean } from "./server-text-ko.ts";
 
 const languages: Readonly<Record<string, PageWords>> = { en, ko };
 const words = computed(() => languages[language.value]!);

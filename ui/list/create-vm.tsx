@@ -1,12 +1,12 @@
 /** Making a VM: a name and an ISO are enough. */
 import { useEffect, useMemo, useState } from "preact/hooks";
 import type { CallTool, Iso } from "../api/tool.ts";
+import { actWith } from "../components/action-runner.ts";
+import { Dialog } from "../components/dialog.tsx";
+import { Outcome } from "../components/outcome.tsx";
 import { useWords } from "../language/language.ts";
 import { usePageWords } from "../language/page-words.ts";
-import { actWith } from "../part/act.ts";
-import { Dialog } from "../part/dialog.tsx";
-import { Outcome } from "../part/outcome.tsx";
-import { startOnArrival } from "../vm/arrival.ts";
+import { startOnArrival } from "../vm/start-after-navigation.ts";
 
 type Props = Readonly<{ call: CallTool; connections: readonly string[]; close: () => void }>;
 

@@ -2,16 +2,16 @@
 import { useEffect, useMemo, useState } from "preact/hooks";
 import type { PageFacts } from "../api/facts.ts";
 import type { CallTool, ListedVm } from "../api/tool.ts";
+import { actWith } from "../components/action-runner.ts";
+import { Confirm } from "../components/confirm.tsx";
+import { Outcome } from "../components/outcome.tsx";
+import { Said } from "../components/server-text.tsx";
 import { useWords } from "../language/language.ts";
 import { usePageWords } from "../language/page-words.ts";
-import { actWith } from "../part/act.ts";
-import { Confirm } from "../part/confirm.tsx";
-import { Outcome } from "../part/outcome.tsx";
-import { Said } from "../part/said.tsx";
 import { CreateVm } from "./create-vm.tsx";
-import type { Fleet } from "./fleet.ts";
+import { useWindow } from "./virtual-list.ts";
 import { VmRow } from "./vm-row.tsx";
-import { useWindow } from "./window.ts";
+import type { Fleet } from "./vm-store.ts";
 
 const filters = {
   all: () => true,

@@ -1,9 +1,9 @@
 /** One VM in the list. */
 import type { Finding, ListedVm } from "../api/tool.ts";
+import { InstallationPill, PowerPill } from "../components/pill.tsx";
 import { fileOf, gibOf, sizeOf, useWords } from "../language/language.ts";
 import { usePageWords } from "../language/page-words.ts";
-import { said } from "../language/said.ts";
-import { InstallationPill, PowerPill } from "../part/pill.tsx";
+import { said } from "../language/server-text.ts";
 
 const weight = { error: 0, warning: 1, info: 2 } as const;
 

@@ -2,10 +2,10 @@
 import { signal } from "@preact/signals";
 import { render } from "preact";
 import type { CallTool, Vm } from "../api/tool.ts";
+import { Confirm } from "../components/confirm.tsx";
+import { Outcome } from "../components/outcome.tsx";
+import { applyTheme } from "../components/theme.ts";
 import { chooseLanguage, useWords } from "../language/language.ts";
-import { Confirm } from "../part/confirm.tsx";
-import { Outcome } from "../part/outcome.tsx";
-import { applyTheme } from "../part/theme.ts";
 import { BootOrder } from "../vm/boot-order.tsx";
 import { Disk } from "../vm/disk.tsx";
 import { Findings } from "../vm/findings.tsx";
@@ -16,7 +16,7 @@ import { useVm } from "../vm/use-vm.ts";
 import { type HostContext, openBridge, type ToolResult } from "./bridge.ts";
 import "../style/tokens.css";
 import "../style/base.css";
-import "../style/part.css";
+import "../style/components.css";
 import "../style/vm.css";
 import "../style/panel.css";
 

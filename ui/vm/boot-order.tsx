@@ -2,8 +2,8 @@
 import type { Answers, Order, Prediction } from "../api/tool.ts";
 import type { Words } from "../language/en.ts";
 import { fileOf, useWords } from "../language/language.ts";
-import type { Desk } from "./desk.ts";
 import { sentence } from "./findings.tsx";
+import type { Desk } from "./vm-actions.ts";
 
 const orders = ["cdrom_hd", "hd", "hd_cdrom", "cdrom"] as const satisfies readonly Order[];
 

@@ -4,8 +4,8 @@ import type { PageFacts } from "../api/facts.ts";
 import { Refused } from "../api/tool.ts";
 import { Console as Screen } from "../console/console.tsx";
 import { usePageWords } from "../language/page-words.ts";
-import { said } from "../language/said.ts";
-import type { Desk } from "./desk.ts";
+import { said } from "../language/server-text.ts";
+import type { Desk } from "./vm-actions.ts";
 
 /** Keys change things, so it is for those who may. */
 export function Console({ desk: { vm, may }, facts }: { desk: Desk; facts: PageFacts }) {

@@ -2,8 +2,8 @@
 import { useState } from "preact/hooks";
 import type { Answers } from "../api/tool.ts";
 import { gibOf, sizeOf, useWords } from "../language/language.ts";
-import type { Desk } from "./desk.ts";
 import { sentence } from "./findings.tsx";
+import type { Desk } from "./vm-actions.ts";
 
 type Info = Answers["get_disk_info"];
 

@@ -1,9 +1,9 @@
 /** What is remarkable, each with what mends it. */
 import type { Finding } from "../api/tool.ts";
-import { callInWords } from "../language/call.ts";
+import { Said } from "../components/server-text.tsx";
+import { callInWords } from "../language/call-label.ts";
 import { useWords } from "../language/language.ts";
-import { Said } from "../part/said.tsx";
-import type { Desk } from "./desk.ts";
+import type { Desk } from "./vm-actions.ts";
 
 export function Findings({ desk, findings }: { desk: Desk; findings: readonly Finding[] }) {
   const t = useWords();

@@ -1,7 +1,8 @@
 /** Which VM it is, how it is, and its power. */
+
+import { InstallationPill, PowerPill } from "../components/pill.tsx";
 import { fileOf, timeOf, useWords } from "../language/language.ts";
-import { InstallationPill, PowerPill } from "../part/pill.tsx";
-import type { Desk } from "./desk.ts";
+import type { Desk } from "./vm-actions.ts";
 
 /** `isBrief`: in a chat, where nothing leads away from the VM. */
 export function Heading({ desk, isBrief = false }: { desk: Desk; isBrief?: boolean }) {

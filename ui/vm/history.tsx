@@ -1,12 +1,12 @@
 /** What was done to a VM and what happened to it, newest first. */
 import { useEffect, useState } from "preact/hooks";
 import { type HistoryEvent, type Operation, Refused } from "../api/tool.ts";
-import { callInWords } from "../language/call.ts";
+import { Said } from "../components/server-text.tsx";
+import { callInWords } from "../language/call-label.ts";
 import { timeOf, useWords } from "../language/language.ts";
 import { usePageWords } from "../language/page-words.ts";
-import { Said } from "../part/said.tsx";
-import type { Desk } from "./desk.ts";
 import { sentence } from "./findings.tsx";
+import type { Desk } from "./vm-actions.ts";
 
 const SHOWN = 25;
 /** Only what these steps did can be taken back; whether things still are as they left them the server says. */

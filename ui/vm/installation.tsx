@@ -2,7 +2,7 @@
 import { useEffect, useState } from "preact/hooks";
 import { type Answers, Refused } from "../api/tool.ts";
 import { timeOf, useWords } from "../language/language.ts";
-import type { Desk } from "./desk.ts";
+import type { Desk } from "./vm-actions.ts";
 
 export function Installation({ desk, round }: { desk: Desk; round: number }) {
   const t = useWords();

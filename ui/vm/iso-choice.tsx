@@ -3,7 +3,7 @@ import { useEffect, useState } from "preact/hooks";
 import { type Answers, type Iso, Refused } from "../api/tool.ts";
 import type { Words } from "../language/en.ts";
 import { fileOf, sizeOf, useWords } from "../language/language.ts";
-import type { Desk } from "./desk.ts";
+import type { Desk } from "./vm-actions.ts";
 
 const SHOWN_MAX = 50;
 

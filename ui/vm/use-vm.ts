@@ -1,10 +1,10 @@
 /** One VM, looked at again whenever something happens to it. */
 import { useCallback, useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { type Answers, type CallTool, type Refusal, Refused, type Vm } from "../api/tool.ts";
+import { actWith } from "../components/action-runner.ts";
 import { useWords } from "../language/language.ts";
-import { actWith } from "../part/act.ts";
-import { arrivesToStart } from "./arrival.ts";
-import { type Desk, deskOf } from "./desk.ts";
+import { arrivesToStart } from "./start-after-navigation.ts";
+import { type Desk, deskOf } from "./vm-actions.ts";
 
 export type VmView = Readonly<{
   desk: Desk | undefined;

@@ -1,20 +1,20 @@
 /** One VM: what it is, what it would do, and everything that can be done about it. */
 import type { PageFacts } from "../api/facts.ts";
 import type { CallTool } from "../api/tool.ts";
+import { Confirm } from "../components/confirm.tsx";
+import { Outcome } from "../components/outcome.tsx";
+import { Said } from "../components/server-text.tsx";
 import { useWords } from "../language/language.ts";
-import type { Fleet } from "../list/fleet.ts";
-import { Confirm } from "../part/confirm.tsx";
-import { Outcome } from "../part/outcome.tsx";
-import { Said } from "../part/said.tsx";
+import type { Fleet } from "../list/vm-store.ts";
 import { BootOrder } from "./boot-order.tsx";
 import { Console } from "./console.tsx";
 import { Disk } from "./disk.tsx";
 import { Findings } from "./findings.tsx";
+import { Machine } from "./hardware.tsx";
 import { Heading } from "./heading.tsx";
 import { History } from "./history.tsx";
 import { Installation } from "./installation.tsx";
 import { IsoChoice } from "./iso-choice.tsx";
-import { Machine } from "./machine.tsx";
 import { useVm } from "./use-vm.ts";
 
 export function VmPage(props: { uuid: string; call: CallTool; fleet: Fleet; facts: PageFacts }) {

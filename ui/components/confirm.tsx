@@ -1,9 +1,9 @@
 /** Asks before something is lost for good, and says what. What cannot come back by itself has to be named. */
 import { useState } from "preact/hooks";
 import { useWords } from "../language/language.ts";
-import type { Act } from "./act.ts";
+import type { Act } from "./action-runner.ts";
 import { Dialog } from "./dialog.tsx";
-import { Said } from "./said.tsx";
+import { Said } from "./server-text.tsx";
 
 export function Confirm({ act }: { act: Act }) {
   const t = useWords();

@@ -2,7 +2,7 @@
 import type { ErrorCode } from "../../src/domain/error.ts";
 import type { FindingCode } from "../../src/domain/model/finding.ts";
 import type { HttpCode } from "../../src/serve/http/refusal.ts";
-import type { OwnWords } from "./said.ts";
+import type { OwnWords } from "./server-text.ts";
 
 export const findings: Readonly<Record<FindingCode, string>> = {
   NOTHING_BOOTS: "이대로 시작하면 부팅할 것이 없습니다.",

@@ -1,5 +1,5 @@
 /** What the server says, after the page's own words for it where there are some. */
-import { type OwnWords, said } from "../language/said.ts";
+import { type OwnWords, said } from "../language/server-text.ts";
 
 type Props = Readonly<{ text: string; code?: string; about?: Parameters<OwnWords>[2] }>;
 

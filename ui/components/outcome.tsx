@@ -1,10 +1,10 @@
 /** What came of the last call, where everybody sees and hears it. */
 import type { Finding, Fix, Refusal } from "../api/tool.ts";
-import { callInWords } from "../language/call.ts";
+import { callInWords } from "../language/call-label.ts";
 import type { Words } from "../language/en.ts";
 import { useWords } from "../language/language.ts";
-import type { Act, Told, Wanted } from "./act.ts";
-import { Said } from "./said.tsx";
+import type { Act, Told, Wanted } from "./action-runner.ts";
+import { Said } from "./server-text.tsx";
 
 /** `fix` does what a finding offers, where there is a VM to do it to. */
 type Props = Readonly<{ act: Act; fix?: (fix: Fix) => void }>;

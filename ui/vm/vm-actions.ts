@@ -1,8 +1,8 @@
 /** What every part of one VM's view works with: what is known of it, and how something is done to it. */
 import type { CallTool, Fix, Vm } from "../api/tool.ts";
-import { callInWords, lacksIso } from "../language/call.ts";
+import type { Act } from "../components/action-runner.ts";
+import { callInWords, lacksIso } from "../language/call-label.ts";
 import type { Words } from "../language/en.ts";
-import type { Act } from "../part/act.ts";
 
 export type Desk = Readonly<{
   vm: Vm;
