@@ -1,4 +1,4 @@
-/** What the page alone says in English. Other languages have the same keys. */
+/** English words of the page alone. Other languages have the same keys. */
 import type { EventType } from "../../src/domain/model/event.ts";
 
 export const en = {
@@ -104,8 +104,8 @@ export const en = {
     noIso: "None for now",
     start: "Start it at once",
     more: "More choices",
-    make: "Create",
-    making: "Creating…",
+    submit: "Create",
+    submitting: "Creating…",
   },
   event: {
     "vm.created": "Created",

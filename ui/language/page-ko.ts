@@ -104,8 +104,8 @@ export const ko: PageWords = {
     noIso: "나중에 고르기",
     start: "바로 시작",
     more: "더 보기",
-    make: "만들기",
-    making: "만드는 중…",
+    submit: "만들기",
+    submitting: "만드는 중…",
   },
   event: {
     "vm.created": "만들어짐",
