@@ -42,6 +42,11 @@ document.documentElement.lang = language.value;
 const number = computed(() => new Intl.NumberFormat(language.value, { maximumFractionDigits: 1 }));
 const time = computed(() => new Intl.DateTimeFormat(language.value, { dateStyle: "medium", timeStyle: "medium" }));
 
+const percentage = computed(() => new Intl.NumberFormat(language.value, { style: "percent" }));
+
+/** `percent` is 0 to 100. */
+export const formatPercent = (percent: number): string => percentage.value.format(percent / 100);
+
 export const formatTime = (iso: string): string => time.value.format(new Date(iso));
 
 const units = ["B", "KiB", "MiB", "GiB", "TiB"];

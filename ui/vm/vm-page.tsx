@@ -2,9 +2,11 @@
 import { isAllowed, type PageFacts } from "../api/facts.ts";
 import type { CallTool } from "../api/tool.ts";
 import { Confirm } from "../components/confirm.tsx";
+import { Jobs } from "../components/jobs.tsx";
 import { Outcome } from "../components/outcome.tsx";
 import { ServerText } from "../components/server-text.tsx";
 import { useWords } from "../language/language.ts";
+import type { JobStore } from "../list/job-store.ts";
 import type { VmStore } from "../list/vm-store.ts";
 import { BootOrder } from "./boot-order.tsx";
 import { Console } from "./console.tsx";
@@ -17,9 +19,9 @@ import { Installation } from "./installation.tsx";
 import { IsoChoice } from "./iso-choice.tsx";
 import { useVm } from "./use-vm.ts";
 
-type Props = Readonly<{ uuid: string; call: CallTool; vmStore: VmStore; facts: PageFacts }>;
+type Props = Readonly<{ uuid: string; call: CallTool; vmStore: VmStore; jobStore: JobStore; facts: PageFacts }>;
 
-export function VmPage({ uuid, call, vmStore, facts }: Props) {
+export function VmPage({ uuid, call, vmStore, jobStore, facts }: Props) {
   const t = useWords();
   const canCall = (tool: string) => isAllowed(facts, tool);
   const view = useVm({ uuid, call, canCall, subscribe: vmStore.subscribe });
@@ -47,6 +49,7 @@ export function VmPage({ uuid, call, vmStore, facts }: Props) {
       <Heading actions={actions} />
       <Outcome runner={runner} fix={actions.applyFix} />
       <Confirm runner={runner} />
+      <Jobs jobStore={jobStore} call={call} canCancel={canCall("cancel_job")} vm={uuid} />
       <Console actions={actions} facts={facts} />
       <div class="columns">
         <div>
