@@ -1,17 +1,25 @@
-/** Where the page begins. */
+/** The page's entry point. */
 import { render } from "preact";
-import { pageFacts } from "./api/facts.ts";
-import { restCaller } from "./api/rest.ts";
+import { isAllowed, readPageFacts } from "./api/facts.ts";
+import { createRestCaller } from "./api/rest.ts";
+import { openEventStream } from "./api/stream.ts";
 import { App } from "./app.tsx";
-import { fleetOf } from "./list/fleet.ts";
+import { createJobStore } from "./list/job-store.ts";
+import { createVmStore } from "./list/vm-store.ts";
 import "./style/tokens.css";
 import "./style/base.css";
-import "./style/part.css";
+import "./style/components.css";
 import "./style/page.css";
 import "./style/list.css";
 import "./style/vm.css";
 
-const facts = pageFacts();
-const call = restCaller(facts.tools, () => location.replace("/login"));
-const fleet = fleetOf(call, facts.place);
-render(<App facts={facts} call={call} fleet={fleet} />, document.getElementById("root")!);
+const facts = readPageFacts();
+const logIn = () => location.replace("/login");
+const call = createRestCaller(facts.tools, logIn);
+const stream = openEventStream(facts.place, logIn);
+const vmStore = createVmStore(call, stream);
+const jobStore = createJobStore(call, stream, isAllowed(facts, "list_jobs"));
+render(
+  <App facts={facts} call={call} connected={stream.connected} vmStore={vmStore} jobStore={jobStore} />,
+  document.getElementById("root")!,
+);

@@ -38,7 +38,7 @@ export const ko: Words = {
     adoptHint: "지금은 보기만 합니다. 관리를 시작해도 태그 하나 외에는 아무것도 바뀌지 않습니다.",
     bootedFrom: { hd: "디스크로 부팅함", cdrom: "CD-ROM으로 부팅함" },
     certainty: { confirmed: "확인됨", predicted: "예상" },
-    facts: "머신",
+    hardware: "머신",
     gone: "이 VM은 없거나 삭제되었습니다.",
     busy: (what) => `${what} 진행 중…`,
     done: (what) => `완료: ${what}`,

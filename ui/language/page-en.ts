@@ -1,5 +1,6 @@
-/** What the page alone says in English. Other languages have the same keys. */
+/** English words of the page alone. Other languages have the same keys. */
 import type { EventType } from "../../src/domain/model/event.ts";
+import type { JobEventType } from "../api/job.ts";
 
 export const en = {
   brand: "Bootwright",
@@ -63,6 +64,12 @@ export const en = {
       unknown: "Outcome unknown",
     },
   },
+  jobs: {
+    title: "Jobs",
+    status: { queued: "Waiting", running: "Running", cancelling: "Being cancelled" },
+    cancel: (title: string) => `Cancel: ${title}`,
+    failed: (title: string) => `Failed: ${title}`,
+  },
   console: {
     title: "Console",
     hint: "The VM's screen, keyboard and mouse. Whoever types here acts on the VM.",
@@ -104,8 +111,8 @@ export const en = {
     noIso: "None for now",
     start: "Start it at once",
     more: "More choices",
-    make: "Create",
-    making: "Creating…",
+    submit: "Create",
+    submitting: "Creating…",
   },
   event: {
     "vm.created": "Created",
@@ -140,6 +147,11 @@ export const en = {
     "operation.rolled_back": "An operation was undone",
     "operation.failed": "An operation failed",
     "operation.unknown": "Nobody knows how an operation ended",
-  } as Readonly<Record<EventType, string>>,
+    "job.started": "A job started",
+    "job.progressed": "A job went on",
+    "job.succeeded": "A job succeeded",
+    "job.failed": "A job failed",
+    "job.cancelled": "A job was cancelled",
+  } as Readonly<Record<EventType | JobEventType, string>>,
 };
 export type PageWords = typeof en;

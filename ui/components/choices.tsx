@@ -1,5 +1,5 @@
-/** Choosing colours and language. */
-import { chooseLanguage, language, languages, store } from "../language/language.ts";
+/** The choices of colours and of language. */
+import { chooseLanguage, language, languages, savePreference } from "../language/language.ts";
 import { usePageWords } from "../language/page-words.ts";
 import { applyTheme, THEME_KEY, type Theme, theme } from "./theme.ts";
 
@@ -13,7 +13,7 @@ export function ThemeChoice() {
         onChange={(event) => {
           const chosen = event.currentTarget.value as Theme;
           applyTheme(chosen);
-          store(THEME_KEY, chosen);
+          savePreference(THEME_KEY, chosen);
         }}
       >
         {(["auto", "light", "dark"] as const).map((one) => (
