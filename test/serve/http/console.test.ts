@@ -126,6 +126,8 @@ describe("a console", () => {
     socket.pause();
     const screen = here.screens.at(-1)!;
     if (!screen.destroyed) await once(screen, "close");
+    const [closing] = (await here.ask("GET", `/api/events/history?vm=${here.vm}`)).body.events;
+    expect(closing).toMatchObject({ type: "console.closed", data: { reason: "the browser no longer answers" } });
   });
 
   it("that cannot be put on record is not opened, and the VM's screen is left", async () => {
