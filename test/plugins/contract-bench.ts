@@ -6,6 +6,7 @@ import { observe } from "../../src/domain/observe.ts";
 import type { State } from "../../src/domain/operation.ts";
 import type { ApplyContext, Backend, Store } from "../../src/domain/port.ts";
 import type { Vm } from "../../src/domain/vm.ts";
+import { guestPrefix } from "../support/guest-names.ts";
 
 export type Opened = Readonly<{
   backend: Backend;
@@ -48,7 +49,7 @@ export function specFor({ images }: Backend, more: Partial<VmSpec> = {}): VmSpec
   const uuid = more.uuid ?? crypto.randomUUID();
   return {
     uuid,
-    name: `contract-${uuid.slice(0, 8)}`,
+    name: `${guestPrefix}contract-${uuid.slice(0, 8)}`,
     memoryBytes: 128 * 1024 ** 2,
     cpus: 1,
     firmware: "bios",
