@@ -1,6 +1,6 @@
 // Runs all tests: vitest on Node (guests on real QEMU and libvirt, and all other tests beside them), and the scripts of
 // test/deno on Deno. What failed is named once more at the end, and the last line it prints is the sum. Arguments are vitest's
-// filters, and: --unit, only what starts no process; --no-hypervisor, all but the guests; --full, the long runs at their full
+// filters, and: --unit, only what is quick and starts nothing; --no-hypervisor, all but the guests; --full, the long runs at their full
 // length (hours). What a run leaves behind, a killed one too, is ended by it or by the next.
 
 import { readdir, readFile, rm } from "node:fs/promises";
@@ -12,7 +12,7 @@ import { execa } from "execa";
 import { endAll, endLeftovers, guestsOf } from "../test/support/leftovers.ts";
 import { newRun, RUN_VARIABLE } from "../test/support/test-run.ts";
 
-type Project = "unit" | "process" | "real";
+type Project = "unit" | "slow" | "real";
 type Sum = { passed: number; failed: number; skipped: number; failures: string[]; files: FileTime[] };
 type FileTime = { name: string; ms: number };
 
@@ -175,7 +175,7 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
 await endLeftovers();
 const light = async () => {
   if (onlyUnit) return [await runVitest(["unit"])];
-  return [await runVitest(["process", "unit"], hasGuests), await runDeno()];
+  return [await runVitest(["slow", "unit"], hasGuests), await runDeno()];
 };
 const sums = (await Promise.all([hasGuests ? runVitest(["real"]).then((sum) => [sum]) : [], light()])).flat();
 await endOwnLeftovers();

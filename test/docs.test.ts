@@ -1,4 +1,5 @@
 /** The README tells what the program is. */
+// @module-tag process
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";

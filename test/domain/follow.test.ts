@@ -1,3 +1,4 @@
+// @module-tag process
 import { expect, onTestFinished, test } from "vitest";
 import { DomainError } from "../../src/domain/error.ts";
 import { type Follow, follow } from "../../src/domain/follow.ts";

@@ -1,3 +1,4 @@
+// @module-tag process
 import { describe, expect, it } from "vitest";
 import { acts, event, open, pluginFile, refusalOf } from "./bench.ts";
 

@@ -1,6 +1,7 @@
 // Goal: whatever comes over a socket, the listener serves its links and nothing else, and stays within its bounds. Method:
 // bytes to a process of its own, on both runtimes.
 
+// @module-tag process
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { fileURLToPath } from "node:url";

@@ -1,3 +1,4 @@
+// @module-tag process
 import { expect, test, vi } from "vitest";
 import { event, Other, open, run, temporaryDirectory } from "./fixture.ts";
 

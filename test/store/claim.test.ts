@@ -1,3 +1,4 @@
+// @module-tag process
 import { DatabaseSync } from "node:sqlite";
 import { expect, test } from "vitest";
 import type { DomainError } from "../../src/domain/error.ts";

@@ -1,3 +1,4 @@
+// @module-tag process
 import { expect, test } from "vitest";
 import { asking, event, Other, open, operation, record, sql, step, target, temporaryDirectory } from "./fixture.ts";
 

@@ -1,5 +1,6 @@
 /** Claims whose rows cannot be removed when they are released. Another process's lock on the database stands for every
  * reason there is. */
+// @module-tag process
 import { DatabaseSync } from "node:sqlite";
 import { expect, onTestFinished, test } from "vitest";
 import {

@@ -1,5 +1,6 @@
 /** What the world does to a database while it is open. Nothing is ever written in part: an operation whose settlement
  * failed is begun as before, and is settled later. */
+// @module-tag process
 import { chmodSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";

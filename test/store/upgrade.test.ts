@@ -1,3 +1,4 @@
+// @module-tag process
 import { existsSync } from "node:fs";
 import { expect, test } from "vitest";
 import { migrationNames, Other, open, sql, temporaryDirectory } from "./fixture.ts";

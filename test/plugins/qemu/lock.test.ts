@@ -1,6 +1,7 @@
 // Goal: one writer at a time, and a dead one keeps nobody out. Method: another process takes the lock and is killed. What
 // it cannot see: file systems without locks.
 
+// @module-tag process
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";

@@ -1,4 +1,5 @@
 /** What /mcp refuses, and how sessions of clients of 2025 and streams end. */
+// @module-tag process
 import { describe, expect, it } from "vitest";
 import { removeToken } from "../../../src/serve/http/token.ts";
 import { openHttp } from "../../support/http.ts";
