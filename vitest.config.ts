@@ -1,33 +1,64 @@
+import { globSync, readFileSync } from "node:fs";
 import { defineConfig } from "vitest/config";
 
-// Two kinds of tests. `unit` needs nothing but Node and runs two files at a time. `real` (*.real.test.ts) runs guests on the
-// libvirt of this machine, without KVM if need be: one file after the other, since two guests at once make both slow.
+const here = import.meta.dirname;
+const all = "test/**/*.test.ts";
+const real = "test/**/*.real.test.ts";
+/** Another file in place of all real ones: test/support/leftovers.real.test.ts kills runs of one that never ends. */
+const realTests = process.env.BOOTWRIGHT_REAL_TESTS ?? real;
+/** The files that say `// @module-tag process` or `// @module-tag long`. */
+const slow = globSync(all, { cwd: here }).filter((path) =>
+  /^\/\/ @module-tag (?:process|long)$/m.test(readFileSync(`${here}/${path}`, "utf8")),
+);
+
+/** No test fails because the machine is busy: what is waited for is waited for long, and not at all where it is there. */
+const patience = { poll: { timeout: 50_000, interval: 20 } };
+
+// Three kinds of tests. `unit` is what needs nothing but this Node, and is quick. `slow` is what starts programs or makes
+// thousands of calls; its files say so. `real` (*.real.test.ts) runs guests on the QEMU and the libvirt of this machine,
+// without KVM if need be.
 export default defineConfig({
   test: {
     watch: false,
     teardownTimeout: 30_000,
+    tags: [
+      { name: "process", description: "Starts servers, browsers or builds." },
+      { name: "long", description: "Makes many thousands of calls." },
+    ],
     projects: [
       {
         test: {
           name: "unit",
-          include: ["test/**/*.test.ts"],
-          exclude: ["test/**/*.real.test.ts"],
-          maxWorkers: 2,
-          // Nothing here takes long; on a machine that is busy with guests everything may.
+          include: [all],
+          exclude: [real, ...slow],
           testTimeout: 60_000,
           hookTimeout: 60_000,
+          expect: patience,
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        test: {
+          name: "slow",
+          include: slow,
+          exclude: [real],
+          maxWorkers: 2,
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+          expect: patience,
           sequence: { groupOrder: 0 },
         },
       },
       {
         test: {
           name: "real",
-          include: ["test/**/*.real.test.ts"],
+          include: [realTests],
           globalSetup: ["test/support/services.ts"],
           fileParallelism: false,
           // UEFI guests on a loaded machine take minutes where they usually take seconds.
           testTimeout: 180_000,
           hookTimeout: 180_000,
+          expect: patience,
           sequence: { groupOrder: 1 },
         },
       },

@@ -5,8 +5,8 @@
 #
 # It installs the node modules (a current Node and Deno are among them), builds the web page, installs Debian's packages
 # for QEMU and libvirt, and starts libvirt's daemons. What is there already is left alone, so a second run takes well under a second.
-# --no-hypervisor installs the node modules and builds the page, no more; --memory or --no-hypervisor among the command's arguments says the
-# same, and then the command needs no root either. With --qemu among them libvirt is left out, and root is needed only
+# --no-hypervisor installs the node modules and builds the page, no more; --memory, --unit or --no-hypervisor among the command's
+# arguments says the same, and then the command needs no root either. With --qemu among them libvirt is left out, and root is needed only
 # where packages are missing.
 #
 # Exit codes: 64 wrong usage, 69 something is missing that this script cannot install, otherwise the command's own.
@@ -22,7 +22,7 @@ while [ $# -gt 0 ]; do
 done
 for argument do
   case $argument in
-    --memory | --no-hypervisor) hypervisor=no ;;
+    --memory | --no-hypervisor | --unit) hypervisor=no ;;
     --qemu) [ "$hypervisor" = no ] || hypervisor=qemu ;;
   esac
 done
@@ -57,7 +57,9 @@ reaper='
   $0 = "collecting what $ARGV[0] leaves";
   my $first = fork // die "fork: $!\n";
   exec(@ARGV) || die "$ARGV[0]: $!\n" unless $first;
-  while ((my $ended = wait) > 0) {
+  for my $signal (qw(TERM HUP)) { $SIG{$signal} = sub { kill $signal => $first if $last eq "first" } }
+  $SIG{INT} = sub {}; # a terminal sends it to both
+  while ((my $ended = wait) != -1 || $!{EINTR}) {
     next if $ended != $first;
     exit($? & 127 ? 128 + ($? & 127) : $? >> 8) if $last eq "first";
     open STDERR, ">", "/dev/null";
@@ -200,4 +202,7 @@ esac
 [ $# -gt 0 ] || exit 0
 # Root reads what guests of libvirt's write to their serial lines; without it there is nothing that needs it.
 if [ "$hypervisor" != yes ]; then exec "$@"; fi
-if can_reap; then as_root perl -e "$reaper" -- first "$@"; else as_root "$@"; fi
+can_reap && set -- perl -e "$reaper" -- first "$@"
+# A signal is for the command, not for a shell that waits for it.
+if [ "$(id -u)" = 0 ]; then exec "$@"; fi
+as_root "$@"

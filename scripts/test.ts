@@ -1,62 +1,83 @@
-// Runs all tests: vitest on Node (guests on real libvirt, and unit tests beside them), and the scripts of test/deno on Deno.
-// What failed is named once more at the end, and the last line it prints is the sum. Arguments are vitest's filters;
-// --no-hypervisor leaves the guests out.
+// Runs all tests: vitest on Node (guests on real QEMU and libvirt, and all other tests beside them), and the scripts of
+// test/deno on Deno. What failed is named once more at the end, and the last line it prints is the sum. Arguments are vitest's
+// filters, and: --unit, only what is quick and starts nothing; --no-hypervisor, all but the guests; --full, the long runs at their full
+// length (hours). What a run leaves behind, a killed one too, is ended by it or by the next.
 
 import { readdir, readFile, rm } from "node:fs/promises";
-import { setPriority, tmpdir } from "node:os";
+import { constants, setPriority, tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { stripVTControlCharacters } from "node:util";
 import { execa } from "execa";
-import { guestPrefix, testRun } from "../test/support/guest-names.ts";
+import { endAll, endLeftovers, guestsOf } from "../test/support/leftovers.ts";
+import { newRun, RUN_VARIABLE } from "../test/support/test-run.ts";
 
-type Sum = { passed: number; failed: number; skipped: number; failures: string[] };
+type Project = "unit" | "slow" | "real";
+type Sum = { passed: number; failed: number; skipped: number; failures: string[]; files: FileTime[] };
+type FileTime = { name: string; ms: number };
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const bin = (name: string) => join(root, "node_modules/.bin", name);
-const noHypervisor = process.argv.includes("--no-hypervisor");
-const filters = process.argv.slice(2).filter((argument) => argument !== "--no-hypervisor");
+const options = ["--unit", "--no-hypervisor", "--full"] as const;
+const has = (option: (typeof options)[number]) => process.argv.includes(option);
+const filters = process.argv.slice(2).filter((argument) => !options.some((option) => option === argument));
+const onlyUnit = has("--unit");
+const hasGuests = !onlyUnit && !has("--no-hypervisor");
+
+const run = newRun();
+const isOwn = (other: string) => other === run;
+let isEnding = false;
+const figures = join(tmpdir(), `bootwright-tests-${process.pid}-figures.jsonl`);
 const inherited = {
   cwd: root,
   stdin: "ignore",
   stderr: "inherit",
   reject: false,
-  env: { BOOTWRIGHT_TEST_RUN: testRun },
+  env: {
+    [RUN_VARIABLE]: run,
+    ...(has("--full") && { BOOTWRIGHT_RELIABILITY: "full", BOOTWRIGHT_FIGURES: figures }),
+  },
 } as const;
 
-const UNIT_NICENESS = 5;
+/** Of what runs beside guests: these go by the clock more than anything else does. */
+const BESIDE_NICENESS = 5;
 /** For a script of test/deno: emulated guests install and boot in some. */
-const DENO_MS = 600_000;
+const DENO_MS = 900_000;
+const SLOWEST_SHOWN = 10;
 
 /** What vitest counted. A file that cannot be loaded, and an error outside any test, are failures that it does not count. */
-async function runVitest(project: "unit" | "real"): Promise<Sum> {
-  const report = join(tmpdir(), `bootwright-tests-${process.pid}-${project}.json`);
+async function runVitest(projects: readonly Project[], isBeside = false): Promise<Sum> {
+  const named = projects.join(" and ");
+  const report = join(tmpdir(), `bootwright-tests-${process.pid}-${projects.join("-")}.json`);
   const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${report}`];
-  const args = ["run", "--project", project, ...reporters, "--passWithNoTests", ...filters];
-  // Guests are mostly waited for, and what is told of them is told as it comes. Unit tests have what they leave of the
-  // processors, and are told of in one piece.
-  const isBeside = project === "unit" && !noHypervisor;
+  const chosen = projects.flatMap((project) => ["--project", project]);
+  const args = ["run", ...chosen, ...reporters, "--passWithNoTests", ...filters];
+  // Guests are told of as they come; what runs beside them in one piece.
   const running = execa(bin("vitest"), args, {
     ...inherited,
     ...(isBeside ? { all: true, stderr: "pipe" } : { stdout: "inherit" }),
   });
-  if (isBeside && running.pid !== undefined) setPriority(running.pid, UNIT_NICENESS);
-  const run = await running;
-  if (isBeside) console.log(run.all);
+  if (isBeside && running.pid !== undefined) setPriority(running.pid, BESIDE_NICENESS);
+  const ended = await unlessEnding(running);
+  if (isBeside) console.log(ended.all);
   try {
     const counted = JSON.parse(await readFile(report, "utf8")) as Report;
     const failures = counted.testResults.flatMap(failuresOf);
-    if (failures.length === 0 && run.exitCode !== 0)
-      failures.push(`${project}: vitest ended with ${run.exitCode}, outside any test`);
+    if (failures.length === 0 && ended.exitCode !== 0)
+      failures.push(`${named}: vitest ended with ${ended.exitCode}, outside any test`);
     return {
       passed: counted.numPassedTests,
       failed: failures.length,
       skipped: counted.numPendingTests + counted.numTodoTests,
       failures,
+      files: counted.testResults.map(({ name, startTime, endTime }) => ({
+        name: relative(root, name),
+        ms: endTime - startTime,
+      })),
     };
   } catch (error) {
-    const failure = `${project}: vitest left no report: ${(error as Error).message}`;
-    return { passed: 0, failed: 1, skipped: 0, failures: [failure] };
+    const failure = `${named}: vitest left no report: ${(error as Error).message}`;
+    return { passed: 0, failed: 1, skipped: 0, failures: [failure], files: [] };
   } finally {
     await rm(report, { force: true });
   }
@@ -68,6 +89,8 @@ type FileReport = {
   name: string;
   status: string;
   message: string;
+  startTime: number;
+  endTime: number;
   assertionResults: { fullName: string; status: string; failureMessages: string[] }[];
 };
 
@@ -86,7 +109,7 @@ const firstLine = (text: string) => stripVTControlCharacters(text).trim().split(
  * stand in a comment of its own, `// deno run --allow-read ...`, and it gets no others.
  */
 async function runDeno(): Promise<Sum> {
-  const sum: Sum = { passed: 0, failed: 0, skipped: 0, failures: [] };
+  const sum: Sum = { passed: 0, failed: 0, skipped: 0, failures: [], files: [] };
   const files = (await readdir(join(root, "test/deno")).catch(() => [])).filter((name) => name.endsWith(".ts")).sort();
   for (const name of files) {
     const path = join("test/deno", name);
@@ -95,52 +118,74 @@ async function runDeno(): Promise<Sum> {
       .exec(await readFile(join(root, path), "utf8"))?.[1]
       ?.trim()
       .split(/\s+/);
-    console.log(`\n Deno  ${path}`);
-    const run = await execa(bin("deno"), ["run", "--no-prompt", ...(permissions ?? []), path], {
-      ...inherited,
-      timeout: DENO_MS,
-      stdout: ["inherit", "pipe"],
-    });
-    const passed = run.stdout.split("\n").filter((line) => /^ok\b/.test(line)).length;
+    const since = performance.now();
+    const ended = await unlessEnding(
+      execa(bin("deno"), ["run", "--no-prompt", ...(permissions ?? []), path], {
+        ...inherited,
+        timeout: DENO_MS,
+        all: true,
+        stderr: "pipe",
+      }),
+    );
+    console.log(`\n Deno  ${path}\n${ended.all}`);
+    sum.files.push({ name: path, ms: performance.now() - since });
+    const passed = ended.stdout.split("\n").filter((line) => /^ok\b/.test(line)).length;
     sum.passed += passed;
-    if (run.exitCode === 0 && passed > 0) continue;
+    if (ended.exitCode === 0 && passed > 0) continue;
     sum.failed += 1;
     sum.failures.push(
-      run.timedOut
+      ended.timedOut
         ? `${path}: was ended after ${DENO_MS / 1000} s`
-        : `${path}: ended with ${run.exitCode}, ${passed} ok`,
+        : `${path}: ended with ${ended.exitCode}, ${passed} ok`,
     );
   }
   return sum;
 }
 
-/** The guests that this run has on the machine's libvirt; undefined where there is none. */
-async function ownGuests(): Promise<string[] | undefined> {
-  const list = await execa("virsh", ["-q", "-c", "qemu:///system", "list", "--all", "--name"], {
-    reject: false,
-    timeout: 30_000,
-    env: { LC_ALL: "C" },
+/** What the work comes to, unless this run is being ended: then nothing goes on from here. */
+async function unlessEnding<T>(work: Promise<T>): Promise<T> {
+  const result = await work;
+  return isEnding ? new Promise<never>(() => {}) : result;
+}
+
+/** Tests end what they have started. What one left behind would go on running, so it is named and ended here. */
+async function endOwnLeftovers(): Promise<void> {
+  const guests = hasGuests ? await guestsOf(isOwn) : [];
+  const { processes } = await endAll(isOwn);
+  for (const name of guests) console.warn(`warning: a test left the guest ${name} behind; it is removed`);
+  if (processes > 0) console.warn(`warning: tests left ${processes} processes behind; they are ended`);
+}
+
+async function tellFigures(): Promise<void> {
+  const lines = (await readFile(figures, "utf8").catch(() => "")).split("\n").filter(Boolean);
+  if (lines.length > 0) console.log("\nFigures:");
+  for (const { name, value } of lines.map((line) => JSON.parse(line))) console.log(`  ${name}: ${value}`);
+  await rm(figures, { force: true });
+}
+
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+  process.on(signal, () => {
+    if (isEnding) return;
+    isEnding = true;
+    console.error(`ended by ${signal}`);
+    void endAll(isOwn).finally(() => process.exit(128 + constants.signals[signal]));
   });
-  if (list.exitCode !== 0) return undefined;
-  return list.stdout.split("\n").filter((name) => name.startsWith(guestPrefix));
 }
 
-/** Tests remove their guests. Those that one left behind would go on running, so they are named and ended here. */
-async function removeLeftovers(): Promise<void> {
-  for (const name of (await ownGuests()) ?? []) {
-    console.warn(`warning: a test left the guest ${name} behind; it is removed`);
-    const virsh = (...args: string[]) => execa("virsh", ["-q", "-c", "qemu:///system", ...args], { reject: false });
-    await virsh("destroy", name);
-    await virsh("undefine", name, "--nvram", "--managed-save", "--snapshots-metadata");
-  }
-}
+await endLeftovers();
+const light = async () => {
+  if (onlyUnit) return [await runVitest(["unit"])];
+  return [await runVitest(["slow", "unit"], hasGuests), await runDeno()];
+};
+const sums = (await Promise.all([hasGuests ? runVitest(["real"]).then((sum) => [sum]) : [], light()])).flat();
+await endOwnLeftovers();
+await tellFigures();
 
-const vitest = noHypervisor ? [runVitest("unit")] : [runVitest("real"), runVitest("unit")];
-const sums = [...(await Promise.all(vitest)), await runDeno()];
-if (!noHypervisor) await removeLeftovers();
-
+const slowest = sums.flatMap(({ files }) => files).sort((one, other) => other.ms - one.ms);
+for (const { name, ms } of slowest.slice(0, SLOWEST_SHOWN))
+  console.log(`${(ms / 1000).toFixed(1).padStart(7)} s  ${name}`);
 for (const failure of sums.flatMap(({ failures }) => failures)) console.log(`Failed: ${failure}`);
-const total = (key: Exclude<keyof Sum, "failures">) => sums.reduce((all, sum) => all + sum[key], 0);
+const total = (key: "passed" | "failed" | "skipped") => sums.reduce((all, sum) => all + sum[key], 0);
 const skipped = total("skipped") > 0 ? `, ${total("skipped")} skipped` : "";
 if (total("passed") + total("failed") === 0) console.error("No test ran.");
 process.exitCode = total("failed") > 0 || total("passed") === 0 ? 1 : 0;

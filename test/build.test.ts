@@ -1,4 +1,5 @@
 /** What is published works where it is installed: the command, the server, and a plugin written against it. */
+// @module-tag process
 import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";

@@ -1,4 +1,5 @@
 /** The pages say what the program is. */
+// @module-tag process
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { execa } from "execa";

@@ -27,7 +27,7 @@ async function withServer(
   backend: DenoBackend,
   work: (server: BootwrightClient, directory: string) => Promise<void>,
 ): Promise<void> {
-  const directory = mkdtempSync(join(tmpdir(), "bw-test-deno-"));
+  const directory = mkdtempSync(join(tmpdir(), `${guestPrefix}deno-`));
   // QEMU runs as a user of its own, who has to be able to enter them.
   for (const made of ["", "images", "isos", "tmp"]) {
     mkdirSync(join(directory, made), { recursive: true });
@@ -89,7 +89,7 @@ await check("the story on memory", () =>
 );
 
 await check("a call that ends with its answer", async () => {
-  const directory = mkdtempSync(join(tmpdir(), "bw-test-deno-"));
+  const directory = mkdtempSync(join(tmpdir(), `${guestPrefix}deno-`));
   const args = [
     "run",
     "--no-prompt",

@@ -3,13 +3,15 @@ import { createLimit } from "../../src/images/limit.ts";
 
 test("createLimit() runs no more than so many at a time, in order, failures included", async () => {
   const limit = createLimit(2);
+  const turn = () => new Promise((resolve) => setImmediate(resolve));
   let running = 0;
   let most = 0;
   const started: number[] = [];
   const work = (id: number) => async () => {
     started.push(id);
     most = Math.max(most, ++running);
-    await new Promise((resolve) => setTimeout(resolve, 2));
+    // Whoever could start by now has started.
+    await turn();
     running -= 1;
     if (id === 1) throw new Error("failed");
     return id;
@@ -29,9 +31,11 @@ test("createLimit() runs no more than so many at a time, in order, failures incl
 test("createLimit() does not start work that was aborted while it waited", async () => {
   const limit = createLimit(1);
   const controller = new AbortController();
-  const first = limit(() => new Promise((resolve) => setTimeout(resolve, 5)));
+  const { promise: working, resolve: done } = Promise.withResolvers<void>();
+  const first = limit(() => working);
   const second = limit(async () => "ran", controller.signal);
   controller.abort(new Error("enough"));
+  done();
   await first;
   await expect(second).rejects.toThrow("enough");
   await expect(limit(async () => "ran")).resolves.toBe("ran");

@@ -40,15 +40,19 @@ test.each(table)("bootableOf() judges %s", (_name, head, bootsBios, bootsUefi) =
   expect(facts.bootsUefi).toBe(bootsUefi);
 });
 
-test("bootableOf() survives GPT headers of random bytes", () => {
+test("bootableOf() of a GPT header of random bytes says yes, no or unknown for UEFI, and no for BIOS", () => {
   let seed = 1;
   const next = () => {
     seed = (seed * 48_271) % 2_147_483_647;
     return seed & 0xff;
   };
+  const seen = new Set<boolean | undefined>();
   for (let round = 0; round < 500; round += 1) {
     const head = gptHead(EFI_SYSTEM);
     for (let at = 520; at < 600; at += 1) if (next() < 40) head[at] = next();
-    bootableOf(head, DISK_BYTES);
+    const { bootsBios, bootsUefi, ...rest } = bootableOf(head, DISK_BYTES);
+    expect([bootsBios, rest]).toEqual([false, {}]);
+    seen.add(bootsUefi);
   }
+  expect([...seen].sort()).toEqual([false, true, undefined]);
 });

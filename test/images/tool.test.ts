@@ -5,7 +5,7 @@ import { expect, test } from "vitest";
 import { runTool } from "../../src/images/tool.ts";
 import { directory, refusalOf } from "./fixture.ts";
 
-const limits = { timeoutMs: 5_000 };
+const limits = { timeoutMs: 60_000 };
 
 test("runTool() gives arguments as they are, in a small environment, with English messages", async () => {
   const argument = "$(touch /tmp/x); `id` ' \" \n";
@@ -25,7 +25,7 @@ test("runTool() refuses with IMAGE_TOOL_FAILED: missing program, failure, time l
   expect(missing).toMatchObject({ code: "IMAGE_TOOL_FAILED", details: { reason: "no-such-program is not installed" } });
   const failed = await refusalOf(runTool("ls", ["/no-such-file"], limits));
   expect(failed.details).toMatchObject({ command: "ls /no-such-file", reason: expect.stringMatching(/No such file/) });
-  const slow = await refusalOf(runTool("sleep", ["10"], { timeoutMs: 50 }));
+  const slow = await refusalOf(runTool("sleep", ["3600"], { timeoutMs: 50 }));
   expect(slow.details).toMatchObject({ reason: "no end after 50 ms" });
 });
 
@@ -35,25 +35,23 @@ test("runTool() takes stated exit codes for answers, and says when there is too 
 });
 
 test("runTool() ends the program on abort, with the signal's reason", async () => {
-  const started = Date.now();
   const signal = AbortSignal.timeout(50);
-  await expect(runTool("sleep", ["10"], { ...limits, signal })).rejects.toMatchObject({ name: "TimeoutError" });
-  await expect(runTool("sleep", ["10"], { ...limits, signal })).rejects.toMatchObject({ name: "TimeoutError" });
-  expect(Date.now() - started).toBeLessThan(9_000);
+  await expect(runTool("sleep", ["3600"], { ...limits, signal })).rejects.toMatchObject({ name: "TimeoutError" });
+  await expect(runTool("sleep", ["3600"], { ...limits, signal })).rejects.toMatchObject({ name: "TimeoutError" });
 });
 
-test("runTool() ends the program with this process, however that ends", { timeout: 30_000 }, async () => {
+test("runTool() ends the program with this process, however that ends", async () => {
   const tool = new URL("../../src/images/tool.ts", import.meta.url).href;
   const code = `const { runTool } = await import(${JSON.stringify(tool)});
-    await runTool("sh", ["-c", "echo $$ > " + process.argv[1] + "; exec sleep 20"], { timeoutMs: 60_000 });`;
+    await runTool("sh", ["-c", "echo $$ > " + process.argv[1] + "; exec sleep 3600"], { timeoutMs: 3_600_000 });`;
   const path = join(directory(), "pid");
   const parent = execa(process.execPath, ["--input-type=module-typescript", "-e", code, path], { reject: false });
-  await expect.poll(() => existsSync(path) && readFileSync(path, "utf8"), { timeout: 20_000 }).toMatch(/\d\n/);
+  await expect.poll(() => existsSync(path) && readFileSync(path, "utf8")).toMatch(/\d\n/);
   const pid = readFileSync(path, "utf8").trim();
   expect(readFileSync(`/proc/${pid}/cmdline`, "utf8")).toMatch(/^(sleep|sh)/);
   parent.kill("SIGKILL");
   await parent;
-  await expect.poll(() => isRunning(pid), { timeout: 10_000 }).toBe(false);
+  await expect.poll(() => isRunning(pid)).toBe(false);
 });
 
 /** A process that has ended stays in the table until its new parent has asked for its end. */

@@ -218,8 +218,7 @@ describe("a host", () => {
     const began = performance.now();
     await opened.close();
     expect(performance.now() - began).toBeGreaterThan(4_900);
-    expect(performance.now() - began).toBeLessThan(15_000);
-  }, 20_000);
+  });
 });
 
 describe("what a plugin throws", () => {

@@ -1,6 +1,7 @@
 // Goal: whatever a plugin's function does, it ends its own process alone and reaches no further than it may. Method:
 // functions that try, in real processes; what Node denies is asked for in the ways that its permission model knows, and
 // in those that it leaves out.
+// @module-tag process
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";

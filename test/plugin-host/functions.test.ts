@@ -1,3 +1,4 @@
+// @module-tag process
 import { describe, expect, it } from "vitest";
 import { acts, event, open, pluginFile, refusalOf } from "./bench.ts";
 
@@ -18,13 +19,11 @@ describe("an event function", () => {
 
   it("that never ends is ended within its limit, and a fresh worker is told of the next event", async () => {
     const host = await open([plugin()]);
-    const began = performance.now();
     const error = await refusalOf(host.tell({ act: "loop" }));
     expect(error).toMatchObject({
       code: "PLUGIN_TIMED_OUT",
       details: { plugin: "acts", what: "vm.started", limitMs: 2_000 },
     });
-    expect(performance.now() - began).toBeLessThan(10_000);
     expect(await told(host)).toMatchObject({ state: "failing", lastError: expect.stringContaining("2 s") });
     await host.tell({});
     expect(host.lines.at(-1)).toMatch(/told op-\d+:0 1$/);

@@ -1,3 +1,4 @@
+// @module-tag process
 import { describe, expect, it } from "vitest";
 import { DomainError } from "../../src/domain/error.ts";
 import type { Permission } from "../../src/plugin.ts";

@@ -2,6 +2,7 @@
 // plugin's own functions on real files, several processes at once, files cut short as a full disk or a loss of power
 // leaves them. What it cannot see: the host's delivery, and file systems without an atomic append (NFS).
 
+// @module-tag process
 import {
   appendFileSync,
   chmodSync,

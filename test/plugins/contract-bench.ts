@@ -7,6 +7,7 @@ import type { State } from "../../src/domain/model/state.ts";
 import type { Vm } from "../../src/domain/model/vm.ts";
 import type { ApplyContext, Backend } from "../../src/domain/ports/backend.ts";
 import type { Store } from "../../src/domain/ports/store.ts";
+import { guestPrefix } from "../support/guest-names.ts";
 
 export type Opened = Readonly<{
   backend: Backend;
@@ -49,7 +50,7 @@ export function specFor({ images }: Backend, more: Partial<VmSpec> = {}): VmSpec
   const uuid = more.uuid ?? crypto.randomUUID();
   return {
     uuid,
-    name: `contract-${uuid.slice(0, 8)}`,
+    name: `${guestPrefix}contract-${uuid.slice(0, 8)}`,
     memoryBytes: 128 * 1024 ** 2,
     cpus: 1,
     firmware: "bios",

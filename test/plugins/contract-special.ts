@@ -174,11 +174,9 @@ function stopping({ guestHonoursShutdown, shutdownMs = 5_000 }: SpecialOptions, 
   test("power.stop without force ends at once when it is aborted", async (bench) => {
     const before = await bench.make({}, true);
     const ending = new AbortController();
-    const stopped = bench.apply(before, stop(60_000), { signal: ending.signal });
-    setTimeout(() => ending.abort(), 200);
-    const since = Date.now();
-    await expect(stopped).rejects.toThrow();
-    expect(Date.now() - since).toBeLessThan(5_000);
+    // Within the limit of this test its time would not be up.
+    const progress = () => ending.abort();
+    await expect(bench.apply(before, stop(3_600_000), { signal: ending.signal, progress })).rejects.toThrow();
     expect((await bench.look(before.target.uuid)).vm!.run).toBe(before.vm!.run);
   });
   test("power.stop of a VM that is off is no error", async (bench) => {

@@ -1,4 +1,5 @@
 /** The two plugins about installations in a real server, from their settings and through their workers, on VMs in memory. */
+// @module-tag process
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { openClient } from "../support/client.ts";
 import { memorySettings, temporaryDirectory } from "../support/memory.ts";

@@ -1,6 +1,7 @@
 // Goal: the plugins that ship work in a real server, on both runtimes, on Deno under named permissions alone. Method: a
 // server on VMs in memory, a real receiver, a real file, a real call; what the plugins do in detail is tested beside this.
 
+// @module-tag process
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";

@@ -1,6 +1,7 @@
 // Goal: nothing that a caller or a hypervisor does makes the server grow, wait or talk without an end. Method: more than each
 // bound allows is asked of a real server process, which has to answer with a code that names the bound, and to go on.
 
+// @module-tag process
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";

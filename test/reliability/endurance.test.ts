@@ -2,6 +2,7 @@
 // real process on VMs in memory, looked at from outside in windows; VMs come and go, calls are refused and undone. Cannot
 // see: what grows only after days, and what the libvirt client holds, which endurance.real.test.ts looks at.
 
+// @module-tag process
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { type BootwrightClient, openClient } from "../support/client.ts";

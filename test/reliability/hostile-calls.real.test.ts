@@ -4,12 +4,13 @@
 // (hostile-images.real.test.ts).
 
 import { mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
-import { chmod, mkdtemp, rm } from "node:fs/promises";
+import { chmod, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, inject, test, vi } from "vitest";
 import { canBeSystem, hasLibvirtd, type PrivateDaemon, startDaemon } from "../plugins/libvirt/client/private-daemon.ts";
 import { openClient, serverPath } from "../support/client.ts";
+import { guestPrefix, workDirectory } from "../support/guest-names.ts";
 import { figure, scaled } from "../support/scale.ts";
 import { canTrace, isWithin, linesOf, placesOf, readTrace, type Touch, traced } from "./file-watch.ts";
 import { openPools, quick } from "./hostile-pools.ts";
@@ -37,7 +38,7 @@ describe.skipIf(!hasLibvirtd || !canBeSystem || !canTrace)("Calls with hostile a
 
   beforeAll(async () => {
     daemon = await startDaemon({ system: true });
-    directory = await mkdtemp("/var/tmp/bw-test-");
+    directory = await workDirectory();
     await chmod(directory, 0o711);
     for (const name of ["images", "isos", "isos/sub", "isos/folder.iso", "bait", "linked", "tmp", "home"])
       mkdirSync(at(name));
@@ -72,7 +73,7 @@ describe.skipIf(!hasLibvirtd || !canBeSystem || !canTrace)("Calls with hostile a
         at("isos/outside.iso"),
         at("linked/secret.iso"),
       ],
-      name: (word) => `bw-test-${word}`,
+      name: (word) => `${guestPrefix}${word}`,
       create: small,
     });
     try {

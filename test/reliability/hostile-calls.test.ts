@@ -2,6 +2,7 @@
 // calls made from the tools' own schemas, right and wrong, to a real server process over stdio, on VMs in memory; strace
 // watches the process. What cannot be seen here: what libvirt makes of them (hostile-calls.real.test.ts).
 
+// @module-tag process
 import { existsSync, mkdirSync, readdirSync, realpathSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";

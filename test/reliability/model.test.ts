@@ -1,6 +1,7 @@
 /** Goal: whatever is called in whatever order by whichever client, the tools do and say what a model of some lines does
  * and says. Method: random sequences of calls (dry runs, refusals, undoing and other programs' edits among them) on real
  * tools, a memory backend and a real database that two processes share; after each call everything is compared. */
+// @module-tag long
 import fc from "fast-check";
 import { afterAll, expect, test } from "vitest";
 import { DomainError } from "../../src/domain/error.ts";

@@ -4,6 +4,13 @@ import { vi } from "vitest";
 
 export type Clock = Readonly<{ pass: (ms: number) => void; stop: () => void }>;
 
+/** Time that goes on to the next limit or pause whenever there is nothing else to do. */
+export function hurryClock(): Clock {
+  const clock = startClock();
+  vi.setTimerTickMode("nextTimerAsync");
+  return clock;
+}
+
 export function startClock(): Clock {
   vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
   const timeout = vi.spyOn(AbortSignal, "timeout").mockImplementation((ms) => {

@@ -2,6 +2,7 @@
  * Method: an operation of every kind of change, and those of several steps that tools make, are run again and again,
  * each time with another fault at another call on the backend, its images or the store; then the next process looks, and
  * what there is is compared with what was there before, what was asked for, and what the caller was told. */
+// @module-tag long
 import { afterAll, describe, expect, test } from "vitest";
 import { type ChangeKind, changes } from "../../src/domain/changes/catalogue.ts";
 import { figure, scaled } from "../support/scale.ts";

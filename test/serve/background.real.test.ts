@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { type BootwrightClient, openClient } from "../support/client.ts";
 import { type Lab, type LabVm, openLab, watched } from "../support/vm.ts";
 
@@ -32,15 +32,13 @@ const countNow = async () => (await toldBehind(0)).length;
 async function expectTold(work: () => Promise<unknown>, expected: [string, object][]): Promise<void> {
   const before = await countNow();
   await work();
-  await vi.waitFor(async () => expect((await toldBehind(before)).length).toBeGreaterThanOrEqual(expected.length), {
-    timeout: 20_000,
-  });
+  await expect.poll(async () => (await toldBehind(before)).length).toBeGreaterThanOrEqual(expected.length);
   expect((await toldBehind(before)).map(([type]) => type)).toEqual(expected.map(([type]) => type));
   for (const [index, [, data]] of (await toldBehind(before)).entries()) expect(data).toMatchObject(expected[index]![1]);
 }
 
 test("What Bootwright did itself is told once, by its operation", async () => {
-  await vi.waitFor(async () => expect(await countNow()).toBe(1), { timeout: 20_000 });
+  await expect.poll(() => countNow()).toBe(1);
   await lab.call("start_vm", { vm: vm.name });
   expect((await toldBehind(0)).map(([type]) => type)).toEqual(["vm.created", "vm.started"]);
 });
@@ -62,6 +60,6 @@ test("What happened while no server ran is found by the next one, and told once"
   await lab.virsh("destroy", vm.name);
   await lab.virsh("start", vm.name);
   second = await openClient({ settings: ["--data", `${lab.directory}/data`, "--images", `${lab.directory}/images`] });
-  await vi.waitFor(async () => expect((await toldBehind(before, second)).length).toBe(2), { timeout: 20_000 });
+  await expect.poll(async () => (await toldBehind(before, second)).length).toBe(2);
   expect((await toldBehind(before, second)).map(([type]) => type)).toEqual(["vm.stopped", "vm.started"]);
 });

@@ -1,4 +1,5 @@
 /** What a plan loses is confirmed: by asking the user, or by a token that the model sends back once the user has agreed. */
+// @module-tag process
 import { describe, expect, it, onTestFinished } from "vitest";
 import { memorySettings, temporaryDirectory } from "../support/memory.ts";
 import { type Answer, type Caller, type CallerOptions, generations } from "./callers.ts";

@@ -1,6 +1,7 @@
 // Goal: whatever comes over a socket, the listener serves its links and nothing else, and stays within its bounds. Method:
 // bytes to a process of its own, on both runtimes.
 
+// @module-tag process
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { fileURLToPath } from "node:url";
@@ -111,12 +112,10 @@ describe.each(["node", "deno"] as const)("on %s", (runtime) => {
 
   test("a request that does not come to its end is ended", async () => {
     const path = await offer(store);
-    const began = performance.now();
     await Promise.all([
       raw("GET / HTTP/1.1\r\nHost:"),
       raw(`POST ${path} HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nhalf`),
     ]);
-    expect(performance.now() - began).toBeLessThan(10_000);
     expect(statusOf(await get(path))).toBe(200);
   });
 
@@ -124,8 +123,8 @@ describe.each(["node", "deno"] as const)("on %s", (runtime) => {
     const sockets: Socket[] = Array.from({ length: 60 }, () => connect(port, "127.0.0.1").on("error", () => {}));
     const ended = new Set<Socket>();
     for (const socket of sockets) socket.on("close", () => ended.add(socket));
-    await expect.poll(() => ended.size, { timeout: 5_000 }).toBeGreaterThanOrEqual(28);
+    await expect.poll(() => ended.size).toBeGreaterThanOrEqual(28);
     for (const socket of sockets) socket.destroy();
-    await expect.poll(async () => statusOf(await get("/")), { timeout: 5_000 }).toBe(404);
+    await expect.poll(async () => statusOf(await get("/"))).toBe(404);
   });
 });

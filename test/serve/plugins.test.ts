@@ -1,4 +1,5 @@
 /** Plugins' functions on a real server: from the event to what they do about it. */
+// @module-tag process
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { execa } from "execa";

@@ -3,13 +3,14 @@ import { DomainError } from "../../src/domain/error.ts";
 import { recoverInBackground } from "../../src/serve/recovery.ts";
 import { orderChange, type World, world } from "../support/world.ts";
 
-type Away = { away: boolean };
+type Away = { away: boolean; refused: number };
 
 /** A world whose hypervisor can be away, with a change of a VM on it that nobody can tell the outcome of. */
 async function worldInDoubt(): Promise<{ w: World; hypervisor: Away; operation: string }> {
-  const hypervisor: Away = { away: false };
+  const hypervisor: Away = { away: false, refused: 0 };
   const reached = <T>(work: () => Promise<T>): Promise<T> => {
     if (!hypervisor.away) return work();
+    hypervisor.refused += 1;
     return Promise.reject(new DomainError("BACKEND_UNAVAILABLE", { connection: "local", reason: "it is away" }));
   };
   const w = await world({
@@ -51,19 +52,21 @@ function recovering({ connections, ports, store }: World): string[] {
 test("recoverInBackground() settles an unknown outcome once the hypervisor is back, and tells each thing once", async () => {
   const { w, hypervisor, operation } = await worldInDoubt();
   const told = recovering(w);
-  await vi.waitFor(() => expect(told).toHaveLength(1));
-  await new Promise((later) => setTimeout(later, 150));
+  await expect.poll(() => told).toHaveLength(1);
+  const before = hypervisor.refused;
+  await expect.poll(() => hypervisor.refused).toBeGreaterThan(before + 3);
   expect(told).toEqual([expect.stringMatching(/of which nobody knew how it ended: unknown$/)]);
   hypervisor.away = false;
-  await vi.waitFor(async () => expect((await w.store.operation(operation))?.status).toBe("applied"));
-  await vi.waitFor(() => expect(told).toHaveLength(2));
+  await expect.poll(async () => (await w.store.operation(operation))?.status).toBe("applied");
+  await expect.poll(() => told).toHaveLength(2);
   expect(told[1]).toMatch(/of which nobody knew how it ended: applied$/);
 });
 
 test("recoverInBackground() asks no hypervisor while nothing is open, and ends when it is told to", async () => {
   const asked = vi.fn();
   const w = await world({ wrap: (backend) => ({ ...backend, observe: asked }) });
-  recovering({ ...w, connections: { ...w.connections, backend: asked } });
-  await new Promise((later) => setTimeout(later, 150));
+  const open = vi.fn(w.store.open);
+  recovering({ ...w, store: { ...w.store, open }, connections: { ...w.connections, backend: asked } });
+  await expect.poll(() => open.mock.calls.length).toBeGreaterThan(3);
   expect(asked).not.toHaveBeenCalled();
 });

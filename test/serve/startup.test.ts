@@ -1,5 +1,6 @@
 /** Clients that find out the protocol's generation start a second server just to ask, and drop it. What a start loads is
  * paid each time, so it must not load what only a call needs, and must not reach for a hypervisor. */
+// @module-tag process
 import { existsSync, readFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";

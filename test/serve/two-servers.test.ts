@@ -1,4 +1,5 @@
 /** Every host that speaks stdio starts a server of its own, and all of them share one data directory. */
+// @module-tag process
 import { describe, expect, it, onTestFinished } from "vitest";
 import { type BootwrightClient, openClient, type Refusal } from "../support/client.ts";
 import { memorySettings, temporaryDirectory } from "../support/memory.ts";

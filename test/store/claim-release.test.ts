@@ -1,5 +1,6 @@
 /** Claims whose rows cannot be removed when they are released. Another process's lock on the database stands for every
  * reason there is. */
+// @module-tag process
 import { DatabaseSync } from "node:sqlite";
 import { expect, onTestFinished, test } from "vitest";
 import {
@@ -36,7 +37,7 @@ test("release() that cannot be recorded does not fail, and the VM is free for ot
   lock.close();
   await expect(second.claim(target, asking, 0)).rejects.toEqual(busy);
   // Nothing is asked of the first store meanwhile: it goes on by itself.
-  await (await second.claim(target, asking, 5000)).release();
+  await (await second.claim(target, asking, 50_000)).release();
 });
 
 test.each<["reads" | "writes"]>([["reads"], ["writes"]])(
@@ -65,23 +66,20 @@ test("A release that is still being recorded does not take away the same process
   await new Promise((resolve) => setTimeout(resolve, 800));
   lock.close();
   const next = await first.claim(target, asking, 0);
-  await new Promise((resolve) => setTimeout(resolve, 500));
+  // Whatever is asked of a store comes after what it had still to remove.
+  await first.records();
   await expect(second.claim(target, asking, 0)).rejects.toEqual(busy);
   await next.release();
   await (await second.claim(target, asking, 0)).release();
 });
 
-test("A release that is still to be recorded keeps no process alive, and close() ends it", {
-  timeout: 20_000,
-}, async () => {
+test("A release that is still to be recorded keeps no process alive, and close() ends it", async () => {
   const directory = temporaryDirectory();
   await (await open(directory)).close();
   for (const runtime of ["node", "deno"] as const) {
     const other = new Other(runtime, ["stuck", directory, target.uuid]);
     expect(await other.line()).toBe("stuck");
-    const begun = performance.now();
     expect(await other.ended()).toBe(0);
-    expect(performance.now() - begun).toBeLessThan(8000);
     await (await (await open(directory)).claim(target, asking, 0)).release();
   }
 });
@@ -102,5 +100,5 @@ test.skipIf(!canMount())("release() on a full disk does not fail, and the VM is 
   }
   await claim.release();
   room();
-  await (await second.claim(target, asking, 5000)).release();
+  await (await second.claim(target, asking, 50_000)).release();
 });

@@ -1,5 +1,7 @@
+// @module-tag process
 import { DatabaseSync } from "node:sqlite";
 import { expect, test } from "vitest";
+import type { DomainError } from "../../src/domain/error.ts";
 import {
   asking,
   event,
@@ -21,7 +23,7 @@ test("claim() gives a VM to one caller after the other, in the order they came",
   const order: number[] = [];
   await Promise.all(
     [1, 2, 3, 4, 5].map(async (number) => {
-      const claim = await store.claim(target, asking, 5000);
+      const claim = await store.claim(target, asking, 60_000);
       order.push(number);
       await claim.release();
     }),
@@ -38,11 +40,15 @@ test("claim() refuses with VM_BUSY when the time is up, and says who has the VM,
     holder: "mcp:claude 1",
     what: "resize_disk",
     since: "2026-11-23T12:00:00.000Z",
-    waitedMs: expect.closeTo(50, -2),
+    waitedMs: expect.any(Number),
   };
-  await expect(store.claim(target, asking, 50)).rejects.toMatchObject({ code: "VM_BUSY", details });
   const second = await open(directory);
-  await expect(second.claim(target, asking, 50)).rejects.toMatchObject({ code: "VM_BUSY", details });
+  for (const waiting of [store, second]) {
+    const busy = await waiting.claim(target, asking, 50).catch((thrown: unknown) => thrown);
+    expect(busy).toMatchObject({ code: "VM_BUSY", details });
+    // Node's timers may be a millisecond early.
+    expect((busy as DomainError<"VM_BUSY">).details.waitedMs).toBeGreaterThanOrEqual(49);
+  }
   await claim.release();
   await (await second.claim(target, asking, 50)).release();
 });
@@ -56,17 +62,20 @@ test("claim() names the VM where it is on record", async () => {
 });
 
 test("claim() holds one VM of one connection only", async () => {
-  const store = await open(temporaryDirectory());
+  const directory = temporaryDirectory();
+  const store = await open(directory);
   await store.claim(target, asking, 0);
-  await store.claim(elsewhere, asking, 0);
+  await expect(store.claim(elsewhere, asking, 0)).resolves.toMatchObject({ left: [] });
+  await expect(store.claim(target, asking, 0)).rejects.toMatchObject({ code: "VM_BUSY" });
+  expect(sql(directory, "select connection, uuid from claims order by connection")).toEqual([elsewhere, target]);
 });
 
 test("claim() ends with the signal's reason, and the queue goes on without it", async () => {
   const store = await open(temporaryDirectory());
   const first = await store.claim(target, asking, 0);
   const controller = new AbortController();
-  const second = store.claim(target, asking, 5000, controller.signal);
-  const third = store.claim(target, asking, 5000);
+  const second = store.claim(target, asking, 60_000, controller.signal);
+  const third = store.claim(target, asking, 60_000);
   const reason = new Error("cancelled");
   controller.abort(reason);
   await expect(second).rejects.toBe(reason);
@@ -79,7 +88,7 @@ test("claim() ends with the signal's reason while another process has the VM", a
   const directory = temporaryDirectory();
   await (await open(directory)).claim(target, asking, 0);
   const second = await open(directory);
-  await expect(second.claim(target, asking, 5000, AbortSignal.timeout(60))).rejects.toMatchObject({
+  await expect(second.claim(target, asking, 60_000, AbortSignal.timeout(60))).rejects.toMatchObject({
     name: "TimeoutError",
   });
 });
@@ -116,7 +125,6 @@ test("claim() hands over what was left open: begun operations and unknown outcom
 
 test.each<Runtime>(["node", "deno"])(
   "claim() waits for a living %s process, and takes over at once from one that was killed",
-  { timeout: 30_000 },
   async (runtime) => {
     const directory = temporaryDirectory();
     const store = await open(directory);
@@ -140,21 +148,19 @@ test.each([
   ["deno", "node"],
 ] as const)(
   "A %s process and a %s process see each other: one waits while the other lives, and gets the VM when it lets go",
-  { timeout: 30_000 },
   async (holding, waiting) => {
     const directory = temporaryDirectory();
     const first = new Other(holding, ["hold", directory, target.uuid]);
     expect(await first.line()).toBe("holding");
     const second = new Other(waiting, ["hold", directory, target.uuid]);
-    const next = second.line();
-    expect(await Promise.race([next, new Promise((resolve) => setTimeout(resolve, 1000, "waiting"))])).toBe("waiting");
+    expect(await second.line()).toBe("waiting");
     first.goOn();
     expect(await first.line()).toBe("released");
-    expect(await next).toBe("holding");
+    expect(await second.line()).toBe("holding");
   },
 );
 
-test("Processes of both runtimes that race for one VM never have it at once", { timeout: 60_000 }, async () => {
+test("Processes of both runtimes that race for one VM never have it at once", async () => {
   const directory = temporaryDirectory();
   await open(directory);
   const marks = new DatabaseSync(`${directory}/marks.sqlite`);

@@ -1,3 +1,4 @@
+// @module-tag process
 import { expect, test } from "vitest";
 import { asking, event, Other, open, operation, record, sql, step, target, temporaryDirectory } from "./fixture.ts";
 
@@ -139,10 +140,13 @@ test("A process that is killed while it settles leaves outcomes, rows and events
 }, async () => {
   const directory = temporaryDirectory();
   await open(directory);
+  const settled = () => Number(sql(directory, "select count(*) as n from operations where status = 'applied'")[0]?.n);
   for (let round = 0; round < 20; round++) {
+    const before = settled();
     const other = new Other(round % 4 === 3 ? "deno" : "node", ["settle", directory, target.uuid]);
     expect(await other.line()).toBe("settling");
-    await new Promise((resolve) => setTimeout(resolve, 5 + Math.random() * 60));
+    await expect.poll(settled, { interval: 2 }).toBeGreaterThan(before);
+    await new Promise((resolve) => setTimeout(resolve, Math.random() * 60));
     await other.kill();
   }
   const [{ applied, begun } = {}] = sql(

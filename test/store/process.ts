@@ -87,10 +87,15 @@ const run: Record<string, () => Promise<void>> = {
     }
   },
 
-  /** Claims a VM, begins an operation on it, and holds both until told. */
+  /** Claims a VM, says so if it has to wait for it, begins an operation on it, and holds both until told. */
   async hold() {
     const store = await open();
-    const claim = await store.claim(target, { actor: "other", what: "start_vm" }, 5000);
+    const asking = { actor: "other", what: "start_vm" };
+    const claim = await store.claim(target, asking, 0).catch((error: { code?: string }) => {
+      if (error.code !== "VM_BUSY") throw error;
+      console.log("waiting");
+      return store.claim(target, asking, 60_000);
+    });
     await store.begin(operationOf(`left-by-${claim.left.length}`));
     console.log("holding");
     await told();
@@ -103,11 +108,11 @@ const run: Record<string, () => Promise<void>> = {
   async compete() {
     const store = await open();
     const marks = new DatabaseSync(`${directory}/marks.sqlite`);
-    marks.exec("pragma busy_timeout = 5000");
+    marks.exec("pragma busy_timeout = 60000");
     console.log("ready");
     await told();
     for (let round = 0; round < 30; round++) {
-      const claim = await store.claim(target, { actor: "other", what: "start_vm" }, 30_000);
+      const claim = await store.claim(target, { actor: "other", what: "start_vm" }, 60_000);
       const { changes } = marks.prepare("update inside set pid = ? where pid = 0").run(process.pid);
       if (changes !== 1) console.log("overlap");
       await new Promise((resolve) => setTimeout(resolve, Math.random() * 4));
@@ -122,7 +127,7 @@ const run: Record<string, () => Promise<void>> = {
   /** Begins and settles operations until it is killed. */
   async settle() {
     const store = await open({ retention: everything });
-    const claim = await store.claim(target, { actor: "other", what: "start_vm" }, 5000);
+    const claim = await store.claim(target, { actor: "other", what: "start_vm" }, 60_000);
     for (const { id } of claim.left) await store.settle(id, { status: "rolled_back", steps: [], events: [] });
     let revision = (await store.record(target))?.revision ?? 0;
     console.log("settling");
@@ -138,7 +143,7 @@ const run: Record<string, () => Promise<void>> = {
   /** Begins an operation, and at every line it is given tries to settle it and says what came of that. */
   async trouble() {
     const store = await open({ lockWaitMs: 200 });
-    await store.claim(target, { actor: "other", what: "start_vm" }, 5000);
+    await store.claim(target, { actor: "other", what: "start_vm" }, 60_000);
     await store.begin(operationOf("a"));
     console.log("begun");
     for await (const _ of createInterface({ input: stdin })) {
@@ -165,7 +170,7 @@ const run: Record<string, () => Promise<void>> = {
   /** Releases a claim while the database is locked, and ends. */
   async stuck() {
     const store = await open({ lockWaitMs: 30 });
-    const claim = await store.claim(target, { actor: "other", what: "start_vm" }, 5000);
+    const claim = await store.claim(target, { actor: "other", what: "start_vm" }, 60_000);
     const database = new DatabaseSync(`${directory}/bootwright.sqlite`);
     database.exec("begin immediate");
     await claim.release();
@@ -191,7 +196,7 @@ const run: Record<string, () => Promise<void>> = {
   /** Ends an operation with one event at every line it is given, and writes nothing else. */
   async tell() {
     const store = await open({ retention: everything });
-    await store.claim(target, { actor: "other", what: "start_vm" }, 5000);
+    await store.claim(target, { actor: "other", what: "start_vm" }, 60_000);
     console.log("ready");
     for await (const id of createInterface({ input: stdin })) {
       await store.begin(operationOf(id));

@@ -1,3 +1,4 @@
+// @module-tag process
 import { expect, test } from "vitest";
 import type { ReportedState } from "../../src/domain/model/reported-state.ts";
 import { asking, event, Other, open, operation, run, target, temporaryDirectory } from "./fixture.ts";

@@ -1,3 +1,9 @@
 /** Names by which one run of the tests tells its guests from those of another run beside it. */
-export const testRun = process.env.BOOTWRIGHT_TEST_RUN ?? String(process.pid);
-export const guestPrefix = `bw-test-${testRun}-`;
+import { mkdtemp } from "node:fs/promises";
+import { newRun, prefixOf, RUN_VARIABLE } from "./test-run.ts";
+
+export const testRun = process.env[RUN_VARIABLE] ?? newRun();
+export const guestPrefix = prefixOf(testRun);
+
+/** A new directory of this run's, in which QEMU's own user can be let. */
+export const workDirectory = (): Promise<string> => mkdtemp(`/var/tmp/${guestPrefix}`);

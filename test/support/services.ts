@@ -2,13 +2,16 @@
 // a directory for the guests' disks that QEMU's user may enter. A test reads all that by inject("guests").
 
 import { existsSync } from "node:fs";
-import { chmod, mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
+import { chmod, mkdir, readFile, rm } from "node:fs/promises";
 import { connect } from "node:net";
 import { fileURLToPath } from "node:url";
 import { execa } from "execa";
 import type { TestProject } from "vitest/node";
 import { type BootIsos, bootIsos } from "../fixtures/boot-images.ts";
 import { fixturesDir, installerIso } from "../fixtures/installer-iso.ts";
+import { workDirectory } from "./guest-names.ts";
+import { endLeftovers } from "./leftovers.ts";
+import { newRun, RUN_VARIABLE } from "./test-run.ts";
 
 /** What the tests on real libvirt start from. The ISOs are shared and never written. */
 export type Guests = {
@@ -66,16 +69,23 @@ async function startServices(): Promise<number[]> {
   if (await servicesRun()) return [];
   const before = await daemonPids();
   const setup = fileURLToPath(new URL("../../scripts/setup.sh", import.meta.url));
-  await execa("sh", [setup], { stdin: "ignore", stdout: "inherit", stderr: "inherit" });
+  // Daemons are no part of this run, which ends what is.
+  const env = { [RUN_VARIABLE]: undefined };
+  await execa("sh", [setup], { stdin: "ignore", stdout: "inherit", stderr: "inherit", env });
   return existsSync("/run/systemd/system") ? [] : (await daemonPids()).filter((pid) => !before.includes(pid));
 }
 
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  if (process.env[RUN_VARIABLE] === undefined) {
+    // Vitest alone: scripts/test.ts sees to both for all that it runs.
+    process.env[RUN_VARIABLE] = newRun();
+    await endLeftovers();
+  }
   const started = await startServices();
   await mkdir(fixturesDir, { recursive: true });
   const installer = await installerIso();
   const isos = await bootIsos(fixturesDir);
-  const workDir = await mkdtemp("/var/tmp/bw-test-");
+  const workDir = await workDirectory();
   // QEMU runs as a user of its own, who must be able to enter the directories on the way to an image.
   for (const dir of [workDir, fixturesDir]) await chmod(dir, 0o755);
   project.provide("guests", { installerIso: installer, isos, workDir });

@@ -2,14 +2,14 @@
 // edit from outside as another program would, and an end that leaves nothing behind, whatever happened before.
 
 import { randomBytes } from "node:crypto";
-import { chmod, copyFile, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { chmod, copyFile, mkdir, rm, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { execa } from "execa";
 import { openSqliteStore } from "../../src/store/sqlite/store.ts";
 import { installedSystem, makeDisk } from "../fixtures/boot-images.ts";
 import { type BootwrightClient, openClient, type Refusal, Refused } from "./client.ts";
-import { guestPrefix } from "./guest-names.ts";
+import { guestPrefix, workDirectory } from "./guest-names.ts";
 
 export type LabOptions = Readonly<{
   /** ISOs that go into the library, under their own names. */
@@ -57,7 +57,7 @@ export async function openLab({
   command,
   unwatched = false,
 }: LabOptions = {}): Promise<Lab> {
-  const directory = await mkdtemp("/var/tmp/bw-test-");
+  const directory = await workDirectory();
   // QEMU runs as a user of its own, who has to be able to enter the directories.
   await chmod(directory, 0o711);
   const [images, library] = [join(directory, "images"), join(directory, "isos")];

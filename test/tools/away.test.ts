@@ -1,4 +1,5 @@
 /** Reading while a hypervisor does not answer: what is on record is told, and that it is no more than that. */
+// @module-tag process
 import { describe, expect, it } from "vitest";
 import { foreign, openBench, seedOf, uuid } from "./bench.ts";
 

@@ -1,5 +1,6 @@
 /** The tools as callers see them. Each has its form on record in `__tools__`, since a model that was told one form is led
  * astray by another; UPDATE=1 writes them anew. */
+// @module-tag process
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";

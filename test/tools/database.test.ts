@@ -1,3 +1,4 @@
+// @module-tag process
 import { existsSync, renameSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";

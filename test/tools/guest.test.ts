@@ -1,3 +1,4 @@
+// @module-tag process
 import { describe, expect, it } from "vitest";
 import { openBench } from "./bench.ts";
 
@@ -18,7 +19,7 @@ describe("get_guest_info", () => {
     await call("start_vm", { vm: "up" });
     outside(["guestInstalls", vm.uuid]);
     await expect
-      .poll(() => call("get_guest_info", { vm: "up" }), { timeout: 10_000 })
+      .poll(() => call("get_guest_info", { vm: "up" }))
       .toMatchObject({
         agent: "answers",
         untrusted: true,

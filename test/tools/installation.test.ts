@@ -1,3 +1,4 @@
+// @module-tag process
 import { describe, expect, it } from "vitest";
 import type { Answers } from "../../src/tools/catalogue.ts";
 import { openBench } from "./bench.ts";

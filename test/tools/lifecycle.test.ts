@@ -1,4 +1,5 @@
 /** What stays of a VM that could not be made, and the way out; deleting what others use. */
+// @module-tag process
 import { describe, expect, it } from "vitest";
 import { foreign, openBench, seedOf, uuid } from "./bench.ts";
 

@@ -1,3 +1,4 @@
+// @module-tag process
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { openBench } from "./bench.ts";

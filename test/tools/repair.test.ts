@@ -1,4 +1,5 @@
 /** What other programs do to a definition behind Bootwright's back, and both ways out of it. */
+// @module-tag process
 import { describe, expect, it } from "vitest";
 import { foreign, openBench, seedOf, uuid } from "./bench.ts";
 

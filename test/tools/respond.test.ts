@@ -1,3 +1,4 @@
+// @module-tag process
 import { describe, expect, it } from "vitest";
 import { DomainError, errorCodes } from "../../src/domain/error.ts";
 import { toolNamed } from "../../src/tools/call.ts";

@@ -1,4 +1,5 @@
 /** The page for everybody: by ear, in the dark, on a phone, in Korean. */
+// @module-tag process
 import type { Page } from "playwright-core";
 import { expect, it } from "vitest";
 import { changes } from "../../src/domain/changes/catalogue.ts";

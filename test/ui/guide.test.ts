@@ -1,5 +1,6 @@
 /** The user guide: its pictures are made of the page as it is, on VMs in memory and in the order in which the guide tells,
  * and what it names is there. UPDATE=1 writes the pictures into docs/images/. */
+// @module-tag process
 import { mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";

@@ -1,5 +1,6 @@
 /** The list of VMs: many of them, live, and whatever they are called. */
 
+// @module-tag process
 import { once } from "node:events";
 import { connect, createServer, type Socket } from "node:net";
 import type { Page } from "playwright-core";

@@ -1,6 +1,7 @@
 /** The panel as a host shows it: in a sandboxed frame of its own, with nothing but messages to the host, which makes the
  * calls on a real server over MCP. */
 
+// @module-tag process
 import { once } from "node:events";
 import { createServer } from "node:http";
 import type { Frame, Page } from "playwright-core";

@@ -1,4 +1,5 @@
 /** A person's whole way from an installer ISO to a system on its own disk: once by mouse, once by keys alone. */
+// @module-tag process
 import { expect, it } from "vitest";
 import { describeInBrowser, picture, type Visit, visit } from "./browser.ts";
 import { type InputMethod, keyboard, mouse } from "./input-method.ts";

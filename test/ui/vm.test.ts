@@ -1,5 +1,6 @@
 /** One VM's page: what is refused and why, what is asked before something is lost, what is taken back, and texts that
  * guests and other people have written. */
+// @module-tag process
 import { expect, it } from "vitest";
 import { foreign, seedOf, uuid } from "../tools/bench.ts";
 import { describeInBrowser, picture, visit } from "./browser.ts";

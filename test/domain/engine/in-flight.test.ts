@@ -1,11 +1,12 @@
 /** Calls that are carried out after whoever made them has stopped waiting. Goal: what such a call does is on record, and
  * it goes over nothing that was done to the VM meanwhile. */
-import { beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { Change } from "../../../src/domain/changes/catalogue.ts";
 import { recover, recoverAll } from "../../../src/domain/engine/recover.ts";
 import { DomainError } from "../../../src/domain/error.ts";
 import type { Target } from "../../../src/domain/model/vm.ts";
 import type { Ports } from "../../../src/domain/ports/operation-ports.ts";
+import { type Clock, hurryClock } from "../../reliability/sweep-clock.ts";
 import { faulty } from "../../reliability/sweep-fault.ts";
 import { orderChange, type World, world } from "../../support/world.ts";
 import { AT, refused } from "../fixture.ts";
@@ -17,6 +18,12 @@ const accept = ["NOTHING_BOOTS"];
 const START_LIMIT_MS = 120_000;
 const LIMIT_MS = 60_000;
 const again = new AbortController().signal;
+
+let clock: Clock;
+beforeEach(() => {
+  clock = hurryClock();
+});
+afterEach(() => clock.stop());
 
 const unanswered = () =>
   new DomainError("BACKEND_UNAVAILABLE", { connection: "local", reason: "it hung up" }, { unanswered: true });
@@ -117,12 +124,17 @@ describe("an operation whose process was killed with a call on its way", () => {
     });
     await expect(perform(killed.ports, at, [start], { accept })).rejects.toThrow();
     const [operation] = await w.store.operations({ target: at, limit: 1 });
-    const settling = recover(
-      { ...w.ports, backend: { ...w.backend, callOutlivesCallerMs: START_LIMIT_MS } },
-      operation!,
-    );
-    setTimeout(async () => w.backend.apply((await w.look(at)).vm, start, { signal: again, progress: () => {} }), 700);
-    expect(await settling).toEqual({ status: "applied" });
+    let looks = 0;
+    const backend = {
+      ...w.backend,
+      callOutlivesCallerMs: START_LIMIT_MS,
+      async observe(...given: Parameters<typeof w.backend.observe>) {
+        if (++looks === 3) await w.backend.apply((await w.look(at)).vm, start, { signal: again, progress: () => {} });
+        return w.backend.observe(...given);
+      },
+    };
+    expect(await recover({ ...w.ports, backend }, operation!)).toEqual({ status: "applied" });
+    expect(looks).toBeGreaterThanOrEqual(3);
     const { vm, record } = await w.look(at);
     expect(record?.currentRun?.run).toBe(vm?.run);
   });

@@ -125,16 +125,25 @@ describe("operate() flow", () => {
   });
 
   test("operate() runs two changes of one VM one after the other", async () => {
-    const w = await world({ claimWaitMs: 5_000 });
+    const w = await world({ claimWaitMs: 60_000 });
     const at = await w.create();
     const running: string[] = [];
+    const { promise: bothAsked, resolve: goOn } = Promise.withResolvers<void>();
     const slow = applying(w.ports, async (real, vm, change, context) => {
       running.push("in");
       await real(vm, change, context);
-      await new Promise((resolve) => setTimeout(resolve, 30));
+      await bothAsked;
       running.push("out");
     });
-    const to = (order: "hd" | "hd_cdrom") => perform(slow, at, (now) => [orderChange(now, order)]);
+    let claims = 0;
+    const store = {
+      ...w.store,
+      claim: (...given: Parameters<typeof w.store.claim>) => {
+        if (++claims === 2) goOn();
+        return w.store.claim(...given);
+      },
+    };
+    const to = (order: "hd" | "hd_cdrom") => perform({ ...slow, store }, at, (now) => [orderChange(now, order)]);
     await Promise.all([to("hd"), to("hd_cdrom")]);
     expect(running).toEqual(["in", "out", "in", "out"]);
     expect((await w.look(at)).record?.requestedOrder).toBe("hd_cdrom");

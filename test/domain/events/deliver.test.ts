@@ -1,4 +1,4 @@
-import { describe, expect, it, onTestFinished, vi } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { type DeliveryOptions, deliver } from "../../../src/domain/events/deliver.ts";
 import type { Subscriber } from "../../../src/domain/events/subscriber.ts";
 import type { DomainEvent } from "../../../src/domain/model/event.ts";
@@ -50,12 +50,12 @@ describe("deliver()", () => {
     const { end } = delivering(store, subscriber);
     await write(store, event("a"), event("b", "vm.started"), event("c"));
     await write(store, event("d"));
-    await vi.waitFor(() => expect(told).toEqual(["a", "c", "d"]));
+    await expect.poll(() => told).toEqual(["a", "c", "d"]);
     await end();
     const again = listener("one");
     delivering(store, again.subscriber);
     await write(store, event("e"));
-    await vi.waitFor(() => expect(again.told).toEqual(["e"]));
+    await expect.poll(() => again.told).toEqual(["e"]);
   });
 
   it("calls again after growing pauses, while other VMs' events go on and the same VM's wait", async () => {
@@ -64,7 +64,7 @@ describe("deliver()", () => {
     await store.feed("one", 1);
     delivering(store, subscriber);
     await write(store, of("a", "a1"), of("a", "a2"), of("b", "b1"));
-    await vi.waitFor(() => expect(told).toEqual(["b1", "a1", "a2"]));
+    await expect.poll(() => told).toEqual(["b1", "a1", "a2"]);
     expect(await store.deliveries({ limit: 9 })).toEqual([]);
   });
 
@@ -75,14 +75,14 @@ describe("deliver()", () => {
     await store.feed("one", 1);
     delivering(store, subscriber, { attemptsMax: 3 });
     await write(store, of("a", "a1"), of("a", "a2"));
-    await vi.waitFor(() => expect(told).toEqual(["a2"]));
+    await expect.poll(() => told).toEqual(["a2"]);
     expect(times.get("a1")).toBe(3);
     const [dead, ...rest] = await store.deliveries({ state: "dead", limit: 9 });
     expect(rest).toEqual([]);
     expect(dead).toMatchObject({ subscriber: "one", attempts: 3, error: "not a1", event: { id: "a1" } });
     broken = false;
     await store.redeliver("one", (await store.event("a1"))!);
-    await vi.waitFor(() => expect(told).toEqual(["a2", "a1"]));
+    await expect.poll(() => told).toEqual(["a2", "a1"]);
     expect(await store.deliveries({ limit: 9 })).toEqual([]);
   });
 
@@ -99,7 +99,7 @@ describe("deliver()", () => {
     const { end } = delivering(store, slow);
     delivering(store, quick.subscriber);
     await write(store, event("a"));
-    await vi.waitFor(() => expect(quick.told).toEqual(["a"]));
+    await expect.poll(() => quick.told).toEqual(["a"]);
     await end();
     expect((await store.feed("slow", 9)).events.map(({ event: { id } }) => id)).toEqual(["a"]);
   });
@@ -110,15 +110,15 @@ describe("deliver()", () => {
     const [one, two] = [listener("same"), listener("same")];
     await first.feed("same", 1);
     const { end } = delivering(first, one.subscriber);
-    await vi.waitFor(async () => expect(await second.lease("deliver:same")).toBe(false));
+    await expect.poll(() => second.lease("deliver:same")).toBe(false);
     delivering(second, two.subscriber);
     for (let number = 0; number < 20; number++) await write(first, event(`e${number}`));
-    await vi.waitFor(() => expect(one.told).toHaveLength(20));
+    await expect.poll(() => one.told).toHaveLength(20);
     expect(two.told).toEqual([]);
     await end();
     await first.close();
     await write(second, event("last"));
-    await vi.waitFor(() => expect(two.told).toEqual(["last"]));
+    await expect.poll(() => two.told).toEqual(["last"]);
   });
 
   it("goes on where it was once a database that could not be written can be written again", async () => {
@@ -130,10 +130,10 @@ describe("deliver()", () => {
       broken ? Promise.reject(new Error("the disk is full")) : store.endRound(...round);
     const { logged } = delivering({ ...store, endRound }, subscriber);
     await write(store, event("a"));
-    await vi.waitFor(() => expect(logged).toEqual(["events for one: the disk is full"]));
+    await expect.poll(() => logged).toEqual(["events for one: the disk is full"]);
     broken = false;
     await write(store, event("b"));
-    await vi.waitFor(() => expect(told.at(-1)).toBe("b"));
+    await expect.poll(() => told.at(-1)).toBe("b");
     expect(new Set(told)).toEqual(new Set(["a", "b"]));
     expect((await store.feed("one", 9)).events).toEqual([]);
     expect(target.uuid).toBe((await store.events()).at(-1)?.event.subject);

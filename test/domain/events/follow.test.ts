@@ -1,4 +1,5 @@
-import { expect, onTestFinished, test, vi } from "vitest";
+// @module-tag process
+import { expect, onTestFinished, test } from "vitest";
 import { DomainError } from "../../../src/domain/error.ts";
 import { type Follow, follow } from "../../../src/domain/events/follow.ts";
 import type { SqliteStore } from "../../../src/store/sqlite/store.ts";
@@ -35,10 +36,10 @@ test("follow() tells what is behind its place, and then each event once as it is
   const place = await store.lastEvent();
   await write(store, "c");
   const { told } = following(store, { after: place, everyMs: 60_000 });
-  await vi.waitFor(() => expect(told).toEqual(["c"]));
+  await expect.poll(() => told).toEqual(["c"]);
   await write(store, "d", "e");
   await write(store, "f");
-  await vi.waitFor(() => expect(told).toEqual(["c", "d", "e", "f"]));
+  await expect.poll(() => told).toEqual(["c", "d", "e", "f"]);
 });
 
 test("follow() reads what is more than it reads at one time", async () => {
@@ -46,7 +47,7 @@ test("follow() reads what is more than it reads at one time", async () => {
   const ids = Array.from({ length: 25 }, (_, n) => `e${n}`);
   await write(store, ...ids);
   const { told } = following(store, { atOnce: 5, everyMs: 60_000 });
-  await vi.waitFor(() => expect(told).toEqual(ids));
+  await expect.poll(() => told).toEqual(ids);
 });
 
 test("follow() tells each event's place, and waits for whoever cannot take the next one yet", async () => {
@@ -63,7 +64,7 @@ test("follow() tells each event's place, and waits for whoever cannot take the n
   const { end } = following(store, { tell });
   const written = (await store.events()).map(({ seq }) => seq);
   for (let count = 1; count <= 3; count++) {
-    await vi.waitFor(() => expect(places).toEqual(written.slice(0, count)));
+    await expect.poll(() => places).toEqual(written.slice(0, count));
     take();
   }
   await end();
@@ -74,10 +75,10 @@ test("follow() tells what another process writes, everything, once and in order"
   const store = await open(directory);
   const { told } = following(store);
   const other = new Other("node", ["settle", directory, target.uuid]);
-  await vi.waitFor(() => expect(told.length).toBeGreaterThan(50), { timeout: 20_000 });
+  await expect.poll(() => told.length).toBeGreaterThan(50);
   await other.kill();
   const written = await allIds(store);
-  await vi.waitFor(() => expect(told).toEqual(written));
+  await expect.poll(() => told).toEqual(written);
 });
 
 test("follow() tells at once what another process writes, also where it then writes nothing more", async () => {
@@ -89,7 +90,7 @@ test("follow() tells at once what another process writes, also where it then wri
   for (const id of ["a", "b", "c"]) {
     other.say(id);
     expect(await other.line()).toBe("told");
-    await vi.waitFor(() => expect(told.at(-1)).toBe(id));
+    await expect.poll(() => told.at(-1)).toBe(id);
   }
 });
 
@@ -97,7 +98,7 @@ test("follow() looks now and then where nothing calls", async () => {
   const store = await open(temporaryDirectory());
   const { told } = following({ events: store.events, onChange: () => () => {} }, { everyMs: 20 });
   await write(store, "a");
-  await vi.waitFor(() => expect(told).toEqual(["a"]));
+  await expect.poll(() => told).toEqual(["a"]);
 });
 
 test("follow() goes on from its place when a store that could not be read can be read again", async () => {
@@ -116,13 +117,13 @@ test("follow() goes on from its place when a store that could not be read can be
     { everyMs: 60_000 },
   );
   await write(store, "a");
-  await vi.waitFor(() => expect(told).toEqual(["a"]));
+  await expect.poll(() => told).toEqual(["a"]);
   away = true;
   await write(store, "b");
-  await vi.waitFor(() => expect(refusals).toBeGreaterThan(1));
+  await expect.poll(() => refusals).toBeGreaterThan(1);
   away = false;
   await write(store, "c");
-  await vi.waitFor(() => expect(told).toEqual(["a", "b", "c"]));
+  await expect.poll(() => told).toEqual(["a", "b", "c"]);
 });
 
 test("follow() tells nothing more once it has ended, and is called no more", async () => {
@@ -140,7 +141,7 @@ test("follow() tells nothing more once it has ended, and is called no more", asy
     },
   });
   await write(store, "a");
-  await vi.waitFor(() => expect(told).toEqual(["a"]));
+  await expect.poll(() => told).toEqual(["a"]);
   await end();
   expect(listeners).toBe(0);
   await write(store, "b");

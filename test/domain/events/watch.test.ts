@@ -1,10 +1,14 @@
-import { describe, expect, it, onTestFinished, vi } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { watch } from "../../../src/domain/events/watch.ts";
 import type { Backend, Hint } from "../../../src/domain/ports/backend.ts";
+import { skipAhead } from "../../support/clock.ts";
 import { defineVm, editDefinition, guestPowersOff, setIdentity, undefineVm } from "../../support/simulator.ts";
 import { isos, world as openWorld, vmDefinition, type World } from "../../support/world.ts";
 
 const start = { kind: "power.start", purpose: "live", at: "2026-11-25T10:00:00.000Z" } as const;
+const HOUR_MS = 3_600_000;
+/** Two clocks, each read in whole milliseconds. */
+const ROUNDED_MS = 2;
 const typesIn = async (world: World) => (await world.store.events()).map(({ event }) => event.type);
 
 const ended = (signal: AbortSignal | undefined) =>
@@ -45,13 +49,13 @@ describe("watch()", () => {
     const at = await world.create({ isoPath: isos.live, order: "cdrom_hd" });
     const { tell } = await watching(world);
     await world.run(at, start);
-    await vi.waitFor(async () => expect(await world.store.reportedStates("local")).toHaveLength(1));
+    await expect.poll(() => world.store.reportedStates("local")).toHaveLength(1);
     tell({ uuid: at.uuid });
     guestPowersOff(world.session, at.uuid);
     tell({ uuid: at.uuid });
     tell({ uuid: at.uuid });
     tell({});
-    await vi.waitFor(async () => expect(await typesIn(world)).toContain("vm.stopped"));
+    await expect.poll(() => typesIn(world)).toContain("vm.stopped");
     tell({});
     expect(await typesIn(world)).toEqual(["vm.created", "vm.started", "vm.stopped"]);
     const [{ event } = expect.unreachable()] = (await world.store.events()).slice(-1);
@@ -67,7 +71,7 @@ describe("watch()", () => {
     setIdentity(world.session, at.uuid, { name: "db" });
     await (await watching(world)).end();
     await watching(world);
-    await vi.waitFor(async () => expect(await typesIn(world)).toContain("vm.changed_elsewhere"));
+    await expect.poll(() => typesIn(world)).toContain("vm.changed_elsewhere");
     expect(await typesIn(world)).toEqual(["vm.created", "vm.started", "vm.stopped", "vm.changed_elsewhere"]);
   });
 
@@ -79,11 +83,11 @@ describe("watch()", () => {
     const { watch: _none, ...silent } = world.backend;
     const options = { connection: "local", backend: async () => silent, store, newId, now, log: () => {}, everyMs: 20 };
     const running = watch(options, ending.signal);
-    await vi.waitFor(async () => expect(await store.reportedStates("local")).toHaveLength(1));
+    await expect.poll(() => store.reportedStates("local")).toHaveLength(1);
     editDefinition(world.session, at.uuid, (next) => ({ ...next, cpus: 7 }));
-    await vi.waitFor(async () => expect(await typesIn(world)).toContain("vm.changed_elsewhere"));
+    await expect.poll(() => typesIn(world)).toContain("vm.changed_elsewhere");
     undefineVm(world.session, at.uuid);
-    await vi.waitFor(async () => expect(await store.reportedStates("local")).toEqual([]));
+    await expect.poll(() => store.reportedStates("local")).toEqual([]);
     ending.abort();
     await running;
     const told = (await store.events()).slice(1).map(({ event }) => event.data.what);
@@ -94,15 +98,23 @@ describe("watch()", () => {
     const world = await openWorld();
     const at = await world.create({ isoPath: isos.live });
     await world.run(at, start);
-    const { tell } = await watching(world);
-    await vi.waitFor(async () => expect(await world.store.lease("watch:local")).toBe(true));
+    let looks = 0;
+    const { tell } = await watching(world, {
+      observe: (uuid, signal) => {
+        looks += 1;
+        return world.backend.observe(uuid, signal);
+      },
+    });
+    await expect.poll(() => world.store.lease("watch:local")).toBe(true);
     const claim = await world.store.claim(at, { actor: "test", what: "test" }, 0);
+    const before = looks;
     guestPowersOff(world.session, at.uuid);
     tell({ uuid: at.uuid, occurrence: { type: "rebooted", run: "another" } });
-    await new Promise((wake) => setTimeout(wake, 50));
+    // It has looked at the news and, since it looks again, has kept them.
+    await expect.poll(() => looks).toBeGreaterThan(before + 1);
     expect(await typesIn(world)).not.toContain("vm.stopped");
     await claim.release();
-    await vi.waitFor(async () => expect(await typesIn(world)).toContain("vm.stopped"));
+    await expect.poll(() => typesIn(world)).toContain("vm.stopped");
   });
 
   it("tells three resets of one moment as one, and two that are apart as two", async () => {
@@ -113,12 +125,12 @@ describe("watch()", () => {
     const { run } = (await world.look(at)).vm!;
     const reset = () => tell({ uuid: at.uuid, occurrence: { type: "rebooted", run: run! } });
     const resets = async () => (await typesIn(world)).filter((type) => type === "vm.rebooted").length;
-    await vi.waitFor(async () => expect(await world.store.reportedStates("local")).toHaveLength(1));
+    await expect.poll(() => world.store.reportedStates("local")).toHaveLength(1);
     for (let time = 0; time < 3; time++) reset();
-    await vi.waitFor(async () => expect(await resets()).toBe(1));
-    await new Promise((wake) => setTimeout(wake, 600));
+    await expect.poll(() => resets()).toBe(1);
+    skipAhead(600);
     reset();
-    await vi.waitFor(async () => expect(await resets()).toBe(2));
+    await expect.poll(() => resets()).toBe(2);
   });
 
   it("looks at everything again after a connection was lost, and listens again", async () => {
@@ -137,11 +149,11 @@ describe("watch()", () => {
         });
       },
     });
-    await vi.waitFor(() => expect(listened).toBe(1));
+    await expect.poll(() => listened).toBe(1);
     guestPowersOff(world.session, at.uuid);
     ends!();
-    await vi.waitFor(async () => expect(await typesIn(world)).toContain("vm.stopped"));
-    await vi.waitFor(() => expect(listened).toBe(2));
+    await expect.poll(() => typesIn(world)).toContain("vm.stopped");
+    await expect.poll(() => listened).toBe(2);
     expect(logged).toEqual(["events: the daemon went away"]);
   });
 
@@ -156,11 +168,11 @@ describe("watch()", () => {
       observe: (uuid, signal) =>
         uuid === bad.uuid ? Promise.race([broken(), ended(signal)]) : world.backend.observe(uuid, signal),
     });
-    await vi.waitFor(async () => expect(await world.store.isWatched("local")).toBe(true));
+    await expect.poll(() => world.store.isWatched("local")).toBe(true);
     for (let hint = 0; hint < 6; hint++) tell({ uuid: bad.uuid });
     guestPowersOff(world.session, good.uuid);
     tell({ uuid: good.uuid });
-    await vi.waitFor(async () => expect(await typesIn(world)).toContain("vm.stopped"), { timeout: 5_000 });
+    await expect.poll(() => typesIn(world)).toContain("vm.stopped");
   });
 
   it("says nothing of what was there before it first looked, whatever an operation did meanwhile", async () => {
@@ -168,18 +180,18 @@ describe("watch()", () => {
     defineVm(world.session, { uuid: crypto.randomUUID(), name: "theirs", next: vmDefinition(), running: true });
     await world.create({ name: "ours" });
     await watching(world);
-    await vi.waitFor(async () => expect(await world.store.reportedStates("local")).toHaveLength(2));
+    await expect.poll(() => world.store.reportedStates("local")).toHaveLength(2);
     expect(await typesIn(world)).toEqual(["vm.created"]);
   });
 
   it("tells of a VM on a connection that had none when it first looked", async () => {
     const world = await openWorld();
     const { end } = await watching(world);
-    await vi.waitFor(async () => expect(await world.store.isWatched("local")).toBe(true));
+    await expect.poll(() => world.store.isWatched("local")).toBe(true);
     await end();
     defineVm(world.session, { uuid: crypto.randomUUID(), name: "theirs", next: vmDefinition() });
     await watching(world);
-    await vi.waitFor(async () => expect(await typesIn(world)).toEqual(["vm.changed_elsewhere"]));
+    await expect.poll(() => typesIn(world)).toEqual(["vm.changed_elsewhere"]);
   });
 
   it("tells when the hypervisor told of it, however long it was held", async () => {
@@ -187,16 +199,20 @@ describe("watch()", () => {
     const at = await world.create({ isoPath: isos.live });
     await world.run(at, start);
     const { tell } = await watching(world);
-    await vi.waitFor(async () => expect(await world.store.isWatched("local")).toBe(true));
+    await expect.poll(() => world.store.isWatched("local")).toBe(true);
     const { run } = (await world.look(at)).vm!;
     const claim = await world.store.claim(at, { actor: "test", what: "test" }, 0);
-    const then = Date.now();
+    const since = Date.now();
     tell({ uuid: at.uuid, occurrence: { type: "rebooted", run: run! } });
-    await new Promise((wake) => setTimeout(wake, 300));
+    const until = Date.now();
+    skipAhead(HOUR_MS);
     await claim.release();
-    await vi.waitFor(async () => expect(await typesIn(world)).toContain("vm.rebooted"));
+    await expect.poll(() => typesIn(world)).toContain("vm.rebooted");
     const { event } = (await world.store.events()).at(-1)!;
-    expect(Math.abs(Date.parse(event.time) - then)).toBeLessThan(150);
+    // That hour has not passed by the time of day, which the event's time was counted back from.
+    const toldAt = Date.parse(event.time) + HOUR_MS;
+    expect(toldAt).toBeGreaterThanOrEqual(since - ROUNDED_MS);
+    expect(toldAt).toBeLessThanOrEqual(until + ROUNDED_MS);
   });
 
   it("goes on once a backend that could not be asked answers again", async () => {
@@ -204,15 +220,20 @@ describe("watch()", () => {
     const at = await world.create({ isoPath: isos.live });
     await world.run(at, start);
     let away = false;
+    let refused = 0;
     const { tell } = await watching(world, {
-      observe: (uuid, signal) => (away ? Promise.reject(new Error("not now")) : world.backend.observe(uuid, signal)),
+      async observe(uuid, signal) {
+        if (!away) return world.backend.observe(uuid, signal);
+        refused += 1;
+        throw new Error("not now");
+      },
     });
-    await vi.waitFor(async () => expect(await world.store.reportedStates("local")).toHaveLength(1));
+    await expect.poll(() => world.store.reportedStates("local")).toHaveLength(1);
     away = true;
     guestPowersOff(world.session, at.uuid);
     tell({ uuid: at.uuid });
-    await new Promise((wake) => setTimeout(wake, 50));
+    await expect.poll(() => refused).toBeGreaterThan(1);
     away = false;
-    await vi.waitFor(async () => expect(await typesIn(world)).toContain("vm.stopped"));
+    await expect.poll(() => typesIn(world)).toContain("vm.stopped");
   });
 });

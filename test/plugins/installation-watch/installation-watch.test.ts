@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import plugin from "../../../plugins/installation-watch/index.ts";
+import { skipAhead } from "../../support/clock.ts";
 import { type Lane, openLane } from "../../support/functions.ts";
 import { guestInstalls, guestPowersOff, guestReboots, setGuest } from "../../support/simulator.ts";
 import type { WorldOptions } from "../../support/world.ts";
@@ -54,7 +55,7 @@ describe("installation-watch", () => {
     await at.quiet();
     for (const count of [2, 3]) {
       // Resets that come at once are one.
-      await new Promise((wake) => setTimeout(wake, 600));
+      skipAhead(600);
       guestReboots(at.session, vm);
       await at.heard("vm.rebooted", count);
       await at.quiet();

@@ -5,7 +5,7 @@
 import { existsSync } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { probe } from "../../../plugins/libvirt/acceleration.ts";
 import { PROCEDURE } from "../../../plugins/libvirt/client/procedure.ts";
 import libvirt from "../../../plugins/libvirt/index.ts";
@@ -95,7 +95,7 @@ test("a probe that never comes back hangs no create: it is given up, and the VM 
     expect(existsSync(join(lab.directory, "cache/bootwright/kvm-probe.json"))).toBe(false);
     // The start that was held back happens after all, and its guest is ended.
     letGo();
-    await vi.waitFor(async () => expect(await probes(lab)).toEqual([]), { timeout: 20_000 });
+    await expect.poll(() => probes(lab)).toEqual([]);
   } finally {
     letGo();
     await lab.close();

@@ -7,7 +7,7 @@
 import { execFileSync } from "node:child_process";
 import { chmod, mkdir, readFile, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, inject, test, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import libvirt from "../../../plugins/libvirt/index.ts";
 import type { LibvirtSession } from "../../../plugins/libvirt/session.ts";
 import type { EventType } from "../../../src/domain/model/event.ts";
@@ -55,7 +55,7 @@ async function until(uuid: string, fits: (vm: Vm) => boolean, timeoutMs?: number
 /** The one event of this type that the lab's server made of what happened to a VM. */
 async function eventOf(uuid: string, type: EventType): Promise<Record<string, unknown>> {
   const told = () => lab.call("list_events", { vm: uuid, type: [type] });
-  await vi.waitFor(async () => expect((await told()).events).not.toEqual([]), { timeout: 30_000 });
+  await expect.poll(async () => (await told()).events).not.toEqual([]);
   const [event, ...more] = (await told()).events;
   expect(more).toEqual([]);
   return event!.data;

@@ -1,10 +1,11 @@
 /** A qemu connection in a directory of its own; whatever still runs there ends with it. */
-import { chmod, copyFile, mkdir, mkdtemp, readdir, rm } from "node:fs/promises";
+import { chmod, copyFile, mkdir, readdir, rm } from "node:fs/promises";
 import { basename, join } from "node:path";
 import qemu from "../../../plugins/qemu/index.ts";
 import type { QemuSession } from "../../../plugins/qemu/session.ts";
 import type { Backend } from "../../../src/domain/ports/backend.ts";
 import { bindBackend } from "../../../src/plugin-host/backends.ts";
+import { workDirectory } from "../../support/guest-names.ts";
 import { pluginContext } from "../../support/world.ts";
 
 export type QemuBench = Readonly<{
@@ -18,7 +19,7 @@ export type QemuBench = Readonly<{
 }>;
 
 export async function openQemuBench(isos: readonly string[] = []): Promise<QemuBench> {
-  const directory = await mkdtemp("/var/tmp/bw-test-");
+  const directory = await workDirectory();
   await chmod(directory, 0o711);
   for (const name of ["images", "isos"]) await mkdir(join(directory, name), { mode: 0o755 });
   const iso = (path: string) => join(directory, "isos", basename(path));

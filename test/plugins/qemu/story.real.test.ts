@@ -1,11 +1,12 @@
 // Goal: the main job needs no daemon. Method: an MCP client on the real server, with QEMU alone; the unattended installer,
 // a server that is killed on the way, and the system that it put on the disk. What it cannot see: KVM and HVF.
 
-import { chmod, mkdtemp, rm } from "node:fs/promises";
+import { chmod, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { type BootwrightClient, openClient } from "../../support/client.ts";
 import { waitForLine } from "../../support/guest.ts";
+import { workDirectory } from "../../support/guest-names.ts";
 import { codesOf } from "../../support/vm.ts";
 
 const { installerIso } = inject("guests");
@@ -20,7 +21,7 @@ const open = () =>
     confirm: () => true,
   });
 beforeAll(async () => {
-  directory = await mkdtemp("/var/tmp/bw-test-");
+  directory = await workDirectory();
   await chmod(directory, 0o700);
   server = await open();
 });

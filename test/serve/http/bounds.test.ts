@@ -1,4 +1,5 @@
 /** What is too large, too slow, too many or not what it seems, and how a server ends. */
+// @module-tag process
 import { once } from "node:events";
 import { connect } from "node:net";
 import { describe, expect, it, onTestFinished } from "vitest";

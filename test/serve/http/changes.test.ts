@@ -1,4 +1,5 @@
 /** What a change over HTTP can be asked for beside itself: once, only if, and without waiting. */
+// @module-tag process
 import { describe, expect, it } from "vitest";
 import type { Backend } from "../../../src/domain/ports/backend.ts";
 import { type HttpServer, openHttp } from "../../support/http.ts";

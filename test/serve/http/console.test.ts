@@ -9,10 +9,14 @@ import type { Backend } from "../../../src/domain/ports/backend.ts";
 import type { HttpServerOptions } from "../../../src/serve/http/server.ts";
 import { addToken, removeToken } from "../../../src/serve/http/token.ts";
 import { VERSION, vncServer } from "../../display/rfb.ts";
+import { skipAhead } from "../../support/clock.ts";
 import { connected, refusal } from "../../support/console.ts";
 import { type HttpHere, openHere, TOKEN } from "../../support/http-here.ts";
 import { requestText, sendRaw, statusIn } from "../../support/raw-http.ts";
 import { world } from "../../support/world.ts";
+
+/** Whoever has not answered by the next one is gone: time enough for a busy machine. */
+const HEARTBEAT_MS = 500;
 
 /** A server of screens that lets everybody in and then says what it hears. */
 async function screens() {
@@ -98,7 +102,7 @@ describe("a console", () => {
   });
 
   it("ends with the token that opened it", async () => {
-    const here = await start({ consoles: { heartbeatMs: 50 } });
+    const here = await start({ consoles: { heartbeatMs: HEARTBEAT_MS } });
     const token = await furtherToken(here, ["vm:read", "vm:write"]);
     const { closed } = await connected(await ticketFor(here, { token }), { token });
     removeToken(here.directory, "further");
@@ -106,7 +110,7 @@ describe("a console", () => {
   });
 
   it("ends with the session that opened it", async () => {
-    const here = await start({ consoles: { heartbeatMs: 50 } });
+    const here = await start({ consoles: { heartbeatMs: HEARTBEAT_MS } });
     const cookie = await cookieOf(here);
     const browser = { token: null, headers: { cookie, origin: here.url } };
     const { closed } = await connected(await ticketFor(here, browser), browser);
@@ -115,17 +119,18 @@ describe("a console", () => {
   });
 
   it("ends when nobody has used it for long", async () => {
-    const here = await start({ consoles: { heartbeatMs: 20, idleMs: 100 } });
+    const here = await start({ consoles: { heartbeatMs: HEARTBEAT_MS, idleMs: 100 } });
     const { closed } = await connected(await ticketFor(here));
     expect(await closed).toEqual([4002, "nothing happened in it for too long"]);
   });
 
   it("ends when the browser no longer answers", async () => {
-    const here = await start({ consoles: { heartbeatMs: 50 } });
+    const here = await start({ consoles: { heartbeatMs: HEARTBEAT_MS } });
     const { socket } = await connected(await ticketFor(here));
     socket.pause();
     const screen = here.screens.at(-1)!;
     if (!screen.destroyed) await once(screen, "close");
+    await expect.poll(() => lastEventOf(here)).toMatchObject({ type: "console.closed" });
   });
 
   it("that cannot be put on record is not opened, and the VM's screen is left", async () => {
@@ -136,6 +141,7 @@ describe("a console", () => {
     expect(await refusal(url)).toEqual({ status: 503, code: "STORE_LOCKED" });
     const screen = here.screens.at(-1)!;
     if (!screen.destroyed) await once(screen, "close");
+    expect((await lastEventOf(here)).type).not.toMatch(/^console/);
   });
 
   it("takes binary messages of some size and no others", async () => {
@@ -169,12 +175,15 @@ describe("a console", () => {
   });
 });
 
-const furtherToken = async ({ directory }: { directory: string }, scopes: string[]) => {
+const furtherToken = async ({ directory, ask }: HttpHere & { directory: string }, scopes: string[]) => {
   const token = addToken(directory, "further", scopes, new Date());
   // The file is looked at now and then.
-  await new Promise((wake) => setTimeout(wake, 600));
+  const look = async () => (await ask("GET", "/api/isos", undefined, { token })).status;
+  await expect.poll(look, { interval: 100 }).toBeOneOf([200, 403]);
   return token;
 };
+const lastEventOf = async ({ ask, vm }: HttpHere & { vm: string }) =>
+  (await ask("GET", `/api/events/history?vm=${vm}`)).body.events[0];
 
 describe("who opens a console", () => {
   it("shows a ticket, which is good once", async () => {
@@ -188,9 +197,9 @@ describe("who opens a console", () => {
   });
 
   it("shows it in time", async () => {
-    const here = await start({ consoles: { ticketMs: 30 } });
+    const here = await start({ consoles: { ticketMs: 60_000 } });
     const { body } = await here.ask("POST", `/api/vms/${here.vm}/console`);
-    await new Promise((wake) => setTimeout(wake, 60));
+    skipAhead(60_001);
     expect(await refusal(here.url + body.path)).toMatchObject({ code: "CONSOLE_TICKET_INVALID" });
   });
 

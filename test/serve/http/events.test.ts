@@ -1,4 +1,5 @@
 /** Server-sent events on a real server, through connections that break. */
+// @module-tag process
 import { describe, expect, it } from "vitest";
 import { DomainError } from "../../../src/domain/error.ts";
 import { STREAMS_MAX } from "../../../src/serve/bounds.ts";

@@ -1,4 +1,5 @@
 /** Every place of the plan, by a client that a generator makes of the document that the running server answers with. */
+// @module-tag process
 import { copyFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";

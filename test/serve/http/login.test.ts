@@ -1,4 +1,5 @@
 /** How a browser gets in, and that nobody else does by its cookie. */
+// @module-tag process
 import { describe, expect, it } from "vitest";
 import { loginsFor } from "../../../src/serve/http/login.ts";
 import { type HttpServer, openHttp } from "../../support/http.ts";

@@ -1,4 +1,5 @@
 /** Access tokens of an OAuth issuer, beside this server's own. */
+// @module-tag process
 import { SignJWT, UnsecuredJWT } from "jose";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { type HttpServer, openHttp } from "../../support/http.ts";

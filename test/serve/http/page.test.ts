@@ -1,4 +1,5 @@
 /** The page's files: to whom they are given, and where there are none. */
+// @module-tag process
 import { createHash } from "node:crypto";
 import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

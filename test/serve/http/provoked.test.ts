@@ -1,4 +1,5 @@
 /** Every code that a REST answer can carry, provoked: by callers, guests, other programs, and a host that fails. */
+// @module-tag process
 import { chmodSync, writeFileSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import { describe, expect, it, onTestFinished } from "vitest";

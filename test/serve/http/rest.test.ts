@@ -1,4 +1,5 @@
 /** Every place that people know from the plan that this product grew from, on a real server. */
+// @module-tag process
 import { describe, expect, it } from "vitest";
 import { type HttpServer, openHttp } from "../../support/http.ts";
 

@@ -1,4 +1,5 @@
 /** Who is not let in, and what is not taken, on a real server over a real socket. */
+// @module-tag process
 import { chmodSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";

@@ -1,3 +1,4 @@
+// @module-tag process
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { Agent, request } from "node:https";

@@ -1,5 +1,6 @@
 /** The MCP project's own conformance suites, against `/mcp` of this server: once with what Bootwright has, and once with the
  * fixtures that most scenarios call by name, on the same wiring. */
+// @module-tag process
 import { describe, expect, onTestFinished, test } from "vitest";
 import { serveHttp } from "../../../src/serve/http/server.ts";
 import type { Session } from "../../../src/serve/session.ts";

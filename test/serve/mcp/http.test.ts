@@ -1,4 +1,5 @@
 /** MCP over HTTP, with the clients that hosts are built on. */
+// @module-tag process
 import { describe, expect, it, onTestFinished } from "vitest";
 import { type HttpServer, openHttp } from "../../support/http.ts";
 import { memorySettings, temporaryDirectory } from "../../support/memory.ts";

@@ -1,3 +1,4 @@
+// @module-tag process
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { memorySettings, temporaryDirectory } from "../../support/memory.ts";
 import { type Caller, generations } from "../callers.ts";
@@ -92,10 +93,9 @@ describe.each(names)("a client of %s", (generation) => {
       { signal: cancel.signal, onprogress: () => cancel.abort(new Error("changed my mind")) },
     );
     await expect(stopping).rejects.toThrow("changed my mind");
-    const began = performance.now();
+    // Whoever still held it would be waited for, and then be named in a refusal.
     const { structuredContent } = await caller.call("attach_iso", { vm: "mail", iso_path: "live.iso" });
     expect(structuredContent).toMatchObject({ changed: true, vm: { power: "running" } });
-    expect(performance.now() - began).toBeLessThan(5_000);
   });
 });
 

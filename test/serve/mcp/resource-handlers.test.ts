@@ -1,3 +1,4 @@
+// @module-tag process
 import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";

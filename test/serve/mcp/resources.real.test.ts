@@ -58,7 +58,7 @@ it("a start and a stop by another program reach whoever subscribed to the VM, an
   const latencies = new Map<string, number[]>(callers.map((name) => [name, []]));
   // A server watches once it has lived for a moment; the first thing that is told shows that one does.
   await lab.virsh("start", vm.name);
-  for (const { reads } of clients) await vi.waitFor(() => expect(reads.heard.updated).not.toEqual([]), WAIT);
+  for (const { reads } of clients) await expect.poll(() => reads.heard.updated, WAIT).not.toEqual([]);
   const lists = clients.map(({ reads }) => reads.heard.lists());
   for (let round = 0; round < ROUNDS; round++) {
     const before = clients.map(({ reads }) => reads.heard.updated.length);
@@ -69,7 +69,7 @@ it("a start and a stop by another program reach whoever subscribed to the VM, an
         vi.waitFor(() => expect(reads.heard.updated.length).toBeGreaterThan(before[one]!), WAIT),
       ),
     );
-    await vi.waitFor(() => expect(bare.at.length).toBeGreaterThan(count), WAIT);
+    await expect.poll(() => bare.at.length, WAIT).toBeGreaterThan(count);
     clients.forEach(({ reads }, one) => {
       const heard = performance.timeOrigin + reads.heard.at.get(`vm://${vm.uuid}`)!;
       latencies.get(callers[one]!)!.push(heard - bare.at.at(-1)!);
@@ -92,7 +92,7 @@ it("a VM that another program defines and removes changes the list", async () =>
   const changed = async (change: Promise<unknown>) => {
     const before = client.reads.heard.lists();
     await change;
-    await vi.waitFor(() => expect(client.reads.heard.lists()).toBeGreaterThan(before), WAIT);
+    await expect.poll(() => client.reads.heard.lists(), WAIT).toBeGreaterThan(before);
   };
   await changed(lab.define(`<domain type="qemu"><name>${name}</name>${memory}</domain>`));
   expect(await listed()).toBe(true);

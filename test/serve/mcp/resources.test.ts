@@ -1,3 +1,4 @@
+// @module-tag process
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { memorySettings, temporaryDirectory } from "../../support/memory.ts";
 import { type Caller, generations } from "../callers.ts";

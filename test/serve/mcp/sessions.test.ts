@@ -1,4 +1,5 @@
 /** What /mcp refuses, and how sessions of clients of 2025 and streams end. */
+// @module-tag process
 import { describe, expect, it } from "vitest";
 import { removeToken } from "../../../src/serve/http/token.ts";
 import { openHttp } from "../../support/http.ts";
@@ -193,11 +194,14 @@ describe("a session", () => {
   });
 
   it("is one of so many: the one that was idle longest makes room", async () => {
-    const server = await openHttp();
+    const { url } = await openHere(await world(), { mcp: { limits: { sessions: 5 } } });
+    const server = { url, token: TOKEN };
     const first = await begin(server);
     const busy = await begin(server);
     const stream = await send(server, "GET", undefined, { session: busy });
-    for (let opened = 0; opened < 199; opened++) await (await send(server, "POST", initialize)).text();
+    for (let opened = 2; opened < 5; opened++) await begin(server);
+    expect((await send(server, "POST", list, { session: first })).status).toBe(200);
+    for (let opened = 0; opened < 4; opened++) await begin(server);
     expect((await send(server, "POST", list, { session: first })).status).toBe(404);
     expect((await send(server, "POST", list, { session: busy })).status).toBe(200);
     await stream.body!.cancel();
@@ -206,17 +210,18 @@ describe("a session", () => {
 
 describe("a session or a stream", () => {
   it("ends when nothing is asked in it for a while and nobody listens", async () => {
-    const { url } = await openHere(await world(), { mcp: { limits: { idleMs: 1_500 } } });
+    const idleMs = 3_000;
+    const { url } = await openHere(await world(), { mcp: { limits: { idleMs } } });
     const server = { url, token: TOKEN };
     const [silent, heard] = [await begin(server), await begin(server)];
     const stream = await send(server, "GET", undefined, { session: heard });
     const statusOf = async (session: string) => (await send(server, "POST", list, { session })).status;
-    // To ask is to use it, so nobody asks while it is to end.
-    await new Promise((wake) => setTimeout(wake, 3_200));
-    expect(await statusOf(silent)).toBe(404);
+    // To ask is to use it, so that nobody asks again before it can have ended.
+    const seldom = { interval: idleMs * 2 };
+    await expect.poll(() => statusOf(silent), seldom).toBe(404);
     expect(await statusOf(heard)).toBe(200);
     await stream.body!.cancel();
-    await expect.poll(() => statusOf(heard), { interval: 3_200, timeout: 20_000 }).toBe(404);
+    await expect.poll(() => statusOf(heard), seldom).toBe(404);
   });
 
   it("ends when its token is taken back", async () => {

@@ -1,4 +1,5 @@
 /** How a server process ends, and what it writes: hosts start and drop such processes all day. */
+// @module-tag process
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { describe, expect, it, onTestFinished } from "vitest";

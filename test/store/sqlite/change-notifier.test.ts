@@ -1,3 +1,4 @@
+// @module-tag process
 import { expect, test, vi } from "vitest";
 import { event, Other, open, run, temporaryDirectory } from "../fixture.ts";
 
@@ -6,12 +7,13 @@ test("onChange() calls back after a write of this process, once for many of one 
   const called = vi.fn();
   const end = store.onChange(called);
   await run(store, { id: "a" }, { events: [event("a")] });
-  await vi.waitFor(() => expect(called).toHaveBeenCalled());
+  await expect.poll(() => called).toHaveBeenCalled();
   end();
-  await new Promise((wake) => setTimeout(wake, 50));
   const calls = called.mock.calls.length;
+  const witness = vi.fn();
+  store.onChange(witness);
   await run(store, { id: "b" });
-  await new Promise((wake) => setTimeout(wake, 50));
+  await expect.poll(() => witness).toHaveBeenCalled();
   expect(called.mock.calls.length).toBe(calls);
 });
 
@@ -22,6 +24,6 @@ test("onChange() calls back after a write of another process, with what it wrote
   store.onChange(() => void store.lastEvent().then((last) => seen.push(last)));
   const other = new Other("node", ["settle", directory]);
   expect(await other.line()).toBe("settling");
-  await vi.waitFor(() => expect(seen.at(-1)).toBeGreaterThan(2), { timeout: 10_000 });
+  await expect.poll(() => seen.at(-1)).toBeGreaterThan(2);
   await other.kill();
 });

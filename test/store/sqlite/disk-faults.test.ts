@@ -1,5 +1,6 @@
 /** What the world does to a database while it is open. Nothing is ever written in part: an operation whose settlement
  * failed is begun as before, and is settled later. */
+// @module-tag process
 import { chmodSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -87,7 +88,6 @@ test.skipIf(!canMount())(
 
 test.each(runtimes)(
   "A database that stays locked is STORE_LOCKED on %s, and the operation is settled afterwards",
-  { timeout: 20_000 },
   async (runtime) => {
     const directory = temporaryDirectory();
     const store = await open(directory);
@@ -117,7 +117,6 @@ test("A database that stays locked for writing is read as ever", async () => {
 
 test.each(runtimes)(
   "A database that is moved away is STORE_UNAVAILABLE on %s, and goes on where it is put back",
-  { timeout: 20_000 },
   async (runtime) => {
     const directory = temporaryDirectory();
     await (await open(directory)).close();

@@ -1,3 +1,4 @@
+// @module-tag process
 import { existsSync } from "node:fs";
 import { expect, test } from "vitest";
 import { migrationNames, Other, open, sql, temporaryDirectory } from "../fixture.ts";
@@ -192,29 +193,25 @@ test("An empty database has no upgrade to tell of", async () => {
 test.each([
   ["an empty", []],
   ["an old", [gorm, rows]],
-] as const)(
-  "Processes of both runtimes that open %s database at one moment all succeed",
-  { timeout: 60_000 },
-  async (kind, statements) => {
-    for (let round = 0; round < 3; round++) {
-      const directory = temporaryDirectory();
-      if (statements.length > 0) sql(directory, ...statements, "select 1");
-      const others = (["node", "deno", "node", "deno"] as const).map(
-        (runtime) => new Other(runtime, ["open", directory]),
-      );
-      for (const other of others) expect(await other.line()).toBe("ready");
-      for (const other of others) other.goOn();
-      const count = kind === "an old" ? 2 : 0;
-      for (const other of others) expect(await other.line()).toBe(`opened with ${count} VMs`);
-      expect(sql(directory, "select name from mikro_orm_migrations")).toEqual(migrationNames.map((name) => ({ name })));
-      expect(existsSync(`${directory}/bootwright.sqlite-journal`)).toBe(false);
-    }
-  },
-);
+] as const)("Processes of both runtimes that open %s database at one moment all succeed", async (kind, statements) => {
+  for (let round = 0; round < 3; round++) {
+    const directory = temporaryDirectory();
+    if (statements.length > 0) sql(directory, ...statements, "select 1");
+    const others = (["node", "deno", "node", "deno"] as const).map(
+      (runtime) => new Other(runtime, ["open", directory]),
+    );
+    for (const other of others) expect(await other.line()).toBe("ready");
+    for (const other of others) other.goOn();
+    const count = kind === "an old" ? 2 : 0;
+    for (const other of others) expect(await other.line()).toBe(`opened with ${count} VMs`);
+    expect(sql(directory, "select name from mikro_orm_migrations")).toEqual(migrationNames.map((name) => ({ name })));
+    expect(existsSync(`${directory}/bootwright.sqlite-journal`)).toBe(false);
+  }
+});
 
 /** Goal: an upgrade happens whole or not at all. Method: a process that upgrades some thousand rows is killed at a
  * random moment, again and again, until one gets through. */
-test("An upgrade that is killed half way leaves the old database to the next", { timeout: 60_000 }, async () => {
+test("An upgrade that is killed half way leaves the old database to the next", async () => {
   const directory = temporaryDirectory();
   const series = "with recursive n(i) as (select 1 union all select i + 1 from n where i < 3000) select i from n";
   sql(

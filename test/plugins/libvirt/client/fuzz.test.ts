@@ -287,10 +287,13 @@ describe(`A connection to a daemon that sends anything (BOOTWRIGHT_SEED=${seed})
   test("reserves nothing for packets that were announced and never came", async () => {
     const before = process.memoryUsage().arrayBuffers;
     const count = scaled(64, 16);
-    misbehave = ({ socket }) => socket.write(words(FRAME_BYTES_MAX));
+    let announced = 0;
+    misbehave = ({ socket }) => socket.write(words(FRAME_BYTES_MAX), () => announced++);
     const all = await Promise.all(Array.from({ length: count }, connected));
-    const calls = all.map((libvirt) => libvirt.connectGetUri({ timeoutMs: 1_500 }).catch((error: Error) => error.name));
-    await new Promise((wake) => setTimeout(wake, 700));
+    const calls = all.map((libvirt) => libvirt.connectGetUri({ timeoutMs: 5_000 }).catch((error: Error) => error.name));
+    await expect.poll(() => announced).toBe(count);
+    // Whoever can read it by now has read it.
+    for (let turns = 0; turns < 100; turns++) await new Promise((turn) => setImmediate(turn));
     const grown = process.memoryUsage().arrayBuffers - before;
     figure(`bytes held for ${count} announced packets of 32 MiB`, grown);
     expect(await Promise.all(calls)).toEqual(Array.from({ length: count }, () => "CallInterrupted"));

@@ -165,11 +165,12 @@ describe("openLibvirt()", () => {
   });
 
   test("openLibvirt() stops waiting at the caller's signal, also before anything is sent", async () => {
-    const { libvirt } = await connected(() => {});
     const controller = new AbortController();
+    const { libvirt } = await connected(({ header }) => {
+      if (header.procedure === PROCEDURE.CONNECT_GET_HOSTNAME) controller.abort(new Error("enough"));
+    });
     const sent = libvirt.connectGetHostname({ signal: controller.signal });
     const queued = Array.from({ length: 5 }, () => libvirt.connectGetUri({ signal: controller.signal }));
-    setTimeout(() => controller.abort(new Error("enough")), 50);
     await expect(sent).rejects.toMatchObject({ name: "CallInterrupted", sent: true });
     await expect(queued[4]).rejects.toMatchObject({ name: "CallInterrupted", sent: false });
     await expect(libvirt.connectGetUri({ signal: controller.signal })).rejects.toMatchObject({ sent: false });

@@ -8,6 +8,8 @@ import { chmod, chown, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/p
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
+import { guestPrefix, testRun } from "../../../support/guest-names.ts";
+import { RUN_VARIABLE } from "../../../support/test-run.ts";
 
 export const hasLibvirtd = spawnSync("libvirtd", ["--version"]).status === 0;
 export const isRoot = process.getuid?.() === 0;
@@ -44,7 +46,7 @@ export async function startDaemon({
   lasting?: boolean;
   environment?: Record<string, string>;
 } = {}): Promise<PrivateDaemon> {
-  const directory = await mkdtemp(join(tmpdir(), "bootwright-libvirtd-"));
+  const directory = await mkdtemp(join(tmpdir(), guestPrefix));
   await chmod(directory, 0o755);
   const own = (name: string) => join(directory, name);
   const socketPath = own("sockets/libvirt-sock");
@@ -88,6 +90,7 @@ export async function startDaemon({
           XDG_CONFIG_HOME: own("config"),
           XDG_CACHE_HOME: own("cache"),
           XDG_DATA_HOME: own("data"),
+          [RUN_VARIABLE]: testRun,
           ...environment,
         },
         ...(asNobody ? { uid: NOBODY, gid: NOBODY } : {}),

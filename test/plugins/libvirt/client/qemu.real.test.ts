@@ -25,6 +25,7 @@ import {
   PAUSED_REASON,
   sizeOf,
 } from "../../../../plugins/libvirt/client/libvirt.ts";
+import { guestPrefix } from "../../../support/guest-names.ts";
 import { canBeSystem, hasLibvirtd, type PrivateDaemon, startDaemon } from "./private-daemon.ts";
 import { DISK_BYTES, defineGuest, type Guest } from "./tcg-guest.ts";
 
@@ -60,7 +61,7 @@ describe.skipIf(!hasLibvirtd)("libvirt's QEMU driver", () => {
   beforeAll(async () => {
     daemon = await startDaemon({ system: canBeSystem });
     libvirt = openLibvirt({ uri: daemon.qemuUri, socketPath: daemon.socketPath });
-    guest = await defineGuest(libvirt, `bootwright-client-${process.pid}`);
+    guest = await defineGuest(libvirt, `${guestPrefix}client`);
     events = await libvirt.subscribe(kinds);
   });
   afterAll(async () => {

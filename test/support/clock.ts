@@ -1,0 +1,16 @@
+/** Time that has passed for who measures it by `performance.now()`, without anybody waiting for it. */
+import { onTestFinished, vi } from "vitest";
+
+let aheadMs = 0;
+
+/** Lets this process's clock go ahead until the test has finished; timers still go by the real one. */
+export function skipAhead(ms: number): void {
+  aheadMs += ms;
+  if (vi.isMockFunction(performance.now)) return;
+  const now = performance.now.bind(performance);
+  const spy = vi.spyOn(performance, "now").mockImplementation(() => now() + aheadMs);
+  onTestFinished(() => {
+    spy.mockRestore();
+    aheadMs = 0;
+  });
+}
