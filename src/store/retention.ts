@@ -1,8 +1,22 @@
 /** How much history stays. Removed in small transactions, so that nobody waits long for the write lock; the space they
  * leave in the file is used again. */
 import { DomainError } from "../domain/error.ts";
-import type { Pruned, Retention } from "../domain/ports/store.ts";
 import type { Database, Session } from "./ports.ts";
+
+/** How much history stays. Operations that are begun or ended `unknown` stay whatever it says, and so do the newest few of
+ * every VM on record, whatever their age. */
+export type Retention = Readonly<{
+  /** Of all VMs together, those that are gone included. */
+  operations: number;
+  operationsPerVm: number;
+  operationAgeMs: number;
+  definitionsPerVm: number;
+  definitionAgeMs: number;
+  events: number;
+}>;
+
+/** How many operations, definitions of operations that stay, and events were removed. */
+export type Pruned = Readonly<{ operations: number; definitions: number; events: number }>;
 
 const dayMs = 24 * 60 * 60_000;
 export const defaultRetention: Retention = {
@@ -73,7 +87,7 @@ export function createRetention(
     }
   }
 
-  async function prune(kept: Retention) {
+  async function prune(kept: Retention): Promise<Pruned> {
     const { operationsPerVm, operationAgeMs, definitionsPerVm, definitionAgeMs, events: eventsMax } = kept;
     const since = (ageMs: number) => new Date(Math.max(0, now().getTime() - ageMs)).toISOString();
     const removed = await all(operations, operationsPerVm, since(operationAgeMs), kept.operations);
@@ -98,7 +112,8 @@ export function createRetention(
   }
 
   return {
-    prune: prune as (retention: Retention) => Promise<Pruned>,
+    /** Removes history beyond this retention. */
+    prune,
 
     /** Whether to prune after this operation's settlement. Counted by rows and not by this process, since there may be
      * many that make one change each and end. */
