@@ -10,6 +10,7 @@ import {
   computesAnImport,
   importsOf,
   pathsIn,
+  product,
   read,
   root,
   sourcesIn,
@@ -146,7 +147,6 @@ const table: readonly Layer[] = [
   },
 ];
 
-const product = [...sourcesIn("src"), ...sourcesIn("plugins"), ...sourcesIn("ui")].sort();
 const folders = readdirSync(root, { withFileTypes: true })
   .filter((entry) => entry.isDirectory())
   .map(({ name }) => name);

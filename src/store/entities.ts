@@ -3,6 +3,7 @@ import { defineEntity, p } from "@mikro-orm/core";
 import type { Operation, Step } from "../domain/changes/operation.ts";
 import type { DomainEvent } from "../domain/model/event.ts";
 import type { ReportedState } from "../domain/model/reported-state.ts";
+import type { State } from "../domain/model/state.ts";
 import type { Roles } from "../domain/model/vm.ts";
 import type { RunRecord, Suggestion, VmRecord } from "../domain/model/vm-record.ts";
 import type { Delivery } from "../domain/ports/event-store.ts";
@@ -51,6 +52,7 @@ const OperationSchema = defineEntity({
     what: p.text(),
     direction: p.text().$type<Operation["direction"]>(),
     status: p.text().$type<Operation["status"]>(),
+    before: p.json<State>().columnType("text").fieldName("state_before").nullable(),
     steps: p.json<readonly Step[]>().columnType("text"),
     definition: p.text().nullable(),
     holder: p.text(),

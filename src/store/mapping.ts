@@ -1,4 +1,5 @@
 /** Rows and the domain's values: one function each way. Absent in the domain is NULL in a row. */
+import { journalRowOf, readJournalRow } from "../domain/changes/journal.ts";
 import type { Operation } from "../domain/changes/operation.ts";
 import type { VmRecord } from "../domain/model/vm-record.ts";
 import type { OperationRow, VmRow } from "./entities.ts";
@@ -71,14 +72,13 @@ export function recordOf(row: Values<VmRow>): VmRecord {
 
 export const operationValues = (operation: Operation, holder: string) => ({
   id: operation.id,
-  schema: 1,
+  ...journalRowOf(operation),
   name: nameOf(operation),
   ...operation.target,
   actor: operation.actor,
   what: operation.what,
   direction: operation.direction,
   status: operation.status,
-  steps: operation.steps,
   definition: operation.definition ?? null,
   holder,
   error: operation.error ?? null,
@@ -87,13 +87,13 @@ export const operationValues = (operation: Operation, holder: string) => ({
 });
 
 /** The name of the VM, by which its operations are found once it is gone. */
-const nameOf = ({ steps }: Operation): string | null => {
-  const [first, last] = [steps[0]?.before, steps.at(-1)?.goal];
-  return first?.vm?.name ?? first?.record?.name ?? last?.vm?.name ?? null;
+const nameOf = ({ before, steps }: Operation): string | null => {
+  return before?.vm?.name ?? before?.record?.name ?? steps.at(-1)?.goal.vm?.name ?? null;
 };
 
 export function operationOf(row: Values<OperationRow>): Operation {
-  const { id, connection, uuid, actor, what, direction, status, steps, begunAt } = row;
+  const { id, connection, uuid, actor, what, direction, status, begunAt } = row;
   const optional = present({ definition: row.definition, settledAt: row.settledAt, error: row.error });
-  return { id, target: { connection, uuid }, actor, what, direction, status, steps, begunAt, ...optional };
+  const journal = readJournalRow(row);
+  return { id, target: { connection, uuid }, actor, what, direction, status, ...journal, begunAt, ...optional };
 }

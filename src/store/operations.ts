@@ -1,4 +1,5 @@
 /** Operations and the events that they end in. */
+import { JOURNAL_SCHEMA, journalRowOf, readJournalRow } from "../domain/changes/journal.ts";
 import type { Operation, Step } from "../domain/changes/operation.ts";
 import type { Target } from "../domain/model/vm.ts";
 import type { Settlement } from "../domain/ports/store.ts";
@@ -7,7 +8,7 @@ import { appendEvent } from "./events.ts";
 import { livingOf } from "./living.ts";
 import { operationOf, operationValues } from "./mapping.ts";
 import { openRows, unsettled } from "./open-operations.ts";
-import type { Database, Liveness } from "./ports.ts";
+import type { Database, Liveness, Session } from "./ports.ts";
 import { keyOf, putRecord, removeRecord } from "./records.ts";
 import { writeReports } from "./reported-states.ts";
 import type { createRetention } from "./retention.ts";
@@ -26,8 +27,10 @@ export const createOperationStore = (
   },
 
   async advance(id: string, steps: readonly Step[], direction: Operation["direction"]): Promise<void> {
-    const where = { id, status: { $in: unsettled } };
-    const changed = await database.write((em) => em.nativeUpdate(OperationRow, where, { steps, direction }));
+    const changed = await database.write(async (em) => {
+      await carryForward(em, id);
+      return em.nativeUpdate(OperationRow, { id, status: { $in: unsettled } }, { steps, direction });
+    });
     if (changed === 0) throw new Error(`Operation "${id}" is not open, so it cannot advance`);
   },
 
@@ -36,6 +39,7 @@ export const createOperationStore = (
       const row = await em.findOne(OperationRow, { id }, { fields: ["connection", "uuid", "status"] });
       if (!row) throw new Error(`Operation "${id}" was never begun, so it cannot be settled`);
       if (!unsettled.includes(row.status)) return false;
+      await carryForward(em, id);
       const at = now().toISOString();
       const { status, steps, error, record, reports, events } = settlement;
       await em.nativeUpdate(OperationRow, { id }, { status, steps, error: error ?? null, settledAt: at });
@@ -68,3 +72,10 @@ export const createOperationStore = (
       .map(operationOf);
   },
 });
+
+/** A row that an older program wrote gets today's schema before new steps are written into it. */
+async function carryForward(em: Session, id: string): Promise<void> {
+  const old = { id, schema: { $lt: JOURNAL_SCHEMA } };
+  const row = await em.findOne(OperationRow, old, { fields: ["schema", "steps", "before"] });
+  if (row) await em.nativeUpdate(OperationRow, { id }, journalRowOf(readJournalRow(row)));
+}

@@ -39,7 +39,7 @@ const listDefinitions = defineTool({
     const operations = await Promise.all(kept.map(({ operation }) => store.operation(operation)));
     return {
       definitions: kept.flatMap(({ operation, what, begunAt, bytes }, index) => {
-        const was = operations[index]?.steps[0]?.before.vm;
+        const was = operations[index]?.before?.vm;
         if (!was) return [];
         const roles = rolesOf(was.next);
         const media = driveOf(was.next, roles.isoDrive)?.path;

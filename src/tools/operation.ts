@@ -1,7 +1,6 @@
 /** The history of what was done, and undoing what can still be undone. */
 import { z } from "zod";
-import { definitionOf } from "../domain/changes/catalogue.ts";
-import type { Operation } from "../domain/changes/operation.ts";
+import { type Operation, plannedEnd } from "../domain/changes/operation.ts";
 import { mediaBefore, undoChanges } from "../domain/engine/undo-operation.ts";
 import { DomainError } from "../domain/error.ts";
 import { BootOrder, bootOrderOf } from "../domain/model/boot-order.ts";
@@ -51,9 +50,10 @@ function factsOf(state: State): z.input<typeof Facts> {
 }
 
 /** Where an operation ended that reached its goal is its last step's goal; one that was undone ended where it began. */
-function endOf({ status, steps }: Operation): State | undefined {
-  if (status === "applied") return steps.at(-1)?.goal;
-  return status === "rolled_back" ? steps[0]?.before : undefined;
+function endOf(operation: Operation): State | undefined {
+  if (operation.steps.length === 0) return undefined;
+  if (operation.status === "applied") return plannedEnd(operation);
+  return operation.status === "rolled_back" ? operation.before : undefined;
 }
 
 const OperationView = z.object({
@@ -74,7 +74,7 @@ const OperationView = z.object({
 });
 
 function viewOperation(operation: Operation): z.input<typeof OperationView> {
-  const [begin, end] = [operation.steps[0]?.before, endOf(operation)];
+  const [begin, end] = [operation.before, endOf(operation)];
   return {
     operation: operation.id,
     vm: operation.target.uuid,
@@ -83,11 +83,7 @@ function viewOperation(operation: Operation): z.input<typeof OperationView> {
     actor: operation.actor,
     status: operation.status,
     direction: operation.direction,
-    steps: operation.steps.map(({ change, status }) => ({
-      change: change.kind,
-      summary: definitionOf(change).summary(change),
-      status,
-    })),
+    steps: operation.steps.map(({ change, summary, status }) => ({ change: change.kind, summary, status })),
     ...(begin && { before: factsOf(begin) }),
     ...(end && { after: factsOf(end) }),
     begun_at: operation.begunAt,

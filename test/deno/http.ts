@@ -1,6 +1,6 @@
 // deno run --allow-read --allow-write --allow-env --allow-sys --allow-run --allow-net
 //
-// Serves HTTP on Deno under the permissions that README names for it and no others, and asks it.
+// Serves HTTP on Deno under the permissions that docs/deploy.md names for it and no others, and asks it.
 import { type Caller, generations } from "../serve/callers.ts";
 import { check, expectEqual, hasFailed } from "../support/deno-check.ts";
 import { withServer } from "../support/deno-http.ts";

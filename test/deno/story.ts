@@ -1,6 +1,6 @@
 // deno run --allow-read --allow-write --allow-env --allow-sys --allow-run --allow-net
 //
-// Tells the story through an MCP client, with the server on Deno under the permissions that README names for it and no
+// Tells the story through an MCP client, with the server on Deno under the permissions that docs/deploy.md names for it and no
 // others. What the client above needs is the business of this script alone.
 import { spawnSync } from "node:child_process";
 import { chmodSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";

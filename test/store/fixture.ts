@@ -81,8 +81,15 @@ export const operation = (id: string, more: Partial<Operation> = {}): Operation 
 });
 
 /** A step that says enough to be told from another. */
-export const step = (name: string): Step =>
-  ({ change: { kind: name }, artifacts: [], status: "planned" }) as unknown as Step;
+/** A step of a change that names this drive. */
+export const step = (drive: string): Step => ({
+  change: { kind: "media.set", drive, force: false },
+  summary: `empty CD-ROM drive ${drive}`,
+  before: { target, disks: {}, isos: {} },
+  goal: { target, disks: {}, isos: {} },
+  artifacts: [],
+  status: "planned",
+});
 
 export const record = (more: Partial<VmRecord> = {}): VmRecord => ({
   ...target,

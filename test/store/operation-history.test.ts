@@ -103,23 +103,25 @@ test("definitions() lists what there is of one VM with its size in bytes, newest
 
 test("lastNamed() finds the VM that bore a name last when it was made or deleted, on the connections that are asked for", async () => {
   const store = await open(temporaryDirectory());
-  const named = (name: string) => ({ vm: { name } });
+  const nothing = { target, disks: {}, isos: {} };
+  const named = (name: string) => ({ ...nothing, vm: { name } });
   const made = (name: string, at = target) => ({
     what: "create_vm",
     target: at,
     steps: [
-      { ...step("disk.create"), before: {}, goal: {} },
-      { ...step("vm.create"), before: {}, goal: named(name) },
+      { ...step("disk.create"), goal: nothing },
+      { ...step("vm.create"), goal: named(name) },
     ],
   });
   const deleted = (name: string, at = target) => ({
     what: "delete_vm",
     target: at,
-    steps: [{ ...step("vm.delete"), before: named(name), goal: {} }],
+    before: named(name),
+    steps: [step("vm.delete")],
   });
   const other = { ...target, uuid: "other" };
   const runAt = (second: number, { steps, ...more }: ReturnType<typeof made | typeof deleted>) =>
-    run(store, { id: `op-${second}`, begunAt: at(second), ...more, steps: steps as never });
+    run(store, { id: `op-${second}`, begunAt: at(second), ...(more as object), steps: steps as never });
   await runAt(1, made("web"));
   await runAt(2, deleted("mail"));
   await runAt(3, made("web", other));

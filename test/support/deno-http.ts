@@ -30,7 +30,7 @@ export type DenoServer = Readonly<{
   end: () => Promise<number | null>;
 }>;
 
-/** Serves under the permissions that README names for it, reaching these addresses beside, and no others; then ends it. */
+/** Serves under the permissions that docs/deploy.md names for it, reaching these addresses beside, and no others; then ends it. */
 export async function withServer(
   { connection, hosts = [] }: Readonly<{ connection: string; hosts?: readonly string[] }>,
   work: (server: DenoServer) => Promise<void>,

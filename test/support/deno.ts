@@ -1,4 +1,4 @@
-/** The server on Deno, under the permissions that README names for it and no others. */
+/** The server on Deno, under the permissions that docs/deploy.md names for it and no others. */
 import { dirname } from "node:path";
 import { serverPath } from "./client.ts";
 

@@ -52,3 +52,6 @@ export function circlesIn(graph: ReadonlyMap<string, readonly string[]>): string
   for (const file of graph.keys()) if (!order.has(file)) visit(file);
   return circles;
 }
+
+/** Every source of the product. */
+export const product = [...sourcesIn("src"), ...sourcesIn("plugins"), ...sourcesIn("ui")].sort();

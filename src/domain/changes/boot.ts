@@ -1,16 +1,21 @@
 /** Changes of the boot order. */
 import { z } from "zod";
 import { BootOrder, bootOrderOf, PresetOrder } from "../model/boot-order.ts";
+import { rolesFor } from "../model/roles.ts";
 import type { BootConfig, DeviceRef } from "../model/vm.ts";
-import { defineChange, vmOf } from "./change.ts";
+import { defineChange, type UndoLater, vmOf } from "./change.ts";
 
-export const BootConfigSchema = z.object({
+const BootConfigSchema = z.object({
   style: z.enum(["os", "device"]),
   entries: z.array(z.object({ device: z.string(), order: z.number().int().min(1) })).readonly(),
 });
+
+/** `order` is what was asked for and goes on record; absent when an older configuration is put back as it was. */
+const SetBootOrder = z.object({ boot: BootConfigSchema, order: PresetOrder.optional() });
+
 /** Whether `now` is what was to be written. A class that is written into the per-device style is read back under the
  * name of its first device, which only the hypervisor knows, or not at all where there is none. */
-export function sameBoot(now: BootConfig, wanted: BootConfig): boolean {
+function sameBoot(now: BootConfig, wanted: BootConfig): boolean {
   const left = new Map(now.entries.map(({ device, order }) => [order, device]));
   const found = wanted.entries.every(({ device, order }) => {
     const seen = left.get(order);
@@ -21,17 +26,36 @@ export function sameBoot(now: BootConfig, wanted: BootConfig): boolean {
   });
   return now.style === wanted.style && found && left.size === 0;
 }
-export const prefixOf: Readonly<Record<DeviceRef, string>> = {
+
+const prefixOf: Readonly<Record<DeviceRef, string>> = {
   "class:network": "network:",
   "class:fd": "floppy:",
   "class:hd": "disk:",
   "class:cdrom": "cdrom:",
 };
+
+/** An order that is put back on purpose is the order that is asked for from now on. What is none of the four cannot be
+ * asked for, and then nothing is: else the next start would bring back what was undone. */
+const undoOrderLater: UndoLater<z.output<typeof SetBootOrder>> = {
+  instead(back, { before }) {
+    if (!before.record || !before.vm) return [back];
+    const order = before.record.requestedOrder ?? bootOrderOf(before.vm.next, rolesFor(before)).order;
+    return order === "custom" ? [back, { kind: "boot_order.adopt", order }] : [{ ...back, order }];
+  },
+};
+
 export const bootChanges = {
   "boot_order.set": defineChange({
-    /** `order` is what was asked for and goes on record; absent when an older configuration is put back as it was. */
-    input: z.object({ boot: BootConfigSchema, order: PresetOrder.optional() }),
+    input: SetBootOrder,
     appliedBy: "backend",
+    writes: "definition",
+    run: "keeps",
+    observes: () => ({ vm: "next", record: true }),
+    takesDefinition: false,
+    removesVm: false,
+    explains: () => ({}),
+    undoLater: undoOrderLater,
+    again: (change) => change,
     gate: "change",
     goal(state, { boot }) {
       const vm = vmOf(state);
@@ -52,6 +76,14 @@ export const bootChanges = {
   "boot_order.adopt": defineChange({
     input: z.object({ order: BootOrder }),
     appliedBy: "store",
+    writes: "record",
+    run: "keeps",
+    observes: () => ({ record: true }),
+    takesDefinition: true,
+    removesVm: false,
+    explains: () => ({}),
+    undoLater: "impossible",
+    again: "never",
     goal: (state) => state,
     reached: (now, _goal, { order }) => now.record?.requestedOrder === (order === "custom" ? undefined : order),
     undo: () => "kept",

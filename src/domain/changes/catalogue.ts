@@ -31,11 +31,29 @@ export type Change<K extends ChangeKind = ChangeKind> = {
 /** An empty object schema says "no other key may be", which would rule out `kind` itself. */
 type Fields<Input> = Input extends Record<string, never> ? unknown : Input;
 
-/** The definition of this change, typed for it. */
-export const definitionOf = (change: Change): ChangeDefinition<Change> =>
-  changes[change.kind] as unknown as ChangeDefinition<Change>;
+/** What is known of each kind: those above, and those that were added. */
+const definitions = new Map<string, ChangeDefinition<Change>>(
+  Object.entries(changes as unknown as Record<string, ChangeDefinition<Change>>),
+);
 
-/** Whether it writes the definition. Power and files are no part of that, and an edit that another program makes while a
- * guest shuts down is not ours. */
-export const touchesDefinition = (change: Change): boolean =>
-  definitionOf(change).appliedBy !== "store" && !/^(?:disk|power|saved_state|reboot_action)\./.test(change.kind);
+/** Adds a kind of change that a module of its own defines. Returns what takes it out again.
+ * @throws TypeError for a kind that there is */
+export function addChange<Input>(kind: string, definition: ChangeDefinition<Input>): () => void {
+  if (definitions.has(kind)) throw new TypeError(`There is a change "${kind}" already`);
+  definitions.set(kind, definition as unknown as ChangeDefinition<Change>);
+  return () => definitions.delete(kind);
+}
+
+/** Whether this program knows the kind: an older or newer one may have known it. */
+export const isKnown = ({ kind }: { kind: string }): boolean => definitions.has(kind);
+
+/** The definition of this change, typed for it.
+ * @throws TypeError for a kind that is not known */
+export function definitionOf(change: Change): ChangeDefinition<Change> {
+  const definition = definitions.get(change.kind);
+  if (!definition) throw new TypeError(`There is no change "${change.kind}"`);
+  return definition;
+}
+
+/** Whether it writes the definition. */
+export const writesDefinition = (change: Change): boolean => definitionOf(change).writes === "definition";

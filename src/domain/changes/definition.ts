@@ -15,6 +15,15 @@ export const definitionChanges = {
       claim: ClaimTag.exactOptional(),
     }),
     appliedBy: "kept_definition",
+    writes: "definition",
+    run: "keeps",
+    observes: () => ({ vm: "next" }),
+    takesDefinition: true,
+    removesVm: false,
+    explains: () => ({ name: true }),
+    undoLater: "impossible",
+    again: "never",
+    keptBy: ({ operation }) => operation,
     goal(state, { name, next, fingerprint, claim }) {
       const { claim: _old, ...there }: Partial<Vm> & typeof off = state.vm ?? { ...off, uuid: state.target.uuid };
       return { ...state, vm: { ...there, name, next, fingerprint, ...(claim && { claim }) } };

@@ -9,6 +9,14 @@ export const diskChanges = {
   "disk.create": defineChange({
     input: z.object({ path: z.string(), sizeBytes: z.number().int().positive() }),
     appliedBy: "backend",
+    writes: "storage",
+    run: "keeps",
+    observes: ({ path }) => ({ vm: "next", record: true, disks: [path] }),
+    takesDefinition: false,
+    removesVm: false,
+    explains: () => ({}),
+    undoLater: "impossible",
+    again: "never",
     goal(state, { path, sizeBytes }) {
       if (state.disks[path]?.state !== "missing") throw new DomainError("DISK_EXISTS", { path });
       const made: DiskFact = {
@@ -32,6 +40,14 @@ export const diskChanges = {
   "disk.delete": defineChange({
     input: z.object({ path: z.string() }),
     appliedBy: "backend",
+    writes: "storage",
+    run: "keeps",
+    observes: ({ path }) => ({ vm: "next", disks: [path] }),
+    takesDefinition: false,
+    removesVm: false,
+    explains: () => ({}),
+    undoLater: "impossible",
+    again: "never",
     goal(state, { path }) {
       const gone: DiskFact = { path, state: "missing", content: "unknown", chain: [] };
       return { ...state, disks: { ...state.disks, [path]: gone } };
@@ -45,6 +61,14 @@ export const diskChanges = {
   "disk.resize": defineChange({
     input: z.object({ disk: z.string(), path: z.string(), sizeBytes: z.number().int().positive() }),
     appliedBy: "backend",
+    writes: "storage",
+    run: "keeps",
+    observes: ({ path }) => ({ vm: "next", disks: [path] }),
+    takesDefinition: false,
+    removesVm: false,
+    explains: () => ({}),
+    undoLater: "impossible",
+    again: "never",
     gate: "resize",
     goal(state, { disk, path, sizeBytes }) {
       const vm = vmOf(state);

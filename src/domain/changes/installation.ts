@@ -10,6 +10,14 @@ export const installationChanges = {
   "installation.set": defineChange({
     input: z.object({ transition: Transition, evidence: z.string().exactOptional() }),
     appliedBy: "store",
+    writes: "record",
+    run: "keeps",
+    observes: () => ({ record: true }),
+    takesDefinition: false,
+    removesVm: false,
+    explains: () => ({}),
+    undoLater: "impossible",
+    again: "never",
     gate: "status",
     goal(state, { transition }) {
       const record = recordOf(state);
@@ -40,6 +48,14 @@ export const installationChanges = {
   "claim.write": defineChange({
     input: z.object({ tag: ClaimTag.optional() }),
     appliedBy: "backend",
+    writes: "definition",
+    run: "keeps",
+    observes: () => ({ vm: "next" }),
+    takesDefinition: false,
+    removesVm: false,
+    explains: () => ({}),
+    undoLater: "impossible",
+    again: "never",
     goal(state, { tag }) {
       const { claim: _old, ...vm } = vmOf(state);
       return { ...state, vm: { ...vm, ...(tag && { claim: tag }) } };

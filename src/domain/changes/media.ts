@@ -4,9 +4,35 @@ import { DomainError } from "../error.ts";
 import { rolesFor } from "../model/roles.ts";
 import type { State } from "../model/state.ts";
 import { driveOf, type VmDefinition, withMedium } from "../model/vm.ts";
-import { defineChange, vmOf } from "./change.ts";
+import { defineChange, type UndoLater, vmOf } from "./change.ts";
 
 const Path = z.string().min(1).max(4096);
+
+type SetMedium = Readonly<{
+  drive: string;
+  next?: string | undefined;
+  live?: string | undefined;
+  force: boolean;
+  identity?: string | undefined;
+}>;
+
+const undoMediumLater: UndoLater<SetMedium> = {
+  /** A run that began after the operation took its medium from the next definition: what is undone for the next start is
+   * undone in it, too. */
+  inRun(made, { vm }) {
+    const { change, before } = made;
+    if (!before.vm || !vm?.live || vm.run === before.vm.run) return made;
+    const { live: _then, ...rest } = change;
+    const { next } = before.vm;
+    return {
+      ...made,
+      change: { ...rest, ...(rest.next !== undefined && { live: rest.next }) },
+      before: { ...before, vm: { ...before.vm, ...(vm.run !== undefined && { run: vm.run }), live: next } },
+    };
+  },
+  isos: ({ change, before: { vm } }) =>
+    [vm?.next, vm?.live].flatMap((definition) => (definition && driveOf(definition, change.drive)?.path) ?? []),
+};
 
 export const mediaChanges = {
   /** Sets what is in a CD-ROM drive: `next` for the next cold start, `live` for the running VM. Absent means empty. */
@@ -20,6 +46,14 @@ export const mediaChanges = {
       identity: z.string().optional(),
     }),
     appliedBy: "backend",
+    writes: "definition",
+    run: "keeps",
+    observes: () => ({ vm: "all", record: true }),
+    takesDefinition: false,
+    removesVm: false,
+    explains: ({ drive }) => ({ drives: [drive] }),
+    undoLater: undoMediumLater,
+    again: ({ live: _noneRuns, ...change }) => change,
     // Detaching is never blocked.
     gate: ({ next }) => (next === undefined ? undefined : "attach"),
     goal(state, { drive, next, live }) {
@@ -78,6 +112,14 @@ export const mediaChanges = {
   "drive.add": defineChange({
     input: z.object({ target: z.string(), bus: z.enum(["sata", "ide", "scsi"]) }),
     appliedBy: "backend",
+    writes: "definition",
+    run: "keeps",
+    observes: () => ({ vm: "next" }),
+    takesDefinition: false,
+    removesVm: false,
+    explains: () => ({}),
+    undoLater: {},
+    again: (change) => change,
     goal(state, { target, bus }) {
       const vm = vmOf(state);
       return {
@@ -93,6 +135,14 @@ export const mediaChanges = {
   "drive.remove": defineChange({
     input: z.object({ target: z.string() }),
     appliedBy: "backend",
+    writes: "definition",
+    run: "keeps",
+    observes: () => ({ vm: "next" }),
+    takesDefinition: false,
+    removesVm: false,
+    explains: () => ({}),
+    undoLater: "impossible",
+    again: (change) => change,
     goal(state, { target }) {
       const vm = vmOf(state);
       return {

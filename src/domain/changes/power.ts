@@ -11,6 +11,14 @@ export const powerChanges = {
   "power.start": defineChange({
     input: z.object({ purpose: Purpose, at: z.string(), atReboot: AtReboot.exactOptional() }),
     appliedBy: "backend",
+    writes: "power",
+    run: "begins",
+    observes: () => ({ vm: "next" }),
+    takesDefinition: false,
+    removesVm: false,
+    explains: () => ({}),
+    undoLater: "impossible",
+    again: "never",
     gate: "start",
     goal(state) {
       const vm = vmOf(state);
@@ -55,6 +63,14 @@ export const powerChanges = {
       timeoutMs: z.number().int().min(0),
     }),
     appliedBy: "backend",
+    writes: "power",
+    run: "ends",
+    observes: () => ({ vm: "next" }),
+    takesDefinition: false,
+    removesVm: false,
+    explains: () => ({}),
+    undoLater: "impossible",
+    again: "never",
     goal(state) {
       const { run: _run, live: _live, readBytes: _read, ...vm } = vmOf(state);
       return { ...state, vm: { ...vm, power: "off" } };
@@ -84,6 +100,14 @@ export const powerChanges = {
   "reboot_action.set": defineChange({
     input: z.object({ endsRun: z.boolean() }),
     appliedBy: "backend",
+    writes: "run",
+    run: "keeps",
+    observes: () => ({ vm: "all" }),
+    takesDefinition: false,
+    removesVm: false,
+    explains: () => ({}),
+    undoLater: "impossible",
+    again: "never",
     goal(state, { endsRun }) {
       const vm = vmOf(state);
       return vm.live ? { ...state, vm: { ...vm, live: withReset(vm.live, endsRun) } } : state;
@@ -96,6 +120,14 @@ export const powerChanges = {
   "saved_state.discard": defineChange({
     input: z.object({}),
     appliedBy: "backend",
+    writes: "power",
+    run: "keeps",
+    observes: () => ({ vm: "next" }),
+    takesDefinition: false,
+    removesVm: false,
+    explains: () => ({}),
+    undoLater: "impossible",
+    again: "never",
     goal: (state) => ({ ...state, vm: { ...vmOf(state), savedState: false } }),
     reached: (now) => now.vm?.savedState === false,
     undo: () => "kept",

@@ -14,6 +14,14 @@ export const recordChanges = {
       roles: z.object({ systemDisk: z.string().exactOptional(), isoDrive: z.string().exactOptional() }),
     }),
     appliedBy: "store",
+    writes: "record",
+    run: "keeps",
+    observes: () => ({ record: true }),
+    takesDefinition: true,
+    removesVm: false,
+    explains: () => ({}),
+    undoLater: "impossible",
+    again: "never",
     goal: (state) => state,
     reached: ({ record }, _goal, { name, status, revision, roles }) =>
       record?.name === name &&

@@ -1,12 +1,12 @@
 /** Which changes put a kept definition back, and which bring a VM back that is gone. */
 import { bootOrderOf, PresetOrder, rolesOf } from "../model/boot-order.ts";
 import type { State } from "../model/state.ts";
-import type { Change } from "./catalogue.ts";
+import { type Change, definitionOf } from "./catalogue.ts";
 import type { Operation } from "./operation.ts";
 
 /** The definition that this operation kept, as a change; `undefined` where there was no VM before it. */
-export function restoreChangeOf({ id, steps }: Operation): Change<"definition.restore"> | undefined {
-  const was = steps[0]?.before.vm;
+export function restoreChangeOf({ id, before }: Operation): Change<"definition.restore"> | undefined {
+  const was = before?.vm;
   if (!was) return undefined;
   const { name, next, fingerprint, claim } = was;
   return { kind: "definition.restore", operation: id, name, next, fingerprint, ...(claim && { claim }) };
@@ -20,18 +20,10 @@ export function restoreChanges({ vm, record }: State, restore: Change<"definitio
   const renamed = { kind: "record.reconcile" as const, name: restore.name, status, revision, roles };
   return [...rename, restore, { kind: "claim.write", tag: { uuid, revision, status } }, renamed, adoptOrder(restore)];
 }
-export const adoptOrder = ({ next }: Change<"definition.restore">): Change => {
+const adoptOrder = ({ next }: Change<"definition.restore">): Change => {
   const order = PresetOrder.safeParse(bootOrderOf(next, rolesOf(next)).order);
   return { kind: "boot_order.adopt", order: order.data ?? "custom" };
 };
-/** What an operation made of a definition that can be made again of the one from before it. */
-export const repeatable = new Set<Change["kind"]>([
-  "boot_order.set",
-  "media.set",
-  "drive.add",
-  "drive.remove",
-  "vm.rename",
-]);
 /** Brings a VM back that is gone, as it was last known: from the newest kept definition and what its operation then did,
  * or, where nothing was done to it since, as it was created. Returns `undefined` when nothing was kept. */
 export function bringBackChanges({ record }: State, newest?: Operation, created?: Operation): Change[] | undefined {
@@ -39,25 +31,22 @@ export function bringBackChanges({ record }: State, newest?: Operation, created?
   const tag = { uuid, revision, status };
   const kept = newest && restoreChangeOf(newest);
   if (newest && kept) {
-    const done = newest.status === "applied" ? newest.steps.map(({ change }) => change) : [];
+    const done = newest.status === "applied" ? readable(newest) : [];
     // An operation that itself put a kept definition back made that one of it.
-    const at = done.findLastIndex(({ kind }) => kind === "definition.restore");
+    const at = done.findLastIndex((change) => definitionOf(change).appliedBy === "kept_definition");
     const base = done[at] ?? kept;
-    const again = done
-      .slice(at + 1)
-      .filter(({ kind }) => repeatable.has(kind))
-      .map(forNextStart);
+    const again = done.slice(at + 1).flatMap((change) => {
+      const { again } = definitionOf(change);
+      return again === "never" ? [] : [again(change)];
+    });
     return [base, ...again, { kind: "claim.write", tag }];
   }
-  const made = created?.steps.map(({ change }) => change).find((change) => change.kind === "vm.create");
+  const made = created && readable(created).find((change) => change.kind === "vm.create");
   if (made?.kind !== "vm.create") return undefined;
   const { isoPath: _then, ...spec } = made.spec;
   const media = seen?.media === undefined ? {} : { isoPath: seen.media };
   return [{ ...made, spec: { ...spec, order: requestedOrder ?? spec.order, ...media, claim: tag } }];
 }
-/** There is no running VM to change. */
-export const forNextStart = (change: Change): Change => {
-  if (change.kind !== "media.set") return change;
-  const { live: _live, ...rest } = change;
-  return rest;
-};
+
+const readable = ({ steps }: Operation): Change[] =>
+  steps.filter(({ unreadable }) => unreadable === undefined).map(({ change }) => change);

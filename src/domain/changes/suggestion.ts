@@ -19,6 +19,14 @@ export const suggestionChanges = {
   "installation.suggest": defineChange({
     input: z.object({ evidence: Evidence, by: z.string(), at: z.string() }),
     appliedBy: "store",
+    writes: "record",
+    run: "keeps",
+    observes: () => ({ vm: "next", record: true }),
+    takesDefinition: false,
+    removesVm: false,
+    explains: () => ({}),
+    undoLater: "impossible",
+    again: "never",
     goal(state) {
       const { record } = state;
       if (!record) throw new DomainError("VM_NOT_MANAGED", { vm: state.vm?.name ?? state.target.uuid });

@@ -1,11 +1,11 @@
-/** One change, made by whom it is seated with. */
-import type { Change } from "../changes/catalogue.ts";
+/** One change, made by whom its definition names. */
+import { type Change, definitionOf } from "../changes/catalogue.ts";
 import { DomainError } from "../error.ts";
 import type { State } from "../model/state.ts";
 import type { ApplyContext } from "../ports/backend.ts";
 import type { Ports } from "../ports/operation-ports.ts";
 
-/** May fail, may fail after working, may never return: the caller looks afterwards.
+/** Applies a change. May fail, may fail after working, may never return: the caller observes afterwards.
  * @throws DomainError DEFINITION_NOT_FOUND, and whatever the backend throws */
 export async function applyChange(
   { backend, store }: Ports,
@@ -13,9 +13,11 @@ export async function applyChange(
   change: Change,
   context: ApplyContext,
 ): Promise<void> {
-  if (change.kind !== "definition.restore") return backend.apply(vm, change, context);
-  const definition = await store.definition(change.operation);
+  const applied = definitionOf(change);
+  if (applied.appliedBy !== "kept_definition") return backend.apply(vm, change, context);
+  const operation = applied.keptBy(change);
+  const definition = await store.definition(operation);
   if (definition === undefined)
-    throw new DomainError("DEFINITION_NOT_FOUND", { vm: target.uuid, operation: change.operation, known: [] });
+    throw new DomainError("DEFINITION_NOT_FOUND", { vm: target.uuid, operation, known: [] });
   await backend.importDefinition(target.uuid, definition, context);
 }

@@ -1,5 +1,6 @@
 /** Looking at one target: the VM, its record, and the images that matter to it. I/O through port.ts only. */
 
+import { definitionOf } from "../changes/catalogue.ts";
 import type { Operation } from "../changes/operation.ts";
 import { withDeadline } from "../deadline.ts";
 import type { DiskFact, IsoFact } from "../model/image-fact.ts";
@@ -130,13 +131,10 @@ export async function reobserve(ports: Ports, operation: Operation, look: Observ
 
 /** What an operation's steps need to see: the files that they make, grow or remove, or no image at all. */
 export function observeOptionsFor({ steps }: Operation): ObserveOptions {
-  const touched = steps.filter(({ change }) => change.kind.startsWith("disk."));
-  if (touched.length === 0) return { images: false };
-  return {
-    diskPaths: [
-      ...new Set(touched.flatMap(({ before, goal }) => [...Object.keys(before.disks), ...Object.keys(goal.disks)])),
-    ],
-  };
+  const observed = steps.map(({ change }) => definitionOf(change).observes(change));
+  const diskPaths = [...new Set(observed.flatMap(({ disks }) => disks ?? []))];
+  const isoPaths = [...new Set(observed.flatMap(({ isos }) => isos ?? []))];
+  return diskPaths.length + isoPaths.length === 0 ? { images: false } : { diskPaths, isoPaths };
 }
 
 /** What was seen, with the record and the facts of images that were found out before and that no step changes. */

@@ -1,5 +1,6 @@
 /** The one flow of every change: claim -> observe -> decide -> begin -> apply -> observe -> settle. */
-import { type Change, definitionOf } from "../changes/catalogue.ts";
+import type { Change } from "../changes/catalogue.ts";
+import { stateToKeep } from "../changes/journal.ts";
 import { type Operation, settledInWords } from "../changes/operation.ts";
 import { DomainError } from "../error.ts";
 import type { State } from "../model/state.ts";
@@ -81,6 +82,7 @@ async function perform(ports: Ports, request: Request, { before, plan }: Outcome
     what: request.what,
     direction: "forward",
     status: "begun",
+    before: stateToKeep(before),
     steps: plan.steps.map((step, index) => (index === 0 ? { ...step, status: "applying" } : step)),
     ...(definition !== undefined && { definition }),
     begunAt: ports.now().toISOString(),
@@ -140,5 +142,4 @@ async function confirm(ports: Ports, request: Request, state: State, plan: Plan)
 }
 
 /** The plan in words, for a dry run. */
-export const stepsInWords = (plan: Plan): string[] =>
-  plan.steps.map(({ change }) => definitionOf(change).summary(change));
+export const stepsInWords = (plan: Plan): string[] => plan.steps.map(({ summary }) => summary);

@@ -6,7 +6,7 @@ import type { Step } from "../changes/operation.ts";
 import { DomainError } from "../error.ts";
 import { findingsOf } from "../model/boot-rules.ts";
 import type { Finding, Gate } from "../model/finding.ts";
-import type { State } from "../model/state.ts";
+import { type State, withFacets } from "../model/state.ts";
 import type { Capabilities, RunningEffect } from "../ports/backend.ts";
 
 /** What will be done, in order, and everything that should be known about it before. Plain data. */
@@ -46,10 +46,10 @@ export function decide(
     losses.push(...(definition.loses?.(now, change) ?? []));
     const gate = typeof definition.gate === "function" ? definition.gate(change) : definition.gate;
     if (gate) gated.push({ gate, state: stateToCheck(gate, { state, now, goal }) });
-    steps.push({ change, before: now, goal, artifacts: definition.artifacts?.(change) ?? [], status: "planned" });
+    steps.push(stepOf(change, now, goal));
     now = goal;
   }
-  if (steps.some(({ change }) => change.kind === "power.start" || change.kind === "power.stop")) takesEffect = "now";
+  if (steps.some(({ change }) => definitionOf(change).run !== "keeps")) takesEffect = "now";
   const overridden = new Map<string, Finding>();
   for (const { gate, state: judged } of gated) {
     // Steps that follow in the same operation may mend what an earlier one would be refused for.
@@ -67,6 +67,20 @@ export function decide(
     for (const found of blocking) overridden.set(found.code, found);
   }
   return { steps, goal: now, findings: findingsOf(now), overridden: [...overridden.values()], losses, takesEffect };
+}
+
+/** A step that is still to be made; it keeps of both states what its change observes. */
+export function stepOf(change: Change, before: State, goal: State): Step {
+  const definition = definitionOf(change);
+  const facets = definition.observes(change);
+  return {
+    change,
+    summary: definition.summary(change),
+    before: withFacets(before, facets),
+    goal: withFacets(goal, facets),
+    artifacts: definition.artifacts?.(change) ?? [],
+    status: "planned",
+  };
 }
 
 const actions: Record<Gate, string> = {

@@ -8,6 +8,7 @@ import { applyChange } from "./apply.ts";
 import { inFlightUntil, pollUntilSeen, withInFlightUntil } from "./in-flight.ts";
 import { observeOptionsFor, reobserve, withKnownFacts } from "./observe.ts";
 import { isAsBefore, isUndone, rollBack } from "./rollback.ts";
+import { endedRun } from "./run.ts";
 import { settleApplied, settleFailed, settleUnknown } from "./settle.ts";
 import { APPLY_LIMIT_MS, tryCall } from "./try-call.ts";
 
@@ -23,10 +24,13 @@ export type Recovered = Readonly<{
  * The caller holds the claim on the target. */
 export async function recover(ports: Ports, operation: Operation, signal?: AbortSignal): Promise<Recovered> {
   signal?.throwIfAborted();
-  const looked = await lookAtLeft(ports, operation);
-  const before = operation.steps[0]?.before ?? { target: operation.target, disks: {}, isos: {} };
+  const before = operation.before ?? { target: operation.target, disks: {}, isos: {} };
+  const isReadable = operation.steps.every((step) => step.unreadable === undefined);
+  const looked = isReadable ? await lookAtLeft(ports, operation) : before;
   const seen = looked instanceof Error ? looked : withKnownFacts(looked, before);
+  const unreadable = operation.steps.find((step) => step.unreadable !== undefined)?.unreadable;
   try {
+    if (unreadable !== undefined) return await settleUnknown(ports, operation, operation.steps, new Error(unreadable));
     if (seen instanceof Error) return await settleUnknown(ports, operation, operation.steps, seen);
     // Undone again, or taken for not done, what happens after all would go over whatever is done to the VM by then.
     if (operation.steps.some((step) => isLate(ports, step) && !isSeen(operation, step, seen))) {
@@ -91,9 +95,12 @@ async function lookAtLeft(ports: Ports, operation: Operation): Promise<State | E
 /** A restart whose VM is off and waits to be started again: left there, nobody would know that it should run. What is set
  * on the way to that start is set as well, unless another program has set it meanwhile. */
 const isRestart = (steps: readonly Step[], rest: readonly Step[], seen: State): boolean =>
-  steps.some(({ change, status }) => change.kind === "power.stop" && status === "done") &&
-  rest.some(({ change }) => change.kind === "power.start") &&
-  rest.every((step) => /^(?:power\.start|reboot_action\.set)$/.test(step.change.kind) || isAsBefore(step, seen));
+  endedRun(steps) &&
+  rest.some(({ change }) => definitionOf(change).run === "begins") &&
+  rest.every((step) => {
+    const { run, writes } = definitionOf(step.change);
+    return run === "begins" || writes === "run" || isAsBefore(step, seen);
+  });
 
 type Finished = Readonly<{ steps: readonly Step[]; seen: State; failure?: Error; unknown?: Error }>;
 

@@ -1,6 +1,6 @@
 /** What an operation explains of how a VM has come to look: its own events tell what it did, and whatever else is different
  * from what was last told is still to be told. */
-import { touchesDefinition } from "../changes/catalogue.ts";
+import { definitionOf, writesDefinition } from "../changes/catalogue.ts";
 import type { Step } from "../changes/operation.ts";
 import { type ReportedState, reportedStateOf } from "../model/reported-state.ts";
 import type { State } from "../model/state.ts";
@@ -27,22 +27,23 @@ export function reportedAfter(
       return { sighting: seen.vm ? atRunStart(reportedStateOf(target.connection, seen.vm)) : null, events };
     const base = news?.sighting ?? reportedStateOf(target.connection, before.vm);
     if (seen.vm) return { sighting: causedByUs(made, base, seen.vm), events };
-    return { sighting: made.some(({ change }) => change.kind === "vm.delete") ? null : base, events };
+    return { sighting: made.some(({ change }) => definitionOf(change).removesVm) ? null : base, events };
   };
 }
 
 /** What was told already, with what these steps have made of it. */
 function causedByUs(steps: readonly Step[], base: ReportedState, vm: Vm): ReportedState {
   const now = reportedStateOf(base.connection, vm, base);
-  const made = new Set(steps.map(({ change }) => change.kind));
-  const renamed = made.has("vm.rename") || made.has("definition.restore");
+  const explained = steps.map(({ change }) => definitionOf(change).explains(change));
+  const has = (run: "begins" | "ends") => steps.some(({ change }) => definitionOf(change).run === run);
+  const renamed = explained.some(({ name }) => name);
   const wrote = steps.findLast((step) => step.wrote !== undefined)?.wrote;
   const fingerprint =
-    wrote ?? (steps.some(({ change }) => touchesDefinition(change)) ? now.fingerprint : base.fingerprint);
+    wrote ?? (steps.some(({ change }) => writesDefinition(change)) ? now.fingerprint : base.fingerprint);
   const defined = { fingerprint, name: renamed ? now.name : base.name };
-  if (base.run !== now.run && made.has("power.start")) return { ...atRunStart(now), ...defined };
-  if (base.run !== now.run && made.has("power.stop")) return { ...stopped(base), ...defined };
-  const drives = steps.flatMap(({ change }) => (change.kind === "media.set" ? [change.drive] : []));
+  if (base.run !== now.run && has("begins")) return { ...atRunStart(now), ...defined };
+  if (base.run !== now.run && has("ends")) return { ...stopped(base), ...defined };
+  const drives = explained.flatMap(({ drives }) => drives ?? []);
   if (base.run !== now.run || drives.length === 0) return { ...base, ...defined };
   const mine = (drive: string) => drives.includes(drive);
   const media = [...Object.entries(base.media), ...Object.entries(now.media)].filter(

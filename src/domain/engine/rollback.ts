@@ -1,6 +1,6 @@
 /** Undoing the steps of an operation that failed, last first, each narrowly and each looked at again. */
 
-import { type Change, definitionOf, touchesDefinition } from "../changes/catalogue.ts";
+import { type Change, definitionOf, writesDefinition } from "../changes/catalogue.ts";
 import type { Undo } from "../changes/change.ts";
 import type { Operation, Step } from "../changes/operation.ts";
 import type { State } from "../model/state.ts";
@@ -55,7 +55,7 @@ export async function rollBack(
     }
     // Somebody else's edit after ours is never rolled over.
     if (
-      touchesDefinition(step.change) &&
+      writesDefinition(step.change) &&
       step.wrote !== undefined &&
       seen.vm &&
       seen.vm.fingerprint !== lastWritten(result)
@@ -124,14 +124,14 @@ const undone = ({ wrote: _old, ...step }: Step): Step => withInFlightUntil({ ...
 function leftOf(step: Step, seen: State): "nothing" | "half" | "other" {
   const { change, before, goal, artifacts } = step;
   if (artifacts.some((path) => seen.disks[path]?.state !== "missing")) return "half";
-  const { undo: undoOf, isHalf } = definitionOf(change);
+  const { undo: undoOf, isHalf, removesVm, writes } = definitionOf(change);
   const undo = undoOf(before, change);
   if (undo === "kept" || undo === "pivot" || isBack(step, undo, seen)) return "nothing";
   // Nobody but this operation knows the UUID of a VM that never was.
   if (!before.vm) return before.record ? "other" : "half";
-  if (!seen.vm) return change.kind === "vm.delete" ? "half" : "other";
+  if (!seen.vm) return removesVm ? "half" : "other";
   // What was set for a run has ended with it.
-  if (change.kind === "reboot_action.set" && !seen.vm.live) return "nothing";
+  if (writes === "run" && !seen.vm.live) return "nothing";
   return isHalf?.(seen, goal, change, before) ? "half" : "other";
 }
 

@@ -1,6 +1,6 @@
 /** The second half of the flow: apply the steps one by one, look after each, undo what was done when one fails. */
 
-import { definitionOf, touchesDefinition } from "../changes/catalogue.ts";
+import { definitionOf, writesDefinition } from "../changes/catalogue.ts";
 import type { Operation, Step } from "../changes/operation.ts";
 import { DomainError } from "../error.ts";
 import type { State } from "../model/state.ts";
@@ -50,7 +50,7 @@ export async function run(ports: Ports, operation: Operation, before: State, req
     }
     if (looked instanceof Error) return settleUnknown(ports, operation, steps, failure ?? looked);
     if (isReached(looked)) {
-      const wrote = looked.vm && touchesDefinition(step.change) ? { wrote: looked.vm.fingerprint } : {};
+      const wrote = looked.vm && writesDefinition(step.change) ? { wrote: looked.vm.fingerprint } : {};
       steps[index] = { ...step, status: "done", ...wrote };
       seen = withKnownFacts(looked, seen);
       continue;
@@ -70,8 +70,11 @@ const isChanged = (failure: Error | undefined): boolean =>
   failure instanceof DomainError && failure.code === "VM_CHANGED_MEANWHILE";
 
 const isStartOfRestart = (steps: readonly Step[], index: number): boolean =>
-  steps[index]?.change.kind === "power.start" &&
-  steps.slice(0, index).some(({ change, status }) => change.kind === "power.stop" && status === "done");
+  steps[index] !== undefined && definitionOf(steps[index].change).run === "begins" && endedRun(steps.slice(0, index));
+
+/** Whether a step of the operation has ended the VM's run. */
+export const endedRun = (steps: readonly Step[]): boolean =>
+  steps.some(({ change, status }) => status === "done" && definitionOf(change).run === "ends");
 
 /** Applies one step within its time limit. The caller's cancellation reaches into a step only where that step can be
  * left half-way; else it counts between steps. */

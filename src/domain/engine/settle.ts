@@ -1,6 +1,6 @@
 /** The end of an operation: outcome, record and events, written in one transaction. */
 
-import { type Change, definitionOf, touchesDefinition } from "../changes/catalogue.ts";
+import { definitionOf, writesDefinition } from "../changes/catalogue.ts";
 import { withRecord } from "../changes/goal.ts";
 import type { Operation, OperationStatus, Step } from "../changes/operation.ts";
 import { DomainError } from "../error.ts";
@@ -137,21 +137,12 @@ function outcomeOf(
   return { after, record, events };
 }
 
-/** Changes that take the definition as it is for the one that is wanted. */
-const taking = new Set<Change["kind"]>([
-  "vm.create",
-  "vm.adopt",
-  "definition.restore",
-  "record.reconcile",
-  "boot_order.adopt",
-]);
-
 /** What is written over another program's edit is written with it, and that it was made stays to be seen. */
 function fingerprintOf(steps: readonly Step[], { vm, record }: State, after: State): Pick<VmRecord, "fingerprint"> {
   if (!after.vm) return {};
-  const takes = steps.some(({ change }) => taking.has(change.kind));
+  const takes = steps.some(({ change }) => definitionOf(change).takesDefinition);
   const isOurs = record?.fingerprint === undefined || record.fingerprint === vm?.fingerprint;
-  if (!takes && !(isOurs && steps.some(({ change }) => touchesDefinition(change)))) return {};
+  if (!takes && !(isOurs && steps.some(({ change }) => writesDefinition(change)))) return {};
   return { fingerprint: steps.findLast(({ wrote }) => wrote !== undefined)?.wrote ?? after.vm.fingerprint };
 }
 

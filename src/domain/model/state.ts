@@ -20,3 +20,29 @@ export type State = Readonly<{
   /** Free space where the VM's disk lies. */
   freeBytes?: number;
 }>;
+
+/** The facets of a state that a change looks at; what is not named is not looked at. */
+export type Facets = Readonly<{
+  /** `next`: the VM with the definition that its next start uses. `all`: what runs as well. */
+  vm?: "next" | "all";
+  record?: true;
+  /** Paths of disk images and of ISOs. */
+  disks?: readonly string[];
+  isos?: readonly string[];
+}>;
+
+/** The state with these facets alone. */
+export function withFacets({ target, vm, record, disks, isos }: State, facets: Facets): State {
+  const { live, readBytes: _evidence, ...known } = vm ?? ({} as Partial<Vm>);
+  const shown = facets.vm && vm && { ...(known as Vm), ...(facets.vm === "all" && live && { live }) };
+  return {
+    target,
+    ...(shown && { vm: shown }),
+    ...(facets.record && record && { record }),
+    disks: only(disks, facets.disks),
+    isos: only(isos, facets.isos),
+  };
+}
+
+const only = <Fact>(facts: Readonly<Record<string, Fact>>, paths: readonly string[] = []) =>
+  Object.fromEntries(Object.entries(facts).filter(([path]) => paths.includes(path)));

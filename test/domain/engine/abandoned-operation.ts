@@ -1,5 +1,6 @@
 /** What an operation looks like whose process has ended. */
 import type { Change } from "../../../src/domain/changes/catalogue.ts";
+import { stateToKeep } from "../../../src/domain/changes/journal.ts";
 import type { Operation } from "../../../src/domain/changes/operation.ts";
 import { decide } from "../../../src/domain/engine/plan.ts";
 import type { State } from "../../../src/domain/model/state.ts";
@@ -29,6 +30,7 @@ export async function left(
     what: "test_tool",
     direction: "forward",
     status: "begun",
+    before: stateToKeep(now),
     steps: steps.map((step, index) => ({ ...step, status: (statuses[index] ?? "planned") as typeof step.status })),
     ...(now.vm && { definition: await w.backend.exportDefinition(at.uuid) }),
     begunAt: AT,

@@ -30,7 +30,7 @@ const followed = [
   "settle",
   "observe",
   "exportDefinition",
-  "restore",
+  "importDefinition",
   "apply",
   "offerConfirmation",
   "takeConfirmation",

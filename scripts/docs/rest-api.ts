@@ -1,16 +1,12 @@
-/** docs/api.md, made from the OpenAPI document. */
-import { errorCodes } from "../src/domain/error.ts";
-import type { OpenApi, Operation } from "../src/serve/http/openapi-document.ts";
-import { statusOf } from "../src/serve/http/problem.ts";
-import { argumentsOf } from "../src/serve/http/reference.ts";
-import { statusOfHttp } from "../src/serve/http/refusal.ts";
+/** docs/reference/rest-api.md, made from the OpenAPI document. */
+import { errorCodes } from "../../src/domain/error.ts";
+import type { OpenApi, Operation } from "../../src/serve/http/openapi-document.ts";
+import { statusOf } from "../../src/serve/http/problem.ts";
+import { argumentsOf } from "../../src/serve/http/reference.ts";
+import { statusOfHttp } from "../../src/serve/http/refusal.ts";
+import { code, table } from "./markdown.ts";
 
-const code = (text: string) => `\`${text}\``;
-const cell = (text: string) => text.replaceAll("|", "\\|").replaceAll("\n", " ");
-const table = (head: readonly string[], rows: readonly (readonly string[])[]) =>
-  [head, head.map(() => "---"), ...rows].map((row) => `| ${row.map(cell).join(" | ")} |`).join("\n");
-
-const intro = `# REST
+const intro = `# REST API
 
 <!-- Made by scripts/docs.ts from the tools; change those. -->
 
