@@ -47,7 +47,7 @@ export const createOperationStore = (
       if (record === null) await removeRecord(em, row);
       const found = reports ? await writeReports(em, row, reports) : [];
       for (const event of [...found, ...events]) await appendEvent(em, event);
-      return retaining.isDue(em, id);
+      return retaining.isDue(em);
     });
     if (due) retaining.soon();
   },
