@@ -1,10 +1,10 @@
 /** Links that a guest may call, each made for one VM and one plugin, and good for one call that succeeds. */
 
 import type { Target } from "./model/vm.ts";
-import type { Store } from "./ports/store.ts";
+import type { ConfirmationStore } from "./ports/store.ts";
 
 /** The part of the store that keeps them: of a link it has a hash alone. */
-export type LinkStore = Pick<Store, "offerConfirmation" | "takeConfirmation">;
+export type LinkStore = ConfirmationStore;
 
 const Token = /^([0-9a-z]{1,11})-[0-9a-f]{64}$/;
 

@@ -6,8 +6,8 @@ import type { Database } from "./ports.ts";
 /** Offers that wait for an answer; the newest stay. */
 export const CONFIRMATIONS_MAX = 1_000;
 
-const beyond = `delete from confirmations where rowid in (
-  select rowid from confirmations order by expires_at desc, rowid desc limit -1 offset ${CONFIRMATIONS_MAX})`;
+const beyond = `delete from confirmations where hash not in (
+  select hash from confirmations order by expires_at desc, hash limit ${CONFIRMATIONS_MAX})`;
 
 export const createConfirmationStore = (database: Database, now: () => Date) => ({
   async offerConfirmation(token: string, subject: string, ttlMs: number): Promise<void> {

@@ -17,10 +17,6 @@ export const createLeaseStore = (database: Database, liveness: Liveness) => ({
     });
   },
 
-  async endLease(task: string): Promise<void> {
-    await database.write((em) => em.nativeDelete(LeaseRow, { task, holder: liveness.id }));
-  },
-
   /** Gives back whatever this process has. */
   endLeases: (): Promise<unknown> => database.write((em) => em.nativeDelete(LeaseRow, { holder: liveness.id })),
 });

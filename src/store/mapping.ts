@@ -16,7 +16,7 @@ function present<T extends Record<string, unknown>>(values: T): { [K in keyof T]
 }
 
 /** The columns that hold what was last seen. */
-export const seenValues = (seen: Seen | undefined) => ({
+const seenValues = (seen: Seen | undefined) => ({
   bootOrder: seen?.bootOrder ?? null,
   diskPath: seen?.diskPath ?? null,
   diskSizeBytes: seen?.diskSizeBytes ?? null,

@@ -12,9 +12,8 @@ import { keyOf } from "./records.ts";
 const definitionList = `select id as operation, what, begun_at as "begunAt", octet_length(definition) as bytes from operations
   where connection = ? and uuid = ? and definition is not null order by begun_at desc, id desc limit ?`;
 
-/** Only what makes or deletes a VM is looked into: the steps of all there is would take long to read. */
-const named = `select connection, uuid from operations where what in ('create_vm', 'delete_vm') and name = ? and connection in (select value from json_each(?))
-  order by begun_at desc, id desc limit 1`;
+/** What makes or deletes a VM: the steps of all there is would take long to read. */
+const makesOrDeletes = ["create_vm", "delete_vm"];
 
 export const createOperationHistory = (database: Database) => ({
   async operations({ target, connection, status, before, limit }: OperationQuery): Promise<Operation[]> {
@@ -37,7 +36,10 @@ export const createOperationHistory = (database: Database) => ({
   },
 
   async lastNamed(name: string, connections: readonly string[]): Promise<Target | undefined> {
-    const [row] = await database.read((em) => em.execute<Target[]>(named, [name, JSON.stringify(connections)]));
+    const where = { what: { $in: makesOrDeletes }, name, connection: { $in: [...connections] } };
+    const [row] = await database.read((em) =>
+      em.find(OperationRow, where, { fields: ["connection", "uuid"], orderBy: { begunAt: -1, id: -1 }, limit: 1 }),
+    );
     return row && keyOf(row);
   },
 

@@ -55,7 +55,7 @@ export const createOperationStore = (
       const found = reports ? await writeReports(em, row, reports) : [];
       for (const event of [...found, ...events]) await appendEvent(em, event);
       if (claim) await claims.endIn(em, claim);
-      return retaining.isDue(em, id);
+      return retaining.isDue(em);
     });
     if (settlement.claim && due !== undefined) claims.hasEnded(settlement.claim);
     if (due) retaining.soon();

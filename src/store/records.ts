@@ -3,7 +3,7 @@ import { raw } from "@mikro-orm/core";
 import type { Target } from "../domain/model/vm.ts";
 import type { VmRecord } from "../domain/model/vm-record.ts";
 import { VmRow, vmColumns } from "./entities.ts";
-import { recordOf, seenValues, vmValues } from "./mapping.ts";
+import { recordOf, vmValues } from "./mapping.ts";
 import type { Database, Session } from "./ports.ts";
 
 export const createRecordStore = (database: Database) => ({
@@ -14,15 +14,6 @@ export const createRecordStore = (database: Database) => ({
 
   async records(connection?: string): Promise<VmRecord[]> {
     return (await database.read((em) => rows(em, connection === undefined ? {} : { connection }))).map(recordOf);
-  },
-
-  async seen(target: Target, seen: NonNullable<VmRecord["seen"]>): Promise<void> {
-    const values = seenValues(seen);
-    const fields = Object.keys(values) as (keyof typeof values)[];
-    // Most looks see what was seen before, and a read waits for no lock and no disk.
-    const row = await database.read((em) => em.findOne(VmRow, keyOf(target), { fields }));
-    if (!row || fields.every((field) => row[field] === values[field])) return;
-    await database.write((em) => em.nativeUpdate(VmRow, keyOf(target), values));
   },
 });
 

@@ -1,8 +1,23 @@
 /** How much history stays. Removed in small transactions, so that nobody waits long for the write lock; the space they
  * leave in the file is used again. */
 import { DomainError } from "../domain/error.ts";
-import type { Pruned, Retention } from "../domain/ports/store.ts";
+import { SettingRow } from "./entities.ts";
 import type { Database, Session } from "./ports.ts";
+
+/** How much history stays. Operations that are begun or ended `unknown` stay whatever it says, and so do the newest few of
+ * every VM on record, whatever their age. */
+export type Retention = Readonly<{
+  /** Of all VMs together, those that are gone included. */
+  operations: number;
+  operationsPerVm: number;
+  operationAgeMs: number;
+  definitionsPerVm: number;
+  definitionAgeMs: number;
+  events: number;
+}>;
+
+/** How many operations, definitions of operations that stay, and events were removed. */
+export type Pruned = Readonly<{ operations: number; definitions: number; events: number }>;
 
 const dayMs = 24 * 60 * 60_000;
 export const defaultRetention: Retention = {
@@ -18,6 +33,7 @@ export const defaultRetention: Retention = {
 const newestMin = 10;
 const rowsPerTransaction = 200;
 const settlementsBetween = 50;
+const SETTLEMENTS = "settlements";
 const eventsBetween = 500;
 
 const numbered = "row_number() over (partition by connection, uuid order by begun_at desc, id desc) as place";
@@ -41,8 +57,8 @@ const orphans = "delete from operation_targets where operation not in (select id
  * to be told. */
 export const UNSERVED_MS = 30 * dayMs;
 const unserved = "(select name from subscribers where served_at < ?)";
-const deliveries = `delete from deliveries where rowid in (
-  select rowid from deliveries where subscriber in ${unserved} limit ${rowsPerTransaction})`;
+const deliveries = `delete from deliveries where (subscriber, seq) in (
+  select subscriber, seq from deliveries where subscriber in ${unserved} limit ${rowsPerTransaction})`;
 const subscribers = `delete from subscribers where name in ${unserved}
   and not exists (select 1 from deliveries d where d.subscriber = name)`;
 
@@ -76,7 +92,7 @@ export function createRetention(
     }
   }
 
-  async function prune(kept: Retention) {
+  async function prune(kept: Retention): Promise<Pruned> {
     const { operationsPerVm, operationAgeMs, definitionsPerVm, definitionAgeMs, events: eventsMax } = kept;
     const since = (ageMs: number) => new Date(Math.max(0, now().getTime() - ageMs)).toISOString();
     const removed = await all(operations, operationsPerVm, since(operationAgeMs), kept.operations);
@@ -102,15 +118,17 @@ export function createRetention(
   }
 
   return {
-    prune: prune as (retention: Retention) => Promise<Pruned>,
+    /** Removes history beyond this retention. */
+    prune,
 
-    /** Whether to prune after this operation's settlement. Counted by rows and not by this process, since there may be
-     * many that make one change each and end. */
-    async isDue(em: Session, operation: string): Promise<boolean> {
-      const [row] = await em.execute<{ place: number }[]>("select rowid as place from operations where id = ?", [
-        operation,
-      ]);
-      return row !== undefined && row.place % settlementsBetween === 0;
+    /** Counts a settlement, and tells whether to prune after it. The database counts and not this process, since there may
+     * be many that make one change each and end. */
+    async isDue(em: Session): Promise<boolean> {
+      const row = await em.findOne(SettingRow, { key: SETTLEMENTS });
+      const value = ((row?.value as number | undefined) ?? 0) + 1;
+      if (row) await em.nativeUpdate(SettingRow, { key: SETTLEMENTS }, { value });
+      else await em.insert(SettingRow, { key: SETTLEMENTS, value });
+      return value % settlementsBetween === 0;
     },
 
     soon,

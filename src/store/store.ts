@@ -1,6 +1,6 @@
 /** The store: the domain's port over a database, the processes that share it, and a feed of its changes. */
 import { DomainError } from "../domain/error.ts";
-import type { Retention } from "../domain/ports/store.ts";
+import type { Store } from "../domain/ports/store.ts";
 import { createClaimReleases } from "./claim-release.ts";
 import { createClaimStore } from "./claims.ts";
 import { createConfirmationStore } from "./confirmations.ts";
@@ -13,7 +13,7 @@ import type { ChangeFeed, Database, Liveness } from "./ports.ts";
 import { createRecordStore } from "./records.ts";
 import { createReportedStateStore } from "./reported-states.ts";
 import { createRequestKeyStore, pruneKeys } from "./request-keys.ts";
-import { createRetention, defaultRetention } from "./retention.ts";
+import { createRetention, defaultRetention, type Retention } from "./retention.ts";
 
 /** What a store stands on. It closes them when it is closed. */
 export type StorePorts = Readonly<{ database: Database; liveness: Liveness; changes: ChangeFeed }>;
@@ -24,7 +24,7 @@ export type StoreOptions = Readonly<{
   retention?: Retention;
 }>;
 
-export function createStore({ database: opened, liveness, changes }: StorePorts, options: StoreOptions = {}) {
+export function createStore({ database: opened, liveness, changes }: StorePorts, options: StoreOptions = {}): Store {
   const { now = () => new Date() } = options;
   const releases = createClaimReleases(opened, liveness.id);
   const database = observed(opened, releases.retry, changes.notify);
@@ -32,7 +32,7 @@ export function createStore({ database: opened, liveness, changes }: StorePorts,
     pruneKeys(database, liveness),
   );
   const claims = createClaimStore(database, liveness, releases, now);
-  const { endLeases, ...leases } = createLeaseStore(database, liveness);
+  const { lease, endLeases } = createLeaseStore(database, liveness);
   let closed: Promise<void> | undefined;
 
   /** This process stays alive to the others to the last: a claim whose row could not be removed is a dead process's then. */
@@ -55,13 +55,12 @@ export function createStore({ database: opened, liveness, changes }: StorePorts,
     ...createOperationHistory(database),
     ...createEventStore(database, retention.appended),
     ...createReportedStateStore(database, liveness, retention.appended),
-    ...leases,
     ...createDeliveryStore(database, now),
     ...createConfirmationStore(database, now),
     ...createRequestKeyStore(database, liveness, now),
     claim: claims.claim,
+    lease,
     onChange: changes.subscribe,
-    prune: retention.prune,
     close: () => (closed ??= close()),
   };
 }

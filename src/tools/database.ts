@@ -1,5 +1,6 @@
 /** The database itself: a copy of it, and making it anew from what the machines say. */
 import { z } from "zod";
+import { DomainError } from "../domain/error.ts";
 import { InstallationStatus } from "../domain/model/installation.ts";
 import { adoptEach, unrecorded } from "./adoption.ts";
 import { changeInput } from "./change.ts";
@@ -22,7 +23,10 @@ const backupDatabase = defineTool({
     removed: z.array(z.string()).describe("Older copies that made room for this one"),
   }),
   async run(_input, context) {
-    const { path, bytes, removed } = await (await context.store()).copyDatabase();
+    const { backup } = await context.store();
+    // A database that is no file of ours is copied by its own means.
+    if (!backup) throw new DomainError("TOOL_NOT_FOUND", { tool: "backup_database", known: [] });
+    const { path, bytes, removed } = await backup.copy();
     return { path, size_bytes: bytes, removed: [...removed] };
   },
 });

@@ -9,7 +9,7 @@ import { rolesFor } from "../domain/model/roles.ts";
 import { gibOf } from "../domain/model/size.ts";
 import type { State } from "../domain/model/state.ts";
 import { diskOf, driveOf, VmRef } from "../domain/model/vm.ts";
-import type { Store } from "../domain/ports/store.ts";
+import type { OperationStore } from "../domain/ports/store.ts";
 import { ChangeView, changeInput, changeVm, confirmInput, viewOutcome } from "./change.ts";
 import { findVm, presentOrPastVm } from "./target.ts";
 import { defineTool, type ToolContext } from "./tool.ts";
@@ -96,7 +96,7 @@ function viewOperation(operation: Operation): z.input<typeof OperationView> {
 }
 
 /** @throws DomainError OPERATION_NOT_FOUND */
-async function operationIn(store: Store, id: string): Promise<Operation> {
+async function operationIn(store: OperationStore, id: string): Promise<Operation> {
   const operation = await store.operation(id);
   if (!operation) throw new DomainError("OPERATION_NOT_FOUND", { operation: id });
   return operation;

@@ -1,8 +1,8 @@
 /** The plugins whose functions are told of events. */
 import { z } from "zod";
 import { eventTypes } from "../domain/model/event.ts";
+import type { DeliveryStore, EventStore } from "../domain/ports/event-store.ts";
 import { pluginStates } from "../domain/ports/plugin-directory.ts";
-import type { Store } from "../domain/ports/store.ts";
 import { defineTool } from "./tool.ts";
 
 const Places = z.array(z.string());
@@ -58,7 +58,7 @@ const listPlugins = defineTool({
   },
 });
 
-async function placesBehind(store: Store): Promise<ReadonlyMap<string, number>> {
+async function placesBehind(store: DeliveryStore & EventStore): Promise<ReadonlyMap<string, number>> {
   const [subscribers, last] = await Promise.all([store.subscribers(), store.lastEvent()]);
   return new Map(subscribers.map(({ name, cursor }) => [name, Math.max(0, last - cursor)]));
 }

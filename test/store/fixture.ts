@@ -13,6 +13,7 @@ import type { DomainEvent, EventType } from "../../src/domain/model/event.ts";
 import type { Target } from "../../src/domain/model/vm.ts";
 import type { VmRecord } from "../../src/domain/model/vm-record.ts";
 import type { Settlement } from "../../src/domain/ports/store.ts";
+import { openDatabase, type SqliteDatabase } from "../../src/store/sqlite/database.ts";
 import { migrations } from "../../src/store/sqlite/migrate.ts";
 import { openSqliteStore, type SqliteStore, type SqliteStoreOptions } from "../../src/store/sqlite/store.ts";
 
@@ -38,10 +39,17 @@ export async function open(directory: string, options: Partial<SqliteStoreOption
   return store;
 }
 
+const oldVmDefaults = { connection: "local", imageDirectory: "/images", now: () => new Date() };
+
+/** The database that a store stands on, closed when the test has finished. */
+export async function openFile(directory: string, lockWaitMs = 5000): Promise<SqliteDatabase> {
+  const database = await openDatabase(directory, oldVmDefaults, lockWaitMs);
+  onTestFinished(() => database.close());
+  return database;
+}
+
 /** The names of all migrations, oldest first. */
-export const migrationNames = migrations.map(
-  (migration) => migration({ connection: "local", imageDirectory: "/images", now: () => new Date() }).name,
-);
+export const migrationNames = migrations.map((migration) => migration(oldVmDefaults).name);
 
 export const databaseOf = (directory: string): string => join(directory, "bootwright.sqlite");
 

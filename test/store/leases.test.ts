@@ -2,17 +2,16 @@
 import { expect, test } from "vitest";
 import { Other, open, temporaryDirectory } from "./fixture.ts";
 
-test("A lease is one process's until it gives it back or closes, and then the next one's", async () => {
+test("A lease is one process's until it closes, and then the next one's", async () => {
   const directory = temporaryDirectory();
   const [one, two] = [await open(directory), await open(directory)];
   expect(await one.lease("watch:local")).toBe(true);
   expect(await one.lease("watch:local")).toBe(true);
   expect(await two.lease("watch:local")).toBe(false);
   expect(await two.lease("watch:other")).toBe(true);
-  await one.endLease("watch:local");
+  await one.close();
   expect(await two.lease("watch:local")).toBe(true);
-  await two.close();
-  expect(await one.lease("watch:other")).toBe(true);
+  expect(await two.lease("watch:other")).toBe(true);
 });
 
 test("The lease of a process that was killed is taken over, and that of one that lives is not", async () => {

@@ -185,12 +185,12 @@ const run: Record<string, () => Promise<void>> = {
     await told();
   },
 
-  /** Copies the database to a path. */
+  /** Copies the database, and says where to. */
   async copy() {
     const store = await open();
-    await store.backupTo(argument);
+    const { path } = await store.backup.copy();
     await store.close();
-    console.log("copied");
+    console.log(path);
   },
 
   /** Ends an operation with one event at every line it is given, and writes nothing else. */

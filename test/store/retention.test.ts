@@ -2,9 +2,21 @@ import { readdirSync, statSync } from "node:fs";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { expect, test } from "vitest";
-import type { Retention } from "../../src/domain/ports/store.ts";
+import { createRetention, type Retention } from "../../src/store/retention.ts";
 import { scaled } from "../support/scale.ts";
-import { databaseOf, event, open, operation, record, run, sql, step, target, temporaryDirectory } from "./fixture.ts";
+import {
+  databaseOf,
+  event,
+  open,
+  openFile,
+  operation,
+  record,
+  run,
+  sql,
+  step,
+  target,
+  temporaryDirectory,
+} from "./fixture.ts";
 
 const day = 24 * 60 * 60_000;
 const now = () => new Date("2026-11-23T12:00:00.000Z");
@@ -17,6 +29,13 @@ const all: Retention = {
   definitionAgeMs: 1e6 * day,
   events: 1e6,
 };
+/** A store, and its history pruned at will as it prunes it by itself. */
+async function pruning(clock = now) {
+  const directory = temporaryDirectory();
+  const store = await open(directory, { now: clock });
+  const { prune } = createRetention(await openFile(directory), all, clock);
+  return { directory, store, prune };
+}
 const idsOf = async (store: Awaited<ReturnType<typeof open>>) =>
   (await store.operations({ limit: 1000 })).map(({ id }) => id);
 setFlagsFromString("--expose-gc");
@@ -24,17 +43,17 @@ const collect = runInNewContext("gc") as () => void;
 const name = (number: number) => `op-${String(number).padStart(5, "0")}`;
 
 test("prune() keeps the newest operations of each VM, and says how many it removed", async () => {
-  const store = await open(temporaryDirectory(), { now });
+  const { store, prune } = await pruning();
   const other = { ...target, uuid: "other" };
   for (let number = 0; number < 6; number++) await run(store, { id: name(number), begunAt: daysAgo(10 - number) });
   await run(store, { id: "o", begunAt: daysAgo(20), target: other });
-  expect(await store.prune({ ...all, operationsPerVm: 2 })).toEqual({ operations: 4, definitions: 0, events: 0 });
+  expect(await prune({ ...all, operationsPerVm: 2 })).toEqual({ operations: 4, definitions: 0, events: 0 });
   expect(await idsOf(store)).toEqual([name(5), name(4), "o"]);
-  expect(await store.prune(all)).toEqual({ operations: 0, definitions: 0, events: 0 });
+  expect(await prune(all)).toEqual({ operations: 0, definitions: 0, events: 0 });
 });
 
 test("prune() never removes what is begun or unknown, nor the definition that it kept, however old", async () => {
-  const store = await open(temporaryDirectory(), { now });
+  const { store, prune } = await pruning();
   const old = { begunAt: daysAgo(999), definition: "<domain/>" };
   await store.begin(operation("begun", old));
   await run(store, { id: "unknown", ...old }, { status: "unknown" });
@@ -47,37 +66,37 @@ test("prune() never removes what is begun or unknown, nor the definition that it
     definitionAgeMs: 0,
     events: 0,
   };
-  expect(await store.prune(nothing)).toEqual({ operations: 1, definitions: 0, events: 0 });
+  expect(await prune(nothing)).toEqual({ operations: 1, definitions: 0, events: 0 });
   expect(await idsOf(store)).toEqual(["unknown", "begun"]);
   expect(await store.definition("begun")).toBe("<domain/>");
 });
 
 test("prune() removes by age, but the newest ten of a VM on record stay", async () => {
-  const store = await open(temporaryDirectory(), { now });
+  const { store, prune } = await pruning();
   const gone = { ...target, uuid: "gone" };
   for (let number = 0; number < 15; number++) {
     await run(store, { id: name(number), begunAt: daysAgo(99 - number) }, { record: record() });
     await run(store, { id: `gone-${number}`, begunAt: daysAgo(99 - number), target: gone });
   }
   await run(store, { id: "new", begunAt: daysAgo(1), target: gone });
-  expect((await store.prune({ ...all, operationAgeMs: 30 * day })).operations).toBe(5 + 15);
+  expect((await prune({ ...all, operationAgeMs: 30 * day })).operations).toBe(5 + 15);
   expect(await store.operations({ target, limit: 100 })).toHaveLength(10);
   expect((await store.operations({ target: gone, limit: 100 })).map(({ id }) => id)).toEqual(["new"]);
 });
 
 test("prune() keeps the newest operations of all VMs together, but the newest ten of a VM on record stay", async () => {
-  const store = await open(temporaryDirectory(), { now });
+  const { store, prune } = await pruning();
   for (let number = 0; number < 30; number++) {
     await run(store, { id: name(number), begunAt: daysAgo(90 - number) }, number < 15 ? { record: record() } : {});
     await run(store, { id: `gone-${number}`, begunAt: daysAgo(40), target: { ...target, uuid: `gone-${number}` } });
   }
-  expect(await store.prune({ ...all, operations: 20 })).toEqual({ operations: 30, definitions: 0, events: 0 });
+  expect(await prune({ ...all, operations: 20 })).toEqual({ operations: 30, definitions: 0, events: 0 });
   expect(await store.operations({ target, limit: 100 })).toHaveLength(10);
   expect(await store.operations({ limit: 100 })).toHaveLength(30);
 });
 
 test("prune() removes definitions by number and by age, and their operations stay", async () => {
-  const store = await open(temporaryDirectory(), { now });
+  const { store, prune } = await pruning();
   for (let number = 0; number < 6; number++) {
     await run(store, {
       id: name(number),
@@ -85,8 +104,8 @@ test("prune() removes definitions by number and by age, and their operations sta
       ...(number !== 4 && { definition: "<domain/>" }),
     });
   }
-  expect(await store.prune({ ...all, definitionsPerVm: 4 })).toEqual({ operations: 0, definitions: 1, events: 0 });
-  expect(await store.prune({ ...all, definitionAgeMs: 35 * day })).toEqual({
+  expect(await prune({ ...all, definitionsPerVm: 4 })).toEqual({ operations: 0, definitions: 1, events: 0 });
+  expect(await prune({ ...all, definitionAgeMs: 35 * day })).toEqual({
     operations: 0,
     definitions: 2,
     events: 0,
@@ -96,13 +115,13 @@ test("prune() removes definitions by number and by age, and their operations sta
 });
 
 test("prune() keeps the newest events, and their places are never given again", async () => {
-  const store = await open(temporaryDirectory(), { now });
+  const { store, prune } = await pruning();
   const settle = (id: string, count: number) =>
     run(store, { id }, { events: Array.from({ length: count }, (_, place) => event(`${id}:${place}`)) });
   await settle("a", 5);
-  expect(await store.prune({ ...all, events: 2 })).toEqual({ operations: 0, definitions: 0, events: 3 });
+  expect(await prune({ ...all, events: 2 })).toEqual({ operations: 0, definitions: 0, events: 3 });
   expect((await store.events()).map(({ seq }) => seq)).toEqual([4, 5]);
-  await store.prune({ ...all, events: 0 });
+  await prune({ ...all, events: 0 });
   await settle("b", 1);
   expect((await store.events()).map(({ seq }) => seq)).toEqual([6]);
 });
@@ -120,14 +139,14 @@ test("prune() keeps what a subscriber has not been told, until nobody has served
   const later = (days: number) => {
     at = new Date(at.getTime() + days * day);
   };
-  const store = await open(temporaryDirectory(), { now: () => at });
+  const { store, prune } = await pruning(() => at);
   await heldBy(store, "gone");
   await store.feed("served", 1);
   later(29);
   await store.feed("served", 1);
-  expect((await store.prune({ ...all, events: 0 })).events).toBe(1);
+  expect((await prune({ ...all, events: 0 })).events).toBe(1);
   later(2);
-  expect((await store.prune({ ...all, events: 0 })).events).toBe(1);
+  expect((await prune({ ...all, events: 0 })).events).toBe(1);
   expect(await store.subscribers()).toEqual([expect.objectContaining({ name: "served" })]);
   expect(await store.deliveries({ limit: 9 })).toEqual([]);
   // It comes back as a new one does.
@@ -136,8 +155,7 @@ test("prune() keeps what a subscriber has not been told, until nobody has served
 });
 
 test("prune() keeps no more than the newest hundred thousand events, whoever has not been told", async () => {
-  const directory = temporaryDirectory();
-  const store = await open(directory, { now });
+  const { directory, store, prune } = await pruning();
   await store.feed("behind", 1);
   const body = JSON.stringify(event("any"));
   sql(
@@ -147,25 +165,24 @@ test("prune() keeps no more than the newest hundred thousand events, whoever has
       select 'e' || i, 'vm.started', 'vm-1', '2026-11-23T10:00:00.000Z', '${body}' from n`,
     "select 1",
   );
-  expect((await store.prune({ ...all, events: 10 })).events).toBe(250);
+  expect((await prune({ ...all, events: 10 })).events).toBe(250);
   expect((await store.feed("behind", 1)).events.map(({ seq }) => seq)).toEqual([251]);
 });
 
 test("prune() does not forget a subscriber to whom nothing happens for long, as long as it is served", async () => {
   let at = now();
-  const store = await open(temporaryDirectory(), { now: () => at });
+  const { store, prune } = await pruning(() => at);
   for (let days = 0; days < 90; days += 5) {
     await store.feed("idle", 1);
     at = new Date(at.getTime() + 5 * day);
   }
   await run(store, { id: "last" }, { events: [event("last:0")] });
-  expect((await store.prune({ ...all, events: 0 })).events).toBe(0);
+  expect((await prune({ ...all, events: 0 })).events).toBe(0);
   expect((await store.feed("idle", 1)).events).toHaveLength(1);
 });
 
 test("prune() of more rows than one transaction takes removes them all", async () => {
-  const directory = temporaryDirectory();
-  const store = await open(directory, { now });
+  const { directory, store, prune } = await pruning();
   sql(
     directory,
     `insert into operations (id, connection, uuid, actor, what, direction, status, steps, holder, begun_at)
@@ -173,7 +190,7 @@ test("prune() of more rows than one transaction takes removes them all", async (
       select 'x' || i, 'local', 'u', 'a', 'w', 'forward', 'applied', '[]', 'h', strftime('%Y-%m-%dT%H:%M:%fZ', i, 'unixepoch') from n`,
     "select 1",
   );
-  expect((await store.prune({ ...all, operationsPerVm: 7 })).operations).toBe(993);
+  expect((await prune({ ...all, operationsPerVm: 7 })).operations).toBe(993);
   expect(await idsOf(store)).toEqual([1000, 999, 998, 997, 996, 995, 994].map((number) => `x${number}`));
 });
 

@@ -2,8 +2,11 @@
 import { existsSync, renameSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { allTools } from "../../src/tools/catalogue.ts";
+import type { ToolContext } from "../../src/tools/tool.ts";
 import { openClient } from "../support/client.ts";
 import { temporaryDirectory } from "../support/memory.ts";
+import { world } from "../support/world.ts";
 import { foreign, openBench, seedOf, uuid } from "./bench.ts";
 
 const { call, outside } = openBench({ local: seedOf(foreign(1, "web"), foreign(2, "db"), foreign(3, "copy")) });
@@ -26,6 +29,14 @@ describe("backup_database", () => {
       await server.close();
     }
     expect(existsSync(dirname(path))).toBe(true);
+  });
+
+  it("is no tool where the database is not Bootwright's own to copy", async () => {
+    const { backup: _, ...store } = (await world()).store;
+    const { run } = allTools.find(({ name }) => name === "backup_database")!;
+    await expect(run({}, { store: async () => store } as unknown as ToolContext)).rejects.toMatchObject({
+      code: "TOOL_NOT_FOUND",
+    });
   });
 });
 

@@ -2,12 +2,12 @@
  * growing pauses, while the events of other VMs go on; in the end it is given up and stands in a list of its own. */
 
 import type { DomainEvent } from "../model/event.ts";
-import type { Delivery, EventStore, Feed, Round } from "../ports/event-store.ts";
+import type { Delivery, DeliveryStore, EventStore, Feed, LeaseStore, Round } from "../ports/event-store.ts";
 import { createChangeSignal } from "./change-signal.ts";
 import type { Subscriber } from "./subscriber.ts";
 
 export type DeliveryOptions = Readonly<{
-  journal: EventStore;
+  journal: EventStore & DeliveryStore & LeaseStore;
   now: () => Date;
   /** Between 0 and 1, for the jitter of pauses: many that failed at one moment are not to come again at one moment. */
   random?: () => number;

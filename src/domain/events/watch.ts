@@ -5,15 +5,15 @@
 import { reportedStateOf } from "../model/reported-state.ts";
 import { diffVm, eventsOf, isEmptyDelta } from "../model/vm-diff.ts";
 import type { Backend } from "../ports/backend.ts";
-import type { ReportOutcome } from "../ports/event-store.ts";
-import type { Store } from "../ports/store.ts";
+import type { EventStore, LeaseStore, ReportedStateStore, ReportOutcome } from "../ports/event-store.ts";
+import type { RecordStore } from "../ports/store.ts";
 import { createChangeSignal } from "./change-signal.ts";
 import { type DirtyVm, DirtyVms } from "./dirty-vms.ts";
 
 export type WatchOptions = Readonly<{
   connection: string;
   backend: () => Promise<Backend>;
-  store: Store;
+  store: RecordStore & ReportedStateStore & LeaseStore & EventStore;
   newId: () => string;
   now: () => Date;
   log: (message: string) => void;

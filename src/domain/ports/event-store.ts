@@ -54,6 +54,7 @@ export type Round = Readonly<{
   failed: readonly Omit<Delivery, "subscriber">[];
 }>;
 
+/** The journal of events. */
 export interface EventStore {
   /** Events behind a place in the journal, oldest first; a thousand from the beginning unless said. */
   events(after?: number, limit?: number): Promise<JournalEvent[]>;
@@ -62,7 +63,14 @@ export interface EventStore {
   /** Newest first. */
   listEvents(query: EventQuery): Promise<JournalEvent[]>;
   event(id: string): Promise<JournalEvent | undefined>;
+  /** Writes an event that no operation and no look at a VM made. */
+  note(event: DomainEvent): Promise<void>;
+  /** Calls back whenever something may have been written, by this process or another. Returns what ends it. */
+  onChange(listener: () => void): () => void;
+}
 
+/** What was last reported of each VM. */
+export interface ReportedStateStore {
   reportedState(target: Target): Promise<ReportedRevision | undefined>;
   reportedStates(connection: string): Promise<ReportedRevision[]>;
   /** Writes what was seen (`null`: the VM is gone) and the events that it makes, in one transaction; `expect` is the
@@ -73,20 +81,20 @@ export interface EventStore {
     sighting: ReportedState | null,
     events: readonly DomainEvent[],
   ): Promise<ReportOutcome>;
-
-  /** Writes an event that no operation and no look at a VM made. */
-  note(event: DomainEvent): Promise<void>;
-
   /** Whether everything on this connection has been looked at once, so that what is new on it is news. */
   isWatched(connection: string): Promise<boolean>;
   /** Writes what that first look saw of VMs of which nothing was on record, without a word about it. */
   initReportedStates(connection: string, sightings: readonly ReportedState[]): Promise<void>;
+}
 
-  /** Takes a task that one process at a time may have, or keeps it: true until this process ends or gives it back. What a
-   * dead process had is taken over. */
+/** Tasks that one process at a time may have. */
+export interface LeaseStore {
+  /** Takes a task, or keeps it: true until this process ends. What a dead process had is taken over. */
   lease(task: string): Promise<boolean>;
-  endLease(task: string): Promise<void>;
+}
 
+/** How far each subscriber has been told. */
+export interface DeliveryStore {
   /** Who has ever been told of events, and up to which place, by name. */
   subscribers(): Promise<readonly Readonly<{ name: string; cursor: number }>[]>;
   /** What this subscriber is to be told. A new one begins with what happens from now on. */
@@ -96,7 +104,4 @@ export interface EventStore {
   deliveries(query: Readonly<{ subscriber?: string; state?: Delivery["state"]; limit: number }>): Promise<Delivery[]>;
   /** Has an event delivered again to a subscriber, whether it was taken before or given up. */
   redeliver(subscriber: string, event: JournalEvent): Promise<void>;
-
-  /** Calls back whenever something may have been written, by this process or another. Returns what ends it. */
-  onChange(listener: () => void): () => void;
 }

@@ -4,7 +4,7 @@ import type { DomainEvent } from "../model/event.ts";
 import type { ReportedState } from "../model/reported-state.ts";
 import type { Target } from "../model/vm.ts";
 import type { VmRecord } from "../model/vm-record.ts";
-import type { EventStore } from "./event-store.ts";
+import type { DeliveryStore, EventStore, LeaseStore, ReportedStateStore } from "./event-store.ts";
 import type { RequestKeys } from "./idempotency.ts";
 
 /** Something that is no VM and can be claimed like one (an image, a template, a backup set): its kind and its name stand in
@@ -49,27 +49,17 @@ export type OperationQuery = Readonly<{
 }>;
 /** That an operation kept the definition from before it; the text itself may be large and holds passwords. */
 export type KeptDefinition = Readonly<{ operation: string; what: string; begunAt: string; bytes: number }>;
-/** How much history is kept. Operations that are begun or ended `unknown` stay whatever it says, and so do the newest
- * few of every VM on record, whatever their age. */
-export type Retention = Readonly<{
-  /** Of all VMs together, those that are gone included. */
-  operations: number;
-  operationsPerVm: number;
-  operationAgeMs: number;
-  definitionsPerVm: number;
-  definitionAgeMs: number;
-  events: number;
-}>;
-/** How many operations, definitions of operations that stay, and events were removed. */
-export type Pruned = Readonly<{ operations: number; definitions: number; events: number }>;
 /** A copy of the database, and the older copies that were removed to make room for it. */
 export type DatabaseCopy = Readonly<{ path: string; bytes: number; removed: readonly string[] }>;
-/** What the domain needs of a database. Every method is durable when it returns. */
-export interface Store extends EventStore, RequestKeys {
+/** Every VM's own record. */
+export interface RecordStore {
   record(target: Target): Promise<VmRecord | undefined>;
   records(connection?: string): Promise<VmRecord[]>;
-  /** One operation at a time for each VM or thing, across processes. Waits at most `waitMs`. Several are claimed together, in
-   * one order for all callers, so that two never wait for each other.
+}
+
+/** One operation at a time for each VM or thing, across processes. */
+export interface ClaimStore {
+  /** Claims several together, in one order for all callers, so that two never wait for each other. Waits at most `waitMs`.
    * @throws DomainError VM_BUSY with who holds which of them and since when */
   claim(
     targets: Target | readonly Target[],
@@ -77,6 +67,10 @@ export interface Store extends EventStore, RequestKeys {
     waitMs: number,
     signal?: AbortSignal,
   ): Promise<Claim>;
+}
+
+/** Operations from their beginning to their settlement. */
+export interface OperationStore {
   begin(operation: Operation): Promise<void>;
   /** Records how far a begun operation has come, between its steps. */
   advance(id: string, steps: readonly Step[], direction: Operation["direction"]): Promise<void>;
@@ -85,6 +79,10 @@ export interface Store extends EventStore, RequestKeys {
   operation(id: string): Promise<Operation | undefined>;
   /** Operations that are begun and whose holder is dead, or that ended `unknown`. */
   open(target?: Target): Promise<Operation[]>;
+}
+
+/** The operations there were, and what they kept. */
+export interface OperationHistory {
   /** Newest first, without the definitions that they kept.
    * @throws DomainError OPERATION_NOT_FOUND for a `before` that is not there */
   operations(query: OperationQuery): Promise<Operation[]>;
@@ -94,17 +92,36 @@ export interface Store extends EventStore, RequestKeys {
   definitions(target: Target, limit: number): Promise<KeptDefinition[]>;
   /** The definition from before this operation; `undefined` where none was kept. */
   definition(operation: string): Promise<string | undefined>;
-  /** Removes history beyond this retention. Happens by itself now and then after a settlement. */
-  prune(retention: Retention): Promise<Pruned>;
-  /** Copies the database as it is at one moment into a new file for the owner alone, beside the database, while others
-   * go on writing. The copy has all the kept definitions in it, passwords included. Only the newest copies are kept.
-   * @throws DomainError STORE_UNAVAILABLE, STORE_LOCKED */
-  copyDatabase(): Promise<DatabaseCopy>;
-  /** Updates what was last seen of a VM, without an operation and without a new revision. */
-  seen(target: Target, seen: NonNullable<VmRecord["seen"]>): Promise<void>;
+}
+
+/** Confirmations for one use. */
+export interface ConfirmationStore {
   /** Stores a confirmation for one use within `ttlMs`; only a hash of the token is kept. */
   offerConfirmation(token: string, subject: string, ttlMs: number): Promise<void>;
   /** True once, for a token offered for exactly this subject and not expired. */
   takeConfirmation(token: string, subject: string): Promise<boolean>;
+}
+
+/** Copies of the whole database. A store has this where its database is a file of its own. */
+export interface DatabaseBackup {
+  /** Copies the database as it is at one moment into a new file for the owner alone, beside the database, while others
+   * go on writing. The copy has all the kept definitions in it, passwords included. Only the newest copies are kept.
+   * @throws DomainError STORE_UNAVAILABLE, STORE_LOCKED */
+  copy(): Promise<DatabaseCopy>;
+}
+
+/** What the domain needs of a database. Every method is durable when it returns. */
+export interface Store
+  extends RecordStore,
+    ClaimStore,
+    OperationStore,
+    OperationHistory,
+    ConfirmationStore,
+    RequestKeys,
+    EventStore,
+    ReportedStateStore,
+    LeaseStore,
+    DeliveryStore {
+  readonly backup?: DatabaseBackup;
   close(): Promise<void>;
 }

@@ -31,9 +31,7 @@ export const createDatabaseBackup = (
   newId: () => string,
   now: () => Date,
 ) => ({
-  backupTo: (path: string): Promise<void> => copyTo(database, path, newId()),
-
-  async copyDatabase(): Promise<DatabaseCopy> {
+  async copy(): Promise<DatabaseCopy> {
     await liveness.hold();
     mkdirSync(backups, { recursive: true, mode: 0o700 });
     await removeBegun(backups, liveness);
@@ -66,8 +64,9 @@ async function removeBegun(backups: string, liveness: Liveness): Promise<void> {
 
 const isEmpty = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.size === 0;
 
-/** `id` tells this copy from any other. */
-async function copyTo(database: SqliteDatabase, path: string, id: string): Promise<void> {
+/** Copies the database to a path that does not exist yet; `id` tells this copy from any other.
+ * @throws DomainError INPUT_INVALID for a path that is not absolute, exists or has no directory, STORE_UNAVAILABLE */
+export async function copyTo(database: SqliteDatabase, path: string, id: string): Promise<void> {
   if (!isAbsolute(path) || path.includes("\0")) refuse(`"${path}" is not an absolute path`);
   if (!statSync(dirname(path), { throwIfNoEntry: false })?.isDirectory()) refuse(`"${dirname(path)}" is no directory`);
   const partial = `${path}.${id}.partial`;

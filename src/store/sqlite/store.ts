@@ -1,16 +1,12 @@
 /** The store on one SQLite file, shared by every process that is given the same directory. */
 import { join } from "node:path";
-import type { Store } from "../../domain/ports/store.ts";
-import { SettingRow } from "../entities.ts";
+import type { DatabaseBackup, Store } from "../../domain/ports/store.ts";
 import type { Session } from "../ports.ts";
 import { createStore, type StoreOptions } from "../store.ts";
 import { createChangeNotifier } from "./change-notifier.ts";
 import { openDatabase } from "./database.ts";
 import { createDatabaseBackup } from "./database-backup.ts";
-import type { Upgrade } from "./migrations/20261123-old-vms.ts";
 import { createProcessLiveness } from "./process-liveness.ts";
-
-export type { Upgrade } from "./migrations/20261123-old-vms.ts";
 
 export type SqliteStoreOptions = StoreOptions &
   Readonly<{
@@ -25,14 +21,7 @@ export type SqliteStoreOptions = StoreOptions &
     lockWaitMs?: number;
   }>;
 
-export type SqliteStore = Store &
-  Readonly<{
-    /** Copies the database to this path, which must not exist yet.
-     * @throws DomainError INPUT_INVALID for a path that is not absolute, exists or has no directory, STORE_UNAVAILABLE */
-    backupTo(path: string): Promise<void>;
-    /** What became of the rows of an older program, if this database was one's. */
-    upgrade(): Promise<Upgrade | undefined>;
-  }>;
+export type SqliteStore = Store & Readonly<{ backup: DatabaseBackup }>;
 
 /** @throws DomainError STORE_LOCKED, STORE_READ_ONLY, STORE_TOO_NEW, STORE_CORRUPT, STORE_UNAVAILABLE */
 export async function openSqliteStore(options: SqliteStoreOptions): Promise<SqliteStore> {
@@ -42,11 +31,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Sqli
   const changes = createChangeNotifier(database.path, () => database.read(versionOf));
   return {
     ...createStore({ database, liveness, changes }, options),
-    ...createDatabaseBackup(database, liveness, join(directory, "backups"), newId, now),
-    upgrade: async () => {
-      const row = await database.read((em) => em.findOne(SettingRow, { key: "upgrade" }));
-      return row ? (row.value as Upgrade) : undefined;
-    },
+    backup: createDatabaseBackup(database, liveness, join(directory, "backups"), newId, now),
   };
 }
 

@@ -149,7 +149,7 @@ test.each(["", "-wal", "-shm"])(
     await expect(store.settle("a", settlement)).rejects.toEqual(gone);
     await expect(store.operation("a")).rejects.toEqual(gone);
     await expect(store.claim(target, asking, 0)).rejects.toEqual(gone);
-    await expect(store.backupTo(join(directory, "copy"))).rejects.toEqual(gone);
+    await expect(store.backup.copy()).rejects.toEqual(gone);
     await store.close();
   },
 );
@@ -176,8 +176,8 @@ test("Nothing is written once the database was replaced by a copy of itself, and
   const directory = temporaryDirectory();
   const store = await open(directory);
   await store.begin(operation("a"));
-  await store.backupTo(join(directory, "copy"));
-  renameSync(join(directory, "copy"), databaseOf(directory));
+  const { path } = await store.backup.copy();
+  renameSync(path, databaseOf(directory));
   const bytes = readFileSync(databaseOf(directory));
   await expect(store.settle("a", settlement)).rejects.toEqual(
     refusal("STORE_UNAVAILABLE", /was replaced by another file/),
@@ -224,7 +224,7 @@ test("Pages that are damaged while the database is open are STORE_CORRUPT, and a
     () => store.operations({ limit: 100 }),
     () => store.begin(operation("b", { definition: "y" })),
     () => store.settle("a", settlement),
-    () => store.backupTo(join(directory, "copy")),
+    () => store.backup.copy(),
   ]) {
     await expect(use()).rejects.toEqual(refusal("STORE_CORRUPT"));
   }
