@@ -5,9 +5,7 @@ import type { State } from "../domain/model/state.ts";
 import type { Connections } from "../domain/ports/connections.ts";
 import type { PluginDirectory } from "../domain/ports/plugin-directory.ts";
 import type { Store } from "../domain/ports/store.ts";
-
-/** read: looks only. change: can be undone by another call. destroy: loses data. */
-export type Effect = "read" | "change" | "destroy";
+import type { Effect } from "../domain/scope.ts";
 
 export type ToolContext = Readonly<{
   connections: Connections;
