@@ -1,11 +1,12 @@
 /** Every call of a tool, whichever surface it comes in on: authorise -> count -> run -> confirm -> defect. A surface only
  * says who calls, and gives the answer its form. */
 import { DomainError } from "../domain/error.ts";
+import type { CallContext } from "../domain/ports/call-context.ts";
 import { type Scope, scopeFor, scopes } from "../domain/scope.ts";
 import { callTool } from "../tools/call.ts";
 import { CALLS_MAX } from "./bounds.ts";
 import { defectOf } from "./defect.ts";
-import type { Call, Session } from "./session.ts";
+import type { Session } from "./session.ts";
 import { isRefusal } from "./surface-refusal.ts";
 import type { Work } from "./work.ts";
 
@@ -31,7 +32,7 @@ export type Dispatch = (
   principal: Principal,
   tool: string,
   args: unknown,
-  call: Omit<Call, "actor">,
+  call: Omit<CallContext, "actor">,
 ) => Promise<Record<string, unknown>>;
 
 export type DispatchOptions = Readonly<{

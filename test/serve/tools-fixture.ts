@@ -17,7 +17,7 @@ const tool = (name: string, effect: Effect, run: (context: ToolContext, confirm?
     output: z.object({ actor: z.string() }),
     async run({ confirm }, context) {
       await run(context, confirm);
-      return { actor: context.actor };
+      return { actor: context.call.actor };
     },
   }) as unknown as Tool;
 
@@ -45,7 +45,7 @@ export function toolsFor(confirm: Session["confirm"]): Calls {
       noted("breaks", "read", () => {
         throw new TypeError("of undefined");
       }),
-      noted("waits", "read", ({ signal }) => {
+      noted("waits", "read", ({ call: { signal } }) => {
         const { promise, resolve, reject } = Promise.withResolvers<void>();
         end = resolve;
         signal.addEventListener("abort", () => reject(signal.reason), { once: true });
@@ -55,7 +55,7 @@ export function toolsFor(confirm: Session["confirm"]): Calls {
     ],
     confirm,
     version: "0",
-    context: (call) => call as ToolContext,
+    context: (call) => ({ call }) as ToolContext,
     defect: (error) => {
       defects.push(error);
       return `defect-${defects.length}`;

@@ -115,7 +115,7 @@ function taken(tickets: ReturnType<typeof kept<Ticket>>, context: HttpContext, c
 
 /** Puts on record that a console was opened; what it gives back, that it was closed.
  * @throws DomainError where it cannot be put on record: then it is not opened */
-async function historyOf({ store, newId, now, actor: by }: ToolContext, target: Target) {
+async function historyOf({ store, newId, now, call: { actor: by } }: ToolContext, target: Target) {
   const id = newId();
   const since = performance.now();
   const note = async (type: "console.opened" | "console.closed", more: Record<string, unknown>) =>

@@ -3,11 +3,12 @@ import { setTimeout as after } from "node:timers/promises";
 import type { Hono } from "hono";
 import { DomainError } from "../../domain/error.ts";
 import type { State } from "../../domain/model/state.ts";
+import type { CallContext } from "../../domain/ports/call-context.ts";
 import { scopeFor } from "../../domain/scope.ts";
 import { readValue } from "../argument.ts";
 import { defectOf } from "../defect.ts";
 import { type Dispatch, dispatcher, type Principal } from "../dispatch.ts";
-import type { Call, Session } from "../session.ts";
+import type { Session } from "../session.ts";
 import type { Work } from "../work.ts";
 import { objectIn, readBody } from "./body.ts";
 import { type Environment, type HttpContext, principalIn, requireScope } from "./environment.ts";
@@ -45,11 +46,11 @@ async function look(options: Rest, route: Route, context: HttpContext): Promise<
   let seen: State | undefined;
   // Who no longer waits for a look wants it no longer.
   const signal = AbortSignal.any([options.work.signal, context.req.raw.signal]);
-  const looked = (state: State) => {
+  const observed = (state: State) => {
     seen = state;
   };
   const args = argumentsOf(route, context, queryOf(route, context));
-  const body = JSON.stringify(await run(options, route, args, principalIn(context), { signal, looked }));
+  const body = JSON.stringify(await run(options, route, args, principalIn(context), { signal, observed }));
   const tag = tagOf(body, seen);
   if (isKnown(context.req.header("if-none-match"), tag))
     return new Response(null, { status: 304, headers: { etag: tag } });
@@ -147,7 +148,7 @@ async function run(
   route: Route,
   args: Record<string, unknown>,
   principal: Principal,
-  call: Omit<Call, "actor" | "progress">,
+  call: Omit<CallContext, "actor" | "progress">,
 ): Promise<Record<string, unknown>> {
   const asked = route.call(args);
   return dispatch(principal, asked.tool, asked.args, { progress: () => {}, ...call });
