@@ -219,8 +219,7 @@ async function openSession(config: Config): Promise<Opened> {
     version: packageVersion(),
     panel: () => readIfThere(join(pageDirectory, "panel.html")),
     context: (call) => ({
-      log,
-      ...call,
+      call: { log, ...call },
       connections: host,
       plugins: { list: async () => (await theFunctions()).list() },
       store: () => {

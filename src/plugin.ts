@@ -5,6 +5,7 @@ import type { DomainEvent, EventType } from "./domain/model/event.ts";
 import type { Vm } from "./domain/model/vm.ts";
 import type { ApplyContext, Console, GuestInfo, Hint, Host, RunningEffect } from "./domain/ports/backend.ts";
 import type { Images } from "./domain/ports/images.ts";
+import { type Scope, scopes } from "./domain/scope.ts";
 
 export { openVnc, type VncAddress } from "./display/vnc.ts";
 export type { Change, ChangeKind } from "./domain/changes/catalogue.ts";
@@ -51,8 +52,8 @@ export { z };
 export const PLUGIN_API = 1;
 
 /** What a plugin's functions may ask for: tools that only look, that change, that lose something for good. */
-export const permissions = ["vm:read", "vm:write", "vm:destroy"] as const;
-export type Permission = (typeof permissions)[number];
+export const permissions = scopes;
+export type Permission = Scope;
 
 export type Manifest = Readonly<{
   name: string;

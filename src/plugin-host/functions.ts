@@ -4,16 +4,27 @@ import { join } from "node:path";
 import { DomainError } from "../domain/error.ts";
 import type { Subscriber } from "../domain/events/subscriber.ts";
 import type { PluginDirectory, PluginHealth } from "../domain/ports/plugin-directory.ts";
+import type { Permission } from "../plugin.ts";
 import { startConfined } from "./confinement.ts";
 import { overlap, ownFilesOf } from "./files.ts";
 import { specifierOf } from "./load.ts";
-import { type PluginTools, permittedTools } from "./permission.ts";
 import { answerRequest } from "./request.ts";
 import { type Bounds, openRunner, type Runner } from "./runner.ts";
 import { findTether } from "./tether.ts";
 
 /** From the command line and the environment a plugin's settings are text; in the settings file they may be nested. */
 export type PluginSetting = Readonly<{ name?: string; plugin: string; config: Readonly<Record<string, unknown>> }>;
+
+/** The tools as the host is given them. Which of them a plugin may call, and with what, is decided there. */
+export type PluginTools = Readonly<{
+  /** @throws DomainError a refusal; anything else is a defect */
+  call(
+    plugin: Readonly<{ name: string; permissions: readonly Permission[] }>,
+    tool: string,
+    args: unknown,
+    signal: AbortSignal,
+  ): Promise<Record<string, unknown>>;
+}>;
 
 export type FunctionsOptions = Readonly<{
   plugins: readonly PluginSetting[];
@@ -93,7 +104,10 @@ async function load(
       mkdirSync(cacheDirectory, { recursive: true, mode: 0o700 });
       return { cacheDirectory, fingerprintKey: options.fingerprint(`plugin ${known}`) };
     },
-    tools: (known, { manifest }) => permittedTools(known, manifest.permissions ?? [], options.tools),
+    tools(known, { manifest }) {
+      const caller = { name: known, permissions: manifest.permissions ?? [] };
+      return (tool, args, signal) => options.tools.call(caller, tool, args, signal);
+    },
     log: options.log,
     bounds: { ...usualBounds, ...options.bounds },
   });

@@ -1,10 +1,14 @@
 /** The command line: one tool call, or the list of tools. The only file that may write to stdout. */
 import { DomainError } from "../domain/error.ts";
-import { callTool, toolNamed } from "../tools/call.ts";
+import { toolNamed } from "../tools/call.ts";
 import { refusalOf, refusalText } from "../tools/respond.ts";
 import type { Tool } from "../tools/tool.ts";
 import { jsonOf, readValue } from "./argument.ts";
+import { defectOf } from "./defect.ts";
+import { dispatcher, ownUser } from "./dispatch.ts";
 import type { Session } from "./session.ts";
+import { isRefusal, refusalIn } from "./surface-refusal.ts";
+import { workOf } from "./work.ts";
 
 export const EXIT = { ok: 0, refused: 1, usage: 2, defect: 3 } as const;
 
@@ -53,26 +57,20 @@ export async function callCommand(session: Session, args: readonly string[], sig
   try {
     // What the caller is told meanwhile goes to stderr as it is.
     const told = { progress: (message: string) => complain(`… ${message}`), log: () => {} };
-    const context = session.context({ actor: "cli", signal, ...told });
-    print(await callTool(session.tools, name, input, context));
+    // A person at a terminal is asked by reading the refusal; a program that drives this command is not a person.
+    const principal = ownUser("cli", process.stdin.isTTY ? "person" : "program");
+    print(await dispatcher({ session, work: workOf() })(principal, name, input, { signal, ...told }));
     return EXIT.ok;
   } catch (error) {
-    if (!(error instanceof DomainError)) {
-      complain(`DEFECT: This is a fault in Bootwright itself; its id is ${session.defect(error)}`);
+    if (!isRefusal(error)) {
+      complain(`DEFECT: ${defectOf(session, error).message}`);
       return EXIT.defect;
     }
-    const refusal = refusalOf(humanOnly(session, error));
+    const refusal = refusalIn(error);
     complain(refusalText(refusal));
     print({ error: refusal });
     return EXIT.refused;
   }
-}
-
-/** A person at a terminal is asked by reading the refusal; a program that drives this command is not a person. */
-function humanOnly(session: Session, error: DomainError): DomainError {
-  if (session.confirm !== "human" || error.code !== "CONFIRMATION_REQUIRED" || process.stdin.isTTY) return error;
-  const { vm, losses } = (error as DomainError<"CONFIRMATION_REQUIRED">).details;
-  return new DomainError("CONFIRMATION_BY_PERSON", { vm, losses });
 }
 
 /** The arguments of a call: key=value pairs, and --json, over which the pairs take precedence.

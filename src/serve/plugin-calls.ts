@@ -1,31 +1,30 @@
 /** The calls of plugins' functions: a surface like MCP and the command line, without a person behind it. */
 import { DomainError } from "../domain/error.ts";
-import { callTool } from "../tools/call.ts";
-import type { Effect } from "../tools/tool.ts";
+import type { Scope } from "../domain/scope.ts";
+import { dispatcher } from "./dispatch.ts";
 import type { Session } from "./session.ts";
+import { workOf } from "./work.ts";
+
+/** `name` is what the plugin goes by here, `permissions` what its manifest declares. */
+export type CallingPlugin = Readonly<{ name: string; permissions: readonly Scope[] }>;
 
 export type PluginCalls = Readonly<{
-  /** Undefined for a tool that is not on offer. */
-  effectOf(tool: string): Effect | undefined;
-  /** @throws DomainError a refusal; a defect is written to stderr before it is thrown */
-  call(plugin: string, tool: string, args: unknown, signal: AbortSignal): Promise<Record<string, unknown>>;
+  /** @throws DomainError a refusal, PERMISSION_DENIED among them; Defect */
+  call(plugin: CallingPlugin, tool: string, args: unknown, signal: AbortSignal): Promise<Record<string, unknown>>;
 }>;
 
 export function pluginCalls(session: Session): PluginCalls {
+  const dispatch = dispatcher({ session, work: workOf() });
   return {
-    effectOf: (tool) => session.tools.find(({ name }) => name === tool)?.effect,
-    async call(plugin, tool, args, signal) {
-      const context = session.context({ actor: `plugin:${plugin}`, signal, progress: () => undefined });
-      try {
-        return await callTool(session.tools, tool, args, context);
-      } catch (error) {
-        if (!(error instanceof DomainError)) session.defect(error);
-        else if (error.code === "CONFIRMATION_REQUIRED" && session.confirm === "human") {
-          const { vm, losses } = (error as DomainError<"CONFIRMATION_REQUIRED">).details;
-          throw new DomainError("CONFIRMATION_BY_PERSON", { vm, losses });
-        }
-        throw error;
-      }
+    call({ name, permissions }, tool, args, signal) {
+      const principal = {
+        actor: `plugin:${name}`,
+        scopes: permissions,
+        agreement: "scope" as const,
+        lacks: (needs: Scope, what: string) =>
+          new DomainError("PERMISSION_DENIED", { plugin: name, tool: what, needs, permissions }),
+      };
+      return dispatch(principal, tool, args, { signal, progress: () => undefined });
     },
   };
 }

@@ -1,8 +1,6 @@
 /** What every surface is given: the tools on offer and the means to run one. */
+import type { CallContext } from "../domain/ports/call-context.ts";
 import type { Tool, ToolContext } from "../tools/tool.ts";
-
-/** One call: who makes it, and what it is told meanwhile. */
-export type Call = Pick<ToolContext, "actor" | "signal" | "progress" | "log" | "begun" | "looked" | "expect">;
 
 export type Session = Readonly<{
   tools: readonly Tool[];
@@ -11,7 +9,7 @@ export type Session = Readonly<{
   /** The panel that hosts may show, as HTML; undefined where it was not built. */
   panel?: () => string | undefined;
   /** The context for one call. */
-  context: (call: Call) => ToolContext;
+  context: (call: CallContext) => ToolContext;
   /** Writes a defect's stack to stderr and returns an id for the caller. */
   defect: (error: unknown) => string;
 }>;

@@ -1,5 +1,6 @@
 /** `bootwright token`: further tokens for HTTP, each shown once. */
-import { addToken, readTokens, removeToken, scopes, TokenError } from "./http/token.ts";
+import { scopes } from "../domain/scope.ts";
+import { addToken, readTokens, removeToken, TokenError } from "./http/token.ts";
 
 const usage = `Usage:
   bootwright token add NAME --scope SCOPE [--scope SCOPE …]   make a token and print it, once

@@ -74,8 +74,8 @@ export async function adoptEach(
   const adopted: ChangeView[] = [];
   const refused: { vm: string; reason: string }[] = [];
   for (const { uuid, name } of vms.slice(0, ADOPTED_MAX)) {
-    context.signal.throwIfAborted();
-    context.progress(`adopting ${name}`);
+    context.call.signal.throwIfAborted();
+    context.call.progress(`adopting ${name}`);
     try {
       adopted.push(await adopt(context, `${connection}/${uuid}`, tool, input));
     } catch (error) {
@@ -90,7 +90,7 @@ export async function adoptEach(
 export async function unrecorded(context: ToolContext, backend: Backend): Promise<Vm[]> {
   const store = await context.store();
   const managed = new Set((await store.records(backend.connection)).map(({ uuid }) => uuid));
-  return (await backend.list(context.signal)).filter(({ uuid }) => !managed.has(uuid));
+  return (await backend.list(context.call.signal)).filter(({ uuid }) => !managed.has(uuid));
 }
 
 const adoptVm = defineTool({

@@ -80,18 +80,11 @@ export async function changeTarget(context: ToolContext, found: FoundVm, request
     {
       target: found.target,
       what: request.tool,
-      actor: context.actor,
-      intent(state) {
-        context.expect?.(state);
-        return request.intent(state);
-      },
+      intent: request.intent,
       accept,
       dryRun,
       subject: `${request.tool} ${canonical({ ...asked, accept })}`,
-      signal: context.signal,
-      progress: context.progress,
-      ...(context.log && { log: context.log }),
-      ...(context.begun && { begun: context.begun }),
+      context: context.call,
       ...(request.look && { look: request.look }),
       ...(confirm !== undefined && { confirm }),
     },

@@ -85,7 +85,7 @@ const getDiskInfo = defineTool({
     const disk = diskSeen(looked, target, check);
     const unknown: DiskFact = { path: "", state: "not_a_file", content: "unknown", chain: [] };
     const fact =
-      disk.path === undefined ? unknown : await backend.images.disk(disk.path, { check, signal: context.signal });
+      disk.path === undefined ? unknown : await backend.images.disk(disk.path, { check, signal: context.call.signal });
     const space = await backend.images.space(disk.path);
     const noted = disk.target === rolesFor(state).systemDisk ? state.record?.currentRun?.diskIdentity : undefined;
     return {

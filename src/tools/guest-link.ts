@@ -71,7 +71,7 @@ const createGuestLink = defineTool({
 
 /** A link changes no VM, so it is looked at for a caller who wants it on one state alone. */
 async function expectAsSeen(
-  { expect, signal }: ToolContext,
+  { call: { expect, signal } }: ToolContext,
   { unreachable, target, ...ports }: FoundVm,
 ): Promise<void> {
   if (!expect) return;

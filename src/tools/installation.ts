@@ -91,7 +91,9 @@ const suggestCompletion = defineTool({
       tool: "suggest_completion",
       input: { ...input, dry_run: false, accept: [] },
       look: { images: false },
-      intent: () => [{ kind: "installation.suggest", evidence, by: context.actor, at: context.now().toISOString() }],
+      intent: () => [
+        { kind: "installation.suggest", evidence, by: context.call.actor, at: context.now().toISOString() },
+      ],
     });
     const next = { vm: outcome.after.target.uuid, boot_order: "hd", detach_iso: true };
     return viewOutcome(outcome, false, [{ tool: "complete_installation", arguments: next }]);

@@ -31,11 +31,11 @@ export async function readOptionsFor(
   const { backend, store, target, unreachable } = await findVm(context, ref);
   try {
     if (unreachable) throw unreachable;
-    const state = await observe({ backend: patient(backend), store }, target, { ...look, signal: context.signal });
-    context.looked?.(state);
+    const state = await observe({ backend: patient(backend), store }, target, { ...look, signal: context.call.signal });
+    context.call.observed?.(state);
     return { state, backend };
   } catch (error) {
-    context.signal.throwIfAborted();
+    context.call.signal.throwIfAborted();
     if (!isSilence(error)) throw error;
     const record = await store.record(target);
     if (!record) throw error;

@@ -67,7 +67,7 @@ const listIsos = defineTool({
   async run({ connection, search, limit }, context) {
     const backend = await backendFor(context, connection);
     const [facts, { holders, unasked }] = await Promise.all([
-      backend.images.isos(context.signal),
+      backend.images.isos(context.call.signal),
       holdersOn(context, backend),
     ]);
     const wanted = search?.toLowerCase();
@@ -107,12 +107,12 @@ const namedOf = (names: readonly string[]) => ({
 /** Which VMs hold an ISO; only what is on record of them where nobody answers. */
 async function holdersOn(context: ToolContext, backend: Backend) {
   try {
-    const vms = await patient(backend).list(context.signal);
+    const vms = await patient(backend).list(context.call.signal);
     const has = (path: string) => (vm: Vm) =>
       [...vm.next.drives, ...(vm.live?.drives ?? [])].some((drive) => drive.path === path);
     return { holders: (path: string) => vms.filter(has(path)).map(({ name }) => name) };
   } catch (error) {
-    context.signal.throwIfAborted();
+    context.call.signal.throwIfAborted();
     if (!isSilence(error)) throw error;
     const records = await (await context.store()).records(backend.connection);
     const holders = (path: string) => records.filter(({ seen }) => seen?.media === path).map(({ name }) => name);

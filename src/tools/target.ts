@@ -30,7 +30,7 @@ export async function findVm(context: ToolContext, ref: string): Promise<FoundVm
       let backend: Backend | undefined;
       try {
         backend = await connections.backend(connection);
-        const uuid = await uuidOf(patient(backend), store, connection, inner, context.signal);
+        const uuid = await uuidOf(patient(backend), store, connection, inner, context.call.signal);
         if (uuid) hits.push({ backend, store, target: { connection, uuid } });
       } catch (thrown) {
         const error = thrown instanceof Error ? thrown : new Error(String(thrown));
@@ -108,7 +108,7 @@ const recordedUuid = async (store: Store, connection: string, name: string): Pro
 
 /** The names of the VMs there are, nearest to what was typed first; how near, the VM's own name says, not its connection's. */
 async function knownNames(
-  { connections, signal }: ToolContext,
+  { connections, call: { signal } }: ToolContext,
   where: readonly string[],
   typed: string,
 ): Promise<string[]> {

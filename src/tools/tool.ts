@@ -1,35 +1,24 @@
 /** What a tool is: one definition that MCP, the command line and the docs are made from. */
 import type { z } from "zod";
 import type { ChangeKind } from "../domain/changes/catalogue.ts";
-import type { State } from "../domain/model/state.ts";
+import type { CallContext } from "../domain/ports/call-context.ts";
 import type { Connections } from "../domain/ports/connections.ts";
 import type { PluginDirectory } from "../domain/ports/plugin-directory.ts";
 import type { Store } from "../domain/ports/store.ts";
+import type { Effect } from "../domain/scope.ts";
 
-/** read: looks only. change: can be undone by another call. destroy: loses data. */
-export type Effect = "read" | "change" | "destroy";
-
+/** What a tool works with: the program's services, and the call that it answers. */
 export type ToolContext = Readonly<{
+  call: CallContext;
   connections: Connections;
   plugins: PluginDirectory;
   /** Opened when first asked for: listing the tools needs no database. */
   store: () => Promise<Store>;
-  actor: string;
   newId: () => string;
   now: () => Date;
   claimWaitMs: number;
   /** Where guests are listened to, if they are. */
   guests?: Readonly<{ address: string; port: number }>;
-  signal: AbortSignal;
-  progress: (message: string) => void;
-  /** One line for whoever runs the program. */
-  log?: (message: string) => void;
-  /** Told once an operation is on record and about to be carried out. */
-  begun?: (operation: string) => void | Promise<void>;
-  /** Told of the state that an answer about one VM is made from. */
-  looked?: (state: State) => void;
-  /** Throws where the caller no longer wants a change, now that this is what is true. */
-  expect?: (state: State) => void;
 }>;
 
 export type Tool<

@@ -55,7 +55,7 @@ async function listConnection(context: ToolContext, connection: string) {
   const stateOf = (uuid: string): State => ({ target: { connection, uuid }, disks: {}, isos: {} });
   try {
     const backend = await context.connections.backend(connection);
-    const found = await patient(backend).list(context.signal);
+    const found = await patient(backend).list(context.call.signal);
     const recordOf = new Map(records.map((record) => [record.uuid, record]));
     const there = new Set(found.map(({ uuid }) => uuid));
     const vms = found.map((vm): Listed => {
@@ -66,7 +66,7 @@ async function listConnection(context: ToolContext, connection: string) {
     const missing = gone.map((record): Listed => ({ state: { ...stateOf(record.uuid), record }, freshness: "seen" }));
     return { vms: [...vms, ...missing], unreachable: [] };
   } catch (error) {
-    context.signal.throwIfAborted();
+    context.call.signal.throwIfAborted();
     const reason = error instanceof Error ? error.message : String(error);
     const vms = records.map((record): Listed => ({ state: { ...stateOf(record.uuid), record }, freshness: "stale" }));
     return { vms, unreachable: [{ connection, reason }] };

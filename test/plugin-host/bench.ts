@@ -6,8 +6,12 @@ import { expect, onTestFinished } from "vitest";
 import { DomainError } from "../../src/domain/error.ts";
 import type { Subscriber } from "../../src/domain/events/subscriber.ts";
 import type { DomainEvent } from "../../src/domain/model/event.ts";
-import { type Functions, type FunctionsOptions, openFunctions } from "../../src/plugin-host/functions.ts";
-import type { PluginTools } from "../../src/plugin-host/permission.ts";
+import {
+  type Functions,
+  type FunctionsOptions,
+  openFunctions,
+  type PluginTools,
+} from "../../src/plugin-host/functions.ts";
 import { temporaryDirectory } from "../support/memory.ts";
 
 export const acts = fileURLToPath(new URL("./plugins/acts.ts", import.meta.url));
@@ -26,7 +30,6 @@ export const event = (data: DomainEvent["data"] = {}, more: Partial<DomainEvent>
 });
 
 const noTools: PluginTools = {
-  effectOf: () => undefined,
   call: () => Promise.reject(new Error("no tool was to be called")),
 };
 

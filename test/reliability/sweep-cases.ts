@@ -12,7 +12,18 @@ import { allTools } from "../../src/tools/catalogue.ts";
 import type { ToolContext } from "../../src/tools/tool.ts";
 import { perform } from "../domain/engine/faults.ts";
 import { defineVm, editDefinition, putDisk, saveState } from "../support/simulator.ts";
-import { AT, diskPath, GIB, isos, orderChange, target, uuid, vmDefinition, vmSpec } from "../support/world.ts";
+import {
+  type Asked,
+  AT,
+  diskPath,
+  GIB,
+  isos,
+  orderChange,
+  target,
+  uuid,
+  vmDefinition,
+  vmSpec,
+} from "../support/world.ts";
 import { type Fault, faulty } from "./sweep-fault.ts";
 import type { Ground } from "./sweep-world.ts";
 
@@ -42,7 +53,7 @@ async function agreeing<T>(call: (confirm?: string) => Promise<T>): Promise<T> {
 }
 
 const changing =
-  (intent: Request["intent"] | readonly Change[], more: Partial<Request> = {}): SweptCase["act"] =>
+  (intent: Request["intent"] | readonly Change[], more: Asked = {}): SweptCase["act"] =>
   (ports) =>
     agreeing((confirm) => perform(ports, target, intent, { ...more, ...(confirm !== undefined && { confirm }) }));
 
@@ -54,12 +65,10 @@ export const contextOf = (ports: Ports): ToolContext => ({
   },
   plugins: { list: async () => [] },
   store: async () => ports.store,
-  actor: "test",
+  call: { actor: "test", signal, progress: () => {} },
   newId: ports.newId,
   now: ports.now,
   claimWaitMs: ports.claimWaitMs,
-  signal,
-  progress: () => {},
 });
 
 const calling =

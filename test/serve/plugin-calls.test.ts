@@ -1,70 +1,73 @@
 import { describe, expect, it } from "vitest";
-import { z } from "zod";
-import { DomainError } from "../../src/domain/error.ts";
+import type { Scope } from "../../src/domain/scope.ts";
 import { pluginCalls } from "../../src/serve/plugin-calls.ts";
 import type { Session } from "../../src/serve/session.ts";
-import { defineTool, type Tool, type ToolContext } from "../../src/tools/tool.ts";
+import { refusalOf } from "../plugin-host/bench.ts";
+import { loss, toolsFor } from "./tools-fixture.ts";
 
-const tool = (name: string, run: (context: ToolContext) => void) =>
-  defineTool({
-    name,
-    title: "Test",
-    description: "Test.",
-    effect: "change",
-    needs: [],
-    http: { method: "POST", path: "/test" },
-    input: z.object({}),
-    output: z.object({ actor: z.string() }),
-    async run(_input, context) {
-      run(context);
-      return { actor: context.actor };
-    },
-  }) as unknown as Tool;
-
-const loss = { vm: "web", losses: ["all"], confirm: "t0k3n", expiresAt: "soon" };
-function calls(confirm: Session["confirm"]) {
-  const defects: unknown[] = [];
-  const session: Session = {
-    tools: [
-      tool("works", () => undefined),
-      tool("loses", () => {
-        throw new DomainError("CONFIRMATION_REQUIRED", loss);
-      }),
-      tool("breaks", () => {
-        throw new TypeError("of undefined");
-      }),
-    ],
-    confirm,
-    version: "0",
-    context: (call) => call as ToolContext,
-    defect: (error) => {
-      defects.push(error);
-      return "id";
-    },
+function plugin(permissions: readonly Scope[], confirm: Session["confirm"] = "token") {
+  const made = toolsFor(confirm);
+  const { call } = pluginCalls(made.session);
+  const { signal } = new AbortController();
+  return {
+    ...made,
+    call: (tool: string, args: object = {}) => call({ name: "acts", permissions }, tool, args, signal),
   };
-  const { effectOf, call } = pluginCalls(session);
-  return { defects, effectOf, call: (name: string) => call("hello", name, {}, new AbortController().signal) };
 }
 
 describe("pluginCalls()", () => {
-  it("calls the tools that are on offer, as the plugin", async () => {
-    const { call, effectOf } = calls("token");
-    expect(await call("works")).toEqual({ actor: "plugin:hello" });
-    expect([effectOf("works"), effectOf("none")]).toEqual(["change", undefined]);
-    await expect(call("none")).rejects.toMatchObject({ code: "TOOL_NOT_FOUND" });
+  const cases: [Scope[], string, Scope | undefined][] = [
+    [[], "looks", "vm:read"],
+    [["vm:read"], "looks", undefined],
+    [["vm:write"], "looks", "vm:read"],
+    [["vm:read"], "changes", "vm:write"],
+    [["vm:write"], "changes", undefined],
+    [["vm:read", "vm:write"], "destroys", "vm:destroy"],
+    [["vm:destroy"], "destroys", undefined],
+    [[], "no_tool", "vm:read"],
+  ];
+  it.each(cases)("with %j, for %s, needs %s", async (permissions, tool, needs) => {
+    const { calls, call } = plugin(permissions);
+    if (needs === undefined) {
+      expect(await call(tool)).toEqual({ actor: "plugin:acts" });
+      return;
+    }
+    expect(await refusalOf(call(tool))).toMatchObject({
+      code: "PERMISSION_DENIED",
+      details: { plugin: "acts", tool, needs },
+    });
+    expect(calls).toEqual([]);
   });
 
-  it("passes on what is to be confirmed, but under --confirm human no token", async () => {
-    await expect(calls("token").call("loses")).rejects.toMatchObject({ code: "CONFIRMATION_REQUIRED", details: loss });
-    await expect(calls("human").call("loses")).rejects.toMatchObject({
-      code: "CONFIRMATION_BY_PERSON",
-      details: { vm: "web", losses: ["all"] },
+  it("confirms a loss for a plugin that may destroy, and for no other", async () => {
+    const may = plugin(["vm:write", "vm:destroy"]);
+    expect(await may.call("loses")).toEqual({ actor: "plugin:acts" });
+    expect(may.calls).toHaveLength(2);
+    const mayNot = plugin(["vm:write"]);
+    const refusal = await refusalOf(mayNot.call("loses"));
+    expect(refusal).toMatchObject({ code: "CONFIRMATION_REQUIRED", details: { losses: loss.losses } });
+    expect(JSON.stringify(refusal.details) + refusal.message).not.toContain("t0k3n");
+    expect(await refusalOf(mayNot.call("loses", { confirm: "t0k3n" }))).toMatchObject({
+      code: "PERMISSION_DENIED",
+      details: { needs: "vm:destroy" },
     });
   });
 
-  it("writes a defect to stderr", async () => {
-    const { call, defects } = calls("token");
-    await expect(call("breaks")).rejects.toThrow(TypeError);
-    expect(defects).toHaveLength(1);
+  it("confirms nothing under --confirm human, whatever the plugin may do", async () => {
+    for (const permissions of [["vm:write"], ["vm:write", "vm:destroy"]] as const)
+      expect(await refusalOf(plugin(permissions, "human").call("loses"))).toMatchObject({
+        code: "CONFIRMATION_BY_PERSON",
+        details: { vm: "web", losses: ["all"] },
+      });
+  });
+
+  it("refuses a tool that is not on offer", async () => {
+    expect(await refusalOf(plugin(["vm:read"]).call("no_tool"))).toMatchObject({ code: "TOOL_NOT_FOUND" });
+  });
+
+  it("logs a defect, and gives the plugin its id", async () => {
+    const { call, defects } = plugin(["vm:read"]);
+    await expect(call("breaks")).rejects.toMatchObject({ name: "Defect", id: "defect-1" });
+    expect(defects).toEqual([expect.any(TypeError)]);
   });
 });

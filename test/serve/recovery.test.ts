@@ -35,7 +35,7 @@ function recovering({ connections, ports, store }: World): string[] {
   const told: string[] = [];
   const stop = recoverInBackground({
     context: (call) => ({
-      ...call,
+      call,
       ...ports,
       connections,
       plugins: { list: async () => [] },

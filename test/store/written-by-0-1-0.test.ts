@@ -100,11 +100,9 @@ test("an operation of 0.1.0 is undone while what it did is still there", async (
   const request = {
     target: resized.target,
     what: "undo_operation",
-    actor: "test",
     intent: undo,
     subject: "test",
-    signal: new AbortController().signal,
-    progress: () => {},
+    context: { actor: "test", signal: new AbortController().signal, progress: () => {} },
   };
   await expect(operate(ports, request)).rejects.toMatchObject({ code: "UNDO_IMPOSSIBLE" });
   const { uuid, name, claim } = resized.before!.vm!;

@@ -45,9 +45,7 @@ export async function openLane(
         connections,
         plugins: { list: async () => [] },
         store: async () => store,
-        actor,
-        signal,
-        progress: () => {},
+        call: { actor, signal, progress: () => {} },
       });
   const subscribers = await Promise.all(plugins.map((one) => subscriberOf(one, toolsOf, log)));
   const names = subscribers.map(({ name }) => name);

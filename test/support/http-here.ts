@@ -23,7 +23,7 @@ export function sessionOf({ connections, ports, store }: World, more: Partial<Se
     confirm: "token",
     version: "0.0.0",
     context: (call) => ({
-      ...call,
+      call,
       connections,
       plugins: { list: async () => [] },
       store: async () => store,

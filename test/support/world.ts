@@ -19,6 +19,7 @@ import type { State } from "../../src/domain/model/state.ts";
 import type { Target, Vm, VmDefinition } from "../../src/domain/model/vm.ts";
 import type { VmRecord } from "../../src/domain/model/vm-record.ts";
 import type { Backend } from "../../src/domain/ports/backend.ts";
+import type { CallContext } from "../../src/domain/ports/call-context.ts";
 import type { Connections } from "../../src/domain/ports/connections.ts";
 import type { Ports } from "../../src/domain/ports/operation-ports.ts";
 import type { PluginContext } from "../../src/plugin.ts";
@@ -216,12 +217,24 @@ export type World = Readonly<{
   directory: string;
   look(at: Target): Promise<State>;
   /** Runs changes through the whole flow. */
-  run(at: Target, intent: Request["intent"] | Change, more?: Partial<Request>): Promise<Outcome>;
+  run(at: Target, intent: Request["intent"] | Change, more?: Asked): Promise<Outcome>;
   /** The same, with the confirmation that it asks for. */
   agree: World["run"];
   /** Creates a VM as `create_vm` does. */
   create(more?: Partial<VmSpec>, sizeBytes?: number): Promise<Target>;
 }>;
+
+/** Of a request and its call what a test cares about. */
+export type Asked = Partial<Omit<Request, "context"> & CallContext>;
+
+/** A request with its call, `more` over what a test does not care about. */
+export function requestWith(
+  usual: Pick<Request, "target" | "what" | "intent" | "subject">,
+  { actor = "test", signal = new AbortController().signal, progress = () => {}, log, begun, expect, ...more }: Asked,
+): Request {
+  const context = { actor, signal, progress, ...(log && { log }), ...(begun && { begun }), ...(expect && { expect }) };
+  return { ...usual, context, ...more };
+}
 
 /** Opens everything; closed and removed when the test has finished. */
 export async function world(options: WorldOptions = {}): Promise<World> {
@@ -246,16 +259,18 @@ export async function world(options: WorldOptions = {}): Promise<World> {
   });
   const ports: Ports = { backend, store, newId, now, claimWaitMs: options.claimWaitMs ?? 1_000 };
   const run: World["run"] = (at, intent, more = {}) =>
-    operate(ports, {
-      target: at,
-      what: "test",
-      actor: "test",
-      intent: typeof intent === "function" ? intent : () => [intent],
-      subject: "test",
-      signal: new AbortController().signal,
-      progress: () => {},
-      ...more,
-    });
+    operate(
+      ports,
+      requestWith(
+        {
+          target: at,
+          what: "test",
+          intent: typeof intent === "function" ? intent : () => [intent],
+          subject: "test",
+        },
+        more,
+      ),
+    );
   return {
     session,
     backend,

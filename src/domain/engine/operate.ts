@@ -5,6 +5,7 @@ import { type Operation, settledInWords, targetsOf } from "../changes/operation.
 import { DomainError } from "../error.ts";
 import type { State } from "../model/state.ts";
 import type { Target } from "../model/vm.ts";
+import type { CallContext } from "../ports/call-context.ts";
 import type { Ports } from "../ports/operation-ports.ts";
 import type { Claim } from "../ports/store.ts";
 import { type ObserveOptions, observe } from "./observe.ts";
@@ -16,9 +17,8 @@ export type Request = Readonly<{
   target: Target;
   /** Further VMs and things that nobody else may be at meanwhile. */
   also?: readonly Target[];
-  /** The tool that asks, and who calls it. */
+  /** The tool that asks. */
   what: string;
-  actor: string;
   /** What to do, given what is true now. Pure; may throw a DomainError. */
   intent: (state: State) => readonly Change[];
   look?: Omit<ObserveOptions, "signal">;
@@ -27,12 +27,7 @@ export type Request = Readonly<{
   /** The token of a confirmation, and what it must have been given for. */
   confirm?: string;
   subject: string;
-  signal: AbortSignal;
-  progress: (message: string) => void;
-  /** One line for whoever runs the program. */
-  log?: (message: string) => void;
-  /** Told once the operation is on record, before anything is touched. */
-  begun?: (operation: string) => void | Promise<void>;
+  context: CallContext;
 }>;
 
 export type Outcome = Readonly<{ operation?: string; changed: boolean; before: State; after: State; plan: Plan }>;
@@ -47,7 +42,7 @@ export async function operate(ports: Ports, request: Request): Promise<Outcome> 
   } catch (error) {
     // Before anything has begun, whatever a cancelled look fails with says no more than that it was cancelled.
     const told = error instanceof DomainError && (error.outcome !== undefined || error.code === "OUTCOME_UNKNOWN");
-    if (told || !request.signal.aborted) throw error;
+    if (told || !request.context.signal.aborted) throw error;
     throw new DomainError("CANCELLED", { vm: request.target.uuid }, { cause: error });
   }
 }
@@ -65,7 +60,8 @@ async function carryOut(ports: Ports, request: Request): Promise<Outcome> {
 }
 
 /** Claims what is asked for, and what operations hold that were left open on any of it: they are to be settled first. */
-async function claimAll(ports: Ports, { target, also = [], actor, what, signal }: Request): Promise<Claim> {
+async function claimAll(ports: Ports, { target, also = [], what, context }: Request): Promise<Claim> {
+  const { actor, signal } = context;
   for (let targets = [target, ...also]; ; ) {
     const claim = await ports.store.claim(targets, { actor, what }, ports.claimWaitMs, signal);
     const left = claim.left.flatMap(targetsOf);
@@ -81,8 +77,9 @@ const isSame = (a: Target, b: Target): boolean => a.connection === b.connection 
 
 /** observe and decide; nothing is touched. */
 async function prepare(ports: Ports, request: Request, dryRun: boolean): Promise<Outcome> {
-  const look = { ...request.look, signal: request.signal };
+  const look = { ...request.look, signal: request.context.signal };
   const before = await observe(ports, request.target, look);
+  request.context.expect?.(before);
   const plan = decide(before, request.intent(before), ports.backend.capabilities, request.accept);
   if (!dryRun && plan.losses.length) await confirm(ports, request, before, plan);
   return { changed: dryRun && plan.steps.length > 0, before, after: dryRun ? plan.goal : before, plan };
@@ -90,12 +87,14 @@ async function prepare(ports: Ports, request: Request, dryRun: boolean): Promise
 
 async function perform(ports: Ports, request: Request, { before, plan }: Outcome): Promise<Outcome> {
   const { backend, store } = ports;
-  const definition = before.vm ? await backend.exportDefinition(request.target.uuid, request.signal) : undefined;
+  const definition = before.vm
+    ? await backend.exportDefinition(request.target.uuid, request.context.signal)
+    : undefined;
   const operation: Operation = {
     id: ports.newId(),
     target: request.target,
     ...(request.also?.length && { targets: [request.target, ...request.also] }),
-    actor: request.actor,
+    actor: request.context.actor,
     what: request.what,
     direction: "forward",
     status: "begun",
@@ -105,9 +104,9 @@ async function perform(ports: Ports, request: Request, { before, plan }: Outcome
     begunAt: ports.now().toISOString(),
   };
   await store.begin(operation);
-  await request.begun?.(operation.id);
+  await request.context.begun?.(operation.id);
   try {
-    const after = await run(ports, operation, before, request);
+    const after = await run(ports, operation, before, request.context);
     return { operation: operation.id, changed: true, before, after, plan };
   } catch (error) {
     // A refusal without an outcome is the store's: it cannot say any more how far the operation came.
@@ -118,13 +117,13 @@ async function perform(ports: Ports, request: Request, { before, plan }: Outcome
 }
 
 /** Settles what dead processes left on this VM, before anything else happens to it. */
-async function settleLeft(ports: Ports, claim: Claim, { target, signal, progress, log }: Request): Promise<void> {
+async function settleLeft(ports: Ports, claim: Claim, { target, context }: Request): Promise<void> {
   for (const operation of claim.left) {
-    const settled = await recover(ports, operation, signal);
+    const settled = await recover(ports, operation, context.signal);
     const told = settledInWords(operation, settled.status);
-    progress(told);
+    context.progress(told);
     // As long as nobody can tell, every call looks again.
-    if (settled.status !== operation.status) log?.(told);
+    if (settled.status !== operation.status) context.log?.(told);
     if (settled.status === "unknown") {
       const { error, until } = settled;
       const reason = error?.message ?? "it was interrupted";

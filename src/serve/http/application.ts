@@ -3,7 +3,7 @@
 import { Hono } from "hono";
 import { deleteCookie, getCookie, setCookie } from "hono/cookie";
 import { secureHeaders } from "hono/secure-headers";
-import { DomainError } from "../../domain/error.ts";
+import { defectOf } from "../defect.ts";
 import type { McpHttp } from "../mcp/http.ts";
 import { addMcp, MCP_PATH } from "../mcp/route.ts";
 import { type RateLimit, rateLimited } from "../rate-limit.ts";
@@ -18,7 +18,7 @@ import { type Logins, loginPage, loginScript, loginStyle, SESSION_SECONDS } from
 import type { OAuth, Verified } from "./oauth.ts";
 import { openApiOf } from "./openapi.ts";
 import type { OpenApi } from "./openapi-document.ts";
-import { problemResponse } from "./problem.ts";
+import { isProblem, problemResponse } from "./problem.ts";
 import { referencePage, referenceStyle } from "./reference.ts";
 import { HttpRefusal } from "./refusal.ts";
 import { addRest } from "./rest.ts";
@@ -111,9 +111,8 @@ export function application(options: ApplicationOptions): Hono<Environment> {
     problemResponse(new HttpRefusal("ROUTE_NOT_FOUND", { path: shown(context) }), shown(context)),
   );
   app.onError((error, context) => {
-    const isRefusal = error instanceof DomainError || error instanceof HttpRefusal;
-    if (isRefusal && error.code === "UNAUTHORISED" && wantsPage(context)) return context.redirect("/login", 303);
-    const refusal = isRefusal ? error : new HttpRefusal("DEFECT", { id: options.session.defect(error) });
+    if (isProblem(error) && error.code === "UNAUTHORISED" && wantsPage(context)) return context.redirect("/login", 303);
+    const refusal = isProblem(error) ? error : new HttpRefusal("DEFECT", { id: defectOf(options.session, error).id });
     return problemResponse(refusal, shown(context));
   });
   return app;

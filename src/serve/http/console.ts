@@ -7,11 +7,12 @@ import type { Target } from "../../domain/model/vm.ts";
 import type { Console } from "../../domain/ports/backend.ts";
 import { openConsole } from "../../tools/console.ts";
 import type { ToolContext } from "../../tools/tool.ts";
+import { defectOf } from "../defect.ts";
 import type { Session } from "../session.ts";
 import type { Work } from "../work.ts";
 import { objectIn, readBody } from "./body.ts";
 import { carry } from "./console-socket.ts";
-import { type Environment, type HttpContext, requireScope } from "./environment.ts";
+import { type Environment, type HttpContext, principalIn, requireScope } from "./environment.ts";
 import { kept } from "./kept.ts";
 import { HttpRefusal } from "./refusal.ts";
 import type { Caller } from "./token.ts";
@@ -42,8 +43,8 @@ export function addConsoles(app: Hono<Environment>, { session, work, consoles }:
   const limits = { ...usualLimits, ...consoles };
   const tickets = kept<Ticket>(() => performance.now());
   let open = 0;
-  const contextFor = (caller: Caller, signal: AbortSignal) =>
-    session.context({ actor: `http:${caller.name}`, signal, progress: () => {} });
+  const contextFor = (context: HttpContext) =>
+    session.context({ actor: principalIn(context).actor, signal: work.signal, progress: () => {} });
   const requireRoom = () => {
     if (open < limits.most) return;
     throw new HttpRefusal("STREAMS_EXHAUSTED", { streamsMax: limits.most }, { "retry-after": "10" });
@@ -55,7 +56,7 @@ export function addConsoles(app: Hono<Environment>, { session, work, consoles }:
     if (sent.length > 0) throw new DomainError("INPUT_INVALID", { issues: ["the body: nothing is taken here"] });
     requireRoom();
     // Whether there is one is found out now, while there is an answer that can say why not.
-    const opening = openConsole(contextFor(caller, work.signal), context.req.param("vm"));
+    const opening = openConsole(contextFor(context), context.req.param("vm"));
     const { target, console: opened } = await work.add(opening);
     leave(opened);
     const ticket = { target, caller: caller.name, session: context.get("session") };
@@ -76,7 +77,7 @@ export function addConsoles(app: Hono<Environment>, { session, work, consoles }:
     open += 1;
     let opened: Console | undefined;
     try {
-      const tools = contextFor(caller, work.signal);
+      const tools = contextFor(context);
       ({ console: opened } = await openConsole(tools, `${target.connection}/${target.uuid}`));
       const history = await historyOf(tools, target);
       const socket = upgrade();
@@ -85,7 +86,7 @@ export function addConsoles(app: Hono<Environment>, { session, work, consoles }:
         : Promise.resolve("it could not be opened").finally(() => leave(opened!));
       void carrying
         .then(history.closed)
-        .catch((error: unknown) => session.defect(error))
+        .catch((error: unknown) => defectOf(session, error))
         .finally(() => {
           open -= 1;
         });
@@ -114,7 +115,7 @@ function taken(tickets: ReturnType<typeof kept<Ticket>>, context: HttpContext, c
 
 /** Puts on record that a console was opened; what it gives back, that it was closed.
  * @throws DomainError where it cannot be put on record: then it is not opened */
-async function historyOf({ store, newId, now, actor: by }: ToolContext, target: Target) {
+async function historyOf({ store, newId, now, call: { actor: by } }: ToolContext, target: Target) {
   const id = newId();
   const since = performance.now();
   const note = async (type: "console.opened" | "console.closed", more: Record<string, unknown>) =>

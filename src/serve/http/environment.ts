@@ -1,9 +1,11 @@
 /** What a request brings with it: where it came in, and, once that is known, who asks. */
 import type { Context } from "hono";
 import type { WebSocket } from "ws";
+import type { Scope } from "../../domain/scope.ts";
+import { authorise, type Principal } from "../dispatch.ts";
 import type { Here } from "./gate.ts";
 import { HttpRefusal } from "./refusal.ts";
-import type { Caller, Scope } from "./token.ts";
+import type { Caller } from "./token.ts";
 
 export type Environment = {
   Bindings: {
@@ -33,14 +35,27 @@ export type Environment = {
 };
 export type HttpContext = Context<Environment>;
 
+/** Who calls, for the dispatcher. */
+export function principalIn(context: HttpContext): Principal {
+  const caller = context.get("caller");
+  const { name, scopes, person, mayAskForMore } = caller;
+  return {
+    actor: `http:${name}`,
+    scopes,
+    // A program is not a person, and only one at the page can be asked.
+    agreement: person ? "person" : "program",
+    lacks(scope) {
+      const challenge = mayAskForMore && context.get("challenge")?.(scope);
+      return scopeMissing(caller, scope, challenge ? { "www-authenticate": challenge } : {});
+    },
+  };
+}
+
+export const scopeMissing = ({ name, scopes }: Caller, scope: Scope, headers: Readonly<Record<string, string>> = {}) =>
+  new HttpRefusal("SCOPE_MISSING", { caller: name, scope, has: scopes }, headers);
+
 /** @throws HttpRefusal SCOPE_MISSING */
 export function requireScope(context: HttpContext, scope: Scope): Caller {
-  const caller = context.get("caller");
-  if (caller.scopes.includes(scope)) return caller;
-  const challenge = caller.mayAskForMore && context.get("challenge")?.(scope);
-  throw new HttpRefusal(
-    "SCOPE_MISSING",
-    { caller: caller.name, scope, has: caller.scopes },
-    challenge ? { "www-authenticate": challenge } : {},
-  );
+  authorise(principalIn(context), scope);
+  return context.get("caller");
 }

@@ -3,8 +3,9 @@
 import { createHash } from "node:crypto";
 import { createRemoteJWKSet, decodeJwt, errors, type JWTPayload, jwtVerify } from "jose";
 import { z } from "zod";
+import { type Scope, scopes } from "../../domain/scope.ts";
 import { HttpRefusal } from "./refusal.ts";
-import { type Caller, type Scope, scopes } from "./token.ts";
+import type { Caller } from "./token.ts";
 
 /** `audience` is the address that clients know `/mcp` by; tokens are made out to it. */
 export type OAuthSettings = Readonly<{ issuer: string; audience: string }>;

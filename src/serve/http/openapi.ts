@@ -1,6 +1,8 @@
 /** The REST interface as an OpenAPI 3.1 document, made from what each tool says of itself. */
+
 import { z } from "zod";
 import { errorCodes } from "../../domain/error.ts";
+import { scopeFor, scopes } from "../../domain/scope.ts";
 import { ChangeView } from "../../tools/change.ts";
 import type { Tool } from "../../tools/tool.ts";
 import { FindingView, FixView, PredictionView, VmView } from "../../tools/view.ts";
@@ -10,7 +12,6 @@ import type { Json, OpenApi, Operation } from "./openapi-document.ts";
 import { PROBLEM_TYPE, Problem } from "./problem.ts";
 import { httpCodes } from "./refusal.ts";
 import { parametersOf, type Route, routesOf } from "./route.ts";
-import { scopeFor, scopes } from "./token.ts";
 
 const refTo = (kind: string, name: string) => ({ $ref: `#/components/${kind}/${name}` });
 const json = (schema: Json, example?: unknown) => ({

@@ -102,6 +102,10 @@ export type Problem = z.input<typeof Problem>;
 
 export const PROBLEM_TYPE = "application/problem+json";
 
+/** Whether an error is an answer over HTTP. Every other one is a defect. */
+export const isProblem = (error: unknown): error is DomainError | HttpRefusal =>
+  error instanceof DomainError || error instanceof HttpRefusal;
+
 /** `VM_NOT_FOUND` is the title "VM not found" of the type `urn:bootwright:error:vm-not-found`. */
 export function problemOf(error: DomainError | HttpRefusal, instance?: string): Problem {
   const { code } = error;

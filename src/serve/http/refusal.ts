@@ -1,4 +1,6 @@
 /** Why a request is refused before any tool is asked: what only a surface over HTTP can be wrong about. */
+import { defectMessage } from "../defect.ts";
+import { SurfaceRefusal } from "../surface-refusal.ts";
 
 const followed = (operation: string | undefined) =>
   operation === undefined ? "" : `GET /api/operations/${operation} says what was done. `;
@@ -82,7 +84,7 @@ const catalogue = {
     hint: `${followed(d.operation)}A new key has it carried out again`,
   }),
   DEFECT: (d: { id: string; operation?: string }) => ({
-    message: `This is a fault in Bootwright itself, not in the request; its log has it under ${d.id}`,
+    message: defectMessage(d.id),
     hint: `${followed(d.operation)}Report it with what the log says`,
   }),
 } satisfies Record<string, (details: never) => { message: string; hint: string }>;
@@ -114,7 +116,7 @@ export const statusOfHttp: Record<HttpCode, number> = {
 };
 export type HttpDetails<C extends HttpCode> = Parameters<(typeof catalogue)[C]>[0];
 
-export class HttpRefusal<C extends HttpCode = HttpCode> extends Error {
+export class HttpRefusal<C extends HttpCode = HttpCode> extends SurfaceRefusal {
   override readonly name = "HttpRefusal";
   readonly code: C;
   readonly status: number;

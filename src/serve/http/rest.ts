@@ -3,24 +3,28 @@ import { setTimeout as after } from "node:timers/promises";
 import type { Hono } from "hono";
 import { DomainError } from "../../domain/error.ts";
 import type { State } from "../../domain/model/state.ts";
-import { callTool } from "../../tools/call.ts";
+import type { CallContext } from "../../domain/ports/call-context.ts";
+import { scopeFor } from "../../domain/scope.ts";
 import { readValue } from "../argument.ts";
-import { CALLS_MAX } from "../bounds.ts";
-import type { Call, Session } from "../session.ts";
+import { defectOf } from "../defect.ts";
+import { type Dispatch, dispatcher, type Principal } from "../dispatch.ts";
+import type { Session } from "../session.ts";
 import type { Work } from "../work.ts";
 import { objectIn, readBody } from "./body.ts";
-import { type Environment, type HttpContext, requireScope } from "./environment.ts";
+import { type Environment, type HttpContext, principalIn, requireScope } from "./environment.ts";
 import { type Answered, once } from "./once.ts";
 import { expectation, isKnown, tagOf } from "./precondition.ts";
 import { asynchronous } from "./preference.ts";
-import { problemResponse } from "./problem.ts";
+import { isProblem, problemResponse } from "./problem.ts";
 import { HttpRefusal } from "./refusal.ts";
 import { parametersOf, type Route, routesOf } from "./route.ts";
-import { type Caller, scopeFor } from "./token.ts";
 
 export type RestOptions = Readonly<{ session: Session; work: Work }>;
 
-export function addRest(app: Hono<Environment>, options: RestOptions): void {
+type Rest = RestOptions & Readonly<{ dispatch: Dispatch }>;
+
+export function addRest(app: Hono<Environment>, given: RestOptions): void {
+  const options = { ...given, dispatch: dispatcher(given) };
   const routes = routesOf(options.session.tools);
   const pathOf = (path: string) => `/api${path.replaceAll(/\{(\w+)\}/g, ":$1")}`;
   for (const route of routes) {
@@ -37,52 +41,52 @@ export function addRest(app: Hono<Environment>, options: RestOptions): void {
   }
 }
 
-async function look(options: RestOptions, route: Route, context: HttpContext): Promise<Response> {
-  const caller = requireScope(context, scopeFor[route.effect]);
+async function look(options: Rest, route: Route, context: HttpContext): Promise<Response> {
+  requireScope(context, scopeFor[route.effect]);
   let seen: State | undefined;
   // Who no longer waits for a look wants it no longer.
   const signal = AbortSignal.any([options.work.signal, context.req.raw.signal]);
-  const looked = (state: State) => {
+  const observed = (state: State) => {
     seen = state;
   };
   const args = argumentsOf(route, context, queryOf(route, context));
-  const body = JSON.stringify(await run(options, route, args, caller, { signal, looked }));
+  const body = JSON.stringify(await run(options, route, args, principalIn(context), { signal, observed }));
   const tag = tagOf(body, seen);
   if (isKnown(context.req.header("if-none-match"), tag))
     return new Response(null, { status: 304, headers: { etag: tag } });
   return new Response(body, { headers: { etag: tag, "content-type": "application/json" } });
 }
 
-async function change(options: RestOptions, route: Route, context: HttpContext): Promise<Response> {
+async function change(options: Rest, route: Route, context: HttpContext): Promise<Response> {
   const caller = requireScope(context, scopeFor[route.effect]);
   const { req } = context;
   const body = await readBody(context);
   const sent = route.method === "POST" ? objectIn(body, req.raw) : queryOf(route, context);
   const args = argumentsOf(route, context, sent);
   const header = req.header("idempotency-key");
-  if (header === undefined) return (await carryOut(options, route, args, caller, context)).response;
+  if (header === undefined) return (await carryOut(options, route, args, context)).response;
   const { pathname, search } = new URL(req.url);
   const asked = { caller: caller.name, method: route.method, path: `${pathname}${search}`, body };
   const { store } = options.session.context({ actor: "", signal: options.work.signal, progress: () => {} });
   // Kept as it is answered, refusals too, once something may have been done.
-  return once(store, header, asked, (begun) => carryOut(options, route, args, caller, context, begun));
+  return once(store, header, asked, (begun) => carryOut(options, route, args, context, begun));
 }
 
 /** A change that was asked for is made, whether or not anybody still waits for the answer. */
 async function carryOut(
-  options: RestOptions,
+  options: Rest,
   route: Route,
   args: Record<string, unknown>,
-  caller: Caller,
-  { req }: HttpContext,
+  context: HttpContext,
   noteBegun?: (operation: string) => Promise<void>,
 ): Promise<Answered> {
+  const { req } = context;
   const ifMatch = req.header("if-match");
   if (ifMatch !== undefined && !route.conditional)
     throw new HttpRefusal("REQUEST_MALFORMED", { reason: "nothing at this place has an entity tag to match" });
   let operation: string | undefined;
   const begun = Promise.withResolvers<string>();
-  const running = run(options, route, args, caller, {
+  const running = run(options, route, args, principalIn(context), {
     signal: options.work.signal,
     async begun(id) {
       operation = id;
@@ -95,9 +99,8 @@ async function carryOut(
   if (preference && route.followable) {
     const early = await laterThan(preference.waitMs, running, begun.promise);
     if (early !== undefined) {
-      running.catch((error: unknown) => {
-        if (!(error instanceof DomainError)) options.session.defect(error);
-      });
+      // What becomes of it stands in the history, a defect in the log.
+      running.catch(() => undefined);
       return { response: accepted(early), isFinal: true };
     }
   }
@@ -105,16 +108,15 @@ async function carryOut(
     const response = done(route, await running);
     return { response, isFinal: true, isSecret: route.secret, ...(operation !== undefined && { operation }) };
   } catch (error) {
-    const isRefusal = error instanceof DomainError || error instanceof HttpRefusal;
-    if (isRefusal && operation === undefined) throw error;
+    if (isProblem(error) && operation === undefined) throw error;
     // What was done before a fault nobody knows.
-    const refusal = isRefusal ? error : defectOf(options.session, error, operation);
+    const refusal = isProblem(error) ? error : defectIn(options.session, error, operation);
     return { response: problemResponse(refusal, req.path.slice(0, 500)), isFinal: true };
   }
 }
 
-const defectOf = (session: Session, error: unknown, operation: string | undefined) =>
-  new HttpRefusal("DEFECT", { id: session.defect(error), ...(operation !== undefined && { operation }) });
+const defectIn = (session: Session, error: unknown, operation: string | undefined) =>
+  new HttpRefusal("DEFECT", { id: defectOf(session, error).id, ...(operation !== undefined && { operation }) });
 
 /** The operation's id where it has begun and is not done within this time; undefined once it is done, whatever came of it. */
 async function laterThan(ms: number, running: Promise<unknown>, begun: Promise<string>): Promise<string | undefined> {
@@ -142,26 +144,14 @@ function done(route: Route, data: Record<string, unknown>): Response {
 }
 
 async function run(
-  { session, work }: RestOptions,
+  { dispatch }: Rest,
   route: Route,
   args: Record<string, unknown>,
-  caller: Caller,
-  call: Omit<Call, "actor" | "progress">,
+  principal: Principal,
+  call: Omit<CallContext, "actor" | "progress">,
 ): Promise<Record<string, unknown>> {
   const asked = route.call(args);
-  if (work.count() >= CALLS_MAX) throw new DomainError("SERVER_BUSY", { calls: CALLS_MAX });
-  const context = session.context({ actor: `http:${caller.name}`, progress: () => {}, ...call });
-  return work.add(callTool(session.tools, asked.tool, asked.args, context)).catch((error: unknown) => {
-    throw askedOf(session, caller, error);
-  });
-}
-
-/** A program is not a person, and only one at the page can be asked. */
-function askedOf({ confirm }: Session, caller: Caller, error: unknown): unknown {
-  if (confirm !== "human" || caller.person) return error;
-  if (!(error instanceof DomainError) || error.code !== "CONFIRMATION_REQUIRED") return error;
-  const { vm, losses } = (error as DomainError<"CONFIRMATION_REQUIRED">).details;
-  return new DomainError("CONFIRMATION_BY_PERSON", { vm, losses });
+  return dispatch(principal, asked.tool, asked.args, { progress: () => {}, ...call });
 }
 
 /** A tool's arguments from path, query and body. What they are worth the tool itself says.

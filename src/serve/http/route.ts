@@ -1,7 +1,8 @@
 /** Every place of the REST interface: what each tool says of itself, and the forms that people know from before. */
 import { z } from "zod";
 import { DomainError } from "../../domain/error.ts";
-import type { Effect, Tool } from "../../tools/tool.ts";
+import type { Effect } from "../../domain/scope.ts";
+import type { Tool } from "../../tools/tool.ts";
 
 export type Route = Readonly<{
   id: string;

@@ -4,11 +4,7 @@ import { createHash, randomBytes, randomUUID, timingSafeEqual } from "node:crypt
 import { chmodSync, linkSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
-import type { Effect } from "../../tools/tool.ts";
-
-export const scopes = ["vm:read", "vm:write", "vm:destroy"] as const;
-export type Scope = (typeof scopes)[number];
-export const scopeFor: Record<Effect, Scope> = { read: "vm:read", change: "vm:write", destroy: "vm:destroy" };
+import { type Scope, scopes } from "../../domain/scope.ts";
 
 /** Who asks. `person`: somebody at a browser, who can be asked; a program with a token cannot. `mayAskForMore`: has its
  * token from an issuer, which may give it another one with more scopes. */

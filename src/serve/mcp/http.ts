@@ -11,6 +11,7 @@ import {
   type Server,
 } from "@modelcontextprotocol/server";
 import { STREAM_URIS_MAX, STREAMS_MAX, URIS_MAX } from "../bounds.ts";
+import { authorise } from "../dispatch.ts";
 import type { Session } from "../session.ts";
 import type { Work } from "../work.ts";
 import type { McpCall } from "./http-call.ts";
@@ -55,10 +56,9 @@ export function mcpHttp({ session, work, limits = {}, build: other }: McpHttpOpt
 
   /** What a stream wants to hear of is noted before the SDK opens it, and forgotten when nobody reads it any longer. */
   async function open(call: McpCall, uris: readonly string[], left: (whenLeft: () => void) => void): Promise<Response> {
-    const lacking = call.authority.refusal({ effect: "read" });
     const key = String(++opened);
     try {
-      if (lacking) return refused(call.body, -32_603, lacking.message, lacking);
+      authorise(call.authority, "vm:read");
       await streams.begin();
       if (uris.length > URIS_MAX || !streams.add(key, uris)) throw tooMany();
     } catch (thrown) {
@@ -96,7 +96,7 @@ export function mcpHttp({ session, work, limits = {}, build: other }: McpHttpOpt
 /** The token itself is nobody's business behind this point. */
 const authInfoOf = (authority: Authority): AuthInfo => ({
   token: "",
-  clientId: authority.principal,
+  clientId: authority.owner,
   scopes: [],
   extra: { authority },
 });

@@ -9,10 +9,11 @@ import {
   type ServerContext,
   type Transport,
 } from "@modelcontextprotocol/server";
-import { DomainError } from "../../domain/error.ts";
-import { type Refusal, refusalOf, refusalText } from "../../tools/respond.ts";
+import { refusalText } from "../../tools/respond.ts";
 import { URIS_MAX } from "../bounds.ts";
+import { defectOf } from "../defect.ts";
 import type { Session } from "../session.ts";
+import { isRefusal, refusalIn } from "../surface-refusal.ts";
 import { PANEL_URI, panelContents } from "./app-panel.ts";
 import { type Ask, canBe, complete, listResources, readResource, templates } from "./resources.ts";
 import type { Notify, Subscriptions } from "./subscriptions.ts";
@@ -29,23 +30,24 @@ export type ResourceServing = Readonly<{
   subscriptions: Subscriptions;
   /** Makes the calls of one request, within the bounds of all calls. */
   ask: (ctx: ServerContext) => Ask;
-  /** What whoever may not look is refused with. */
-  refusal: (ctx: ServerContext) => Refusal | undefined;
+  /** @throws what whoever may not look is refused with */
+  requireLook: (ctx: ServerContext) => void;
 }>;
 
 /** Registers what there is to read, and for a client of 2025 to subscribe to. */
 export function serveResources(
   server: Server,
   era: "legacy" | "modern",
-  { session, subscriptions, ask, refusal }: ResourceServing,
+  { session, subscriptions, ask, requireLook }: ResourceServing,
 ): void {
-  const told = <T>(work: () => Promise<T>, ctx: ServerContext): Promise<T> => {
-    const lacking = refusal(ctx);
-    if (lacking) throw refusedWith(lacking);
-    return work().catch((error: unknown) => {
+  const told = async <T>(work: () => Promise<T>, ctx: ServerContext): Promise<T> => {
+    try {
+      requireLook(ctx);
+      return await work();
+    } catch (error) {
       // Nobody waits for the answer of a request that was cancelled.
       throw ctx.mcpReq.signal.aborted ? error : errorOf(session, error);
-    });
+    }
   };
   server.setRequestHandler("resources/list", async ({ params }, ctx) => {
     // It has nothing else by which to say that it wants to hear of changes. One of 2026 opens a stream for that.
@@ -155,12 +157,8 @@ export function notifyOn(serverOf: () => Server | undefined, hasRead: () => Prom
 /** A refusal as an error of the protocol: code, text and details stand in it as they do in a tool's result. */
 export function errorOf(session: Pick<Session, "defect">, error: unknown): ProtocolError {
   if (error instanceof ProtocolError) return error;
-  if (!(error instanceof DomainError)) {
-    const text = `DEFECT: This is a fault in Bootwright itself. Its log has it under ${session.defect(error)}`;
-    return new ProtocolError(ProtocolErrorCode.InternalError, text);
-  }
-  return refusedWith(refusalOf(error));
+  if (!isRefusal(error))
+    return new ProtocolError(ProtocolErrorCode.InternalError, `DEFECT: ${defectOf(session, error).message}`);
+  const refusal = refusalIn(error);
+  return new ProtocolError(ProtocolErrorCode.InternalError, refusalText(refusal), refusal);
 }
-
-const refusedWith = (refusal: Refusal) =>
-  new ProtocolError(ProtocolErrorCode.InternalError, refusalText(refusal), refusal);

@@ -1,10 +1,10 @@
 /** MCP at /mcp: who may ask is decided as for REST, what is asked is answered by the protocol's own SDK. */
 import type { Hono } from "hono";
+import { type Effect, scopeFor } from "../../domain/scope.ts";
 import { jsonIn, readBody } from "../http/body.ts";
-import { type Environment, requireScope } from "../http/environment.ts";
-import { HttpRefusal } from "../http/refusal.ts";
+import { type Environment, requireScope, scopeMissing } from "../http/environment.ts";
 import { watched } from "../http/stream.ts";
-import { type Caller, type Scope, scopeFor } from "../http/token.ts";
+import type { Caller } from "../http/token.ts";
 import type { Session } from "../session.ts";
 import type { McpHttp } from "./http.ts";
 import type { Authority } from "./server.ts";
@@ -50,23 +50,20 @@ export function addMcp(app: Hono<Environment>, { session, mcp, heartbeatMs }: Mc
 }
 
 /** What a message would do; undefined for what needs no scope. */
-function effectOf(message: unknown, effects: ReadonlyMap<string, keyof typeof scopeFor>) {
+function effectOf(message: unknown, effects: ReadonlyMap<string, Effect>): Effect | undefined {
   const { method, params } = (message ?? {}) as { method?: unknown; params?: { name?: unknown } };
   if (method === "tools/call") return effects.get(String(params?.name));
   if (method === "subscriptions/listen" || method === "completion/complete") return "read";
   return typeof method === "string" && /^resources\/(?!templates)/.test(method) ? "read" : undefined;
 }
 
-function authorityOf({ name, scopes, mayAskForMore }: Caller): Authority {
+function authorityOf(caller: Caller): Authority {
+  const { name, scopes, mayAskForMore } = caller;
   return {
     actor: `mcp-http:${name}`,
-    principal: name,
+    owner: name,
+    scopes,
+    lacks: (scope) => scopeMissing(caller, scope),
     listsAll: mayAskForMore === true,
-    refusal({ effect }) {
-      const scope: Scope = scopeFor[effect];
-      if (scopes.includes(scope)) return undefined;
-      const { code, message, hint, details } = new HttpRefusal("SCOPE_MISSING", { caller: name, scope, has: scopes });
-      return { code, message, hint, next: null, details };
-    },
   };
 }

@@ -12,12 +12,15 @@ import {
 } from "@modelcontextprotocol/server";
 import { z } from "zod";
 import { DomainError } from "../../domain/error.ts";
-import { callTool } from "../../tools/call.ts";
+import { scopeFor } from "../../domain/scope.ts";
 import type { Answers } from "../../tools/catalogue.ts";
-import { answerText, type Refusal, refusalOf, refusalText } from "../../tools/respond.ts";
+import { answerText, type Refusal, refusalText } from "../../tools/respond.ts";
 import { annotationsOf, type Tool } from "../../tools/tool.ts";
-import { ANSWER_BYTES_MAX, CALLS_MAX, paced } from "../bounds.ts";
+import { ANSWER_BYTES_MAX, paced } from "../bounds.ts";
+import { type Defect, defectOf } from "../defect.ts";
+import { authorise, dispatcher, isToBeConfirmed, type Principal } from "../dispatch.ts";
 import type { Session } from "../session.ts";
+import { isRefusal, refusalIn } from "../surface-refusal.ts";
 import type { Work } from "../work.ts";
 import { panelMeta } from "./app-panel.ts";
 import { resourceCacheHints, resourceCapabilities, serveResources } from "./resource-handlers.ts";
@@ -62,17 +65,14 @@ function jsonSchemaOf(schema: z.ZodType, describedTo = Number.POSITIVE_INFINITY)
   return json as ObjectSchema;
 }
 
-/** Who asks, and what that one may do. */
-export type Authority = Readonly<{
-  /** What the client's own name stands behind in the record of who asked. */
-  actor: string;
-  /** Nobody else may answer a question that this one was asked. */
-  principal: string;
-  /** What a tool is refused with; undefined where it may be called. */
-  refusal: (tool: Pick<Tool, "effect">) => Refusal | undefined;
-  /** Whether tools that it may not call are in the list. */
-  listsAll: boolean;
-}>;
+/** Who asks, and what that one may do; in history the client's own name stands behind `actor`. */
+export type Authority = Pick<Principal, "actor" | "scopes" | "lacks"> &
+  Readonly<{
+    /** Nobody else may answer a question that this one was asked. */
+    owner: string;
+    /** Whether tools that it may not call are in the list. */
+    listsAll: boolean;
+  }>;
 
 export type Serves = Readonly<{
   session: Session;
@@ -87,7 +87,7 @@ export function serverFor({ session, work, authority }: Serves): Build {
   const codec = createRequestStateCodec<Confirming>({
     key: randomBytes(32),
     ttlSeconds: 300,
-    bind: (ctx) => authority(ctx).principal,
+    bind: (ctx) => authority(ctx).owner,
   });
   const listed = session.tools.map((tool) => ({
     tool,
@@ -100,31 +100,24 @@ export function serverFor({ session, work, authority }: Serves): Build {
       ...panelMeta(tool.name),
     },
   }));
-  const found = (name: string) => session.tools.find((candidate) => candidate.name === name);
-  const counted = <T>(call: () => Promise<T>): Promise<T> => {
-    if (work.count() >= CALLS_MAX) return Promise.reject(new DomainError("SERVER_BUSY", { calls: CALLS_MAX }));
-    return work.add(call());
-  };
+  const dispatch = dispatcher({ session, work });
   const signalOf = (ctx: ServerContext) => AbortSignal.any([ctx.mcpReq.signal, work.signal]);
+  const principalOf = (server: Server, ctx: ServerContext): Principal => {
+    const { actor, scopes, lacks } = authority(ctx);
+    const { name, elicits } = clientOf(server, ctx);
+    return { actor: `${actor}:${name}`, scopes, lacks, agreement: elicits ? "person" : "program" };
+  };
 
   /** What a resource says is what a tool answers, within the same bounds and to whom that tool would answer. */
   const askFor =
     (server: Server, ctx: ServerContext): Ask =>
     async (name, args) => {
-      const actor = `${authority(ctx).actor}:${clientOf(server, ctx).name}`;
-      const context = session.context({ actor, signal: signalOf(ctx), progress: () => {} });
-      return withinBounds(
-        name,
-        (await counted(() => callTool(session.tools, name, args, context))) as Answers[typeof name],
-      );
+      const call = { signal: signalOf(ctx), progress: () => {} };
+      return withinBounds(name, (await dispatch(principalOf(server, ctx), name, args, call)) as Answers[typeof name]);
     };
 
   async function respond(server: Server, name: string, args: Record<string, unknown>, ctx: ServerContext) {
-    const { actor, refusal } = authority(ctx);
-    const client = clientOf(server, ctx);
-    const tool = found(name);
-    const lacking = tool && refusal(tool);
-    if (lacking) return refusalResult(lacking);
+    const principal = principalOf(server, ctx);
     try {
       const asked = inputResponse(ctx.mcpReq.inputResponses, "confirm");
       if (asked.kind !== "missing") {
@@ -134,34 +127,24 @@ export function serverFor({ session, work, authority }: Serves): Build {
           throw new DomainError("CONFIRMATION_DECLINED", { vm: String(args.vm ?? "") });
         args.confirm = state.token;
       }
-      const context = session.context({
-        actor: `${actor}:${client.name}`,
-        signal: signalOf(ctx),
-        progress: progressFor(ctx),
-      });
-      const data = await callTool(session.tools, name, args, context);
+      const data = await dispatch(principal, name, args, { signal: signalOf(ctx), progress: progressFor(ctx) });
       return withinBounds(name, {
-        content: [{ type: "text" as const, text: answerText(tool!, data) }],
+        content: [{ type: "text" as const, text: answerText({ name }, data) }],
         structuredContent: data,
       } satisfies CallToolResult);
     } catch (error) {
-      if (!(error instanceof DomainError)) return defectResult(session.defect(error));
-      if (error.code !== "CONFIRMATION_REQUIRED") return refusalResult(refusalOf(error));
-      const { confirm: token, losses, vm } = (error as DomainError<"CONFIRMATION_REQUIRED">).details;
-      if (client.elicits) {
-        return inputRequired({
-          requestState: await codec.mint({ tool: name, token }, ctx),
-          inputRequests: {
-            confirm: inputRequired.elicit({
-              message: `${name} on ${vm} loses for good: ${losses.join("; ")}. Go ahead?`,
-              requestedSchema: Confirmation,
-            }),
-          },
-        });
-      }
-      return refusalResult(
-        refusalOf(session.confirm === "human" ? new DomainError("CONFIRMATION_BY_PERSON", { vm, losses }) : error),
-      );
+      if (!isRefusal(error)) return defectResult(defectOf(session, error));
+      if (!isToBeConfirmed(error) || principal.agreement !== "person") return refusalResult(refusalIn(error));
+      const { confirm: token, losses, vm } = error.details;
+      return inputRequired({
+        requestState: await codec.mint({ tool: name, token }, ctx),
+        inputRequests: {
+          confirm: inputRequired.elicit({
+            message: `${name} on ${vm} loses for good: ${losses.join("; ")}. Go ahead?`,
+            requestedSchema: Confirmation,
+          }),
+        },
+      });
     }
   }
 
@@ -176,22 +159,19 @@ export function serverFor({ session, work, authority }: Serves): Build {
       },
     );
     server.setRequestHandler("tools/list", (_request, ctx) => {
-      const { listsAll, refusal } = authority(ctx);
-      const tools = listsAll ? listed : listed.filter(({ tool }) => refusal(tool) === undefined);
+      const { listsAll, scopes } = authority(ctx);
+      const tools = listsAll ? listed : listed.filter(({ tool }) => scopes.includes(scopeFor[tool.effect]));
       return { tools: tools.map(({ shown }) => shown) };
     });
     server.setRequestHandler("tools/call", ({ params }, ctx) => {
       const { name, arguments: args = {} } = params;
-      return counted(() => respond(server, name, { ...args }, ctx)).catch((error: unknown) => {
-        if (error instanceof DomainError) return refusalResult(refusalOf(error));
-        throw error;
-      });
+      return respond(server, name, { ...args }, ctx);
     });
     serveResources(server, era, {
       session,
       subscriptions,
       ask: (ctx) => askFor(server, ctx),
-      refusal: (ctx) => authority(ctx).refusal({ effect: "read" }),
+      requireLook: (ctx) => authorise(authority(ctx), "vm:read"),
     });
     return server;
   };
@@ -211,14 +191,9 @@ const refusalResult = (refusal: Refusal): CallToolResult => ({
   _meta: { [REFUSAL_META]: refusal },
 });
 
-const defectResult = (id: string): CallToolResult => ({
+const defectResult = ({ id, message }: Defect): CallToolResult => ({
   isError: true,
-  content: [
-    {
-      type: "text",
-      text: `DEFECT: This is a fault in Bootwright itself, not in the request. Its log has it under ${id}`,
-    },
-  ],
+  content: [{ type: "text", text: `DEFECT: ${message}` }],
   _meta: { [REFUSAL_META]: { code: "DEFECT", id } },
 });
 

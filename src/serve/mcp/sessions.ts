@@ -62,7 +62,7 @@ export function sessionsOf({ session, build, limits }: SessionsOptions) {
       eventStore: replayOf(replayBytes),
       retryInterval: RECONNECT_MS,
     });
-    const opened: Open = { owner: authority.principal, transport, readers: 0 };
+    const opened: Open = { owner: authority.owner, transport, readers: 0 };
     const built = build(subscriptions);
     server = "server" in built ? built.server : built;
     await built.connect(transport);
@@ -107,7 +107,7 @@ export function sessionsOf({ session, build, limits }: SessionsOptions) {
     if (id !== null) {
       const found = open.get(id);
       // That somebody else has a session of this name is nobody's business.
-      return found?.owner === call.authority.principal ? found : failure(404, -32_001, "Session not found");
+      return found?.owner === call.authority.owner ? found : failure(404, -32_001, "Session not found");
     }
     // Who speaks the protocol of 2026 posts, and has no session to end.
     if (call.request.method !== "POST") return failure(405, -32_000, "Method not allowed", { allow: "POST" });

@@ -5,6 +5,7 @@ import { StdioServerTransport, serveStdio } from "@modelcontextprotocol/server/s
 import { DomainError } from "../../domain/error.ts";
 import { refusalOf, refusalText } from "../../tools/respond.ts";
 import { URIS_MAX } from "../bounds.ts";
+import { ownUser } from "../dispatch.ts";
 import type { Session } from "../session.ts";
 import { workOf } from "../work.ts";
 import { answersRead, BoundedLines, MESSAGE_BYTES_MAX } from "./bounded-lines.ts";
@@ -18,8 +19,7 @@ export type Serving = Readonly<{
   close(): Promise<void>;
 }>;
 
-/** Whoever started this process may do what its user may. */
-const whoStartedIt: Authority = { actor: "mcp", principal: "", refusal: () => undefined, listsAll: true };
+const whoStartedIt: Authority = { ...ownUser("mcp", "program"), owner: "", listsAll: true };
 
 /** Serves MCP on stdin and stdout until the client goes away. `output` is stdout, which is watched for what is unread. */
 export function serveMcp(session: Session, output: Writable): Serving {

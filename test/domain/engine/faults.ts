@@ -7,6 +7,7 @@ import type { Target } from "../../../src/domain/model/vm.ts";
 import type { Backend } from "../../../src/domain/ports/backend.ts";
 import type { Ports } from "../../../src/domain/ports/operation-ports.ts";
 import type { Claim } from "../../../src/domain/ports/store.ts";
+import { type Asked, requestWith } from "../../support/world.ts";
 
 type Apply = Backend["apply"];
 
@@ -85,15 +86,17 @@ export const perform = (
   ports: Ports,
   target: Target,
   intent: Request["intent"] | readonly Change[],
-  more: Partial<Request> = {},
+  more: Asked = {},
 ): Promise<Outcome> =>
-  operate(ports, {
-    target,
-    what: "test_tool",
-    actor: "test",
-    intent: typeof intent === "function" ? intent : () => intent,
-    subject: "test_tool {}",
-    signal: new AbortController().signal,
-    progress: () => {},
-    ...more,
-  });
+  operate(
+    ports,
+    requestWith(
+      {
+        target,
+        what: "test_tool",
+        intent: typeof intent === "function" ? intent : () => intent,
+        subject: "test_tool {}",
+      },
+      more,
+    ),
+  );

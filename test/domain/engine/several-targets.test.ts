@@ -12,10 +12,8 @@ const request = (target: Target, also: readonly Target[]) => ({
   target,
   also,
   what: "test",
-  actor: "test",
   subject: "test",
-  signal: new AbortController().signal,
-  progress: () => {},
+  context: { actor: "test", signal: new AbortController().signal, progress: () => {} },
 });
 
 test("operate() of two VMs in opposite orders: both are done, and each is in the history of both", async () => {
@@ -79,6 +77,5 @@ test("a change of one step takes three durable writes: claim, begin, settle", as
     "begin",
     "settle",
   ]);
-  const { claim } = { claim: await w.store.claim(at, { actor: "test", what: "look" }, 0) };
-  await claim.release();
+  await (await w.store.claim(at, { actor: "test", what: "look" }, 0)).release();
 });

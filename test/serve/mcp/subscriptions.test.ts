@@ -11,7 +11,7 @@ function hearing({ connections, ports, store }: World, refuse: () => boolean = (
   const subscriptions = subscriptionsFor(
     {
       context: (call) => ({
-        ...call,
+        call,
         ...ports,
         connections,
         plugins: { list: async () => [] },

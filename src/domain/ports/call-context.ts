@@ -1,0 +1,19 @@
+/** One call on its way from its surface to the hypervisor. A surface makes it; whoever passes it on may leave less time or
+ * fewer hooks, and never more. */
+import type { State } from "../model/state.ts";
+
+export type CallContext = Readonly<{
+  /** Who asks, as history shows it: the surface and its client. */
+  actor: string;
+  /** Aborted when the caller gives up. */
+  signal: AbortSignal;
+  progress: (message: string) => void;
+  /** One line for whoever runs the program. */
+  log?: (message: string) => void;
+  /** Called once an operation is on record, before anything is touched. */
+  begun?: (operation: string) => void | Promise<void>;
+  /** Called with the state that an answer about one VM is made from. */
+  observed?: (state: State) => void;
+  /** Throws where the caller no longer wants a change, given what is true now. */
+  expect?: (state: State) => void;
+}>;
