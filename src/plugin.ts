@@ -16,6 +16,7 @@ export { bootOrderOf, bootSequence, bootWith, presetOrders, rolesOf } from "./do
 export { canonicalJson, normaliseDefinition } from "./domain/model/definition.ts";
 export { type DomainEvent, type EventType, eventTypes } from "./domain/model/event.ts";
 export type { DiskFact, IsoFact } from "./domain/model/image-fact.ts";
+export type { ImageIdentity, ImageLink, ImageRef } from "./domain/model/image-ref.ts";
 export type { Occurrence } from "./domain/model/occurrence.ts";
 export {
   type BootConfig,

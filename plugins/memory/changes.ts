@@ -11,7 +11,7 @@ import {
   withMedium,
 } from "../../src/plugin.ts";
 import { powerOff, shutDown, startMachine } from "./guest.ts";
-import { fileOf, growFile, imagesOf, walk } from "./images.ts";
+import { fileAt, fileOf, growFile, imagesOf, walk } from "./images.ts";
 import { look, machineFor } from "./look.ts";
 import type { Machine, Session } from "./machine.ts";
 
@@ -191,7 +191,7 @@ function withLiveMedium(
 ): VmDefinition | undefined {
   const device = run && driveOf(run.live, drive);
   if (!device || (device.path === path && device.tray === "closed")) return undefined;
-  if (path !== undefined && !session.files.has(path))
+  if (path !== undefined && !fileAt(session, path))
     throw new Error(`Cannot access storage file '${path}': No such file or directory`);
   if (run.locked.has(drive) && !force) throw new DomainError("TRAY_LOCKED", { vm: name, drive });
   return withMedium(run.live, drive, path);

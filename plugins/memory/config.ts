@@ -54,6 +54,9 @@ const Disk = z.object({
 });
 export type DiskSeed = Readonly<z.infer<typeof Disk>>;
 
+/** Another name of a file. */
+const Link = z.object({ path: z.string(), to: z.string() });
+
 /** A whole definition; what it means is the business of whoever wrote it. */
 export const Definition = z.custom<VmDefinition>(
   (value) => typeof value === "object" && value !== null && "disks" in value && "drives" in value && "boot" in value,
@@ -89,6 +92,7 @@ export const Config = z.strictObject({
   isoDirectories: z.array(z.string().startsWith("/")).exactOptional(),
   isos: z.array(Iso).prefault(sampleIsos),
   disks: z.array(Disk).default([]),
+  links: z.array(Link).default([]),
   vms: z.array(VmSeed).default([]),
   memoryBytes: count.default(64 * GIB),
   cpus: count.default(16),

@@ -1,7 +1,7 @@
 /** What runs in a VM: the firmware, an installer, the installed system. The firmware is a second, independent reading of
  * what SeaBIOS and OVMF were seen to do, so that a mistake in the domain's boot rules shows against it. */
 import { bootSequence, DomainError, diskOf, driveOf, type StopReason, type VmDefinition } from "../../src/plugin.ts";
-import { contentOf, fileOf, usersOf, walk, writeFile } from "./images.ts";
+import { contentOf, fileAt, fileOf, usersOf, walk, writeFile } from "./images.ts";
 import { type Booted, type Machine, nowOf, type Run, type Session } from "./machine.ts";
 import { happened } from "./news.ts";
 
@@ -16,7 +16,7 @@ const STEP_MS = 20;
 export function startMachine(session: Session, machine: Machine, purpose: string): void {
   const live = machine.saved ?? machine.next;
   for (const { path } of live.drives) {
-    if (path !== undefined && !session.files.has(path))
+    if (path !== undefined && !fileAt(session, path))
       throw new Error(`Cannot access storage file '${path}': No such file or directory`);
   }
   for (const { path, shareable } of live.disks) {

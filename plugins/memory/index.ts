@@ -43,6 +43,7 @@ export default definePlugin<Config, Session>({
       guest: Guest.parse(config),
       machines: new Map(),
       files: new Map(),
+      links: new Map(config.links.map(({ path, to }) => [path, to])),
       watchers: new Set(),
       fingerprint,
       closing,

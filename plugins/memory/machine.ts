@@ -62,6 +62,8 @@ export type Session = {
   readonly guest: Guest;
   readonly machines: Map<string, Machine>;
   readonly files: Map<string, IsoFile | DiskFile>;
+  /** Other names of files: what each leads to. */
+  readonly links: Map<string, string>;
   readonly watchers: Set<(hint: Hint) => void>;
   readonly fingerprint: (meaning: string) => string;
   readonly closing: AbortController;

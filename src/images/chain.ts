@@ -2,9 +2,12 @@
  * image only after this walk: a guest can write any header into a raw disk, and a header can name any file. */
 import { realpath, stat } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
+import type { ImageIdentity } from "../domain/model/image-ref.ts";
+import type { FactCache } from "./cache.ts";
 import { isBelowAny, realDirectories } from "./containment.ts";
 import { errnoOf, isUsablePath, meansMissing, versionOf, withFile } from "./file.ts";
 import { FORMAT_BYTES, formatOf } from "./format.ts";
+import { imageIdentityOf } from "./identity.ts";
 import { patiently } from "./patience.ts";
 import { readQcow2Header } from "./qcow2.ts";
 
@@ -13,6 +16,8 @@ const FILES_MAX = 64;
 export type Chain = Readonly<{
   /** Real paths, the image itself first; an external data file stands right after its image. */
   files: readonly string[];
+  /** Which image each of the files is. */
+  identities: readonly ImageIdentity[];
   /** Of each file: differs whenever the file does. */
   version: string;
   /** When any of the files last changed, in ms. */
@@ -25,13 +30,17 @@ export type Chain = Readonly<{
   encrypted: boolean;
 }>;
 
-type Reference = { name: string; raw: boolean };
+type Reference = Readonly<{ name: string; raw: boolean }>;
 
 /** What one file refers to, or why it must not be opened. */
-async function referencesOf(
-  path: string,
-  statedRaw: boolean,
-): Promise<{ references: Reference[]; refused?: string; corrupt?: boolean; encrypted?: boolean }> {
+export type References = Readonly<{
+  references: readonly Reference[];
+  refused?: string;
+  corrupt?: boolean;
+  encrypted?: boolean;
+}>;
+
+async function referencesOf(path: string, statedRaw: boolean): Promise<References> {
   return withFile(path, async ({ read }) => {
     const format = statedRaw ? "raw" : formatOf(await read(0, FORMAT_BYTES));
     if (format === "raw") return { references: [] };
@@ -62,15 +71,22 @@ function pathOfReference(name: string, image: string): string | undefined {
   return isUsablePath(path) ? path : undefined;
 }
 
-/** Walks from `path` (absolute; itself not held inside anything) to its last backing file. Never throws for what the
+/** Walks from `path` (absolute; itself not held inside anything) to its last backing file. What the `cache` holds of a file
+ * that has not changed is not read again. Never throws for what the
  * files are: what is wrong stands in the answer.
  * @throws nothing but defects */
-export async function walkChain(path: string, allowed: readonly string[]): Promise<Chain> {
+export async function walkChain(
+  path: string,
+  allowed: readonly string[],
+  cache?: FactCache<References>,
+): Promise<Chain> {
   const files: string[] = [];
+  const identities: ImageIdentity[] = [];
   const versions: string[] = [];
   const state = { changedAtMs: 0, corrupt: false, encrypted: false };
   const end = (outcome: { missing?: string; refused?: string } = {}): Chain => ({
     files,
+    identities,
     version: versions.join(),
     ...state,
     ...outcome,
@@ -90,9 +106,17 @@ export async function walkChain(path: string, allowed: readonly string[]): Promi
       if (!found.isFile() && !(first && found.isBlockDevice()))
         return end({ refused: `"${real}" is not a regular file` });
       files.push(real);
-      versions.push(versionOf(found));
-      state.changedAtMs = Math.max(state.changedAtMs, Number(found.ctimeMs), Number(found.mtimeMs));
-      const { references, refused, corrupt, encrypted } = await referencesOf(real, next.raw);
+      identities.push(imageIdentityOf(found));
+      const version = { text: versionOf(found), changedAtMs: Math.max(Number(found.ctimeMs), Number(found.mtimeMs)) };
+      versions.push(version.text);
+      state.changedAtMs = Math.max(state.changedAtMs, version.changedAtMs);
+      const { raw } = next;
+      const read = () => referencesOf(real, raw);
+      // The times of a block device say nothing of what is written to it.
+      const isKept = cache !== undefined && found.isFile();
+      const { references, refused, corrupt, encrypted } = await (isKept
+        ? cache.get(`${real}\0${raw}`, version, read)
+        : read());
       state.corrupt ||= corrupt ?? false;
       state.encrypted ||= encrypted ?? false;
       if (refused !== undefined) return end({ refused });

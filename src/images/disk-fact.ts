@@ -3,10 +3,11 @@
 import { DomainError } from "../domain/error.ts";
 import type { DiskFact } from "../domain/model/image-fact.ts";
 import type { FactCache } from "./cache.ts";
-import { type Chain, walkChain } from "./chain.ts";
+import { type Chain, type References, walkChain } from "./chain.ts";
 import { type Content, readContent } from "./content.ts";
 import { errnoOf, identityOf, withFile } from "./file.ts";
 import { FORMAT_BYTES, formatOf } from "./format.ts";
+import { identify, imageIdentityOf } from "./identity.ts";
 import { locate } from "./location.ts";
 import { readQcow2Header } from "./qcow2.ts";
 import type { Format, QemuImg } from "./qemu-img.ts";
@@ -15,6 +16,7 @@ import type { Reach } from "./reach.ts";
 export type DiskContext = Readonly<{
   reach: Reach;
   cache: FactCache<Content>;
+  headers?: FactCache<References>;
   qemuImg: QemuImg;
   /** Directories that backing and data files may lie in. */
   allowedChain: readonly string[];
@@ -57,23 +59,26 @@ function lookAtContent(real: string, format: Format, virtualBytes: number, qemuI
  * @throws the signal's reason only */
 export async function observeDisk(
   path: string,
-  { reach, cache, qemuImg, allowedChain }: DiskContext,
+  { reach, cache, headers, qemuImg, allowedChain }: DiskContext,
   { check = false, signal }: { check?: boolean; signal?: AbortSignal | undefined } = {},
 ): Promise<DiskFact> {
   signal?.throwIfAborted();
   const found = await locate(path, reach, { blockDevices: true });
-  if (found.state !== "ok") return { path, state: found.state, content: "unknown", chain: [path] };
+  if (found.state !== "ok")
+    return { path, image: await identify(path), state: found.state, content: "unknown", chain: [path] };
   const { real, stat } = found;
+  const image = imageIdentityOf(stat);
   const head = await unlessFailed(readDiskHead(real), signal);
-  if (!head) return { path, state: "unreadable", content: "unknown", chain: [real], identity: identityOf(stat) };
+  if (!head) return { path, image, state: "unreadable", content: "unknown", chain: [real], identity: identityOf(stat) };
 
-  const chain: Chain = await walkChain(real, allowedChain);
+  const chain: Chain = await walkChain(real, allowedChain, headers);
   const openable =
     chain.refused === undefined && chain.missing === undefined && worksWith(head.format) ? head.format : undefined;
   const virtualBytes =
     head.virtualBytes ?? (openable && (await unlessFailed(qemuImg.info(real, openable, signal), signal))?.virtualBytes);
   const known = {
     path,
+    image,
     format: head.format,
     ...(virtualBytes !== undefined && { virtualBytes }),
     ...(stat.isFile() && { actualBytes: Number(stat.blocks) * 512 }),

@@ -1,12 +1,15 @@
 /** Makes, grows and removes disk image files. */
-import { lstat, open, realpath, rm, statfs, unlink } from "node:fs/promises";
+import { lstat, open, rm, statfs, unlink } from "node:fs/promises";
 import { dirname } from "node:path";
 import { DomainError } from "../domain/error.ts";
+import type { ImageLink } from "../domain/model/image-ref.ts";
 import type { Space } from "../domain/ports/images.ts";
-import { walkChain } from "./chain.ts";
+import type { FactCache } from "./cache.ts";
+import { type References, walkChain } from "./chain.ts";
 import { placeInside } from "./containment.ts";
 import { readDiskHead } from "./disk-fact.ts";
 import { errnoOf, meansMissing } from "./file.ts";
+import { identify, refOf } from "./identity.ts";
 import { patiently } from "./patience.ts";
 import type { QemuImg } from "./qemu-img.ts";
 
@@ -101,11 +104,15 @@ export async function removeFile(path: string, directory: string): Promise<void>
   }
 }
 
-/** The chain of files below an image, itself first; of a missing image only its path.
+/** The image and the images that it stands on; of a missing image itself alone.
  * @throws DomainError IMAGE_REFUSED */
-export async function chainOf(path: string, allowedChain: readonly string[]): Promise<readonly string[]> {
-  const real = await patiently(() => realpath(path)).catch(() => path);
-  const chain = await walkChain(path, allowedChain);
+export async function chainOf(
+  path: string,
+  allowedChain: readonly string[],
+  cache?: FactCache<References>,
+): Promise<readonly ImageLink[]> {
+  const chain = await walkChain(path, allowedChain, cache);
   if (chain.refused !== undefined) throw new DomainError("IMAGE_REFUSED", { path, reason: chain.refused });
-  return chain.files.length ? chain.files : [real];
+  if (chain.files.length === 0) return [{ ref: refOf(path), identity: await identify(path) }];
+  return chain.files.map((file, place) => ({ ref: refOf(file), identity: chain.identities[place]! }));
 }

@@ -3,9 +3,11 @@ import { join, resolve } from "node:path";
 import { DomainError } from "../domain/error.ts";
 import type { Images } from "../domain/ports/images.ts";
 import { createFactCache, type FactCacheOptions } from "./cache.ts";
+import type { References } from "./chain.ts";
 import type { Content } from "./content.ts";
 import { observeDisk } from "./disk-fact.ts";
 import { chainOf, createDisk, growDisk, removeFile, spaceAt } from "./disk-file.ts";
+import { identify, refOf } from "./identity.ts";
 import { observeIso } from "./iso-fact.ts";
 import type { IsoVolume } from "./iso9660.ts";
 import { findIso, listLibrary } from "./library.ts";
@@ -31,6 +33,8 @@ export type ImagesOptions = Readonly<{
 }>;
 
 const PROBES_AT_ONCE = 4;
+/** A host has thousands of disks, and what their headers say is small. */
+const HEADERS_MAX = 8_192;
 
 /** Opens nothing yet: directories and programs are looked for when they are needed. */
 export function openImages(options: ImagesOptions): Images {
@@ -40,7 +44,8 @@ export function openImages(options: ImagesOptions): Images {
   const reach = createReach({ reader: options.reader, ownFile: options.ownFile });
   const qemuImg = createQemuImg(options.qemuImg);
   const isoContext = { reach, cache: createFactCache<IsoVolume | undefined>(options.cache) };
-  const diskContext = { reach, cache: createFactCache<Content>(options.cache), qemuImg, allowedChain };
+  const headers = createFactCache<References>({ entriesMax: HEADERS_MAX, ...options.cache });
+  const diskContext = { reach, cache: createFactCache<Content>(options.cache), headers, qemuImg, allowedChain };
 
   function joined(signal?: AbortSignal): AbortSignal | undefined {
     const signals = [options.signal, signal].filter((one) => one !== undefined);
@@ -68,7 +73,10 @@ export function openImages(options: ImagesOptions): Images {
     resolveIso: (pathOrName) => findIso(pathOrName, isoDirectories),
     iso: (path, signal) => observeIso(path, isoContext, joined(signal)),
     disk: (path, { check = false, signal } = {}) => observeDisk(path, diskContext, { check, signal: joined(signal) }),
-    chain: (path) => chainOf(path, allowedChain),
+    ref: refOf,
+    show: (ref) => ref,
+    identify,
+    chain: (ref) => chainOf(ref, allowedChain, headers),
 
     createDisk: (path, sizeBytes, signal) =>
       createDisk(path, sizeBytes, { directory: imageDirectory, qemuImg, signal: joined(signal) }),

@@ -6,7 +6,7 @@ import { Acceleration, DiskBus, Network, targetsFor } from "../domain/changes/li
 import { DomainError } from "../domain/error.ts";
 import { PresetOrder } from "../domain/model/boot-order.ts";
 import { bytesOf, SizeGb } from "../domain/model/size.ts";
-import type { State } from "../domain/model/state.ts";
+import { type State, usersAt } from "../domain/model/state.ts";
 import { Firmware, VmName } from "../domain/model/vm.ts";
 import type { Backend } from "../domain/ports/backend.ts";
 import { ChangeView, changeInput, changeTarget, confirmInput, viewOutcome, vmChangeInput } from "./change.ts";
@@ -191,7 +191,7 @@ const isTagged = ({ vm, target }: State): boolean => vm === undefined || vm.clai
 /** What Bootwright made for this VM. @throws DomainError when another VM stands on it */
 function removable(state: State, owned: readonly string[]): string[] {
   for (const path of owned) {
-    const usage = state.usage?.[path];
+    const usage = usersAt(state, path);
     const others = [...new Set([...(usage?.clones ?? []), ...(usage?.owners ?? [])])];
     if (others.length)
       throw new DomainError("IMAGE_REFUSED", {
