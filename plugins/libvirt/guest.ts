@@ -1,7 +1,7 @@
 /** Asking the guest's agent. What comes back is the guest's word: bounded, and without characters that steer a screen. */
 import type { GuestInfo } from "../../src/plugin.ts";
 import { CallInterrupted, type Domain, GUEST_INFO, type Parameters } from "./client/libvirt.ts";
-import { domainOf, isLibvirtError, type LibvirtSession, options, reaching } from "./session.ts";
+import { domainOf, isLibvirtError, type LibvirtSession, mapConnectionErrors, options } from "./session.ts";
 
 const TEXT_MAX = 256;
 const FILESYSTEMS_MAX = 64;
@@ -13,7 +13,7 @@ export async function guestInfo(
   uuid: string,
   signal?: AbortSignal,
 ): Promise<GuestInfo | undefined> {
-  return reaching(session, async () => {
+  return mapConnectionErrors(session, async () => {
     try {
       const domain = await domainOf(session, uuid, signal);
       return domain.id === undefined ? undefined : infoFrom(await ask(session, domain, signal));
@@ -29,7 +29,7 @@ export async function guestInfo(
   });
 }
 
-async function ask({ aside }: LibvirtSession, domain: Domain, signal?: AbortSignal): Promise<Parameters> {
+async function ask({ slowCalls: aside }: LibvirtSession, domain: Domain, signal?: AbortSignal): Promise<Parameters> {
   try {
     return await aside.domainGetGuestInfo(domain, GUEST_INFO.os | GUEST_INFO.filesystem, 0, options(signal));
   } catch (error) {

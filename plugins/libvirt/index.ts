@@ -28,7 +28,7 @@ export default definePlugin({
     "iso-dirs": paths.optional().describe("Directories of ISOs, separated by colons"),
   }),
   open: async (config, context): Promise<LibvirtSession> => openSession(config, context),
-  close: async ({ libvirt, aside }) => void (await Promise.all([libvirt.close(), aside.close()])),
+  close: async ({ libvirt, slowCalls: aside }) => void (await Promise.all([libvirt.close(), aside.close()])),
   backend: {
     list: listVms,
     observe: observeVm,

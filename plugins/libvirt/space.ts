@@ -5,9 +5,9 @@ import { isLibvirtError, type LibvirtSession, runOf } from "./session.ts";
 
 /** Tells `space_low` of every VM that runs now or is started later. */
 export function domainSpace(session: LibvirtSession, tell: (hint: Hint) => void, signal: AbortSignal) {
-  const { aside, context, images } = session;
+  const { slowCalls: aside, context, host } = session;
   const space: SpaceWatch<Domain> = watchSpace({
-    images,
+    host,
     async imagesOf(domain) {
       const run = runOf(session, domain);
       if (run === undefined) return undefined;

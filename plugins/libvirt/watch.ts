@@ -4,7 +4,7 @@ import type { Hint } from "../../src/plugin.ts";
 import { type DomainEvent, EVENT_KINDS, type EventStream, LIFECYCLE_EVENT } from "./client/libvirt.ts";
 import { targetOfAlias } from "./domain-xml.ts";
 import { plainText } from "./guest.ts";
-import { type LibvirtSession, reaching, runOf } from "./session.ts";
+import { type LibvirtSession, mapConnectionErrors, runOf } from "./session.ts";
 import { domainSpace } from "./space.ts";
 
 /** Tells until the signal ends it, or the daemon is gone: after it was killed at once, after it fell silent within the
@@ -59,7 +59,7 @@ function hintOf(session: LibvirtSession, event: DomainEvent): Hint {
 /** Every kind of event there is; undefined when the signal has ended it. */
 async function subscribe(session: LibvirtSession, signal: AbortSignal): Promise<EventStream | undefined> {
   try {
-    return await reaching(session, () => session.libvirt.subscribe(EVENT_KINDS, { signal }));
+    return await mapConnectionErrors(session, () => session.libvirt.subscribe(EVENT_KINDS, { signal }));
   } catch (error) {
     if (signal.aborted) return undefined;
     throw error;
@@ -77,7 +77,7 @@ function ioErrors(session: LibvirtSession, tell: (hint: Hint) => void, signal: A
       if (run === undefined || asked.has(key)) return;
       asked.add(key);
       const reason = plainText(said);
-      session.aside
+      session.slowCalls
         .domainGetXmlDesc(domain, 0, { signal })
         .then((xml) => targetOfAlias(xml, alias))
         // The error is worth telling without its device, too.

@@ -12,14 +12,14 @@ import {
 } from "../../src/plugin.ts";
 import { powerOff, shutDown, startMachine } from "./guest.ts";
 import { fileAt, fileOf, growFile, imagesOf, walk } from "./images.ts";
-import { look, machineFor } from "./look.ts";
 import type { Machine, Session } from "./machine.ts";
+import { bringUpToDate, machineFor } from "./observe.ts";
 
 export const changes: BackendDefinition<Session>["changes"] = {
   "vm.create": {
     running: "now",
     async apply(session, _vm, { spec }, { signal }) {
-      look(session, signal);
+      bringUpToDate(session, signal);
       const { uuid, name, claim } = spec;
       const taken = [...session.machines.values()].find((other) => other.name === name || other.uuid === uuid);
       if (taken?.uuid === uuid && taken.claim?.uuid === uuid) return;
@@ -142,7 +142,7 @@ export const changes: BackendDefinition<Session>["changes"] = {
     running: "now",
     async apply(session, vm, { path, sizeBytes }, context) {
       if (vm) machineFor(session, vm, context);
-      else look(session, context.signal);
+      else bringUpToDate(session, context.signal);
       await imagesOf(session).createDisk(path, sizeBytes, context.signal);
     },
   },
@@ -150,7 +150,7 @@ export const changes: BackendDefinition<Session>["changes"] = {
     running: "refused",
     async apply(session, vm, { path }, context) {
       if (vm) machineFor(session, vm, context);
-      else look(session, context.signal);
+      else bringUpToDate(session, context.signal);
       await imagesOf(session).remove(path);
     },
   },

@@ -7,18 +7,16 @@ import {
   type Images,
   type IsoFact,
 } from "../../src/plugin.ts";
+import { hostOf, occupiedBytes, spaceOf } from "./host.ts";
 import type { DiskFile, IsoFile, Session } from "./machine.ts";
 
-/** What qemu-img makes of a new image, before anything is written to it. */
-const EMPTY_IMAGE_BYTES = 196_608;
-const INSTALLED_BYTES = 1024 ** 3;
 const KNOWN_MAX = 20;
 
 const usable = (path: string) => path.startsWith("/") && !path.includes("\0") && !/\/\.{0,2}(\/|$)/.test(path);
 const below = (path: string, directory: string) => usable(path) && path.startsWith(`${directory}/`);
 const nameOf = (path: string) => path.slice(path.lastIndexOf("/") + 1);
 
-export const identityOf = ({ path, version }: IsoFile | DiskFile): string => `${path}:${version}`;
+export const versionOf = ({ path, version }: IsoFile | DiskFile): string => `${path}:${version}`;
 
 /** The path without the links in it: of a file itself, and of directories above it. */
 export function realOf(session: Session, path: string): string {
@@ -47,11 +45,6 @@ export const fileOf = <K extends "iso" | "disk">(session: Session, kind: K, path
   const file = fileAt(session, path);
   return file?.kind === kind ? (file as Extract<IsoFile | DiskFile, { kind: K }>) : undefined;
 };
-
-const occupied = (file: DiskFile) =>
-  file.content === "blank"
-    ? Math.min(EMPTY_IMAGE_BYTES, file.virtualBytes)
-    : Math.min(INSTALLED_BYTES, file.virtualBytes);
 
 /** The images below one, itself first. `missing` and `refused` say why the walk ended early. */
 export function walk(session: Session, path: string): { files: string[]; missing?: string; refused?: string } {
@@ -100,7 +93,7 @@ function isoFact(session: Session, path: string): IsoFact {
       sizeBytes: state === "empty" ? 0 : sizeBytes,
       bootsBios: false,
       bootsUefi: false,
-      identity: identityOf(file),
+      identity: versionOf(file),
     };
   }
   const label = volumeLabel !== undefined && { volumeLabel };
@@ -112,7 +105,7 @@ function isoFact(session: Session, path: string): IsoFact {
     bootsBios,
     bootsUefi,
     ...(signed !== undefined && { signed }),
-    identity: identityOf(file),
+    identity: versionOf(file),
   };
 }
 
@@ -139,9 +132,9 @@ function diskFact(session: Session, path: string, check: boolean): DiskFact {
     image,
     format,
     virtualBytes,
-    actualBytes: occupied(file),
+    actualBytes: occupiedBytes(file),
     chain,
-    identity: identityOf(file),
+    identity: versionOf(file),
     ...(check && { corrupt }),
   };
   if (refused !== undefined) return { ...known, state: "unreadable", content: "unknown" };
@@ -182,15 +175,8 @@ export function imagesOf(session: Session): Images {
   const holdInside = (path: string) => {
     if (!below(path, imageDirectory)) throw new DomainError("PATH_OUTSIDE_IMAGES", { path, directory: imageDirectory });
   };
-  const space = () => {
-    const used = [...session.files.values()].reduce(
-      (sum, file) => sum + (file.kind === "disk" ? occupied(file) : file.sizeBytes),
-      0,
-    );
-    return { freeBytes: Math.max(0, session.spaceBytes - used), totalBytes: session.spaceBytes };
-  };
   const requireSpace = (path: string, neededBytes: number) => {
-    const { freeBytes, totalBytes } = space();
+    const { freeBytes, totalBytes } = spaceOf(session);
     if (neededBytes > totalBytes) throw new DomainError("HOST_SPACE_LACKING", { path, neededBytes, freeBytes });
   };
 
@@ -265,9 +251,7 @@ export function imagesOf(session: Session): Images {
       if (!session.links.delete(path)) session.files.delete(realOf(session, path));
     },
 
-    async space() {
-      return space();
-    },
+    space: hostOf(session).space,
   };
 }
 

@@ -56,7 +56,7 @@ export type Session = {
   readonly connection: string;
   readonly imageDirectory: string;
   readonly isoDirectories: readonly string[];
-  readonly host: Readonly<{ memoryBytes: number; cpus: number }>;
+  readonly resources: Readonly<{ memoryBytes: number; cpus: number }>;
   readonly spaceBytes: number;
   /** How the guests of new VMs behave. */
   readonly guest: Guest;

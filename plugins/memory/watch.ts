@@ -1,14 +1,14 @@
 /** What is told as it happens, and what a guest's agent says. */
 import type { BackendDefinition, GuestInfo, Hint } from "../../src/plugin.ts";
 import { advance, nextDueOf } from "./guest.ts";
-import { look } from "./look.ts";
 import { nowOf, powerOf, type Session } from "./machine.ts";
-import { happened } from "./news.ts";
+import { notify } from "./notify.ts";
+import { bringUpToDate } from "./observe.ts";
 
 /** A guest does things at its time, whether or not anybody looks; so while somebody watches, a timer looks. */
 export async function watch(session: Session, tell: (hint: Hint) => void, signal: AbortSignal): Promise<void> {
   if (signal.aborted) return;
-  look(session, signal);
+  bringUpToDate(session, signal);
   const ends = AbortSignal.any([signal, session.signal]);
   const { promise: ended, resolve } = Promise.withResolvers<void>();
   let timer: ReturnType<typeof setTimeout> | undefined;
@@ -48,7 +48,7 @@ export const telling = (changes: Changes): Changes =>
           try {
             await handler.apply(session, vm, change, context);
           } finally {
-            if (uuid !== undefined) happened(session, uuid);
+            if (uuid !== undefined) notify(session, uuid);
           }
         },
       },

@@ -38,10 +38,11 @@ async function works(
   progress: (message: string) => void,
   signal: AbortSignal,
 ): Promise<boolean> {
-  const { cacheDirectory, log } = session.context;
+  const { host, context } = session;
+  const { cacheDirectory, log } = context;
   const path = join(cacheDirectory, `${accelerator}-probe-qemu.json`);
   // Another program or boot of the host may fare otherwise.
-  const about = { hostBoot: await hostBoot(), binary: session.binary, accelerator, shows: PROBE_SHOWS };
+  const about = { hostBoot: (await host.bootId()) ?? "host", binary: session.binary, accelerator, shows: PROBE_SHOWS };
   const known = await textOf(path)
     .then((text) => JSON.parse(text ?? "{}") as Record<string, unknown>)
     .catch(() => ({}) as Record<string, unknown>);
@@ -58,9 +59,6 @@ async function works(
   log(`guests ${answer ? "run" : "do not run"} under ${accelerator.toUpperCase()} on this host`);
   return answer;
 }
-
-const hostBoot = async (): Promise<string> =>
-  ((await textOf("/proc/sys/kernel/random/boot_id").catch(() => undefined)) ?? "host").trim();
 
 /** Whether a guest gives its sign of life under this accelerator. */
 export async function probe(

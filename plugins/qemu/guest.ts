@@ -38,7 +38,7 @@ export async function guestInfo(
   if (!(await agentIsThere(session, uuid, signal))) return undefined;
   try {
     const commands = [{ execute: "guest-get-osinfo" }, { execute: "guest-get-fsinfo" }];
-    const [system, filesystems] = await askAgent(session.placeOf(uuid).agent, commands, {
+    const [system, filesystems] = await askAgent(session.pathsOf(uuid).agent, commands, {
       timeoutMs: ANSWER_LIMIT_MS,
       signal,
     });

@@ -2,10 +2,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { type BackendDefinition, DomainError, type Vm } from "../../src/plugin.ts";
 import { changed, type Definition } from "./definition.ts";
+import { edit } from "./definitions.ts";
 import { type Block, deviceOf, queryBlock } from "./observe.ts";
 import { NotListening, type Qmp, QmpRefused } from "./qmp/client.ts";
 import type { QemuSession } from "./session.ts";
-import { edit } from "./vms.ts";
 
 /** A guest that is asked to eject needs a moment to let go of the tray. */
 const TRAY_WAIT_MS = 5_000;

@@ -1,14 +1,13 @@
 /** Looking: the definition in its file, and the running machine by QMP. */
 import { existsSync } from "node:fs";
-import { availableParallelism, totalmem } from "node:os";
 import type { Drive, Host, Power, StopReason, Vm } from "../../src/plugin.ts";
 import { asDomain } from "./definition.ts";
+import { definitionOf, definitionsIn, uuidsIn } from "./definitions.ts";
 import { lastEvents } from "./event-log.ts";
-import { isUuid } from "./place.ts";
 import { type Started, startedOf } from "./process.ts";
 import { NotListening, type Qmp } from "./qmp/client.ts";
 import { type Parsed, type QemuSession, requireOpen } from "./session.ts";
-import { definitionOf, definitionsIn, uuidsIn } from "./vms.ts";
+import { isUuid } from "./vm-paths.ts";
 
 export async function observeVm(session: QemuSession, uuid: string, signal?: AbortSignal): Promise<Vm | undefined> {
   requireOpen(session, signal);
@@ -40,9 +39,9 @@ export async function lookup(session: QemuSession, name: string, signal?: AbortS
   return (await definitionsIn(session)).find(({ definition }) => definition.name === name)?.definition.uuid;
 }
 
-export const hostOf = async (session: QemuSession, signal?: AbortSignal): Promise<Host> => {
+export const hostOf = async (session: QemuSession, signal?: AbortSignal): Promise<Host | undefined> => {
   requireOpen(session, signal);
-  return { memoryBytes: totalmem(), cpus: availableParallelism() };
+  return session.host.resources();
 };
 
 type Medium = Pick<Drive, "path" | "tray">;
@@ -76,7 +75,7 @@ async function runOf(session: QemuSession, uuid: string, signal?: AbortSignal): 
         ...(reason !== undefined && { reason }),
         media: new Map(blocks.map((block) => [deviceOf(block.qdev), mediumOf(block)])),
         agent,
-        resetEnds: existsSync(session.placeOf(uuid).resetEnds),
+        resetEnds: existsSync(session.pathsOf(uuid).resetEnds),
         readBytes: readBytesOf(started, stats),
       } satisfies Run;
     });
@@ -167,7 +166,7 @@ function liveOf({ started, media, resetEnds }: Run): NonNullable<Vm["live"]> {
 /** QEMU tells why it ends, unless it was killed or the host went down under it. Nothing is known of a VM that has never
  * run. */
 async function stopReasonOf(session: QemuSession, uuid: string): Promise<StopReason | undefined> {
-  const events = await lastEvents(session.placeOf(uuid).eventLog);
+  const events = await lastEvents(session.pathsOf(uuid).eventLog);
   const last = events?.findLast(({ event }) => event === "SHUTDOWN");
   if (!last) return events && "crashed";
   if (last.data.reason === "guest-panic") return "crashed";

@@ -9,11 +9,11 @@ import { type Definition, readDefinition, writtenDefinition } from "./definition
 import { endingEvent } from "./event-log.ts";
 import { textOf, writeWhole } from "./file.ts";
 import { firmwareFor } from "./firmware.ts";
-import type { Place } from "./place.ts";
-import { runProgram, wordsOf } from "./program.ts";
+import { describeFailure, runProgram } from "./program.ts";
 import { isListening } from "./qmp/client.ts";
 import type { QemuSession } from "./session.ts";
 import { endTpm, startTpm } from "./tpm.ts";
+import type { VmPaths } from "./vm-paths.ts";
 
 /** What one run was started with. `run` is random, so that no two runs of a VM share one. */
 export type Started = Readonly<{ run: string; definition: Definition }>;
@@ -27,11 +27,11 @@ const END_LIMIT_MS = 20_000;
 const POLL_MS = 20;
 const NEGOTIATION = '{"execute":"qmp_capabilities"}\n';
 
-export const isOn = (session: QemuSession, uuid: string): Promise<boolean> => isListening(session.placeOf(uuid).qmp);
+export const isOn = (session: QemuSession, uuid: string): Promise<boolean> => isListening(session.pathsOf(uuid).qmp);
 
 /** What the last run was started with; it says nothing about whether that still runs. */
 export async function startedOf(session: QemuSession, uuid: string): Promise<Started | undefined> {
-  const text = await textOf(session.placeOf(uuid).started);
+  const text = await textOf(session.pathsOf(uuid).started);
   if (text === undefined) return undefined;
   const { run, definition } = StartedFile.parse(JSON.parse(text));
   return { run, definition: readDefinition(JSON.stringify(definition)) };
@@ -42,7 +42,7 @@ export async function startedOf(session: QemuSession, uuid: string): Promise<Sta
  * @throws Error in QEMU's words */
 export async function startProcess(session: QemuSession, definition: Definition): Promise<void> {
   const { uuid } = definition;
-  const place = session.placeOf(uuid);
+  const place = session.pathsOf(uuid);
   const firmware = definition.firmware === "bios" ? undefined : await firmwareFor(definition.firmware);
   await clear(place);
   await mkdir(place.run, { recursive: true, mode: 0o700 });
@@ -55,7 +55,7 @@ export async function startProcess(session: QemuSession, definition: Definition)
     if (definition.tpm) await startTpm(place);
     const args = commandLine(definition, { place, firmware });
     const ended = await runProgram(session.binary, args, { timeoutMs: START_LIMIT_MS });
-    if (ended.code !== 0) throw new Error(wordsOf(session.binary, ended, START_LIMIT_MS));
+    if (ended.code !== 0) throw new Error(describeFailure(session.binary, ended, START_LIMIT_MS));
   } catch (error) {
     if (definition.tpm) await endTpm(place);
     await clear(place);
@@ -65,7 +65,7 @@ export async function startProcess(session: QemuSession, definition: Definition)
 }
 
 /** Removes what the last run has left. */
-async function clear({ run, eventLog }: Place): Promise<void> {
+async function clear({ run, eventLog }: VmPaths): Promise<void> {
   await rm(eventLog, { force: true });
   await rm(run, { recursive: true, force: true });
 }
@@ -83,7 +83,7 @@ async function copyOnce(from: string, to: string): Promise<void> {
 }
 
 async function rememberProcess(session: QemuSession, uuid: string): Promise<void> {
-  const place = session.placeOf(uuid);
+  const place = session.pathsOf(uuid);
   const pid = Number(await textOf(place.pid));
   const startTime = pid > 0 ? await startTimeOf(pid) : undefined;
   if (startTime !== undefined) await writeWhole(place.process, JSON.stringify({ pid, startTime }));
@@ -118,13 +118,13 @@ export async function endProcess(session: QemuSession, uuid: string): Promise<vo
 
 /** Only a process that began when ours began is ours: numbers are given out again. */
 async function killProcess(session: QemuSession, uuid: string): Promise<void> {
-  const text = await textOf(session.placeOf(uuid).process);
+  const text = await textOf(session.pathsOf(uuid).process);
   if (text === undefined) return;
   const { pid, startTime } = ProcessFile.parse(JSON.parse(text));
   if ((await startTimeOf(pid)) !== startTime) return;
   session.context.log(`QEMU of VM ${uuid} does not answer: its process ${pid} is killed`);
   process.kill(pid, "SIGKILL");
-  await appendFile(session.placeOf(uuid).eventLog, endingEvent("host-signal"));
+  await appendFile(session.pathsOf(uuid).eventLog, endingEvent("host-signal"));
 }
 
 async function ends(session: QemuSession, uuid: string, withinMs: number): Promise<boolean> {

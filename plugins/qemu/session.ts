@@ -1,11 +1,19 @@
 /** One connection: its directory of VMs, its images, and the calls to QEMU under way. */
 import { mkdirSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { DomainError, type Images, openImages, type PluginContext } from "../../src/plugin.ts";
+import {
+  DomainError,
+  type HostAccess,
+  type ImageHost,
+  type Images,
+  localHost,
+  openImages,
+  type PluginContext,
+} from "../../src/plugin.ts";
 import { type Definition, meaningOf, readDefinition } from "./definition.ts";
 import { textOf } from "./file.ts";
-import { type Place, placeOf, requireRoom } from "./place.ts";
 import { isListening, NotListening, openQmp, type Qmp, QmpLost, type QmpOptions } from "./qmp/client.ts";
+import { pathsOf, requireRoom, type VmPaths } from "./vm-paths.ts";
 
 export type QemuConfig = Readonly<{
   binary: string;
@@ -18,11 +26,13 @@ export type Parsed = Readonly<{ definition: Definition; fingerprint: string }>;
 
 export type QemuSession = Readonly<{
   context: PluginContext;
+  /** QEMU is this program's child, so its host is this one. */
+  host: HostAccess;
   images: Images;
   /** The program that runs a VM. */
   binary: string;
   directory: string;
-  placeOf: (uuid: string) => Place;
+  pathsOf: (uuid: string) => VmPaths;
   /** Reads a definition, or hands out what was read before from the same text. */
   parse: (text: string) => Parsed;
   /** Runs the work with a QMP session to the VM's process, this process's other calls to it first.
@@ -34,7 +44,7 @@ export type QemuSession = Readonly<{
 const PARSED_MAX = 4_096;
 
 /** @throws DomainError PLUGIN_CONFIG_INVALID */
-export function openSession(config: QemuConfig, context: PluginContext): QemuSession {
+export function openSession(config: QemuConfig, context: PluginContext, host: ImageHost = localHost): QemuSession {
   const directory = resolve(config.vms ?? join(ownDirectory(context, "vms"), "qemu", context.connection));
   requireRoom(directory, context.connection);
   const imageDirectory = config.images ?? context.defaults.images ?? ownImages(context);
@@ -55,7 +65,7 @@ export function openSession(config: QemuConfig, context: PluginContext): QemuSes
 
   const withQmp: QemuSession["withQmp"] = async (uuid, options, work) => {
     const before = queues.get(uuid) ?? Promise.resolve();
-    const mine = before.then(() => calling(context.connection, placeOf(directory, uuid), options, work));
+    const mine = before.then(() => calling(context.connection, pathsOf(directory, uuid), options, work));
     const tail = mine.catch(() => undefined);
     queues.set(uuid, tail);
     void tail.then(() => queues.get(uuid) === tail && queues.delete(uuid));
@@ -64,11 +74,12 @@ export function openSession(config: QemuConfig, context: PluginContext): QemuSes
 
   return {
     context,
+    host,
     // QEMU runs as this user, and nobody gives it a file that this user may not read.
-    images: openImages({ imageDirectory, isoDirectories, ownFile: true, signal: context.signal }),
+    images: openImages({ host, imageDirectory, isoDirectories, ownFile: true, signal: context.signal }),
     binary: config.binary,
     directory,
-    placeOf: (uuid) => placeOf(directory, uuid),
+    pathsOf: (uuid) => pathsOf(directory, uuid),
     parse,
     withQmp,
     closing,
@@ -95,7 +106,7 @@ const isLook = (command: string) => command.startsWith("query-") || command === 
 
 async function calling<T>(
   connection: string,
-  place: Place,
+  place: VmPaths,
   options: QmpOptions,
   work: (qmp: Qmp) => Promise<T>,
 ): Promise<T> {

@@ -12,7 +12,7 @@ export const machineSpace = (
   signal: AbortSignal,
 ): SpaceWatch<Readonly<{ uuid: string }>> =>
   watchSpace({
-    images: session.images,
+    host: session.host,
     async imagesOf({ uuid }) {
       const started = await startedOf(session, uuid);
       return started && { run: started.run, images: started.definition.disks.filter(({ readOnly }) => !readOnly) };

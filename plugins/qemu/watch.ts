@@ -3,12 +3,12 @@
 import { type FSWatcher, mkdirSync, statSync, watch as watchFile } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Hint, Occurrence } from "../../src/plugin.ts";
+import { uuidsIn } from "./definitions.ts";
 import { type QmpEvent, readEvents } from "./event-log.ts";
-import { DEFINITION, EVENT_LOG, isUuid } from "./place.ts";
 import { isOn, startedOf } from "./process.ts";
 import type { QemuSession } from "./session.ts";
 import { machineSpace } from "./space.ts";
-import { uuidsIn } from "./vms.ts";
+import { DEFINITION, EVENT_LOG, isUuid } from "./vm-paths.ts";
 
 /** A process that is killed writes nothing, so those that run are looked at. */
 const ALIVE_EVERY_MS = 1_000;
@@ -32,7 +32,7 @@ export async function watch(session: QemuSession, tell: Teller, ends: AbortSigna
   const vms = new Map<string, Watched>();
   /** Whether the VM's folder is there, or is another one, may have changed. */
   const appear = (uuid: string, known: boolean) => {
-    const folder = identityOf(session.placeOf(uuid).home);
+    const folder = identityOf(session.pathsOf(uuid).home);
     if (folder === vms.get(uuid)?.folder) return;
     vms.get(uuid)?.end();
     vms.delete(uuid);
@@ -77,7 +77,7 @@ function watchVm(
   folder: string,
   { tell, space, known }: Readonly<{ tell: Teller; space: Space; known: boolean }>,
 ): Watched | undefined {
-  const { home, eventLog } = session.placeOf(uuid);
+  const { home, eventLog } = session.pathsOf(uuid);
   const reader = readEvents(eventLog);
   let on: boolean | undefined;
   let over = false;

@@ -1,14 +1,15 @@
 /** The files that a disk image stands on, from their headers alone, held inside the allowed directories. QEMU opens an
  * image only after this walk: a guest can write any header into a raw disk, and a header can name any file. */
-import { realpath, stat } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import type { ImageIdentity } from "../domain/model/image-ref.ts";
-import type { FactCache } from "./cache.ts";
-import { isBelowAny, realDirectories } from "./containment.ts";
-import { errnoOf, isUsablePath, meansMissing, versionOf, withFile } from "./file.ts";
+import type { HostFiles } from "../domain/ports/host-access.ts";
+import { errnoOf, isUsablePath, meansMissing } from "../host-access/errno.ts";
+import { localFiles } from "../host-access/local-files.ts";
+import type { FactCache } from "./fact-cache.ts";
 import { FORMAT_BYTES, formatOf } from "./format.ts";
-import { imageIdentityOf } from "./identity.ts";
-import { patiently } from "./patience.ts";
+import { fileVersionOf, withFile } from "./image-file.ts";
+import { imageIdentityOf } from "./image-identity.ts";
+import { isBelowAny, realDirectories } from "./path-containment.ts";
 import { readQcow2Header } from "./qcow2.ts";
 
 const FILES_MAX = 64;
@@ -40,8 +41,8 @@ export type References = Readonly<{
   encrypted?: boolean;
 }>;
 
-async function referencesOf(path: string, statedRaw: boolean): Promise<References> {
-  return withFile(path, async ({ read }) => {
+async function referencesOf(files: HostFiles, path: string, statedRaw: boolean): Promise<References> {
+  return withFile(files, path, async ({ read }) => {
     const format = statedRaw ? "raw" : formatOf(await read(0, FORMAT_BYTES));
     if (format === "raw") return { references: [] };
     if (format !== "qcow2")
@@ -71,14 +72,20 @@ function pathOfReference(name: string, image: string): string | undefined {
   return isUsablePath(path) ? path : undefined;
 }
 
-/** Walks from `path` (absolute; itself not held inside anything) to its last backing file. What the `cache` holds of a file
- * that has not changed is not read again. Never throws for what the
+export type ChainOptions = Readonly<{
+  /** This host's unless given. */
+  files?: HostFiles | undefined;
+  /** What the headers of unchanged files say. */
+  cache?: FactCache<References> | undefined;
+}>;
+
+/** Walks from `path` (absolute; itself not held inside anything) to its last backing file. Never throws for what the
  * files are: what is wrong stands in the answer.
  * @throws nothing but defects */
 export async function walkChain(
   path: string,
   allowed: readonly string[],
-  cache?: FactCache<References>,
+  { files: host = localFiles, cache }: ChainOptions = {},
 ): Promise<Chain> {
   const files: string[] = [];
   const identities: ImageIdentity[] = [];
@@ -92,26 +99,29 @@ export async function walkChain(
     ...outcome,
   });
   if (!isUsablePath(path)) return end({ refused: "its path is not an absolute path" });
-  const roots = await realDirectories(allowed);
+  const roots = await realDirectories(allowed, host);
   const queue = [{ path, raw: false }];
   for (let next = queue.shift(); next; next = queue.shift()) {
     const first = files.length === 0;
     const outside = `it refers to "${next.path}", which lies outside the allowed directories`;
     try {
-      const real = await patiently(() => realpath(next.path));
+      const real = await host.realpath(next.path);
       if (!first && !isBelowAny(real, roots)) return end({ refused: outside });
       if (files.includes(real)) return end({ refused: `its backing files form a loop at "${real}"` });
       if (files.length >= FILES_MAX) return end({ refused: `it stands on more than ${FILES_MAX} files` });
-      const found = await patiently(() => stat(real, { bigint: true }));
+      const found = await host.stat(real);
       if (!found.isFile() && !(first && found.isBlockDevice()))
         return end({ refused: `"${real}" is not a regular file` });
       files.push(real);
       identities.push(imageIdentityOf(found));
-      const version = { text: versionOf(found), changedAtMs: Math.max(Number(found.ctimeMs), Number(found.mtimeMs)) };
+      const version = {
+        text: fileVersionOf(found),
+        changedAtMs: Math.max(Number(found.ctimeMs), Number(found.mtimeMs)),
+      };
       versions.push(version.text);
       state.changedAtMs = Math.max(state.changedAtMs, version.changedAtMs);
       const { raw } = next;
-      const read = () => referencesOf(real, raw);
+      const read = () => referencesOf(host, real, raw);
       // The times of a block device say nothing of what is written to it.
       const isKept = cache !== undefined && found.isFile();
       const { references, refused, corrupt, encrypted } = await (isKept

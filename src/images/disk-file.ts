@@ -1,33 +1,21 @@
 /** Makes, grows and removes disk image files. */
-import { lstat, open, rm, statfs, unlink } from "node:fs/promises";
-import { dirname } from "node:path";
+import { lstat, open, rm, unlink } from "node:fs/promises";
 import { DomainError } from "../domain/error.ts";
 import type { ImageLink } from "../domain/model/image-ref.ts";
-import type { Space } from "../domain/ports/images.ts";
-import type { FactCache } from "./cache.ts";
-import { type References, walkChain } from "./chain.ts";
-import { placeInside } from "./containment.ts";
+import type { HostAccess, HostFiles } from "../domain/ports/host-access.ts";
+import { errnoOf, meansMissing } from "../host-access/errno.ts";
+import { type ChainOptions, walkChain } from "./chain.ts";
 import { readDiskHead } from "./disk-fact.ts";
-import { errnoOf, meansMissing } from "./file.ts";
-import { identify, refOf } from "./identity.ts";
-import { patiently } from "./patience.ts";
+import { identify, refOf } from "./image-identity.ts";
+import { pathInside } from "./path-containment.ts";
 import type { QemuImg } from "./qemu-img.ts";
 
-/** Space of the file system that `path` is on, or would be on: its nearest existing parent counts. */
-export async function spaceAt(path: string): Promise<Space> {
-  for (let at = path; ; at = dirname(at)) {
-    try {
-      const { bavail, blocks, bsize } = await patiently(() => statfs(at));
-      return { freeBytes: bavail * bsize, totalBytes: blocks * bsize };
-    } catch (error) {
-      if (!meansMissing(error) || at === dirname(at)) throw error;
-    }
-  }
-}
+/** Where image files are made, grown and removed: the programs that do it run on this host, so it has to be this one. */
+export type ImageHost = HostAccess & Readonly<{ files: HostFiles }>;
 
 /** An image is sparse, so it may be larger than what is free now; larger than the whole file system it can never fill. */
-async function requireSpace(path: string, neededBytes: number): Promise<void> {
-  const { freeBytes, totalBytes } = await spaceAt(path);
+async function requireSpace(host: ImageHost, path: string, neededBytes: number): Promise<void> {
+  const { freeBytes, totalBytes } = await host.space(path);
   if (neededBytes > totalBytes) throw new DomainError("HOST_SPACE_LACKING", { path, neededBytes, freeBytes });
 }
 
@@ -42,12 +30,17 @@ function requireSize(sizeBytes: number): void {
 export async function createDisk(
   path: string,
   sizeBytes: number,
-  { directory, qemuImg, signal }: { directory: string; qemuImg: QemuImg; signal?: AbortSignal | undefined },
+  {
+    directory,
+    host,
+    qemuImg,
+    signal,
+  }: { directory: string; host: ImageHost; qemuImg: QemuImg; signal?: AbortSignal | undefined },
 ): Promise<void> {
   requireSize(sizeBytes);
-  const place = await placeInside(path, directory);
+  const place = await pathInside(path, directory, host.files);
   if (place === undefined) throw new DomainError("PATH_OUTSIDE_IMAGES", { path, directory });
-  await requireSpace(place, sizeBytes);
+  await requireSpace(host, place, sizeBytes);
   signal?.throwIfAborted();
   const reserved = await open(place, "wx", 0o600).catch((error: unknown) => {
     if (errnoOf(error) === "EEXIST") throw new DomainError("DISK_EXISTS", { path }, { cause: error });
@@ -70,30 +63,31 @@ export async function growDisk(
   sizeBytes: number,
   {
     allowedChain,
+    host,
     qemuImg,
     signal,
-  }: { allowedChain: readonly string[]; qemuImg: QemuImg; signal?: AbortSignal | undefined },
+  }: { allowedChain: readonly string[]; host: ImageHost; qemuImg: QemuImg; signal?: AbortSignal | undefined },
 ): Promise<void> {
   requireSize(sizeBytes);
   signal?.throwIfAborted();
   const refuse = (reason: string) => new DomainError("IMAGE_REFUSED", { path, reason });
-  const chain = await walkChain(path, allowedChain);
+  const chain = await walkChain(path, allowedChain, host);
   if (chain.refused !== undefined) throw refuse(chain.refused);
   if (chain.missing !== undefined) throw refuse(`"${chain.missing}" is missing`);
   const real = chain.files[0]!;
   if (!(await lstat(real)).isFile()) throw refuse("it is no file, and only files can be grown");
-  const { format, virtualBytes = 0 } = await readDiskHead(real);
+  const { format, virtualBytes = 0 } = await readDiskHead(host.files, real);
   if (format !== "qcow2" && format !== "raw") throw refuse(`images of format ${format} cannot be grown`);
   if (sizeBytes < virtualBytes) throw refuse(`it has ${virtualBytes} bytes, and a disk is never made smaller`);
   if (sizeBytes === virtualBytes) return;
-  await requireSpace(real, sizeBytes);
+  await requireSpace(host, real, sizeBytes);
   await qemuImg.grow(real, format, sizeBytes, signal);
 }
 
 /** Removes one file (of a symbolic link, the link); a missing one is no error.
  * @throws DomainError PATH_OUTSIDE_IMAGES, IMAGE_REFUSED for a directory */
-export async function removeFile(path: string, directory: string): Promise<void> {
-  const place = await placeInside(path, directory);
+export async function removeFile(path: string, directory: string, files: HostFiles): Promise<void> {
+  const place = await pathInside(path, directory, files);
   if (place === undefined) return;
   try {
     if ((await lstat(place)).isDirectory())
@@ -109,10 +103,10 @@ export async function removeFile(path: string, directory: string): Promise<void>
 export async function chainOf(
   path: string,
   allowedChain: readonly string[],
-  cache?: FactCache<References>,
+  options: ChainOptions,
 ): Promise<readonly ImageLink[]> {
-  const chain = await walkChain(path, allowedChain, cache);
+  const chain = await walkChain(path, allowedChain, options);
   if (chain.refused !== undefined) throw new DomainError("IMAGE_REFUSED", { path, reason: chain.refused });
-  if (chain.files.length === 0) return [{ ref: refOf(path), identity: await identify(path) }];
+  if (chain.files.length === 0) return [{ ref: refOf(path), identity: await identify(path, options.files) }];
   return chain.files.map((file, place) => ({ ref: refOf(file), identity: chain.identities[place]! }));
 }

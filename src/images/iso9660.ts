@@ -2,7 +2,7 @@
  * nothing in it can make this read more, loop or throw. Hybrid images (a partition table in the first 32 KiB, for USB
  * sticks) are ISOs like others: in a CD-ROM drive only El Torito counts. */
 import { type Boots, bootsNothing, bootsOf, catalogueSectorOf, SECTOR } from "./el-torito.ts";
-import type { ReadAt } from "./file.ts";
+import type { ReadAt } from "./image-file.ts";
 
 export type IsoVolume = Boots &
   Readonly<{

@@ -102,11 +102,11 @@ async function fitsHost(
 ): Promise<void> {
   const [host, space] = await Promise.all([backend.host(signal), backend.images.space()]);
   const { connection } = backend;
-  const memoryMb = Math.floor(host.memoryBytes / 1024 ** 2);
-  if (asked.memory_mb > memoryMb)
+  const memoryMb = host && Math.floor(host.memoryBytes / 1024 ** 2);
+  if (memoryMb !== undefined && asked.memory_mb > memoryMb)
     throw new DomainError("HOST_TOO_SMALL", { connection, what: "memory_mb", asked: asked.memory_mb, has: memoryMb });
   // More virtual CPUs than the host has are slow, not wrong; a multiple of it is a typing error.
-  if (asked.cpus > host.cpus * 16)
+  if (host && asked.cpus > host.cpus * 16)
     throw new DomainError("HOST_TOO_SMALL", { connection, what: "cpus", asked: asked.cpus, has: host.cpus * 16 });
   if (sizeBytes > space.totalBytes) {
     throw new DomainError("HOST_SPACE_LACKING", {

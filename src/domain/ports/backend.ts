@@ -59,8 +59,8 @@ export interface Backend {
   observe(uuid: string, signal?: AbortSignal): Promise<Vm | undefined>;
   /** The UUID of the VM that has this name. */
   lookup(name: string, signal?: AbortSignal): Promise<string | undefined>;
-  /** What the host has; what a VM asks for must fit. */
-  host(signal?: AbortSignal): Promise<Host>;
+  /** What the host has; what a VM asks for must fit. Undefined where nobody knows. */
+  host(signal?: AbortSignal): Promise<Host | undefined>;
   /** The backend's own definition as an opaque text, passwords included. */
   exportDefinition(uuid: string, signal?: AbortSignal): Promise<string>;
   /** Puts a definition back whole; for a VM that is gone, or whose definition has the fingerprint `expect`. */

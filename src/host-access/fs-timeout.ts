@@ -1,7 +1,7 @@
 /** Waiting for the file system, but not for ever. A network mount whose server is gone never answers, and each such wait
  * holds one of the four threads that this process has for files: with all four held, it would serve nobody any more. */
 
-export type PatienceOptions = Readonly<{
+export type FsTimeoutOptions = Readonly<{
   /** How long one system call may take, in milliseconds. */
   limitMs?: number;
   /** Calls at one time, and so threads that can be held for ever. */
@@ -10,9 +10,9 @@ export type PatienceOptions = Readonly<{
 
 /** Runs one file system call and waits for it. @throws what the call throws; an error with the code ETIMEDOUT when it
  * takes too long, or when all threads are held by calls that did; what it would have given is then dropped by `late` */
-export type Patience = <T>(call: () => Promise<T>, late?: (result: T) => void) => Promise<T>;
+export type FsTimeout = <T>(call: () => Promise<T>, late?: (result: T) => void) => Promise<T>;
 
-export function createPatience({ limitMs = 10_000, parallel = 3 }: PatienceOptions = {}): Patience {
+export function createFsTimeout({ limitMs = 10_000, parallel = 3 }: FsTimeoutOptions = {}): FsTimeout {
   let free = parallel;
   let held = 0;
   const waiting: { start: () => void; giveUp: (error: Error) => void }[] = [];
@@ -57,4 +57,4 @@ export function createPatience({ limitMs = 10_000, parallel = 3 }: PatienceOptio
 }
 
 /** The one for this process, as its threads are. */
-export const patiently = createPatience();
+export const withFsTimeout = createFsTimeout();

@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import { DomainError } from "../../src/plugin.ts";
 
-export type Place = Readonly<{
+export type VmPaths = Readonly<{
   /** The VM's own folder. */
   home: string;
   definition: string;
@@ -32,7 +32,7 @@ export type Place = Readonly<{
 export const DEFINITION = "definition.json";
 export const EVENT_LOG = "events.out";
 
-export function placeOf(directory: string, uuid: string): Place {
+export function pathsOf(directory: string, uuid: string): VmPaths {
   const home = join(directory, uuid);
   const run = join(home, "run");
   return {
@@ -60,7 +60,7 @@ const SOCKET_BYTES_MAX = process.platform === "linux" ? 107 : 103;
 
 /** @throws DomainError PLUGIN_CONFIG_INVALID when sockets below this directory would have no room for their names */
 export function requireRoom(directory: string, connection: string): void {
-  const longest = placeOf(directory, "00000000-0000-0000-0000-000000000000").agent;
+  const longest = pathsOf(directory, "00000000-0000-0000-0000-000000000000").agent;
   const over = Buffer.byteLength(longest) - SOCKET_BYTES_MAX;
   if (over <= 0) return;
   const issue = `vms: "${directory}" is ${over} bytes too long for the unix sockets below it; name a shorter one`;

@@ -2,6 +2,6 @@
 import type { Occurrence } from "../../src/plugin.ts";
 import type { Session } from "./machine.ts";
 
-export function happened({ watchers }: Session, uuid: string, occurrence?: Occurrence): void {
+export function notify({ watchers }: Session, uuid: string, occurrence?: Occurrence): void {
   for (const tell of watchers) tell({ uuid, ...(occurrence && { occurrence }) });
 }
