@@ -1,6 +1,6 @@
-/** Whether guests really run under KVM on this host. Neither /dev/kvm nor libvirt's capabilities can be trusted: both
- * may say yes where guests abort on a model-specific register or pause with an internal error. So a guest of 200 bytes is
- * started, once per boot of the host, and has to get from real to long mode and write a byte to its serial port. */
+/** Finds out whether guests really run under KVM on the host. /dev/kvm and libvirt's capabilities cannot be trusted: both
+ * may say yes where guests abort on a model-specific register or pause with an internal error. A guest of 200 bytes is
+ * started once per boot of the host; it has to get from real to long mode and write a byte to its serial port. */
 import { randomUUID } from "node:crypto";
 import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -11,7 +11,7 @@ import type { LibvirtSession } from "./session.ts";
 
 const PROBE_LIMIT_MS = 8_000;
 const POLL_MS = 50;
-/** How long the probe guest's end is waited for; a daemon that hangs is not. */
+/** Time limit for the probe guest's end, in milliseconds; nobody waits for a daemon that hangs. */
 const END_LIMIT_MS = 5_000;
 
 /** @throws DomainError BACKEND_FAILED when KVM is asked for and does not work */

@@ -24,8 +24,8 @@ export const bootHandlers: BackendDefinition<LibvirtSession>["changes"] = {
   },
 };
 
-/** The one disk or CD-ROM drive whose number has to change, if it is one: then the rest of the definition need not be
- * touched at all. */
+/** The disk or CD-ROM drive whose number has to change, if it is the only one: the rest of the definition then stays
+ * untouched. */
 function onlyDevice(definition: VmDefinition, boot: BootConfig) {
   const now = definition.boot;
   if (now.style !== "device" || boot.style !== "device") return undefined;

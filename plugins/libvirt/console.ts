@@ -1,5 +1,5 @@
-/** The screen and keyboard of a running domain. libvirt itself hands out a connection to it only as a file descriptor
- * (virDomainOpenGraphicsFD), which cannot come over a socket here; so the way is QEMU's own VNC socket on this host. */
+/** The screen and keyboard of a running domain. libvirt hands out a connection to it only as a file descriptor
+ * (virDomainOpenGraphicsFD), which this client cannot receive, so the console connects to QEMU's own VNC socket. */
 import { type Console, openVnc } from "../../src/plugin.ts";
 import { DOMAIN_XML } from "./client/libvirt.ts";
 import { domainOf, isLibvirtError, type LibvirtSession, mapConnectionErrors, options } from "./session.ts";

@@ -69,7 +69,7 @@ export const lifecycleHandlers: BackendDefinition<LibvirtSession>["changes"] = {
   },
 };
 
-/** Puts a whole definition back: of a VM that is gone, or of one that still is as expected. */
+/** Puts back the whole definition of a VM that is gone, or of a VM that is still as expected. */
 export async function importDefinition(
   session: LibvirtSession,
   uuid: string,

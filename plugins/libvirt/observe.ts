@@ -1,4 +1,4 @@
-/** Looking: one VM, or all of them in one pipelined fetch. */
+/** Observes one VM, or all VMs in one pipelined fetch. */
 import type { Host, Power, StopReason, Vm } from "../../src/plugin.ts";
 import {
   DOMAIN_STATE,
@@ -130,7 +130,7 @@ function powerOf(state: number): Power {
   return state === DOMAIN_STATE.paused || state === DOMAIN_STATE.pmSuspended ? "paused" : "running";
 }
 
-/** What halts a guest but a user; most of it for a moment. */
+/** What halts a guest other than a user; most of it lasts a moment. */
 const pauses: Readonly<Record<number, string>> = {
   [PAUSED_REASON.migration]: "migrating",
   [PAUSED_REASON.save]: "saving",
@@ -144,7 +144,7 @@ const pauses: Readonly<Record<number, string>> = {
   [PAUSED_REASON.postcopy]: "migrating",
 };
 
-/** The reasons that change what to do next; an ordinary one is not worth a word. */
+/** Reports the reasons that change what to do next, and no ordinary one. */
 function reasonOf(power: Power, reason: number): string | undefined {
   if (power === "paused") return pauses[reason];
   if (power === "off")
@@ -152,7 +152,7 @@ function reasonOf(power: Power, reason: number): string | undefined {
   return undefined;
 }
 
-/** How the last run ended, unless libvirt does not know: of a domain that has not run since it was defined, say. */
+/** How the last run ended; undefined where libvirt does not know, as for a domain that has not run since it was defined. */
 function stopReasonOf(state: number, reason: number): StopReason | undefined {
   if (state === DOMAIN_STATE.crashed) return "crashed";
   if (state !== DOMAIN_STATE.shutoff) return undefined;

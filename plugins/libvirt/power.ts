@@ -12,7 +12,7 @@ import {
 } from "./session.ts";
 
 const STATE_POLL_MS = 200;
-/** Guests that were still starting when they were first asked get asked again. */
+/** A guest that was still starting when it was first asked is asked again. */
 const ASK_AGAIN_MS = 15_000;
 
 export const powerHandlers: BackendDefinition<LibvirtSession>["changes"] = {

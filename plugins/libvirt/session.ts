@@ -1,4 +1,4 @@
-/** One connection to a libvirt daemon and what belongs to it: images, parsed definitions, the claim to be unchanged. */
+/** One connection to a libvirt daemon with its host, its images, its parsed definitions, and the check before a write. */
 import { homedir } from "node:os";
 import { join } from "node:path";
 import {
@@ -32,23 +32,23 @@ export type Definition = ParsedDomain & Readonly<{ fingerprint: string }>;
 
 export type LibvirtSession = Readonly<{
   libvirt: Libvirt;
-  /** A connection of its own for what waits for a guest or for its QEMU: a call that was given up holds its place until
-   * it is answered, and four of them end the connection. */
+  /** A second connection, for calls that wait for a guest or for its QEMU. A call that was given up holds its place until it
+   * is answered, and four such calls end a connection. */
   slowCalls: Libvirt;
   readBytes: ReturnType<typeof openReadBytes>;
-  /** The host that the daemon runs on: it is reached over a unix socket, so that is this one. */
+  /** The host that the daemon runs on. The daemon is reached over a unix socket, so it is this host. */
   host: HostAccess;
   images: Images;
   context: PluginContext;
-  /** Parses a definition, or hands out what was parsed before from the same text. */
+  /** Parses a definition; the same text is parsed once. */
   parse: (xml: string) => Definition;
-  /** Identifies this boot of the host: libvirt counts its runs anew after each. */
+  /** Identifies this boot of the host: libvirt's domain ids begin anew after each. */
   hostBoot: string;
 }>;
 
-/** A call takes microseconds; one that has not answered by then will not. */
+/** Time limit of a call, in milliseconds. A call takes microseconds; one that is not answered by then never is. */
 const CALL_LIMIT_MS = 60_000;
-/** A guest's agent is asked to look at its disks, on a machine that may be busy. */
+/** Time limit of a call to a guest's agent, in milliseconds: it looks at its disks, on a machine that may be busy. */
 const GUEST_CALL_LIMIT_MS = 20_000;
 const PARSED_MAX = 4_096;
 /** The users that distributions have libvirt run QEMU as. */
@@ -69,10 +69,10 @@ export async function openSession(
   const isoDirectories = config["iso-dirs"] ?? context.defaults.isoDirectories ?? [imageDirectory];
   const [reader, bootId] = await Promise.all([own ? undefined : host.user(HYPERVISOR_USERS), host.bootId()]);
   let libvirt: Libvirt;
-  let aside: Libvirt;
+  let slowCalls: Libvirt;
   try {
     libvirt = openLibvirt({ uri: config.uri, timeoutMs: callLimitMs, log: (message) => context.log(message) });
-    aside = openLibvirt({ uri: config.uri, timeoutMs: Math.min(callLimitMs, GUEST_CALL_LIMIT_MS) });
+    slowCalls = openLibvirt({ uri: config.uri, timeoutMs: Math.min(callLimitMs, GUEST_CALL_LIMIT_MS) });
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new DomainError("PLUGIN_CONFIG_INVALID", {
@@ -84,8 +84,8 @@ export async function openSession(
   const parsed = new Map<string, Definition>();
   return {
     libvirt,
-    slowCalls: aside,
-    readBytes: openReadBytes(aside),
+    slowCalls,
+    readBytes: openReadBytes(slowCalls),
     context,
     host,
     images: openImages({ host, imageDirectory, isoDirectories, signal: context.signal, ...(reader && { reader }) }),
@@ -101,8 +101,8 @@ export async function openSession(
   };
 }
 
-/** Runs calls to the daemon and turns its silence into BACKEND_UNAVAILABLE; what the daemon itself refuses stays a
- * LibvirtError. */
+/** Runs calls to the daemon.
+ * @throws DomainError BACKEND_UNAVAILABLE when the daemon cannot be reached or does not answer; LibvirtError when it refuses */
 export async function mapConnectionErrors<T>({ context }: LibvirtSession, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
@@ -119,7 +119,7 @@ export async function mapConnectionErrors<T>({ context }: LibvirtSession, work: 
   }
 }
 
-/** The daemon was given a call that changes something, and carries on with it whether or not anybody waits. */
+/** Whether the daemon has been given a call that changes something: it carries the call out whether or not anybody waits. */
 const mayStillHappen = (error: unknown): boolean =>
   (error instanceof ConnectionLost || error instanceof CallInterrupted) &&
   error.sent &&
@@ -147,7 +147,7 @@ const inactive = (session: LibvirtSession, uuid: string, signal?: AbortSignal) =
     return { domain, xml: await session.libvirt.domainGetXmlDesc(domain, flags, options(signal)) };
   });
 
-/** The domain and its next definition right before a write, if that is still the one that the operation was decided on.
+/** Returns the domain and its next definition right before a write, which must be what the operation was decided on.
  * @throws DomainError VM_CHANGED_MEANWHILE */
 export async function requireUnchangedDomain(
   session: LibvirtSession,
@@ -160,7 +160,7 @@ export async function requireUnchangedDomain(
   return { domain, xml };
 }
 
-/** Before a write that needs no definition of its own, and of a VM that may not be there yet.
+/** Checks before a write that needs no definition. A VM that does not exist yet passes.
  * @throws DomainError VM_CHANGED_MEANWHILE */
 export async function requireUnchanged(
   session: LibvirtSession,

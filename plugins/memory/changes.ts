@@ -1,5 +1,5 @@
-/** One handler for each change. Whether a change is allowed has been decided; what is checked here is what only the
- * hypervisor can know at the moment of the write. */
+/** One handler for each change. The domain has decided whether the change is allowed; a handler checks what only the
+ * hypervisor knows at the moment of the write. */
 import {
   type BackendDefinition,
   DomainError,

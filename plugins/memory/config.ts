@@ -57,7 +57,7 @@ export type DiskSeed = Readonly<z.infer<typeof Disk>>;
 /** Another name of a file. */
 const Link = z.object({ path: z.string(), to: z.string() });
 
-/** A whole definition; what it means is the business of whoever wrote it. */
+/** A whole definition, taken as it is. */
 export const Definition = z.custom<VmDefinition>(
   (value) => typeof value === "object" && value !== null && "disks" in value && "drives" in value && "boot" in value,
   "expected a VM definition with disks, drives and boot",
@@ -87,7 +87,7 @@ const sampleIsos: z.input<typeof Iso>[] = [
 ];
 
 export const Config = z.strictObject({
-  /** The image directory. Nothing is ever read from or written to it: paths are names here. */
+  /** The image directory. Paths are names here: nothing is read from it or written to it. */
   images: z.string().startsWith("/").exactOptional(),
   isoDirectories: z.array(z.string().startsWith("/")).exactOptional(),
   isos: z.array(Iso).prefault(sampleIsos),

@@ -1,5 +1,5 @@
-/** What runs in a VM: the firmware, an installer, the installed system. The firmware is a second, independent reading of
- * what SeaBIOS and OVMF were seen to do, so that a mistake in the domain's boot rules shows against it. */
+/** The guest of a VM: firmware, an installer, the installed system. The firmware is a second, independent reading of what
+ * SeaBIOS and OVMF were seen to do, so that a mistake in the domain's boot rules shows. */
 import { bootSequence, DomainError, diskOf, driveOf, type StopReason, type VmDefinition } from "../../src/plugin.ts";
 import { contentOf, fileAt, fileOf, usersOf, walk, writeFile } from "./images.ts";
 import { type Booted, type Machine, nowOf, type Run, type Session } from "./machine.ts";
@@ -150,8 +150,8 @@ export function finishInstallation(session: Session, machine: Machine): void {
   else notify(session, machine.uuid);
 }
 
-/** Lets the time that has gone by take its effect; called before every look, so that a timer has to run only while
- * somebody watches. */
+/** Brings the guests up to the present time. Every observation calls it, so that a timer has to run only while somebody
+ * watches. */
 export function advance(session: Session): void {
   const now = nowOf(session);
   for (const machine of session.machines.values()) {
@@ -168,7 +168,7 @@ export function advance(session: Session): void {
   }
 }
 
-/** When a guest will do something by itself next. */
+/** The next time at which a guest does something by itself. */
 export function nextDueOf(session: Session): number | undefined {
   const active = [...session.machines.values()].filter(({ paused }) => paused === undefined);
   const due = active.flatMap(({ run }) => [run?.installedAtMs ?? [], run?.agentAtMs ?? []].flat());

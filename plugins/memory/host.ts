@@ -1,4 +1,4 @@
-/** The host of a memory connection: as large as its settings say, with files that nobody but the connection can read. */
+/** The host of a memory connection: its size is a setting, and its files are the connection's alone. */
 import type { HostAccess, Space } from "../../src/plugin.ts";
 import type { DiskFile, Session } from "./machine.ts";
 
@@ -6,7 +6,7 @@ import type { DiskFile, Session } from "./machine.ts";
 const EMPTY_IMAGE_BYTES = 196_608;
 const INSTALLED_BYTES = 1024 ** 3;
 
-/** What an image takes on the host. */
+/** Bytes that an image takes on the host. */
 export const occupiedBytes = ({ content, virtualBytes }: DiskFile): number =>
   Math.min(content === "blank" ? EMPTY_IMAGE_BYTES : INSTALLED_BYTES, virtualBytes);
 

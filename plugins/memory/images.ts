@@ -18,7 +18,7 @@ const nameOf = (path: string) => path.slice(path.lastIndexOf("/") + 1);
 
 export const versionOf = ({ path, version }: IsoFile | DiskFile): string => `${path}:${version}`;
 
-/** The path without the links in it: of a file itself, and of directories above it. */
+/** Resolves links, of the file itself and of the directories above it. */
 export function realOf(session: Session, path: string): string {
   let real = path;
   for (let left = session.links.size; left > 0; left--) {
@@ -63,13 +63,13 @@ export function walk(session: Session, path: string): { files: string[]; missing
   return { files };
 }
 
-/** What a guest finds on an image: its own content, else what it stands on. */
+/** The content that a guest finds on an image: the image's own, or that of an image below it. */
 export const contentOf = (session: Session, path: string): DiskFile | undefined => {
   const layers = walk(session, path).files.map((layer) => fileOf(session, "disk", layer));
   return layers.find((layer) => layer?.content === "data") ?? layers[0];
 };
 
-/** The VMs that are running on this image, or on one that stands on it: what QEMU's image locks would tell. */
+/** The VMs that run on this image, or on an image that stands on it, as QEMU's image locks would show. */
 export const usersOf = (session: Session, path: string): string[] =>
   [...session.machines.values()]
     .filter(({ run }) =>

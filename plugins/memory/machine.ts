@@ -1,4 +1,4 @@
-/** What a memory connection holds, and a VM in it as the domain sees it. */
+/** The state of a memory connection, and a VM in it as the domain sees it. */
 import {
   type ClaimTag,
   canonicalJson,
@@ -80,7 +80,7 @@ export const nowOf = (session: Session): number => Date.now() + session.aheadMs;
 export const powerOf = ({ run, paused }: Machine): Power =>
   !run ? "off" : paused === undefined ? "running" : "paused";
 
-/** The claim tag is no part of it: writing it must not look like somebody's edit. */
+/** Leaves out the claim tag, so that writing the tag does not look like an edit. */
 export const fingerprintOf = (session: Session, { uuid, name, next }: Machine): string =>
   session.fingerprint(canonicalJson({ uuid, name, next }));
 

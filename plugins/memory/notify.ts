@@ -1,4 +1,4 @@
-/** Telling whoever watches that something has happened to a VM. */
+/** Reports to watchers that something has happened to a VM. */
 import type { Occurrence } from "../../src/plugin.ts";
 import type { Session } from "./machine.ts";
 

@@ -1,9 +1,9 @@
-/** Looking: before every read, and again right before every write. */
+/** Brings a connection up to date before every read, and again right before every write. */
 import { type ApplyContext, DomainError, type Vm } from "../../src/plugin.ts";
 import { advance } from "./guest.ts";
 import { fingerprintOf, type Machine, type Session } from "./machine.ts";
 
-/** Brings the guests up to now, unless nobody wants to know any more.
+/** Brings the guests up to the present time, unless the caller has given up.
  * @throws the signal's reason; DomainError BACKEND_UNAVAILABLE */
 export function bringUpToDate(session: Session, signal: AbortSignal | undefined): void {
   signal?.throwIfAborted();

@@ -1,6 +1,6 @@
-/** Whether guests really run under the host's hypervisor. That its device is there, and may be opened, says nothing:
- * guests can abort on a model-specific register or stop with an internal error all the same. So a guest of 200 bytes is
- * started, once per boot of the host, and has to get from real to long mode and write a byte to its serial port. */
+/** Finds out whether guests really run under the host's hypervisor. A device that exists and may be opened proves nothing:
+ * guests can still abort on a model-specific register or stop with an internal error. A guest of 200 bytes is started
+ * once per boot of the host; it has to get from real to long mode and write a byte to its serial port. */
 import { randomUUID } from "node:crypto";
 import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -13,7 +13,7 @@ import type { QemuSession } from "./session.ts";
 
 const PROBE_LIMIT_MS = 8_000;
 
-/** What this host's kernel offers; elsewhere there is emulation alone. */
+/** The accelerator that this host's kernel offers; other systems only emulate. */
 const native: Accelerator | undefined = ({ linux: "kvm", darwin: "hvf" } as const)[process.platform as string];
 
 /** @throws DomainError BACKEND_FAILED when KVM is asked for and does not work */

@@ -33,8 +33,8 @@ export function commandLine(definition: Definition, { place, firmware }: Surroun
   ];
 }
 
-/** Where each device is on the PCI bus. What QEMU chose by itself would move when a device is added, and with it the names
- * of a guest's network cards; a disk's place is also how the guest's agent names it. */
+/** Each device's place on the PCI bus. A place that QEMU chose would move when a device is added, and a guest's network cards
+ * would be renamed; the guest's agent also names a disk by its place. */
 export const PCI_SLOT = { video: 1, network: 2, ports: 3, usb: 4, balloon: 5, rng: 6, scsi: 7, disk: 16 } as const;
 const at = (slot: number) => `bus=pcie.0,addr=0x${slot.toString(16)}`;
 
@@ -93,7 +93,7 @@ const monitors = (place: VmPaths) => [
 ];
 
 export const diskNode = (target: string) => `disk-${target}`;
-/** What a disk's image is kept in: offsets in it are the file's, and no longer the guest's. */
+/** The node of a disk's file; offsets in it are those of the file, not of the guest. */
 export const fileNode = (target: string) => `file-${target}`;
 
 function storage(definition: Definition): string[] {

@@ -1,4 +1,4 @@
-/** The definitions of a connection's VMs: read, compared, written. */
+/** Reads, compares and writes the definitions of a connection's VMs. */
 import { mkdir, readdir, rm, unlink } from "node:fs/promises";
 import { dirname } from "node:path";
 import { type ApplyContext, DomainError, type Vm } from "../../src/plugin.ts";
@@ -8,7 +8,7 @@ import { NAMES, withLock } from "./lock.ts";
 import { type Parsed, type QemuSession, requireOpen } from "./session.ts";
 import { isUuid } from "./vm-paths.ts";
 
-/** Every folder that could be a VM's. */
+/** Lists the folders that could be a VM's, by UUID. */
 export async function uuidsIn({ directory }: QemuSession): Promise<string[]> {
   const names = await readdir(directory).catch((error: NodeJS.ErrnoException) => {
     if (error.code === "ENOENT") return [];
@@ -34,7 +34,7 @@ export async function definitionOf(session: QemuSession, uuid: string): Promise<
   return parsed;
 }
 
-/** Every definition that can be read: one that cannot must not hide all the others. */
+/** Reads every definition that can be read, and logs the others. */
 export async function definitionsIn(session: QemuSession): Promise<Parsed[]> {
   const all = await Promise.all(
     (await uuidsIn(session)).map((uuid) =>
@@ -47,7 +47,7 @@ export async function definitionsIn(session: QemuSession): Promise<Parsed[]> {
   return all.filter((one) => one !== undefined);
 }
 
-/** The definition right before a write, if it still is the one that the operation was decided on.
+/** Returns the definition right before a write, which must be what the operation was decided on.
  * @throws DomainError VM_CHANGED_MEANWHILE; BACKEND_UNAVAILABLE when the session is closed */
 export async function requireUnchanged(
   session: QemuSession,
@@ -61,7 +61,7 @@ export async function requireUnchanged(
   return found.definition;
 }
 
-/** Compares and writes under the VM's lock, so that nothing of this backend's can come between.
+/** Compares and writes under the VM's lock, so that no other process of this backend comes between.
  * @throws DomainError VM_CHANGED_MEANWHILE */
 export const edit = (
   session: QemuSession,
@@ -74,7 +74,7 @@ export const edit = (
     await write(session, await change(before));
   });
 
-/** Runs the work while no VM of this connection gets a name, nor this one anything else.
+/** Runs the work while no other VM of this connection is named, and nothing else happens to this VM.
  * @throws DomainError VM_EXISTS when another VM has the name */
 export const withNameLock = <T>(
   session: QemuSession,
@@ -100,7 +100,7 @@ export async function write(session: QemuSession, definition: Definition): Promi
   if (made !== undefined) await syncDirectory(dirname(home));
 }
 
-/** Removes the definition, and with it all that is of no use without it. */
+/** Removes the definition and everything that is useless without it. */
 export async function remove(session: QemuSession, uuid: string): Promise<void> {
   const { home, definition } = session.pathsOf(uuid);
   await unlink(definition);

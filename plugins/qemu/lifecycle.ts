@@ -1,4 +1,4 @@
-/** Making and removing definitions, and the claim tag in them. */
+/** Makes and removes definitions, and writes the claim tag in them. */
 import { type ApplyContext, type BackendDefinition, DomainError } from "../../src/plugin.ts";
 import { acceleratorFor } from "./acceleration.ts";
 import { newDefinition, readDefinition, writtenDefinition } from "./definition.ts";
@@ -58,7 +58,7 @@ export async function exportDefinition(session: QemuSession, uuid: string, signa
   return writtenDefinition(found.definition);
 }
 
-/** Puts a whole definition back: of a VM that is gone, or of one that still is as expected. */
+/** Puts back the whole definition of a VM that is gone, or of a VM that is still as expected. */
 export async function importDefinition(
   session: QemuSession,
   uuid: string,

@@ -58,7 +58,7 @@ function withMedium(definition: Definition, target: string, path: string | undef
 
 type LiveMedium = Readonly<{ drive: string; live: string | undefined; force: boolean }>;
 
-/** Nothing where the VM is off, or has no such drive yet.
+/** Does nothing where the VM is off, or has no such drive yet.
  * @throws DomainError TRAY_LOCKED; QmpRefused */
 async function setLive(session: QemuSession, vm: Vm, medium: LiveMedium, signal: AbortSignal): Promise<void> {
   const { drive, live, force } = medium;

@@ -1,4 +1,4 @@
-/** The process that is a VM: started so that it outlives this one, found again by its socket, ended for good. */
+/** The process that runs a VM: it outlives this process, and is found again by its socket. */
 import { randomUUID } from "node:crypto";
 import { appendFile, copyFile, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -20,7 +20,7 @@ export type Started = Readonly<{ run: string; definition: Definition }>;
 const StartedFile = z.object({ run: z.string(), definition: z.unknown() });
 const ProcessFile = z.object({ pid: z.number().int().positive(), startTime: z.string() });
 
-/** A loaded host; QEMU itself is up in less than a second. */
+/** Time limit of a start, in milliseconds, for a loaded host: QEMU is up in less than a second. */
 const START_LIMIT_MS = 60_000;
 /** QEMU writes what its caches hold before it ends. */
 const END_LIMIT_MS = 20_000;
@@ -29,7 +29,7 @@ const NEGOTIATION = '{"execute":"qmp_capabilities"}\n';
 
 export const isOn = (session: QemuSession, uuid: string): Promise<boolean> => isListening(session.pathsOf(uuid).qmp);
 
-/** What the last run was started with; it says nothing about whether that still runs. */
+/** Reads what the last run was started with, whether or not it still runs. */
 export async function startedOf(session: QemuSession, uuid: string): Promise<Started | undefined> {
   const text = await textOf(session.pathsOf(uuid).started);
   if (text === undefined) return undefined;
@@ -37,8 +37,8 @@ export async function startedOf(session: QemuSession, uuid: string): Promise<Sta
   return { run, definition: readDefinition(JSON.stringify(definition)) };
 }
 
-/** Starts a VM that is off, under its lock. QEMU itself says when its guest runs, or why it does not: with `-daemonize`
- * the process that we started ends only then, and the one that is left belongs to nobody.
+/** Starts a VM that is off, under its lock. QEMU says when its guest runs, or why it does not: with `-daemonize` the
+ * process that is started here ends only then, and the process that is left belongs to nobody.
  * @throws Error in QEMU's words */
 export async function startProcess(session: QemuSession, definition: Definition): Promise<void> {
   const { uuid } = definition;
@@ -70,7 +70,7 @@ async function clear({ run, eventLog }: VmPaths): Promise<void> {
   await rm(run, { recursive: true, force: true });
 }
 
-/** A file that is there stays: it is what the guest has made of it. */
+/** Copies a file unless it exists: the guest may have changed its copy. */
 async function copyOnce(from: string, to: string): Promise<void> {
   if ((await readFile(to).catch(() => undefined))?.length) return;
   const made = `${to}.${randomUUID().slice(0, 8)}.new`;
@@ -89,7 +89,7 @@ async function rememberProcess(session: QemuSession, uuid: string): Promise<void
   if (startTime !== undefined) await writeWhole(place.process, JSON.stringify({ pid, startTime }));
 }
 
-/** When a process began, in whatever words the system has for it; with its number it names one process for ever. */
+/** When a process began, in the system's own words. Number and start time together name one process for ever. */
 async function startTimeOf(pid: number): Promise<string | undefined> {
   if (process.platform === "linux") {
     const stat = await textOf(`/proc/${pid}/stat`).catch(() => undefined);
@@ -116,7 +116,7 @@ export async function endProcess(session: QemuSession, uuid: string): Promise<vo
     throw new Error("QEMU does not end, and its process cannot be told from others", { cause: refused });
 }
 
-/** Only a process that began when ours began is ours: numbers are given out again. */
+/** Kills the process only if it began when the VM's process began: numbers are given out again. */
 async function killProcess(session: QemuSession, uuid: string): Promise<void> {
   const text = await textOf(session.pathsOf(uuid).process);
   if (text === undefined) return;

@@ -33,9 +33,9 @@ export type QemuSession = Readonly<{
   binary: string;
   directory: string;
   pathsOf: (uuid: string) => VmPaths;
-  /** Reads a definition, or hands out what was read before from the same text. */
+  /** Parses a definition; the same text is parsed once. */
   parse: (text: string) => Parsed;
-  /** Runs the work with a QMP session to the VM's process, this process's other calls to it first.
+  /** Runs the work with a QMP session to the VM's process, after this process's earlier calls to it.
    * @throws NotListening; DomainError BACKEND_UNAVAILABLE; QmpRefused */
   withQmp: <T>(uuid: string, options: QmpOptions, work: (qmp: Qmp) => Promise<T>) => Promise<T>;
   closing: AbortController;
@@ -86,7 +86,7 @@ export function openSession(config: QemuConfig, context: PluginContext, host: Im
   };
 }
 
-/** What is to stay goes into the state directory, unless the settings name another.
+/** Directory for what has to stay: in the state directory, unless the settings name another.
  * @throws DomainError PLUGIN_CONFIG_INVALID */
 function ownDirectory({ stateDirectory, connection }: PluginContext, setting: string): string {
   if (stateDirectory !== undefined) return stateDirectory;
@@ -94,14 +94,14 @@ function ownDirectory({ stateDirectory, connection }: PluginContext, setting: st
   throw new DomainError("PLUGIN_CONFIG_INVALID", { plugin: "qemu", connection, issues });
 }
 
-/** Where nobody has named a directory there is one beside the definitions: libvirt's belongs to root. */
+/** The image directory beside the definitions, for settings that name none: libvirt's belongs to root. */
 function ownImages(context: PluginContext): string {
   const directory = join(ownDirectory(context, "images"), "images");
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   return directory;
 }
 
-/** Commands that change nothing: without an answer to one of them nothing is left in the air. */
+/** Whether a command changes nothing, so that a missing answer leaves nothing unknown. */
 const isLook = (command: string) => command.startsWith("query-") || command === "qmp_capabilities";
 
 async function calling<T>(

@@ -5,7 +5,7 @@ import { startedOf } from "./process.ts";
 import { NotListening } from "./qmp/client.ts";
 import type { QemuSession } from "./session.ts";
 
-/** Tells `space_low` of the VMs that it is given. */
+/** Reports `space_low` for the VMs that it is given. */
 export const machineSpace = (
   session: QemuSession,
   tell: (hint: Hint) => void,

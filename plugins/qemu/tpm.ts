@@ -22,7 +22,7 @@ export async function startTpm(place: VmPaths): Promise<void> {
 /** CMD_SHUTDOWN of swtpm's control channel (tpm_ioctl.h). */
 const SHUTDOWN = Buffer.from([0, 0, 0, 3]);
 
-/** Ends one that QEMU never came to. */
+/** Ends a TPM that QEMU never connected to. */
 export async function endTpm(place: VmPaths): Promise<void> {
   const socket = connect(place.tpmSocket);
   // Nobody listens there where it was not started, or QEMU has been.

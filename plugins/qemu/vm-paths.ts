@@ -1,4 +1,4 @@
-/** Where a connection keeps its VMs: a folder for each, with the definition in it, and what one run leaves in "run". */
+/** The files of a connection's VMs: each VM has a folder with its definition, and one run's files are in its "run". */
 import { join } from "node:path";
 import { DomainError } from "../../src/plugin.ts";
 
@@ -12,12 +12,12 @@ export type VmPaths = Readonly<{
   /** QEMU's events, of the run that is on or was the last. The chardev appends ".in" and ".out". */
   events: string;
   eventLog: string;
-  /** All that belongs to one run, made anew by each start. */
+  /** The folder of one run; each start makes it anew. */
   run: string;
   /** What was started, and how its process is told from another of the same number. */
   started: string;
   process: string;
-  /** There while the guest's reset is to end the run. */
+  /** Exists while the guest's reset is to end the run. */
   resetEnds: string;
   pid: string;
   /** QMP's commands, for one session at a time. */
@@ -28,7 +28,7 @@ export type VmPaths = Readonly<{
   tpmSocket: string;
 }>;
 
-/** The files of a VM's folder that tell of something as they change. */
+/** The files of a VM's folder whose changes are events. */
 export const DEFINITION = "definition.json";
 export const EVENT_LOG = "events.out";
 

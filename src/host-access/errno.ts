@@ -1,4 +1,4 @@
-/** What system calls fail with, and paths that they take. */
+/** Errors of system calls, and the paths that system calls take. */
 
 /** The errno name of a failed system call (`ENOENT`), or `undefined` for any other error. */
 export const errnoOf = (error: unknown): string | undefined =>

@@ -3,7 +3,7 @@ import { DomainError } from "../domain/error.ts";
 
 export type ProgramOptions = Readonly<{
   timeoutMs: number;
-  /** More output than this ends the program and is `tooLong` in the answer. */
+  /** Output limit in bytes. More output ends the program, and the answer says `tooLong`. */
   outputBytesMax?: number;
   /** Exit codes that are an answer rather than a failure. */
   exitCodes?: readonly number[];
@@ -32,9 +32,9 @@ const programEnvironment = () =>
     },
   }) as const;
 
-/** What a program is started through so that it ends with this process, however that ends: else it would go on writing
- * to a file after the next process has looked at it and settled what became of it. Nothing where util-linux's setpriv is
- * missing or may not be run. */
+/** The words before a command that make the program end with this process, however this process ends. Otherwise the
+ * program goes on writing to a file after the next process has looked at the file and settled the operation. Empty where
+ * util-linux's setpriv is missing or may not be run. */
 let parentDeathWrapper: Promise<readonly string[]> | undefined;
 async function findParentDeathWrapper(): Promise<readonly string[]> {
   const { execa } = await import("execa");

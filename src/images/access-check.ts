@@ -1,7 +1,7 @@
 /** Whether the hypervisor's user can reach a file. Our own access proves nothing: QEMU runs as another user, and its
  * "Permission denied" comes only when the VM starts. libvirt gives the file itself to QEMU's user at start (dynamic
- * ownership), so by default only the directories above it count. Not seen from here: AppArmor, SELinux, root squashing,
- * and access control lists that take away what the mode grants. */
+ * ownership), so by default only the directories above it count. The check does not see AppArmor, SELinux, root
+ * squashing, and access control lists that take away what the mode grants. */
 import { dirname } from "node:path";
 import type { FileStat, HostFiles, HostUser } from "../domain/ports/host-access.ts";
 import { localFiles } from "../host-access/local-files.ts";
@@ -52,8 +52,8 @@ async function aclGrants(files: HostFiles, path: string, reader: HostUser, wante
   return list !== undefined && (grantOfAcl(list, reader) & wanted) === wanted;
 }
 
-/** The mode decides, but for one case: where the group's bits hold what others lack, they may be the mask of an access
- * control list that names this user (virt-manager sets such ones on home directories), so it is looked up. */
+/** The mode decides, with one exception. Where the group's bits grant what others lack, they may be the mask of an access
+ * control list that names this user (virt-manager sets such lists on home directories), so the list is read. */
 async function allows(
   files: HostFiles,
   path: string,

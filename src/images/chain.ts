@@ -19,13 +19,13 @@ export type Chain = Readonly<{
   files: readonly string[];
   /** Which image each of the files is. */
   identities: readonly ImageIdentity[];
-  /** Of each file: differs whenever the file does. */
+  /** Versions of all files; differs whenever one of the files does. */
   version: string;
   /** When any of the files last changed, in ms. */
   changedAtMs: number;
-  /** A file that is named and is not there; the walk ended at it. */
+  /** A file that an image names and that does not exist; the walk ends there. */
   missing?: string;
-  /** Why the image must not be opened; the walk ended there. */
+  /** The reason why the image must not be opened; the walk ends there. */
   refused?: string;
   corrupt: boolean;
   encrypted: boolean;
@@ -79,9 +79,9 @@ export type ChainOptions = Readonly<{
   cache?: FactCache<References> | undefined;
 }>;
 
-/** Walks from `path` (absolute; itself not held inside anything) to its last backing file. Never throws for what the
- * files are: what is wrong stands in the answer.
- * @throws nothing but defects */
+/** Walks from `path` (absolute; itself not held inside anything) to its last backing file. What is wrong with the
+ * files stands in the answer.
+ * @throws defects only */
 export async function walkChain(
   path: string,
   allowed: readonly string[],

@@ -1,4 +1,4 @@
-/** At most so many pieces of work at one time; the rest wait in order. */
+/** Runs a limited number of pieces of work at one time; the others wait in order. */
 export type ConcurrencyLimit = <T>(work: () => Promise<T>, signal?: AbortSignal) => Promise<T>;
 
 export function createConcurrencyLimit(parallel: number): ConcurrencyLimit {

@@ -1,4 +1,4 @@
-/** One disk image, as a fact. */
+/** Facts of one disk image. */
 
 import { DomainError } from "../domain/error.ts";
 import type { DiskFact } from "../domain/model/image-fact.ts";
@@ -25,7 +25,7 @@ export type DiskContext = Readonly<{
   allowedChain: readonly string[];
 }>;
 
-/** What the image's first bytes say, with the format by our own look and never QEMU's.
+/** Format and size by the image's first bytes. QEMU's own guess at the format is never used.
  * @throws the read's error */
 export async function readDiskHead(files: HostFiles, real: string): Promise<{ format: string; virtualBytes?: number }> {
   return withFile(files, real, async ({ read, sizeBytes, stat }) => {

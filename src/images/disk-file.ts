@@ -10,10 +10,10 @@ import { identify, refOf } from "./image-identity.ts";
 import { pathInside } from "./path-containment.ts";
 import type { QemuImg } from "./qemu-img.ts";
 
-/** Where image files are made, grown and removed: the programs that do it run on this host, so it has to be this one. */
+/** A host on which image files are made, grown and removed. qemu-img runs on this host, so it has to be this host. */
 export type ImageHost = HostAccess & Readonly<{ files: HostFiles }>;
 
-/** An image is sparse, so it may be larger than what is free now; larger than the whole file system it can never fill. */
+/** Refuses an image that is larger than its file system. One that is larger than the free space is allowed: it is sparse. */
 async function requireSpace(host: ImageHost, path: string, neededBytes: number): Promise<void> {
   const { freeBytes, totalBytes } = await host.space(path);
   if (neededBytes > totalBytes) throw new DomainError("HOST_SPACE_LACKING", { path, neededBytes, freeBytes });
@@ -55,7 +55,7 @@ export async function createDisk(
   }
 }
 
-/** Grows an image that nobody has open; one that has this size already is left as it is.
+/** Grows an image that nobody has open. An image of this size stays as it is.
  * @throws DomainError IMAGE_REFUSED (a smaller size, a chain that leaves the allowed directories, a format that is neither
  * qcow2 nor raw, no file), HOST_SPACE_LACKING, IMAGE_TOOL_FAILED (in use, among others) */
 export async function growDisk(
@@ -98,7 +98,7 @@ export async function removeFile(path: string, directory: string, files: HostFil
   }
 }
 
-/** The image and the images that it stands on; of a missing image itself alone.
+/** Lists the image and the images that it stands on. A missing image is listed alone.
  * @throws DomainError IMAGE_REFUSED */
 export async function chainOf(
   path: string,

@@ -17,11 +17,11 @@ export const withFile = <T>(files: HostFiles, path: string, use: (file: OpenImag
     return use({ read: readAt, stat, sizeBytes: Number(stat.size) });
   });
 
-/** Tells whether a file was replaced or rewritten, across processes and restarts. Neither the time of the inode's change
- * (libvirt chowns every ISO that it starts with) nor the device number (it may differ after a reboot) takes part; whole
- * milliseconds, since Deno gives no more and both runtimes must agree. */
+/** Tells whether a file was replaced or rewritten, across processes and restarts. The time of the inode's change is left
+ * out, since libvirt chowns every ISO that it starts with; so is the device number, which may differ after a reboot.
+ * Times are whole milliseconds: Deno gives no more, and both runtimes must agree. */
 export const contentVersionOf = (stat: FileStat): string => `${stat.ino}:${stat.size}:${stat.mtimeNs / 1_000_000n}`;
 
-/** Everything that a look at a file can tell of its being the same, for a cache within this process. */
+/** Identifies one state of a file as exactly as a look at it can, for a cache within this process. */
 export const fileVersionOf = (stat: FileStat): string =>
   `${stat.dev}:${stat.ino}:${stat.size}:${stat.mtimeNs}:${stat.ctimeNs}`;

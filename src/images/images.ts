@@ -1,4 +1,4 @@
-/** The image files of one connection on this host: the ISO library and the disks of its VMs. */
+/** The image files of one connection: the ISO library and the disks of its VMs. */
 import { join, resolve } from "node:path";
 import { DomainError } from "../domain/error.ts";
 import type { HostUser } from "../domain/ports/host-access.ts";
@@ -37,10 +37,10 @@ export type ImagesOptions = Readonly<{
 }>;
 
 const PROBES_AT_ONCE = 4;
-/** A host has thousands of disks, and what their headers say is small. */
+/** A host has thousands of disks, and what is kept of a header is small. */
 const HEADERS_MAX = 8_192;
 
-/** Opens nothing yet: directories and programs are looked for when they are needed. */
+/** Makes the `Images` of a connection. Nothing is opened: directories and programs are looked for when they are needed. */
 export function openImages(options: ImagesOptions): Images {
   const imageDirectory = resolve(options.imageDirectory);
   const isoDirectories = (options.isoDirectories ?? [imageDirectory]).map((directory) => resolve(directory));

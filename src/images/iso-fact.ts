@@ -1,4 +1,4 @@
-/** One ISO, as a fact. */
+/** Facts of one ISO. */
 import type { IsoFact } from "../domain/model/image-fact.ts";
 import type { HostFiles } from "../domain/ports/host-access.ts";
 import { errnoOf } from "../host-access/errno.ts";
@@ -12,7 +12,7 @@ import { locateFile } from "./locate-file.ts";
 export type IsoContext = Readonly<{ access: AccessCheck; files: HostFiles; cache: FactCache<IsoVolume | undefined> }>;
 
 /** Facts of the file at `path`, whatever it is. An ISO that the hypervisor's user cannot reach is `unreadable` but shows
- * what we could read of it. Where a path may come from is the caller's business: this looks at any.
+ * what we could read of it. The caller decides which paths are allowed: this looks at any.
  * @throws the signal's reason only */
 export async function observeIso(
   path: string,

@@ -1,5 +1,5 @@
-/** The ISO library: which files are in it, and which one a caller means. Nothing outside its directories is ever named,
- * and whether a file outside exists is never told. */
+/** The ISO library: which files are in it, and which one a caller means. Answers never name a file outside its directories,
+ * and never say whether such a file exists. */
 import { basename, join, resolve } from "node:path";
 import { DomainError } from "../domain/error.ts";
 import { nearestFirst } from "../domain/nearest.ts";

@@ -1,4 +1,4 @@
-/** Finds the file that a path leads to, and says what stands in the way. */
+/** Finds the file that a path leads to, or what stands in the way. */
 import type { FileStat, HostFiles } from "../domain/ports/host-access.ts";
 import { isUsablePath, meansMissing } from "../host-access/errno.ts";
 import { localFiles } from "../host-access/local-files.ts";
@@ -7,7 +7,7 @@ import { type AccessCheck, createAccessCheck } from "./access-check.ts";
 export type LocatedFile = Readonly<
   | { state: "ok"; real: string; stat: FileStat; blockedAt?: string }
   | { state: "missing" | "not_a_file" }
-  /** We cannot get there ourselves, whatever the hypervisor's user could. */
+  /** This program cannot get there, whatever the hypervisor's user can do. */
   | { state: "unreadable"; blockedAt: string }
 >;
 
@@ -17,8 +17,8 @@ export type LocateOptions = Readonly<{
   blockDevices?: boolean;
 }>;
 
-/** Follows symbolic links. A path that could not name a file at all (relative, with NUL) counts as missing; of the files
- * that are no regular ones only block devices count, and only if `blockDevices`. Never throws. */
+/** Follows symbolic links. A path that cannot name a file (relative, with NUL) counts as missing. Block devices count as
+ * files if `blockDevices` says so; no other special file does. Never throws. */
 export async function locateFile(
   path: string,
   access: AccessCheck,

@@ -1,5 +1,5 @@
-/** Holds paths inside directories. Lexical tests alone prove nothing where symbolic links are about, so what counts is
- * the real path; a lexical test only decides what may be said of a path that does not exist. */
+/** Holds paths inside directories. The real path decides, since a lexical test proves nothing where there are symbolic
+ * links. A lexical test decides only what may be said of a path that does not exist. */
 
 import { basename, dirname, join, resolve } from "node:path";
 import { DomainError } from "../domain/error.ts";
@@ -16,8 +16,8 @@ export function isBelow(path: string, directory: string): boolean {
 export const isBelowAny = (path: string, directories: readonly string[]): boolean =>
   directories.some((directory) => isBelow(path, directory));
 
-/** The real paths of those directories that exist; one whose file system does not answer counts by its own name. Asked
- * each time: a mount or a link may have changed since. */
+/** Returns the real paths of those directories that exist. A directory whose file system does not answer counts by its own
+ * name. Nothing is kept: a mount or a link may change. */
 export async function realDirectories(
   directories: readonly string[],
   files: HostFiles = localFiles,
