@@ -2,7 +2,7 @@
 import { basename, dirname, join } from "node:path";
 import type { ImageIdentity, ImageRef } from "../domain/model/image-ref.ts";
 import type { FileStat, HostFiles } from "../domain/ports/host-access.ts";
-import { isUsablePath } from "../host-access/errno.ts";
+import { errnoOf, isUsablePath } from "../host-access/errno.ts";
 import { localFiles } from "../host-access/local-files.ts";
 
 export const refOf = (path: string): ImageRef => path as ImageRef;
@@ -19,7 +19,9 @@ export async function identify(path: string, files: HostFiles = localFiles): Pro
   if (!isUsablePath(path)) return at(path);
   try {
     return imageIdentityOf(await files.stat(path));
-  } catch {
+  } catch (error) {
+    // Nobody waits a second time for a file system that does not answer.
+    if (errnoOf(error) === "ETIMEDOUT") return at(path);
     const directory = await files.realpath(dirname(path)).catch(() => dirname(path));
     return at(join(directory, basename(path)));
   }

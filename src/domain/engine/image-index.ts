@@ -64,14 +64,25 @@ export function createImageIndex(): ImageIndex & IndexFeed {
     }
   }
 
-  function byImage(source: IndexSource): Promise<ByImage> {
-    known ??= Promise.all(
-      [...entries.values()].map((entry) => {
-        entry.standing ??= standingOf(source, entry.vm);
-        return entry.standing;
-      }),
-    ).then(keyed);
-    return known;
+  /** What could not be found out is asked again the next time. */
+  async function standingIn(source: IndexSource, entry: Entry): Promise<Standing> {
+    entry.standing ??= standingOf(source, entry.vm);
+    try {
+      return await entry.standing;
+    } catch (error) {
+      delete entry.standing;
+      throw error;
+    }
+  }
+
+  async function byImage(source: IndexSource): Promise<ByImage> {
+    known ??= Promise.all([...entries.values()].map((entry) => standingIn(source, entry))).then(keyed);
+    try {
+      return await known;
+    } catch (error) {
+      known = undefined;
+      throw error;
+    }
   }
 
   return {

@@ -52,6 +52,7 @@ async function counted(config: NonNullable<Parameters<typeof world>[0]>["config"
   return { ...opened, at, usage, watched };
 }
 
+const fail = () => Promise.reject(new Error("no answer"));
 const nobody = { inUseBy: [], clones: [], owners: [] };
 
 describe("usersOf()", () => {
@@ -136,6 +137,21 @@ describe("usersOf()", () => {
     await w.run({ connection: "local", uuid: other(1) }, start, { accept: ["NOTHING_BOOTS"] });
     editDefinition(w.session, other(1), () => on(clone("two").path));
     expect((await w.usage()).users).toEqual({ inUseBy: [], clones: ["other-1"], owners: [] });
+  });
+
+  it("asks again for what could not be found out", async () => {
+    const w = await counted();
+    define(w, 1, diskPath);
+    await w.watched();
+    const { backend, at } = w;
+    const { images: kept } = backend;
+    const failing = { ...backend, images: { ...kept, chain: fail, identify: fail } };
+    const image = await kept.identify(kept.ref(diskPath));
+    const query = { except: at.uuid, indexed: true };
+    await expect(backend.imageIndex.usersOf(failing, [image], query)).rejects.toThrow("no answer");
+    expect(await backend.imageIndex.usersOf(backend, [image], query)).toEqual({
+      [image]: { ...nobody, owners: ["other-1"] },
+    });
   });
 
   it("takes two names of one file for one image", async () => {
