@@ -7,6 +7,7 @@ import { execa } from "execa";
 
 export type OtherNames = Readonly<{
   of: (path: string) => Promise<readonly string[]>;
+  /** Closing twice does nothing more. */
   close: () => Promise<void>;
 }>;
 
@@ -33,9 +34,9 @@ export async function openOtherNames(): Promise<OtherNames> {
       return [...names, join(place, basename(path))];
     },
     async close() {
-      for (const place of mounted) await execa("umount", [place]);
+      for (const place of mounted.splice(0)) await execa("umount", [place]);
       for (const path of left) await rm(path, { force: true });
-      await rm(directory, { recursive: true });
+      await rm(directory, { recursive: true, force: true });
     },
   };
 }
