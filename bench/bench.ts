@@ -1,7 +1,7 @@
 // What Bootwright costs beside the least that could do the same, in one run on this machine, on a libvirt daemon of its
 // own. Prints a table and keeps nothing.
 //
-//   npm run bench [-- --quick] [-- --only boot|list|http|page|start|events]
+//   npm run bench [-- --quick] [-- --only boot|calls|list|http|page|start|events]
 
 import { chmod, mkdir, mkdtemp, rm, stat, writeFile } from "node:fs/promises";
 import { availableParallelism, loadavg } from "node:os";
@@ -12,6 +12,7 @@ import { execa } from "execa";
 import { DOMAIN_XML, openLibvirt } from "../plugins/libvirt/client/libvirt.ts";
 import { canBeSystem, startDaemon } from "../test/plugins/libvirt/client/private-daemon.ts";
 import { commitsIn, openBareCommits } from "./bare-commits.ts";
+import { printCosts } from "./calls.ts";
 import { latencies, throughput, writePlugin } from "./events.ts";
 import { type Rate, rates, startServed } from "./http-load.ts";
 import { type LineClient, openLines } from "./line-client.ts";
@@ -284,12 +285,13 @@ const load = () => loadavg()[0]!.toFixed(2);
 try {
   await mkdir(join(directory, "images"), { mode: 0o755 });
   console.log(`Node ${process.versions.node}, ${availableParallelism()} CPUs, load ${load()} before`);
+  if (wanted("calls")) await printCosts(directory);
   if (wanted("boot") || wanted("list")) await bootOrder();
   if (wanted("list")) await list();
   if (wanted("http") || wanted("page")) await http();
   if (wanted("start")) await coldStart();
   if (wanted("events")) await events();
-  printTable(rows);
+  if (rows.length > 1) printTable(rows);
   console.log(`load ${load()} after`);
 } finally {
   await libvirt.close();

@@ -17,6 +17,7 @@ export { bootOrderOf, bootSequence, bootWith, presetOrders, rolesOf } from "./do
 export { canonicalJson, normaliseDefinition } from "./domain/model/definition.ts";
 export { type DomainEvent, type EventType, eventTypes } from "./domain/model/event.ts";
 export type { DiskFact, IsoFact } from "./domain/model/image-fact.ts";
+export type { ImageIdentity, ImageLink, ImageRef } from "./domain/model/image-ref.ts";
 export type { Occurrence } from "./domain/model/occurrence.ts";
 export {
   type BootConfig,
@@ -42,7 +43,18 @@ export type {
   Host,
   RunningEffect,
 } from "./domain/ports/backend.ts";
+export type {
+  DirectoryEntry,
+  FileStat,
+  HostAccess,
+  HostFiles,
+  HostProbe,
+  HostUser,
+  OpenFile,
+} from "./domain/ports/host-access.ts";
 export type { Images, Space } from "./domain/ports/images.ts";
+export { localHost } from "./host-access/local-host.ts";
+export type { ImageHost } from "./images/disk-file.ts";
 export { openImages } from "./images/images.ts";
 export { PROBE_EXIT_PORT, PROBE_SHOWS, PROBE_SIGN, probeDisk } from "./images/probe-guest.ts";
 export { type SpaceWatch, watchSpace } from "./images/space-watch.ts";
@@ -105,7 +117,7 @@ export type BackendDefinition<Session> = Readonly<{
   list(session: Session, signal?: AbortSignal): Promise<Vm[]>;
   observe(session: Session, uuid: string, signal?: AbortSignal): Promise<Vm | undefined>;
   lookup(session: Session, name: string, signal?: AbortSignal): Promise<string | undefined>;
-  host(session: Session, signal?: AbortSignal): Promise<Host>;
+  host(session: Session, signal?: AbortSignal): Promise<Host | undefined>;
   exportDefinition(session: Session, uuid: string, signal?: AbortSignal): Promise<string>;
   importDefinition(session: Session, uuid: string, definition: string, context: ApplyContext): Promise<void>;
   images(session: Session): Images;

@@ -47,8 +47,8 @@ const table: readonly Layer[] = [
   },
   {
     files: "src/plugin.ts",
-    line: "plugin -> domain, images, display",
-    may: ["src/domain/", "src/images/", "src/display/"],
+    line: "plugin -> domain, host access, images, display",
+    may: ["src/domain/", "src/host-access/", "src/images/", "src/display/"],
     packages: ["zod"],
     node: false,
   },
@@ -76,7 +76,14 @@ const table: readonly Layer[] = [
   ]),
   ...domainRow("events", "what happened, told through the ports", ["src/domain/model/", "src/domain/ports/"]),
   { files: "src/domain/", line: "domain -> zod and itself", may: [], packages: ["zod"], node: false },
-  { files: "src/images/", line: "images -> domain", may: ["src/domain/"], packages: ["zod", "execa"], node: true },
+  { files: "src/host-access/", line: "host access -> domain", may: ["src/domain/"], packages: ["execa"], node: true },
+  {
+    files: "src/images/",
+    line: "images -> domain, host access",
+    may: ["src/domain/", "src/host-access/"],
+    packages: ["zod"],
+    node: true,
+  },
   { files: "src/display/", line: "display -> domain", may: ["src/domain/"], packages: [], node: true },
   {
     files: "src/store/sqlite/",

@@ -1,17 +1,17 @@
-/** Whether guests really run under KVM on this host. Neither /dev/kvm nor libvirt's capabilities can be trusted: both
- * may say yes where guests abort on a model-specific register or pause with an internal error. So a guest of 200 bytes is
- * started, once per boot of the host, and has to get from real to long mode and write a byte to its serial port. */
+/** Finds out whether guests really run under KVM on the host. /dev/kvm and libvirt's capabilities cannot be trusted: both
+ * may say yes where guests abort on a model-specific register or pause with an internal error. A guest of 200 bytes is
+ * started once per boot of the host; it has to get from real to long mode and write a byte to its serial port. */
 import { randomUUID } from "node:crypto";
-import { mkdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { DomainError, PROBE_SHOWS, probeDisk } from "../../src/plugin.ts";
+import { DomainError, type HostAccess, PROBE_SHOWS, probeDisk } from "../../src/plugin.ts";
 import { DOMAIN_START, DOMAIN_STATE, LibvirtError } from "./client/libvirt.ts";
 import type { LibvirtSession } from "./session.ts";
 
 const PROBE_LIMIT_MS = 8_000;
 const POLL_MS = 50;
-/** How long the probe guest's end is waited for; a daemon that hangs is not. */
+/** Time limit for the probe guest's end, in milliseconds; nobody waits for a daemon that hangs. */
 const END_LIMIT_MS = 5_000;
 
 /** @throws DomainError BACKEND_FAILED when KVM is asked for and does not work */
@@ -36,14 +36,17 @@ async function kvmWorks(
   progress: (message: string) => void,
   signal: AbortSignal,
 ): Promise<boolean> {
+  const { host, hostBoot } = session;
+  // Where nobody can put the guest's files there, nobody can try it.
+  if (!host.probe) return false;
   const path = join(session.context.cacheDirectory, "kvm-probe.json");
   const known = await readFile(path, "utf8")
     .then((text) => JSON.parse(text) as Known)
     .catch((): Known => ({}));
-  const isOfNow = known.hostBoot === session.hostBoot && known.shows === PROBE_SHOWS;
+  const isOfNow = known.hostBoot === hostBoot && known.shows === PROBE_SHOWS;
   if (isOfNow && typeof known.works === "boolean") return known.works;
   progress("finding out whether guests run under KVM here");
-  const works = await probe(session, signal);
+  const works = await probe({ ...session, host: { ...host, probe: host.probe } }, signal);
   // What took too long says nothing for good: the host may only have been busy.
   if (works === "no answer") {
     session.context.log(
@@ -53,22 +56,23 @@ async function kvmWorks(
   }
   await mkdir(session.context.cacheDirectory, { recursive: true });
   const made = `${path}.${randomUUID()}`;
-  await writeFile(made, JSON.stringify({ hostBoot: session.hostBoot, shows: PROBE_SHOWS, works } satisfies Known));
+  await writeFile(made, JSON.stringify({ hostBoot, shows: PROBE_SHOWS, works } satisfies Known));
   await rename(made, path);
   session.context.log(`guests ${works ? "run" : "do not run"} under KVM on this host`);
   return works;
 }
 
+type Probed = Pick<LibvirtSession, "libvirt" | "images"> & Readonly<{ host: Required<Pick<HostAccess, "probe">> }>;
+
 /** Whether a guest gives its sign of life under this hypervisor: `qemu` is QEMU without KVM. */
 export async function probe(
-  { libvirt, images }: LibvirtSession,
+  { libvirt, images, host }: Probed,
   signal: AbortSignal,
   hypervisor: "kvm" | "qemu" = "kvm",
 ): Promise<boolean | "no answer"> {
   const uuid = randomUUID();
   const [disk, log] = [images.pathFor(uuid, "kvm-probe.img"), images.pathFor(uuid, "kvm-probe.log")];
-  await mkdir(images.imageDirectory, { recursive: true });
-  await writeFile(disk, probeDisk(), { mode: 0o644 });
+  await host.probe.put(disk, probeDisk());
   const xml = `<domain type='${hypervisor}'><name>bootwright-kvm-probe-${uuid.slice(0, 8)}</name><uuid>${uuid}</uuid>
 <memory unit='MiB'>32</memory><vcpu>1</vcpu><os><type arch='x86_64' machine='q35'>hvm</type><boot dev='hd'/></os>
 <cpu mode='${hypervisor === "kvm" ? "host-passthrough" : "maximum"}'/><on_reboot>destroy</on_reboot><on_crash>destroy</on_crash>
@@ -82,7 +86,7 @@ export async function probe(
     if (domain === undefined) return "no answer";
     up = true;
     while (Date.now() < until) {
-      if (await hasContent(log)) return true;
+      if (await host.probe.hasContent(log)) return true;
       const { state } = await libvirt.domainGetState(domain, 0, { signal });
       // libvirt pauses a guest whose KVM fails with an internal error.
       if (state !== DOMAIN_STATE.running) return false;
@@ -96,12 +100,6 @@ export async function probe(
     // One that comes up after it was given up is ended all the same; nobody waits for that.
     const ended = starting.then((domain) => libvirt.domainDestroyFlags(domain, 0)).catch(() => undefined);
     if (up) await Promise.race([ended, sleep(END_LIMIT_MS, undefined, { ref: false })]);
-    await Promise.all([rm(disk, { force: true }), rm(log, { force: true })]);
+    await Promise.all([host.probe.remove(disk), host.probe.remove(log)]);
   }
 }
-
-const hasContent = (path: string): Promise<boolean> =>
-  stat(path).then(
-    ({ size }) => size > 0,
-    () => false,
-  );

@@ -2,7 +2,7 @@
 import type { BackendDefinition, BootConfig, VmDefinition } from "../../src/plugin.ts";
 import { DEVICE_MODIFY } from "./client/libvirt.ts";
 import { deviceXml, withBoot } from "./domain-xml.ts";
-import { type LibvirtSession, options, reaching, unchangedDomain } from "./session.ts";
+import { type LibvirtSession, mapConnectionErrors, options, requireUnchangedDomain } from "./session.ts";
 
 export const bootHandlers: BackendDefinition<LibvirtSession>["changes"] = {
   "boot_order.set": {
@@ -10,8 +10,8 @@ export const bootHandlers: BackendDefinition<LibvirtSession>["changes"] = {
     running: "next_start",
     async apply(session, vm, { boot }, context) {
       const { libvirt } = session;
-      await reaching(session, async () => {
-        const { domain, xml } = await unchangedDomain(session, vm!.uuid, context);
+      await mapConnectionErrors(session, async () => {
+        const { domain, xml } = await requireUnchangedDomain(session, vm!.uuid, context);
         const one = onlyDevice(session.parse(xml).definition, boot);
         if (one) {
           const update = deviceXml(xml, one.kind, one.target, { boot: one.order ?? false });
@@ -24,8 +24,8 @@ export const bootHandlers: BackendDefinition<LibvirtSession>["changes"] = {
   },
 };
 
-/** The one disk or CD-ROM drive whose number has to change, if it is one: then the rest of the definition need not be
- * touched at all. */
+/** The disk or CD-ROM drive whose number has to change, if it is the only one: the rest of the definition then stays
+ * untouched. */
 function onlyDevice(definition: VmDefinition, boot: BootConfig) {
   const now = definition.boot;
   if (now.style !== "device" || boot.style !== "device") return undefined;

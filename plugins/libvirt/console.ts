@@ -1,8 +1,8 @@
-/** The screen and keyboard of a running domain. libvirt itself hands out a connection to it only as a file descriptor
- * (virDomainOpenGraphicsFD), which cannot come over a socket here; so the way is QEMU's own VNC socket on this host. */
+/** The screen and keyboard of a running domain. libvirt hands out a connection to it only as a file descriptor
+ * (virDomainOpenGraphicsFD), which this client cannot receive, so the console connects to QEMU's own VNC socket. */
 import { type Console, openVnc } from "../../src/plugin.ts";
 import { DOMAIN_XML } from "./client/libvirt.ts";
-import { domainOf, isLibvirtError, type LibvirtSession, options, reaching } from "./session.ts";
+import { domainOf, isLibvirtError, type LibvirtSession, mapConnectionErrors, options } from "./session.ts";
 import { vncOf } from "./xml/graphics.ts";
 
 /** Undefined where the domain is off or has no VNC display.
@@ -12,7 +12,7 @@ export async function openConsole(
   uuid: string,
   signal?: AbortSignal,
 ): Promise<Console | undefined> {
-  const xml = await reaching(session, async () => {
+  const xml = await mapConnectionErrors(session, async () => {
     try {
       const domain = await domainOf(session, uuid, signal);
       if (domain.id === undefined) return undefined;

@@ -1,19 +1,19 @@
 /** Disk images. */
 import { type BackendDefinition, DomainError } from "../../src/plugin.ts";
-import { domainOf, type LibvirtSession, options, reaching, unchanged } from "./session.ts";
+import { domainOf, type LibvirtSession, mapConnectionErrors, options, requireUnchanged } from "./session.ts";
 
 export const diskHandlers: BackendDefinition<LibvirtSession>["changes"] = {
   "disk.create": {
     running: "now",
     async apply(session, vm, { path, sizeBytes }, context) {
-      await unchanged(session, vm, context);
+      await requireUnchanged(session, vm, context);
       await session.images.createDisk(path, sizeBytes, context.signal);
     },
   },
   "disk.delete": {
     running: "refused",
     async apply(session, vm, { path }, context) {
-      await unchanged(session, vm, context);
+      await requireUnchanged(session, vm, context);
       await session.images.remove(path);
     },
   },
@@ -21,7 +21,7 @@ export const diskHandlers: BackendDefinition<LibvirtSession>["changes"] = {
     running: "now",
     async apply(session, vm, { disk, path, sizeBytes }, context) {
       const { signal } = context;
-      await unchanged(session, vm, context);
+      await requireUnchanged(session, vm, context);
       const refuseBelow = (currentBytes: number) => {
         if (sizeBytes < currentBytes)
           throw new DomainError("SHRINK_REFUSED", { vm: vm!.name, currentBytes, requestedBytes: sizeBytes });
@@ -30,7 +30,7 @@ export const diskHandlers: BackendDefinition<LibvirtSession>["changes"] = {
         refuseBelow((await session.images.disk(path, { signal })).virtualBytes ?? 0);
         return session.images.growDisk(path, sizeBytes, signal);
       }
-      await reaching(session, async () => {
+      await mapConnectionErrors(session, async () => {
         const domain = await domainOf(session, vm!.uuid, signal);
         // libvirt before 12.3 shrinks a live disk without a word, so the size is looked at right before.
         refuseBelow((await session.libvirt.domainGetBlockInfo(domain, disk, 0, options(signal))).capacityBytes);

@@ -1,7 +1,7 @@
-/** Asking the guest's agent. What comes back is the guest's word: bounded, and without characters that steer a screen. */
+/** Asks the guest's agent. Its answer is untrusted text: it is bounded, and control characters are removed. */
 import type { GuestInfo } from "../../src/plugin.ts";
 import { CallInterrupted, type Domain, GUEST_INFO, type Parameters } from "./client/libvirt.ts";
-import { domainOf, isLibvirtError, type LibvirtSession, options, reaching } from "./session.ts";
+import { domainOf, isLibvirtError, type LibvirtSession, mapConnectionErrors, options } from "./session.ts";
 
 const TEXT_MAX = 256;
 const FILESYSTEMS_MAX = 64;
@@ -13,7 +13,7 @@ export async function guestInfo(
   uuid: string,
   signal?: AbortSignal,
 ): Promise<GuestInfo | undefined> {
-  return reaching(session, async () => {
+  return mapConnectionErrors(session, async () => {
     try {
       const domain = await domainOf(session, uuid, signal);
       return domain.id === undefined ? undefined : infoFrom(await ask(session, domain, signal));
@@ -29,17 +29,17 @@ export async function guestInfo(
   });
 }
 
-async function ask({ aside }: LibvirtSession, domain: Domain, signal?: AbortSignal): Promise<Parameters> {
+async function ask({ slowCalls }: LibvirtSession, domain: Domain, signal?: AbortSignal): Promise<Parameters> {
   try {
-    return await aside.domainGetGuestInfo(domain, GUEST_INFO.os | GUEST_INFO.filesystem, 0, options(signal));
+    return await slowCalls.domainGetGuestInfo(domain, GUEST_INFO.os | GUEST_INFO.filesystem, 0, options(signal));
   } catch (error) {
     if (!isLibvirtError(error, "operationUnsupported")) throw error;
     // This agent lacks one of them, or may not answer it. Asked for everything, libvirt gives what there is.
-    return await aside.domainGetGuestInfo(domain, 0, 0, options(signal));
+    return await slowCalls.domainGetGuestInfo(domain, 0, 0, options(signal));
   }
 }
 
-/** Out of virDomainGetGuestInfo's values, where a disk's alias is its target in the definition. */
+/** Reads virDomainGetGuestInfo's values, in which a disk's alias is its target in the definition. */
 export function infoFrom(said: Parameters): GuestInfo {
   const text = (name: string) => plainText(said[name]);
   const [osId, osName] = [text("os.id"), text("os.pretty-name") ?? text("os.name")];
@@ -59,7 +59,7 @@ export function infoFrom(said: Parameters): GuestInfo {
 const numbered = (count: Parameters[string] | undefined, most: number): number[] =>
   Array.from({ length: typeof count === "number" ? Math.min(count, most) : 0 }, (_, place) => place);
 
-/** A text that a guest may have made, cut off and without control characters; undefined where nothing is left. */
+/** Cuts off a text that a guest may have made and removes its control characters; undefined where nothing is left. */
 export const plainText = (value: Parameters[string] | undefined): string | undefined =>
   typeof value === "string"
     ? value

@@ -12,7 +12,7 @@ import { powerHandlers } from "./power.ts";
 import { inactiveXml, type LibvirtSession, openSession } from "./session.ts";
 import { watch } from "./watch.ts";
 
-/** As long as any step may take: nothing says when a daemon that is busy takes up a call that it has read. */
+/** As long as any step may take, in milliseconds: a busy daemon may take up a call long after it has read it. */
 const LATE_MS = 120_000;
 
 const paths = z.string().transform((text) => text.split(":").filter(Boolean));
@@ -28,7 +28,7 @@ export default definePlugin({
     "iso-dirs": paths.optional().describe("Directories of ISOs, separated by colons"),
   }),
   open: async (config, context): Promise<LibvirtSession> => openSession(config, context),
-  close: async ({ libvirt, aside }) => void (await Promise.all([libvirt.close(), aside.close()])),
+  close: async ({ libvirt, slowCalls }) => void (await Promise.all([libvirt.close(), slowCalls.close()])),
   backend: {
     list: listVms,
     observe: observeVm,

@@ -4,13 +4,13 @@ import { acceleratorFor } from "./acceleration.ts";
 import { DOMAIN_AFFECT, DOMAIN_DEFINE, DOMAIN_UNDEFINE, METADATA_TYPE } from "./client/libvirt.ts";
 import { buildDomain, CLAIM_NAMESPACE, CLAIM_PREFIX, claimXml } from "./domain-xml.ts";
 import { observeVm } from "./observe.ts";
-import { type LibvirtSession, options, reaching, unchangedDomain } from "./session.ts";
+import { type LibvirtSession, mapConnectionErrors, options, requireUnchangedDomain } from "./session.ts";
 
 export const lifecycleHandlers: BackendDefinition<LibvirtSession>["changes"] = {
   "vm.create": {
     running: "now",
     async apply(session, _vm, { spec }, { signal, progress }) {
-      await reaching(session, async () => {
+      await mapConnectionErrors(session, async () => {
         const { acceleration, ...rest } = spec;
         const accelerator = await acceleratorFor(session, acceleration, progress, signal);
         await session.libvirt.domainDefineXmlFlags(
@@ -24,8 +24,8 @@ export const lifecycleHandlers: BackendDefinition<LibvirtSession>["changes"] = {
   "vm.delete": {
     running: "refused",
     async apply(session, vm, _change, context) {
-      await reaching(session, async () => {
-        const { domain } = await unchangedDomain(session, vm!.uuid, context);
+      await mapConnectionErrors(session, async () => {
+        const { domain } = await requireUnchangedDomain(session, vm!.uuid, context);
         // libvirt would let it run on without a definition, and it would be gone at its end.
         if (await session.libvirt.domainIsActive(domain, options(context.signal)))
           throw new DomainError("VM_MUST_BE_OFF", { vm: vm!.name, change: "vm.delete" });
@@ -43,8 +43,8 @@ export const lifecycleHandlers: BackendDefinition<LibvirtSession>["changes"] = {
   "vm.rename": {
     running: "refused",
     async apply(session, vm, { name }, context) {
-      await reaching(session, async () => {
-        const { domain } = await unchangedDomain(session, vm!.uuid, context);
+      await mapConnectionErrors(session, async () => {
+        const { domain } = await requireUnchangedDomain(session, vm!.uuid, context);
         // libvirt refuses the name that it has.
         if (domain.name !== name) await session.libvirt.domainRename(domain, name, options(context.signal));
       });
@@ -53,8 +53,8 @@ export const lifecycleHandlers: BackendDefinition<LibvirtSession>["changes"] = {
   "claim.write": {
     running: "now",
     async apply(session, vm, { tag }, context) {
-      await reaching(session, async () => {
-        const { domain } = await unchangedDomain(session, vm!.uuid, context);
+      await mapConnectionErrors(session, async () => {
+        const { domain } = await requireUnchangedDomain(session, vm!.uuid, context);
         // The running definition has a copy of its own, which a snapshot or a migration would carry on.
         const flags = DOMAIN_AFFECT.config | (vm!.live ? DOMAIN_AFFECT.live : 0);
         const metadata = tag ? { metadata: claimXml(tag), key: CLAIM_PREFIX } : {};
@@ -69,17 +69,17 @@ export const lifecycleHandlers: BackendDefinition<LibvirtSession>["changes"] = {
   },
 };
 
-/** Puts a whole definition back: of a VM that is gone, or of one that still is as expected. */
+/** Puts back the whole definition of a VM that is gone, or of a VM that is still as expected. */
 export async function importDefinition(
   session: LibvirtSession,
   uuid: string,
   xml: string,
   context: ApplyContext,
 ): Promise<void> {
-  if (context.expect !== undefined) await unchangedDomain(session, uuid, context);
+  if (context.expect !== undefined) await requireUnchangedDomain(session, uuid, context);
   // Defining it would overwrite what somebody else has made under this UUID meanwhile.
   else if (await observeVm(session, uuid, context.signal)) throw new DomainError("VM_CHANGED_MEANWHILE", { vm: uuid });
-  await reaching(session, async () => {
+  await mapConnectionErrors(session, async () => {
     await session.libvirt.domainDefineXmlFlags(xml, 0, options(context.signal));
   });
 }

@@ -3,7 +3,13 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { type BackendDefinition, DomainError, driveOf, type Vm } from "../../src/plugin.ts";
 import { DEVICE_MODIFY, DOMAIN_XML, type Domain } from "./client/libvirt.ts";
 import { deviceXml, withDrive, withoutDrive } from "./domain-xml.ts";
-import { isLibvirtError, type LibvirtSession, options, reaching, unchangedDomain } from "./session.ts";
+import {
+  isLibvirtError,
+  type LibvirtSession,
+  mapConnectionErrors,
+  options,
+  requireUnchangedDomain,
+} from "./session.ts";
 
 /** A guest that is asked to eject needs a moment to let go of the tray. */
 const TRAY_RETRY_MS = 3_000;
@@ -12,8 +18,8 @@ export const mediaHandlers: BackendDefinition<LibvirtSession>["changes"] = {
   "media.set": {
     running: "now",
     async apply(session, vm, { drive, next, live, force }, context) {
-      await reaching(session, async () => {
-        const { domain, xml } = await unchangedDomain(session, vm!.uuid, context);
+      await mapConnectionErrors(session, async () => {
+        const { domain, xml } = await requireUnchangedDomain(session, vm!.uuid, context);
         // The live part goes first: it is the one that a guest can refuse, and then nothing has been changed.
         if (vm!.live) await setLive(session, domain, vm!, { drive, live, force }, context.signal);
         if (driveOf(session.parse(xml).definition, drive)?.path === next) return;
@@ -39,8 +45,8 @@ async function redefine(
   context: { expect?: string; signal: AbortSignal },
   edit: (xml: string) => string,
 ): Promise<void> {
-  await reaching(session, async () => {
-    const { xml } = await unchangedDomain(session, vm.uuid, context);
+  await mapConnectionErrors(session, async () => {
+    const { xml } = await requireUnchangedDomain(session, vm.uuid, context);
     await session.libvirt.domainDefineXmlFlags(edit(xml), 0, options(context.signal));
   });
 }

@@ -1,5 +1,4 @@
-/** Looking: one VM, or all of them in one pipelined fetch. */
-import { availableParallelism, totalmem } from "node:os";
+/** Observes one VM, or all VMs in one pipelined fetch. */
 import type { Host, Power, StopReason, Vm } from "../../src/plugin.ts";
 import {
   DOMAIN_STATE,
@@ -10,12 +9,12 @@ import {
   PAUSED_REASON,
   SHUTOFF_REASON,
 } from "./client/libvirt.ts";
-import { domainOf, isLibvirtError, type LibvirtSession, options, reaching, runOf } from "./session.ts";
+import { domainOf, isLibvirtError, type LibvirtSession, mapConnectionErrors, options, runOf } from "./session.ts";
 
 export async function observeVm(session: LibvirtSession, uuid: string, signal?: AbortSignal): Promise<Vm | undefined> {
   const { libvirt } = session;
   const each = options(signal);
-  return reaching(session, async () => {
+  return mapConnectionErrors(session, async () => {
     try {
       const domain = await domainOf(session, uuid, signal);
       const running = domain.id !== undefined;
@@ -39,7 +38,7 @@ export async function observeVm(session: LibvirtSession, uuid: string, signal?: 
 export async function listVms(session: LibvirtSession, signal?: AbortSignal): Promise<Vm[]> {
   const { libvirt } = session;
   const each = options(signal);
-  return reaching(session, async () => {
+  return mapConnectionErrors(session, async () => {
     const [domains, saved, transient, states] = await Promise.all([
       libvirt.connectListAllDomains(0, each),
       libvirt.connectListAllDomains(LIST_DOMAINS.managedSave, each),
@@ -80,7 +79,7 @@ export async function listVms(session: LibvirtSession, signal?: AbortSignal): Pr
 }
 
 export async function lookup(session: LibvirtSession, name: string, signal?: AbortSignal): Promise<string | undefined> {
-  return reaching(session, async () => {
+  return mapConnectionErrors(session, async () => {
     try {
       return (await session.libvirt.domainLookupByName(name, options(signal))).uuid;
     } catch (error) {
@@ -90,8 +89,7 @@ export async function lookup(session: LibvirtSession, name: string, signal?: Abo
   });
 }
 
-/** The daemon is reached over a unix socket, so its host is this one. */
-export const hostOf = async (): Promise<Host> => ({ memoryBytes: totalmem(), cpus: availableParallelism() });
+export const hostOf = ({ host }: LibvirtSession): Promise<Host | undefined> => host.resources();
 
 type Seen = Readonly<{
   next: string;
@@ -132,7 +130,7 @@ function powerOf(state: number): Power {
   return state === DOMAIN_STATE.paused || state === DOMAIN_STATE.pmSuspended ? "paused" : "running";
 }
 
-/** What halts a guest but a user; most of it for a moment. */
+/** What halts a guest other than a user; most of it lasts a moment. */
 const pauses: Readonly<Record<number, string>> = {
   [PAUSED_REASON.migration]: "migrating",
   [PAUSED_REASON.save]: "saving",
@@ -146,7 +144,7 @@ const pauses: Readonly<Record<number, string>> = {
   [PAUSED_REASON.postcopy]: "migrating",
 };
 
-/** The reasons that change what to do next; an ordinary one is not worth a word. */
+/** Reports the reasons that change what to do next, and no ordinary one. */
 function reasonOf(power: Power, reason: number): string | undefined {
   if (power === "paused") return pauses[reason];
   if (power === "off")
@@ -154,7 +152,7 @@ function reasonOf(power: Power, reason: number): string | undefined {
   return undefined;
 }
 
-/** How the last run ended, unless libvirt does not know: of a domain that has not run since it was defined, say. */
+/** How the last run ended; undefined where libvirt does not know, as for a domain that has not run since it was defined. */
 function stopReasonOf(state: number, reason: number): StopReason | undefined {
   if (state === DOMAIN_STATE.crashed) return "crashed";
   if (state !== DOMAIN_STATE.shutoff) return undefined;

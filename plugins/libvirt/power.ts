@@ -2,10 +2,17 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { type BackendDefinition, DomainError } from "../../src/plugin.ts";
 import { DOMAIN_AFFECT, DOMAIN_STATE, LIFECYCLE, LIFECYCLE_ACTION } from "./client/libvirt.ts";
-import { domainOf, isLibvirtError, type LibvirtSession, options, reaching, unchanged } from "./session.ts";
+import {
+  domainOf,
+  isLibvirtError,
+  type LibvirtSession,
+  mapConnectionErrors,
+  options,
+  requireUnchanged,
+} from "./session.ts";
 
 const STATE_POLL_MS = 200;
-/** Guests that were still starting when they were first asked get asked again. */
+/** A guest that was still starting when it was first asked is asked again. */
 const ASK_AGAIN_MS = 15_000;
 
 export const powerHandlers: BackendDefinition<LibvirtSession>["changes"] = {
@@ -13,8 +20,8 @@ export const powerHandlers: BackendDefinition<LibvirtSession>["changes"] = {
     running: "refused",
     async apply(session, vm, _change, context) {
       const { signal } = context;
-      await reaching(session, async () => {
-        await unchanged(session, vm, context);
+      await mapConnectionErrors(session, async () => {
+        await requireUnchanged(session, vm, context);
         const domain = await domainOf(session, vm!.uuid, signal);
         await session.libvirt.domainCreateWithFlags(domain, 0, options(signal));
       });
@@ -25,8 +32,8 @@ export const powerHandlers: BackendDefinition<LibvirtSession>["changes"] = {
     async apply(session, vm, { force, timeoutMs }, context) {
       const { libvirt } = session;
       const { signal, progress } = context;
-      await reaching(session, async () => {
-        await unchanged(session, vm, context);
+      await mapConnectionErrors(session, async () => {
+        await requireUnchanged(session, vm, context);
         const domain = await domainOf(session, vm!.uuid, signal);
         try {
           if (force) return await libvirt.domainDestroyFlags(domain, 0, options(signal));
@@ -44,8 +51,8 @@ export const powerHandlers: BackendDefinition<LibvirtSession>["changes"] = {
     running: "now",
     async apply(session, vm, { endsRun }, context) {
       const { signal } = context;
-      await reaching(session, async () => {
-        await unchanged(session, vm, context);
+      await mapConnectionErrors(session, async () => {
+        await requireUnchanged(session, vm, context);
         const domain = await domainOf(session, vm!.uuid, signal);
         // The running domain alone: the next start has what the definition says.
         const action = endsRun ? LIFECYCLE_ACTION.destroy : LIFECYCLE_ACTION.restart;
@@ -58,8 +65,8 @@ export const powerHandlers: BackendDefinition<LibvirtSession>["changes"] = {
     running: "refused",
     async apply(session, vm, _change, context) {
       const { signal } = context;
-      await reaching(session, async () => {
-        await unchanged(session, vm, context);
+      await mapConnectionErrors(session, async () => {
+        await requireUnchanged(session, vm, context);
         const domain = await domainOf(session, vm!.uuid, signal);
         await session.libvirt.domainManagedSaveRemove(domain, 0, options(signal));
       });

@@ -1,6 +1,6 @@
-/** What guests have read from their disks and CD-ROMs, which QEMU alone knows: a look goes on without what one that hangs
- * does not say. Every question to such a one keeps a thread of the daemon and a place on the connection, so there is one
- * question to a VM at a time, and after one that was not answered only what is answered at once. */
+/** Counts what guests have read from their disks and CD-ROMs. QEMU alone knows that, so an observation goes on without the
+ * figures of a QEMU that hangs. Each question to such a QEMU holds a thread of the daemon and a place on the connection;
+ * a VM is therefore asked one question at a time, and after an unanswered one only takes what is answered at once. */
 import {
   CallInterrupted,
   type CallOptions,
@@ -48,7 +48,7 @@ export function openReadBytes(libvirt: Libvirt) {
   };
 }
 
-/** Of a device without a medium there are figures all the same. */
+/** A device without a medium has figures as well. */
 function readBytesIn(stats: Parameters): ReadBytes {
   const devices = Array.from({ length: Number(stats["block.count"] ?? 0) }, (_, index) => `block.${index}`);
   return Object.fromEntries(

@@ -1,8 +1,16 @@
-/** One connection to a libvirt daemon and what belongs to it: images, parsed definitions, the claim to be unchanged. */
-import { readFileSync } from "node:fs";
+/** One connection to a libvirt daemon with its host, its images, its parsed definitions, and the check before a write. */
 import { homedir } from "node:os";
 import { join } from "node:path";
-import { DomainError, type Images, openImages, type PluginContext, type Vm } from "../../src/plugin.ts";
+import {
+  DomainError,
+  type HostAccess,
+  type ImageHost,
+  type Images,
+  localHost,
+  openImages,
+  type PluginContext,
+  type Vm,
+} from "../../src/plugin.ts";
 import {
   AuthenticationRefused,
   CallInterrupted,
@@ -24,41 +32,47 @@ export type Definition = ParsedDomain & Readonly<{ fingerprint: string }>;
 
 export type LibvirtSession = Readonly<{
   libvirt: Libvirt;
-  /** A connection of its own for what waits for a guest or for its QEMU: a call that was given up holds its place until
-   * it is answered, and four of them end the connection. */
-  aside: Libvirt;
+  /** A second connection, for calls that wait for a guest or for its QEMU. A call that was given up holds its place until it
+   * is answered, and four such calls end a connection. */
+  slowCalls: Libvirt;
   readBytes: ReturnType<typeof openReadBytes>;
+  /** The host that the daemon runs on. The daemon is reached over a unix socket, so it is this host. */
+  host: HostAccess;
   images: Images;
   context: PluginContext;
-  /** Parses a definition, or hands out what was parsed before from the same text. */
+  /** Parses a definition; the same text is parsed once. */
   parse: (xml: string) => Definition;
-  /** Identifies this boot of the host: libvirt counts its runs anew after each. */
+  /** Identifies this boot of the host: libvirt's domain ids begin anew after each. */
   hostBoot: string;
 }>;
 
-/** A call takes microseconds; one that has not answered by then will not. */
+/** Time limit of a call, in milliseconds. A call takes microseconds; one that is not answered by then never is. */
 const CALL_LIMIT_MS = 60_000;
-/** A guest's agent is asked to look at its disks, on a machine that may be busy. */
+/** Time limit of a call to a guest's agent, in milliseconds: it looks at its disks, on a machine that may be busy. */
 const GUEST_CALL_LIMIT_MS = 20_000;
 const PARSED_MAX = 4_096;
+/** The users that distributions have libvirt run QEMU as. */
+const HYPERVISOR_USERS = ["libvirt-qemu", "qemu"];
 
-export function openSession(
+export type SessionOptions = Readonly<{ callLimitMs?: number; host?: ImageHost }>;
+
+export async function openSession(
   config: LibvirtConfig,
   context: PluginContext,
-  callLimitMs = CALL_LIMIT_MS,
-): LibvirtSession {
+  { callLimitMs = CALL_LIMIT_MS, host = localHost }: SessionOptions = {},
+): Promise<LibvirtSession> {
   const own = config.uri.includes("/session");
   const imageDirectory =
     config.images ??
     context.defaults.images ??
     (own ? join(homedir(), ".local/share/libvirt/images") : "/var/lib/libvirt/images");
   const isoDirectories = config["iso-dirs"] ?? context.defaults.isoDirectories ?? [imageDirectory];
-  const reader = own ? undefined : hypervisorUser();
+  const [reader, bootId] = await Promise.all([own ? undefined : host.user(HYPERVISOR_USERS), host.bootId()]);
   let libvirt: Libvirt;
-  let aside: Libvirt;
+  let slowCalls: Libvirt;
   try {
     libvirt = openLibvirt({ uri: config.uri, timeoutMs: callLimitMs, log: (message) => context.log(message) });
-    aside = openLibvirt({ uri: config.uri, timeoutMs: Math.min(callLimitMs, GUEST_CALL_LIMIT_MS) });
+    slowCalls = openLibvirt({ uri: config.uri, timeoutMs: Math.min(callLimitMs, GUEST_CALL_LIMIT_MS) });
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new DomainError("PLUGIN_CONFIG_INVALID", {
@@ -70,11 +84,12 @@ export function openSession(
   const parsed = new Map<string, Definition>();
   return {
     libvirt,
-    aside,
-    readBytes: openReadBytes(aside),
+    slowCalls,
+    readBytes: openReadBytes(slowCalls),
     context,
-    images: openImages({ imageDirectory, isoDirectories, signal: context.signal, ...(reader && { reader }) }),
-    hostBoot: readText("/proc/sys/kernel/random/boot_id").trim().slice(0, 8) || "host",
+    host,
+    images: openImages({ host, imageDirectory, isoDirectories, signal: context.signal, ...(reader && { reader }) }),
+    hostBoot: bootId?.slice(0, 8) ?? "host",
     parse(xml) {
       const known = parsed.get(xml);
       if (known) return known;
@@ -86,31 +101,9 @@ export function openSession(
   };
 }
 
-/** The user that the distribution's libvirt runs QEMU as. */
-function hypervisorUser(): { uid: number; gids: number[] } | undefined {
-  const fields = readText("/etc/passwd")
-    .split("\n")
-    .map((line) => line.split(":"));
-  const found = fields.find(([name]) => name === "libvirt-qemu" || name === "qemu");
-  if (!found?.[2]) return undefined;
-  const groups = readText("/etc/group")
-    .split("\n")
-    .map((line) => line.split(":"))
-    .filter(([, , , members]) => members?.split(",").includes(found[0]!));
-  return { uid: Number(found[2]), gids: [Number(found[3]), ...groups.map(([, , gid]) => Number(gid))] };
-}
-
-function readText(path: string): string {
-  try {
-    return readFileSync(path, "utf8");
-  } catch {
-    return "";
-  }
-}
-
-/** Runs calls to the daemon and turns its silence into BACKEND_UNAVAILABLE; what the daemon itself refuses stays a
- * LibvirtError. */
-export async function reaching<T>({ context }: LibvirtSession, work: () => Promise<T>): Promise<T> {
+/** Runs calls to the daemon.
+ * @throws DomainError BACKEND_UNAVAILABLE when the daemon cannot be reached or does not answer; LibvirtError when it refuses */
+export async function mapConnectionErrors<T>({ context }: LibvirtSession, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
@@ -126,7 +119,7 @@ export async function reaching<T>({ context }: LibvirtSession, work: () => Promi
   }
 }
 
-/** The daemon was given a call that changes something, and carries on with it whether or not anybody waits. */
+/** Whether the daemon has been given a call that changes something: it carries the call out whether or not anybody waits. */
 const mayStillHappen = (error: unknown): boolean =>
   (error instanceof ConnectionLost || error instanceof CallInterrupted) &&
   error.sent &&
@@ -148,15 +141,15 @@ export const inactiveXml = async (session: LibvirtSession, uuid: string, signal?
   (await inactive(session, uuid, signal)).xml;
 
 const inactive = (session: LibvirtSession, uuid: string, signal?: AbortSignal) =>
-  reaching(session, async () => {
+  mapConnectionErrors(session, async () => {
     const domain = await domainOf(session, uuid, signal);
     const flags = DOMAIN_XML.inactive | DOMAIN_XML.secure;
     return { domain, xml: await session.libvirt.domainGetXmlDesc(domain, flags, options(signal)) };
   });
 
-/** The domain and its next definition right before a write, if that is still the one that the operation was decided on.
+/** Returns the domain and its next definition right before a write, which must be what the operation was decided on.
  * @throws DomainError VM_CHANGED_MEANWHILE */
-export async function unchangedDomain(
+export async function requireUnchangedDomain(
   session: LibvirtSession,
   uuid: string,
   { expect, signal }: { expect?: string; signal: AbortSignal },
@@ -167,15 +160,15 @@ export async function unchangedDomain(
   return { domain, xml };
 }
 
-/** Before a write that needs no definition of its own, and of a VM that may not be there yet.
+/** Checks before a write that needs no definition. A VM that does not exist yet passes.
  * @throws DomainError VM_CHANGED_MEANWHILE */
-export async function unchanged(
+export async function requireUnchanged(
   session: LibvirtSession,
   vm: Vm | undefined,
   context: { expect?: string; signal: AbortSignal },
 ): Promise<void> {
   context.signal.throwIfAborted();
-  if (vm && context.expect !== undefined) await unchangedDomain(session, vm.uuid, context);
+  if (vm && context.expect !== undefined) await requireUnchangedDomain(session, vm.uuid, context);
 }
 
 export const options = (signal?: AbortSignal): { signal?: AbortSignal } => (signal ? { signal } : {});

@@ -3,21 +3,21 @@ import { type Hint, type SpaceWatch, watchSpace } from "../../src/plugin.ts";
 import { ConnectFailed, ConnectionLost, type Domain, type DomainEvent, LIST_DOMAINS } from "./client/libvirt.ts";
 import { isLibvirtError, type LibvirtSession, runOf } from "./session.ts";
 
-/** Tells `space_low` of every VM that runs now or is started later. */
+/** Reports `space_low` for every VM that runs now or is started later. */
 export function domainSpace(session: LibvirtSession, tell: (hint: Hint) => void, signal: AbortSignal) {
-  const { aside, context, images } = session;
+  const { slowCalls, context, host } = session;
   const space: SpaceWatch<Domain> = watchSpace({
-    images,
+    host,
     async imagesOf(domain) {
       const run = runOf(session, domain);
       if (run === undefined) return undefined;
-      const { definition } = session.parse(await aside.domainGetXmlDesc(domain, 0, { signal }));
+      const { definition } = session.parse(await slowCalls.domainGetXmlDesc(domain, 0, { signal }));
       const writable = definition.disks.flatMap(({ target, path, readOnly }) =>
         path === undefined || readOnly ? [] : [{ target, path }],
       );
       return { run, images: writable };
     },
-    arm: (domain, target, offsetBytes) => aside.domainSetBlockThreshold(domain, target, offsetBytes, { signal }),
+    arm: (domain, target, offsetBytes) => slowCalls.domainSetBlockThreshold(domain, target, offsetBytes, { signal }),
     // A domain that has ended meanwhile refuses; a daemon that is gone ends the watch as a whole.
     isOver: (error) =>
       isLibvirtError(error, "operationInvalid") ||
@@ -30,8 +30,8 @@ export function domainSpace(session: LibvirtSession, tell: (hint: Hint) => void,
   });
   return {
     ...space,
-    all: (): void => space.all(() => aside.connectListAllDomains(LIST_DOMAINS.active, { signal })),
-    /** libvirt tells of the disk and of its image (`vda`, `vda[2]`). */
+    all: (): void => space.all(() => slowCalls.connectListAllDomains(LIST_DOMAINS.active, { signal })),
+    /** libvirt reports the disk and its image (`vda`, `vda[2]`). */
     passed: ({ domain, device, thresholdBytes, excessBytes }: DomainEvent & { kind: "blockThreshold" }): void =>
       space.passed(domain.uuid, device.replace(/\[\d+\]$/, ""), thresholdBytes, excessBytes),
   };

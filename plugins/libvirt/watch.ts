@@ -1,13 +1,13 @@
-/** What libvirt tells as it happens, as hints. An edit of a definition alone, without a define (`virsh attach-disk
- * --config`), has no event, and a change of a running VM's medium has none where no tray moves: only a look finds them. */
+/** libvirt's events, as hints. An edit of a definition without a define (`virsh attach-disk --config`) has no event, nor has
+ * a change of a running VM's medium where no tray moves: only a look at the VM finds them. */
 import type { Hint } from "../../src/plugin.ts";
 import { type DomainEvent, EVENT_KINDS, type EventStream, LIFECYCLE_EVENT } from "./client/libvirt.ts";
 import { targetOfAlias } from "./domain-xml.ts";
 import { plainText } from "./guest.ts";
-import { type LibvirtSession, reaching, runOf } from "./session.ts";
+import { type LibvirtSession, mapConnectionErrors, runOf } from "./session.ts";
 import { domainSpace } from "./space.ts";
 
-/** Tells until the signal ends it, or the daemon is gone: after it was killed at once, after it fell silent within the
+/** Reports hints until the signal ends it or the daemon is gone. A killed daemon is noticed at once, a silent one within the
  * keepalive's time.
  * @throws DomainError BACKEND_UNAVAILABLE when the daemon cannot be reached to begin with */
 export async function watch(session: LibvirtSession, tell: (hint: Hint) => void, signal: AbortSignal): Promise<void> {
@@ -59,15 +59,15 @@ function hintOf(session: LibvirtSession, event: DomainEvent): Hint {
 /** Every kind of event there is; undefined when the signal has ended it. */
 async function subscribe(session: LibvirtSession, signal: AbortSignal): Promise<EventStream | undefined> {
   try {
-    return await reaching(session, () => session.libvirt.subscribe(EVENT_KINDS, { signal }));
+    return await mapConnectionErrors(session, () => session.libvirt.subscribe(EVENT_KINDS, { signal }));
   } catch (error) {
     if (signal.aborted) return undefined;
     throw error;
   }
 }
 
-/** Which device an I/O error was on has to be asked for. A guest can have thousands a second, so those that come while
- * one of the same kind is being asked about are left out. */
+/** Reports I/O errors with their device, which has to be asked for. A guest can have thousands a second, so errors that come
+ * while one of the same kind is being asked about are left out. */
 function ioErrors(session: LibvirtSession, tell: (hint: Hint) => void, signal: AbortSignal) {
   const asked = new Set<string>();
   return {
@@ -77,7 +77,7 @@ function ioErrors(session: LibvirtSession, tell: (hint: Hint) => void, signal: A
       if (run === undefined || asked.has(key)) return;
       asked.add(key);
       const reason = plainText(said);
-      session.aside
+      session.slowCalls
         .domainGetXmlDesc(domain, 0, { signal })
         .then((xml) => targetOfAlias(xml, alias))
         // The error is worth telling without its device, too.

@@ -1,5 +1,5 @@
-/** One handler for each change. Whether a change is allowed has been decided; what is checked here is what only the
- * hypervisor can know at the moment of the write. */
+/** One handler for each change. The domain has decided whether the change is allowed; a handler checks what only the
+ * hypervisor knows at the moment of the write. */
 import {
   type BackendDefinition,
   DomainError,
@@ -11,15 +11,15 @@ import {
   withMedium,
 } from "../../src/plugin.ts";
 import { powerOff, shutDown, startMachine } from "./guest.ts";
-import { fileOf, growFile, imagesOf, walk } from "./images.ts";
-import { look, machineFor } from "./look.ts";
+import { fileAt, fileOf, growFile, imagesOf, walk } from "./images.ts";
 import type { Machine, Session } from "./machine.ts";
+import { bringUpToDate, machineFor } from "./observe.ts";
 
 export const changes: BackendDefinition<Session>["changes"] = {
   "vm.create": {
     running: "now",
     async apply(session, _vm, { spec }, { signal }) {
-      look(session, signal);
+      bringUpToDate(session, signal);
       const { uuid, name, claim } = spec;
       const taken = [...session.machines.values()].find((other) => other.name === name || other.uuid === uuid);
       if (taken?.uuid === uuid && taken.claim?.uuid === uuid) return;
@@ -142,7 +142,7 @@ export const changes: BackendDefinition<Session>["changes"] = {
     running: "now",
     async apply(session, vm, { path, sizeBytes }, context) {
       if (vm) machineFor(session, vm, context);
-      else look(session, context.signal);
+      else bringUpToDate(session, context.signal);
       await imagesOf(session).createDisk(path, sizeBytes, context.signal);
     },
   },
@@ -150,7 +150,7 @@ export const changes: BackendDefinition<Session>["changes"] = {
     running: "refused",
     async apply(session, vm, { path }, context) {
       if (vm) machineFor(session, vm, context);
-      else look(session, context.signal);
+      else bringUpToDate(session, context.signal);
       await imagesOf(session).remove(path);
     },
   },
@@ -191,7 +191,7 @@ function withLiveMedium(
 ): VmDefinition | undefined {
   const device = run && driveOf(run.live, drive);
   if (!device || (device.path === path && device.tray === "closed")) return undefined;
-  if (path !== undefined && !session.files.has(path))
+  if (path !== undefined && !fileAt(session, path))
     throw new Error(`Cannot access storage file '${path}': No such file or directory`);
   if (run.locked.has(drive) && !force) throw new DomainError("TRAY_LOCKED", { vm: name, drive });
   return withMedium(run.live, drive, path);

@@ -54,7 +54,10 @@ const Disk = z.object({
 });
 export type DiskSeed = Readonly<z.infer<typeof Disk>>;
 
-/** A whole definition; what it means is the business of whoever wrote it. */
+/** Another name of a file. */
+const Link = z.object({ path: z.string(), to: z.string() });
+
+/** A whole definition, taken as it is. */
 export const Definition = z.custom<VmDefinition>(
   (value) => typeof value === "object" && value !== null && "disks" in value && "drives" in value && "boot" in value,
   "expected a VM definition with disks, drives and boot",
@@ -84,11 +87,12 @@ const sampleIsos: z.input<typeof Iso>[] = [
 ];
 
 export const Config = z.strictObject({
-  /** The image directory. Nothing is ever read from or written to it: paths are names here. */
+  /** The image directory. Paths are names here: nothing is read from it or written to it. */
   images: z.string().startsWith("/").exactOptional(),
   isoDirectories: z.array(z.string().startsWith("/")).exactOptional(),
   isos: z.array(Iso).prefault(sampleIsos),
   disks: z.array(Disk).default([]),
+  links: z.array(Link).default([]),
   vms: z.array(VmSeed).default([]),
   memoryBytes: count.default(64 * GIB),
   cpus: count.default(16),

@@ -1,9 +1,9 @@
-/** What runs in a VM: the firmware, an installer, the installed system. The firmware is a second, independent reading of
- * what SeaBIOS and OVMF were seen to do, so that a mistake in the domain's boot rules shows against it. */
+/** The guest of a VM: firmware, an installer, the installed system. The firmware is a second, independent reading of what
+ * SeaBIOS and OVMF were seen to do, so that a mistake in the domain's boot rules shows. */
 import { bootSequence, DomainError, diskOf, driveOf, type StopReason, type VmDefinition } from "../../src/plugin.ts";
-import { contentOf, fileOf, usersOf, walk, writeFile } from "./images.ts";
+import { contentOf, fileAt, fileOf, usersOf, walk, writeFile } from "./images.ts";
 import { type Booted, type Machine, nowOf, type Run, type Session } from "./machine.ts";
-import { happened } from "./news.ts";
+import { notify } from "./notify.ts";
 
 /** More than firmware reads in search of something to boot, and less. */
 const BOOTED_BYTES = 4 * 1024 ** 2;
@@ -16,7 +16,7 @@ const STEP_MS = 20;
 export function startMachine(session: Session, machine: Machine, purpose: string): void {
   const live = machine.saved ?? machine.next;
   for (const { path } of live.drives) {
-    if (path !== undefined && !session.files.has(path))
+    if (path !== undefined && !fileAt(session, path))
       throw new Error(`Cannot access storage file '${path}': No such file or directory`);
   }
   for (const { path, shareable } of live.disks) {
@@ -43,7 +43,7 @@ export function startMachine(session: Session, machine: Machine, purpose: string
   if (resumed) machine.run.booted = { what: "system" };
   else boot(session, machine, machine.run);
   expectAgent(session, machine, machine.run);
-  happened(session, machine.uuid);
+  notify(session, machine.uuid);
 }
 
 /** A reset by the guest itself: the same run and the same live definition, and trays close again. */
@@ -51,14 +51,14 @@ export function reboot(session: Session, machine: Machine): void {
   const { run } = machine;
   if (!run) throw new Error("domain is not running");
   if (run.live.resetEndsRun) {
-    happened(session, machine.uuid, { type: "rebooted", run: run.id });
+    notify(session, machine.uuid, { type: "rebooted", run: run.id });
     powerOff(session, machine, "shutdown");
     return;
   }
   run.live = { ...run.live, drives: run.live.drives.map((drive) => ({ ...drive, tray: "closed" })) };
   boot(session, machine, run);
   expectAgent(session, machine, run);
-  happened(session, machine.uuid, { type: "rebooted", run: run.id });
+  notify(session, machine.uuid, { type: "rebooted", run: run.id });
 }
 
 export function powerOff(session: Session, machine: Machine, reason: StopReason): void {
@@ -66,7 +66,7 @@ export function powerOff(session: Session, machine: Machine, reason: StopReason)
   delete machine.run;
   delete machine.paused;
   if (!machine.persistent) session.machines.delete(machine.uuid);
-  happened(session, machine.uuid);
+  notify(session, machine.uuid);
 }
 
 function expectAgent(session: Session, { guest }: Machine, run: Run): void {
@@ -147,11 +147,11 @@ export function finishInstallation(session: Session, machine: Machine): void {
     writeFile(session, { ...file, content: "data", bootsBios: bios, bootsUefi: !bios });
   }
   if (machine.guest.rebootsWhenInstalled) reboot(session, machine);
-  else happened(session, machine.uuid);
+  else notify(session, machine.uuid);
 }
 
-/** Lets the time that has gone by take its effect; called before every look, so that a timer has to run only while
- * somebody watches. */
+/** Brings the guests up to the present time. Every observation calls it, so that a timer has to run only while somebody
+ * watches. */
 export function advance(session: Session): void {
   const now = nowOf(session);
   for (const machine of session.machines.values()) {
@@ -164,11 +164,11 @@ export function advance(session: Session): void {
     // By then the system has read a good part of itself.
     const { target } = run.booted;
     if (target !== undefined) run.readBytes[target] = (run.readBytes[target] ?? 0) + BOOTED_BYTES;
-    happened(session, machine.uuid);
+    notify(session, machine.uuid);
   }
 }
 
-/** When a guest will do something by itself next. */
+/** The next time at which a guest does something by itself. */
 export function nextDueOf(session: Session): number | undefined {
   const active = [...session.machines.values()].filter(({ paused }) => paused === undefined);
   const due = active.flatMap(({ run }) => [run?.installedAtMs ?? [], run?.agentAtMs ?? []].flat());

@@ -1,64 +1,86 @@
 /** The files of a memory connection: an ISO library and disk images that exist by name alone. */
-import { type DiskFact, DomainError, type Images, type IsoFact } from "../../src/plugin.ts";
+import {
+  type DiskFact,
+  DomainError,
+  type ImageIdentity,
+  type ImageRef,
+  type Images,
+  type IsoFact,
+} from "../../src/plugin.ts";
+import { hostOf, occupiedBytes, spaceOf } from "./host.ts";
 import type { DiskFile, IsoFile, Session } from "./machine.ts";
 
-/** What qemu-img makes of a new image, before anything is written to it. */
-const EMPTY_IMAGE_BYTES = 196_608;
-const INSTALLED_BYTES = 1024 ** 3;
 const KNOWN_MAX = 20;
 
 const usable = (path: string) => path.startsWith("/") && !path.includes("\0") && !/\/\.{0,2}(\/|$)/.test(path);
 const below = (path: string, directory: string) => usable(path) && path.startsWith(`${directory}/`);
 const nameOf = (path: string) => path.slice(path.lastIndexOf("/") + 1);
 
-export const identityOf = ({ path, version }: IsoFile | DiskFile): string => `${path}:${version}`;
+export const versionOf = ({ path, version }: IsoFile | DiskFile): string => `${path}:${version}`;
+
+/** Resolves links, of the file itself and of the directories above it. */
+export function realOf(session: Session, path: string): string {
+  let real = path;
+  for (let left = session.links.size; left > 0; left--) {
+    const link = [...session.links].find(([name]) => real === name || real.startsWith(`${name}/`));
+    if (!link) break;
+    real = link[1] + real.slice(link[0].length);
+  }
+  return real;
+}
+
+const imageOf = (session: Session, path: string) => realOf(session, path) as ImageIdentity;
+
+/** The file that a path leads to. */
+export const fileAt = (session: Session, path: string): IsoFile | DiskFile | undefined =>
+  session.files.get(realOf(session, path));
 
 /** Puts a file in its place, or a new version of it. */
 export function writeFile(session: Session, file: Omit<IsoFile, "version"> | Omit<DiskFile, "version">): void {
-  session.files.set(file.path, { ...file, version: ++session.count } as IsoFile | DiskFile);
+  const path = realOf(session, file.path);
+  session.files.set(path, { ...file, path, version: ++session.count } as IsoFile | DiskFile);
 }
 
 export const fileOf = <K extends "iso" | "disk">(session: Session, kind: K, path: string) => {
-  const file = session.files.get(path);
+  const file = fileAt(session, path);
   return file?.kind === kind ? (file as Extract<IsoFile | DiskFile, { kind: K }>) : undefined;
 };
-
-const occupied = (file: DiskFile) =>
-  file.content === "blank"
-    ? Math.min(EMPTY_IMAGE_BYTES, file.virtualBytes)
-    : Math.min(INSTALLED_BYTES, file.virtualBytes);
 
 /** The images below one, itself first. `missing` and `refused` say why the walk ended early. */
 export function walk(session: Session, path: string): { files: string[]; missing?: string; refused?: string } {
   const files: string[] = [];
-  for (let at: string | undefined = path; at !== undefined; ) {
-    if (files.length && !below(at, session.imageDirectory))
-      return { files, refused: `it refers to "${at}", which lies outside the image directory` };
+  const directory = realOf(session, session.imageDirectory);
+  for (let name: string | undefined = path; name !== undefined; ) {
+    const at = realOf(session, name);
+    if (files.length && !below(at, directory))
+      return { files, refused: `it refers to "${name}", which lies outside the image directory` };
     if (files.includes(at)) return { files, refused: `its backing files form a loop at "${at}"` };
     const file: DiskFile | undefined = fileOf(session, "disk", at);
     if (!file) return files.length ? { files, missing: at } : { files: [at], missing: at };
     files.push(at);
-    at = file.backing;
+    name = file.backing;
   }
   return { files };
 }
 
-/** What a guest finds on an image: its own content, else what it stands on. */
+/** The content that a guest finds on an image: the image's own, or that of an image below it. */
 export const contentOf = (session: Session, path: string): DiskFile | undefined => {
   const layers = walk(session, path).files.map((layer) => fileOf(session, "disk", layer));
   return layers.find((layer) => layer?.content === "data") ?? layers[0];
 };
 
-/** The VMs that are running on this image, or on one that stands on it: what QEMU's image locks would tell. */
+/** The VMs that run on this image, or on an image that stands on it, as QEMU's image locks would show. */
 export const usersOf = (session: Session, path: string): string[] =>
   [...session.machines.values()]
     .filter(({ run }) =>
-      run?.live.disks.some((disk) => disk.path !== undefined && walk(session, disk.path).files.includes(path)),
+      run?.live.disks.some(
+        (disk) => disk.path !== undefined && walk(session, disk.path).files.includes(realOf(session, path)),
+      ),
     )
     .map(({ name }) => name);
 
 function isoFact(session: Session, path: string): IsoFact {
-  const file = session.files.get(path);
+  const file = fileAt(session, path);
   if (!file) return { path, state: "missing", bootsBios: false, bootsUefi: false };
   if (file.kind === "disk") return { path, state: "not_iso", bootsBios: false, bootsUefi: false };
   const { state, sizeBytes, volumeLabel, bootsBios, bootsUefi, signed } = file;
@@ -71,7 +93,7 @@ function isoFact(session: Session, path: string): IsoFact {
       sizeBytes: state === "empty" ? 0 : sizeBytes,
       bootsBios: false,
       bootsUefi: false,
-      identity: identityOf(file),
+      identity: versionOf(file),
     };
   }
   const label = volumeLabel !== undefined && { volumeLabel };
@@ -83,16 +105,18 @@ function isoFact(session: Session, path: string): IsoFact {
     bootsBios,
     bootsUefi,
     ...(signed !== undefined && { signed }),
-    identity: identityOf(file),
+    identity: versionOf(file),
   };
 }
 
 function diskFact(session: Session, path: string, check: boolean): DiskFact {
-  const file = session.files.get(path);
-  if (!file) return { path, state: "missing", content: "unknown", chain: [path] };
+  const file = fileAt(session, path);
+  const image = imageOf(session, path);
+  if (!file) return { path, image, state: "missing", content: "unknown", chain: [path] };
   if (file.kind === "iso")
     return {
       path,
+      image,
       state: "ok",
       format: "raw",
       virtualBytes: file.sizeBytes,
@@ -105,11 +129,12 @@ function diskFact(session: Session, path: string, check: boolean): DiskFact {
   const { files: chain, missing, refused } = walk(session, path);
   const known = {
     path,
+    image,
     format,
     virtualBytes,
-    actualBytes: occupied(file),
+    actualBytes: occupiedBytes(file),
     chain,
-    identity: identityOf(file),
+    identity: versionOf(file),
     ...(check && { corrupt }),
   };
   if (refused !== undefined) return { ...known, state: "unreadable", content: "unknown" };
@@ -131,7 +156,7 @@ function resolveIso(session: Session, wanted: string): string {
   if (wanted === "" || wanted.includes("\0")) throw notFound();
   if (wanted.startsWith("/")) {
     if (!directories.some((directory) => below(wanted, directory))) throw outside();
-    if (!session.files.has(wanted)) throw notFound();
+    if (!fileAt(session, wanted)) throw notFound();
     return wanted;
   }
   if (wanted.split("/").includes("..")) throw outside();
@@ -150,15 +175,8 @@ export function imagesOf(session: Session): Images {
   const holdInside = (path: string) => {
     if (!below(path, imageDirectory)) throw new DomainError("PATH_OUTSIDE_IMAGES", { path, directory: imageDirectory });
   };
-  const space = () => {
-    const used = [...session.files.values()].reduce(
-      (sum, file) => sum + (file.kind === "disk" ? occupied(file) : file.sizeBytes),
-      0,
-    );
-    return { freeBytes: Math.max(0, session.spaceBytes - used), totalBytes: session.spaceBytes };
-  };
   const requireSpace = (path: string, neededBytes: number) => {
-    const { freeBytes, totalBytes } = space();
+    const { freeBytes, totalBytes } = spaceOf(session);
     if (neededBytes > totalBytes) throw new DomainError("HOST_SPACE_LACKING", { path, neededBytes, freeBytes });
   };
 
@@ -187,10 +205,15 @@ export function imagesOf(session: Session): Images {
       signal?.throwIfAborted();
       return diskFact(session, path, check);
     },
-    async chain(path) {
-      const { files, refused } = walk(session, path);
-      if (refused !== undefined) throw new DomainError("IMAGE_REFUSED", { path, reason: refused });
-      return files;
+    ref: (name) => name as ImageRef,
+    show: (ref) => ref,
+    async identify(ref) {
+      return imageOf(session, ref);
+    },
+    async chain(ref) {
+      const { files, refused } = walk(session, ref);
+      if (refused !== undefined) throw new DomainError("IMAGE_REFUSED", { path: ref, reason: refused });
+      return files.map((file) => ({ ref: file as ImageRef, identity: imageOf(session, file) }));
     },
 
     async createDisk(path, sizeBytes, signal) {
@@ -198,7 +221,7 @@ export function imagesOf(session: Session): Images {
       requireSize(sizeBytes);
       holdInside(path);
       requireSpace(path, sizeBytes);
-      if (session.files.has(path)) throw new DomainError("DISK_EXISTS", { path });
+      if (fileAt(session, path)) throw new DomainError("DISK_EXISTS", { path });
       writeFile(session, {
         kind: "disk",
         path,
@@ -225,12 +248,10 @@ export function imagesOf(session: Session): Images {
 
     async remove(path) {
       holdInside(path);
-      session.files.delete(path);
+      if (!session.links.delete(path)) session.files.delete(realOf(session, path));
     },
 
-    async space() {
-      return space();
-    },
+    space: hostOf(session).space,
   };
 }
 

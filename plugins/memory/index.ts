@@ -12,10 +12,11 @@ import {
 import { changes } from "./changes.ts";
 import { Config, Definition, Guest } from "./config.ts";
 import { startMachine } from "./guest.ts";
+import { hostOf } from "./host.ts";
 import { imagesOf, writeFile } from "./images.ts";
-import { look } from "./look.ts";
 import { fingerprintOf, type Machine, type Session, viewOf } from "./machine.ts";
-import { happened } from "./news.ts";
+import { notify } from "./notify.ts";
+import { bringUpToDate } from "./observe.ts";
 import { guestInfo, telling, watch } from "./watch.ts";
 
 const Kept = z.object({
@@ -38,11 +39,12 @@ export default definePlugin<Config, Session>({
       connection,
       imageDirectory,
       isoDirectories,
-      host: { memoryBytes: config.memoryBytes, cpus: config.cpus },
+      resources: { memoryBytes: config.memoryBytes, cpus: config.cpus },
       spaceBytes: config.spaceBytes,
       guest: Guest.parse(config),
       machines: new Map(),
       files: new Map(),
+      links: new Map(config.links.map(({ path, to }) => [path, to])),
       watchers: new Set(),
       fingerprint,
       closing,
@@ -69,32 +71,32 @@ export default definePlugin<Config, Session>({
 
   backend: {
     async list(session, signal) {
-      look(session, signal);
+      bringUpToDate(session, signal);
       const vms = [...session.machines.values()].map((machine) => viewOf(session, machine));
       return vms.sort((a, b) => (a.name < b.name ? -1 : 1));
     },
     async observe(session, uuid, signal) {
-      look(session, signal);
+      bringUpToDate(session, signal);
       const machine = session.machines.get(uuid);
       return machine && viewOf(session, machine);
     },
     async lookup(session, name, signal) {
-      look(session, signal);
+      bringUpToDate(session, signal);
       return [...session.machines.values()].find((machine) => machine.name === name)?.uuid;
     },
     async host(session, signal) {
-      look(session, signal);
-      return session.host;
+      bringUpToDate(session, signal);
+      return hostOf(session).resources();
     },
     async exportDefinition(session, uuid, signal) {
-      look(session, signal);
+      bringUpToDate(session, signal);
       const machine = session.machines.get(uuid);
       if (!machine) throw new DomainError("VM_NOT_FOUND", { vm: uuid, known: [...session.machines.keys()] });
       const { name, next, claim, guest } = machine;
       return JSON.stringify({ uuid, name, next, ...(claim && { claim }), guest } satisfies z.input<typeof Kept>);
     },
     async importDefinition(session, uuid, definition, { expect, signal }: ApplyContext) {
-      look(session, signal);
+      bringUpToDate(session, signal);
       const { claim, ...saved } = Kept.parse(JSON.parse(definition));
       if (saved.uuid !== uuid) throw new Error(`the definition is one of VM ${saved.uuid}`);
       const machine = session.machines.get(uuid);
@@ -105,11 +107,11 @@ export default definePlugin<Config, Session>({
         throw new DomainError("VM_EXISTS", { name: saved.name, connection: session.connection, uuid: taken.uuid });
       const { claim: _old, ...rest } = machine ?? { persistent: true };
       session.machines.set(uuid, { ...rest, ...saved, ...(claim && { claim }) });
-      happened(session, uuid);
+      notify(session, uuid);
     },
     images: (session) => imagesOf(session),
     async guest(session, uuid, signal) {
-      look(session, signal);
+      bringUpToDate(session, signal);
       return guestInfo(session, uuid);
     },
     watch,

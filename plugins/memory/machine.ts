@@ -1,4 +1,4 @@
-/** What a memory connection holds, and a VM in it as the domain sees it. */
+/** The state of a memory connection, and a VM in it as the domain sees it. */
 import {
   type ClaimTag,
   canonicalJson,
@@ -56,12 +56,14 @@ export type Session = {
   readonly connection: string;
   readonly imageDirectory: string;
   readonly isoDirectories: readonly string[];
-  readonly host: Readonly<{ memoryBytes: number; cpus: number }>;
+  readonly resources: Readonly<{ memoryBytes: number; cpus: number }>;
   readonly spaceBytes: number;
   /** How the guests of new VMs behave. */
   readonly guest: Guest;
   readonly machines: Map<string, Machine>;
   readonly files: Map<string, IsoFile | DiskFile>;
+  /** Other names of files: what each leads to. */
+  readonly links: Map<string, string>;
   readonly watchers: Set<(hint: Hint) => void>;
   readonly fingerprint: (meaning: string) => string;
   readonly closing: AbortController;
@@ -78,7 +80,7 @@ export const nowOf = (session: Session): number => Date.now() + session.aheadMs;
 export const powerOf = ({ run, paused }: Machine): Power =>
   !run ? "off" : paused === undefined ? "running" : "paused";
 
-/** The claim tag is no part of it: writing it must not look like somebody's edit. */
+/** Leaves out the claim tag, so that writing the tag does not look like an edit. */
 export const fingerprintOf = (session: Session, { uuid, name, next }: Machine): string =>
   session.fingerprint(canonicalJson({ uuid, name, next }));
 

@@ -1,14 +1,14 @@
-/** What is told as it happens, and what a guest's agent says. */
+/** Events of VMs, and the answers of a guest's agent. */
 import type { BackendDefinition, GuestInfo, Hint } from "../../src/plugin.ts";
 import { advance, nextDueOf } from "./guest.ts";
-import { look } from "./look.ts";
 import { nowOf, powerOf, type Session } from "./machine.ts";
-import { happened } from "./news.ts";
+import { notify } from "./notify.ts";
+import { bringUpToDate } from "./observe.ts";
 
-/** A guest does things at its time, whether or not anybody looks; so while somebody watches, a timer looks. */
+/** Reports hints until the signal. A guest acts at its own time, so a timer brings the guests up to date while somebody watches. */
 export async function watch(session: Session, tell: (hint: Hint) => void, signal: AbortSignal): Promise<void> {
   if (signal.aborted) return;
-  look(session, signal);
+  bringUpToDate(session, signal);
   const ends = AbortSignal.any([signal, session.signal]);
   const { promise: ended, resolve } = Promise.withResolvers<void>();
   let timer: ReturnType<typeof setTimeout> | undefined;
@@ -36,7 +36,7 @@ export async function watch(session: Session, tell: (hint: Hint) => void, signal
 
 type Changes = BackendDefinition<Session>["changes"];
 
-/** The same handlers, which tell of the VM when they have ended, however they did. */
+/** The same handlers, each of which reports its VM when it has ended, however it ends. */
 export const telling = (changes: Changes): Changes =>
   Object.fromEntries(
     Object.entries(changes as Record<string, NonNullable<Changes["vm.create"]>>).map(([kind, handler]) => [
@@ -48,14 +48,14 @@ export const telling = (changes: Changes): Changes =>
           try {
             await handler.apply(session, vm, change, context);
           } finally {
-            if (uuid !== undefined) happened(session, uuid);
+            if (uuid !== undefined) notify(session, uuid);
           }
         },
       },
     ]),
   );
 
-/** What the agent says of a system on its disk, or of one that lives from its medium. */
+/** The agent's answer for a system on the disk, or for a live system on a medium. */
 export function guestInfo(session: Session, uuid: string): GuestInfo | undefined {
   const machine = session.machines.get(uuid);
   const { run } = machine ?? {};

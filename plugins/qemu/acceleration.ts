@@ -1,6 +1,6 @@
-/** Whether guests really run under the host's hypervisor. That its device is there, and may be opened, says nothing:
- * guests can abort on a model-specific register or stop with an internal error all the same. So a guest of 200 bytes is
- * started, once per boot of the host, and has to get from real to long mode and write a byte to its serial port. */
+/** Finds out whether guests really run under the host's hypervisor. A device that exists and may be opened proves nothing:
+ * guests can still abort on a model-specific register or stop with an internal error. A guest of 200 bytes is started
+ * once per boot of the host; it has to get from real to long mode and write a byte to its serial port. */
 import { randomUUID } from "node:crypto";
 import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -13,7 +13,7 @@ import type { QemuSession } from "./session.ts";
 
 const PROBE_LIMIT_MS = 8_000;
 
-/** What this host's kernel offers; elsewhere there is emulation alone. */
+/** The accelerator that this host's kernel offers; other systems only emulate. */
 const native: Accelerator | undefined = ({ linux: "kvm", darwin: "hvf" } as const)[process.platform as string];
 
 /** @throws DomainError BACKEND_FAILED when KVM is asked for and does not work */
@@ -38,10 +38,11 @@ async function works(
   progress: (message: string) => void,
   signal: AbortSignal,
 ): Promise<boolean> {
-  const { cacheDirectory, log } = session.context;
+  const { host, context } = session;
+  const { cacheDirectory, log } = context;
   const path = join(cacheDirectory, `${accelerator}-probe-qemu.json`);
   // Another program or boot of the host may fare otherwise.
-  const about = { hostBoot: await hostBoot(), binary: session.binary, accelerator, shows: PROBE_SHOWS };
+  const about = { hostBoot: (await host.bootId()) ?? "host", binary: session.binary, accelerator, shows: PROBE_SHOWS };
   const known = await textOf(path)
     .then((text) => JSON.parse(text ?? "{}") as Record<string, unknown>)
     .catch(() => ({}) as Record<string, unknown>);
@@ -58,9 +59,6 @@ async function works(
   log(`guests ${answer ? "run" : "do not run"} under ${accelerator.toUpperCase()} on this host`);
   return answer;
 }
-
-const hostBoot = async (): Promise<string> =>
-  ((await textOf("/proc/sys/kernel/random/boot_id").catch(() => undefined)) ?? "host").trim();
 
 /** Whether a guest gives its sign of life under this accelerator. */
 export async function probe(

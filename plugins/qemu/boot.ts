@@ -1,8 +1,8 @@
 /** Boot order. */
 import type { BackendDefinition } from "../../src/plugin.ts";
 import { changed } from "./definition.ts";
+import { edit } from "./definitions.ts";
 import type { QemuSession } from "./session.ts";
-import { edit } from "./vms.ts";
 
 export const bootHandlers: BackendDefinition<QemuSession>["changes"] = {
   "boot_order.set": {

@@ -3,13 +3,13 @@ import { createHash } from "node:crypto";
 import { bootSequence } from "../../src/plugin.ts";
 import { type Accelerator, asDomain, type Definition, letterOf } from "./definition.ts";
 import type { UefiFirmware } from "./firmware.ts";
-import type { Place } from "./place.ts";
+import type { VmPaths } from "./vm-paths.ts";
 
 /** How long a BIOS that found nothing to boot waits before it tries again: a medium that is inserted meanwhile boots by
  * itself. Without it SeaBIOS stays at "No bootable device" for ever. It means nothing to UEFI. */
 const REBOOT_TIMEOUT_MS = 10_000;
 
-export type Surroundings = Readonly<{ place: Place; firmware?: UefiFirmware | undefined }>;
+export type Surroundings = Readonly<{ place: VmPaths; firmware?: UefiFirmware | undefined }>;
 
 export function commandLine(definition: Definition, { place, firmware }: Surroundings): string[] {
   const { name, uuid, accelerator, memoryBytes, cpus } = definition;
@@ -33,8 +33,8 @@ export function commandLine(definition: Definition, { place, firmware }: Surroun
   ];
 }
 
-/** Where each device is on the PCI bus. What QEMU chose by itself would move when a device is added, and with it the names
- * of a guest's network cards; a disk's place is also how the guest's agent names it. */
+/** Each device's place on the PCI bus. A place that QEMU chose would move when a device is added, and a guest's network cards
+ * would be renamed; the guest's agent also names a disk by its place. */
 export const PCI_SLOT = { video: 1, network: 2, ports: 3, usb: 4, balloon: 5, rng: 6, scsi: 7, disk: 16 } as const;
 const at = (slot: number) => `bus=pcie.0,addr=0x${slot.toString(16)}`;
 
@@ -59,7 +59,7 @@ const clock = (accelerator: Accelerator) => [
 
 const blockdev = (options: object) => ["-blockdev", JSON.stringify(options)];
 
-function flash(firmware: UefiFirmware, place: Place): string[] {
+function flash(firmware: UefiFirmware, place: VmPaths): string[] {
   const file = (filename: string) => ({ driver: "file", filename });
   return [
     ...blockdev({
@@ -87,13 +87,13 @@ function flash(firmware: UefiFirmware, place: Place): string[] {
 /** Commands over a socket, for one session at a time; events into a file that any number of processes may follow, also
  * those that come later. The second monitor's "pipe" is two regular files: it reads its negotiation from the one, and
  * from then on writes every event to the other. */
-const monitors = (place: Place) => [
+const monitors = (place: VmPaths) => [
   ...["-chardev", `socket,id=qmp,path=${value(place.qmp)},server=on,wait=off`, "-mon", "chardev=qmp,mode=control"],
   ...["-chardev", `pipe,id=events,path=${value(place.events)}`, "-mon", "chardev=events,mode=control"],
 ];
 
 export const diskNode = (target: string) => `disk-${target}`;
-/** What a disk's image is kept in: offsets in it are the file's, and no longer the guest's. */
+/** The node of a disk's file; offsets in it are those of the file, not of the guest. */
 export const fileNode = (target: string) => `file-${target}`;
 
 function storage(definition: Definition): string[] {
@@ -166,7 +166,7 @@ export function macOf(uuid: string): string {
   return ["52", "54", "00", digest.slice(0, 2), digest.slice(2, 4), digest.slice(4, 6)].join(":");
 }
 
-const lines = ({ serialLog }: Definition, place: Place) => {
+const lines = ({ serialLog }: Definition, place: VmPaths) => {
   const socket = (id: string, path: string) => `socket,id=${id},path=${value(path)},server=on,wait=off`;
   return [
     ...["-chardev", `${socket("com1", place.serial)},logfile=${value(serialLog)},logappend=off`],
@@ -180,7 +180,7 @@ const lines = ({ serialLog }: Definition, place: Place) => {
   ];
 };
 
-const tpm = (place: Place) => [
+const tpm = (place: VmPaths) => [
   ...["-chardev", `socket,id=tpm,path=${value(place.tpmSocket)}`],
   ...["-tpmdev", "emulator,id=tpm0,chardev=tpm", "-device", "tpm-crb,tpmdev=tpm0,id=tpm-device"],
 ];

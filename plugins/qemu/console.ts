@@ -12,5 +12,5 @@ export async function openConsole(
 ): Promise<Console | undefined> {
   requireOpen(session, signal);
   if (!(await isOn(session, uuid))) return undefined;
-  return openVnc({ path: session.placeOf(uuid).vnc }, { vm: uuid, signal });
+  return openVnc({ path: session.pathsOf(uuid).vnc }, { vm: uuid, signal });
 }

@@ -61,7 +61,7 @@ export const writtenDefinition = (definition: Definition): string => `${JSON.str
 export const changed = (definition: Definition, change: Partial<Definition>): Definition =>
   accepted({ ...definition, ...change });
 
-/** What the fingerprint is made of. The claim tag is no part of it: writing it must not look like somebody's edit. */
+/** The text that the fingerprint is made of. It leaves out the claim tag, so that writing the tag does not look like an edit. */
 export const meaningOf = ({ claim: _tag, ...rest }: Definition): string => canonicalJson(rest);
 
 /** The definition of a new VM. @throws Error when this backend has no such network */

@@ -1,18 +1,18 @@
 /** Disk images. */
 import { type BackendDefinition, DomainError } from "../../src/plugin.ts";
 import { diskNode } from "./command-line.ts";
+import { requireUnchanged } from "./definitions.ts";
 import { withLock } from "./lock.ts";
 import { deviceOf, queryBlock } from "./observe.ts";
 import { isOn } from "./process.ts";
 import { type QemuSession, requireOpen } from "./session.ts";
-import { unchanged } from "./vms.ts";
 
 export const diskHandlers: BackendDefinition<QemuSession>["changes"] = {
   "disk.create": {
     running: "now",
     async apply(session, vm, { path, sizeBytes }, context) {
       requireOpen(session, context.signal);
-      if (vm) await unchanged(session, vm, context);
+      if (vm) await requireUnchanged(session, vm, context);
       await session.images.createDisk(path, sizeBytes, context.signal);
     },
   },
@@ -20,7 +20,7 @@ export const diskHandlers: BackendDefinition<QemuSession>["changes"] = {
     running: "refused",
     async apply(session, vm, { path }, context) {
       requireOpen(session, context.signal);
-      if (vm) await unchanged(session, vm, context);
+      if (vm) await requireUnchanged(session, vm, context);
       await session.images.remove(path);
     },
   },
@@ -30,7 +30,7 @@ export const diskHandlers: BackendDefinition<QemuSession>["changes"] = {
       // Nobody starts it while its image is grown from outside.
       withLock(session.directory, vm!.uuid, context.signal, async () => {
         const { signal } = context;
-        await unchanged(session, vm!, context);
+        await requireUnchanged(session, vm!, context);
         const refuseBelow = (currentBytes: number) => {
           if (sizeBytes < currentBytes)
             throw new DomainError("SHRINK_REFUSED", { vm: vm!.name, currentBytes, requestedBytes: sizeBytes });

@@ -1,5 +1,5 @@
-/** QEMU's own events. It writes them to a file from its first moment to its last, so that nobody has to be connected to
- * miss none, and any number of processes may read on. Each run has a file of its own in the same place. */
+/** QEMU's own events. QEMU writes them to a file from its first moment to its last, so that no event is missed while nobody
+ * is connected, and any number of processes can follow. Each run begins a new file in the same place. */
 import { type FileHandle, open } from "node:fs/promises";
 
 /** `SHUTDOWN` and `RESET` (with a reason: `guest-reset`, `guest-shutdown`, `host-qmp-quit` …), `STOP`, `RESUME`,
@@ -47,8 +47,8 @@ export async function lastEvents(path: string): Promise<QmpEvent[] | undefined> 
 }
 
 export type EventReader = Readonly<{
-  /** What has been written since the last time, from the beginning where it is another run's file by now; `more` when
-   * that is anything at all. */
+  /** Returns the events since the last read, from the beginning where the file is another run's; `more` says whether
+   * anything was written. */
   read(): Promise<Readonly<{ events: readonly QmpEvent[]; more: boolean }>>;
 }>;
 

@@ -1,9 +1,9 @@
-/** Files that are whole or not there, whenever the power goes. */
+/** Writes files that are whole or absent, whenever the power fails. */
 import { randomUUID } from "node:crypto";
 import { mkdir, open, readFile, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 
-/** Puts the text in the file's place, synced; a reader sees the old one or this one. */
+/** Replaces the file's text, synced to disk; a reader sees the old text or the new one. */
 export async function writeWhole(path: string, text: string): Promise<void> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
   const made = `${path}.${randomUUID().slice(0, 8)}.new`;
@@ -23,7 +23,7 @@ export async function writeWhole(path: string, text: string): Promise<void> {
   await syncDirectory(dirname(path));
 }
 
-/** Makes durable what was renamed into or removed from the directory. */
+/** Makes renames into and removals from the directory durable. */
 export async function syncDirectory(path: string): Promise<void> {
   const directory = await open(path, "r");
   try {

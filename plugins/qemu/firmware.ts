@@ -1,4 +1,4 @@
-/** UEFI firmware of this host, found by the descriptors that its packages bring (QEMU's docs/interop/firmware.json). */
+/** Finds this host's UEFI firmware by the descriptors of its packages (QEMU's docs/interop/firmware.json). */
 import { readdir, readFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
@@ -20,7 +20,7 @@ const Descriptor = z.object({
 export type UefiFirmware = Readonly<{
   code: string;
   codeFormat: "raw" | "qcow2";
-  /** What the VM's own variables begin as. */
+  /** Template of the VM's own variables. */
   variables: string;
   variablesFormat: "raw" | "qcow2";
   /** Only code in system management mode may write the variables. */

@@ -1,4 +1,4 @@
-/** Asking the guest's agent. What comes back is the guest's word: bounded, and without characters that steer a screen. */
+/** Asks the guest's agent. Its answer is untrusted text: it is bounded, and control characters are removed. */
 import { z } from "zod";
 import type { GuestInfo } from "../../src/plugin.ts";
 import { PCI_SLOT } from "./command-line.ts";
@@ -38,7 +38,7 @@ export async function guestInfo(
   if (!(await agentIsThere(session, uuid, signal))) return undefined;
   try {
     const commands = [{ execute: "guest-get-osinfo" }, { execute: "guest-get-fsinfo" }];
-    const [system, filesystems] = await askAgent(session.placeOf(uuid).agent, commands, {
+    const [system, filesystems] = await askAgent(session.pathsOf(uuid).agent, commands, {
       timeoutMs: ANSWER_LIMIT_MS,
       signal,
     });
@@ -49,7 +49,7 @@ export async function guestInfo(
   }
 }
 
-/** Out of the agent's answers to guest-get-osinfo and guest-get-fsinfo. */
+/** Reads the agent's answers to guest-get-osinfo and guest-get-fsinfo. */
 export function infoFrom(system: unknown, filesystems: unknown): GuestInfo {
   const said = System.safeParse(system).data;
   const [osId, osName] = [plainText(said?.id), plainText(said?.["pretty-name"] ?? said?.name)];
@@ -86,7 +86,7 @@ function targetOf(disk: unknown): string | undefined {
 /** q35's own controller. */
 const SATA = { slot: 31, function: 2 };
 
-/** A text that a guest may have made, cut off and without control characters; undefined where nothing is left. */
+/** Cuts off a text that a guest may have made and removes its control characters; undefined where nothing is left. */
 const plainText = (value: string | undefined): string | undefined =>
   value
     ?.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, "")

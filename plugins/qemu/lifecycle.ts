@@ -1,11 +1,11 @@
-/** Making and removing definitions, and the claim tag in them. */
+/** Makes and removes definitions, and writes the claim tag in them. */
 import { type ApplyContext, type BackendDefinition, DomainError } from "../../src/plugin.ts";
 import { acceleratorFor } from "./acceleration.ts";
 import { newDefinition, readDefinition, writtenDefinition } from "./definition.ts";
+import { definitionOf, edit, remove, requireUnchanged, withNameLock, write } from "./definitions.ts";
 import { withLock } from "./lock.ts";
 import { isOn } from "./process.ts";
 import { type QemuSession, requireOpen } from "./session.ts";
-import { definitionOf, edit, naming, remove, unchanged, write } from "./vms.ts";
 
 export const lifecycleHandlers: BackendDefinition<QemuSession>["changes"] = {
   "vm.create": {
@@ -14,7 +14,7 @@ export const lifecycleHandlers: BackendDefinition<QemuSession>["changes"] = {
       requireOpen(session, signal);
       const accelerator = await acceleratorFor(session, spec.acceleration, progress, signal);
       const definition = newDefinition(spec, accelerator);
-      await naming(session, spec, signal, async () => {
+      await withNameLock(session, spec, signal, async () => {
         const there = (await definitionOf(session, spec.uuid))?.definition;
         if (there?.claim?.uuid === spec.uuid) return;
         const { connection } = session.context;
@@ -27,7 +27,7 @@ export const lifecycleHandlers: BackendDefinition<QemuSession>["changes"] = {
     running: "refused",
     apply: (session, vm, _change, context) =>
       withLock(session.directory, vm!.uuid, context.signal, async () => {
-        await unchanged(session, vm!, context);
+        await requireUnchanged(session, vm!, context);
         if (await isOn(session, vm!.uuid))
           throw new DomainError("VM_MUST_BE_OFF", { vm: vm!.name, change: "vm.delete" });
         await remove(session, vm!.uuid);
@@ -36,8 +36,8 @@ export const lifecycleHandlers: BackendDefinition<QemuSession>["changes"] = {
   "vm.rename": {
     running: "refused",
     apply: (session, vm, { name }, context) =>
-      naming(session, { uuid: vm!.uuid, name }, context.signal, async () => {
-        const definition = await unchanged(session, vm!, context);
+      withNameLock(session, { uuid: vm!.uuid, name }, context.signal, async () => {
+        const definition = await requireUnchanged(session, vm!, context);
         if (await isOn(session, vm!.uuid))
           throw new DomainError("VM_MUST_BE_OFF", { vm: vm!.name, change: "vm.rename" });
         await write(session, { ...definition, name });
@@ -58,7 +58,7 @@ export async function exportDefinition(session: QemuSession, uuid: string, signa
   return writtenDefinition(found.definition);
 }
 
-/** Puts a whole definition back: of a VM that is gone, or of one that still is as expected. */
+/** Puts back the whole definition of a VM that is gone, or of a VM that is still as expected. */
 export async function importDefinition(
   session: QemuSession,
   uuid: string,
@@ -68,7 +68,7 @@ export async function importDefinition(
   requireOpen(session, signal);
   const definition = readDefinition(text);
   if (definition.uuid !== uuid) throw new Error(`the definition is one of VM ${definition.uuid}`);
-  await naming(session, definition, signal, async () => {
+  await withNameLock(session, definition, signal, async () => {
     // Without an expectation the VM is taken to be gone: what somebody has made under this UUID meanwhile stays.
     const found = await definitionOf(session, uuid);
     if (found?.fingerprint !== expect) throw new DomainError("VM_CHANGED_MEANWHILE", { vm: definition.name });

@@ -4,11 +4,11 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { setTimeout as sleep } from "node:timers/promises";
 
-/** Whoever holds a lock starts a VM with it at the longest. */
+/** Time limit for a lock, in milliseconds: starting a VM is the longest work under one. */
 const WAIT_MS = 60_000;
 const RETRY_MS = 5;
 
-/** The name under which names of VMs are given out; taken before a VM's own lock. */
+/** The lock for naming VMs; it is taken before a VM's own lock. */
 export const NAMES = "names";
 
 /** Runs the work while no other process runs any under a lock of the same name. The lock is an SQLite transaction on an

@@ -2,10 +2,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { type BackendDefinition, DomainError, type Vm } from "../../src/plugin.ts";
 import { changed, type Definition } from "./definition.ts";
+import { edit } from "./definitions.ts";
 import { type Block, deviceOf, queryBlock } from "./observe.ts";
 import { NotListening, type Qmp, QmpRefused } from "./qmp/client.ts";
 import type { QemuSession } from "./session.ts";
-import { edit } from "./vms.ts";
 
 /** A guest that is asked to eject needs a moment to let go of the tray. */
 const TRAY_WAIT_MS = 5_000;
@@ -58,7 +58,7 @@ function withMedium(definition: Definition, target: string, path: string | undef
 
 type LiveMedium = Readonly<{ drive: string; live: string | undefined; force: boolean }>;
 
-/** Nothing where the VM is off, or has no such drive yet.
+/** Does nothing where the VM is off, or has no such drive yet.
  * @throws DomainError TRAY_LOCKED; QmpRefused */
 async function setLive(session: QemuSession, vm: Vm, medium: LiveMedium, signal: AbortSignal): Promise<void> {
   const { drive, live, force } = medium;

@@ -1,14 +1,13 @@
-/** Looking: the definition in its file, and the running machine by QMP. */
+/** Observes VMs: the definition in its file, and the running machine by QMP. */
 import { existsSync } from "node:fs";
-import { availableParallelism, totalmem } from "node:os";
 import type { Drive, Host, Power, StopReason, Vm } from "../../src/plugin.ts";
 import { asDomain } from "./definition.ts";
+import { definitionOf, definitionsIn, uuidsIn } from "./definitions.ts";
 import { lastEvents } from "./event-log.ts";
-import { isUuid } from "./place.ts";
 import { type Started, startedOf } from "./process.ts";
 import { NotListening, type Qmp } from "./qmp/client.ts";
 import { type Parsed, type QemuSession, requireOpen } from "./session.ts";
-import { definitionOf, definitionsIn, uuidsIn } from "./vms.ts";
+import { isUuid } from "./vm-paths.ts";
 
 export async function observeVm(session: QemuSession, uuid: string, signal?: AbortSignal): Promise<Vm | undefined> {
   requireOpen(session, signal);
@@ -40,9 +39,9 @@ export async function lookup(session: QemuSession, name: string, signal?: AbortS
   return (await definitionsIn(session)).find(({ definition }) => definition.name === name)?.definition.uuid;
 }
 
-export const hostOf = async (session: QemuSession, signal?: AbortSignal): Promise<Host> => {
+export const hostOf = async (session: QemuSession, signal?: AbortSignal): Promise<Host | undefined> => {
   requireOpen(session, signal);
-  return { memoryBytes: totalmem(), cpus: availableParallelism() };
+  return session.host.resources();
 };
 
 type Medium = Pick<Drive, "path" | "tray">;
@@ -76,7 +75,7 @@ async function runOf(session: QemuSession, uuid: string, signal?: AbortSignal): 
         ...(reason !== undefined && { reason }),
         media: new Map(blocks.map((block) => [deviceOf(block.qdev), mediumOf(block)])),
         agent,
-        resetEnds: existsSync(session.placeOf(uuid).resetEnds),
+        resetEnds: existsSync(session.pathsOf(uuid).resetEnds),
         readBytes: readBytesOf(started, stats),
       } satisfies Run;
     });
@@ -86,7 +85,7 @@ async function runOf(session: QemuSession, uuid: string, signal?: AbortSignal): 
   }
 }
 
-/** Of the VM's own disks and drives: QEMU counts its firmware's files, too. */
+/** Counts the VM's own disks and drives alone: QEMU counts its firmware's files, too. */
 function readBytesOf({ definition: { disks, drives } }: Started, stats: readonly BlockStats[]): Record<string, number> {
   const targets = new Set([...disks, ...drives].map(({ target }) => target));
   const read = stats.map(({ qdev, stats: { rd_bytes } }) => [deviceOf(qdev), rd_bytes] as const);
@@ -109,7 +108,7 @@ const agentIsOpen = async (qmp: Qmp, signal?: AbortSignal): Promise<boolean> =>
     (channel) => channel.label === "agent" && channel["frontend-open"],
   );
 
-/** What can be said of a machine whose process does not answer: a list is no place to wait for it. */
+/** Describes a machine whose process does not answer; a list does not wait for it. */
 async function withoutAnswer(session: QemuSession, uuid: string, error: Error): Promise<Run | undefined> {
   session.context.log(`VM ${uuid} does not answer: ${error.message}`);
   const started = await startedOf(session, uuid);
@@ -154,7 +153,7 @@ async function vmFrom(
   };
 }
 
-/** What the process was started with, and the media that are in its drives by now. */
+/** The definition that the process was started with, with the media that are in its drives now. */
 function liveOf({ started, media, resetEnds }: Run): NonNullable<Vm["live"]> {
   const live = asDomain(started.definition);
   const drives = live.drives.map(({ path, ...drive }): Drive => {
@@ -164,10 +163,10 @@ function liveOf({ started, media, resetEnds }: Run): NonNullable<Vm["live"]> {
   return { ...live, drives, ...(resetEnds && { resetEndsRun: true }) };
 }
 
-/** QEMU tells why it ends, unless it was killed or the host went down under it. Nothing is known of a VM that has never
- * run. */
+/** How the last run ended. QEMU logs why it ends, unless it is killed or its host goes down. A VM that never ran has no
+ * reason. */
 async function stopReasonOf(session: QemuSession, uuid: string): Promise<StopReason | undefined> {
-  const events = await lastEvents(session.placeOf(uuid).eventLog);
+  const events = await lastEvents(session.pathsOf(uuid).eventLog);
   const last = events?.findLast(({ event }) => event === "SHUTDOWN");
   if (!last) return events && "crashed";
   if (last.data.reason === "guest-panic") return "crashed";

@@ -2,15 +2,15 @@
 import { rm } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type ApplyContext, type BackendDefinition, DomainError, type Vm } from "../../src/plugin.ts";
+import { requireUnchanged } from "./definitions.ts";
 import { writeWhole } from "./file.ts";
 import { withLock } from "./lock.ts";
 import { endProcess, isOn, startProcess } from "./process.ts";
 import { NotListening } from "./qmp/client.ts";
 import type { QemuSession } from "./session.ts";
-import { unchanged } from "./vms.ts";
 
 const STATE_POLL_MS = 200;
-/** Guests that were still starting when they were first asked get asked again. */
+/** A guest that was still starting when it was first asked is asked again. */
 const ASK_AGAIN_MS = 15_000;
 
 export const powerHandlers: BackendDefinition<QemuSession>["changes"] = {
@@ -19,14 +19,14 @@ export const powerHandlers: BackendDefinition<QemuSession>["changes"] = {
     apply: (session, vm, _change, context) =>
       // Two processes that start one VM at once would each clear the other's sockets away.
       withLock(session.directory, vm!.uuid, context.signal, async () => {
-        const definition = await unchanged(session, vm!, context);
+        const definition = await requireUnchanged(session, vm!, context);
         if (!(await isOn(session, vm!.uuid))) await startProcess(session, definition);
       }),
   },
   "power.stop": {
     running: "now",
     async apply(session, vm, { force, timeoutMs }, context) {
-      await unchanged(session, vm!, context);
+      await requireUnchanged(session, vm!, context);
       if (!(await isOn(session, vm!.uuid))) return;
       if (force) await withLock(session.directory, vm!.uuid, context.signal, () => endProcess(session, vm!.uuid));
       else await shutDown(session, vm!, timeoutMs, context);
@@ -36,9 +36,9 @@ export const powerHandlers: BackendDefinition<QemuSession>["changes"] = {
     running: "now",
     apply: (session, vm, { endsRun }, context) =>
       withLock(session.directory, vm!.uuid, context.signal, async () => {
-        await unchanged(session, vm!, context);
+        await requireUnchanged(session, vm!, context);
         if (!(await isOn(session, vm!.uuid))) throw new Error("the VM is not running");
-        const { resetEnds } = session.placeOf(vm!.uuid);
+        const { resetEnds } = session.pathsOf(vm!.uuid);
         await session.withQmp(vm!.uuid, { signal: context.signal }, (qmp) =>
           qmp.execute("set-action", { reboot: endsRun ? "shutdown" : "reset" }, context.signal),
         );

@@ -1,4 +1,4 @@
-/** The process that is a VM: started so that it outlives this one, found again by its socket, ended for good. */
+/** The process that runs a VM: it outlives this process, and is found again by its socket. */
 import { randomUUID } from "node:crypto";
 import { appendFile, copyFile, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -9,40 +9,40 @@ import { type Definition, readDefinition, writtenDefinition } from "./definition
 import { endingEvent } from "./event-log.ts";
 import { textOf, writeWhole } from "./file.ts";
 import { firmwareFor } from "./firmware.ts";
-import type { Place } from "./place.ts";
-import { runProgram, wordsOf } from "./program.ts";
+import { describeFailure, runProgram } from "./program.ts";
 import { isListening } from "./qmp/client.ts";
 import type { QemuSession } from "./session.ts";
 import { endTpm, startTpm } from "./tpm.ts";
+import type { VmPaths } from "./vm-paths.ts";
 
 /** What one run was started with. `run` is random, so that no two runs of a VM share one. */
 export type Started = Readonly<{ run: string; definition: Definition }>;
 const StartedFile = z.object({ run: z.string(), definition: z.unknown() });
 const ProcessFile = z.object({ pid: z.number().int().positive(), startTime: z.string() });
 
-/** A loaded host; QEMU itself is up in less than a second. */
+/** Time limit of a start, in milliseconds, for a loaded host: QEMU is up in less than a second. */
 const START_LIMIT_MS = 60_000;
 /** QEMU writes what its caches hold before it ends. */
 const END_LIMIT_MS = 20_000;
 const POLL_MS = 20;
 const NEGOTIATION = '{"execute":"qmp_capabilities"}\n';
 
-export const isOn = (session: QemuSession, uuid: string): Promise<boolean> => isListening(session.placeOf(uuid).qmp);
+export const isOn = (session: QemuSession, uuid: string): Promise<boolean> => isListening(session.pathsOf(uuid).qmp);
 
-/** What the last run was started with; it says nothing about whether that still runs. */
+/** Reads what the last run was started with, whether or not it still runs. */
 export async function startedOf(session: QemuSession, uuid: string): Promise<Started | undefined> {
-  const text = await textOf(session.placeOf(uuid).started);
+  const text = await textOf(session.pathsOf(uuid).started);
   if (text === undefined) return undefined;
   const { run, definition } = StartedFile.parse(JSON.parse(text));
   return { run, definition: readDefinition(JSON.stringify(definition)) };
 }
 
-/** Starts a VM that is off, under its lock. QEMU itself says when its guest runs, or why it does not: with `-daemonize`
- * the process that we started ends only then, and the one that is left belongs to nobody.
+/** Starts a VM that is off, under its lock. QEMU says when its guest runs, or why it does not: with `-daemonize` the
+ * process that is started here ends only then, and the process that is left belongs to nobody.
  * @throws Error in QEMU's words */
 export async function startProcess(session: QemuSession, definition: Definition): Promise<void> {
   const { uuid } = definition;
-  const place = session.placeOf(uuid);
+  const place = session.pathsOf(uuid);
   const firmware = definition.firmware === "bios" ? undefined : await firmwareFor(definition.firmware);
   await clear(place);
   await mkdir(place.run, { recursive: true, mode: 0o700 });
@@ -55,7 +55,7 @@ export async function startProcess(session: QemuSession, definition: Definition)
     if (definition.tpm) await startTpm(place);
     const args = commandLine(definition, { place, firmware });
     const ended = await runProgram(session.binary, args, { timeoutMs: START_LIMIT_MS });
-    if (ended.code !== 0) throw new Error(wordsOf(session.binary, ended, START_LIMIT_MS));
+    if (ended.code !== 0) throw new Error(describeFailure(session.binary, ended, START_LIMIT_MS));
   } catch (error) {
     if (definition.tpm) await endTpm(place);
     await clear(place);
@@ -65,12 +65,12 @@ export async function startProcess(session: QemuSession, definition: Definition)
 }
 
 /** Removes what the last run has left. */
-async function clear({ run, eventLog }: Place): Promise<void> {
+async function clear({ run, eventLog }: VmPaths): Promise<void> {
   await rm(eventLog, { force: true });
   await rm(run, { recursive: true, force: true });
 }
 
-/** A file that is there stays: it is what the guest has made of it. */
+/** Copies a file unless it exists: the guest may have changed its copy. */
 async function copyOnce(from: string, to: string): Promise<void> {
   if ((await readFile(to).catch(() => undefined))?.length) return;
   const made = `${to}.${randomUUID().slice(0, 8)}.new`;
@@ -83,13 +83,13 @@ async function copyOnce(from: string, to: string): Promise<void> {
 }
 
 async function rememberProcess(session: QemuSession, uuid: string): Promise<void> {
-  const place = session.placeOf(uuid);
+  const place = session.pathsOf(uuid);
   const pid = Number(await textOf(place.pid));
   const startTime = pid > 0 ? await startTimeOf(pid) : undefined;
   if (startTime !== undefined) await writeWhole(place.process, JSON.stringify({ pid, startTime }));
 }
 
-/** When a process began, in whatever words the system has for it; with its number it names one process for ever. */
+/** When a process began, in the system's own words. Number and start time together name one process for ever. */
 async function startTimeOf(pid: number): Promise<string | undefined> {
   if (process.platform === "linux") {
     const stat = await textOf(`/proc/${pid}/stat`).catch(() => undefined);
@@ -116,15 +116,15 @@ export async function endProcess(session: QemuSession, uuid: string): Promise<vo
     throw new Error("QEMU does not end, and its process cannot be told from others", { cause: refused });
 }
 
-/** Only a process that began when ours began is ours: numbers are given out again. */
+/** Kills the process only if it began when the VM's process began: numbers are given out again. */
 async function killProcess(session: QemuSession, uuid: string): Promise<void> {
-  const text = await textOf(session.placeOf(uuid).process);
+  const text = await textOf(session.pathsOf(uuid).process);
   if (text === undefined) return;
   const { pid, startTime } = ProcessFile.parse(JSON.parse(text));
   if ((await startTimeOf(pid)) !== startTime) return;
   session.context.log(`QEMU of VM ${uuid} does not answer: its process ${pid} is killed`);
   process.kill(pid, "SIGKILL");
-  await appendFile(session.placeOf(uuid).eventLog, endingEvent("host-signal"));
+  await appendFile(session.pathsOf(uuid).eventLog, endingEvent("host-signal"));
 }
 
 async function ends(session: QemuSession, uuid: string, withinMs: number): Promise<boolean> {

@@ -44,8 +44,8 @@ export async function runProgram(
   }
 }
 
-/** What a program that failed has to say for itself. */
-export const wordsOf = (command: string, { code, stderr, timedOut }: Ended, timeoutMs: number): string => {
+/** Describes why a program failed, by its own last words. */
+export const describeFailure = (command: string, { code, stderr, timedOut }: Ended, timeoutMs: number): string => {
   if (timedOut) return `${command} had not started after ${timeoutMs / 1000} s`;
   // Control characters could come from a file's name.
   const said = stderr

@@ -1,11 +1,19 @@
 /** One connection: its directory of VMs, its images, and the calls to QEMU under way. */
 import { mkdirSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { DomainError, type Images, openImages, type PluginContext } from "../../src/plugin.ts";
+import {
+  DomainError,
+  type HostAccess,
+  type ImageHost,
+  type Images,
+  localHost,
+  openImages,
+  type PluginContext,
+} from "../../src/plugin.ts";
 import { type Definition, meaningOf, readDefinition } from "./definition.ts";
 import { textOf } from "./file.ts";
-import { type Place, placeOf, requireRoom } from "./place.ts";
 import { isListening, NotListening, openQmp, type Qmp, QmpLost, type QmpOptions } from "./qmp/client.ts";
+import { pathsOf, requireRoom, type VmPaths } from "./vm-paths.ts";
 
 export type QemuConfig = Readonly<{
   binary: string;
@@ -18,14 +26,16 @@ export type Parsed = Readonly<{ definition: Definition; fingerprint: string }>;
 
 export type QemuSession = Readonly<{
   context: PluginContext;
+  /** QEMU is this program's child, so its host is this one. */
+  host: HostAccess;
   images: Images;
   /** The program that runs a VM. */
   binary: string;
   directory: string;
-  placeOf: (uuid: string) => Place;
-  /** Reads a definition, or hands out what was read before from the same text. */
+  pathsOf: (uuid: string) => VmPaths;
+  /** Parses a definition; the same text is parsed once. */
   parse: (text: string) => Parsed;
-  /** Runs the work with a QMP session to the VM's process, this process's other calls to it first.
+  /** Runs the work with a QMP session to the VM's process, after this process's earlier calls to it.
    * @throws NotListening; DomainError BACKEND_UNAVAILABLE; QmpRefused */
   withQmp: <T>(uuid: string, options: QmpOptions, work: (qmp: Qmp) => Promise<T>) => Promise<T>;
   closing: AbortController;
@@ -34,7 +44,7 @@ export type QemuSession = Readonly<{
 const PARSED_MAX = 4_096;
 
 /** @throws DomainError PLUGIN_CONFIG_INVALID */
-export function openSession(config: QemuConfig, context: PluginContext): QemuSession {
+export function openSession(config: QemuConfig, context: PluginContext, host: ImageHost = localHost): QemuSession {
   const directory = resolve(config.vms ?? join(ownDirectory(context, "vms"), "qemu", context.connection));
   requireRoom(directory, context.connection);
   const imageDirectory = config.images ?? context.defaults.images ?? ownImages(context);
@@ -55,7 +65,7 @@ export function openSession(config: QemuConfig, context: PluginContext): QemuSes
 
   const withQmp: QemuSession["withQmp"] = async (uuid, options, work) => {
     const before = queues.get(uuid) ?? Promise.resolve();
-    const mine = before.then(() => calling(context.connection, placeOf(directory, uuid), options, work));
+    const mine = before.then(() => calling(context.connection, pathsOf(directory, uuid), options, work));
     const tail = mine.catch(() => undefined);
     queues.set(uuid, tail);
     void tail.then(() => queues.get(uuid) === tail && queues.delete(uuid));
@@ -64,18 +74,19 @@ export function openSession(config: QemuConfig, context: PluginContext): QemuSes
 
   return {
     context,
+    host,
     // QEMU runs as this user, and nobody gives it a file that this user may not read.
-    images: openImages({ imageDirectory, isoDirectories, ownFile: true, signal: context.signal }),
+    images: openImages({ host, imageDirectory, isoDirectories, ownFile: true, signal: context.signal }),
     binary: config.binary,
     directory,
-    placeOf: (uuid) => placeOf(directory, uuid),
+    pathsOf: (uuid) => pathsOf(directory, uuid),
     parse,
     withQmp,
     closing,
   };
 }
 
-/** What is to stay goes into the state directory, unless the settings name another.
+/** Directory for what has to stay: in the state directory, unless the settings name another.
  * @throws DomainError PLUGIN_CONFIG_INVALID */
 function ownDirectory({ stateDirectory, connection }: PluginContext, setting: string): string {
   if (stateDirectory !== undefined) return stateDirectory;
@@ -83,19 +94,19 @@ function ownDirectory({ stateDirectory, connection }: PluginContext, setting: st
   throw new DomainError("PLUGIN_CONFIG_INVALID", { plugin: "qemu", connection, issues });
 }
 
-/** Where nobody has named a directory there is one beside the definitions: libvirt's belongs to root. */
+/** The image directory beside the definitions, for settings that name none: libvirt's belongs to root. */
 function ownImages(context: PluginContext): string {
   const directory = join(ownDirectory(context, "images"), "images");
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   return directory;
 }
 
-/** Commands that change nothing: without an answer to one of them nothing is left in the air. */
+/** Whether a command changes nothing, so that a missing answer leaves nothing unknown. */
 const isLook = (command: string) => command.startsWith("query-") || command === "qmp_capabilities";
 
 async function calling<T>(
   connection: string,
-  place: Place,
+  place: VmPaths,
   options: QmpOptions,
   work: (qmp: Qmp) => Promise<T>,
 ): Promise<T> {

@@ -5,14 +5,14 @@ import { startedOf } from "./process.ts";
 import { NotListening } from "./qmp/client.ts";
 import type { QemuSession } from "./session.ts";
 
-/** Tells `space_low` of the VMs that it is given. */
+/** Reports `space_low` for the VMs that it is given. */
 export const machineSpace = (
   session: QemuSession,
   tell: (hint: Hint) => void,
   signal: AbortSignal,
 ): SpaceWatch<Readonly<{ uuid: string }>> =>
   watchSpace({
-    images: session.images,
+    host: session.host,
     async imagesOf({ uuid }) {
       const started = await startedOf(session, uuid);
       return started && { run: started.run, images: started.definition.disks.filter(({ readOnly }) => !readOnly) };

@@ -2,13 +2,13 @@
 import { once } from "node:events";
 import { mkdir } from "node:fs/promises";
 import { connect } from "node:net";
-import type { Place } from "./place.ts";
-import { runProgram, wordsOf } from "./program.ts";
+import { describeFailure, runProgram } from "./program.ts";
+import type { VmPaths } from "./vm-paths.ts";
 
 const START_LIMIT_MS = 15_000;
 
 /** @throws Error when swtpm is not there, or does not start */
-export async function startTpm(place: Place): Promise<void> {
+export async function startTpm(place: VmPaths): Promise<void> {
   await mkdir(place.tpm, { recursive: true, mode: 0o700 });
   const args = [
     ...["socket", "--tpm2", "--tpmstate", `dir=${place.tpm},mode=0600`],
@@ -16,14 +16,14 @@ export async function startTpm(place: Place): Promise<void> {
     ...["--terminate", "--daemon"],
   ];
   const ended = await runProgram("swtpm", args, { timeoutMs: START_LIMIT_MS });
-  if (ended.code !== 0) throw new Error(wordsOf("swtpm", ended, START_LIMIT_MS));
+  if (ended.code !== 0) throw new Error(describeFailure("swtpm", ended, START_LIMIT_MS));
 }
 
 /** CMD_SHUTDOWN of swtpm's control channel (tpm_ioctl.h). */
 const SHUTDOWN = Buffer.from([0, 0, 0, 3]);
 
-/** Ends one that QEMU never came to. */
-export async function endTpm(place: Place): Promise<void> {
+/** Ends a TPM that QEMU never connected to. */
+export async function endTpm(place: VmPaths): Promise<void> {
   const socket = connect(place.tpmSocket);
   // Nobody listens there where it was not started, or QEMU has been.
   socket.on("error", () => undefined);

@@ -1,26 +1,26 @@
-/** What happens to the VMs as it happens, as hints: their folders say when a definition is written, by whomever, and
- * QEMU's event log what the machine does. */
+/** Events of VMs, as hints. A VM's folder shows that its definition is written, by whomever; QEMU's event log shows what the
+ * machine does. */
 import { type FSWatcher, mkdirSync, statSync, watch as watchFile } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Hint, Occurrence } from "../../src/plugin.ts";
+import { uuidsIn } from "./definitions.ts";
 import { type QmpEvent, readEvents } from "./event-log.ts";
-import { DEFINITION, EVENT_LOG, isUuid } from "./place.ts";
 import { isOn, startedOf } from "./process.ts";
 import type { QemuSession } from "./session.ts";
 import { machineSpace } from "./space.ts";
-import { uuidsIn } from "./vms.ts";
+import { DEFINITION, EVENT_LOG, isUuid } from "./vm-paths.ts";
 
-/** A process that is killed writes nothing, so those that run are looked at. */
+/** Milliseconds between two looks at running processes: a process that is killed writes nothing. */
 const ALIVE_EVERY_MS = 1_000;
-/** Between QEMU's last event and its end. */
+/** Milliseconds between two looks while QEMU is ending, after its last event. */
 const END_POLL_MS = 20;
 
 type Teller = (hint: Hint) => void;
 type Space = ReturnType<typeof machineSpace>;
 type Watched = Readonly<{ folder: string; begun: Promise<void>; alive: () => void; end: () => void }>;
 
-/** Tells until the signal ends it, or the session is closed. What QEMU said before it began is old: the VM has to be looked
- * at all the same, and whatever left no trace in it is nothing to act upon any more. */
+/** Reports hints until the signal ends it or the session is closed. QEMU's earlier events are old: the VM is looked at anyway,
+ * and an event that left no trace in it needs no action any more. */
 export async function watch(session: QemuSession, tell: Teller, ends: AbortSignal): Promise<void> {
   const signal = AbortSignal.any([ends, session.closing.signal]);
   if (signal.aborted) return;
@@ -32,7 +32,7 @@ export async function watch(session: QemuSession, tell: Teller, ends: AbortSigna
   const vms = new Map<string, Watched>();
   /** Whether the VM's folder is there, or is another one, may have changed. */
   const appear = (uuid: string, known: boolean) => {
-    const folder = identityOf(session.placeOf(uuid).home);
+    const folder = identityOf(session.pathsOf(uuid).home);
     if (folder === vms.get(uuid)?.folder) return;
     vms.get(uuid)?.end();
     vms.delete(uuid);
@@ -69,15 +69,14 @@ function identityOf(path: string): string | undefined {
   return found && `${found.ino}:${found.birthtimeMs}`;
 }
 
-/** Watches one VM's folder; undefined when it is gone. Of a VM that was `known` before, what its log says already is
- * old. */
+/** Watches one VM's folder; undefined when it is gone. The log of a VM that was `known` before begins with old events. */
 function watchVm(
   session: QemuSession,
   uuid: string,
   folder: string,
   { tell, space, known }: Readonly<{ tell: Teller; space: Space; known: boolean }>,
 ): Watched | undefined {
-  const { home, eventLog } = session.placeOf(uuid);
+  const { home, eventLog } = session.pathsOf(uuid);
   const reader = readEvents(eventLog);
   let on: boolean | undefined;
   let over = false;
@@ -149,7 +148,7 @@ function watchVm(
   };
 }
 
-/** What leaves no trace that a later look could find. */
+/** The events that leave no trace which a later look could find. */
 export function occurrenceOf({ event, data }: QmpEvent, run: string): Occurrence | undefined {
   // One that ends the run is a shutdown to QEMU.
   if ((event === "RESET" || event === "SHUTDOWN") && data.reason === "guest-reset") return { type: "rebooted", run };

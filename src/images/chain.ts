@@ -1,11 +1,15 @@
 /** The files that a disk image stands on, from their headers alone, held inside the allowed directories. QEMU opens an
  * image only after this walk: a guest can write any header into a raw disk, and a header can name any file. */
-import { realpath, stat } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
-import { isBelowAny, realDirectories } from "./containment.ts";
-import { errnoOf, isUsablePath, meansMissing, versionOf, withFile } from "./file.ts";
+import type { ImageIdentity } from "../domain/model/image-ref.ts";
+import type { HostFiles } from "../domain/ports/host-access.ts";
+import { errnoOf, isUsablePath, meansMissing } from "../host-access/errno.ts";
+import { localFiles } from "../host-access/local-files.ts";
+import type { FactCache } from "./fact-cache.ts";
 import { FORMAT_BYTES, formatOf } from "./format.ts";
-import { patiently } from "./patience.ts";
+import { fileVersionOf, withFile } from "./image-file.ts";
+import { imageIdentityOf } from "./image-identity.ts";
+import { isBelowAny, realDirectories } from "./path-containment.ts";
 import { readQcow2Header } from "./qcow2.ts";
 
 const FILES_MAX = 64;
@@ -13,26 +17,32 @@ const FILES_MAX = 64;
 export type Chain = Readonly<{
   /** Real paths, the image itself first; an external data file stands right after its image. */
   files: readonly string[];
-  /** Of each file: differs whenever the file does. */
+  /** Which image each of the files is. */
+  identities: readonly ImageIdentity[];
+  /** Versions of all files; differs whenever one of the files does. */
   version: string;
   /** When any of the files last changed, in ms. */
   changedAtMs: number;
-  /** A file that is named and is not there; the walk ended at it. */
+  /** A file that an image names and that does not exist; the walk ends there. */
   missing?: string;
-  /** Why the image must not be opened; the walk ended there. */
+  /** The reason why the image must not be opened; the walk ends there. */
   refused?: string;
   corrupt: boolean;
   encrypted: boolean;
 }>;
 
-type Reference = { name: string; raw: boolean };
+type Reference = Readonly<{ name: string; raw: boolean }>;
 
 /** What one file refers to, or why it must not be opened. */
-async function referencesOf(
-  path: string,
-  statedRaw: boolean,
-): Promise<{ references: Reference[]; refused?: string; corrupt?: boolean; encrypted?: boolean }> {
-  return withFile(path, async ({ read }) => {
+export type References = Readonly<{
+  references: readonly Reference[];
+  refused?: string;
+  corrupt?: boolean;
+  encrypted?: boolean;
+}>;
+
+async function referencesOf(files: HostFiles, path: string, statedRaw: boolean): Promise<References> {
+  return withFile(files, path, async ({ read }) => {
     const format = statedRaw ? "raw" : formatOf(await read(0, FORMAT_BYTES));
     if (format === "raw") return { references: [] };
     if (format !== "qcow2")
@@ -62,37 +72,61 @@ function pathOfReference(name: string, image: string): string | undefined {
   return isUsablePath(path) ? path : undefined;
 }
 
-/** Walks from `path` (absolute; itself not held inside anything) to its last backing file. Never throws for what the
- * files are: what is wrong stands in the answer.
- * @throws nothing but defects */
-export async function walkChain(path: string, allowed: readonly string[]): Promise<Chain> {
+export type ChainOptions = Readonly<{
+  /** This host's unless given. */
+  files?: HostFiles | undefined;
+  /** What the headers of unchanged files say. */
+  cache?: FactCache<References> | undefined;
+}>;
+
+/** Walks from `path` (absolute; itself not held inside anything) to its last backing file. What is wrong with the
+ * files stands in the answer.
+ * @throws defects only */
+export async function walkChain(
+  path: string,
+  allowed: readonly string[],
+  { files: host = localFiles, cache }: ChainOptions = {},
+): Promise<Chain> {
   const files: string[] = [];
+  const identities: ImageIdentity[] = [];
   const versions: string[] = [];
   const state = { changedAtMs: 0, corrupt: false, encrypted: false };
   const end = (outcome: { missing?: string; refused?: string } = {}): Chain => ({
     files,
+    identities,
     version: versions.join(),
     ...state,
     ...outcome,
   });
   if (!isUsablePath(path)) return end({ refused: "its path is not an absolute path" });
-  const roots = await realDirectories(allowed);
+  const roots = await realDirectories(allowed, host);
   const queue = [{ path, raw: false }];
   for (let next = queue.shift(); next; next = queue.shift()) {
     const first = files.length === 0;
     const outside = `it refers to "${next.path}", which lies outside the allowed directories`;
     try {
-      const real = await patiently(() => realpath(next.path));
+      const real = await host.realpath(next.path);
       if (!first && !isBelowAny(real, roots)) return end({ refused: outside });
       if (files.includes(real)) return end({ refused: `its backing files form a loop at "${real}"` });
       if (files.length >= FILES_MAX) return end({ refused: `it stands on more than ${FILES_MAX} files` });
-      const found = await patiently(() => stat(real, { bigint: true }));
+      const found = await host.stat(real);
       if (!found.isFile() && !(first && found.isBlockDevice()))
         return end({ refused: `"${real}" is not a regular file` });
       files.push(real);
-      versions.push(versionOf(found));
-      state.changedAtMs = Math.max(state.changedAtMs, Number(found.ctimeMs), Number(found.mtimeMs));
-      const { references, refused, corrupt, encrypted } = await referencesOf(real, next.raw);
+      identities.push(imageIdentityOf(found));
+      const version = {
+        text: fileVersionOf(found),
+        changedAtMs: Math.max(Number(found.ctimeMs), Number(found.mtimeMs)),
+      };
+      versions.push(version.text);
+      state.changedAtMs = Math.max(state.changedAtMs, version.changedAtMs);
+      const { raw } = next;
+      const read = () => referencesOf(host, real, raw);
+      // The times of a block device say nothing of what is written to it.
+      const isKept = cache !== undefined && found.isFile();
+      const { references, refused, corrupt, encrypted } = await (isKept
+        ? cache.get(`${real}\0${raw}`, version, read)
+        : read());
       state.corrupt ||= corrupt ?? false;
       state.encrypted ||= encrypted ?? false;
       if (refused !== undefined) return end({ refused });

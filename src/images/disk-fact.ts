@@ -1,29 +1,34 @@
-/** One disk image, as a fact. */
+/** Facts of one disk image. */
 
 import { DomainError } from "../domain/error.ts";
 import type { DiskFact } from "../domain/model/image-fact.ts";
-import type { FactCache } from "./cache.ts";
-import { type Chain, walkChain } from "./chain.ts";
-import { type Content, readContent } from "./content.ts";
-import { errnoOf, identityOf, withFile } from "./file.ts";
+import type { HostFiles } from "../domain/ports/host-access.ts";
+import { errnoOf } from "../host-access/errno.ts";
+import type { AccessCheck } from "./access-check.ts";
+import { type Chain, type References, walkChain } from "./chain.ts";
+import { type Content, readContent } from "./disk-content.ts";
+import type { FactCache } from "./fact-cache.ts";
 import { FORMAT_BYTES, formatOf } from "./format.ts";
-import { locate } from "./location.ts";
+import { contentVersionOf, withFile } from "./image-file.ts";
+import { identify, imageIdentityOf } from "./image-identity.ts";
+import { locateFile } from "./locate-file.ts";
 import { readQcow2Header } from "./qcow2.ts";
 import type { Format, QemuImg } from "./qemu-img.ts";
-import type { Reach } from "./reach.ts";
 
 export type DiskContext = Readonly<{
-  reach: Reach;
+  access: AccessCheck;
+  files: HostFiles;
   cache: FactCache<Content>;
+  headers?: FactCache<References>;
   qemuImg: QemuImg;
   /** Directories that backing and data files may lie in. */
   allowedChain: readonly string[];
 }>;
 
-/** What the image's first bytes say, with the format by our own look and never QEMU's.
+/** Format and size by the image's first bytes. QEMU's own guess at the format is never used.
  * @throws the read's error */
-export async function readDiskHead(real: string): Promise<{ format: string; virtualBytes?: number }> {
-  return withFile(real, async ({ read, sizeBytes, stat }) => {
+export async function readDiskHead(files: HostFiles, real: string): Promise<{ format: string; virtualBytes?: number }> {
+  return withFile(files, real, async ({ read, sizeBytes, stat }) => {
     const format = formatOf(await read(0, FORMAT_BYTES));
     if (format === "raw") return { format, ...(stat.isFile() && { virtualBytes: sizeBytes }) };
     const header = format === "qcow2" ? await readQcow2Header(read) : undefined;
@@ -42,8 +47,13 @@ async function unlessFailed<T>(work: Promise<T>, signal?: AbortSignal): Promise<
 
 const worksWith = (format: string): format is Format => format === "qcow2" || format === "raw";
 
-function lookAtContent(real: string, format: Format, virtualBytes: number, qemuImg: QemuImg, signal: AbortSignal) {
-  const readRaw = (position: number, length: number) => withFile(real, ({ read }) => read(position, length));
+function lookAtContent(
+  { files, qemuImg }: Pick<DiskContext, "files" | "qemuImg">,
+  real: string,
+  { format, virtualBytes }: Readonly<{ format: Format; virtualBytes: number }>,
+  signal: AbortSignal,
+) {
+  const readRaw = (position: number, length: number) => withFile(files, real, ({ read }) => read(position, length));
   const readQcow2 = (position: number, length: number) => qemuImg.read(real, format, position, length, signal);
   return readContent({
     virtualBytes,
@@ -57,37 +67,41 @@ function lookAtContent(real: string, format: Format, virtualBytes: number, qemuI
  * @throws the signal's reason only */
 export async function observeDisk(
   path: string,
-  { reach, cache, qemuImg, allowedChain }: DiskContext,
+  { access, files, cache, headers, qemuImg, allowedChain }: DiskContext,
   { check = false, signal }: { check?: boolean; signal?: AbortSignal | undefined } = {},
 ): Promise<DiskFact> {
   signal?.throwIfAborted();
-  const found = await locate(path, reach, { blockDevices: true });
-  if (found.state !== "ok") return { path, state: found.state, content: "unknown", chain: [path] };
+  const found = await locateFile(path, access, { files, blockDevices: true });
+  if (found.state !== "ok")
+    return { path, image: await identify(path, files), state: found.state, content: "unknown", chain: [path] };
   const { real, stat } = found;
-  const head = await unlessFailed(readDiskHead(real), signal);
-  if (!head) return { path, state: "unreadable", content: "unknown", chain: [real], identity: identityOf(stat) };
+  const image = imageIdentityOf(stat);
+  const head = await unlessFailed(readDiskHead(files, real), signal);
+  if (!head)
+    return { path, image, state: "unreadable", content: "unknown", chain: [real], identity: contentVersionOf(stat) };
 
-  const chain: Chain = await walkChain(real, allowedChain);
+  const chain: Chain = await walkChain(real, allowedChain, { files, cache: headers });
   const openable =
     chain.refused === undefined && chain.missing === undefined && worksWith(head.format) ? head.format : undefined;
   const virtualBytes =
     head.virtualBytes ?? (openable && (await unlessFailed(qemuImg.info(real, openable, signal), signal))?.virtualBytes);
   const known = {
     path,
+    image,
     format: head.format,
     ...(virtualBytes !== undefined && { virtualBytes }),
     ...(stat.isFile() && { actualBytes: Number(stat.blocks) * 512 }),
     chain: chain.files.length ? chain.files : [real],
     ...(chain.missing !== undefined && { backingMissing: chain.missing }),
     ...(chain.corrupt && { corrupt: true }),
-    identity: identityOf(stat),
+    identity: contentVersionOf(stat),
   };
   if (chain.refused !== undefined) return { ...known, state: "unreadable", content: "unknown", refused: chain.refused };
   const state = found.blockedAt === undefined ? "ok" : "unreadable";
   if (!openable || virtualBytes === undefined || chain.encrypted) return { ...known, state, content: "unknown" };
 
   const version = { text: chain.version, changedAtMs: chain.changedAtMs };
-  const look = (own: AbortSignal) => lookAtContent(real, openable, virtualBytes, qemuImg, own);
+  const look = (own: AbortSignal) => lookAtContent({ files, qemuImg }, real, { format: openable, virtualBytes }, own);
   const content = (await unlessFailed(cache.get(real, version, look, signal), signal)) ?? {
     content: "unknown" as const,
   };

@@ -1,30 +1,21 @@
 /** Makes, grows and removes disk image files. */
-import { lstat, open, realpath, rm, statfs, unlink } from "node:fs/promises";
-import { dirname } from "node:path";
+import { lstat, open, rm, unlink } from "node:fs/promises";
 import { DomainError } from "../domain/error.ts";
-import type { Space } from "../domain/ports/images.ts";
-import { walkChain } from "./chain.ts";
-import { placeInside } from "./containment.ts";
+import type { ImageLink } from "../domain/model/image-ref.ts";
+import type { HostAccess, HostFiles } from "../domain/ports/host-access.ts";
+import { errnoOf, meansMissing } from "../host-access/errno.ts";
+import { type ChainOptions, walkChain } from "./chain.ts";
 import { readDiskHead } from "./disk-fact.ts";
-import { errnoOf, meansMissing } from "./file.ts";
-import { patiently } from "./patience.ts";
+import { identify, refOf } from "./image-identity.ts";
+import { pathInside } from "./path-containment.ts";
 import type { QemuImg } from "./qemu-img.ts";
 
-/** Space of the file system that `path` is on, or would be on: its nearest existing parent counts. */
-export async function spaceAt(path: string): Promise<Space> {
-  for (let at = path; ; at = dirname(at)) {
-    try {
-      const { bavail, blocks, bsize } = await patiently(() => statfs(at));
-      return { freeBytes: bavail * bsize, totalBytes: blocks * bsize };
-    } catch (error) {
-      if (!meansMissing(error) || at === dirname(at)) throw error;
-    }
-  }
-}
+/** A host on which image files are made, grown and removed. qemu-img runs on this host, so it has to be this host. */
+export type ImageHost = HostAccess & Readonly<{ files: HostFiles }>;
 
-/** An image is sparse, so it may be larger than what is free now; larger than the whole file system it can never fill. */
-async function requireSpace(path: string, neededBytes: number): Promise<void> {
-  const { freeBytes, totalBytes } = await spaceAt(path);
+/** Refuses an image that is larger than its file system. One that is larger than the free space is allowed: it is sparse. */
+async function requireSpace(host: ImageHost, path: string, neededBytes: number): Promise<void> {
+  const { freeBytes, totalBytes } = await host.space(path);
   if (neededBytes > totalBytes) throw new DomainError("HOST_SPACE_LACKING", { path, neededBytes, freeBytes });
 }
 
@@ -39,12 +30,17 @@ function requireSize(sizeBytes: number): void {
 export async function createDisk(
   path: string,
   sizeBytes: number,
-  { directory, qemuImg, signal }: { directory: string; qemuImg: QemuImg; signal?: AbortSignal | undefined },
+  {
+    directory,
+    host,
+    qemuImg,
+    signal,
+  }: { directory: string; host: ImageHost; qemuImg: QemuImg; signal?: AbortSignal | undefined },
 ): Promise<void> {
   requireSize(sizeBytes);
-  const place = await placeInside(path, directory);
+  const place = await pathInside(path, directory, host.files);
   if (place === undefined) throw new DomainError("PATH_OUTSIDE_IMAGES", { path, directory });
-  await requireSpace(place, sizeBytes);
+  await requireSpace(host, place, sizeBytes);
   signal?.throwIfAborted();
   const reserved = await open(place, "wx", 0o600).catch((error: unknown) => {
     if (errnoOf(error) === "EEXIST") throw new DomainError("DISK_EXISTS", { path }, { cause: error });
@@ -59,7 +55,7 @@ export async function createDisk(
   }
 }
 
-/** Grows an image that nobody has open; one that has this size already is left as it is.
+/** Grows an image that nobody has open. An image of this size stays as it is.
  * @throws DomainError IMAGE_REFUSED (a smaller size, a chain that leaves the allowed directories, a format that is neither
  * qcow2 nor raw, no file), HOST_SPACE_LACKING, IMAGE_TOOL_FAILED (in use, among others) */
 export async function growDisk(
@@ -67,30 +63,31 @@ export async function growDisk(
   sizeBytes: number,
   {
     allowedChain,
+    host,
     qemuImg,
     signal,
-  }: { allowedChain: readonly string[]; qemuImg: QemuImg; signal?: AbortSignal | undefined },
+  }: { allowedChain: readonly string[]; host: ImageHost; qemuImg: QemuImg; signal?: AbortSignal | undefined },
 ): Promise<void> {
   requireSize(sizeBytes);
   signal?.throwIfAborted();
   const refuse = (reason: string) => new DomainError("IMAGE_REFUSED", { path, reason });
-  const chain = await walkChain(path, allowedChain);
+  const chain = await walkChain(path, allowedChain, host);
   if (chain.refused !== undefined) throw refuse(chain.refused);
   if (chain.missing !== undefined) throw refuse(`"${chain.missing}" is missing`);
   const real = chain.files[0]!;
   if (!(await lstat(real)).isFile()) throw refuse("it is no file, and only files can be grown");
-  const { format, virtualBytes = 0 } = await readDiskHead(real);
+  const { format, virtualBytes = 0 } = await readDiskHead(host.files, real);
   if (format !== "qcow2" && format !== "raw") throw refuse(`images of format ${format} cannot be grown`);
   if (sizeBytes < virtualBytes) throw refuse(`it has ${virtualBytes} bytes, and a disk is never made smaller`);
   if (sizeBytes === virtualBytes) return;
-  await requireSpace(real, sizeBytes);
+  await requireSpace(host, real, sizeBytes);
   await qemuImg.grow(real, format, sizeBytes, signal);
 }
 
 /** Removes one file (of a symbolic link, the link); a missing one is no error.
  * @throws DomainError PATH_OUTSIDE_IMAGES, IMAGE_REFUSED for a directory */
-export async function removeFile(path: string, directory: string): Promise<void> {
-  const place = await placeInside(path, directory);
+export async function removeFile(path: string, directory: string, files: HostFiles): Promise<void> {
+  const place = await pathInside(path, directory, files);
   if (place === undefined) return;
   try {
     if ((await lstat(place)).isDirectory())
@@ -101,11 +98,15 @@ export async function removeFile(path: string, directory: string): Promise<void>
   }
 }
 
-/** The chain of files below an image, itself first; of a missing image only its path.
+/** Lists the image and the images that it stands on. A missing image is listed alone.
  * @throws DomainError IMAGE_REFUSED */
-export async function chainOf(path: string, allowedChain: readonly string[]): Promise<readonly string[]> {
-  const real = await patiently(() => realpath(path)).catch(() => path);
-  const chain = await walkChain(path, allowedChain);
+export async function chainOf(
+  path: string,
+  allowedChain: readonly string[],
+  options: ChainOptions,
+): Promise<readonly ImageLink[]> {
+  const chain = await walkChain(path, allowedChain, options);
   if (chain.refused !== undefined) throw new DomainError("IMAGE_REFUSED", { path, reason: chain.refused });
-  return chain.files.length ? chain.files : [real];
+  if (chain.files.length === 0) return [{ ref: refOf(path), identity: await identify(path, options.files) }];
+  return chain.files.map((file, place) => ({ ref: refOf(file), identity: chain.identities[place]! }));
 }

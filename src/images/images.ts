@@ -1,25 +1,31 @@
-/** The image files of one connection on this host: the ISO library and the disks of its VMs. */
+/** The image files of one connection: the ISO library and the disks of its VMs. */
 import { join, resolve } from "node:path";
 import { DomainError } from "../domain/error.ts";
+import type { HostUser } from "../domain/ports/host-access.ts";
 import type { Images } from "../domain/ports/images.ts";
-import { createFactCache, type FactCacheOptions } from "./cache.ts";
-import type { Content } from "./content.ts";
+import { localHost } from "../host-access/local-host.ts";
+import { createAccessCheck } from "./access-check.ts";
+import type { References } from "./chain.ts";
+import { createConcurrencyLimit } from "./concurrency-limit.ts";
+import type { Content } from "./disk-content.ts";
 import { observeDisk } from "./disk-fact.ts";
-import { chainOf, createDisk, growDisk, removeFile, spaceAt } from "./disk-file.ts";
+import { chainOf, createDisk, growDisk, type ImageHost, removeFile } from "./disk-file.ts";
+import { createFactCache, type FactCacheOptions } from "./fact-cache.ts";
+import { identify, refOf } from "./image-identity.ts";
 import { observeIso } from "./iso-fact.ts";
 import type { IsoVolume } from "./iso9660.ts";
 import { findIso, listLibrary } from "./library.ts";
-import { createLimit } from "./limit.ts";
 import { createQemuImg, type QemuImgOptions } from "./qemu-img.ts";
-import { createReach, type Reader } from "./reach.ts";
 
 export type ImagesOptions = Readonly<{
+  /** The host that the images are on; this one unless given. */
+  host?: ImageHost;
   /** Where disks are made. */
   imageDirectory: string;
   /** The ISO library; the image directory if absent. */
   isoDirectories?: readonly string[];
   /** The user that QEMU runs as, who must be able to reach what is attached; this process's user if absent. */
-  reader?: Reader;
+  reader?: HostUser;
   /** The hypervisor changes no owners, so the file itself must be readable too. Default: false (libvirt's default). */
   ownFile?: boolean;
   /** Directories that backing and data files may lie in; the image directory if absent. */
@@ -31,16 +37,21 @@ export type ImagesOptions = Readonly<{
 }>;
 
 const PROBES_AT_ONCE = 4;
+/** A host has thousands of disks, and what is kept of a header is small. */
+const HEADERS_MAX = 8_192;
 
-/** Opens nothing yet: directories and programs are looked for when they are needed. */
+/** Makes the `Images` of a connection. Nothing is opened: directories and programs are looked for when they are needed. */
 export function openImages(options: ImagesOptions): Images {
   const imageDirectory = resolve(options.imageDirectory);
   const isoDirectories = (options.isoDirectories ?? [imageDirectory]).map((directory) => resolve(directory));
   const allowedChain = (options.allowedChain ?? [imageDirectory]).map((directory) => resolve(directory));
-  const reach = createReach({ reader: options.reader, ownFile: options.ownFile });
+  const { host = localHost } = options;
+  const { files } = host;
+  const access = createAccessCheck({ reader: options.reader, ownFile: options.ownFile, files });
   const qemuImg = createQemuImg(options.qemuImg);
-  const isoContext = { reach, cache: createFactCache<IsoVolume | undefined>(options.cache) };
-  const diskContext = { reach, cache: createFactCache<Content>(options.cache), qemuImg, allowedChain };
+  const isoContext = { access, files, cache: createFactCache<IsoVolume | undefined>(options.cache) };
+  const headers = createFactCache<References>({ entriesMax: HEADERS_MAX, ...options.cache });
+  const diskContext = { access, files, cache: createFactCache<Content>(options.cache), headers, qemuImg, allowedChain };
 
   function joined(signal?: AbortSignal): AbortSignal | undefined {
     const signals = [options.signal, signal].filter((one) => one !== undefined);
@@ -58,22 +69,26 @@ export function openImages(options: ImagesOptions): Images {
     },
 
     async isos(signal) {
-      const entries = (await listLibrary(isoDirectories)).filter((entry) => !entry.outside);
-      const limit = createLimit(PROBES_AT_ONCE);
+      const entries = (await listLibrary(isoDirectories, files)).filter((entry) => !entry.outside);
+      const limit = createConcurrencyLimit(PROBES_AT_ONCE);
       const ends = joined(signal);
       const paths = [...new Set(entries.map((entry) => entry.path))];
       return Promise.all(paths.map((path) => limit(() => observeIso(path, isoContext, ends), ends)));
     },
 
-    resolveIso: (pathOrName) => findIso(pathOrName, isoDirectories),
+    resolveIso: (pathOrName) => findIso(pathOrName, isoDirectories, files),
     iso: (path, signal) => observeIso(path, isoContext, joined(signal)),
     disk: (path, { check = false, signal } = {}) => observeDisk(path, diskContext, { check, signal: joined(signal) }),
-    chain: (path) => chainOf(path, allowedChain),
+    ref: refOf,
+    show: (ref) => ref,
+    identify: (ref) => identify(ref, files),
+    chain: (ref) => chainOf(ref, allowedChain, { files, cache: headers }),
 
     createDisk: (path, sizeBytes, signal) =>
-      createDisk(path, sizeBytes, { directory: imageDirectory, qemuImg, signal: joined(signal) }),
-    growDisk: (path, sizeBytes, signal) => growDisk(path, sizeBytes, { allowedChain, qemuImg, signal: joined(signal) }),
-    remove: (path) => removeFile(path, imageDirectory),
-    space: (path = imageDirectory) => spaceAt(path),
+      createDisk(path, sizeBytes, { directory: imageDirectory, host, qemuImg, signal: joined(signal) }),
+    growDisk: (path, sizeBytes, signal) =>
+      growDisk(path, sizeBytes, { allowedChain, host, qemuImg, signal: joined(signal) }),
+    remove: (path) => removeFile(path, imageDirectory, files),
+    space: (path = imageDirectory) => host.space(path),
   };
 }

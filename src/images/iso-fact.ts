@@ -1,26 +1,32 @@
-/** One ISO, as a fact. */
+/** Facts of one ISO. */
 import type { IsoFact } from "../domain/model/image-fact.ts";
-import type { FactCache } from "./cache.ts";
+import type { HostFiles } from "../domain/ports/host-access.ts";
+import { errnoOf } from "../host-access/errno.ts";
+import type { AccessCheck } from "./access-check.ts";
 import { bootsNothing } from "./el-torito.ts";
-import { errnoOf, identityOf, versionOf, withFile } from "./file.ts";
+import type { FactCache } from "./fact-cache.ts";
+import { contentVersionOf, fileVersionOf, withFile } from "./image-file.ts";
 import { type IsoVolume, readIsoVolume } from "./iso9660.ts";
-import { locate } from "./location.ts";
-import type { Reach } from "./reach.ts";
+import { locateFile } from "./locate-file.ts";
 
-export type IsoContext = Readonly<{ reach: Reach; cache: FactCache<IsoVolume | undefined> }>;
+export type IsoContext = Readonly<{ access: AccessCheck; files: HostFiles; cache: FactCache<IsoVolume | undefined> }>;
 
 /** Facts of the file at `path`, whatever it is. An ISO that the hypervisor's user cannot reach is `unreadable` but shows
- * what we could read of it. Where a path may come from is the caller's business: this looks at any.
+ * what we could read of it. The caller decides which paths are allowed: this looks at any.
  * @throws the signal's reason only */
-export async function observeIso(path: string, { reach, cache }: IsoContext, signal?: AbortSignal): Promise<IsoFact> {
+export async function observeIso(
+  path: string,
+  { access, files, cache }: IsoContext,
+  signal?: AbortSignal,
+): Promise<IsoFact> {
   signal?.throwIfAborted();
-  const found = await locate(path, reach);
+  const found = await locateFile(path, access, { files });
   if (found.state !== "ok") {
     const blocked = found.state === "unreadable" ? { blockedAt: found.blockedAt } : {};
     return { path, state: found.state, ...blocked, ...bootsNothing };
   }
   const { real, stat, blockedAt } = found;
-  const known = { path, sizeBytes: Number(stat.size), identity: identityOf(stat) };
+  const known = { path, sizeBytes: Number(stat.size), identity: contentVersionOf(stat) };
   const unreadable = (at: string) => ({ ...known, state: "unreadable" as const, blockedAt: at });
   if (stat.size === 0n) {
     return {
@@ -29,8 +35,8 @@ export async function observeIso(path: string, { reach, cache }: IsoContext, sig
     };
   }
   try {
-    const version = { text: versionOf(stat), changedAtMs: Math.max(Number(stat.mtimeMs), Number(stat.ctimeMs)) };
-    const look = () => withFile(real, ({ read, sizeBytes }) => readIsoVolume(read, sizeBytes));
+    const version = { text: fileVersionOf(stat), changedAtMs: Math.max(Number(stat.mtimeMs), Number(stat.ctimeMs)) };
+    const look = () => withFile(files, real, ({ read, sizeBytes }) => readIsoVolume(read, sizeBytes));
     const volume = await cache.get(real, version, look, signal);
     const { truncated, ...boots } = volume ?? { ...bootsNothing, truncated: false };
     const facts = { ...boots, ...(truncated && { truncated }) };

@@ -1,8 +1,8 @@
-/** What an ISO image says of itself: its volume and what it boots. A few sectors are read, wherever the file points;
- * nothing in it can make this read more, loop or throw. Hybrid images (a partition table in the first 32 KiB, for USB
+/** Reads an ISO image's volume and what it boots. A few sectors are read, wherever the file points; nothing in the file
+ * makes this read more, loop or throw. Hybrid images (a partition table in the first 32 KiB, for USB
  * sticks) are ISOs like others: in a CD-ROM drive only El Torito counts. */
 import { type Boots, bootsNothing, bootsOf, catalogueSectorOf, SECTOR } from "./el-torito.ts";
-import type { ReadAt } from "./file.ts";
+import type { ReadAt } from "./image-file.ts";
 
 export type IsoVolume = Boots &
   Readonly<{

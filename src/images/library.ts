@@ -1,13 +1,12 @@
-/** The ISO library: which files are in it, and which one a caller means. Nothing outside its directories is ever named,
- * and whether a file outside exists is never told. */
-import type { Dirent } from "node:fs";
-import { opendir, realpath } from "node:fs/promises";
+/** The ISO library: which files are in it, and which one a caller means. Answers never name a file outside its directories,
+ * and never say whether such a file exists. */
 import { basename, join, resolve } from "node:path";
 import { DomainError } from "../domain/error.ts";
 import { nearestFirst } from "../domain/nearest.ts";
-import { isBelowAny, realDirectories } from "./containment.ts";
-import { errnoOf, isUsablePath } from "./file.ts";
-import { patiently } from "./patience.ts";
+import type { DirectoryEntry, HostFiles } from "../domain/ports/host-access.ts";
+import { errnoOf, isUsablePath } from "../host-access/errno.ts";
+import { localFiles } from "../host-access/local-files.ts";
+import { isBelowAny, realDirectories } from "./path-containment.ts";
 
 /** `name` as it stands in the directory; `path` is real. `outside` marks a link that leaves the library. */
 export type LibraryEntry = Readonly<{ name: string; path: string; outside: boolean }>;
@@ -18,31 +17,28 @@ const ISOS_MAX = 2_000;
 /** Bounds the walk of a directory that holds anything but ISOs. */
 const LOOKED_AT_MAX = 50_000;
 
-async function readDirectory(path: string, countMax: number): Promise<Dirent[]> {
-  const entries: Dirent[] = [];
+async function readDirectory(files: HostFiles, path: string, countMax: number): Promise<readonly DirectoryEntry[]> {
   try {
-    await patiently(async () => {
-      for await (const entry of await opendir(path)) {
-        if (entries.push(entry) >= countMax) break;
-      }
-    });
+    return [...(await files.list(path, countMax))].sort((a, b) => (a.name < b.name ? -1 : 1));
   } catch (error) {
     // A directory that we may not read, or that went away meanwhile, has nothing to offer.
-    if (errnoOf(error) === "ETIMEDOUT")
-      throw new DomainError("IMAGE_TOOL_FAILED", { command: `list ${path}`, reason: String(error) }, { cause: error });
+    if (errnoOf(error) !== "ETIMEDOUT") return [];
+    throw new DomainError("IMAGE_TOOL_FAILED", { command: `list ${path}`, reason: String(error) }, { cause: error });
   }
-  return entries.sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
 /** Every `*.iso` file below the directories, sorted by path; a link counts as the file that it leads to.
  * @throws DomainError IMAGE_TOOL_FAILED where the file system does not answer */
-export async function listLibrary(directories: readonly string[]): Promise<LibraryEntry[]> {
-  const roots = await realDirectories(directories);
+export async function listLibrary(
+  directories: readonly string[],
+  files: HostFiles = localFiles,
+): Promise<LibraryEntry[]> {
+  const roots = await realDirectories(directories, files);
   const found = new Map<string, LibraryEntry>();
   const queue = roots.map((path) => ({ path, depth: 0 }));
   let left = LOOKED_AT_MAX;
   for (let at = queue.shift(); at && left > 0 && found.size < ISOS_MAX; at = queue.shift()) {
-    const entries = await readDirectory(at.path, left);
+    const entries = await readDirectory(files, at.path, left);
     left -= entries.length;
     for (const entry of entries) {
       const path = join(at.path, entry.name);
@@ -53,7 +49,7 @@ export async function listLibrary(directories: readonly string[]): Promise<Libra
       if (!/\.iso$/i.test(entry.name) || !isUsablePath(path) || found.size >= ISOS_MAX) continue;
       if (entry.isFile()) found.set(path, { name: entry.name, path, outside: false });
       if (!entry.isSymbolicLink()) continue;
-      const real = await patiently(() => realpath(path)).catch(() => undefined);
+      const real = await files.realpath(path).catch(() => undefined);
       if (real !== undefined) found.set(path, { name: entry.name, path: real, outside: !isBelowAny(real, roots) });
     }
   }
@@ -70,10 +66,14 @@ function knownNames(entries: readonly LibraryEntry[]): string[] {
 /** The real path of the ISO that a caller names: an absolute path, a path relative to a library directory, or the name
  * of a file anywhere in the library.
  * @throws DomainError ISO_OUTSIDE_LIBRARY, or ISO_NOT_FOUND with the nearest names, or with every candidate's path */
-export async function findIso(pathOrName: string, directories: readonly string[]): Promise<string> {
+export async function findIso(
+  pathOrName: string,
+  directories: readonly string[],
+  files: HostFiles = localFiles,
+): Promise<string> {
   const outside = () => new DomainError("ISO_OUTSIDE_LIBRARY", { path: pathOrName, directories });
   const notFound = async (candidates?: readonly string[]) => {
-    const inside = (await listLibrary(directories)).filter((entry) => !entry.outside);
+    const inside = (await listLibrary(directories, files)).filter((entry) => !entry.outside);
     const known = candidates ?? nearestFirst(basename(pathOrName).replace(/\.iso$/i, ""), knownNames(inside));
     return new DomainError("ISO_NOT_FOUND", { iso: pathOrName, known });
   };
@@ -81,7 +81,7 @@ export async function findIso(pathOrName: string, directories: readonly string[]
   if (!isUsablePath(absolute ? pathOrName : `/${pathOrName}`)) throw await notFound();
 
   if (!pathOrName.includes("/")) {
-    const matches = (await listLibrary(directories)).filter((entry) => entry.name === pathOrName);
+    const matches = (await listLibrary(directories, files)).filter((entry) => entry.name === pathOrName);
     const paths = [...new Set(matches.filter((entry) => !entry.outside).map((entry) => entry.path))];
     if (paths.length === 1) return paths[0]!;
     if (paths.length === 0 && matches.length > 0) throw outside();
@@ -89,12 +89,12 @@ export async function findIso(pathOrName: string, directories: readonly string[]
   }
 
   if (!absolute && pathOrName.split("/").includes("..")) throw outside();
-  const roots = await realDirectories(directories);
+  const roots = await realDirectories(directories, files);
   // What is outside by its words alone is not looked at: not even whether it is there, or a mount that has to be made.
   const named = [...roots, ...directories.map((directory) => resolve(directory))];
   if (absolute && !isBelowAny(resolve(pathOrName), named)) throw outside();
   const places = absolute ? [pathOrName] : roots.map((root) => join(root, pathOrName));
-  const real = await Promise.all(places.map((place) => patiently(() => realpath(place)).catch(() => undefined)));
+  const real = await Promise.all(places.map((place) => files.realpath(place).catch(() => undefined)));
   const existing = [...new Set(real.filter((path) => path !== undefined))];
   const inside = existing.filter((path) => isBelowAny(path, roots));
   if (inside.length === 1) return inside[0]!;

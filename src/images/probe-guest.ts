@@ -1,6 +1,6 @@
-/** A guest that shows whether guests run: what it does is what boot loaders and kernels do first. Writing a byte alone would
- * show too little: where KVM emulates unpaged code (a host that is itself a guest, say), that works, and the first boot
- * loader's `iret` in protected mode ends in an internal error all the same. */
+/** A guest that shows whether guests run. It does what boot loaders and kernels do first. Writing a byte alone shows too
+ * little: where KVM emulates unpaged code (on a host that is itself a guest, say) that works, and the first boot loader's
+ * `iret` in protected mode still ends in an internal error. */
 
 /** SeaBIOS reads nothing of a disk that is smaller than a cylinder. */
 const DISK_BYTES = 1024 ** 2;

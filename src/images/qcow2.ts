@@ -1,6 +1,6 @@
-/** qcow2 headers, read without QEMU: what an image refers to must be known before QEMU opens it, since QEMU would follow
- * the reference. See QEMU's docs/interop/qcow2.txt. */
-import type { ReadAt } from "./file.ts";
+/** Reads qcow2 headers without QEMU: what an image refers to must be known before QEMU opens it, since QEMU follows the
+ * reference. See QEMU's docs/interop/qcow2.txt. */
+import type { ReadAt } from "./image-file.ts";
 
 export type Qcow2Header = Readonly<{
   virtualBytes: number;

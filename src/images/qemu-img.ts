@@ -4,9 +4,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { z } from "zod";
 import { DomainError } from "../domain/error.ts";
-import { isUsablePath } from "./file.ts";
-import { createLimit } from "./limit.ts";
-import { runTool, type ToolOptions } from "./tool.ts";
+import { isUsablePath } from "../host-access/errno.ts";
+import { type ProgramOptions, runProgram } from "../host-access/run-program.ts";
+import { createConcurrencyLimit } from "./concurrency-limit.ts";
 
 export type Format = "qcow2" | "raw";
 
@@ -28,12 +28,12 @@ export type QemuImg = ReturnType<typeof createQemuImg>;
 
 export function createQemuImg(options: QemuImgOptions = {}) {
   const { timeoutMs = 30_000, parallel = 4, program = "qemu-img" } = options;
-  const limit = createLimit(parallel);
+  const limit = createConcurrencyLimit(parallel);
 
-  async function run(args: readonly string[], path: string, signal?: AbortSignal, more?: Partial<ToolOptions>) {
+  async function run(args: readonly string[], path: string, signal?: AbortSignal, more?: Partial<ProgramOptions>) {
     // qemu-img takes a relative name with a colon for a protocol, and one that begins with a dash for an option.
     if (!isUsablePath(path)) throw new TypeError(`not an absolute path: ${JSON.stringify(path)}`);
-    return limit(() => runTool(program, args, { timeoutMs, signal, ...more }), signal);
+    return limit(() => runProgram(program, args, { timeoutMs, signal, ...more }), signal);
   }
 
   function parse<T>(schema: z.ZodType<T>, text: string, command: string): T {

@@ -1,22 +1,21 @@
-/** Noticing that a VM's images are about to fill their file system before a write fails: a threshold in each image, which
- * the hypervisor tells of once when a guest writes beyond it. */
-import { stat } from "node:fs/promises";
+/** Reports that a VM's images are about to fill their file system, before a write fails. Each image has a threshold; the
+ * hypervisor reports once that a guest has written beyond it. */
 import type { Hint } from "../domain/ports/backend.ts";
-import type { Images } from "../domain/ports/images.ts";
+import type { HostAccess } from "../domain/ports/host-access.ts";
 
 const MIB = 1024 ** 2;
 const RESERVE_BYTES = 1024 * MIB;
 const STEP_MIN_BYTES = MIB;
 
-/** A run that is on, with the images that its guest may write to. */
+/** A run of a VM, with the images that its guest may write to. */
 export type WritableImages = Readonly<{ run: string; images: readonly Readonly<{ target: string; path: string }>[] }>;
 
 export type SpaceOptions<Of extends Readonly<{ uuid: string }>> = Readonly<{
-  images: Pick<Images, "space">;
+  host: Pick<HostAccess, "space" | "files">;
   imagesOf(vm: Of): Promise<WritableImages | undefined>;
-  /** Has the hypervisor tell once of the first write beyond this offset in the image's file. */
+  /** Has the hypervisor report once the first write beyond this offset in the image's file. */
   arm(vm: Of, target: string, offsetBytes: bigint): Promise<void>;
-  /** Whether no more is wrong than that the VM, or what runs it, is gone by now. */
+  /** Whether the error only means that the VM, or what runs it, is gone. */
   isOver(error: unknown): boolean;
   tell(hint: Hint): void;
   log(message: string): void;
@@ -30,15 +29,15 @@ type Watched<Of> = {
   readonly path: string;
   /** File systems are told apart by their size. */
   fileSystem: number;
-  /** The threshold that was passed last. It may be told of twice: by libvirt for the disk and for its image. */
+  /** The threshold that was passed last. libvirt reports it twice: for the disk and for its image. */
   passed?: bigint;
 };
 
 /** What is to stay free: a gibibyte or a twentieth, but of a small file system no more than a quarter. */
 const reserveOf = (totalBytes: number): number => Math.min(Math.max(RESERVE_BYTES, totalBytes / 20), totalBytes / 4);
 
-/** By how much an image may grow until somebody looks at the space again; 0: there is no point in looking any more. While
- * there is more free than the reserve, its share of that, since others grow as well; below it, half of what is left. */
+/** Bytes by which an image may grow until the space is looked at again; 0 means that looking again is useless. While more
+ * is free than the reserve, an image gets its share of the rest, since others grow as well; below it, half of what is left. */
 export function stepFor(freeBytes: number, totalBytes: number, sharers: number): number {
   const room = freeBytes - reserveOf(totalBytes);
   if (room > 0) return Math.floor(Math.max(room / Math.max(1, sharers), STEP_MIN_BYTES));
@@ -54,9 +53,9 @@ export type SpaceWatch<Of> = Readonly<{
 }>;
 
 /** Arms a threshold in every writable image file of every running VM, and tells `space_low` when the host has no more
- * than its reserve: at once where that is so already. Sequential and aside, so that one hung QEMU delays only this. */
+ * than its reserve: at once where that is so already. The work is sequential and in the background, so that a hung QEMU delays nothing else. */
 export function watchSpace<Of extends Readonly<{ uuid: string }>>(options: SpaceOptions<Of>): SpaceWatch<Of> {
-  const { images, tell, signal } = options;
+  const { host, tell, signal } = options;
   const watched = new Map<string, Watched<Of>>();
   const keyOf = (uuid: string, target: string) => `${uuid}/${target}`;
   let logged = false;
@@ -75,7 +74,7 @@ export function watchSpace<Of extends Readonly<{ uuid: string }>>(options: Space
 
   async function arm(one: Watched<Of>, writtenBytes = 0): Promise<void> {
     const { vm, run, target, path } = one;
-    const { freeBytes, totalBytes } = await images.space(path);
+    const { freeBytes, totalBytes } = await host.space(path);
     one.fileSystem = totalBytes;
     const sharers = [...watched.values()].filter(({ fileSystem }) => fileSystem === totalBytes).length;
     if (signal.aborted) return;
@@ -85,7 +84,7 @@ export function watchSpace<Of extends Readonly<{ uuid: string }>>(options: Space
     if (step === 0) return;
     // A threshold is an offset in the file. Where an image has holes its blocks say less than its length, and passing
     // the threshold early only has the space looked at once more.
-    const { blocks } = await stat(path);
+    const blocks = Number((await host.files?.stat(path))?.blocks ?? 0n);
     await options.arm(vm, target, BigInt(Math.max(blocks * 512, writtenBytes) + step));
   }
 
@@ -95,7 +94,7 @@ export function watchSpace<Of extends Readonly<{ uuid: string }>>(options: Space
     const { run } = running;
     for (const { target, path } of running.images) {
       const key = keyOf(vm.uuid, target);
-      if (watched.get(key)?.run === run || !(await isFile(images, path))) continue;
+      if (watched.get(key)?.run === run || !(await isFile(host, path))) continue;
       const one: Watched<Of> = { vm, run, target, path, fileSystem: 0 };
       watched.set(key, one);
       await arm(one);
@@ -120,8 +119,6 @@ export function watchSpace<Of extends Readonly<{ uuid: string }>>(options: Space
   };
 }
 
-/** Asks for the space first: unlike a look at the file, that gives up where the file system does not answer. */
-async function isFile(images: Pick<Images, "space">, path: string): Promise<boolean> {
-  await images.space(path);
-  return (await stat(path)).isFile();
-}
+/** A file that cannot be looked at does not count: nobody can tell how far it has grown. */
+const isFile = async ({ files }: Pick<HostAccess, "files">, path: string): Promise<boolean> =>
+  (await files?.stat(path))?.isFile() ?? false;

@@ -2,6 +2,7 @@
 import { setTimeout as after } from "node:timers/promises";
 import type { Change, ChangeKind } from "../domain/changes/catalogue.ts";
 import { DeadlineExceeded, withDeadline } from "../domain/deadline.ts";
+import { createImageIndex } from "../domain/engine/image-index.ts";
 import { DomainError } from "../domain/error.ts";
 import type { Vm } from "../domain/model/vm.ts";
 import { nearestFirst } from "../domain/nearest.ts";
@@ -121,20 +122,38 @@ export function bindBackend<Config, Session>(
     throw new DomainError("PLUGIN_INVALID", { plugin: plugin.manifest.name, reason: "it brings no backend" });
   const guard = <T>(what: string, work: () => Promise<T>) => guarded(connection, what, work);
   const look = looking(connection, limits);
+  const index = createImageIndex();
+  /** Whatever came of it, the index looks at the VM again. */
+  const touching = <T>(uuid: string | undefined, work: Promise<T>) =>
+    work.finally(() => (uuid === undefined ? undefined : index.touched(uuid)));
   return {
     connection,
+    imageIndex: index,
     capabilities: capabilitiesOf(plugin as Pick<Plugin, "manifest" | "backend">),
     images: guardedImages(connection, backend.images(session), limits),
     ...(backend.callOutlivesCallerMs !== undefined && { callOutlivesCallerMs: backend.callOutlivesCallerMs }),
     // The one look that grows with the number of VMs, and that every list and every check of a disk's users takes.
-    list: sharing((signal) => look.long("list", signal, (ends) => backend.list(session, ends))),
-    observe: (uuid, signal) => look.short("observe", signal, (ends) => backend.observe(session, uuid, ends)),
+    list: sharing(async (signal) => {
+      const begun = index.now();
+      const vms = await look.long("list", signal, (ends) => backend.list(session, ends));
+      index.listed(vms, begun);
+      return vms;
+    }),
+    async observe(uuid, signal) {
+      const begun = index.now();
+      const vm = await look.short("observe", signal, (ends) => backend.observe(session, uuid, ends));
+      index.observed(uuid, vm, begun);
+      return vm;
+    },
     lookup: (name, signal) => look.short("lookup", signal, (ends) => backend.lookup(session, name, ends)),
     host: (signal) => look.short("host", signal, (ends) => backend.host(session, ends)),
     exportDefinition: (uuid, signal) =>
       look.short("export the definition", signal, (ends) => backend.exportDefinition(session, uuid, ends)),
     importDefinition: (uuid, definition, context) =>
-      guard("import the definition", () => backend.importDefinition(session, uuid, definition, context)),
+      touching(
+        uuid,
+        guard("import the definition", () => backend.importDefinition(session, uuid, definition, context)),
+      ),
     apply: <K extends ChangeKind>(vm: Vm | undefined, change: Change<K>, context: ApplyContext) =>
       guard(change.kind, async () => {
         const handler = backend.changes[change.kind as K];
@@ -146,7 +165,10 @@ export function bindBackend<Config, Session>(
             supported,
           });
         }
-        await handler.apply(session, vm, change, context);
+        await touching(
+          uuidIn(vm, change as { spec?: Readonly<{ uuid: string }> }),
+          handler.apply(session, vm, change, context),
+        );
       }),
     ...(backend.guest && {
       guest: (uuid: string, signal?: AbortSignal) =>
@@ -157,11 +179,21 @@ export function bindBackend<Config, Session>(
         look.short("open the console", signal, (ends) => backend.console!(session, uuid, ends)),
     }),
     ...(backend.watch && {
-      watch: (tell: (hint: Hint) => void, signal: AbortSignal) =>
-        guard("watch", () => backend.watch!(session, tell, signal)),
+      async watch(tell: (hint: Hint) => void, signal: AbortSignal) {
+        const { hinted, ended } = index.watching();
+        const hear = (hint: Hint) => {
+          hinted(hint);
+          tell(hint);
+        };
+        await guard("watch", () => backend.watch!(session, hear, signal)).finally(ended);
+      },
     }),
   };
 }
+
+/** The VM that a change is made to; one that makes a VM says itself which. */
+const uuidIn = (vm: Vm | undefined, change: { spec?: Readonly<{ uuid: string }> }): string | undefined =>
+  vm?.uuid ?? change.spec?.uuid;
 
 /** What a plugin throws and is no DomainError is the plugin's failure, with the original as its cause. */
 async function guarded<T>(connection: string, what: string, work: () => Promise<T>): Promise<T> {
@@ -209,7 +241,10 @@ function guardedImages(connection: string, images: Images, limits: LookLimits): 
       const long = options?.check ? look.long : look.short;
       return long("look at a disk", options?.signal, (signal) => images.disk(path, { ...options, signal }));
     },
-    chain: (path) => look.short("look at a disk", undefined, () => images.chain(path)),
+    ref: (name) => images.ref(name),
+    show: (ref) => images.show(ref),
+    identify: (ref) => look.short("look at a disk", undefined, () => images.identify(ref)),
+    chain: (ref) => look.short("look at a disk", undefined, () => images.chain(ref)),
     createDisk: (path, sizeBytes, signal) => guard("disk.create", () => images.createDisk(path, sizeBytes, signal)),
     growDisk: (path, sizeBytes, signal) => guard("disk.resize", () => images.growDisk(path, sizeBytes, signal)),
     remove: (path) => guard("disk.delete", () => images.remove(path)),

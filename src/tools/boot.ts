@@ -78,7 +78,7 @@ const setBootOrder = defineTool({
     const outcome = await changeVm(context, input.vm, {
       tool: "set_boot_order",
       input,
-      look: { usage: true },
+      look: { usage: input.restart || "indexed" },
       intent: (state) => [
         {
           kind: "boot_order.set",
@@ -116,7 +116,7 @@ const checkBoot = defineTool({
     findings: z.array(FindingView),
   }),
   async run({ vm, orders }, context) {
-    const { state, stale } = await readVm(context, vm, { usage: true });
+    const { state, stale } = await readVm(context, vm, { usage: "indexed" });
     // What the machine would do cannot be told from a record of it.
     if (stale) throw stale.error;
     return {

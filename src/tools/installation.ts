@@ -120,7 +120,7 @@ const completeInstallation = defineTool({
     const outcome = await changeVm(context, input.vm, {
       tool: "complete_installation",
       input,
-      look: { usage: input.boot_order !== undefined },
+      look: { usage: input.boot_order !== undefined && "indexed" },
       intent(state): Change[] {
         const vm = vmOf(state);
         const changes: Change[] = [];

@@ -6,7 +6,7 @@ import { Acceleration, DiskBus, Network, targetsFor } from "../domain/changes/li
 import { DomainError } from "../domain/error.ts";
 import { PresetOrder } from "../domain/model/boot-order.ts";
 import { bytesOf, SizeGb } from "../domain/model/size.ts";
-import type { State } from "../domain/model/state.ts";
+import { type State, usersAt } from "../domain/model/state.ts";
 import { Firmware, VmName } from "../domain/model/vm.ts";
 import type { Backend } from "../domain/ports/backend.ts";
 import { ChangeView, changeInput, changeTarget, confirmInput, viewOutcome, vmChangeInput } from "./change.ts";
@@ -102,11 +102,11 @@ async function fitsHost(
 ): Promise<void> {
   const [host, space] = await Promise.all([backend.host(signal), backend.images.space()]);
   const { connection } = backend;
-  const memoryMb = Math.floor(host.memoryBytes / 1024 ** 2);
-  if (asked.memory_mb > memoryMb)
+  const memoryMb = host && Math.floor(host.memoryBytes / 1024 ** 2);
+  if (memoryMb !== undefined && asked.memory_mb > memoryMb)
     throw new DomainError("HOST_TOO_SMALL", { connection, what: "memory_mb", asked: asked.memory_mb, has: memoryMb });
   // More virtual CPUs than the host has are slow, not wrong; a multiple of it is a typing error.
-  if (asked.cpus > host.cpus * 16)
+  if (host && asked.cpus > host.cpus * 16)
     throw new DomainError("HOST_TOO_SMALL", { connection, what: "cpus", asked: asked.cpus, has: host.cpus * 16 });
   if (sizeBytes > space.totalBytes) {
     throw new DomainError("HOST_SPACE_LACKING", {
@@ -191,7 +191,7 @@ const isTagged = ({ vm, target }: State): boolean => vm === undefined || vm.clai
 /** What Bootwright made for this VM. @throws DomainError when another VM stands on it */
 function removable(state: State, owned: readonly string[]): string[] {
   for (const path of owned) {
-    const usage = state.usage?.[path];
+    const usage = usersAt(state, path);
     const others = [...new Set([...(usage?.clones ?? []), ...(usage?.owners ?? [])])];
     if (others.length)
       throw new DomainError("IMAGE_REFUSED", {

@@ -84,7 +84,7 @@ const getVm = defineTool({
   input: z.object({ vm: VmRef }),
   output: VmView.extend({ suggestion: SuggestionView, ...StaleView }),
   async run({ vm }, context) {
-    const { state, stale } = await readOptionsFor(context, vm, { usage: true });
+    const { state, stale } = await readOptionsFor(context, vm, { usage: "indexed" });
     return { ...viewVm(state, stale ? "stale" : "seen"), ...viewSuggestion(state.record), ...viewStale(stale) };
   },
 });

@@ -6,6 +6,7 @@ import type { Plan } from "../../src/domain/engine/plan.ts";
 import { DomainError, type ErrorCode } from "../../src/domain/error.ts";
 import { bootWith, type PresetOrder } from "../../src/domain/model/boot-order.ts";
 import type { DiskFact, IsoFact } from "../../src/domain/model/image-fact.ts";
+import type { ImageIdentity } from "../../src/domain/model/image-ref.ts";
 import { rolesFor } from "../../src/domain/model/roles.ts";
 import type { State } from "../../src/domain/model/state.ts";
 import type { BootConfig, Disk, Drive, Target, Vm, VmDefinition } from "../../src/domain/model/vm.ts";
@@ -94,7 +95,11 @@ export const record = (more: Partial<VmRecord> = {}): VmRecord => ({
   ...more,
 });
 
+/** What the host knows the image at this path by, here. */
+export const imageAt = (path: string): ImageIdentity => path as ImageIdentity;
+
 export const diskFact = (more: Partial<DiskFact> = {}): DiskFact => ({
+  image: imageAt(more.path ?? DISK),
   path: DISK,
   state: "ok",
   format: "qcow2",

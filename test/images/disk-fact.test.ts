@@ -64,7 +64,7 @@ describe.each(["raw", "qcow2"] as const)("disk() of a %s image", (format) => {
     const { path, images } = makeDisk(format, bootSector({ code: true }));
     await whileInUse(path, format, async () => {
       expect(await images.disk(path)).toMatchObject({ state: "ok", content: "data", bootsBios: true });
-      expect(await images.chain(path)).toEqual([path]);
+      expect((await images.chain(images.ref(path))).map(({ ref }) => ref)).toEqual([path]);
       expect((await images.disk(path, { check: true })).corrupt).toBeUndefined();
       const refusal = await refusalOf(images.growDisk(path, 2 * SIZE));
       expect(refusal).toMatchObject({
@@ -83,6 +83,7 @@ describe("disk()", () => {
     const images = openImages({ imageDirectory: at });
     expect(await images.disk(join(at, "gone"))).toEqual({
       path: join(at, "gone"),
+      image: `path:${join(at, "gone")}`,
       state: "missing",
       content: "unknown",
       chain: [join(at, "gone")],
@@ -117,7 +118,7 @@ describe("disk()", () => {
     qemuImg("create", "-q", "-f", "qcow2", "-b", base, "-F", "qcow2", path);
     const images = openImages({ imageDirectory: at });
     expect(await images.disk(path)).toMatchObject({ state: "unreadable", content: "unknown", chain: [path] });
-    expect(await refusalOf(images.chain(path))).toMatchObject({ code: "IMAGE_REFUSED", details: { path } });
+    expect(await refusalOf(images.chain(images.ref(path)))).toMatchObject({ code: "IMAGE_REFUSED", details: { path } });
     expect(await refusalOf(images.growDisk(path, 1 << 30))).toMatchObject({ code: "IMAGE_REFUSED" });
     const allowing = openImages({ imageDirectory: at, allowedChain: [at, other] });
     expect(await allowing.disk(path)).toMatchObject({ state: "ok", content: "blank", chain: [path, base] });

@@ -18,6 +18,8 @@ export type Opened = Readonly<{
   spec?: Partial<VmSpec>;
   /** Saves a running VM's state, where the backend knows that: there is no change for it. */
   saveState?: (uuid: string) => Promise<void>;
+  /** Further names of an image: the first one in the image directory, where it is removed by itself. */
+  otherNames?: (path: string) => Promise<readonly string[]>;
   /** Another program edits the VM's definition behind the backend's back: its boot order, say. */
   editElsewhere?: (uuid: string) => Promise<void>;
   /** Has the guest of a running VM reset itself, which one that was booted from `isos.resets` does without being asked. */

@@ -1,6 +1,6 @@
 /** The images of a connection: what is named, what is refused, what is made. */
 import { expect } from "vitest";
-import { type Bench, codeOf, DISK_BYTES, type Test } from "./contract-bench.ts";
+import { type Bench, codeOf, creation, DISK_BYTES, type Test } from "./contract-bench.ts";
 
 const nameOf = (path: string) => path.slice(path.lastIndexOf("/") + 1);
 
@@ -121,7 +121,42 @@ export function imagesContract(test: Test): void {
   });
   test("chain() of an image that stands on nothing is the image", async (bench) => {
     const path = await newDisk(bench);
-    expect(await bench.backend.images.chain(path)).toEqual([path]);
+    const { images } = bench.backend;
+    expect((await images.chain(images.ref(path))).map(({ ref }) => images.show(ref))).toEqual([path]);
+  });
+  test("identify() knows an image by whichever name leads to it, and no other image", async (bench) => {
+    const { images } = bench.backend;
+    const [path, another] = [await newDisk(bench), await newDisk(bench)];
+    const [name = "", ...names] = await bench.otherNames!(path);
+    bench.track(name);
+    const image = await images.identify(images.ref(path));
+    expect(names).not.toEqual([]);
+    for (const other of [name, ...names]) {
+      expect(await images.identify(images.ref(other)), other).toBe(image);
+      expect((await images.disk(other)).image, other).toBe(image);
+    }
+    expect(await images.identify(images.ref(another))).not.toBe(image);
+  });
+  test("identify() knows a file that is not there by its place", async (bench) => {
+    const { images } = bench.backend;
+    const [path, another] = [newPath(bench), newPath(bench)];
+    const image = await images.identify(images.ref(path));
+    expect(await images.identify(images.ref(path))).toBe(image);
+    expect((await images.disk(path)).image).toBe(image);
+    expect(await images.identify(images.ref(another))).not.toBe(image);
+  });
+  test("imageIndex names the VM that has a disk under another name", async (bench) => {
+    const { backend } = bench;
+    const { images } = backend;
+    const one = await bench.make();
+    const path = one.vm!.next.disks[0]!.path!;
+    const [diskPath = ""] = await bench.otherNames!(path);
+    const spec = bench.newSpec({ diskPath });
+    await bench.apply(await bench.look(spec.uuid), creation(spec));
+    const image = await images.identify(images.ref(path));
+    const query = { except: one.target.uuid };
+    const { [image]: users } = await backend.imageIndex.usersOf(backend, [image], query);
+    expect(users).toEqual({ inUseBy: [], clones: [], owners: [spec.name] });
   });
   test("space() says what is free and what there is", async ({ backend: { images } }) => {
     const { freeBytes, totalBytes } = await images.space();

@@ -26,6 +26,11 @@ backendContract({
     return {
       backend,
       isos: { bootable: isos.installer, data: isos.data },
+      async otherNames(path) {
+        const link = path.replace(".qcow2", "-link.qcow2");
+        session.links.set(link, path).set("/elsewhere", path.slice(0, path.lastIndexOf("/")));
+        return [link, `/elsewhere${path.slice(path.lastIndexOf("/"))}`];
+      },
       saveState: async (id) => outside.saveState(session, id),
       editElsewhere: async (id) => outside.editDefinition(session, id, (next) => ({ ...next, cpus: next.cpus + 1 })),
       guestResets: async (id) => outside.guestReboots(session, id),

@@ -3,6 +3,7 @@
 
 import { describe, expect, test } from "vitest";
 import memory from "../../plugins/memory/index.ts";
+import type { ImageRef } from "../../src/domain/model/image-ref.ts";
 import type { Backend } from "../../src/domain/ports/backend.ts";
 import { bindBackend } from "../../src/plugin-host/backends.ts";
 import { refused } from "../domain/fixture.ts";
@@ -40,7 +41,8 @@ const looks: Readonly<Record<string, (backend: Backend) => Promise<unknown>>> = 
   "images.iso": ({ images: of }) => of.iso("/x.iso"),
   "images.disk": ({ images: of }) => of.disk("/x.qcow2"),
   "images.disk with check": ({ images: of }) => of.disk("/x.qcow2", { check: true }),
-  "images.chain": ({ images: of }) => of.chain("/x.qcow2"),
+  "images.chain": ({ images: of }) => of.chain("/x.qcow2" as ImageRef),
+  "images.identify": ({ images: of }) => of.identify("/x.qcow2" as ImageRef),
   "images.space": ({ images: of }) => of.space(),
 };
 const long = ["list", "images.isos", "images.disk with check"];

@@ -9,5 +9,6 @@ export const CALL_LIMIT_MS = 6_000;
 
 export default {
   ...libvirt,
-  open: async (...[config, context]: Parameters<typeof libvirt.open>) => openSession(config, context, CALL_LIMIT_MS),
+  open: async (...[config, context]: Parameters<typeof libvirt.open>) =>
+    openSession(config, context, { callLimitMs: CALL_LIMIT_MS }),
 };

@@ -4,7 +4,7 @@ import type { DiskSeed, Guest, VmSeed } from "../../plugins/memory/config.ts";
 import { advance, finishInstallation, powerOff, reboot } from "../../plugins/memory/guest.ts";
 import { fileOf, writeFile } from "../../plugins/memory/images.ts";
 import type { Machine, Session } from "../../plugins/memory/machine.ts";
-import { happened } from "../../plugins/memory/news.ts";
+import { notify } from "../../plugins/memory/notify.ts";
 import { driveOf, normaliseDefinition, type VmDefinition, withMedium } from "../../src/plugin.ts";
 
 /** @throws Error when there is no such VM */
@@ -25,14 +25,14 @@ const runOf = (session: Session, uuid: string) => {
 export function editDefinition(session: Session, uuid: string, edit: (next: VmDefinition) => VmDefinition): void {
   const machine = machineOf(session, uuid);
   machine.next = normaliseDefinition(edit(machine.next));
-  happened(session, uuid);
+  notify(session, uuid);
 }
 
 /** Another program changes a running VM alone, `change-media --live` for instance. */
 export function editLive(session: Session, uuid: string, edit: (live: VmDefinition) => VmDefinition): void {
   const run = runOf(session, uuid);
   run.live = edit(run.live);
-  happened(session, uuid);
+  notify(session, uuid);
 }
 
 /** Another program defines a VM. */
@@ -46,7 +46,7 @@ export function defineVm(
     next: normaliseDefinition(next),
     guest: { ...session.guest, ...guest },
   });
-  happened(session, seed.uuid);
+  notify(session, seed.uuid);
 }
 
 /** Another program removes a VM's definition: a running VM becomes transient, and is gone once it is off. */
@@ -54,7 +54,7 @@ export function undefineVm(session: Session, uuid: string): void {
   const machine = machineOf(session, uuid);
   machine.persistent = false;
   if (!machine.run) session.machines.delete(uuid);
-  happened(session, uuid);
+  notify(session, uuid);
 }
 
 /** Another program renames it, or writes or removes its claim tag. */
@@ -67,7 +67,7 @@ export function setIdentity(
   if (name !== undefined) machine.name = name;
   if (claim === null) delete machine.claim;
   else if (claim) machine.claim = claim;
-  happened(session, uuid);
+  notify(session, uuid);
 }
 
 /** Suspends the guest to disk: off, and the next start resumes it with the definition that it has now. */
@@ -82,19 +82,19 @@ export function setPaused(session: Session, uuid: string, reason: string | undef
   const machine = machineOf(session, uuid);
   if (reason === undefined) delete machine.paused;
   else machine.paused = reason;
-  happened(session, uuid);
+  notify(session, uuid);
 }
 
 /** A write fails where the host's file system is full, and the hypervisor pauses the guest. */
 export function diskFails(session: Session, uuid: string, target: string, reason = "enospc"): void {
   const { id } = runOf(session, uuid);
   setPaused(session, uuid, "io_error");
-  happened(session, uuid, { type: "io_error", run: id, target, reason });
+  notify(session, uuid, { type: "io_error", run: id, target, reason });
 }
 
 /** The host's file system is about to be full. */
 export function spaceRunsLow(session: Session, uuid: string, target: string, freeBytes: number): void {
-  happened(session, uuid, { type: "space_low", run: runOf(session, uuid).id, target, freeBytes });
+  notify(session, uuid, { type: "space_low", run: runOf(session, uuid).id, target, freeBytes });
 }
 
 export function setGuest(session: Session, uuid: string, guest: Partial<Guest>): void {

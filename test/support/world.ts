@@ -15,6 +15,7 @@ import { type Outcome, operate, type Request } from "../../src/domain/engine/ope
 import { DomainError } from "../../src/domain/error.ts";
 import { bootWith, type PresetOrder, rolesOf } from "../../src/domain/model/boot-order.ts";
 import type { DiskFact, IsoFact } from "../../src/domain/model/image-fact.ts";
+import type { ImageIdentity } from "../../src/domain/model/image-ref.ts";
 import type { State } from "../../src/domain/model/state.ts";
 import type { Target, Vm, VmDefinition } from "../../src/domain/model/vm.ts";
 import type { VmRecord } from "../../src/domain/model/vm-record.ts";
@@ -90,9 +91,12 @@ export function vm(more: Partial<Vm> = {}): Vm {
   };
 }
 
-export const diskFact = (more: Partial<DiskFact> = {}): DiskFact => {
-  const path = more.path ?? diskPath;
-  return { path, state: "ok", format: "qcow2", virtualBytes: 20 * GIB, content: "blank", chain: [path], ...more };
+/** What the host knows the image at this path by, in a fixture. */
+export const imageAt = (path: string): ImageIdentity => path as ImageIdentity;
+
+export const diskFact = ({ path = diskPath, ...more }: Partial<DiskFact> = {}): DiskFact => {
+  const known = { image: imageAt(path), format: "qcow2", virtualBytes: 20 * GIB, chain: [path] };
+  return { path, state: "ok", content: "blank", ...known, ...more };
 };
 
 /** A disk with a system that this firmware boots. */

@@ -8,8 +8,8 @@ import { element, indent, writeXml, type XmlNode } from "./tree.ts";
 /** A VM to be made, with the accelerator decided: `kvm` only where a guest really runs under it. */
 export type DomainSpec = Omit<VmSpec, "acceleration"> & Readonly<{ accelerator: "kvm" | "tcg" }>;
 
-/** How long a BIOS that found nothing to boot waits before it tries again: a medium that is inserted meanwhile boots by
- * itself. Without it SeaBIOS stays at "No bootable device" for ever. It means nothing to UEFI. */
+/** Milliseconds after which a BIOS that found nothing to boot tries again, so that a medium inserted meanwhile boots. Without
+ * it SeaBIOS stays at "No bootable device" for ever. UEFI ignores it. */
 const REBOOT_TIMEOUT_MS = 10_000;
 
 /** The definition of a new x86_64 VM, complete: q35, a qcow2 system disk, and a SATA CD-ROM drive that is there even

@@ -1,4 +1,4 @@
-/** When two definitions say the same. */
+/** Compares definitions by what they say. */
 import { removeClaim } from "./claim.ts";
 import {
   attributeEntries,

@@ -18,7 +18,7 @@ import {
   type XmlNode,
 } from "./tree.ts";
 
-/** What is to be different in one device; what is absent stays, `false` takes it away. */
+/** Changes to one device. An absent field stays as it is; `false` removes it. */
 export type DeviceChange = Readonly<{ boot?: number | false; media?: string | false }>;
 
 /** The definition with this ISO in a CD-ROM drive, or with an empty one: by default the drive that boots first. */

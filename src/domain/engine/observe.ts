@@ -5,17 +5,20 @@ import type { Operation } from "../changes/operation.ts";
 import { withDeadline } from "../deadline.ts";
 import type { DiskFact, IsoFact } from "../model/image-fact.ts";
 import type { State } from "../model/state.ts";
-import type { Target, VmDefinition } from "../model/vm.ts";
+import type { Target } from "../model/vm.ts";
 import type { Backend } from "../ports/backend.ts";
 import type { Ports } from "../ports/operation-ports.ts";
 import type { Store } from "../ports/store.ts";
+import { imageUsersOf } from "./image-users.ts";
 
 export type ObserveOptions = Readonly<{
   /** Further images to look at, beside those that the VM has. */
   isoPaths?: readonly string[];
   diskPaths?: readonly string[];
-  /** Also find out who else uses the VM's disks and `diskPaths`, which reads every VM's definition. */
-  usage?: boolean;
+  /** Also find out who else uses the VM's disks and `diskPaths`. `true` reads every VM's definition for it, as whatever
+   * starts a VM, or destroys or writes an image, has to; `indexed` takes what the index knows, for what only reads and for
+   * what writes a definition alone. */
+  usage?: boolean | "indexed";
   /** Leave the images alone: enough to see whether a definition is as it should be. */
   images?: boolean;
   /** Leave the record alone: while an operation holds the VM nobody else writes it. */
@@ -56,7 +59,7 @@ export async function withImages(backend: Backend, state: State, look: ObserveOp
   const unique = (paths: readonly (string | undefined)[]) => [...new Set(paths)].filter((path) => path !== undefined);
   const system = definitions[0]?.disks[0]?.path ?? look.diskPaths?.[0];
   const [usage, space, isos, disks] = await Promise.all([
-    look.usage ? usageOf(backend, state, look) : undefined,
+    look.usage ? imageUsersOf(backend, state, { ...look, indexed: look.usage === "indexed" }) : undefined,
     backend.images.space(system).catch(() => undefined),
     Promise.all(unique(wantedIsos).map((path) => backend.images.iso(path, signal))),
     Promise.all(unique(wantedDisks).map((path) => backend.images.disk(path, options))),
@@ -69,47 +72,6 @@ export async function withImages(backend: Backend, state: State, look: ObserveOp
     ...(space && { freeBytes: space.freeBytes }),
   };
 }
-
-/** Who else is running on this VM's disks, and whose disks stand on them: of a VM that is gone, too, whose disk somebody
- * may have given to another. */
-async function usageOf(
-  backend: Backend,
-  { vm, target }: State,
-  { diskPaths = [], signal }: ObserveOptions,
-): Promise<NonNullable<State["usage"]>> {
-  const own = vm ? pathsIn(vm.next) : [];
-  const mine = [...new Set([...own, ...diskPaths])];
-  if (mine.length === 0) return {};
-  const others = (await backend.list(signal)).filter(({ uuid }) => uuid !== target.uuid);
-  const standing = await Promise.all(
-    others.map(async (other) => {
-      const paths = pathsIn(other.live ?? other.next);
-      const chains = await Promise.all(paths.map((path) => backend.images.chain(path).catch(() => [path])));
-      return {
-        name: other.name,
-        running: other.power !== "off",
-        paths,
-        all: [...paths, ...pathsIn(other.next)],
-        below: chains.flatMap((chain) => chain.slice(1)),
-      };
-    }),
-  );
-  const usage = mine.map((path) => {
-    const inUseBy = standing.filter((other) => other.running && other.paths.includes(path)).map(({ name }) => name);
-    const clones = standing.filter((other) => other.below.includes(path)).map(({ name }) => name);
-    const owners = standing.filter((other) => other.all.includes(path)).map(({ name }) => name);
-    return [path, { inUseBy: inUseBy.slice(0, NAMED_MAX), clones: someOf(clones), owners: someOf(owners) }] as const;
-  });
-  return Object.fromEntries(usage);
-}
-
-const pathsIn = ({ disks }: VmDefinition): string[] =>
-  disks.map(({ path }) => path).filter((path) => path !== undefined);
-
-/** A golden image may have thousands of clones, and what is found says who they are. */
-const NAMED_MAX = 20;
-const someOf = (names: readonly string[]) =>
-  names.length > NAMED_MAX ? [...names.slice(0, NAMED_MAX), `${names.length - NAMED_MAX} more`] : names;
 
 const LOOK_LIMIT_MS = 30_000;
 

@@ -1,6 +1,10 @@
 /** What is known of a disk image or an ISO, as facts. The boot rules decide what they mean; a backend finds them out. */
+import type { ImageIdentity } from "./image-ref.ts";
+
 export type DiskFact = Readonly<{
   path: string;
+  /** Which image that is, whatever it is called; absent of one that is yet to be made. */
+  image?: ImageIdentity;
   state: "ok" | "missing" | "unreadable" | "not_a_file";
   format?: string;
   virtualBytes?: number;
@@ -19,6 +23,7 @@ export type DiskFact = Readonly<{
   backingMissing?: string;
   /** Why the image must not be opened: it names a file outside the connection's directories, or makes no sense. */
   refused?: string;
+  /** Changes whenever the image is replaced or written to: inode, size, time of modification. */
   identity?: string;
 }>;
 /** `not_iso`: a file without an ISO 9660 volume. */

@@ -1,6 +1,6 @@
 /** What is remarkable about the images that a VM has, and what would mend it. */
 import { type Finding, finding, fixCall } from "./finding.ts";
-import type { State } from "./state.ts";
+import { type State, usersAt } from "./state.ts";
 import { type Disk, type Drive, driveOf, type Roles } from "./vm.ts";
 
 const HOST_SPACE_LOW_BYTES = 1024 ** 3;
@@ -76,7 +76,7 @@ function diskFindings(state: State, { target, path, readOnly, shareable }: Disk)
     const message = `${path} stands on ${fact.backingMissing}, which does not exist`;
     found.push(finding("BACKING_MISSING", message, look));
   }
-  const usage = state.usage?.[path];
+  const usage = usersAt(state, path);
   const stopping = (names: readonly string[]) =>
     names.map((name) => ({ tool: "stop_vm", arguments: { vm: inConnection(state, name) } }));
   if (usage?.inUseBy.length && !shareable && !readOnly) {

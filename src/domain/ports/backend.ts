@@ -2,6 +2,7 @@
 import type { Change, ChangeKind } from "../changes/catalogue.ts";
 import type { Occurrence } from "../model/occurrence.ts";
 import type { Vm } from "../model/vm.ts";
+import type { ImageIndex } from "./image-index.ts";
 import type { Images } from "./images.ts";
 
 /** What a change does to a running VM: takes effect now, at its next cold start, or is refused until it is off. */
@@ -48,6 +49,8 @@ export interface Backend {
   readonly connection: string;
   readonly capabilities: Capabilities;
   readonly images: Images;
+  /** Who stands on which of them. */
+  readonly imageIndex: ImageIndex;
   /** What runs the VMs outlives its callers: for so many milliseconds at most it may carry out a call after whoever made it
    * has ended. Absent where it ends with them. */
   readonly callOutlivesCallerMs?: number;
@@ -56,8 +59,8 @@ export interface Backend {
   observe(uuid: string, signal?: AbortSignal): Promise<Vm | undefined>;
   /** The UUID of the VM that has this name. */
   lookup(name: string, signal?: AbortSignal): Promise<string | undefined>;
-  /** What the host has; what a VM asks for must fit. */
-  host(signal?: AbortSignal): Promise<Host>;
+  /** What the host has; what a VM asks for must fit. Undefined where nobody knows. */
+  host(signal?: AbortSignal): Promise<Host | undefined>;
   /** The backend's own definition as an opaque text, passwords included. */
   exportDefinition(uuid: string, signal?: AbortSignal): Promise<string>;
   /** Puts a definition back whole; for a VM that is gone, or whose definition has the fingerprint `expect`. */

@@ -15,6 +15,7 @@ import {
   drive,
   grow,
   ISO,
+  imageAt,
   isoFact,
   kindsOf,
   missingDisk,
@@ -50,7 +51,7 @@ describe("decide() and the findings that block", () => {
     ],
     [
       "the growth of a disk that another VM uses",
-      { ...installedOff, usage: { [DISK]: { inUseBy: ["db"], clones: [] } } },
+      { ...installedOff, usage: { [imageAt(DISK)]: { inUseBy: ["db"], clones: [] } } },
       [grow],
       ["DISK_IN_USE"],
     ],
@@ -71,7 +72,7 @@ describe("decide() and the findings that block", () => {
     ["a start with a missing ISO", missing, [start], ["ISO_MISSING"]],
     [
       "a start that would resume",
-      state({ vm: vm({ savedState: true }), disks: { [DISK]: biosDisk } }),
+      state({ vm: vm({ savedState: true }), disks: { [imageAt(DISK)]: biosDisk } }),
       [start],
       ["SAVED_STATE"],
     ],
@@ -124,7 +125,7 @@ describe("decide() and the findings that block", () => {
     });
     const broken = state({
       vm: vm({ next: others, savedState: true }),
-      disks: { [DISK]: missingDisk },
+      disks: { [imageAt(DISK)]: missingDisk },
       isos: { [ISO]: isoFact({ state: "missing" }) },
     });
     for (const target of ["sda", "sdb"])
@@ -169,11 +170,11 @@ describe("decide() accept", () => {
   });
 
   const never: [string, Partial<State>][] = [
-    ["DISK_MISSING", { disks: { [DISK]: missingDisk } }],
-    ["DISK_CORRUPT", { disks: { [DISK]: { ...biosDisk, corrupt: true } } }],
-    ["BACKING_MISSING", { disks: { [DISK]: { ...biosDisk, backingMissing: "/base" } } }],
-    ["DISK_IN_USE", { usage: { [DISK]: { inUseBy: ["db"], clones: [] } } }],
-    ["DISK_HAS_CLONES", { usage: { [DISK]: { inUseBy: [], clones: ["clone"] } } }],
+    ["DISK_MISSING", { disks: { [imageAt(DISK)]: missingDisk } }],
+    ["DISK_CORRUPT", { disks: { [imageAt(DISK)]: { ...biosDisk, corrupt: true } } }],
+    ["BACKING_MISSING", { disks: { [imageAt(DISK)]: { ...biosDisk, backingMissing: "/base" } } }],
+    ["DISK_IN_USE", { usage: { [imageAt(DISK)]: { inUseBy: ["db"], clones: [] } } }],
+    ["DISK_HAS_CLONES", { usage: { [imageAt(DISK)]: { inUseBy: [], clones: ["clone"] } } }],
   ];
   test.each(never)("decide() does not override %s whatever is accepted", (code, more) => {
     const given = { ...installedOff, ...more };

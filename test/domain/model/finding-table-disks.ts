@@ -10,6 +10,7 @@ import {
   drive,
   GIB,
   ISO,
+  imageAt,
   isoFact,
   missingDisk,
   offWith,
@@ -24,7 +25,7 @@ import {
 
 const iso = isoFact();
 export const usage = (more: Partial<{ inUseBy: string[]; clones: string[] }>): NonNullable<State["usage"]> => ({
-  [DISK]: { inUseBy: [], clones: [], ...more },
+  [imageAt(DISK)]: { inUseBy: [], clones: [], ...more },
 });
 export const installed = (given: State): State => ({ ...given, record: record({ status: "Installed" }) });
 const live = definition({ boot: presetBoot("cdrom_hd"), drives: [drive({ path: ISO })] });
@@ -52,7 +53,7 @@ export const aboutDisksAndState: readonly Row[] = [
       "the file is gone": offWith("hd", { disk: missingDisk }),
       "the file of a second disk is gone": {
         ...offWith("hd", { disk: biosDisk }, { disks: [disk(), disk({ target: "vdb", path: "/b" })] }),
-        disks: { [DISK]: biosDisk, "/b": { ...missingDisk, path: "/b" } },
+        disks: { [imageAt(DISK)]: biosDisk, "/b": { ...missingDisk, path: "/b" } },
       },
     },
     not: {
@@ -100,7 +101,7 @@ export const aboutDisksAndState: readonly Row[] = [
       },
       "another file is in use": {
         ...offWith("hd", { disk: biosDisk }),
-        usage: { "/images/other.qcow2": { inUseBy: ["db"], clones: [] } },
+        usage: { [imageAt("/images/other.qcow2")]: { inUseBy: ["db"], clones: [] } },
       },
     },
   },

@@ -9,6 +9,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { probe } from "../../../plugins/libvirt/acceleration.ts";
 import { PROCEDURE } from "../../../plugins/libvirt/client/procedure.ts";
 import libvirt from "../../../plugins/libvirt/index.ts";
+import { localHost } from "../../../src/host-access/local-host.ts";
 import { openProxy } from "../../support/libvirt-proxy.ts";
 import { type Lab, openLab, refusalOf, SYSTEM } from "../../support/vm.ts";
 import { pluginContext } from "../../support/world.ts";
@@ -64,7 +65,7 @@ describe("KVM on this host", () => {
     const images = join(lab.directory, "images");
     const session = await libvirt.open({ uri: SYSTEM, images }, pluginContext("local"));
     try {
-      expect(await probe(session, AbortSignal.timeout(60_000), "qemu")).toBe(true);
+      expect(await probe({ ...session, host: localHost }, AbortSignal.timeout(60_000), "qemu")).toBe(true);
     } finally {
       await libvirt.close(session);
     }

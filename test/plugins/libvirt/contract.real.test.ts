@@ -6,6 +6,7 @@ import libvirt from "../../../plugins/libvirt/index.ts";
 import { bindBackend } from "../../../src/plugin-host/backends.ts";
 import { openLab, SYSTEM } from "../../support/vm.ts";
 import { backendContract } from "../contract.ts";
+import { openOtherNames } from "../other-names.ts";
 
 const { isos } = inject("guests");
 
@@ -21,6 +22,7 @@ backendContract({
     },
   ],
   async open() {
+    const names = await openOtherNames();
     const lab = await openLab({ isos: [isos.both, isos.data, isos.resets] });
     const images = `${lab.directory}/images`;
     const ending = new AbortController();
@@ -40,6 +42,7 @@ backendContract({
       backend: bindBackend(libvirt, session, "local"),
       isos: { bootable: lab.iso(isos.both), data: lab.iso(isos.data), resets: lab.iso(isos.resets) },
       spec: { acceleration: "tcg", memoryBytes: 64 * 1024 ** 2 },
+      otherNames: names.of,
       saveState: async (uuid) => void (await lab.virsh("managedsave", uuid)),
       // Not `virsh setvcpus --config`: libvirt has an event for a definition that is defined again, and none for that.
       editElsewhere: async (uuid) => lab.define((await lab.xml(uuid)).replace(/<vcpu.*<\/vcpu>/, "<vcpu>2</vcpu>")),
@@ -47,6 +50,7 @@ backendContract({
       async close() {
         await libvirt.close(session);
         ending.abort();
+        await names.close();
         await lab.close();
       },
     };

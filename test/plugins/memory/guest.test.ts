@@ -147,7 +147,9 @@ describe("guests and other programs in memory", () => {
         { uuid: other, name: "clone", next: clone, running: true },
       ],
     });
-    expect(await backend.images.chain("/memory/images/clone.qcow2")).toEqual(["/memory/images/clone.qcow2", diskPath]);
+    const { images } = backend;
+    const chain = await images.chain(images.ref("/memory/images/clone.qcow2"));
+    expect(chain.map(({ ref }) => images.show(ref))).toEqual(["/memory/images/clone.qcow2", diskPath]);
     expect(await backend.images.disk("/memory/images/clone.qcow2")).toMatchObject({ content: "data", bootsBios: true });
     const context = { signal: AbortSignal.timeout(1_000), progress: () => {} };
     const template = await backend.observe(uuid);

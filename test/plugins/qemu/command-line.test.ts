@@ -2,11 +2,11 @@ import { describe, expect, it } from "vitest";
 import { commandLine, macOf } from "../../../plugins/qemu/command-line.ts";
 import { changed, newDefinition } from "../../../plugins/qemu/definition.ts";
 import type { UefiFirmware } from "../../../plugins/qemu/firmware.ts";
-import { placeOf } from "../../../plugins/qemu/place.ts";
+import { pathsOf } from "../../../plugins/qemu/vm-paths.ts";
 import { targetsFor, type VmSpec } from "../../../src/domain/changes/lifecycle.ts";
 import { uuid, vmSpec } from "../../support/world.ts";
 
-const place = placeOf("/srv/vms", uuid);
+const place = pathsOf("/srv/vms", uuid);
 const firmware: UefiFirmware = {
   code: "/fw/code, new.fd",
   codeFormat: "raw",

@@ -5,6 +5,7 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { inject } from "vitest";
 import { backendContract } from "../contract.ts";
+import { openOtherNames } from "../other-names.ts";
 import { openQemuBench } from "./bench.ts";
 
 const { isos } = inject("guests");
@@ -16,18 +17,23 @@ backendContract({
   // A saved state would be a migration to a file, and QEMU's own format changes with its version.
   unsupported: ["saved_state.discard"],
   async open() {
+    const names = await openOtherNames();
     const bench = await openQemuBench([isos.both, isos.data, isos.resets]);
     return {
       backend: bench.backend,
       isos: { bootable: bench.iso(isos.both), data: bench.iso(isos.data), resets: bench.iso(isos.resets) },
       spec: { acceleration: "tcg", memoryBytes: 64 * 1024 ** 2 },
+      otherNames: names.of,
       async editElsewhere(uuid) {
-        const { definition } = bench.session.placeOf(uuid);
+        const { definition } = bench.session.pathsOf(uuid);
         const text = await readFile(definition, "utf8");
         await writeFile(definition, text.replace('"cpus": 1', '"cpus": 2'));
       },
       guestResets: async () => {},
-      close: bench.close,
+      async close() {
+        await names.close();
+        await bench.close();
+      },
     };
   },
 });

@@ -7,7 +7,7 @@ import {
   readDefinition,
   writtenDefinition,
 } from "../../../plugins/qemu/definition.ts";
-import { placeOf, requireRoom } from "../../../plugins/qemu/place.ts";
+import { pathsOf, requireRoom } from "../../../plugins/qemu/vm-paths.ts";
 import { definitionFor, targetsFor, type VmSpec } from "../../../src/domain/changes/lifecycle.ts";
 import { uuid, vmSpec } from "../../support/world.ts";
 
@@ -93,7 +93,7 @@ describe("requireRoom()", () => {
     expect(() => requireRoom("/home/somebody/.local/state/bootwright/qemu/local", "local")).not.toThrow();
   });
   it("looks at the longest of the sockets' names", () => {
-    const { vnc, qmp, agent, serial, tpmSocket } = placeOf("/d", uuid);
+    const { vnc, qmp, agent, serial, tpmSocket } = pathsOf("/d", uuid);
     expect(Math.max(...[vnc, qmp, serial, tpmSocket].map((path) => path.length))).toBeLessThanOrEqual(agent.length);
   });
 });

@@ -32,7 +32,7 @@ afterAll(async () => {
   await lab?.close();
 });
 
-const pidOf = async (uuid: string) => Number(await readFile(lab.session.placeOf(uuid).pid, "utf8"));
+const pidOf = async (uuid: string) => Number(await readFile(lab.session.pathsOf(uuid).pid, "utf8"));
 const running = (pid: number) => execFileSync("ps", ["-o", "stat=", "-p", String(pid)], { encoding: "utf8" }).trim();
 /** The processes that run this VM, whoever started them. */
 const processesOf = (uuid: string) =>
@@ -78,7 +78,7 @@ describe("a VM's process", () => {
 
   test("of the same number that began at another time is left alone", async () => {
     const on = await bench.make({}, true);
-    const [{ process: file }, pid] = [lab.session.placeOf(on.target.uuid), await pidOf(on.target.uuid)];
+    const [{ process: file }, pid] = [lab.session.pathsOf(on.target.uuid), await pidOf(on.target.uuid)];
     const known = await readFile(file, "utf8");
     await writeFile(file, JSON.stringify({ pid, startTime: "1" }));
     process.kill(pid, "SIGSTOP");
@@ -93,7 +93,7 @@ describe("a VM's process", () => {
 
   test("that cannot be started is told in QEMU's own words", async () => {
     const { vm } = await bench.make();
-    const { definition } = lab.session.placeOf(vm!.uuid);
+    const { definition } = lab.session.pathsOf(vm!.uuid);
     await writeFile(
       definition,
       (await readFile(definition, "utf8")).replace('"qcow2"', '"raw"').replace(".qcow2", ".no"),
@@ -154,7 +154,7 @@ describe("what QEMU tells", () => {
     const on = await bench.make({}, true);
     await lab.session.withQmp(on.target.uuid, {}, (qmp) => qmp.execute("system_reset"));
     await bench.apply(on, cut);
-    const events = (await lastEvents(lab.session.placeOf(on.target.uuid).eventLog))!;
+    const events = (await lastEvents(lab.session.pathsOf(on.target.uuid).eventLog))!;
     expect(events.map(({ event }) => event)).toEqual(["RESET", "SHUTDOWN"]);
     expect(events.at(-1)!.data).toMatchObject({ reason: "host-qmp-quit" });
     expect(Math.abs(events.at(-1)!.atMs - Date.now())).toBeLessThan(60_000);
@@ -189,7 +189,7 @@ describe("a guest's reset", () => {
 describe("definitions that somebody else was at", () => {
   test("a file that makes no sense hides no other VM, and is told of when it is asked for", async () => {
     const [good, bad] = [await bench.make(), await bench.make()];
-    const { definition } = lab.session.placeOf(bad.target.uuid);
+    const { definition } = lab.session.pathsOf(bad.target.uuid);
     const text = await readFile(definition, "utf8");
     await writeFile(definition, text.replace("q35", "pc"));
     const listed = (await lab.backend.list()).map(({ uuid }) => uuid);
@@ -201,7 +201,7 @@ describe("definitions that somebody else was at", () => {
 
   test("a running VM without its definition is transient, and gone once it is off", async () => {
     const on = await bench.make({}, true);
-    await rm(lab.session.placeOf(on.target.uuid).definition);
+    await rm(lab.session.pathsOf(on.target.uuid).definition);
     const { vm } = await bench.look(on.target.uuid);
     expect(vm).toMatchObject({ power: "running", persistent: false, run: on.vm!.run });
     await lab.session.withQmp(on.target.uuid, {}, (qmp) => qmp.execute("quit"));

@@ -21,7 +21,7 @@ let clear: () => Promise<void>;
 let uuid: string;
 
 const ask = async (execute: string, args: Record<string, unknown>): Promise<Record<string, unknown>> => {
-  const [answer] = await askAgent(lab.session.placeOf(uuid).agent, [{ execute, arguments: args }], {
+  const [answer] = await askAgent(lab.session.pathsOf(uuid).agent, [{ execute, arguments: args }], {
     timeoutMs: 10_000,
   });
   return answer as Record<string, unknown>;

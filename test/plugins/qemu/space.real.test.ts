@@ -47,7 +47,7 @@ describe.skipIf(process.getuid?.() !== 0)("a file system that fills up", () => {
   /** Starts a guest whose disk lies there. */
   async function begin(word: string) {
     const { target, vm } = await bench.make();
-    const { definition } = lab.session.placeOf(target.uuid);
+    const { definition } = lab.session.pathsOf(target.uuid);
     const text = await readFile(definition, "utf8");
     await writeFile(definition, text.replace('"qcow2"', '"raw"').replace(vm!.next.disks[0]!.path!, diskOf(word)));
     const after = watcher.hints.length;

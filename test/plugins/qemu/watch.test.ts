@@ -26,7 +26,7 @@ afterEach(async () => {
 /** What a run leaves, of a VM that is not on. */
 async function aVm(log: string) {
   const definition = newDefinition(vmSpec(), "tcg");
-  const place = lab.session.placeOf(definition.uuid);
+  const place = lab.session.pathsOf(definition.uuid);
   await mkdir(place.run, { recursive: true });
   const text = writtenDefinition(definition);
   await writeFile(place.started, JSON.stringify({ run, definition: JSON.parse(text) }));

@@ -1,8 +1,8 @@
-/** Whether a disk holds anything, and whether firmware would start from it.
+/** The content of a disk: whether it holds anything, and whether firmware would start from it.
  *
  * `blank` must be proven: nothing but zeros can be read from the disk. A disk that was only partitioned, or whose installer
- * died after that, is `data` (losing it is losing something), and what its boot sector is good for stands in `bootsBios`
- * and `bootsUefi`. The steps, cheapest first:
+ * died after that, is `data`, since losing it loses something; `bootsBios` and `bootsUefi` say what its boot sector is
+ * good for. The steps, cheapest first:
  * 1. anything but zeros in the first 64 KiB (partition tables, most file systems and volume managers) is `data`;
  * 2. no allocated piece that could hold anything but zeros, backing files included, is `blank`;
  * 3. allocated pieces behind a zero head (a preallocated disk, a wiped one, Btrfs without partitions) are read, the first

@@ -1,8 +1,8 @@
-/** Where a connection keeps its VMs: a folder for each, with the definition in it, and what one run leaves in "run". */
+/** The files of a connection's VMs: each VM has a folder with its definition, and one run's files are in its "run". */
 import { join } from "node:path";
 import { DomainError } from "../../src/plugin.ts";
 
-export type Place = Readonly<{
+export type VmPaths = Readonly<{
   /** The VM's own folder. */
   home: string;
   definition: string;
@@ -12,12 +12,12 @@ export type Place = Readonly<{
   /** QEMU's events, of the run that is on or was the last. The chardev appends ".in" and ".out". */
   events: string;
   eventLog: string;
-  /** All that belongs to one run, made anew by each start. */
+  /** The folder of one run; each start makes it anew. */
   run: string;
   /** What was started, and how its process is told from another of the same number. */
   started: string;
   process: string;
-  /** There while the guest's reset is to end the run. */
+  /** Exists while the guest's reset is to end the run. */
   resetEnds: string;
   pid: string;
   /** QMP's commands, for one session at a time. */
@@ -28,11 +28,11 @@ export type Place = Readonly<{
   tpmSocket: string;
 }>;
 
-/** The files of a VM's folder that tell of something as they change. */
+/** The files of a VM's folder whose changes are events. */
 export const DEFINITION = "definition.json";
 export const EVENT_LOG = "events.out";
 
-export function placeOf(directory: string, uuid: string): Place {
+export function pathsOf(directory: string, uuid: string): VmPaths {
   const home = join(directory, uuid);
   const run = join(home, "run");
   return {
@@ -60,7 +60,7 @@ const SOCKET_BYTES_MAX = process.platform === "linux" ? 107 : 103;
 
 /** @throws DomainError PLUGIN_CONFIG_INVALID when sockets below this directory would have no room for their names */
 export function requireRoom(directory: string, connection: string): void {
-  const longest = placeOf(directory, "00000000-0000-0000-0000-000000000000").agent;
+  const longest = pathsOf(directory, "00000000-0000-0000-0000-000000000000").agent;
   const over = Buffer.byteLength(longest) - SOCKET_BYTES_MAX;
   if (over <= 0) return;
   const issue = `vms: "${directory}" is ${over} bytes too long for the unix sockets below it; name a shorter one`;

@@ -1,7 +1,7 @@
-/** At most so many pieces of work at one time; the rest wait in order. */
-export type Limit = <T>(work: () => Promise<T>, signal?: AbortSignal) => Promise<T>;
+/** Runs a limited number of pieces of work at one time; the others wait in order. */
+export type ConcurrencyLimit = <T>(work: () => Promise<T>, signal?: AbortSignal) => Promise<T>;
 
-export function createLimit(parallel: number): Limit {
+export function createConcurrencyLimit(parallel: number): ConcurrencyLimit {
   let free = parallel;
   const waiting: (() => void)[] = [];
   return async (work, signal) => {

@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
-import { createLimit } from "../../src/images/limit.ts";
+import { createConcurrencyLimit } from "../../src/images/concurrency-limit.ts";
 
 test("createLimit() runs no more than so many at a time, in order, failures included", async () => {
-  const limit = createLimit(2);
+  const limit = createConcurrencyLimit(2);
   const turn = () => new Promise((resolve) => setImmediate(resolve));
   let running = 0;
   let most = 0;
@@ -29,7 +29,7 @@ test("createLimit() runs no more than so many at a time, in order, failures incl
 });
 
 test("createLimit() does not start work that was aborted while it waited", async () => {
-  const limit = createLimit(1);
+  const limit = createConcurrencyLimit(1);
   const controller = new AbortController();
   const { promise: working, resolve: done } = Promise.withResolvers<void>();
   const first = limit(() => working);

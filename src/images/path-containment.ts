@@ -1,10 +1,11 @@
-/** Holds paths inside directories. Lexical tests alone prove nothing where symbolic links are about, so what counts is
- * the real path; a lexical test only decides what may be said of a path that does not exist. */
-import { realpath } from "node:fs/promises";
+/** Holds paths inside directories. The real path decides, since a lexical test proves nothing where there are symbolic
+ * links. A lexical test decides only what may be said of a path that does not exist. */
+
 import { basename, dirname, join, resolve } from "node:path";
 import { DomainError } from "../domain/error.ts";
-import { errnoOf, isUsablePath, meansMissing } from "./file.ts";
-import { patiently } from "./patience.ts";
+import type { HostFiles } from "../domain/ports/host-access.ts";
+import { errnoOf, isUsablePath, meansMissing } from "../host-access/errno.ts";
+import { localFiles } from "../host-access/local-files.ts";
 
 /** Whether `path` lies below `directory`; both must be normalised. The directory itself does not. */
 export function isBelow(path: string, directory: string): boolean {
@@ -15,14 +16,17 @@ export function isBelow(path: string, directory: string): boolean {
 export const isBelowAny = (path: string, directories: readonly string[]): boolean =>
   directories.some((directory) => isBelow(path, directory));
 
-/** The real paths of those directories that exist; one whose file system does not answer counts by its own name. Asked
- * each time: a mount or a link may have changed since. */
-export async function realDirectories(directories: readonly string[]): Promise<string[]> {
+/** Returns the real paths of those directories that exist. A directory whose file system does not answer counts by its own
+ * name. Nothing is kept: a mount or a link may change. */
+export async function realDirectories(
+  directories: readonly string[],
+  files: HostFiles = localFiles,
+): Promise<string[]> {
   const real = await Promise.all(
     directories.map((directory) =>
-      patiently(() => realpath(directory)).catch((error: unknown) =>
-        errnoOf(error) === "ETIMEDOUT" ? resolve(directory) : undefined,
-      ),
+      files
+        .realpath(directory)
+        .catch((error: unknown) => (errnoOf(error) === "ETIMEDOUT" ? resolve(directory) : undefined)),
     ),
   );
   return [...new Set(real.filter((path) => path !== undefined))];
@@ -31,16 +35,20 @@ export async function realDirectories(directories: readonly string[]): Promise<s
 /** The real place of a file that may not exist yet: the real path of its directory, and its own last name.
  * `undefined` when the directory is not there.
  * @throws DomainError PATH_OUTSIDE_IMAGES unless that place is below `directory` */
-export async function placeInside(path: string, directory: string): Promise<string | undefined> {
+export async function pathInside(
+  path: string,
+  directory: string,
+  files: HostFiles = localFiles,
+): Promise<string | undefined> {
   const outside = () => new DomainError("PATH_OUTSIDE_IMAGES", { path, directory });
   if (!isUsablePath(path) || path.split("/").includes("..") || /[/.]$/.test(path)) throw outside();
-  const parent = await realpath(dirname(path)).catch((error: unknown) => {
+  const parent = await files.realpath(dirname(path)).catch((error: unknown) => {
     if (meansMissing(error) && isBelow(resolve(path), resolve(directory))) return undefined;
     throw outside();
   });
   if (parent === undefined) return undefined;
   const place = join(parent, basename(path));
-  const [real] = await realDirectories([directory]);
+  const [real] = await realDirectories([directory], files);
   if (real === undefined || !isBelow(place, real)) throw outside();
   return place;
 }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { createFactCache } from "../../src/images/cache.ts";
+import { createFactCache } from "../../src/images/fact-cache.ts";
 
 const at = (text: string, changedAtMs = 0) => ({ text, changedAtMs });
 

@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { chmodSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { createReach, grantOfAcl } from "../../src/images/reach.ts";
+import { createAccessCheck, grantOfAcl } from "../../src/images/access-check.ts";
 import { directory, writeFile } from "./fixture.ts";
 
 const reader = { uid: 64_055, gids: [64_055, 108] };
@@ -31,30 +31,30 @@ describe("createReach()", () => {
     ["0750, opened for the user behind a mask that takes it away", 0o750, "u:64055:x,m::r", true],
   ] as const)("judges a directory of mode %s", async (_name, mode, acl, blocked) => {
     const { path, inner } = placed(mode, acl);
-    expect(await createReach({ reader }).blockedAt(path)).toBe(blocked ? inner : undefined);
+    expect(await createAccessCheck({ reader }).blockedAt(path)).toBe(blocked ? inner : undefined);
   });
 
   test.runIf(process.getuid?.() === 0)("takes the owner's and the group's bits where they apply", async () => {
     const { path, inner } = placed(0o710);
-    expect(await createReach({ reader: { uid: 5, gids: [0] } }).blockedAt(path)).toBeUndefined();
+    expect(await createAccessCheck({ reader: { uid: 5, gids: [0] } }).blockedAt(path)).toBeUndefined();
     execFileSync("chown", ["5", inner]);
     chmodSync(inner, 0o011);
-    expect(await createReach({ reader: { uid: 5, gids: [0] } }).blockedAt(path)).toBe(inner);
+    expect(await createAccessCheck({ reader: { uid: 5, gids: [0] } }).blockedAt(path)).toBe(inner);
   });
 
   test("lets root through, and asks for the file's own bit only with ownFile", async () => {
     const { path, inner } = placed(0o700);
-    expect(await createReach({ reader: { uid: 0 } }).blockedAt(path)).toBeUndefined();
+    expect(await createAccessCheck({ reader: { uid: 0 } }).blockedAt(path)).toBeUndefined();
     chmodSync(inner, 0o755);
-    expect(await createReach({ reader }).blockedAt(path)).toBeUndefined();
-    expect(await createReach({ reader, ownFile: true }).blockedAt(path)).toBe(path);
+    expect(await createAccessCheck({ reader }).blockedAt(path)).toBeUndefined();
+    expect(await createAccessCheck({ reader, ownFile: true }).blockedAt(path)).toBe(path);
     chmodSync(path, 0o644);
-    expect(await createReach({ reader, ownFile: true }).blockedAt(path)).toBeUndefined();
+    expect(await createAccessCheck({ reader, ownFile: true }).blockedAt(path)).toBeUndefined();
   });
 
   test("sees a mode or an access control list that changed since it last looked", async () => {
     const { path, inner } = placed(0o750);
-    const reach = createReach({ reader });
+    const reach = createAccessCheck({ reader });
     expect(await reach.blockedAt(path)).toBe(inner);
     execFileSync("setfacl", ["-m", "u:64055:x", inner]);
     expect(await reach.blockedAt(path)).toBeUndefined();

@@ -1,16 +1,16 @@
 /** Runs one program with a list of arguments: no shell, a small environment, a time limit, bounded output. */
 import { DomainError } from "../domain/error.ts";
 
-export type ToolOptions = Readonly<{
+export type ProgramOptions = Readonly<{
   timeoutMs: number;
-  /** More output than this ends the program and is `tooLong` in the answer. */
+  /** Output limit in bytes. More output ends the program, and the answer says `tooLong`. */
   outputBytesMax?: number;
   /** Exit codes that are an answer rather than a failure. */
   exitCodes?: readonly number[];
   signal?: AbortSignal | undefined;
 }>;
 
-export type ToolAnswer = Readonly<{ stdout: string; exitCode: number; tooLong: boolean }>;
+export type ProgramResult = Readonly<{ stdout: string; exitCode: number; tooLong: boolean }>;
 
 /** Last lines say why; earlier ones are often warnings. Control characters could come from a file's name. */
 const tail = (text: string): string =>
@@ -19,7 +19,7 @@ const tail = (text: string): string =>
     .slice(-500)
     .replace(/[\p{Cc}\p{Cf}]+/gu, " ");
 
-const surroundings = () =>
+const programEnvironment = () =>
   ({
     reject: false,
     stdin: "ignore",
@@ -32,28 +32,32 @@ const surroundings = () =>
     },
   }) as const;
 
-/** What a program is started through so that it ends with this process, however that ends: else it would go on writing
- * to a file after the next process has looked at it and settled what became of it. Nothing where util-linux's setpriv is
- * missing or may not be run. */
-let tether: Promise<readonly string[]> | undefined;
-async function findTether(): Promise<readonly string[]> {
+/** The words before a command that make the program end with this process, however this process ends. Otherwise the
+ * program goes on writing to a file after the next process has looked at the file and settled the operation. Empty where
+ * util-linux's setpriv is missing or may not be run. */
+let parentDeathWrapper: Promise<readonly string[]> | undefined;
+async function findParentDeathWrapper(): Promise<readonly string[]> {
   const { execa } = await import("execa");
   const words = ["setpriv", "--pdeathsig", "KILL", "--"];
-  const { failed } = await execa(words[0]!, [...words.slice(1), "true"], { ...surroundings(), timeout: 5_000 });
+  const { failed } = await execa(words[0]!, [...words.slice(1), "true"], { ...programEnvironment(), timeout: 5_000 });
   return failed ? [] : words;
 }
 
 /** Runs `command` and waits for its end.
  * @throws DomainError IMAGE_TOOL_FAILED when it cannot be started, fails or takes too long; the signal's reason on abort */
-export async function runTool(command: string, args: readonly string[], options: ToolOptions): Promise<ToolAnswer> {
+export async function runProgram(
+  command: string,
+  args: readonly string[],
+  options: ProgramOptions,
+): Promise<ProgramResult> {
   const { timeoutMs, signal, outputBytesMax = 1 << 20, exitCodes = [0] } = options;
   signal?.throwIfAborted();
   // Loaded only now: it is a sixth of what starting the server would take.
   const { execa } = await import("execa");
-  tether ??= findTether();
-  const [program, ...before] = [...(await tether), command];
+  parentDeathWrapper ??= findParentDeathWrapper();
+  const [program, ...before] = [...(await parentDeathWrapper), command];
   const result = await execa(program!, [...before, ...args], {
-    ...surroundings(),
+    ...programEnvironment(),
     timeout: timeoutMs,
     maxBuffer: outputBytesMax,
     forceKillAfterDelay: 1_000,

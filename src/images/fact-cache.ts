@@ -1,7 +1,7 @@
-/** Facts of files, kept as long as the file is the same, and found out once where several ask at the same time. */
+/** A cache of facts about files. A fact is kept as long as its file is the same; callers at the same time share one look. */
 
 export type FactCacheOptions = Readonly<{
-  /** Least recently asked facts go first beyond this many. */
+  /** Number of facts that are kept; the least recently used go first. */
   entriesMax?: number;
   /** A file that changed less than this many milliseconds ago could change again without its times moving on (ticks of
    * 4 ms, on Deno and some file systems whole seconds), so what is read of it then is not kept. */
@@ -13,7 +13,7 @@ export type FactCacheOptions = Readonly<{
 export type Version = Readonly<{ text: string; changedAtMs: number }>;
 
 export type FactCache<T> = Readonly<{
-  /** The kept facts of `key` in this version, else those that `look` finds. One caller's abort ends the look only when
+  /** Returns the kept facts of `key` in this version, or those that `look` finds. A caller's abort ends the look when
    * nobody else waits for it. */
   get(key: string, version: Version, look: (signal: AbortSignal) => Promise<T>, signal?: AbortSignal): Promise<T>;
 }>;

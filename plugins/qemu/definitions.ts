@@ -1,14 +1,14 @@
-/** The definitions of a connection's VMs: read, compared, written. */
+/** Reads, compares and writes the definitions of a connection's VMs. */
 import { mkdir, readdir, rm, unlink } from "node:fs/promises";
 import { dirname } from "node:path";
 import { type ApplyContext, DomainError, type Vm } from "../../src/plugin.ts";
 import { type Definition, writtenDefinition } from "./definition.ts";
 import { syncDirectory, textOf, writeWhole } from "./file.ts";
 import { NAMES, withLock } from "./lock.ts";
-import { isUuid } from "./place.ts";
 import { type Parsed, type QemuSession, requireOpen } from "./session.ts";
+import { isUuid } from "./vm-paths.ts";
 
-/** Every folder that could be a VM's. */
+/** Lists the folders that could be a VM's, by UUID. */
 export async function uuidsIn({ directory }: QemuSession): Promise<string[]> {
   const names = await readdir(directory).catch((error: NodeJS.ErrnoException) => {
     if (error.code === "ENOENT") return [];
@@ -20,7 +20,7 @@ export async function uuidsIn({ directory }: QemuSession): Promise<string[]> {
 /** @throws Error that says what is wrong with the file */
 export async function definitionOf(session: QemuSession, uuid: string): Promise<Parsed | undefined> {
   if (!isUuid(uuid)) return undefined;
-  const path = session.placeOf(uuid).definition;
+  const path = session.pathsOf(uuid).definition;
   const text = await textOf(path);
   if (text === undefined) return undefined;
   let parsed: Parsed;
@@ -34,7 +34,7 @@ export async function definitionOf(session: QemuSession, uuid: string): Promise<
   return parsed;
 }
 
-/** Every definition that can be read: one that cannot must not hide all the others. */
+/** Reads every definition that can be read, and logs the others. */
 export async function definitionsIn(session: QemuSession): Promise<Parsed[]> {
   const all = await Promise.all(
     (await uuidsIn(session)).map((uuid) =>
@@ -47,9 +47,9 @@ export async function definitionsIn(session: QemuSession): Promise<Parsed[]> {
   return all.filter((one) => one !== undefined);
 }
 
-/** The definition right before a write, if it still is the one that the operation was decided on.
+/** Returns the definition right before a write, which must be what the operation was decided on.
  * @throws DomainError VM_CHANGED_MEANWHILE; BACKEND_UNAVAILABLE when the session is closed */
-export async function unchanged(
+export async function requireUnchanged(
   session: QemuSession,
   { uuid, name }: Pick<Vm, "uuid" | "name">,
   { expect, signal }: Pick<ApplyContext, "expect" | "signal">,
@@ -61,7 +61,7 @@ export async function unchanged(
   return found.definition;
 }
 
-/** Compares and writes under the VM's lock, so that nothing of this backend's can come between.
+/** Compares and writes under the VM's lock, so that no other process of this backend comes between.
  * @throws DomainError VM_CHANGED_MEANWHILE */
 export const edit = (
   session: QemuSession,
@@ -70,13 +70,13 @@ export const edit = (
   change: (definition: Definition) => Promise<Definition> | Definition,
 ): Promise<void> =>
   withLock(session.directory, vm.uuid, context.signal, async () => {
-    const before = await unchanged(session, vm, context);
+    const before = await requireUnchanged(session, vm, context);
     await write(session, await change(before));
   });
 
-/** Runs the work while no VM of this connection gets a name, nor this one anything else.
+/** Runs the work while no other VM of this connection is named, and nothing else happens to this VM.
  * @throws DomainError VM_EXISTS when another VM has the name */
-export const naming = <T>(
+export const withNameLock = <T>(
   session: QemuSession,
   { uuid, name }: Readonly<{ uuid: string; name: string }>,
   signal: AbortSignal,
@@ -94,15 +94,15 @@ export const naming = <T>(
   });
 
 export async function write(session: QemuSession, definition: Definition): Promise<void> {
-  const { home, definition: path } = session.placeOf(definition.uuid);
+  const { home, definition: path } = session.pathsOf(definition.uuid);
   const made = await mkdir(home, { recursive: true, mode: 0o700 });
   await writeWhole(path, writtenDefinition(definition));
   if (made !== undefined) await syncDirectory(dirname(home));
 }
 
-/** Removes the definition, and with it all that is of no use without it. */
+/** Removes the definition and everything that is useless without it. */
 export async function remove(session: QemuSession, uuid: string): Promise<void> {
-  const { home, definition } = session.placeOf(uuid);
+  const { home, definition } = session.pathsOf(uuid);
   await unlink(definition);
   await syncDirectory(home);
   await rm(home, { recursive: true, force: true });

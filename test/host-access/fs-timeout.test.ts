@@ -7,9 +7,9 @@ import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, describe, expect, test, vi } from "vitest";
+import { createFsTimeout } from "../../src/host-access/fs-timeout.ts";
 import { openImages } from "../../src/images/images.ts";
-import { createPatience } from "../../src/images/patience.ts";
-import { directory, makeIso } from "./fixture.ts";
+import { directory, makeIso } from "../images/fixture.ts";
 
 vi.setConfig({ testTimeout: 120_000 });
 
@@ -17,13 +17,13 @@ describe("createPatience()", () => {
   const never = () => new Promise<never>(() => {});
 
   test("gives what the call gives, and throws what it throws", async () => {
-    const patiently = createPatience();
+    const patiently = createFsTimeout();
     expect(await patiently(async () => 7)).toBe(7);
     await expect(patiently(async () => Promise.reject(new Error("broken")))).rejects.toThrow("broken");
   });
 
   test("stops waiting at its limit, and at once when every thread is held", async () => {
-    const patiently = createPatience({ limitMs: 50, parallel: 2 });
+    const patiently = createFsTimeout({ limitMs: 50, parallel: 2 });
     const calls = [patiently(never), patiently(never), patiently(async () => "waits its turn")];
     for (const one of await Promise.allSettled(calls)) expect(one).toMatchObject({ reason: { code: "ETIMEDOUT" } });
     let called = false;
@@ -32,7 +32,7 @@ describe("createPatience()", () => {
   });
 
   test("works again once a call that was given up has ended, and hands its late result to be dropped", async () => {
-    const patiently = createPatience({ limitMs: 20, parallel: 1 });
+    const patiently = createFsTimeout({ limitMs: 20, parallel: 1 });
     const slow = Promise.withResolvers<string>();
     const dropped: string[] = [];
     await expect(
@@ -51,7 +51,7 @@ describe("createPatience()", () => {
 const canMount = process.getuid?.() === 0 && existsSync("/dev/fuse");
 
 describe.skipIf(!canMount)("Files that never answer", () => {
-  const script = fileURLToPath(new URL("./silent-fs.ts", import.meta.url));
+  const script = fileURLToPath(new URL("../images/silent-fs.ts", import.meta.url));
   let child: ChildProcess | undefined;
   let at: string;
   afterEach(async () => {
@@ -83,7 +83,7 @@ describe.skipIf(!canMount)("Files that never answer", () => {
     // Whatever is asked of images now is answered, and files are still to be had by everybody else.
     await expect(images.isos()).rejects.toMatchObject({ code: "IMAGE_TOOL_FAILED" });
     expect(await images.disk(join(library, "good.iso"))).toMatchObject({ state: "unreadable" });
-    await expect(images.chain(join(at, "disk.qcow2"))).rejects.toMatchObject({ code: "IMAGE_REFUSED" });
+    await expect(images.chain(images.ref(join(at, "disk.qcow2")))).rejects.toMatchObject({ code: "IMAGE_REFUSED" });
     const { readFile } = await import("node:fs/promises");
     expect((await readFile(join(library, "good.iso"))).length).toBeGreaterThan(100_000);
   });

@@ -1,7 +1,7 @@
-/** Telling whoever watches that something has happened to a VM. */
+/** Reports to watchers that something has happened to a VM. */
 import type { Occurrence } from "../../src/plugin.ts";
 import type { Session } from "./machine.ts";
 
-export function happened({ watchers }: Session, uuid: string, occurrence?: Occurrence): void {
+export function notify({ watchers }: Session, uuid: string, occurrence?: Occurrence): void {
   for (const tell of watchers) tell({ uuid, ...(occurrence && { occurrence }) });
 }

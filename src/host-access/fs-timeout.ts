@@ -1,18 +1,19 @@
-/** Waiting for the file system, but not for ever. A network mount whose server is gone never answers, and each such wait
- * holds one of the four threads that this process has for files: with all four held, it would serve nobody any more. */
+/** A time limit for file system calls. A network mount whose server is gone never answers. Each call that waits for it
+ * holds one of the four threads that this process has for files; with all four held, the process serves nobody. */
 
-export type PatienceOptions = Readonly<{
-  /** How long one system call may take, in milliseconds. */
+export type FsTimeoutOptions = Readonly<{
+  /** Time limit of one system call, in milliseconds. */
   limitMs?: number;
-  /** Calls at one time, and so threads that can be held for ever. */
+  /** Calls at one time, which is also how many threads can be held for ever. */
   parallel?: number;
 }>;
 
-/** Runs one file system call and waits for it. @throws what the call throws; an error with the code ETIMEDOUT when it
- * takes too long, or when all threads are held by calls that did; what it would have given is then dropped by `late` */
-export type Patience = <T>(call: () => Promise<T>, late?: (result: T) => void) => Promise<T>;
+/** Runs one file system call and waits for it. `late` disposes of a result that comes after the time limit.
+ * @throws what the call throws; an error with the code ETIMEDOUT when the call takes too long, or when all threads are
+ * held by calls that did */
+export type FsTimeout = <T>(call: () => Promise<T>, late?: (result: T) => void) => Promise<T>;
 
-export function createPatience({ limitMs = 10_000, parallel = 3 }: PatienceOptions = {}): Patience {
+export function createFsTimeout({ limitMs = 10_000, parallel = 3 }: FsTimeoutOptions = {}): FsTimeout {
   let free = parallel;
   let held = 0;
   const waiting: { start: () => void; giveUp: (error: Error) => void }[] = [];
@@ -56,5 +57,5 @@ export function createPatience({ limitMs = 10_000, parallel = 3 }: PatienceOptio
   };
 }
 
-/** The one for this process, as its threads are. */
-export const patiently = createPatience();
+/** One limit for the whole process, since its threads are shared. */
+export const withFsTimeout = createFsTimeout();

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { type Content, readContent } from "../../src/images/content.ts";
+import { type Content, readContent } from "../../src/images/disk-content.ts";
 import type { Extent } from "../../src/images/qemu-img.ts";
 import { bootSector, readerOf } from "./fixture.ts";
 

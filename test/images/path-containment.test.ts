@@ -1,7 +1,7 @@
 import { symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { isBelow, placeInside, realDirectories } from "../../src/images/containment.ts";
+import { isBelow, pathInside, realDirectories } from "../../src/images/path-containment.ts";
 import { directory, refusalOf, writeFile } from "./fixture.ts";
 
 test("isBelow() is not fooled by a common prefix, nor by the directory itself", () => {
@@ -22,9 +22,9 @@ describe("placeInside()", () => {
     const at = directory();
     writeFile(join(at, "sub", "x"));
     symlinkSync(join(at, "sub"), join(at, "link"));
-    expect(await placeInside(join(at, "new"), at)).toBe(join(at, "new"));
-    expect(await placeInside(join(at, "link", "new"), at)).toBe(join(at, "sub", "new"));
-    expect(await placeInside(join(at, "nowhere", "new"), at)).toBeUndefined();
+    expect(await pathInside(join(at, "new"), at)).toBe(join(at, "new"));
+    expect(await pathInside(join(at, "link", "new"), at)).toBe(join(at, "sub", "new"));
+    expect(await pathInside(join(at, "nowhere", "new"), at)).toBeUndefined();
   });
 
   test.each([
@@ -45,7 +45,7 @@ describe("placeInside()", () => {
     const at = directory();
     writeFile(join(at, "sub", "x"));
     symlinkSync("/tmp", join(at, "out"));
-    const refusal = await refusalOf(placeInside(path.replace("AT", at), at));
+    const refusal = await refusalOf(pathInside(path.replace("AT", at), at));
     expect(refusal).toMatchObject({ code: "PATH_OUTSIDE_IMAGES", details: { directory: at } });
   });
 });
