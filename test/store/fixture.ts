@@ -12,7 +12,7 @@ import type { Operation, Step } from "../../src/domain/changes/operation.ts";
 import type { DomainEvent, EventType } from "../../src/domain/model/event.ts";
 import type { Target } from "../../src/domain/model/vm.ts";
 import type { VmRecord } from "../../src/domain/model/vm-record.ts";
-import type { Settlement } from "../../src/domain/ports/store.ts";
+import type { Settlement, Store } from "../../src/domain/ports/store.ts";
 import { openDatabase, type SqliteDatabase } from "../../src/store/sqlite/database.ts";
 import { migrations } from "../../src/store/sqlite/migrate.ts";
 import { openSqliteStore, type SqliteStore, type SqliteStoreOptions } from "../../src/store/sqlite/store.ts";
@@ -80,7 +80,6 @@ export const operation = (id: string, more: Partial<Operation> = {}): Operation 
   ...more,
 });
 
-/** A step that says enough to be told from another. */
 /** A step of a change that names this drive. */
 export const step = (drive: string): Step => ({
   change: { kind: "media.set", drive, force: false },
@@ -116,7 +115,7 @@ export const event = (id: string, type: EventType = "boot_order.changed"): Domai
 
 /** Begins an operation and settles it. */
 export async function run(
-  store: SqliteStore,
+  store: Store,
   more: Partial<Operation> & Pick<Operation, "id">,
   settlement: Partial<Settlement> = {},
 ): Promise<void> {
@@ -192,11 +191,17 @@ export class Other {
   readonly child: ChildProcess;
   readonly #lines: AsyncIterator<string>;
 
-  constructor(runtime: Runtime, args: readonly string[], identity: { uid?: number; gid?: number } = {}) {
+  /** It is killed when the test has finished, unless somebody else takes care of its end. */
+  constructor(
+    runtime: Runtime,
+    args: readonly string[],
+    identity: { uid?: number; gid?: number } = {},
+    atEnd: (kill: () => void) => void = onTestFinished,
+  ) {
     const [command, ...before] = commands[runtime];
     this.child = spawn(command, [...before, ...args], { stdio: ["pipe", "pipe", "inherit"], ...identity });
     this.#lines = createInterface({ input: this.child.stdout! })[Symbol.asyncIterator]();
-    onTestFinished(() => void this.child.kill("SIGKILL"));
+    atEnd(() => void this.child.kill("SIGKILL"));
   }
 
   /** The next line it prints; `undefined` when it has ended. */

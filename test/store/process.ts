@@ -7,18 +7,16 @@ import { DatabaseSync } from "node:sqlite";
 import type { DomainEvent } from "../../src/domain/model/event.ts";
 import type { VmRecord } from "../../src/domain/model/vm-record.ts";
 import { createProcessLiveness } from "../../src/store/sqlite/process-liveness.ts";
-import { openSqliteStore, type SqliteStoreOptions } from "../../src/store/sqlite/store.ts";
+import { openSqlitePorts, openSqliteStore, type SqliteStoreOptions } from "../../src/store/sqlite/store.ts";
+import { answerCalls } from "./remote-calls.ts";
+import { portsMethods } from "./remote-ports.ts";
+import { storeMethods } from "./remote-store.ts";
 
 const [command = "", directory = "", argument = ""] = argv.slice(2);
 const target = { connection: "local", uuid: argument };
+const places = { directory, imageDirectory: "/images", connection: "local" };
 const open = (more: Partial<SqliteStoreOptions> = {}) =>
-  openSqliteStore({
-    directory,
-    imageDirectory: "/images",
-    connection: "local",
-    newId: () => crypto.randomUUID(),
-    ...more,
-  });
+  openSqliteStore({ ...places, newId: () => crypto.randomUUID(), ...more });
 /** For who counts what was settled. */
 const everything = {
   operations: 1e9,
@@ -204,6 +202,19 @@ const run: Record<string, () => Promise<void>> = {
       console.log("told");
     }
     await store.close();
+  },
+
+  /** Lends its store to whoever started it. */
+  async store() {
+    const store = await open();
+    await answerCalls((tell) => storeMethods(store, tell));
+    await store.close();
+  },
+
+  /** Lends the ports that a store stands on. */
+  async ports() {
+    const ports = await openSqlitePorts({ ...places, newId: () => crypto.randomUUID() });
+    await answerCalls(() => portsMethods(ports));
   },
 
   /** Locks the whole database, as another program's long transaction would. */

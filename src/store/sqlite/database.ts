@@ -49,7 +49,10 @@ export async function openDatabase(
     last = mine.catch(() => undefined);
     return mine;
   };
+  let hasClosed = false;
   const inPlace = async <T>(work: () => Promise<T>): Promise<T> => {
+    // MikroORM would connect anew, without what `prepare` set.
+    if (hasClosed) throw new DomainError("STORE_UNAVAILABLE", { path, reason: "this process has closed it" });
     refuseMoved();
     const result = await work();
     refuseMoved();
@@ -59,7 +62,11 @@ export async function openDatabase(
     path,
     read: (work) => guarded(() => inTurn(() => inPlace(() => work(orm.em.fork())))),
     write: (work) => guarded(() => inTurn(() => inPlace(() => orm.em.fork().transactional(work)))),
-    close: () => inTurn(() => orm.close()),
+    close: () =>
+      inTurn(() => {
+        hasClosed = true;
+        return orm.close();
+      }),
   };
 }
 

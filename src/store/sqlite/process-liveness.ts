@@ -19,6 +19,7 @@ export function createProcessLiveness(directory: string, id: string): Liveness {
   const pathOf = (holder: string) => join(directory, `${holder}.sqlite`);
   let held: DatabaseSync | undefined;
   let identity: string | undefined;
+  let hasClosed = false;
 
   const isAlive = async (holder: string): Promise<boolean> => {
     if (holder === id) return true;
@@ -26,6 +27,7 @@ export function createProcessLiveness(directory: string, id: string): Liveness {
   };
 
   const hold = async (): Promise<void> => {
+    if (hasClosed) throw new Error("This process has given up its lock, and others may take it for dead by now");
     if (held) {
       refuseLost();
       return;
@@ -54,6 +56,7 @@ export function createProcessLiveness(directory: string, id: string): Liveness {
   };
 
   const close = async (): Promise<void> => {
+    hasClosed = true;
     if (!held) return;
     removeDead(pathOf(id));
     held.close();

@@ -25,14 +25,20 @@ export type SqliteStore = Store & Readonly<{ backup: DatabaseBackup }>;
 
 /** @throws DomainError STORE_LOCKED, STORE_READ_ONLY, STORE_TOO_NEW, STORE_CORRUPT, STORE_UNAVAILABLE */
 export async function openSqliteStore(options: SqliteStoreOptions): Promise<SqliteStore> {
+  const { directory, newId, now = () => new Date() } = options;
+  const ports = await openSqlitePorts(options);
+  const backup = createDatabaseBackup(ports.database, ports.liveness, join(directory, "backups"), newId, now);
+  return { ...createStore(ports, options), backup };
+}
+
+/** What a store stands on, for one process.
+ * @throws DomainError as `openSqliteStore` */
+export async function openSqlitePorts(options: SqliteStoreOptions) {
   const { directory, imageDirectory, connection, newId, now = () => new Date(), lockWaitMs = 5000 } = options;
   const database = await openDatabase(directory, { connection, imageDirectory, now }, lockWaitMs);
   const liveness = createProcessLiveness(join(directory, "holders"), newId());
   const changes = createChangeNotifier(database.path, () => database.read(versionOf));
-  return {
-    ...createStore({ database, liveness, changes }, options),
-    backup: createDatabaseBackup(database, liveness, join(directory, "backups"), newId, now),
-  };
+  return { database, liveness, changes };
 }
 
 const versionOf = async (em: Session): Promise<unknown> => {

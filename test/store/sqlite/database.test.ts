@@ -124,6 +124,14 @@ test("openStore() refuses a directory that cannot be made with STORE_UNAVAILABLE
   await expect(open(directory)).rejects.toEqual(refusal("STORE_UNAVAILABLE"));
 });
 
+test("A store that was closed writes and reads nothing more", async () => {
+  const store = await open(temporaryDirectory());
+  await store.close();
+  const closed = refusal("STORE_UNAVAILABLE");
+  await expect(store.records()).rejects.toEqual(closed);
+  await expect(store.offerConfirmation("token", "subject", 1000)).rejects.toEqual(closed);
+});
+
 test("close() may be called twice", async () => {
   const store = await open(temporaryDirectory());
   await expect(store.close()).resolves.toBeUndefined();
