@@ -1,47 +1,54 @@
-/** The page's frame, and which of its places is shown. */
-import { signal } from "@preact/signals";
+/** The page's frame, and the route that is shown in it. */
+import { type ReadonlySignal, signal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import type { PageFacts } from "./api/facts.ts";
 import type { CallTool } from "./api/tool.ts";
 import { LanguageChoice, ThemeChoice } from "./components/choices.tsx";
 import { usePageWords } from "./language/page-words.ts";
 import { VmList } from "./list/vm-list.tsx";
-import type { Fleet } from "./list/vm-store.ts";
+import type { VmStore } from "./list/vm-store.ts";
 import { VmPage } from "./vm/vm-page.tsx";
 
-type Place = Readonly<{ kind: "list" }> | Readonly<{ kind: "vm"; uuid: string }>;
+type Route = Readonly<{ kind: "list" }> | Readonly<{ kind: "vm"; uuid: string }>;
 
-function placeOf(hash: string): Place {
+function parseRoute(hash: string): Route {
   const [, uuid] = /^#\/vms\/([^/]+)$/.exec(hash) ?? [];
   return uuid === undefined ? { kind: "list" } : { kind: "vm", uuid: decodeURIComponent(uuid) };
 }
-const place = signal(placeOf(location.hash));
-/** It leads to a part of the page, which the browser has then given the focus, and not to another place. */
+const currentRoute = signal(parseRoute(location.hash));
+/** The skip link leads to a part of the page, which the browser has then focused, and to no other route. */
 const SKIP = "#main";
 let hash = location.hash;
 addEventListener("hashchange", () => {
   if (location.hash === SKIP) return history.replaceState(null, "", hash || "#/");
   hash = location.hash;
-  place.value = placeOf(hash);
+  currentRoute.value = parseRoute(hash);
 });
 
-export function App({ facts, call, fleet }: { facts: PageFacts; call: CallTool; fleet: Fleet }) {
+type Props = Readonly<{
+  facts: PageFacts;
+  call: CallTool;
+  connected: ReadonlySignal<boolean>;
+  vmStore: VmStore;
+}>;
+
+export function App({ connected, ...shared }: Props) {
   const p = usePageWords();
   const main = useRef<HTMLElement>(null);
-  const here = place.value;
-  const key = here.kind === "vm" ? here.uuid : "list";
-  const first = useRef(true);
-  const name = here.kind === "vm" ? fleet.vms.value?.get(here.uuid)?.name : undefined;
+  const route = currentRoute.value;
+  const key = route.kind === "vm" ? route.uuid : "list";
+  const isFirst = useRef(true);
+  const name = route.kind === "vm" ? shared.vmStore.vms.value?.get(route.uuid)?.name : undefined;
   useEffect(() => {
     document.title = [name ?? p.list.title, p.brand].join(" – ");
   }, [name, p]);
   useEffect(() => {
-    // Whoever does not see the page hears that it is another one.
-    if (!first.current) {
+    // A screen reader announces the new route by the focus.
+    if (!isFirst.current) {
       main.current?.focus({ preventScroll: true });
       scrollTo(0, 0);
     }
-    first.current = false;
+    isFirst.current = false;
   }, [key]);
   return (
     <>
@@ -61,14 +68,10 @@ export function App({ facts, call, fleet }: { facts: PageFacts; call: CallTool; 
         </div>
       </header>
       <div role="status" aria-live="polite">
-        {!fleet.connected.value && <p class="banner">{p.offline}</p>}
+        {!connected.value && <p class="banner">{p.offline}</p>}
       </div>
       <main id="main" ref={main} tabIndex={-1}>
-        {here.kind === "vm" ? (
-          <VmPage key={here.uuid} uuid={here.uuid} call={call} fleet={fleet} facts={facts} />
-        ) : (
-          <VmList call={call} fleet={fleet} facts={facts} />
-        )}
+        {route.kind === "vm" ? <VmPage key={route.uuid} uuid={route.uuid} {...shared} /> : <VmList {...shared} />}
       </main>
     </>
   );

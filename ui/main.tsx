@@ -1,9 +1,10 @@
-/** Where the page begins. */
+/** The page's entry point. */
 import { render } from "preact";
-import { pageFacts } from "./api/facts.ts";
-import { restCaller } from "./api/rest.ts";
+import { readPageFacts } from "./api/facts.ts";
+import { createRestCaller } from "./api/rest.ts";
+import { openEventStream } from "./api/stream.ts";
 import { App } from "./app.tsx";
-import { fleetOf } from "./list/vm-store.ts";
+import { createVmStore } from "./list/vm-store.ts";
 import "./style/tokens.css";
 import "./style/base.css";
 import "./style/components.css";
@@ -11,7 +12,12 @@ import "./style/page.css";
 import "./style/list.css";
 import "./style/vm.css";
 
-const facts = pageFacts();
-const call = restCaller(facts.tools, () => location.replace("/login"));
-const fleet = fleetOf(call, facts.place);
-render(<App facts={facts} call={call} fleet={fleet} />, document.getElementById("root")!);
+const facts = readPageFacts();
+const logIn = () => location.replace("/login");
+const call = createRestCaller(facts.tools, logIn);
+const stream = openEventStream(facts.place, logIn);
+const vmStore = createVmStore(call, stream);
+render(
+  <App facts={facts} call={call} connected={stream.connected} vmStore={vmStore} />,
+  document.getElementById("root")!,
+);

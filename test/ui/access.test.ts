@@ -12,7 +12,7 @@ import { en } from "../../ui/language/en.ts";
 import { ko } from "../../ui/language/ko.ts";
 import { en as pageEn } from "../../ui/language/page-en.ts";
 import { ko as pageKo } from "../../ui/language/page-ko.ts";
-import { findings, inKorean, refusals } from "../../ui/language/server-text-ko.ts";
+import { findings, refusals, toKorean } from "../../ui/language/server-text-ko.ts";
 import { foreign, seedOf, uuid } from "../tools/bench.ts";
 import { violations } from "./axe.ts";
 import { describeInBrowser, picture, visit } from "./browser.ts";
@@ -117,18 +117,18 @@ describeInBrowser("the page", () => {
     expect(await page.locator("html").getAttribute("lang")).toBe("ko");
     expect(await page.getByRole("button", { name: /^디스크만/ }).count()).toBe(1);
     const finding = page.locator(".finding").first();
-    expect(await finding.locator(".own").textContent()).toMatch(/^[가-힣]/);
-    expect(await finding.locator(".own + [lang=en]").textContent()).toMatch(/[a-z]{3}/);
+    expect(await finding.locator(".translated").textContent()).toMatch(/^[가-힣]/);
+    expect(await finding.locator(".translated + [lang=en]").textContent()).toMatch(/[a-z]{3}/);
     await page.getByRole("button", { name: ko.vm.cut }).click();
     const loss = page.getByRole("dialog").locator(".losses li").first();
-    expect(await loss.locator(".own").textContent()).toContain("게스트의 메모리");
-    expect(await loss.locator(".own + [lang=en]").textContent()).toContain("the running guest's memory");
+    expect(await loss.locator(".translated").textContent()).toContain("게스트의 메모리");
+    expect(await loss.locator(".translated + [lang=en]").textContent()).toContain("the running guest's memory");
     await picture(page, "confirm-korean", false);
     await page.keyboard.press("Escape");
     await picture(page, "vm-korean");
     await page.getByLabel("언어").selectOption("en");
     expect(await page.locator("html").getAttribute("lang")).toBe("en");
-    expect(await page.locator(".own").count()).toBe(0);
+    expect(await page.locator(".translated").count()).toBe(0);
     await page.getByRole("button", { name: /^Disk only/ }).waitFor();
     await page.reload();
     await page.getByRole("button", { name: /^Disk only/ }).waitFor();
@@ -141,8 +141,8 @@ describeInBrowser("the page", () => {
     await page.getByRole("button", { name: ko.vm.start, exact: true }).click();
     const alert = page.getByRole("alert").filter({ hasText: "BLOCKED_BY_FINDINGS" });
     const own = [refusals.BLOCKED_BY_FINDINGS, findings.NOTHING_BOOTS].join(" ");
-    expect(await alert.locator(".own").textContent()).toBe(own);
-    expect(await alert.locator(".own + [lang=en]").textContent()).toContain("NOTHING_BOOTS");
+    expect(await alert.locator(".translated").textContent()).toBe(own);
+    expect(await alert.locator(".translated + [lang=en]").textContent()).toContain("NOTHING_BOOTS");
     await picture(page, "refusal-korean");
   });
 
@@ -246,5 +246,5 @@ it("everything that a change can lose has its Korean words", () => {
   );
   expect(losses).toHaveLength(Object.values(changes).filter((change) => "loses" in change).length);
   for (const loss of losses)
-    expect(inKorean(loss), loss).toMatch(/^(?=.*[가-힣])[^a-z]*(?:\/images\/web.qcow2|web)?[^a-z]*$/);
+    expect(toKorean(loss), loss).toMatch(/^(?=.*[가-힣])[^a-z]*(?:\/images\/web.qcow2|web)?[^a-z]*$/);
 });

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Locator, Page } from "playwright-core";
 import { expect, it } from "vitest";
-import { callInWords } from "../../ui/language/call-label.ts";
+import { callLabel } from "../../ui/language/call-label.ts";
 import { en } from "../../ui/language/en.ts";
 import { en as pageEn } from "../../ui/language/page-en.ts";
 import { describeInBrowser, output, visit } from "./browser.ts";
@@ -88,7 +88,7 @@ describeInBrowser("the user guide", () => {
     const made = readdirSync(folder).map((file) => file.slice(0, -".png".length));
     expect(made.sort()).toEqual([...pictures].sort());
     const offered = (["hd", "cdrom_hd", "hd_cdrom", "cdrom"] as const).map((boot_order) =>
-      callInWords(en, "set_boot_order", { boot_order }),
+      callLabel(en, "set_boot_order", { boot_order }),
     );
     const words = new Set([...wordsIn(en), ...wordsIn(pageEn), ...offered].map((one) => one.toLowerCase()));
     const isThere = (name: string) =>

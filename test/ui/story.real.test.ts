@@ -8,7 +8,7 @@ import { waitForLine } from "../support/guest.ts";
 import { openHttp } from "../support/http.ts";
 import { type Lab, openLab, SYSTEM } from "../support/vm.ts";
 import { buildPage, colours, describeInBrowser, logIn, picture } from "./browser.ts";
-import { type Hand, keys, keysBack, mouse } from "./hand.ts";
+import { type InputMethod, keyboard, keyboardBackwards, mouse } from "./input-method.ts";
 
 const { installerIso } = inject("guests");
 let lab: Lab;
@@ -34,19 +34,19 @@ type Here = Awaited<ReturnType<typeof visitLab>>;
 const statesOf = ({ page }: Here) => page.locator(".vm-head .states");
 
 /** A small VM that installs; the path of its serial line. */
-async function makeVm(here: Here, hand: Hand, name: string): Promise<string> {
+async function makeVm(here: Here, input: InputMethod, name: string): Promise<string> {
   const { page, server } = here;
-  await hand.press(page, "button", "Create VM");
+  await input.press(page, "button", "Create VM");
   const dialog = page.getByRole("dialog");
-  await hand.write(dialog, "Name", name);
+  await input.write(dialog, "Name", name);
   const option = dialog.getByLabel("Installer ISO").locator(`option[value="${lab.iso(installerIso)}"]`);
   await option.waitFor({ state: "attached" });
-  await hand.choose(page, "Installer ISO", (await option.textContent())!);
-  await hand.write(dialog, "Disk in GiB", "1");
-  await hand.write(dialog, "Memory in MiB", "256");
-  await hand.write(dialog, "CPUs", "1");
-  await hand.press(dialog, "checkbox", "Start it at once");
-  await hand.press(dialog, "button", /^Create$/);
+  await input.choose(page, "Installer ISO", (await option.textContent())!);
+  await input.write(dialog, "Disk in GiB", "1");
+  await input.write(dialog, "Memory in MiB", "256");
+  await input.write(dialog, "CPUs", "1");
+  await input.press(dialog, "checkbox", "Start it at once");
+  await input.press(dialog, "button", /^Create$/);
   await page.getByRole("heading", { level: 1, name }).waitFor({ timeout: 60_000 });
   const states = statesOf(here);
   await expect.poll(() => states.textContent(), { timeout: 30_000 }).toMatch(/Running.*Installing.*confirmed/);
@@ -54,27 +54,27 @@ async function makeVm(here: Here, hand: Hand, name: string): Promise<string> {
   return vms.find((vm: { name: string }) => vm.name === name).serial_log;
 }
 
-async function complete(here: Here, hand: Hand, serial: string, shown: string): Promise<void> {
+async function complete(here: Here, input: InputMethod, serial: string, shown: string): Promise<void> {
   const { page } = here;
   await waitForLine(serial, /INSTALL-COMPLETE run=1/, { timeoutMs: 120_000 });
   await page.getByText("It looks complete").waitFor({ timeout: 60_000 });
   await picture(page, shown);
-  await hand.press(page, "button", /^Complete installation$/);
+  await input.press(page, "button", /^Complete installation$/);
   await expect.poll(() => statesOf(here).textContent(), { timeout: 30_000 }).toContain("Installed");
   await page.getByText("The drive is empty.").waitFor();
 }
 
 /** The installer ignores what asks it to shut down. */
-async function cut({ page }: Here, toIt: Hand, inDialog = toIt): Promise<void> {
-  await toIt.press(page, "button", /^Cut the power$/);
+async function cut({ page }: Here, input: InputMethod, inDialog = input): Promise<void> {
+  await input.press(page, "button", /^Cut the power$/);
   const dialog = page.getByRole("dialog");
   await dialog.waitFor();
   await inDialog.press(dialog, "button", /^Cut the power$/);
   await page.getByRole("button", { name: "Start", exact: true }).waitFor({ timeout: 60_000 });
 }
 
-async function bootFromDisk(here: Here, hand: Hand, serial: string): Promise<void> {
-  await hand.press(here.page, "button", /^Start$/);
+async function bootFromDisk(here: Here, input: InputMethod, serial: string): Promise<void> {
+  await input.press(here.page, "button", /^Start$/);
   await waitForLine(serial, /BOOTED-FROM-DISK \d+$/, { timeoutMs: 120_000 });
   await expect
     .poll(() => statesOf(here).textContent(), { timeout: 40_000 })
@@ -100,9 +100,9 @@ describeInBrowser("a person at the page", () => {
     const here = await visitLab();
     const { page, server, faults } = here;
     const name = lab.name("keys");
-    const serial = await makeVm(here, keys, name);
+    const serial = await makeVm(here, keyboard, name);
 
-    await keys.press(page, "button", "Open console");
+    await keyboard.press(page, "button", "Open console");
     await page.getByText("Connected", { exact: true }).waitFor();
     await waitForLine(serial, /MINI-INSTALLER started/);
     // Firmware and boot loader write from the first of 25 lines on, the installer's system from the second.
@@ -113,32 +113,32 @@ describeInBrowser("a person at the page", () => {
     await picture(page, "keys-console");
     await page.keyboard.press("Control+Alt+Shift");
     expect(await focused()).toBe("BUTTON");
-    await keys.press(page, "button", "Close console");
+    await keyboard.press(page, "button", "Close console");
     await page.getByRole("button", { name: "Open console" }).waitFor();
 
-    await complete(here, keys, serial, "keys-suggestion");
-    await cut(here, keysBack, keys);
-    await bootFromDisk(here, keysBack, serial);
+    await complete(here, keyboard, serial, "keys-suggestion");
+    await cut(here, keyboardBackwards, keyboard);
+    await bootFromDisk(here, keyboardBackwards, serial);
     await picture(page, "keys-booted-from-disk");
 
-    await keys.write(page, "New size in GiB", "2");
+    await keyboard.write(page, "New size in GiB", "2");
     await page.keyboard.press("Enter");
     await page.locator(".legend").getByText("2 GiB", { exact: true }).waitFor();
 
     const order = page.getByRole("button", { name: /^Disk, then CD-ROM/ });
-    await keysBack.press(page, "button", /^Disk, then CD-ROM/);
+    await keyboardBackwards.press(page, "button", /^Disk, then CD-ROM/);
     await expect.poll(() => order.getAttribute("aria-pressed")).toBe("true");
     const undo = page.getByRole("button", { name: /^Undo: .*boot order/i }).first();
     await undo.waitFor();
     await picture(page, "keys-history");
-    await keys.press(page, "button", /^Undo: /);
+    await keyboard.press(page, "button", /^Undo: /);
     await expect.poll(() => order.getAttribute("aria-pressed")).toBe("false");
     await expect.poll(() => page.getByRole("button", { name: /^Disk only/ }).getAttribute("aria-pressed")).toBe("true");
 
-    await cut(here, keysBack, keys);
-    await keysBack.press(page, "button", "Delete…");
+    await cut(here, keyboardBackwards, keyboard);
+    await keyboardBackwards.press(page, "button", "Delete…");
     const dialog = page.getByRole("dialog");
-    await keys.write(dialog, `Type ${name} to go ahead`, name);
+    await keyboard.write(dialog, `Type ${name} to go ahead`, name);
     await expect.poll(() => dialog.getByRole("button", { name: "Delete", exact: true }).isEnabled()).toBe(true);
     await picture(page, "keys-delete", false);
     await page.keyboard.press("Enter");

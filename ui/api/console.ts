@@ -1,13 +1,13 @@
-/** The way to a VM's console. No tool opens one. */
-import { refusalIn } from "./rest.ts";
+/** Opening a VM's console. No tool opens one. */
+import { refusalFromProblem } from "./rest.ts";
 import { Refused, unreachable } from "./tool.ts";
 
-/** The path of a WebSocket, good once and soon. @throws Refused */
+/** Returns the path of a WebSocket that is valid once and expires soon. @throws Refused */
 export async function openConsole(uuid: string): Promise<string> {
   const response = await fetch(`/api/vms/${encodeURIComponent(uuid)}/console`, { method: "POST" }).catch(() => {
     throw unreachable();
   });
   const body = (await response.json().catch(() => undefined)) as { path?: unknown } | undefined;
   if (response.ok && typeof body?.path === "string") return body.path;
-  throw new Refused(refusalIn(body));
+  throw new Refused(refusalFromProblem(body));
 }

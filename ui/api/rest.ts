@@ -1,4 +1,4 @@
-/** Tools by their places in the REST interface. */
+/** Calling tools through their REST routes. */
 import type { PageFacts } from "./facts.ts";
 import {
   type Answers,
@@ -10,11 +10,11 @@ import {
   unreachable,
 } from "./tool.ts";
 
-/** `loggedOut` is told when the server no longer knows who is looking. */
-export function restCaller(places: PageFacts["tools"], loggedOut: () => void): CallTool {
+/** `onLoggedOut` runs when the server no longer knows the caller. */
+export function createRestCaller(routes: PageFacts["tools"], onLoggedOut: () => void): CallTool {
   return async <Name extends ToolName>(tool: Name, args: Arguments = {}): Promise<Answers[Name]> => {
-    const place = places[tool];
-    if (!place)
+    const route = routes[tool];
+    if (!route)
       throw new Refused({
         code: "TOOL_NOT_FOUND",
         message: `This server does not offer ${tool}`,
@@ -22,7 +22,7 @@ export function restCaller(places: PageFacts["tools"], loggedOut: () => void): C
         next: null,
         details: {},
       });
-    const { method, path } = place;
+    const { method, path } = route;
     const rest = { ...args };
     const filled = path.replaceAll(/\{(\w+)\}/g, (_whole, name: string) => {
       const value = encodeURIComponent(String(rest[name]));
@@ -39,8 +39,8 @@ export function restCaller(places: PageFacts["tools"], loggedOut: () => void): C
     });
     const body = (await response.json().catch(() => undefined)) as unknown;
     if (response.ok) return body as Answers[Name];
-    if (response.status === 401) loggedOut();
-    throw new Refused(refusalIn(body));
+    if (response.status === 401) onLoggedOut();
+    throw new Refused(refusalFromProblem(body));
   };
 }
 
@@ -53,8 +53,8 @@ function queryOf(args: Arguments): string {
   return text && `?${text}`;
 }
 
-/** A refusal from its problem document. */
-export function refusalIn(body: unknown): Refusal {
+/** Reads a refusal from its problem document (RFC 9457). @throws Refused when the body is no problem document */
+export function refusalFromProblem(body: unknown): Refusal {
   const { code, detail, hint, next, details, outcome } = (body ?? {}) as Record<string, unknown>;
   if (typeof code !== "string" || typeof detail !== "string") throw unreachable();
   return {

@@ -1,62 +1,83 @@
-/** What happens, as the server tells it; a connection that breaks is taken up again where it was. */
+/** The server's event stream. A broken connection resumes after the last event received. */
+import { type ReadonlySignal, signal } from "@preact/signals";
 
-export type StreamEvent = Readonly<{ id: string; type: string; subject: string; time: string }>;
-
-export type Stream = Readonly<{
-  happened: (event: StreamEvent) => void;
-  /** Events are missing, or nobody has listened for a while: what is known may be out of date. */
-  lost: () => void;
-  connected: (is: boolean) => void;
-  /** The server answers and no longer knows who is looking. */
-  loggedOut: () => void;
+export type StreamEvent = Readonly<{
+  id: string;
+  type: string;
+  subject: string;
+  time: string;
 }>;
 
-const AGAIN_MS = 2_000;
+export type StreamListener = Readonly<{
+  onEvent: (event: StreamEvent) => void;
+  /** Events are missing, or nobody has listened for a while: what is known may be out of date. */
+  onGap: () => void;
+}>;
 
-/** Listens from this place in the journal on, while the page is seen. Where the place is not known, what happened until the
- * first connection is lost. */
-export function listen(place: number | undefined, stream: Stream): void {
-  let last = place;
-  let source: EventSource | undefined;
+export type EventStream = Readonly<{
+  connected: ReadonlySignal<boolean>;
+  /** Returns a function that ends the subscription. */
+  subscribe: (listener: StreamListener) => () => void;
+}>;
+
+const RECONNECT_MS = 2_000;
+
+/** Listens while the page is visible. `after` is the sequence number of the last event known; without one, the first
+ * connection reports a gap. `onLoggedOut` runs when the server answers and no longer knows the caller. */
+export function openEventStream(after: number | undefined, onLoggedOut: () => void): EventStream {
+  const connected = signal(true);
+  const listeners = new Set<StreamListener>();
+  const reportGap = () => {
+    for (const { onGap } of listeners) onGap();
+  };
+  let last = after;
+  let current: EventSource | undefined;
   const open = () => {
-    const mine = new EventSource(`/api/events${last === undefined ? "" : `?after=${last}`}`);
-    source = mine;
-    mine.onopen = () => {
-      stream.connected(true);
-      if (last === undefined) stream.lost();
+    const source = new EventSource(`/api/events${last === undefined ? "" : `?after=${last}`}`);
+    current = source;
+    source.onopen = () => {
+      connected.value = true;
+      if (last === undefined) reportGap();
     };
-    mine.onmessage = ({ data, lastEventId }: MessageEvent<string>) => {
+    source.onmessage = ({ data, lastEventId }: MessageEvent<string>) => {
       last = Number(lastEventId) || last;
-      stream.happened(JSON.parse(data) as StreamEvent);
+      const event = JSON.parse(data) as StreamEvent;
+      for (const { onEvent } of listeners) onEvent(event);
     };
-    mine.addEventListener("lost", ({ data }: MessageEvent<string>) => {
+    source.addEventListener("lost", ({ data }: MessageEvent<string>) => {
       last = (JSON.parse(data) as { place: number }).place;
-      stream.lost();
+      reportGap();
     });
-    mine.onerror = () => {
-      stream.connected(false);
-      // The browser tries again by itself, but not after an answer that was no stream.
-      if (mine.readyState !== EventSource.CLOSED) return;
-      setTimeout(() => void again(mine), AGAIN_MS);
+    source.onerror = () => {
+      connected.value = false;
+      // The browser retries by itself, but not after an answer that was no stream.
+      if (source.readyState !== EventSource.CLOSED) return;
+      setTimeout(() => void reopen(source), RECONNECT_MS);
     };
   };
-  const again = async (closed: EventSource) => {
-    const isNewest = () => source === closed;
+  const reopen = async (closed: EventSource) => {
+    const isNewest = () => current === closed;
     if (!isNewest()) return;
     const response = await fetch("/api/vms?limit=1").catch(() => undefined);
-    if (response?.status === 401) stream.loggedOut();
+    if (response?.status === 401) onLoggedOut();
     else if (isNewest()) open();
   };
-  // A browser has six connections for one server, whatever the number of tabs: those that nobody sees leave theirs to the
-  // others.
+  // A browser has six connections for one server, whatever the number of tabs: hidden tabs leave theirs to the others.
   document.addEventListener("visibilitychange", () => {
     if (document.visibilityState === "hidden") {
-      source?.close();
-      source = undefined;
-    } else if (source === undefined) {
+      current?.close();
+      current = undefined;
+    } else if (current === undefined) {
       open();
-      stream.lost();
+      reportGap();
     }
   });
   if (document.visibilityState !== "hidden") open();
+  return {
+    connected,
+    subscribe(listener) {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
+    },
+  };
 }

@@ -1,4 +1,4 @@
-/** Tools as the page and the panel call them, each by a way of its own. */
+/** Tools as the page and the panel call them: the page over REST, the panel through its host. */
 import type { Answers } from "../../src/tools/catalogue.ts";
 import type { Refusal } from "../../src/tools/respond.ts";
 
@@ -20,7 +20,7 @@ export type Arguments = Readonly<Record<string, unknown>>;
 /** @throws Refused */
 export type CallTool = <Name extends ToolName>(tool: Name, args?: Arguments) => Promise<Answers[Name]>;
 
-/** What a call that was refused rejects with. `UNREACHABLE` is the one code that no server sends. */
+/** The error of a refused call. `UNREACHABLE` is the one code that no server sends. */
 export class Refused extends Error {
   readonly refusal: Refusal;
   constructor(refusal: Refusal) {
@@ -31,3 +31,8 @@ export class Refused extends Error {
 
 export const unreachable = () =>
   new Refused({ code: "UNREACHABLE", message: "", hint: "", next: null, details: undefined });
+
+/** Lets a refusal pass and rethrows everything else. */
+export function ignoreRefused(error: unknown): void {
+  if (!(error instanceof Refused)) throw error;
+}

@@ -1,43 +1,43 @@
-/** Asks before something is lost for good, and says what. What cannot come back by itself has to be named. */
+/** The dialog that names what is lost for good and asks for agreement. Deleting a VM asks for its name. */
 import { useState } from "preact/hooks";
 import { useWords } from "../language/language.ts";
-import type { Act } from "./action-runner.ts";
+import type { ActionRunner } from "./action-runner.ts";
 import { Dialog } from "./dialog.tsx";
-import { Said } from "./server-text.tsx";
+import { ServerText } from "./server-text.tsx";
 
-export function Confirm({ act }: { act: Act }) {
+export function Confirm({ runner }: { runner: ActionRunner }) {
   const t = useWords();
   const [typed, setTyped] = useState("");
-  const question = act.asked.value;
-  if (!question) return null;
-  const { wanted, losses, again } = question;
-  const needsName = wanted.tool === "delete_vm";
+  const confirmation = runner.confirmation.value;
+  if (!confirmation) return null;
+  const { action, losses, isRepeated } = confirmation;
+  const needsName = action.tool === "delete_vm";
   const close = () => {
     setTyped("");
-    act.asked.value = undefined;
+    runner.confirmation.value = undefined;
   };
   return (
-    <Dialog title={t.confirm.title(wanted.label, wanted.vmName)} close={close}>
+    <Dialog title={t.confirm.title(action.label, action.vmName)} close={close}>
       <form
         onSubmit={(event) => {
           event.preventDefault();
-          if (needsName && typed !== wanted.vmName) return;
+          if (needsName && typed !== action.vmName) return;
           setTyped("");
-          void act.agree();
+          void runner.confirm();
         }}
       >
-        {again && <p>{t.confirm.expired}</p>}
+        {isRepeated && <p>{t.confirm.expired}</p>}
         <p>{t.confirm.loses}</p>
         <ul class="losses">
           {losses.map((loss) => (
             <li key={loss}>
-              <Said text={loss} />
+              <ServerText text={loss} />
             </li>
           ))}
         </ul>
         {needsName && (
           <label class="field">
-            <span>{t.confirm.type(wanted.vmName)}</span>
+            <span>{t.confirm.type(action.vmName)}</span>
             <input
               value={typed}
               autocomplete="off"
@@ -50,8 +50,8 @@ export function Confirm({ act }: { act: Act }) {
           <button type="button" class="button" onClick={close}>
             {t.cancel}
           </button>
-          <button type="submit" class="button danger" disabled={needsName && typed !== wanted.vmName}>
-            {wanted.label}
+          <button type="submit" class="button danger" disabled={needsName && typed !== action.vmName}>
+            {action.label}
           </button>
         </div>
       </form>

@@ -1,4 +1,4 @@
-/** A dialog: the browser keeps the focus in it, closes it on Escape and gives the focus back. */
+/** A modal dialog: it keeps the focus, closes on Escape and returns the focus. */
 import type { ComponentChildren } from "preact";
 import { useEffect, useId, useRef } from "preact/hooks";
 
@@ -7,11 +7,11 @@ export function Dialog(props: { title: string; close: () => void; children: Comp
   const id = useId();
   useEffect(() => {
     const dialog = element.current!;
-    const before = document.activeElement;
+    const opener = document.activeElement;
     if (!dialog.open) dialog.showModal();
     return () => {
       dialog.close();
-      if (before instanceof HTMLElement && before.isConnected) before.focus();
+      if (opener instanceof HTMLElement && opener.isConnected) opener.focus();
     };
   }, []);
   return (

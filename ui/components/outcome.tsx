@@ -1,39 +1,40 @@
-/** What came of the last call, where everybody sees and hears it. */
+/** The outcome of the last call, seen and announced. */
 import type { Finding, Fix, Refusal } from "../api/tool.ts";
-import { callInWords } from "../language/call-label.ts";
+import { callLabel } from "../language/call-label.ts";
 import type { Words } from "../language/en.ts";
 import { useWords } from "../language/language.ts";
-import type { Act, Told, Wanted } from "./action-runner.ts";
-import { Said } from "./server-text.tsx";
+import type { Action, ActionResult, ActionRunner } from "./action-runner.ts";
+import { CloseButton } from "./close-button.tsx";
+import { ServerText } from "./server-text.tsx";
 
-/** `fix` does what a finding offers, where there is a VM to do it to. */
-type Props = Readonly<{ act: Act; fix?: (fix: Fix) => void }>;
+/** `fix` carries out what a finding offers, where there is a VM to carry it out on. */
+type Props = Readonly<{ runner: ActionRunner; fix?: (fix: Fix) => void }>;
 
 export function Outcome(props: Props) {
   const t = useWords();
-  const { busy, told } = props.act;
-  const is = told.value;
+  const { busy, result: last } = props.runner;
+  const result = last.value;
   return (
     <>
       <div role="status" aria-live="polite">
         {busy.value !== undefined && <p class="notice busy">{t.vm.busy(busy.value)}</p>}
-        {is?.kind === "done" && <Done told={is} close={() => (told.value = undefined)} />}
+        {result?.kind === "done" && <DoneNotice result={result} close={() => (last.value = undefined)} />}
       </div>
-      <div role="alert">{is?.kind === "refused" && <Refusing {...props} {...is} />}</div>
+      <div role="alert">{result?.kind === "refused" && <RefusalNotice {...props} {...result} />}</div>
     </>
   );
 }
 
-function Done({ told, close }: { told: Extract<Told, { kind: "done" }>; close: () => void }) {
+function DoneNotice({ result, close }: { result: Extract<ActionResult, { kind: "done" }>; close: () => void }) {
   const t = useWords();
   return (
     <div class="notice done">
       <div>
         <p>
-          <strong>{told.changed ? t.vm.done(told.label) : t.vm.nothing}</strong>
-          {told.later && ` ${t.vm.nextStart}`}
+          <strong>{result.changed ? t.vm.done(result.label) : t.vm.nothing}</strong>
+          {result.atNextStart && ` ${t.vm.nextStart}`}
         </p>
-        {told.notes.map((note) => (
+        {result.notes.map((note) => (
           <p key={note} lang="en">
             {note}
           </p>
@@ -44,32 +45,32 @@ function Done({ told, close }: { told: Extract<Told, { kind: "done" }>; close: (
   );
 }
 
-function Refusing({ act, fix, wanted, refusal }: Props & { wanted: Wanted; refusal: Refusal }) {
+function RefusalNotice({ runner, fix, action, refusal }: Props & { action: Action; refusal: Refusal }) {
   const t = useWords();
-  const findings = findingsIn(refusal);
-  const nowhere = refusal.code === "UNREACHABLE";
-  const forced = forcedLabel(t, wanted, refusal);
-  const accepted = findings.length > 0 && findings.every(({ overridable }) => overridable);
-  const again = (more: Record<string, unknown>, label: string) =>
-    void act.run({ ...wanted, args: { ...wanted.args, ...more }, label });
+  const findings = blockingFindings(refusal);
+  const isUnreachable = refusal.code === "UNREACHABLE";
+  const forceLabel = forceLabelOf(t, action, refusal);
+  const isOverridable = findings.length > 0 && findings.every(({ overridable }) => overridable);
+  const retry = (more: Record<string, unknown>, label: string) =>
+    void runner.run({ ...action, args: { ...action.args, ...more }, label });
   return (
     <div class="notice refused">
       <div>
         <p>
-          <strong>{nowhere ? t.unreachable : t.refusal.title}</strong>
-          {!nowhere && <span class="code">{refusal.code}</span>}
+          <strong>{isUnreachable ? t.unreachable : t.refusal.title}</strong>
+          {!isUnreachable && <span class="code">{refusal.code}</span>}
         </p>
-        {!nowhere && (
+        {!isUnreachable && (
           <p>
-            <Said text={refusal.message} code={refusal.code} about={findings} />
+            <ServerText text={refusal.message} code={refusal.code} about={findings} />
           </p>
         )}
-        <p class="quiet" lang={nowhere ? undefined : "en"}>
-          {nowhere ? t.unreachableHint : refusal.hint}
+        <p class="quiet" lang={isUnreachable ? undefined : "en"}>
+          {isUnreachable ? t.unreachableHint : refusal.hint}
         </p>
         <div class="row">
-          {nowhere && (
-            <button type="button" class="button" onClick={() => again({}, wanted.label)}>
+          {isUnreachable && (
+            <button type="button" class="button" onClick={() => retry({}, action.label)}>
               {t.again}
             </button>
           )}
@@ -82,55 +83,46 @@ function Refusing({ act, fix, wanted, refusal }: Props & { wanted: Wanted; refus
                   key={`${code} ${JSON.stringify(one)}`}
                   onClick={() => fix({ tool: one.tool, arguments: { ...one.arguments } })}
                 >
-                  {callInWords(t, one.tool, one.arguments)}
+                  {callLabel(t, one.tool, one.arguments)}
                 </button>
               )),
             )}
-          {accepted && (
+          {isOverridable && (
             <button
               type="button"
               class="button"
               onClick={() =>
-                again(
-                  { accept: [...((wanted.args.accept as string[]) ?? []), ...findings.map(({ code }) => code)] },
-                  wanted.label,
+                retry(
+                  { accept: [...((action.args.accept as string[]) ?? []), ...findings.map(({ code }) => code)] },
+                  action.label,
                 )
               }
             >
               {t.refusal.anyway}
             </button>
           )}
-          {forced && (
-            <button type="button" class="button danger" onClick={() => again({ force: true }, forced)}>
-              {forced}
+          {forceLabel && (
+            <button type="button" class="button danger" onClick={() => retry({ force: true }, forceLabel)}>
+              {forceLabel}
             </button>
           )}
-          {refusal.next !== null && !forced && findings.length === 0 && (
-            <span class="quiet">{t.refusal.next(callInWords(t, refusal.next, {}))}</span>
+          {refusal.next !== null && !forceLabel && findings.length === 0 && (
+            <span class="quiet">{t.refusal.next(callLabel(t, refusal.next, {}))}</span>
           )}
         </div>
       </div>
-      <CloseButton close={() => (act.told.value = undefined)} />
+      <CloseButton close={() => (runner.result.value = undefined)} />
     </div>
   );
 }
 
-function CloseButton({ close }: { close: () => void }) {
-  const t = useWords();
-  return (
-    <button type="button" class="close" aria-label={t.close} onClick={close}>
-      <span aria-hidden="true">×</span>
-    </button>
-  );
-}
+type BlockingFinding = Finding & Readonly<{ overridable?: boolean }>;
+const blockingFindings = ({ code, details }: Refusal): readonly BlockingFinding[] =>
+  (code === "BLOCKED_BY_FINDINGS" && (details as { findings?: BlockingFinding[] } | undefined)?.findings) || [];
 
-type Blocking = Finding & Readonly<{ overridable?: boolean }>;
-const findingsIn = ({ code, details }: Refusal): readonly Blocking[] =>
-  (code === "BLOCKED_BY_FINDINGS" && (details as { findings?: Blocking[] } | undefined)?.findings) || [];
-
-/** What a person may do by force, where asking did not do. */
-function forcedLabel(t: Words, { tool, args }: Wanted, { code }: Refusal): string | undefined {
+/** The label of the forced call, where the plain one cannot do it. */
+function forceLabelOf(t: Words, { tool, args }: Action, { code }: Refusal): string | undefined {
   if (args.force === true) return undefined;
-  if (code === "SHUTDOWN_TIMED_OUT") return tool === "stop_vm" ? t.vm.cut : `${t.vm.cut}: ${callInWords(t, tool, {})}`;
+  if (code === "SHUTDOWN_TIMED_OUT") return tool === "stop_vm" ? t.vm.cut : `${t.vm.cut}: ${callLabel(t, tool, {})}`;
   return code === "TRAY_LOCKED" ? t.refusal.open : undefined;
 }

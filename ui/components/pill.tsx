@@ -1,4 +1,4 @@
-/** Short words for states; colour never says anything alone. */
+/** Short words for states. Colour never says anything alone. */
 import type { ListedVm } from "../api/tool.ts";
 import { useWords } from "../language/language.ts";
 

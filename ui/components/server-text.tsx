@@ -1,13 +1,13 @@
-/** What the server says, after the page's own words for it where there are some. */
-import { type OwnWords, said } from "../language/server-text.ts";
+/** A text of the server in English, below the page's own translation where there is one. */
+import { serverText, type Translate } from "../language/server-text.ts";
 
-type Props = Readonly<{ text: string; code?: string; about?: Parameters<OwnWords>[2] }>;
+type Props = Readonly<{ text: string; code?: string; about?: Parameters<Translate>[2] }>;
 
-export function Said({ text, code, about }: Props) {
-  const own = said.inOwnWords(text, code, about);
+export function ServerText({ text, code, about }: Props) {
+  const translated = serverText.translate(text, code, about);
   return (
     <>
-      {own && <span class="own">{own}</span>}
+      {translated && <span class="translated">{translated}</span>}
       <span lang="en">{text}</span>
     </>
   );

@@ -1,10 +1,10 @@
-/** Light or dark, as the system says or as somebody chose. */
+/** The theme: light or dark, by the system's setting or by choice. */
 import { signal } from "@preact/signals";
-import { stored } from "../language/language.ts";
+import { readPreference } from "../language/language.ts";
 
 export const THEME_KEY = "bootwright-theme";
 export type Theme = "auto" | "light" | "dark";
-export const theme = signal<Theme>((stored(THEME_KEY) as Theme | null) ?? "auto");
+export const theme = signal<Theme>((readPreference(THEME_KEY) as Theme | null) ?? "auto");
 
 export function applyTheme(next: Theme): void {
   theme.value = next;

@@ -1,8 +1,8 @@
-/** A VM's screen and keyboard, for a person who asks for them. Stands by itself: it is given its words, and the way to open
- * one. */
+/** A VM's screen and keyboard, opened on demand. Independent of the page: its words and the way to open a console are
+ * passed in. */
 import { useEffect, useId, useRef, useState } from "preact/hooks";
-import { alone } from "./inert-background.ts";
-import { END, type End, type Screen, showScreen } from "./screen.ts";
+import { makeBackgroundInert } from "./inert-background.ts";
+import { CLOSE_CODES, type End, type Screen, showScreen } from "./screen.ts";
 import "./console.css";
 
 export type ConsoleWords = Readonly<{
@@ -24,91 +24,91 @@ export type ConsoleWords = Readonly<{
 export type ConsoleProps = Readonly<{
   vm: Readonly<{ name: string }>;
   words: ConsoleWords;
-  /** Whether there is something to see. */
-  on: boolean;
-  /** Asks the server for a console and gives the path of its WebSocket; what it throws is shown. */
+  /** Whether the VM has a screen now. */
+  isOn: boolean;
+  /** Returns the path of a console's WebSocket. The message of what it throws is shown. */
   open: () => Promise<string>;
 }>;
 
 type State = Readonly<{ at: "closed" | "connecting" | "connected" }> | Readonly<{ at: "ended"; why: string }>;
 
-export function Console({ vm, words: t, on, open }: ConsoleProps) {
+export function Console({ vm, words: t, isOn, open }: ConsoleProps) {
   const [state, setState] = useState<State>({ at: "closed" });
   const [full, setFull] = useState(false);
   const [watching, setWatching] = useState(false);
   const [id, help] = [useId(), useId()];
   const frame = useRef<HTMLElement>(null);
-  const place = useRef<HTMLDivElement>(null);
-  const typing = useRef<HTMLButtonElement>(null);
-  const opener = useRef<HTMLButtonElement>(null);
-  const closing = useRef(false);
+  const container = useRef<HTMLDivElement>(null);
+  const typeButton = useRef<HTMLButtonElement>(null);
+  const openButton = useRef<HTMLButtonElement>(null);
+  const wasClosedHere = useRef(false);
   const screen = useRef<Screen | undefined>(undefined);
-  /** Which opening is the one that counts: an earlier one may still be on its way. */
-  const turn = useRef(0);
+  /** The number of the newest opening. An earlier one may still be on its way. */
+  const newest = useRef(0);
 
   const end = (next: State) => {
-    turn.current += 1;
+    newest.current += 1;
     screen.current?.close();
     screen.current = undefined;
-    place.current?.replaceChildren();
+    container.current?.replaceChildren();
     setFull(false);
     setState(next);
   };
   const start = async () => {
-    const mine = ++turn.current;
-    const isMine = () => turn.current === mine;
+    const current = ++newest.current;
+    const isNewest = () => newest.current === current;
     setState({ at: "connecting" });
     try {
       const path = await open();
-      if (!isMine()) return;
-      const shown = await showScreen(place.current!, {
+      if (!isNewest()) return;
+      const shown = await showScreen(container.current!, {
         path,
         label: t.screen(vm.name),
         connected: () => {
-          if (!isMine()) return;
+          if (!isNewest()) return;
           setState({ at: "connected" });
           screen.current?.focus();
         },
-        ended: (how) => isMine() && end({ at: "ended", why: whyOf(t, how) }),
-        left: () => typing.current?.focus(),
+        ended: (reason) => isNewest() && end({ at: "ended", why: describeEnd(t, reason) }),
+        keyboardReleased: () => typeButton.current?.focus(),
       });
-      if (!isMine()) return shown.close();
+      if (!isNewest()) return shown.close();
       shown.watchOnly(watching);
       screen.current = shown;
     } catch (error) {
-      if (isMine()) end({ at: "ended", why: error instanceof Error ? error.message : String(error) });
+      if (isNewest()) end({ at: "ended", why: error instanceof Error ? error.message : String(error) });
     }
   };
   useEffect(() => () => end({ at: "closed" }), []);
-  useEffect(() => (full ? alone(frame.current!) : undefined), [full]);
+  useEffect(() => (full ? makeBackgroundInert(frame.current!) : undefined), [full]);
 
   const isOpen = state.at === "connecting" || state.at === "connected";
   useEffect(() => {
     // The button that had the focus is gone.
-    if (!isOpen && closing.current) opener.current?.focus();
-    closing.current = false;
+    if (!isOpen && wasClosedHere.current) openButton.current?.focus();
+    wasClosedHere.current = false;
   }, [isOpen]);
-  // How it ended stays to be read.
-  if (!on && state.at === "closed") return null;
+  // The reason of the end stays readable.
+  if (!isOn && state.at === "closed") return null;
   const at = state.at === "connected" && watching ? "watching" : state.at;
-  const told = at === "closed" ? "" : t.state[at];
+  const stateText = at === "closed" ? "" : t.state[at];
   return (
     <section ref={frame} class={`card console ${full ? "full" : ""}`} aria-labelledby={id}>
       <div class="row console-bar">
         <h2 id={id}>{t.title}</h2>
         <p role="status" class="quiet">
-          {told}
+          {stateText}
           {state.at === "ended" && ` ${state.why}`}
         </p>
-        {!isOpen && on && (
-          <button ref={opener} type="button" class="button" onClick={() => void start()}>
+        {!isOpen && isOn && (
+          <button ref={openButton} type="button" class="button" onClick={() => void start()}>
             {state.at === "ended" ? t.again : t.open}
           </button>
         )}
         {state.at === "connected" && (
           <>
             <button
-              ref={typing}
+              ref={typeButton}
               type="button"
               class="button small"
               aria-describedby={help}
@@ -146,7 +146,7 @@ export function Console({ vm, words: t, on, open }: ConsoleProps) {
             type="button"
             class="button small"
             onClick={() => {
-              closing.current = true;
+              wasClosedHere.current = true;
               end({ at: "closed" });
             }}
           >
@@ -154,7 +154,7 @@ export function Console({ vm, words: t, on, open }: ConsoleProps) {
           </button>
         )}
       </div>
-      <div ref={place} class="console-screen" hidden={!isOpen} />
+      <div ref={container} class="console-screen" hidden={!isOpen} />
       <p id={help} class="quiet">
         {isOpen ? t.release : t.hint}
       </p>
@@ -162,7 +162,8 @@ export function Console({ vm, words: t, on, open }: ConsoleProps) {
   );
 }
 
-function whyOf(t: ConsoleWords, { code, reason }: End): string {
-  for (const name of ["stopped", "refused", "idle", "closing"] as const) if (code === END[name]) return t.ends[name];
+function describeEnd(t: ConsoleWords, { code, reason }: End): string {
+  for (const name of ["stopped", "refused", "idle", "closing"] as const)
+    if (code === CLOSE_CODES[name]) return t.ends[name];
   return reason || t.ends.lost;
 }

@@ -1,4 +1,4 @@
-/** As much of noVNC as is used; it brings no types (docs/API.md in its package). */
+/** The part of noVNC that is used. The package has no types; docs/API.md in it is the source. */
 declare module "@novnc/novnc" {
   export default class RFB extends EventTarget {
     constructor(target: Element, channel: WebSocket, options?: { shared?: boolean });

@@ -1,4 +1,4 @@
-/** A VM's screen in an element of the page: noVNC over a WebSocket of ours, which says how it ended. */
+/** A VM's screen in an element of the page: noVNC over the server's WebSocket, whose close code says how it ended. */
 import type RFB from "@novnc/novnc";
 
 export type End = Readonly<{ code: number; reason: string }>;
@@ -10,26 +10,26 @@ export type Screen = Readonly<{
 }>;
 
 export type ScreenOptions = Readonly<{
-  /** Below the page's own origin. */
+  /** A path below the page's own origin. */
   path: string;
   label: string;
   connected: () => void;
   ended: (end: End) => void;
-  /** The keys that give the keyboard back were pressed. */
-  left: () => void;
+  /** The keys that release the keyboard were pressed. */
+  keyboardReleased: () => void;
 }>;
 
-/** What the server says when it ends a console. */
-export const END = { stopped: 4000, refused: 4001, idle: 4002, closing: 1001 } as const;
+/** WebSocket close codes with which the server ends a console. */
+export const CLOSE_CODES = { stopped: 4000, refused: 4001, idle: 4002, closing: 1001 } as const;
 
 export async function showScreen(element: HTMLElement, options: ScreenOptions): Promise<Screen> {
   const { default: Rfb } = await import("@novnc/novnc");
   const url = new URL(options.path, location.href);
   url.protocol = url.protocol.replace("http", "ws");
   const socket = new WebSocket(url, ["binary"]);
-  const over = new AbortController();
+  const closed = new AbortController();
   socket.addEventListener("close", ({ code, reason }) => {
-    over.abort();
+    closed.abort();
     options.ended({ code, reason });
   });
   const rfb = new Rfb(element, socket, { shared: true });
@@ -37,10 +37,10 @@ export async function showScreen(element: HTMLElement, options: ScreenOptions): 
   rfb.showDotCursor = true;
   rfb.background = "transparent";
   rfb.addEventListener("connect", () => {
-    labelled(element, options.label);
+    labelCanvas(element, options.label);
     options.connected();
   });
-  // What the guest puts on its clipboard is not taken: nobody listens. What is on the person's never leaves the page.
+  // The guest's clipboard is not taken, since nothing listens to it, and the person's never leaves the page.
   element.addEventListener(
     "keydown",
     (event) => {
@@ -48,15 +48,15 @@ export async function showScreen(element: HTMLElement, options: ScreenOptions): 
       event.preventDefault();
       event.stopPropagation();
       // No key stays pressed in the VM.
-      letGo(rfb);
-      options.left();
+      releaseKeys(rfb);
+      options.keyboardReleased();
     },
-    { capture: true, signal: over.signal },
+    { capture: true, signal: closed.signal },
   );
   return {
     focus: () => rfb.focus(),
     watchOnly(only) {
-      if (only) letGo(rfb);
+      if (only) releaseKeys(rfb);
       rfb.viewOnly = only;
     },
     pressCtrlAltDel: () => rfb.sendCtrlAltDel(),
@@ -64,14 +64,14 @@ export async function showScreen(element: HTMLElement, options: ScreenOptions): 
   };
 }
 
-/** noVNC lets go of what is pressed when the window is left, and at no other time. */
-function letGo(rfb: RFB): void {
+/** Releases every pressed key. noVNC does so when the window loses the focus, and at no other time. */
+function releaseKeys(rfb: RFB): void {
   window.dispatchEvent(new Event("blur"));
   rfb.blur();
 }
 
-/** The canvas takes every key, so it says what it is to whoever does not see it. */
-function labelled(element: HTMLElement, label: string): void {
+/** Labels the canvas, which takes every key, for screen readers. */
+function labelCanvas(element: HTMLElement, label: string): void {
   const canvas = element.querySelector("canvas");
   canvas?.setAttribute("role", "application");
   canvas?.setAttribute("aria-label", label);

@@ -1,18 +1,18 @@
-/** What a button for a call says. */
+/** The label of a button for a call. */
 import type { Arguments } from "../api/tool.ts";
 import type { Words } from "./en.ts";
 
-/** A call that still lacks its ISO: the server names the list where it is found. */
+/** Whether the call still lacks its ISO: the server puts a placeholder `<…>` there. */
 export const lacksIso = (args: Arguments): boolean => String(args.iso_path ?? "").startsWith("<");
 
-export function callInWords(t: Words, tool: string, args: Arguments): string {
+export function callLabel(t: Words, tool: string, args: Arguments): string {
   const { call, order } = t;
   if (args.force === true && (tool === "stop_vm" || tool === "restart_vm")) return call.force;
   switch (tool) {
     case "set_boot_order":
       return call.set_boot_order(order[args.boot_order as keyof Words["order"]] ?? String(args.boot_order));
     case "attach_iso":
-      return lacksIso(args) ? call.attach_iso : t.iso.attach(lastOf(String(args.iso_path)));
+      return lacksIso(args) ? call.attach_iso : t.iso.attach(baseName(String(args.iso_path)));
     case "start_vm":
       return args.discard_saved_state === true ? call.discard : call.start_vm;
     case "complete_installation":
@@ -28,4 +28,4 @@ export function callInWords(t: Words, tool: string, args: Arguments): string {
   }
 }
 
-const lastOf = (path: string) => path.slice(path.lastIndexOf("/") + 1);
+const baseName = (path: string) => path.slice(path.lastIndexOf("/") + 1);

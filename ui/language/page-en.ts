@@ -1,7 +1,8 @@
-/** What the page alone says in English. Other languages have the same keys. */
+/** English words of the page alone. Other languages have the same keys. */
 import type { EventType } from "../../src/domain/model/event.ts";
 
 export const en = {
+  name: "English",
   brand: "Bootwright",
   skip: "Skip to content",
   language: "Language",
@@ -9,6 +10,7 @@ export const en = {
   logOut: "Log out",
   offline: "The connection to the server is lost. What you see may be out of date; it is tried again by itself.",
   list: {
+    back: "All VMs",
     title: "Virtual machines",
     create: "Create VM",
     adoptAll: (n: number) => `Adopt all ${n}`,
@@ -35,10 +37,12 @@ export const en = {
     },
     unreachable: (connection: string) => `Connection ${connection} cannot be reached`,
     used: (used: string, size: string) => `${used} of ${size}`,
+    noMedium: "No ISO",
     noFindings: "None",
     more: (n: number) => `and ${n} more`,
   },
   facts: {
+    title: "Machine",
     uuid: "UUID",
     connection: "Connection",
     firmware: "Firmware",
@@ -104,8 +108,8 @@ export const en = {
     noIso: "None for now",
     start: "Start it at once",
     more: "More choices",
-    make: "Create",
-    making: "Creating…",
+    submit: "Create",
+    submitting: "Creating…",
   },
   event: {
     "vm.created": "Created",

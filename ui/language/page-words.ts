@@ -1,14 +1,14 @@
-/** What the page alone says: the panel in a chat is small, and carries none of it. */
+/** Words of the page alone. The panel in a chat is small and carries none of them. */
 import { computed } from "@preact/signals";
 import { language } from "./language.ts";
 import { en, type PageWords } from "./page-en.ts";
 import { ko } from "./page-ko.ts";
-import { said } from "./server-text.ts";
-import { inKorean } from "./server-text-ko.ts";
+import { serverText } from "./server-text.ts";
+import { toKorean } from "./server-text-ko.ts";
 
-const languages: Readonly<Record<string, PageWords>> = { en, ko };
-const words = computed(() => languages[language.value]!);
+export const pageLanguages: Readonly<Record<string, PageWords>> = { en, ko };
+const words = computed(() => pageLanguages[language.value]!);
 
-said.inOwnWords = (...what) => (language.value === "ko" ? inKorean(...what) : undefined);
+serverText.translate = (...text) => (language.value === "ko" ? toKorean(...text) : undefined);
 
 export const usePageWords = (): PageWords => words.value;

@@ -2,7 +2,7 @@
 import type { ErrorCode } from "../../src/domain/error.ts";
 import type { FindingCode } from "../../src/domain/model/finding.ts";
 import type { HttpCode } from "../../src/serve/http/refusal.ts";
-import type { OwnWords } from "./server-text.ts";
+import type { Translate } from "./server-text.ts";
 
 export const findings: Readonly<Record<FindingCode, string>> = {
   NOTHING_BOOTS: "이대로 시작하면 부팅할 것이 없습니다.",
@@ -137,12 +137,12 @@ const losses: readonly (readonly [RegExp, string])[] = [
   [/^the definition of VM (.+)$/, "VM $1의 정의"],
 ];
 
-const own: Readonly<Record<string, string>> = { ...refusals, ...findings };
+const sentences: Readonly<Record<string, string>> = { ...refusals, ...findings };
 
-export const inKorean: OwnWords = (text, code, about = []) => {
+export const toKorean: Translate = (text, code, about = []) => {
   if (code !== undefined) {
-    const reasons = about.flatMap((finding) => own[finding.code] ?? []);
-    return own[code] && [own[code], ...new Set(reasons)].join(" ");
+    const reasons = about.flatMap((finding) => sentences[finding.code] ?? []);
+    return sentences[code] && [sentences[code], ...new Set(reasons)].join(" ");
   }
   for (const [form, words] of losses) if (form.test(text)) return text.replace(form, words);
   return undefined;

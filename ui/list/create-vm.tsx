@@ -1,12 +1,12 @@
-/** Making a VM: a name and an ISO are enough. */
+/** The dialog that creates a VM. A name and an ISO are enough. */
 import { useEffect, useMemo, useState } from "preact/hooks";
 import type { CallTool, Iso } from "../api/tool.ts";
-import { actWith } from "../components/action-runner.ts";
+import { createActionRunner } from "../components/action-runner.ts";
 import { Dialog } from "../components/dialog.tsx";
 import { Outcome } from "../components/outcome.tsx";
 import { useWords } from "../language/language.ts";
 import { usePageWords } from "../language/page-words.ts";
-import { startOnArrival } from "../vm/start-after-navigation.ts";
+import { startAfterNavigation } from "../vm/start-after-navigation.ts";
 
 type Props = Readonly<{ call: CallTool; connections: readonly string[]; close: () => void }>;
 
@@ -15,7 +15,7 @@ export function CreateVm({ call, connections, close }: Props) {
   const p = usePageWords();
   const [isos, setIsos] = useState<readonly Iso[]>([]);
   const [connection, setConnection] = useState<string | undefined>(connections.length > 1 ? connections[0] : undefined);
-  const act = useMemo(() => actWith(call, () => {}), [call]);
+  const runner = useMemo(() => createActionRunner(call, () => {}), [call]);
   useEffect(() => {
     call("list_isos", { limit: 1000, ...(connection && { connection }) }).then(
       (list) => setIsos(list.isos),
@@ -23,7 +23,7 @@ export function CreateVm({ call, connections, close }: Props) {
     );
   }, [call, connection]);
 
-  async function make(form: HTMLFormElement): Promise<void> {
+  async function create(form: HTMLFormElement): Promise<void> {
     const data = new FormData(form);
     const text = (name: string) => String(data.get(name) ?? "");
     const vmName = text("name").trim();
@@ -38,24 +38,24 @@ export function CreateVm({ call, connections, close }: Props) {
       ...(data.has("tpm") && { tpm: true }),
       ...(iso && { iso_path: iso }),
     };
-    const made = await act.run({ tool: "create_vm", args, label: p.create.title, vmName });
-    if (!made) return;
-    const { uuid } = made.vm as { uuid: string };
-    if (data.has("start")) startOnArrival(uuid);
+    const created = await runner.run({ tool: "create_vm", args, label: p.create.title, vmName });
+    if (!created) return;
+    const { uuid } = created.vm as { uuid: string };
+    if (data.has("start")) startAfterNavigation(uuid);
     close();
     location.hash = `#/vms/${uuid}`;
   }
 
-  const busy = act.busy.value !== undefined;
+  const busy = runner.busy.value !== undefined;
   return (
     <Dialog title={p.create.title} close={close}>
       <form
         onSubmit={(event) => {
           event.preventDefault();
-          void make(event.currentTarget);
+          void create(event.currentTarget);
         }}
       >
-        <Outcome act={act} />
+        <Outcome runner={runner} />
         <div class="field">
           <label for="create-name">{p.create.name}</label>
           <input
@@ -129,7 +129,7 @@ export function CreateVm({ call, connections, close }: Props) {
             {t.cancel}
           </button>
           <button type="submit" class="button primary" disabled={busy}>
-            {busy ? p.create.making : p.create.make}
+            {busy ? p.create.submitting : p.create.submit}
           </button>
         </div>
       </form>

@@ -1,36 +1,35 @@
-/** What the disks of the VMs that are seen take on their host. Asked for row by row once somebody looks there, since it
- * takes a look into each image. */
+/** Disk use on the host of the VMs that are visible. Each costs a look into an image, so it is requested row by row. */
 import { type Signal, signal } from "@preact/signals";
-import { type CallTool, Refused } from "../api/tool.ts";
+import { type CallTool, ignoreRefused } from "../api/tool.ts";
 
 export type DiskUse = Readonly<{
   /** Bytes by UUID. */
   used: Signal<ReadonlyMap<string, number>>;
-  /** These are the VMs that are seen now. */
-  look: (uuids: readonly string[]) => void;
-  /** What was known of this VM's disk may be wrong by now. */
-  forget: (uuid: string) => void;
+  /** Names the VMs that are visible now. */
+  setVisible: (uuids: readonly string[]) => void;
+  /** Drops what is known of this VM's disk. */
+  invalidate: (uuid: string) => void;
 }>;
 
-const AT_ONCE = 3;
+const CONCURRENCY = 3;
 
-export function diskUseOf(call: CallTool): DiskUse {
+export function createDiskUse(call: CallTool): DiskUse {
   const used = signal<ReadonlyMap<string, number>>(new Map());
-  const known = new Set<string>();
-  let wanted: readonly string[] = [];
+  const requested = new Set<string>();
+  let visible: readonly string[] = [];
   let running = 0;
 
   async function next(): Promise<void> {
-    const uuid = wanted.find((one) => !known.has(one));
-    if (uuid === undefined || running >= AT_ONCE) return;
-    known.add(uuid);
+    const uuid = visible.find((one) => !requested.has(one));
+    if (uuid === undefined || running >= CONCURRENCY) return;
+    requested.add(uuid);
     running += 1;
     try {
       const { actual_size_bytes: bytes } = await call("get_disk_info", { vm: uuid });
       if (bytes !== undefined) used.value = new Map(used.value).set(uuid, bytes);
     } catch (error) {
-      // Of a VM whose disk cannot be looked at the list says nothing; its own page does.
-      if (!(error instanceof Refused)) throw error;
+      // The list says nothing of a disk that cannot be read; the VM's own page does.
+      ignoreRefused(error);
     } finally {
       running -= 1;
       void next();
@@ -39,10 +38,10 @@ export function diskUseOf(call: CallTool): DiskUse {
 
   return {
     used,
-    look(uuids) {
-      wanted = uuids;
-      for (let begun = running; begun < AT_ONCE; begun += 1) void next();
+    setVisible(uuids) {
+      visible = uuids;
+      for (let begun = running; begun < CONCURRENCY; begun += 1) void next();
     },
-    forget: (uuid) => void known.delete(uuid),
+    invalidate: (uuid) => void requested.delete(uuid),
   };
 }

@@ -1,44 +1,45 @@
-/** Which rows of a long list are drawn: those that are seen, and some beside them. */
+/** The rows of a long list that are drawn: the visible ones and some beside them. */
 import { useEffect, useRef, useState } from "preact/hooks";
 
-/** Lists that are shorter than this are drawn whole. */
-const WHOLE_MAX = 60;
-const BESIDE = 12;
+/** Shorter lists are drawn whole. */
+const DRAWN_WHOLE_MAX = 60;
+const OVERSCAN_ROWS = 12;
 
-/** `rowHeight` in pixels as it is styled now. */
-export function useWindow(count: number) {
+/** Takes the row's height from the first row, so all rows have the same. `above` and `below` are the heights of what is not
+ * drawn, in pixels. */
+export function useVirtualList(count: number) {
   const body = useRef<HTMLDivElement>(null);
-  const [seen, setSeen] = useState({ from: 0, to: 40, height: 0 });
+  const [view, setView] = useState({ from: 0, to: 40, rowHeight: 0 });
   useEffect(() => {
-    if (count <= WHOLE_MAX) return undefined;
+    if (count <= DRAWN_WHOLE_MAX) return undefined;
     let frame = 0;
-    const look = () => {
+    const measure = () => {
       frame = 0;
       const element = body.current;
       const row = element?.querySelector<HTMLElement>("[role=row]");
       if (!element || !row) return;
-      const height = row.offsetHeight;
+      const rowHeight = row.offsetHeight;
       const top = -element.getBoundingClientRect().top;
-      const from = Math.max(0, Math.floor(top / height) - BESIDE);
-      const to = Math.ceil((top + innerHeight) / height) + BESIDE;
-      setSeen((before) =>
-        before.from === from && before.to === to && before.height === height ? before : { from, to, height },
+      const from = Math.max(0, Math.floor(top / rowHeight) - OVERSCAN_ROWS);
+      const to = Math.ceil((top + innerHeight) / rowHeight) + OVERSCAN_ROWS;
+      setView((before) =>
+        before.from === from && before.to === to && before.rowHeight === rowHeight ? before : { from, to, rowHeight },
       );
     };
-    const later = () => {
-      frame ||= requestAnimationFrame(look);
+    const scheduleMeasure = () => {
+      frame ||= requestAnimationFrame(measure);
     };
-    look();
-    addEventListener("scroll", later, { passive: true });
-    addEventListener("resize", later);
+    measure();
+    addEventListener("scroll", scheduleMeasure, { passive: true });
+    addEventListener("resize", scheduleMeasure);
     return () => {
       cancelAnimationFrame(frame);
-      removeEventListener("scroll", later);
-      removeEventListener("resize", later);
+      removeEventListener("scroll", scheduleMeasure);
+      removeEventListener("resize", scheduleMeasure);
     };
   }, [count]);
-  if (count <= WHOLE_MAX) return { body, drawn: { from: 0, to: count, above: 0, below: 0 } };
-  const from = Math.min(seen.from, Math.max(0, count - 1));
-  const to = Math.min(count, seen.to);
-  return { body, drawn: { from, to, above: from * seen.height, below: (count - to) * seen.height } };
+  if (count <= DRAWN_WHOLE_MAX) return { body, drawn: { from: 0, to: count, above: 0, below: 0 } };
+  const from = Math.min(view.from, Math.max(0, count - 1));
+  const to = Math.min(count, view.to);
+  return { body, drawn: { from, to, above: from * view.rowHeight, below: (count - to) * view.rowHeight } };
 }

@@ -1,17 +1,17 @@
-/** Every VM with what matters about it, and finding one among many. */
+/** The list of every VM, with search and filters. */
 import { useEffect, useMemo, useState } from "preact/hooks";
 import type { PageFacts } from "../api/facts.ts";
 import type { CallTool, ListedVm } from "../api/tool.ts";
-import { actWith } from "../components/action-runner.ts";
+import { createActionRunner } from "../components/action-runner.ts";
 import { Confirm } from "../components/confirm.tsx";
 import { Outcome } from "../components/outcome.tsx";
-import { Said } from "../components/server-text.tsx";
+import { ServerText } from "../components/server-text.tsx";
 import { useWords } from "../language/language.ts";
 import { usePageWords } from "../language/page-words.ts";
 import { CreateVm } from "./create-vm.tsx";
-import { useWindow } from "./virtual-list.ts";
+import { useVirtualList } from "./virtual-list.ts";
 import { VmRow } from "./vm-row.tsx";
-import type { Fleet } from "./vm-store.ts";
+import type { VmStore } from "./vm-store.ts";
 
 const filters = {
   all: () => true,
@@ -21,37 +21,40 @@ const filters = {
   installing: ({ installation_status: status }: ListedVm) => status === "Installing",
   unmanaged: ({ managed }: ListedVm) => !managed,
 };
-const LOOK_MS = 200;
+/** Disk use is requested of rows that stay visible this long, not of those scrolled past. */
+const SCROLL_SETTLE_MS = 200;
 
 type Filter = keyof typeof filters;
 
-const textOf = ({ name, uuid, connection, current_media = "", next_media = "" }: ListedVm) =>
+const searchTextOf = ({ name, uuid, connection, current_media = "", next_media = "" }: ListedVm) =>
   `${name} ${connection}/${name} ${uuid} ${current_media} ${next_media}`.toLowerCase();
 
-export function VmList({ call, fleet, facts }: { call: CallTool; fleet: Fleet; facts: PageFacts }) {
+type Props = Readonly<{ call: CallTool; vmStore: VmStore; facts: PageFacts }>;
+
+export function VmList({ call, vmStore, facts }: Props) {
   const t = useWords();
   const p = usePageWords();
   const [search, setSearch] = useState("");
   const [filter, setFilter] = useState<Filter>("all");
   const [creating, setCreating] = useState(false);
-  const act = useMemo(() => actWith(call, () => void fleet.reload()), [call, fleet]);
-  const all = fleet.vms.value;
+  const runner = useMemo(() => createActionRunner(call, () => void vmStore.reload()), [call, vmStore]);
+  const all = vmStore.vms.value;
   const vms = useMemo(() => {
-    const wanted = search.trim().toLowerCase();
+    const query = search.trim().toLowerCase();
     return [...(all?.values() ?? [])]
-      .filter((vm) => filters[filter](vm) && (wanted === "" || textOf(vm).includes(wanted)))
+      .filter((vm) => filters[filter](vm) && (query === "" || searchTextOf(vm).includes(query)))
       .sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
   }, [all, search, filter]);
-  const { body, drawn } = useWindow(vms.length);
+  const { body, drawn } = useVirtualList(vms.length);
   const { from, to } = drawn;
   useEffect(() => {
-    // Whoever scrolls past wants to know nothing of what they pass.
-    const timer = setTimeout(() => fleet.diskUse.look(vms.slice(from, to).map(({ uuid }) => uuid)), LOOK_MS);
+    const visible = vms.slice(from, to).map(({ uuid }) => uuid);
+    const timer = setTimeout(() => vmStore.diskUse.setVisible(visible), SCROLL_SETTLE_MS);
     return () => clearTimeout(timer);
-  }, [vms, from, to, fleet]);
+  }, [vms, from, to, vmStore]);
   const unmanaged = [...(all?.values() ?? [])].filter((vm) => !vm.managed);
   const connections = new Set([...(all?.values() ?? [])].map(({ connection }) => connection));
-  const refusal = fleet.refusal.value;
+  const refusal = vmStore.refusal.value;
   return (
     <>
       <div class="head">
@@ -62,8 +65,8 @@ export function VmList({ call, fleet, facts }: { call: CallTool; fleet: Fleet; f
           </button>
         )}
       </div>
-      <Outcome act={act} />
-      <Confirm act={act} />
+      <Outcome runner={runner} />
+      <Confirm runner={runner} />
       {creating && <CreateVm call={call} connections={[...connections].sort()} close={() => setCreating(false)} />}
       <div class="tools">
         <label class="search">
@@ -93,7 +96,7 @@ export function VmList({ call, fleet, facts }: { call: CallTool; fleet: Fleet; f
             type="button"
             class="button"
             onClick={() =>
-              void act.run({
+              void runner.run({
                 tool: "adopt_vm",
                 args: { all: true, connection: [...connections][0] },
                 label: p.list.adoptAll(unmanaged.length),
@@ -105,7 +108,7 @@ export function VmList({ call, fleet, facts }: { call: CallTool; fleet: Fleet; f
           </button>
         </p>
       )}
-      {fleet.unreachable.value.map(({ connection, reason }) => (
+      {vmStore.unreachable.value.map(({ connection, reason }) => (
         <div class="notice refused" key={connection}>
           <div>
             <p>
@@ -120,12 +123,16 @@ export function VmList({ call, fleet, facts }: { call: CallTool; fleet: Fleet; f
           <div>
             <p>
               <strong>
-                {refusal.code === "UNREACHABLE" ? t.unreachable : <Said text={refusal.message} code={refusal.code} />}
+                {refusal.code === "UNREACHABLE" ? (
+                  t.unreachable
+                ) : (
+                  <ServerText text={refusal.message} code={refusal.code} />
+                )}
               </strong>
             </p>
             {refusal.code === "UNREACHABLE" ? <p>{t.unreachableHint}</p> : <p lang="en">{refusal.hint}</p>}
           </div>
-          <button type="button" class="button" onClick={() => void fleet.reload()}>
+          <button type="button" class="button" onClick={() => void vmStore.reload()}>
             {t.again}
           </button>
         </div>
@@ -155,9 +162,9 @@ export function VmList({ call, fleet, facts }: { call: CallTool; fleet: Fleet; f
               <VmRow
                 key={vm.uuid}
                 vm={vm}
-                place={drawn.from + index + 2}
-                several={connections.size > 1}
-                used={fleet.diskUse.used.value.get(vm.uuid)}
+                rowIndex={drawn.from + index + 2}
+                showsConnection={connections.size > 1}
+                usedBytes={vmStore.diskUse.used.value.get(vm.uuid)}
               />
             ))}
             <div style={{ height: `${drawn.below}px` }} role="presentation" />

@@ -1,57 +1,55 @@
-/** Every VM, kept up to date by what the server tells. */
+/** Every VM, kept up to date by the event stream. */
 import { type Signal, signal } from "@preact/signals";
-import { listen, type StreamEvent } from "../api/stream.ts";
+import type { EventStream, StreamEvent } from "../api/stream.ts";
 import { type CallTool, type ListedVm, type Refusal, Refused } from "../api/tool.ts";
-import { type DiskUse, diskUseOf } from "./disk-use.ts";
+import { createDiskUse, type DiskUse } from "./disk-use.ts";
 
-export type Fleet = Readonly<{
-  /** By UUID, in the order of the list; undefined until it is there. */
+export type VmStore = Readonly<{
+  /** By UUID, in the order of the list; undefined until the list has arrived. */
   vms: Signal<ReadonlyMap<string, ListedVm> | undefined>;
   unreachable: Signal<readonly Readonly<{ connection: string; reason: string }>[]>;
   refusal: Signal<Refusal | undefined>;
-  connected: Signal<boolean>;
   diskUse: DiskUse;
-  /** Looks at everything again. */
+  /** Fetches every VM again. */
   reload: () => Promise<void>;
-  /** Tells whenever something may have happened to this VM; returns what ends that. */
-  watch: (uuid: string, changed: () => void) => () => void;
+  /** Calls `onChange` whenever this VM may have changed. Returns a function that ends the subscription. */
+  subscribe: (uuid: string, onChange: () => void) => () => void;
 }>;
 
-/** More VMs than this at once are looked at with one call. */
+/** More VMs than this at once are fetched with one call. */
 const ONE_BY_ONE_MAX = 8;
-/** What happens in quick succession is looked at once. */
-const GATHER_MS = 120;
+/** Events in quick succession lead to one fetch. */
+const BATCH_MS = 120;
 
-export function fleetOf(call: CallTool, place: number | undefined): Fleet {
+export function createVmStore(call: CallTool, stream: EventStream): VmStore {
   const vms = signal<ReadonlyMap<string, ListedVm> | undefined>(undefined);
-  const unreachable = signal<Fleet["unreachable"]["value"]>([]);
+  const unreachable = signal<VmStore["unreachable"]["value"]>([]);
   const refusal = signal<Refusal | undefined>(undefined);
-  const connected = signal(true);
-  const diskUse = diskUseOf(call);
-  const watchers = new Set<{ uuid: string; changed: () => void }>();
+  const diskUse = createDiskUse(call);
+  const subscribers = new Set<{ uuid: string; onChange: () => void }>();
 
-  let asked = 0;
-  /** The question, by its number, whose answer about all of them is shown; and of those asked about since, by UUID. */
-  let ofAll = 0;
-  let ofOne = new Map<string, number>();
-  /** Answers may arrive in another order than they were asked for, and the one to the later question counts. */
-  const isNewer = (question: number, uuid: string) => question > Math.max(ofAll, ofOne.get(uuid) ?? 0);
+  let requests = 0;
+  /** The number of the request whose answer about all VMs is shown, and of later requests about one VM, by UUID. */
+  let shownList = 0;
+  let shownVms = new Map<string, number>();
+  /** Answers may arrive out of order; the one to the later request counts. */
+  const isNewer = (request: number, uuid: string) => request > Math.max(shownList, shownVms.get(uuid) ?? 0);
 
   async function reload(): Promise<void> {
-    asked += 1;
-    const question = asked;
+    requests += 1;
+    const request = requests;
     try {
       const list = await call("list_vms", { limit: 5000 });
-      if (question < ofAll) return;
-      const shown = new Map(list.vms.map((vm) => [vm.uuid, vm]));
-      ofOne = new Map([...ofOne].filter(([, later]) => later > question));
-      for (const uuid of ofOne.keys()) {
+      if (request < shownList) return;
+      const merged = new Map(list.vms.map((vm) => [vm.uuid, vm]));
+      shownVms = new Map([...shownVms].filter(([, later]) => later > request));
+      for (const uuid of shownVms.keys()) {
         const known = vms.value?.get(uuid);
-        if (known) shown.set(uuid, known);
-        else shown.delete(uuid);
+        if (known) merged.set(uuid, known);
+        else merged.delete(uuid);
       }
-      ofAll = question;
-      vms.value = shown;
+      shownList = request;
+      vms.value = merged;
       unreachable.value = list.unreachable;
       refusal.value = undefined;
     } catch (error) {
@@ -60,49 +58,44 @@ export function fleetOf(call: CallTool, place: number | undefined): Fleet {
     }
   }
 
-  async function look(uuid: string): Promise<void> {
-    asked += 1;
-    const question = asked;
+  async function fetchVm(uuid: string): Promise<void> {
+    requests += 1;
+    const request = requests;
     try {
       const vm = await call("get_vm", { vm: uuid });
-      if (!isNewer(question, uuid)) return;
-      ofOne.set(uuid, question);
+      if (!isNewer(request, uuid)) return;
+      shownVms.set(uuid, request);
       vms.value = new Map(vms.value).set(uuid, vm);
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
-      if (error.refusal.code === "VM_NOT_FOUND" && isNewer(question, uuid)) {
-        ofOne.set(uuid, question);
-        const left = new Map(vms.value);
-        left.delete(uuid);
-        vms.value = left;
+      if (error.refusal.code === "VM_NOT_FOUND" && isNewer(request, uuid)) {
+        shownVms.set(uuid, request);
+        const remaining = new Map(vms.value);
+        remaining.delete(uuid);
+        vms.value = remaining;
       }
     }
   }
 
-  const waiting = new Set<string>();
-  async function lookAtWaiting(): Promise<void> {
-    const uuids = [...waiting];
-    waiting.clear();
-    for (const uuid of uuids) diskUse.forget(uuid);
-    for (const { uuid, changed } of watchers) if (uuids.includes(uuid)) changed();
+  const changed = new Set<string>();
+  async function fetchChanged(): Promise<void> {
+    const uuids = [...changed];
+    changed.clear();
+    for (const uuid of uuids) diskUse.invalidate(uuid);
+    for (const { uuid, onChange } of subscribers) if (uuids.includes(uuid)) onChange();
     if (uuids.length > ONE_BY_ONE_MAX) await reload();
-    else await Promise.all(uuids.map(look));
+    else await Promise.all(uuids.map(fetchVm));
   }
-  const happened = ({ subject }: StreamEvent) => {
-    if (waiting.size === 0) setTimeout(() => void lookAtWaiting(), GATHER_MS);
-    waiting.add(subject);
-  };
 
-  listen(place, {
-    happened,
-    lost() {
+  stream.subscribe({
+    onEvent({ subject }: StreamEvent) {
+      if (changed.size === 0) setTimeout(() => void fetchChanged(), BATCH_MS);
+      changed.add(subject);
+    },
+    onGap() {
       void reload();
-      for (const { changed } of watchers) changed();
+      for (const { onChange } of subscribers) onChange();
     },
-    connected(is) {
-      connected.value = is;
-    },
-    loggedOut: () => location.replace("/login"),
   });
   void reload();
 
@@ -110,13 +103,12 @@ export function fleetOf(call: CallTool, place: number | undefined): Fleet {
     vms,
     unreachable,
     refusal,
-    connected,
     diskUse,
     reload,
-    watch(uuid, changed) {
-      const watcher = { uuid, changed };
-      watchers.add(watcher);
-      return () => void watchers.delete(watcher);
+    subscribe(uuid, onChange) {
+      const subscriber = { uuid, onChange };
+      subscribers.add(subscriber);
+      return () => void subscribers.delete(subscriber);
     },
   };
 }

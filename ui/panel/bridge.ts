@@ -1,5 +1,5 @@
-/** The way from a panel to the chat that it is shown in, and on to the tools: JSON-RPC over postMessage, as MCP Apps
- * (2026-01-26) has it. Written by hand, since the protocol's own library is ten times as large as the whole panel. */
+/** The panel's bridge to its host, the chat, and on to the tools: JSON-RPC over postMessage as in MCP Apps (2026-01-26).
+ * Written by hand, since the protocol's own library is ten times as large as the whole panel. */
 import {
   type Answers,
   type Arguments,
@@ -20,8 +20,8 @@ export type ToolResult = Readonly<{
 
 export type Bridge = Readonly<{
   call: CallTool;
-  /** Tells how much room the panel takes. */
-  size: (width: number, height: number) => void;
+  /** Reports the panel's size to the host, in pixels. */
+  reportSize: (width: number, height: number) => void;
 }>;
 
 const VERSION = "2026-01-26";
@@ -37,30 +37,30 @@ type Message = Readonly<{
   error?: Readonly<{ message: string }>;
 }>;
 
-/** Greets the host. `result` is told what the tool answered that the panel is shown for. */
+/** Completes the handshake with the host. `onResult` receives the answer of the tool that the panel is shown for. */
 export async function openBridge(
   host: Window,
-  told: { context: (context: HostContext) => void; result: (result: ToolResult) => void },
+  handlers: { onContext: (context: HostContext) => void; onResult: (result: ToolResult) => void },
 ): Promise<Bridge> {
-  const waiting = new Map<number | string, { resolve: (value: unknown) => void; reject: (error: Error) => void }>();
-  let last = 0;
+  const pending = new Map<number | string, { resolve: (value: unknown) => void; reject: (error: Error) => void }>();
+  let lastId = 0;
   const post = (message: Message) => host.postMessage({ jsonrpc: "2.0", ...message }, "*");
-  const ask = (method: string, params: unknown): Promise<unknown> =>
+  const request = (method: string, params: unknown): Promise<unknown> =>
     new Promise((resolve, reject) => {
-      last += 1;
-      waiting.set(last, { resolve, reject });
-      post({ id: last, method, params });
+      lastId += 1;
+      pending.set(lastId, { resolve, reject });
+      post({ id: lastId, method, params });
     });
   addEventListener("message", ({ source, data }: MessageEvent<Message>) => {
     if (source !== host || data?.jsonrpc !== "2.0") return;
     const { id, method, params } = data;
     if (method === undefined) {
-      const asked = id === undefined ? undefined : waiting.get(id);
-      if (id !== undefined) waiting.delete(id);
-      if (data.error) asked?.reject(new Error(data.error.message));
-      else asked?.resolve(data.result);
-    } else if (method === "ui/notifications/tool-result") told.result(params as ToolResult);
-    else if (method === "ui/notifications/host-context-changed") told.context(params as HostContext);
+      const caller = id === undefined ? undefined : pending.get(id);
+      if (id !== undefined) pending.delete(id);
+      if (data.error) caller?.reject(new Error(data.error.message));
+      else caller?.resolve(data.result);
+    } else if (method === "ui/notifications/tool-result") handlers.onResult(params as ToolResult);
+    else if (method === "ui/notifications/host-context-changed") handlers.onContext(params as HostContext);
     else if (id !== undefined) {
       const isKnown = method === "ping" || method === "ui/resource-teardown";
       post({
@@ -70,25 +70,25 @@ export async function openBridge(
     }
   });
   const greeting = { appInfo: { name: "bootwright", version: "1" }, appCapabilities: {}, protocolVersion: VERSION };
-  const answer = (await ask("ui/initialize", greeting)) as { hostContext?: HostContext };
+  const answer = (await request("ui/initialize", greeting)) as { hostContext?: HostContext };
   post({ method: "ui/notifications/initialized", params: {} });
-  told.context(answer.hostContext ?? {});
+  handlers.onContext(answer.hostContext ?? {});
   return {
-    size: (width, height) => post({ method: "ui/notifications/size-changed", params: { width, height } }),
+    reportSize: (width, height) => post({ method: "ui/notifications/size-changed", params: { width, height } }),
     async call<Name extends ToolName>(name: Name, args: Arguments = {}): Promise<Answers[Name]> {
-      const result = (await ask("tools/call", { name, arguments: args }).catch(() => {
+      const result = (await request("tools/call", { name, arguments: args }).catch(() => {
         throw unreachable();
       })) as ToolResult;
       if (result.isError !== true) return result.structuredContent as Answers[Name];
-      throw new Refused(refusalIn(result));
+      throw new Refused(refusalFromResult(result));
     },
   };
 }
 
-/** A host may keep what stands beside the text to itself: then its first line is the code and what failed. */
-function refusalIn({ content = [], _meta }: ToolResult): Refusal {
-  const whole = _meta?.[REFUSAL_META] as Refusal | undefined;
-  if (whole?.message !== undefined) return whole;
+/** Reads a refusal from a tool's result. A host may drop all but the text, whose first line is `CODE: message`. */
+function refusalFromResult({ content = [], _meta }: ToolResult): Refusal {
+  const structured = _meta?.[REFUSAL_META] as Refusal | undefined;
+  if (structured?.message !== undefined) return structured;
   const [first = "", ...rest] = content
     .map(({ text = "" }) => text)
     .join("\n")

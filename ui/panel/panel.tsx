@@ -1,4 +1,4 @@
-/** One VM in the chat: what the page shows of it, in little room, through the tools alone. */
+/** The panel: one VM in a chat, through tool calls alone. */
 import { signal } from "@preact/signals";
 import { render } from "preact";
 import type { CallTool, Vm } from "../api/tool.ts";
@@ -22,22 +22,22 @@ import "../style/panel.css";
 
 const shown = signal<Readonly<{ uuid: string; count: number }> | undefined>(undefined);
 
-/** The VM that a tool answered about: itself, or in what it says of a change. */
-function vmIn({ structuredContent: data = {} }: ToolResult): Pick<Vm, "uuid"> | undefined {
+/** The VM in a tool's answer: the answer itself, or its `vm`. */
+function vmOf({ structuredContent: data = {} }: ToolResult): Pick<Vm, "uuid"> | undefined {
   const one = (typeof data.vm === "object" && data.vm !== null ? data.vm : data) as Partial<Vm>;
   return typeof one.uuid === "string" ? { uuid: one.uuid } : undefined;
 }
 
-/** Nobody tells a panel of events, so it looks again when somebody comes back to it. */
-function watch(_uuid: string, changed: () => void): () => void {
-  const again = () => {
-    if (document.visibilityState === "visible") changed();
+/** A panel receives no events, so it refreshes when it is shown or focused again. */
+function subscribe(_uuid: string, onChange: () => void): () => void {
+  const onReturn = () => {
+    if (document.visibilityState === "visible") onChange();
   };
-  addEventListener("focus", again);
-  document.addEventListener("visibilitychange", again);
+  addEventListener("focus", onReturn);
+  document.addEventListener("visibilitychange", onReturn);
   return () => {
-    removeEventListener("focus", again);
-    document.removeEventListener("visibilitychange", again);
+    removeEventListener("focus", onReturn);
+    document.removeEventListener("visibilitychange", onReturn);
   };
 }
 
@@ -45,39 +45,41 @@ function Panel({ call }: { call: CallTool }) {
   const t = useWords();
   const vm = shown.value;
   if (!vm) return <p class="quiet">{t.loading}</p>;
-  return <OneVm key={`${vm.uuid} ${vm.count}`} uuid={vm.uuid} call={call} />;
+  return <VmPanel key={`${vm.uuid} ${vm.count}`} uuid={vm.uuid} call={call} />;
 }
 
-const may = () => true;
-function OneVm({ uuid, call }: { uuid: string; call: CallTool }) {
+const canCall = () => true;
+function VmPanel({ uuid, call }: { uuid: string; call: CallTool }) {
   const t = useWords();
-  const { desk, report, disk, checked, refusal, round } = useVm({ uuid, call, may, watch });
+  const { actions, report, disk, isDiskChecked, refusal, refreshes } = useVm({ uuid, call, canCall, subscribe });
   if (refusal) return <p role="alert">{refusal.code === "VM_NOT_FOUND" ? t.vm.gone : refusal.message}</p>;
-  if (!desk) return <p class="quiet">{t.loading}</p>;
+  if (!actions) return <p class="quiet">{t.loading}</p>;
   return (
     <>
-      <Heading desk={desk} isBrief />
-      <Outcome act={desk.act} fix={desk.fix} />
-      <Confirm act={desk.act} />
-      <Findings desk={desk} findings={report?.findings ?? desk.vm.findings} />
-      <BootOrder desk={desk} report={report} />
-      <IsoChoice desk={desk} round={round} />
-      {desk.vm.managed && <Installation desk={desk} round={round} />}
-      <Disk desk={desk} disk={disk} checked={checked} />
+      <Heading actions={actions} isBrief />
+      <Outcome runner={actions.runner} fix={actions.applyFix} />
+      <Confirm runner={actions.runner} />
+      <Findings actions={actions} findings={report?.findings ?? actions.vm.findings} />
+      <BootOrder actions={actions} report={report} />
+      <IsoChoice actions={actions} refreshes={refreshes} />
+      {actions.vm.managed && <Installation actions={actions} refreshes={refreshes} />}
+      <Disk actions={actions} disk={disk} isChecked={isDiskChecked} />
     </>
   );
 }
 
 const root = document.getElementById("root")!;
 const bridge = await openBridge(parent, {
-  context({ theme, locale }: HostContext) {
+  onContext({ theme, locale }: HostContext) {
     if (theme === "light" || theme === "dark") applyTheme(theme);
     if (locale) chooseLanguage(locale.slice(0, 2).toLowerCase());
   },
-  result(result) {
-    const vm = vmIn(result);
+  onResult(result) {
+    const vm = vmOf(result);
     if (vm) shown.value = { ...vm, count: (shown.peek()?.count ?? 0) + 1 };
   },
 });
 render(<Panel call={bridge.call} />, root);
-new ResizeObserver(() => bridge.size(root.scrollWidth, Math.ceil(root.getBoundingClientRect().height))).observe(root);
+new ResizeObserver(() => bridge.reportSize(root.scrollWidth, Math.ceil(root.getBoundingClientRect().height))).observe(
+  root,
+);

@@ -1,17 +1,17 @@
-/** The disk: how large it is, what it takes, what the host has left, and making it larger. */
+/** The disk: its size, what it takes on the host, what the host has left, and growing it. */
 import { useState } from "preact/hooks";
 import type { Answers } from "../api/tool.ts";
-import { gibOf, sizeOf, useWords } from "../language/language.ts";
-import { sentence } from "./findings.tsx";
-import type { Desk } from "./vm-actions.ts";
+import { formatGib, formatSize, useWords } from "../language/language.ts";
+import { toSentence } from "./findings.tsx";
+import type { VmActions } from "./vm-actions.ts";
 
 type Info = Answers["get_disk_info"];
 
-export function Disk({ desk, disk, checked }: { desk: Desk; disk: Info | undefined; checked: boolean }) {
+export function Disk({ actions, disk, isChecked }: { actions: VmActions; disk: Info | undefined; isChecked: boolean }) {
   const t = useWords();
-  const { vm, act, may, does, fix } = desk;
+  const { vm, runner, canCall, callTool, applyFix } = actions;
   const [size, setSize] = useState("");
-  const busy = act.busy.value !== undefined;
+  const busy = runner.busy.value !== undefined;
   return (
     <section class="card" aria-labelledby="disk">
       <h2 id="disk" tabIndex={-1}>
@@ -25,7 +25,7 @@ export function Disk({ desk, disk, checked }: { desk: Desk; disk: Info | undefin
                 {t.disk.content[disk.content]}
                 {disk.format !== undefined && <span class="quiet"> · {disk.format}</span>}
               </p>
-              <Picture disk={disk} />
+              <SpaceChart disk={disk} />
             </>
           ) : (
             <p class="severity error">{t.disk.missing}</p>
@@ -38,18 +38,22 @@ export function Disk({ desk, disk, checked }: { desk: Desk; disk: Info | undefin
           ))}
           <div role="status">
             {disk.corrupt === true && <p class="severity error">{t.disk.corrupt}</p>}
-            {checked && disk.corrupt === false && <p>{t.disk.clean}</p>}
+            {isChecked && disk.corrupt === false && <p>{t.disk.clean}</p>}
           </div>
           {vm.managed && (
             <form
               class="grow"
               onSubmit={(event) => {
                 event.preventDefault();
-                does("resize_disk", { size_gb: Number(size) }, `${t.call.resize_disk} (${gibOf(Number(size))})`);
+                callTool(
+                  "resize_disk",
+                  { size_gb: Number(size) },
+                  `${t.call.resize_disk} (${formatGib(Number(size))})`,
+                );
                 setSize("");
               }}
             >
-              {may("resize_disk") && (
+              {canCall("resize_disk") && (
                 <>
                   <label class="field">
                     <span>{t.disk.growTo}</span>
@@ -72,7 +76,7 @@ export function Disk({ desk, disk, checked }: { desk: Desk; disk: Info | undefin
                 type="button"
                 class="button"
                 disabled={busy || vm.power !== "off"}
-                onClick={() => fix({ tool: "get_disk_info", arguments: { vm: vm.uuid, check: true } })}
+                onClick={() => applyFix({ tool: "get_disk_info", arguments: { vm: vm.uuid, check: true } })}
               >
                 {t.disk.check}
               </button>
@@ -85,8 +89,8 @@ export function Disk({ desk, disk, checked }: { desk: Desk; disk: Info | undefin
   );
 }
 
-/** Two bars in one scale each: the disk with what of it is taken, the host with what is free. */
-function Picture({ disk }: { disk: Info }) {
+/** Two bars, each with a scale of its own: the disk with its used part, the host with its free space. */
+function SpaceChart({ disk }: { disk: Info }) {
   const t = useWords();
   const { virtual_size_bytes: virtual = 0, actual_size_bytes: actual = 0 } = disk;
   const { host_free_bytes: free, host_total_bytes: total } = disk;
@@ -105,31 +109,31 @@ function Picture({ disk }: { disk: Info }) {
         <dl class="legend">
           <div>
             <dt>{t.disk.virtual}</dt>
-            <dd>{sizeOf(virtual)}</dd>
+            <dd>{formatSize(virtual)}</dd>
           </div>
           <div>
             <dt>
               <span class="key actual" aria-hidden="true" />
               {t.disk.actual}
             </dt>
-            <dd>{sizeOf(actual)}</dd>
+            <dd>{formatSize(actual)}</dd>
           </div>
           <div>
             <dt>
               <span class="key others" aria-hidden="true" />
               {t.disk.used}
             </dt>
-            <dd>{sizeOf(others)}</dd>
+            <dd>{formatSize(others)}</dd>
           </div>
           <div>
             <dt>
               <span class="key" aria-hidden="true" />
               {t.disk.free}
             </dt>
-            <dd>{sizeOf(free)}</dd>
+            <dd>{formatSize(free)}</dd>
           </div>
         </dl>
-        {virtual - actual > free && <p class="severity warning">{sentence(t.disk.over)}</p>}
+        {virtual - actual > free && <p class="severity warning">{toSentence(t.disk.over)}</p>}
       </figcaption>
     </figure>
   );

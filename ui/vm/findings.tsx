@@ -1,13 +1,13 @@
-/** What is remarkable, each with what mends it. */
+/** The findings about a VM, each with its fixes, and the changes that wait for a cold start. */
 import type { Finding } from "../api/tool.ts";
-import { Said } from "../components/server-text.tsx";
-import { callInWords } from "../language/call-label.ts";
+import { ServerText } from "../components/server-text.tsx";
+import { callLabel } from "../language/call-label.ts";
 import { useWords } from "../language/language.ts";
-import type { Desk } from "./vm-actions.ts";
+import type { VmActions } from "./vm-actions.ts";
 
-export function Findings({ desk, findings }: { desk: Desk; findings: readonly Finding[] }) {
+export function Findings({ actions, findings }: { actions: VmActions; findings: readonly Finding[] }) {
   const t = useWords();
-  const { vm, act, fix, may } = desk;
+  const { vm, runner, applyFix, canCall } = actions;
   return (
     <section class="card" aria-labelledby="findings">
       <h2 id="findings">{t.findings.title}</h2>
@@ -17,21 +17,21 @@ export function Findings({ desk, findings }: { desk: Desk; findings: readonly Fi
           <li key={`${finding.code} ${finding.message}`} class={`finding ${finding.severity}`}>
             <p>
               <span class={`severity ${finding.severity}`}>{t.severity[finding.severity]}</span>
-              <Said text={sentence(finding.message)} code={finding.code} />
+              <ServerText text={toSentence(finding.message)} code={finding.code} />
             </p>
             {vm.managed && finding.fixes.length > 0 && (
               <div class="row">
                 {finding.fixes
-                  .filter(({ tool }) => may(tool))
+                  .filter(({ tool }) => canCall(tool))
                   .map((one) => (
                     <button
                       type="button"
                       class="button small"
                       key={JSON.stringify(one)}
-                      disabled={act.busy.value !== undefined}
-                      onClick={() => fix(one)}
+                      disabled={runner.busy.value !== undefined}
+                      onClick={() => applyFix(one)}
                     >
-                      {callInWords(t, one.tool, one.arguments)}
+                      {callLabel(t, one.tool, one.arguments)}
                     </button>
                   ))}
               </div>
@@ -53,8 +53,8 @@ export function Findings({ desk, findings }: { desk: Desk; findings: readonly Fi
   );
 }
 
-/** A path or the name of a program at the beginning keeps its letters. */
-export function sentence(text: string, end = "."): string {
+/** Capitalises the first word, unless it is a path or a program's name, and ends the sentence. */
+export function toSentence(text: string, end = "."): string {
   const begun = /^[a-z]+[ ,]/.test(text) ? text[0]!.toUpperCase() + text.slice(1) : text;
   return /[.!?]$/.test(begun) ? begun : `${begun}${end}`;
 }

@@ -1,23 +1,22 @@
-/** What the machine is made of. */
+/** The VM's hardware and identity. */
 import type { Vm } from "../api/tool.ts";
-import { sizeOf, useWords } from "../language/language.ts";
+import { formatSize } from "../language/language.ts";
 import { usePageWords } from "../language/page-words.ts";
 
-export function Machine({ vm }: { vm: Vm }) {
-  const t = useWords();
+export function Hardware({ vm }: { vm: Vm }) {
   const p = usePageWords();
   const facts: [string, string | number | undefined][] = [
     [p.facts.connection, vm.connection],
     [p.facts.firmware, vm.firmware && p.create.firmwares[vm.firmware]],
-    [p.facts.memory, vm.memory_mb === undefined ? undefined : sizeOf(vm.memory_mb * 1024 ** 2)],
+    [p.facts.memory, vm.memory_mb === undefined ? undefined : formatSize(vm.memory_mb * 1024 ** 2)],
     [p.facts.cpus, vm.cpus],
     [p.facts.accelerator, vm.accelerator],
     [p.facts.uuid, vm.uuid],
     [p.facts.serial, vm.serial_log],
   ];
   return (
-    <section class="card" aria-labelledby="machine">
-      <h2 id="machine">{t.vm.facts}</h2>
+    <section class="card" aria-labelledby="hardware">
+      <h2 id="hardware">{p.facts.title}</h2>
       <dl class="facts">
         {facts
           .filter(([, value]) => value !== undefined)

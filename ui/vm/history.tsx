@@ -1,15 +1,15 @@
-/** What was done to a VM and what happened to it, newest first. */
+/** A VM's operations and events, newest first. */
 import { useEffect, useState } from "preact/hooks";
-import { type HistoryEvent, type Operation, Refused } from "../api/tool.ts";
-import { Said } from "../components/server-text.tsx";
-import { callInWords } from "../language/call-label.ts";
-import { timeOf, useWords } from "../language/language.ts";
+import { type HistoryEvent, ignoreRefused, type Operation } from "../api/tool.ts";
+import { ServerText } from "../components/server-text.tsx";
+import { callLabel } from "../language/call-label.ts";
+import { formatTime, useWords } from "../language/language.ts";
 import { usePageWords } from "../language/page-words.ts";
-import { sentence } from "./findings.tsx";
-import type { Desk } from "./vm-actions.ts";
+import { toSentence } from "./findings.tsx";
+import type { VmActions } from "./vm-actions.ts";
 
-const SHOWN = 25;
-/** Only what these steps did can be taken back; whether things still are as they left them the server says. */
+const SHOWN_MAX = 25;
+/** Changes that can be undone. Whether the VM still is as they left it the server decides. */
 const reversible = new Set(["boot_order.set", "media.set", "drive.add"]);
 const canUndo = ({ status, direction, steps }: Operation) =>
   status === "applied" &&
@@ -17,20 +17,17 @@ const canUndo = ({ status, direction, steps }: Operation) =>
   steps.length > 0 &&
   steps.every(({ change }) => reversible.has(change));
 
-export function History({ desk, round }: { desk: Desk; round: number }) {
+export function History({ actions, refreshes }: { actions: VmActions; refreshes: number }) {
   const t = useWords();
   const p = usePageWords();
-  const { vm, act, call, may } = desk;
+  const { vm, runner, call, canCall } = actions;
   const [operations, setOperations] = useState<readonly Operation[]>([]);
   const [events, setEvents] = useState<readonly HistoryEvent[]>([]);
   useEffect(() => {
-    const quiet = (error: unknown) => {
-      if (!(error instanceof Refused)) throw error;
-    };
-    const args = { vm: vm.uuid, limit: SHOWN };
-    call("list_operations", args).then((found) => setOperations(found.operations), quiet);
-    call("list_events", args).then((found) => setEvents(found.events), quiet);
-  }, [call, vm.uuid, round]);
+    const args = { vm: vm.uuid, limit: SHOWN_MAX };
+    call("list_operations", args).then((found) => setOperations(found.operations), ignoreRefused);
+    call("list_events", args).then((found) => setEvents(found.events), ignoreRefused);
+  }, [call, vm.uuid, refreshes]);
   return (
     <section class="card history" aria-labelledby="history">
       <h2 id="history">{p.history.title}</h2>
@@ -43,29 +40,29 @@ export function History({ desk, round }: { desk: Desk; round: number }) {
               <li key={operation.operation}>
                 <div>
                   <p>
-                    <strong lang="en">{sentence(summaryOf(operation))}</strong>
+                    <strong lang="en">{toSentence(summaryOf(operation))}</strong>
                   </p>
                   <p class="quiet">
-                    <time dateTime={operation.begun_at}>{timeOf(operation.begun_at)}</time> · {operation.actor} ·{" "}
+                    <time dateTime={operation.begun_at}>{formatTime(operation.begun_at)}</time> · {operation.actor} ·{" "}
                     {p.history.status[operation.status]}
                   </p>
                   {operation.error && (
                     <p>
-                      <Said text={sentence(operation.error.message)} code={operation.error.code} />
+                      <ServerText text={toSentence(operation.error.message)} code={operation.error.code} />
                     </p>
                   )}
                 </div>
-                {canUndo(operation) && may("undo_operation") && (
+                {canUndo(operation) && canCall("undo_operation") && (
                   <button
                     type="button"
                     class="button small"
-                    disabled={act.busy.value !== undefined}
+                    disabled={runner.busy.value !== undefined}
                     aria-label={`${p.history.undo}: ${summaryOf(operation)}`}
                     onClick={() =>
-                      void act.run({
+                      void runner.run({
                         tool: "undo_operation",
                         args: { operation: operation.operation },
-                        label: callInWords(t, "undo_operation", {}),
+                        label: callLabel(t, "undo_operation", {}),
                         vmName: vm.name,
                       })
                     }
@@ -86,7 +83,7 @@ export function History({ desk, round }: { desk: Desk; round: number }) {
                 <div>
                   <p>{p.event[event.type as keyof typeof p.event] ?? event.type}</p>
                   <p class="quiet">
-                    <time dateTime={event.time}>{timeOf(event.time)}</time>
+                    <time dateTime={event.time}>{formatTime(event.time)}</time>
                   </p>
                 </div>
               </li>

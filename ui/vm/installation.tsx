@@ -1,23 +1,21 @@
-/** What is on record about the installation, and saying that it is done. */
+/** The installation's record, and the steps that can be recorded next. */
 import { useEffect, useState } from "preact/hooks";
-import { type Answers, Refused } from "../api/tool.ts";
-import { timeOf, useWords } from "../language/language.ts";
-import type { Desk } from "./vm-actions.ts";
+import { type Answers, ignoreRefused } from "../api/tool.ts";
+import { formatTime, useWords } from "../language/language.ts";
+import type { VmActions } from "./vm-actions.ts";
 
-export function Installation({ desk, round }: { desk: Desk; round: number }) {
+export function Installation({ actions, refreshes }: { actions: VmActions; refreshes: number }) {
   const t = useWords();
-  const { vm, act, call, does, may } = desk;
-  const [known, setKnown] = useState<Answers["get_installation_status"] | undefined>(undefined);
+  const { vm, runner, call, callTool, canCall } = actions;
+  const [status, setStatus] = useState<Answers["get_installation_status"] | undefined>(undefined);
   const [thenDisk, setThenDisk] = useState(true);
   const [thenEject, setThenEject] = useState(true);
   useEffect(() => {
-    call("get_installation_status", { vm: vm.uuid }).then(setKnown, (error: unknown) => {
-      if (!(error instanceof Refused)) throw error;
-    });
-  }, [call, vm.uuid, round]);
-  const steps = (known?.next_steps ?? []).map(({ tool }) => tool).filter(may);
+    call("get_installation_status", { vm: vm.uuid }).then(setStatus, ignoreRefused);
+  }, [call, vm.uuid, refreshes]);
+  const steps = (status?.next_steps ?? []).map(({ tool }) => tool).filter(canCall);
   const others = steps.filter((tool) => tool !== "complete_installation" && tool !== "start_vm");
-  const busy = act.busy.value !== undefined;
+  const busy = runner.busy.value !== undefined;
   const { suggestion } = vm;
   return (
     <section class="card" aria-labelledby="installation">
@@ -30,7 +28,7 @@ export function Installation({ desk, round }: { desk: Desk; round: number }) {
           </p>
           <p lang="en">{suggestion.evidence}</p>
           <p class="quiet">
-            {t.install.by(suggestion.by)}, {timeOf(suggestion.at)}
+            {t.install.by(suggestion.by)}, {formatTime(suggestion.at)}
           </p>
         </div>
       )}
@@ -57,7 +55,7 @@ export function Installation({ desk, round }: { desk: Desk; round: number }) {
             class={`button ${vm.installation_status === "Installing" ? "primary" : ""}`}
             disabled={busy}
             onClick={() =>
-              does(
+              callTool(
                 "complete_installation",
                 { ...(thenDisk && { boot_order: "hd" }), ...(thenEject && { detach_iso: true }) },
                 t.install.complete,
@@ -68,7 +66,7 @@ export function Installation({ desk, round }: { desk: Desk; round: number }) {
           </button>
         )}
         {others.map((tool) => (
-          <button type="button" class="button" key={tool} disabled={busy} onClick={() => does(tool)}>
+          <button type="button" class="button" key={tool} disabled={busy} onClick={() => callTool(tool)}>
             {t.install.steps[tool as keyof typeof t.install.steps] ?? tool}
           </button>
         ))}

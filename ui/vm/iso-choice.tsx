@@ -1,37 +1,31 @@
-/** Which ISO is in the drive, and every other one a click away. */
+/** The ISO in the drive, and the library of those that can be attached. */
 import { useEffect, useState } from "preact/hooks";
-import { type Answers, type Iso, Refused } from "../api/tool.ts";
+import { type Answers, type Iso, ignoreRefused } from "../api/tool.ts";
 import type { Words } from "../language/en.ts";
-import { fileOf, sizeOf, useWords } from "../language/language.ts";
-import type { Desk } from "./vm-actions.ts";
+import { fileName, formatSize, useWords } from "../language/language.ts";
+import type { VmActions } from "./vm-actions.ts";
 
 const SHOWN_MAX = 50;
 
-export function IsoChoice({ desk, round }: { desk: Desk; round: number }) {
+export function IsoChoice({ actions, refreshes }: { actions: VmActions; refreshes: number }) {
   const t = useWords();
-  const { vm, act, call, does, may } = desk;
+  const { vm, runner, call, callTool, canCall } = actions;
   const [search, setSearch] = useState("");
   const [list, setList] = useState<Answers["list_isos"] | undefined>(undefined);
   useEffect(() => {
     let isCurrent = true;
     const args = { connection: vm.connection, limit: SHOWN_MAX, ...(search.trim() && { search: search.trim() }) };
-    // Letters that are typed in quick succession are one search.
+    // Letters typed in quick succession make one search.
     const timer = setTimeout(
-      () =>
-        call("list_isos", args).then(
-          (found) => isCurrent && setList(found),
-          (error: unknown) => {
-            if (!(error instanceof Refused)) throw error;
-          },
-        ),
+      () => call("list_isos", args).then((found) => isCurrent && setList(found), ignoreRefused),
       search ? 150 : 0,
     );
     return () => {
       isCurrent = false;
       clearTimeout(timer);
     };
-  }, [call, vm.connection, search, round]);
-  const locked = !vm.managed || act.busy.value !== undefined;
+  }, [call, vm.connection, search, refreshes]);
+  const isLocked = !vm.managed || runner.busy.value !== undefined;
   const isos = list?.isos ?? [];
   return (
     <section class="card" aria-labelledby="iso">
@@ -43,13 +37,13 @@ export function IsoChoice({ desk, round }: { desk: Desk; round: number }) {
           ) : (
             <>
               <span class="quiet">{t.iso.inDrive}: </span>
-              <strong title={vm.current_media}>{fileOf(vm.current_media)}</strong>
+              <strong title={vm.current_media}>{fileName(vm.current_media)}</strong>
             </>
           )}
-          {vm.next_media !== undefined && <span class="quiet"> {t.iso.atNextStart(fileOf(vm.next_media))}</span>}
+          {vm.next_media !== undefined && <span class="quiet"> {t.iso.atNextStart(fileName(vm.next_media))}</span>}
         </p>
-        {(vm.current_media ?? vm.next_media) !== undefined && vm.managed && may("detach_iso") && (
-          <button type="button" class="button" disabled={locked} onClick={() => does("detach_iso")}>
+        {(vm.current_media ?? vm.next_media) !== undefined && vm.managed && canCall("detach_iso") && (
+          <button type="button" class="button" disabled={isLocked} onClick={() => callTool("detach_iso")}>
             {t.iso.eject}
           </button>
         )}
@@ -64,23 +58,23 @@ export function IsoChoice({ desk, round }: { desk: Desk; round: number }) {
           onInput={(event) => setSearch(event.currentTarget.value)}
         />
       </label>
-      {/* A list that scrolls has to be reached by keys. */}
+      {/* A list that scrolls must be reachable by keys. */}
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls */}
       <ul class="isos" aria-label={t.iso.title} tabIndex={0}>
         {isos.map((iso) => {
-          const isIn = iso.path === vm.current_media || iso.path === vm.next_media;
+          const isInserted = iso.path === vm.current_media || iso.path === vm.next_media;
           return (
             <li key={iso.path}>
               <button
                 type="button"
                 class="iso"
-                aria-pressed={isIn}
-                disabled={locked || !may("attach_iso")}
+                aria-pressed={isInserted}
+                disabled={isLocked || !canCall("attach_iso")}
                 title={iso.path}
-                onClick={() => !isIn && does("attach_iso", { iso_path: iso.path })}
+                onClick={() => !isInserted && callTool("attach_iso", { iso_path: iso.path })}
               >
                 <strong>{iso.name}</strong>
-                <small>{aboutIso(t, iso)}</small>
+                <small>{describeIso(t, iso)}</small>
               </button>
             </li>
           );
@@ -93,9 +87,9 @@ export function IsoChoice({ desk, round }: { desk: Desk; round: number }) {
   );
 }
 
-function aboutIso(t: Words, { boots_bios, boots_uefi, volume_label, size_bytes, problem }: Iso): string {
+function describeIso(t: Words, { boots_bios, boots_uefi, volume_label, size_bytes, problem }: Iso): string {
   const { boots } = t.iso;
   const kind = boots_bios && boots_uefi ? boots.both : boots_bios ? boots.bios : boots_uefi ? boots.uefi : boots.none;
-  const size = size_bytes === undefined ? undefined : sizeOf(size_bytes);
+  const size = size_bytes === undefined ? undefined : formatSize(size_bytes);
   return [volume_label, size, problem ?? kind].filter(Boolean).join(" · ");
 }

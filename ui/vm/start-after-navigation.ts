@@ -1,12 +1,12 @@
-/** The VM that is to be started once its own page is shown, where everybody sees what comes of it. */
+/** Starting a VM once its own page is shown, where the outcome is seen. */
 let uuid: string | undefined;
 
-export function startOnArrival(vm: string): void {
+export function startAfterNavigation(vm: string): void {
   uuid = vm;
 }
 
-/** Whether it is this one; asked once. */
-export function arrivesToStart(vm: string): boolean {
+/** Whether this VM is to be started. Returns true once. */
+export function takeStartAfterNavigation(vm: string): boolean {
   if (uuid !== vm) return false;
   uuid = undefined;
   return true;

@@ -1,138 +1,135 @@
-/** One VM, looked at again whenever something happens to it. */
+/** One VM, fetched again whenever it may have changed. */
 import { useCallback, useEffect, useMemo, useRef, useState } from "preact/hooks";
-import { type Answers, type CallTool, type Refusal, Refused, type Vm } from "../api/tool.ts";
-import { actWith } from "../components/action-runner.ts";
+import { type Answers, type CallTool, ignoreRefused, type Refusal, Refused, type Vm } from "../api/tool.ts";
+import { createActionRunner } from "../components/action-runner.ts";
 import { useWords } from "../language/language.ts";
-import { arrivesToStart } from "./start-after-navigation.ts";
-import { type Desk, deskOf } from "./vm-actions.ts";
+import { takeStartAfterNavigation } from "./start-after-navigation.ts";
+import { createVmActions, type VmActions } from "./vm-actions.ts";
 
 export type VmView = Readonly<{
-  desk: Desk | undefined;
+  /** Undefined until the VM has arrived. */
+  actions: VmActions | undefined;
   report: Answers["check_boot"] | undefined;
   disk: Answers["get_disk_info"] | undefined;
-  /** The image's tables were read. */
-  checked: boolean;
+  /** Whether the image's tables were checked. */
+  isDiskChecked: boolean;
   refusal: Refusal | undefined;
-  /** Counts the looks, for what is looked at beside them. */
-  round: number;
+  /** Grows with each refresh, for sections that fetch more on their own. */
+  refreshes: number;
 }>;
 
 const CERTAINTY_MS = 2_000;
-const CERTAINTY_LOOKS_MAX = 5;
+const CERTAINTY_REFRESHES_MAX = 5;
 
 export function useVm(options: {
   uuid: string;
   call: CallTool;
-  may: (tool: string) => boolean;
-  watch: (uuid: string, changed: () => void) => () => void;
-  first?: Vm;
+  canCall: (tool: string) => boolean;
+  /** Calls `onChange` whenever this VM may have changed. Returns a function that ends the subscription. */
+  subscribe: (uuid: string, onChange: () => void) => () => void;
 }): VmView {
-  const { uuid, call, may, watch } = options;
+  const { uuid, call, canCall, subscribe } = options;
   const t = useWords();
-  const [vm, setVm] = useState<Vm | undefined>(options.first);
+  const [vm, setVm] = useState<Vm | undefined>(undefined);
   const [report, setReport] = useState<VmView["report"]>(undefined);
   const [disk, setDisk] = useState<VmView["disk"]>(undefined);
-  const [checked, setChecked] = useState(false);
+  const [isDiskChecked, setDiskChecked] = useState(false);
   const [refusal, setRefusal] = useState<Refusal | undefined>(undefined);
-  const [round, setRound] = useState(0);
+  const [refreshes, setRefreshes] = useState(0);
   const newest = useRef(0);
 
-  const look = useCallback(() => {
+  const refresh = useCallback(() => {
     newest.current += 1;
-    const mine = newest.current;
-    /** Of two looks that overlap the later one counts. */
-    const take = <T>(work: Promise<T>, set: (value: T | undefined) => void) =>
-      work.then(
-        (value) => mine === newest.current && set(value),
+    const current = newest.current;
+    /** Of two refreshes that overlap the later one counts. */
+    const setIfNewest = <T>(answer: Promise<T>, set: (value: T | undefined) => void) =>
+      answer.then(
+        (value) => current === newest.current && set(value),
         (error: unknown) => {
-          if (!(error instanceof Refused)) throw error;
-          if (mine === newest.current) set(undefined);
+          ignoreRefused(error);
+          if (current === newest.current) set(undefined);
         },
       );
     call("get_vm", { vm: uuid }).then(
       (value) => {
-        if (mine !== newest.current) return;
+        if (current !== newest.current) return;
         setVm(value);
         setRefusal(undefined);
       },
       (error: unknown) => {
         if (!(error instanceof Refused)) throw error;
-        // What was seen last is better than nothing while the server is away.
-        if (mine === newest.current && error.refusal.code !== "UNREACHABLE") setRefusal(error.refusal);
+        // The last known VM stays while the server is away.
+        if (current === newest.current && error.refusal.code !== "UNREACHABLE") setRefusal(error.refusal);
       },
     );
-    void take(call("check_boot", { vm: uuid, orders: true }), setReport);
-    void take(call("get_disk_info", { vm: uuid }), (value) => {
+    void setIfNewest(call("check_boot", { vm: uuid, orders: true }), setReport);
+    void setIfNewest(call("get_disk_info", { vm: uuid }), (value) => {
       setDisk(value);
-      setChecked(false);
+      setDiskChecked(false);
     });
-    setRound((before) => before + 1);
+    setRefreshes((before) => before + 1);
   }, [call, uuid]);
 
   useEffect(() => {
-    look();
-    return watch(uuid, look);
-  }, [uuid, look, watch]);
+    refresh();
+    return subscribe(uuid, refresh);
+  }, [uuid, refresh, subscribe]);
 
-  // Nothing tells when a start is borne out, so that alone is asked for, a few times.
-  const awaited = useRef(0);
+  // No event tells that a start is confirmed, so the page polls for it, a few times.
+  const certaintyRefreshes = useRef(0);
   useEffect(() => {
     if (vm?.current_boot_certainty !== "predicted") {
-      awaited.current = 0;
+      certaintyRefreshes.current = 0;
       return undefined;
     }
-    if (awaited.current >= CERTAINTY_LOOKS_MAX) return undefined;
-    awaited.current += 1;
-    const timer = setTimeout(look, CERTAINTY_MS * awaited.current);
+    if (certaintyRefreshes.current >= CERTAINTY_REFRESHES_MAX) return undefined;
+    certaintyRefreshes.current += 1;
+    const timer = setTimeout(refresh, CERTAINTY_MS * certaintyRefreshes.current);
     return () => clearTimeout(timer);
-  }, [vm, look]);
+  }, [vm, refresh]);
 
-  const act = useMemo(
+  const runner = useMemo(
     () =>
-      actWith(call, ({ tool }, answer) => {
+      createActionRunner(call, ({ tool }, answer) => {
         if (tool === "delete_vm" && answer.changed === true) location.hash = "#/";
-        else look();
+        else refresh();
       }),
-    [call, look],
+    [call, refresh],
   );
 
-  const desk = useMemo(() => {
+  const actions = useMemo(() => {
     if (!vm) return undefined;
-    const show = (id: string) => {
+    const scrollToAndFocus = (id: string) => {
       const element = document.getElementById(id);
       element?.scrollIntoView({ block: "center" });
       element?.focus({ preventScroll: true });
     };
-    return deskOf(t, {
+    return createVmActions(t, {
       vm,
-      act,
+      runner,
       call,
-      may,
-      pickIso: () => show("iso-search"),
-      showDisk(check) {
-        show("disk");
+      canCall,
+      focusIsoSearch: () => scrollToAndFocus("iso-search"),
+      showDisk({ check }) {
+        scrollToAndFocus("disk");
         if (!check) return;
-        void call("get_disk_info", { vm: uuid, check: true }).then(
+        const args = { vm: uuid, check: true };
+        void call("get_disk_info", args).then(
           (value) => {
             setDisk(value);
-            setChecked(true);
+            setDiskChecked(true);
           },
           (error: unknown) => {
             if (!(error instanceof Refused)) throw error;
-            const wanted = {
-              tool: "get_disk_info",
-              args: { vm: uuid, check: true },
-              label: t.disk.check,
-              vmName: vm.name,
-            };
-            act.told.value = { kind: "refused", wanted, refusal: error.refusal };
+            const action = { tool: "get_disk_info", args, label: t.disk.check, vmName: vm.name };
+            runner.result.value = { kind: "refused", action, refusal: error.refusal };
           },
         );
       },
     });
-  }, [vm, act, call, uuid, t]);
+  }, [vm, runner, call, uuid, t]);
   useEffect(() => {
-    if (desk && arrivesToStart(uuid)) desk.does("start_vm");
-  }, [desk, uuid]);
-  return { desk, report, disk, checked, refusal, round };
+    if (actions && takeStartAfterNavigation(uuid)) actions.callTool("start_vm");
+  }, [actions, uuid]);
+  return { actions, report, disk, isDiskChecked, refusal, refreshes };
 }

@@ -1,35 +1,34 @@
-/** What every part of one VM's view works with: what is known of it, and how something is done to it. */
+/** Shared by every section of one VM's view: the VM, and the ways to act on it. */
 import type { CallTool, Fix, Vm } from "../api/tool.ts";
-import type { Act } from "../components/action-runner.ts";
-import { callInWords, lacksIso } from "../language/call-label.ts";
+import type { ActionRunner } from "../components/action-runner.ts";
+import { callLabel, lacksIso } from "../language/call-label.ts";
 import type { Words } from "../language/en.ts";
 
-export type Desk = Readonly<{
+export type VmActions = Readonly<{
   vm: Vm;
-  act: Act;
+  runner: ActionRunner;
   call: CallTool;
-  /** Whether this tool is offered, and this caller may use it. */
-  may: (tool: string) => boolean;
+  /** Whether the server offers this tool and the caller may use it. */
+  canCall: (tool: string) => boolean;
   /** Calls a tool on this VM. */
-  does: (tool: string, args?: Readonly<Record<string, unknown>>, label?: string) => void;
-  /** Does what a finding or a refusal offers. */
-  fix: (fix: Fix) => void;
-  pickIso: () => void;
+  callTool: (tool: string, args?: Readonly<Record<string, unknown>>, label?: string) => void;
+  /** Carries out what a finding or a refusal offers. */
+  applyFix: (fix: Fix) => void;
 }>;
 
-export function deskOf(
-  t: Words,
-  parts: Pick<Desk, "vm" | "act" | "call" | "may" | "pickIso"> & { showDisk: (check: boolean) => void },
-): Desk {
-  const { vm, act, pickIso, showDisk } = parts;
-  const run = (tool: string, args: Readonly<Record<string, unknown>>, label = callInWords(t, tool, args)) =>
-    void act.run({ tool, args, label, vmName: vm.name });
+type Parts = Pick<VmActions, "vm" | "runner" | "call" | "canCall"> &
+  Readonly<{ focusIsoSearch: () => void; showDisk: (options: { check: boolean }) => void }>;
+
+export function createVmActions(t: Words, { focusIsoSearch, showDisk, ...parts }: Parts): VmActions {
+  const { vm, runner } = parts;
+  const run = (tool: string, args: Readonly<Record<string, unknown>>, label = callLabel(t, tool, args)) =>
+    void runner.run({ tool, args, label, vmName: vm.name });
   return {
     ...parts,
-    does: (tool, args = {}, label) => run(tool, { vm: vm.uuid, ...args }, label),
-    fix({ tool, arguments: args }) {
-      if (tool === "attach_iso" && lacksIso(args)) pickIso();
-      else if (tool === "get_disk_info") showDisk(args.check === true);
+    callTool: (tool, args = {}, label) => run(tool, { vm: vm.uuid, ...args }, label),
+    applyFix({ tool, arguments: args }) {
+      if (tool === "attach_iso" && lacksIso(args)) focusIsoSearch();
+      else if (tool === "get_disk_info") showDisk({ check: args.check === true });
       else run(tool, args);
     },
   };

@@ -5,13 +5,13 @@ import { expect } from "vitest";
 type Role = "button" | "link" | "checkbox";
 
 /** `within` is the page, or the dialog that stands before it. */
-export type Hand = Readonly<{
+export type InputMethod = Readonly<{
   press: (within: Page | Locator, role: Role, name: string | RegExp) => Promise<void>;
   write: (within: Page | Locator, label: string, text: string) => Promise<void>;
   choose: (page: Page, label: string, option: string) => Promise<void>;
 }>;
 
-export const mouse: Hand = {
+export const mouse: InputMethod = {
   press: (within, role, name) => within.getByRole(role, { name }).first().click(),
   write: (within, label, text) => within.getByLabel(label, { exact: true }).fill(text),
   async choose(page, label, option) {
@@ -39,7 +39,7 @@ async function goTo(page: Page, control: Locator, key: string, what: string): Pr
   throw new Error(`${key} does not lead to ${what}`);
 }
 
-const handWith = (key: "Tab" | "Shift+Tab"): Hand => ({
+const keyboardWith = (key: "Tab" | "Shift+Tab"): InputMethod => ({
   async press(within, role, name) {
     const page = pageOf(within);
     const control = within.getByRole(role, { name }).first();
@@ -67,6 +67,6 @@ const handWith = (key: "Tab" | "Shift+Tab"): Hand => ({
   },
 });
 
-export const keys = handWith("Tab");
+export const keyboard = keyboardWith("Tab");
 /** The same from the page's end to its beginning. */
-export const keysBack = handWith("Shift+Tab");
+export const keyboardBackwards = keyboardWith("Shift+Tab");
