@@ -5,6 +5,7 @@ import type { PageFacts } from "./api/facts.ts";
 import type { CallTool } from "./api/tool.ts";
 import { LanguageChoice, ThemeChoice } from "./components/choices.tsx";
 import { usePageWords } from "./language/page-words.ts";
+import type { JobStore } from "./list/job-store.ts";
 import { VmList } from "./list/vm-list.tsx";
 import type { VmStore } from "./list/vm-store.ts";
 import { VmPage } from "./vm/vm-page.tsx";
@@ -30,6 +31,7 @@ type Props = Readonly<{
   call: CallTool;
   connected: ReadonlySignal<boolean>;
   vmStore: VmStore;
+  jobStore: JobStore;
 }>;
 
 export function App({ connected, ...shared }: Props) {

@@ -6,6 +6,7 @@ export type StreamEvent = Readonly<{
   type: string;
   subject: string;
   time: string;
+  data?: Readonly<Record<string, unknown>>;
 }>;
 
 export type StreamListener = Readonly<{

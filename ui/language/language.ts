@@ -42,6 +42,10 @@ document.documentElement.lang = language.value;
 const number = computed(() => new Intl.NumberFormat(language.value, { maximumFractionDigits: 1 }));
 const time = computed(() => new Intl.DateTimeFormat(language.value, { dateStyle: "medium", timeStyle: "medium" }));
 
+/** `percent` is 0 to 100. */
+export const formatPercent = (percent: number): string =>
+  new Intl.NumberFormat(language.value, { style: "percent" }).format(percent / 100);
+
 export const formatTime = (iso: string): string => time.value.format(new Date(iso));
 
 const units = ["B", "KiB", "MiB", "GiB", "TiB"];

@@ -1,5 +1,6 @@
 /** English words of the page alone. Other languages have the same keys. */
 import type { EventType } from "../../src/domain/model/event.ts";
+import type { JobEventType } from "../api/job.ts";
 
 export const en = {
   name: "English",
@@ -66,6 +67,12 @@ export const en = {
       rollback_failed: "Failed, and could not be undone",
       unknown: "Outcome unknown",
     },
+  },
+  jobs: {
+    title: "Jobs",
+    status: { queued: "Waiting", running: "Running", cancelling: "Being cancelled" },
+    cancel: (title: string) => `Cancel: ${title}`,
+    failed: (title: string) => `Failed: ${title}`,
   },
   console: {
     title: "Console",
@@ -144,6 +151,11 @@ export const en = {
     "operation.rolled_back": "An operation was undone",
     "operation.failed": "An operation failed",
     "operation.unknown": "Nobody knows how an operation ended",
-  } as Readonly<Record<EventType, string>>,
+    "job.started": "A job started",
+    "job.progressed": "A job went on",
+    "job.succeeded": "A job succeeded",
+    "job.failed": "A job failed",
+    "job.cancelled": "A job was cancelled",
+  } as Readonly<Record<EventType | JobEventType, string>>,
 };
 export type PageWords = typeof en;

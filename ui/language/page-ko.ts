@@ -67,6 +67,12 @@ export const ko: PageWords = {
       unknown: "결과를 알 수 없음",
     },
   },
+  jobs: {
+    title: "진행 중인 긴 작업",
+    status: { queued: "대기 중", running: "진행 중", cancelling: "취소하는 중" },
+    cancel: (title) => `취소: ${title}`,
+    failed: (title) => `실패: ${title}`,
+  },
   console: {
     title: "콘솔",
     hint: "VM의 화면, 키보드, 마우스입니다. 여기에 입력하면 VM에 바로 전달됩니다.",
@@ -144,5 +150,10 @@ export const ko: PageWords = {
     "operation.rolled_back": "작업을 되돌림",
     "operation.failed": "작업 실패",
     "operation.unknown": "작업 결과를 알 수 없음",
+    "job.started": "긴 작업 시작",
+    "job.progressed": "긴 작업 진행",
+    "job.succeeded": "긴 작업 완료",
+    "job.failed": "긴 작업 실패",
+    "job.cancelled": "긴 작업 취소됨",
   },
 };

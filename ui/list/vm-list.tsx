@@ -1,14 +1,16 @@
 /** The list of every VM, with search and filters. */
 import { useEffect, useMemo, useState } from "preact/hooks";
-import type { PageFacts } from "../api/facts.ts";
+import { isAllowed, type PageFacts } from "../api/facts.ts";
 import type { CallTool, ListedVm } from "../api/tool.ts";
 import { createActionRunner } from "../components/action-runner.ts";
 import { Confirm } from "../components/confirm.tsx";
+import { Jobs } from "../components/jobs.tsx";
 import { Outcome } from "../components/outcome.tsx";
 import { ServerText } from "../components/server-text.tsx";
 import { useWords } from "../language/language.ts";
 import { usePageWords } from "../language/page-words.ts";
 import { CreateVm } from "./create-vm.tsx";
+import type { JobStore } from "./job-store.ts";
 import { useVirtualList } from "./virtual-list.ts";
 import { VmRow } from "./vm-row.tsx";
 import type { VmStore } from "./vm-store.ts";
@@ -29,9 +31,9 @@ type Filter = keyof typeof filters;
 const searchTextOf = ({ name, uuid, connection, current_media = "", next_media = "" }: ListedVm) =>
   `${name} ${connection}/${name} ${uuid} ${current_media} ${next_media}`.toLowerCase();
 
-type Props = Readonly<{ call: CallTool; vmStore: VmStore; facts: PageFacts }>;
+type Props = Readonly<{ call: CallTool; vmStore: VmStore; jobStore: JobStore; facts: PageFacts }>;
 
-export function VmList({ call, vmStore, facts }: Props) {
+export function VmList({ call, vmStore, jobStore, facts }: Props) {
   const t = useWords();
   const p = usePageWords();
   const [search, setSearch] = useState("");
@@ -67,6 +69,7 @@ export function VmList({ call, vmStore, facts }: Props) {
       </div>
       <Outcome runner={runner} />
       <Confirm runner={runner} />
+      <Jobs jobStore={jobStore} call={call} canCancel={isAllowed(facts, "cancel_job")} />
       {creating && <CreateVm call={call} connections={[...connections].sort()} close={() => setCreating(false)} />}
       <div class="tools">
         <label class="search">

@@ -88,7 +88,9 @@ export function createVmStore(call: CallTool, stream: EventStream): VmStore {
   }
 
   stream.subscribe({
-    onEvent({ subject }: StreamEvent) {
+    onEvent({ type, subject }: StreamEvent) {
+      // A job's progress changes no VM, and not every job is about one.
+      if (type === "job.progressed" || (type.startsWith("job.") && !vms.value?.has(subject))) return;
       if (changed.size === 0) setTimeout(() => void fetchChanged(), BATCH_MS);
       changed.add(subject);
     },

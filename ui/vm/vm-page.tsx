@@ -2,10 +2,12 @@
 import { isAllowed, type PageFacts } from "../api/facts.ts";
 import type { CallTool } from "../api/tool.ts";
 import { Confirm } from "../components/confirm.tsx";
+import { Jobs } from "../components/jobs.tsx";
 import { Outcome } from "../components/outcome.tsx";
 import { ServerText } from "../components/server-text.tsx";
 import { useWords } from "../language/language.ts";
 import { usePageWords } from "../language/page-words.ts";
+import type { JobStore } from "../list/job-store.ts";
 import type { VmStore } from "../list/vm-store.ts";
 import { BootOrder } from "./boot-order.tsx";
 import { Console } from "./console.tsx";
@@ -18,9 +20,9 @@ import { Installation } from "./installation.tsx";
 import { IsoChoice } from "./iso-choice.tsx";
 import { useVm } from "./use-vm.ts";
 
-type Props = Readonly<{ uuid: string; call: CallTool; vmStore: VmStore; facts: PageFacts }>;
+type Props = Readonly<{ uuid: string; call: CallTool; vmStore: VmStore; jobStore: JobStore; facts: PageFacts }>;
 
-export function VmPage({ uuid, call, vmStore, facts }: Props) {
+export function VmPage({ uuid, call, vmStore, jobStore, facts }: Props) {
   const t = useWords();
   const p = usePageWords();
   const canCall = (tool: string) => isAllowed(facts, tool);
@@ -49,6 +51,7 @@ export function VmPage({ uuid, call, vmStore, facts }: Props) {
       <Heading actions={actions} />
       <Outcome runner={runner} fix={actions.applyFix} />
       <Confirm runner={runner} />
+      <Jobs jobStore={jobStore} call={call} canCancel={canCall("cancel_job")} vm={uuid} />
       <Console actions={actions} facts={facts} />
       <div class="columns">
         <div>
