@@ -1,6 +1,6 @@
 /** The choices of colours and of language. */
-import { chooseLanguage, language, languages, savePreference } from "../language/language.ts";
-import { usePageWords } from "../language/page-words.ts";
+import { chooseLanguage, language, savePreference } from "../language/language.ts";
+import { pageLanguages, usePageWords } from "../language/page-words.ts";
 import { applyTheme, THEME_KEY, type Theme, theme } from "./theme.ts";
 
 export function ThemeChoice() {
@@ -32,7 +32,7 @@ export function LanguageChoice() {
     <label class="choice">
       <span class="hidden">{p.language}</span>
       <select value={language.value} onChange={(event) => chooseLanguage(event.currentTarget.value)}>
-        {Object.entries(languages).map(([tag, words]) => (
+        {Object.entries(pageLanguages).map(([tag, words]) => (
           <option key={tag} value={tag} lang={tag}>
             {words.name}
           </option>

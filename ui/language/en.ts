@@ -1,6 +1,5 @@
 /** English words of every view of a VM. Other languages have the same keys. */
 export const en = {
-  name: "English",
   loading: "Loading…",
   close: "Close",
   cancel: "Cancel",
@@ -24,9 +23,7 @@ export const en = {
     custom: "Another order",
   },
   severity: { error: "Error", warning: "Warning", info: "Note" },
-  noMedium: "No ISO",
   vm: {
-    back: "All VMs",
     start: "Start",
     stop: "Shut down",
     restart: "Restart",
@@ -37,7 +34,6 @@ export const en = {
       "Bootwright only looks at it. Adopting takes it under management and changes nothing about it but a tag.",
     bootedFrom: { hd: "Booted from disk", cdrom: "Booted from CD-ROM" },
     certainty: { confirmed: "confirmed", predicted: "expected" },
-    hardware: "Machine",
     gone: "This VM does not exist, or no longer.",
     busy: (what: string) => `${what}…`,
     done: (what: string) => `Done: ${what}`,

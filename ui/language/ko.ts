@@ -2,7 +2,6 @@
 import type { Words } from "./en.ts";
 
 export const ko: Words = {
-  name: "한국어",
   loading: "불러오는 중…",
   close: "닫기",
   cancel: "취소",
@@ -26,9 +25,7 @@ export const ko: Words = {
     custom: "다른 순서",
   },
   severity: { error: "오류", warning: "경고", info: "참고" },
-  noMedium: "ISO 없음",
   vm: {
-    back: "전체 VM",
     start: "시작",
     stop: "종료",
     restart: "다시 시작",
@@ -38,7 +35,6 @@ export const ko: Words = {
     adoptHint: "지금은 보기만 합니다. 관리를 시작해도 태그 하나 외에는 아무것도 바뀌지 않습니다.",
     bootedFrom: { hd: "디스크로 부팅함", cdrom: "CD-ROM으로 부팅함" },
     certainty: { confirmed: "확인됨", predicted: "예상" },
-    hardware: "머신",
     gone: "이 VM은 없거나 삭제되었습니다.",
     busy: (what) => `${what} 진행 중…`,
     done: (what) => `완료: ${what}`,

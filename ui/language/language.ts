@@ -3,7 +3,7 @@ import { computed, signal } from "@preact/signals";
 import { en, type Words } from "./en.ts";
 import { ko } from "./ko.ts";
 
-export const languages: Readonly<Record<string, Words>> = { en, ko };
+const languages: Readonly<Record<string, Words>> = { en, ko };
 export type Language = string;
 
 const KEY = "bootwright-language";
@@ -42,10 +42,9 @@ document.documentElement.lang = language.value;
 const number = computed(() => new Intl.NumberFormat(language.value, { maximumFractionDigits: 1 }));
 const time = computed(() => new Intl.DateTimeFormat(language.value, { dateStyle: "medium", timeStyle: "medium" }));
 
-const percentage = computed(() => new Intl.NumberFormat(language.value, { style: "percent" }));
-
 /** `percent` is 0 to 100. */
-export const formatPercent = (percent: number): string => percentage.value.format(percent / 100);
+export const formatPercent = (percent: number): string =>
+  new Intl.NumberFormat(language.value, { style: "percent" }).format(percent / 100);
 
 export const formatTime = (iso: string): string => time.value.format(new Date(iso));
 

@@ -3,6 +3,7 @@ import type { EventType } from "../../src/domain/model/event.ts";
 import type { JobEventType } from "../api/job.ts";
 
 export const en = {
+  name: "English",
   brand: "Bootwright",
   skip: "Skip to content",
   language: "Language",
@@ -10,6 +11,7 @@ export const en = {
   logOut: "Log out",
   offline: "The connection to the server is lost. What you see may be out of date; it is tried again by itself.",
   list: {
+    back: "All VMs",
     title: "Virtual machines",
     create: "Create VM",
     adoptAll: (n: number) => `Adopt all ${n}`,
@@ -36,10 +38,12 @@ export const en = {
     },
     unreachable: (connection: string) => `Connection ${connection} cannot be reached`,
     used: (used: string, size: string) => `${used} of ${size}`,
+    noMedium: "No ISO",
     noFindings: "None",
     more: (n: number) => `and ${n} more`,
   },
   facts: {
+    title: "Machine",
     uuid: "UUID",
     connection: "Connection",
     firmware: "Firmware",

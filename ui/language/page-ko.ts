@@ -2,6 +2,7 @@
 import type { PageWords } from "./page-en.ts";
 
 export const ko: PageWords = {
+  name: "한국어",
   brand: "Bootwright",
   skip: "본문으로 건너뛰기",
   language: "언어",
@@ -9,6 +10,7 @@ export const ko: PageWords = {
   logOut: "로그아웃",
   offline: "서버와의 연결이 끊겼습니다. 화면의 내용이 최신이 아닐 수 있으며, 자동으로 다시 연결합니다.",
   list: {
+    back: "전체 VM",
     title: "가상 머신",
     create: "VM 만들기",
     adoptAll: (n) => `${n}개 모두 관리하기`,
@@ -35,10 +37,12 @@ export const ko: PageWords = {
     },
     unreachable: (connection) => `${connection} 연결이 응답하지 않습니다`,
     used: (used, size) => `${size} 중 ${used}`,
+    noMedium: "ISO 없음",
     noFindings: "없음",
     more: (n) => `외 ${n}건`,
   },
   facts: {
+    title: "머신",
     uuid: "UUID",
     connection: "연결",
     firmware: "펌웨어",

@@ -6,8 +6,8 @@ import { ko } from "./page-ko.ts";
 import { serverText } from "./server-text.ts";
 import { toKorean } from "./server-text-ko.ts";
 
-const languages: Readonly<Record<string, PageWords>> = { en, ko };
-const words = computed(() => languages[language.value]!);
+export const pageLanguages: Readonly<Record<string, PageWords>> = { en, ko };
+const words = computed(() => pageLanguages[language.value]!);
 
 serverText.translate = (...text) => (language.value === "ko" ? toKorean(...text) : undefined);
 

@@ -27,7 +27,7 @@ export function VmRow({ vm, rowIndex, showsConnection, usedBytes }: Props) {
         {order && t.order[order]}
       </span>
       <span role="cell" class="medium" title={medium}>
-        {medium === undefined ? <span class="quiet">{t.noMedium}</span> : fileName(medium)}
+        {medium === undefined ? <span class="quiet">{p.list.noMedium}</span> : fileName(medium)}
       </span>
       <span role="cell" class="disk">
         {vm.disk_size !== undefined &&

@@ -1,10 +1,9 @@
 /** The VM's hardware and identity. */
 import type { Vm } from "../api/tool.ts";
-import { formatSize, useWords } from "../language/language.ts";
+import { formatSize } from "../language/language.ts";
 import { usePageWords } from "../language/page-words.ts";
 
 export function Hardware({ vm }: { vm: Vm }) {
-  const t = useWords();
   const p = usePageWords();
   const facts: [string, string | number | undefined][] = [
     [p.facts.connection, vm.connection],
@@ -17,7 +16,7 @@ export function Hardware({ vm }: { vm: Vm }) {
   ];
   return (
     <section class="card" aria-labelledby="hardware">
-      <h2 id="hardware">{t.vm.hardware}</h2>
+      <h2 id="hardware">{p.facts.title}</h2>
       <dl class="facts">
         {facts
           .filter(([, value]) => value !== undefined)

@@ -6,6 +6,7 @@ import { Jobs } from "../components/jobs.tsx";
 import { Outcome } from "../components/outcome.tsx";
 import { ServerText } from "../components/server-text.tsx";
 import { useWords } from "../language/language.ts";
+import { usePageWords } from "../language/page-words.ts";
 import type { JobStore } from "../list/job-store.ts";
 import type { VmStore } from "../list/vm-store.ts";
 import { BootOrder } from "./boot-order.tsx";
@@ -23,6 +24,7 @@ type Props = Readonly<{ uuid: string; call: CallTool; vmStore: VmStore; jobStore
 
 export function VmPage({ uuid, call, vmStore, jobStore, facts }: Props) {
   const t = useWords();
+  const p = usePageWords();
   const canCall = (tool: string) => isAllowed(facts, tool);
   const view = useVm({ uuid, call, canCall, subscribe: vmStore.subscribe });
   if (view.refusal) {
@@ -31,7 +33,7 @@ export function VmPage({ uuid, call, vmStore, jobStore, facts }: Props) {
       <div class="empty" role="alert">
         <p>{code === "VM_NOT_FOUND" ? t.vm.gone : <ServerText text={message} code={code} />}</p>
         <p>
-          <a href="#/">{t.vm.back}</a>
+          <a href="#/">{p.list.back}</a>
         </p>
       </div>
     );
@@ -43,7 +45,7 @@ export function VmPage({ uuid, call, vmStore, jobStore, facts }: Props) {
     <>
       <p class="back">
         <a href="#/">
-          <span aria-hidden="true">←</span> {t.vm.back}
+          <span aria-hidden="true">←</span> {p.list.back}
         </a>
       </p>
       <Heading actions={actions} />
