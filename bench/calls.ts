@@ -10,7 +10,7 @@ import { callTool } from "../src/tools/call.ts";
 import { allTools } from "../src/tools/catalogue.ts";
 import { canBeSystem, startDaemon } from "../test/plugins/libvirt/client/private-daemon.ts";
 import { openProxy } from "../test/support/libvirt-proxy.ts";
-import { pluginContext } from "../test/support/world.ts";
+import { callOf, pluginContext } from "../test/support/world.ts";
 import { commitsIn } from "./bare-commits.ts";
 import { printTable } from "./measure.ts";
 
@@ -68,7 +68,7 @@ export async function openCounter(
     connections: { names: ["local"], capabilities: () => backend.capabilities, backend: async () => backend },
     plugins: { list: async () => [] },
     store: async () => store,
-    call: { actor: "bench", signal: ending.signal, progress: () => {} },
+    call: callOf("bench", ending.signal),
     newId,
     now: () => new Date(),
     claimWaitMs: 10_000,

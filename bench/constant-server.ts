@@ -9,18 +9,27 @@ const [data, file] = process.argv.slice(2);
 const text = readFileSync(file!, "utf8");
 const ending = new AbortController();
 process.once("SIGTERM", () => ending.abort());
-const never = () => {
+const nothing = (): never => {
   throw new Error("nothing is called here");
 };
+const services = {
+  connections: { names: [], capabilities: nothing, backend: nothing },
+  plugins: { list: nothing },
+  store: nothing,
+  newId: nothing,
+  now: nothing,
+  claimWaitMs: 0,
+};
+const log = (message: string) => process.stderr.write(`${message}\n`);
 process.exitCode = await serveCommand(
   {
-    session: { tools: [], confirm: "token", version: "0.0.0", context: never, defect: (error) => String(error) },
+    session: { tools: [], confirm: "token", version: "0.0.0", services, log, defect: (error) => String(error) },
     data: data!,
     address: "127.0.0.1",
     port: 0,
     allowHosts: [],
     token: process.env.BOOTWRIGHT_TOKEN!,
-    log: (message) => process.stderr.write(`${message}\n`),
+    log,
     // A constant is answered more often than anybody may look.
     rates: { looks: { burst: 1e9, perSecond: 1e9 } },
     mount: (app) => {

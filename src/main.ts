@@ -96,8 +96,12 @@ export async function main(argv: readonly string[]): Promise<number> {
   if (command === undefined || command === "serve") {
     const { recoverInBackground } = await import("./serve/recovery.ts");
     const { runInBackground } = await import("./serve/background.ts");
-    const stopRecovering = recoverInBackground({ context: session.context, log });
-    const stopTelling = runInBackground({ context: session.context, subscribers: functions?.subscribers() ?? [], log });
+    const stopRecovering = recoverInBackground({ services: session.services, log });
+    const stopTelling = runInBackground({
+      services: session.services,
+      subscribers: functions?.subscribers() ?? [],
+      log,
+    });
     const stopListening = await listenToGuests(config, opened);
     const code =
       command === "serve"
@@ -152,8 +156,7 @@ function say(text: string): number {
 async function listenToGuests({ guestListen }: Config, { session, functions }: Opened): Promise<() => Promise<void>> {
   if (!guestListen) return async () => undefined;
   const { listenForGuests } = await import("./serve/guest-listener.ts");
-  const call = { actor: "guest", signal: new AbortController().signal, progress: () => undefined };
-  const { connections, store } = session.context(call);
+  const { connections, store } = session.services;
   const { close } = listenForGuests({
     ...guestListen,
     connections: connections.names,
@@ -218,8 +221,8 @@ async function openSession(config: Config): Promise<Opened> {
     confirm: config.confirm,
     version: packageVersion(),
     panel: () => readIfThere(join(pageDirectory, "panel.html")),
-    context: (call) => ({
-      call: { log, ...call },
+    log,
+    services: {
       connections: host,
       plugins: { list: async () => (await theFunctions()).list() },
       store: () => {
@@ -234,7 +237,7 @@ async function openSession(config: Config): Promise<Opened> {
       now: () => new Date(),
       claimWaitMs: config.claimWaitMs,
       ...(config.guestListen && { guests: config.guestListen }),
-    }),
+    },
     defect(error) {
       const id = randomUUID();
       log(`defect ${id}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);

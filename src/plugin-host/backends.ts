@@ -1,7 +1,7 @@
 /** Backends: loads their plugins, opens one session for each connection when it is first used, and closes them again. */
 import { setTimeout as after } from "node:timers/promises";
 import type { Change, ChangeKind } from "../domain/changes/catalogue.ts";
-import { DeadlineExceeded, withDeadline } from "../domain/deadline.ts";
+import { DeadlineExceeded, TimeIsUp, withDeadline } from "../domain/deadline.ts";
 import { createImageIndex } from "../domain/engine/image-index.ts";
 import { DomainError } from "../domain/error.ts";
 import type { Vm } from "../domain/model/vm.ts";
@@ -26,10 +26,12 @@ export type HostOptions = Readonly<{
 export type Host = Connections & Readonly<{ close(): Promise<void> }>;
 
 const CLOSE_LIMIT_MS = 5_000;
-/** Longer than the limits that the shipped backends set themselves, which say more about what was being done. */
-export const LOOK_LIMIT_MS = 90_000;
-/** A look at a whole image, and the list of a host with thousands of VMs. */
-export const LONG_LOOK_LIMIT_MS = 330_000;
+/** A session is opened once for all callers, so it is on nobody's time. */
+const OPEN_LIMIT_MS = 90_000;
+/** How long one look may take, in milliseconds, for whoever has no less time: at a VM or an image, and at a whole image or
+ * the list of a host with thousands of VMs. Longer than the limits that the shipped backends set themselves, which say more
+ * about what was being done. */
+export const lookLimits = { short: 90_000, long: 330_000 } as const;
 
 /** Loads the plugins of all connections; opens none.
  * @throws DomainError PLUGIN_NOT_FOUND, PLUGIN_INVALID, PLUGIN_CONFIG_INVALID */
@@ -57,7 +59,7 @@ export async function openHost(options: HostOptions): Promise<Host> {
     const context = { ...options.context(name), connection: name, signal: ending.signal };
     return guarded(name, "open", async () => {
       const opening = plugin.open(config, context);
-      const session = await withDeadline(LOOK_LIMIT_MS, () => opening).catch((error: unknown) => {
+      const session = await withDeadline(OPEN_LIMIT_MS, () => opening).catch((error: unknown) => {
         // A session that comes after all belongs to nobody.
         if (error instanceof DeadlineExceeded) void opening.then((late) => plugin.close(late)).catch(() => undefined);
         throw unheard(name, "open", error);
@@ -115,7 +117,7 @@ export function bindBackend<Config, Session>(
   plugin: Plugin<Config, Session>,
   session: Session,
   connection: string,
-  limits: LookLimits = { lookMs: LOOK_LIMIT_MS, longLookMs: LONG_LOOK_LIMIT_MS },
+  limits: LookLimits = lookLimits,
 ): Backend {
   const backend = plugin.backend;
   if (!backend)
@@ -133,9 +135,9 @@ export function bindBackend<Config, Session>(
     images: guardedImages(connection, backend.images(session), limits),
     ...(backend.callOutlivesCallerMs !== undefined && { callOutlivesCallerMs: backend.callOutlivesCallerMs }),
     // The one look that grows with the number of VMs, and that every list and every check of a disk's users takes.
-    list: sharing(async (signal) => {
+    list: look.shared("list", async (ends) => {
       const begun = index.now();
-      const vms = await look.long("list", signal, (ends) => backend.list(session, ends));
+      const vms = await backend.list(session, ends);
       index.listed(vms, begun);
       return vms;
     }),
@@ -206,25 +208,44 @@ async function guarded<T>(connection: string, what: string, work: () => Promise<
   }
 }
 
-type LookLimits = Readonly<{ lookMs: number; longLookMs: number }>;
+type LookLimits = Readonly<Record<keyof typeof lookLimits, number>>;
 
 /** A look that is not answered must not keep the VM that is looked at, and every caller who waits for it. */
-function looking(connection: string, { lookMs, longLookMs }: LookLimits) {
+function looking(connection: string, { short, long }: LookLimits) {
   const withLimit =
     (limitMs: number) =>
     <T>(what: string, signal: AbortSignal | undefined, work: (signal: AbortSignal) => Promise<T>) =>
-      guarded(connection, what, () =>
-        withDeadline(limitMs, work, signal).catch((error: unknown) => {
-          throw unheard(connection, what, error);
-        }),
-      );
-  return { short: withLimit(lookMs), long: withLimit(longLookMs) };
+      guarded(connection, what, () => {
+        let heeded: AbortSignal | undefined;
+        const asking = (ends: AbortSignal) => {
+          heeded = ends;
+          return work(ends);
+        };
+        return withDeadline(limitMs, asking, signal).catch((error: unknown) => {
+          // However the plugin ends it once its time is up, that it was up is the reason.
+          throw unheard(connection, what, error, heeded?.reason);
+        });
+      });
+  const [ofOne, ofAll] = [withLimit(short), withLimit(long)];
+  return {
+    short: ofOne,
+    long: ofAll,
+    /** A long look that all who ask at the same time share; each of them gives up for itself. */
+    shared<T>(what: string, work: (signal: AbortSignal) => Promise<T>) {
+      const ask = sharing((signal) => ofAll(what, signal, work));
+      return (signal?: AbortSignal): Promise<T> =>
+        ask(signal).catch((error: unknown) => {
+          throw unheard(connection, what, error, undefined);
+        });
+    },
+  };
 }
 
-const unheard = (connection: string, what: string, error: unknown) =>
-  error instanceof DeadlineExceeded
-    ? new DomainError("BACKEND_UNAVAILABLE", { connection, reason: `${what}: ${error.message}` })
-    : error;
+function unheard(connection: string, what: string, error: unknown, aborted?: unknown): unknown {
+  const late = [error, aborted].find((one) => one instanceof DeadlineExceeded || one instanceof TimeIsUp);
+  if (!(late instanceof Error)) return error;
+  return new DomainError("BACKEND_UNAVAILABLE", { connection, reason: `${what}: ${late.message}` }, { cause: error });
+}
 
 /** The connection's images, each of their methods guarded as the backend's are. */
 function guardedImages(connection: string, images: Images, limits: LookLimits): Images {

@@ -5,7 +5,7 @@ import type { Subscriber } from "../domain/events/subscriber.ts";
 import type { Session } from "./session.ts";
 
 export type BackgroundOptions = Readonly<{
-  context: Session["context"];
+  services: Session["services"];
   subscribers: readonly Subscriber[];
   log: (message: string) => void;
   /** A server that lives for a moment only, as clients start one to probe, opens no database and no connection. */
@@ -16,7 +16,7 @@ export type BackgroundOptions = Readonly<{
 
 /** Returns what ends it. */
 export function runInBackground({
-  context,
+  services: { connections, store: openStore, newId, now },
   subscribers,
   log,
   afterMs = 2_000,
@@ -24,12 +24,11 @@ export function runInBackground({
 }: BackgroundOptions): () => Promise<void> {
   const ending = new AbortController();
   const { signal } = ending;
-  const call = { actor: "bootwright", signal, progress: () => {} };
 
   const openedStore = async () => {
     for (let told = ""; ; ) {
       try {
-        return await context(call).store();
+        return await openStore();
       } catch (error) {
         const message = `events: ${error instanceof Error ? error.message : String(error)}`;
         if (message !== told) log(message);
@@ -46,7 +45,6 @@ export function runInBackground({
       import("../domain/events/deliver.ts"),
     ]);
     const store = await openedStore();
-    const { connections, newId, now } = context(call);
     await Promise.all([
       ...connections.names.map((connection) => {
         const tell = (message: string) => log(`${connection}: ${message}`);

@@ -5,7 +5,7 @@ import { refusalOf, refusalText } from "../tools/respond.ts";
 import type { Tool } from "../tools/tool.ts";
 import { jsonOf, readValue } from "./argument.ts";
 import { defectOf } from "./defect.ts";
-import { dispatcher, ownUser } from "./dispatch.ts";
+import { dispatcherFor, ownUser } from "./dispatch.ts";
 import type { Session } from "./session.ts";
 import { isRefusal, refusalIn } from "./surface-refusal.ts";
 import { workOf } from "./work.ts";
@@ -59,7 +59,8 @@ export async function callCommand(session: Session, args: readonly string[], sig
     const told = { progress: (message: string) => complain(`… ${message}`), log: () => {} };
     // A person at a terminal is asked by reading the refusal; a program that drives this command is not a person.
     const principal = ownUser("cli", process.stdin.isTTY ? "person" : "program");
-    print(await dispatcher({ session, work: workOf() })(principal, name, input, { signal, ...told }));
+    const { call } = dispatcherFor({ session, work: workOf() });
+    print(await call(principal, name, input, { signal, ...told }));
     return EXIT.ok;
   } catch (error) {
     if (!isRefusal(error)) {

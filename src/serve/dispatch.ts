@@ -1,9 +1,11 @@
 /** Every call of a tool, whichever surface it comes in on: authorise -> count -> run -> confirm -> defect. A surface only
  * says who calls, and gives the answer its form. */
+import { type Deadline, startDeadline } from "../domain/deadline.ts";
 import { DomainError } from "../domain/error.ts";
 import type { CallContext } from "../domain/ports/call-context.ts";
 import { type Scope, scopeFor, scopes } from "../domain/scope.ts";
 import { callTool } from "../tools/call.ts";
+import { callLimitMs, limitOf, type ToolContext } from "../tools/tool.ts";
 import { CALLS_MAX } from "./bounds.ts";
 import { defectOf } from "./defect.ts";
 import type { Session } from "./session.ts";
@@ -26,14 +28,24 @@ export type Principal = Readonly<{
   agreement: Agreement;
 }>;
 
-/** Makes one call.
- * @throws DomainError or SurfaceRefusal, which are answers; Defect; what the call ended with after its signal aborted */
-export type Dispatch = (
-  principal: Principal,
-  tool: string,
-  args: unknown,
-  call: Omit<CallContext, "actor">,
-) => Promise<Record<string, unknown>>;
+/** What a surface knows of a call, beside who makes it. */
+export type GivenCall = Omit<CallContext, "actor" | "deadline">;
+
+/** What is asked for that is no tool's. */
+export type Asked = Readonly<{ needs: Scope; limitMs: number; tool?: string }>;
+
+/** Both throw DomainError or SurfaceRefusal, which are answers; Defect; what a call ended with after its signal aborted. */
+export type Dispatcher = Readonly<{
+  /** Makes one call of a tool. */
+  call(principal: Principal, tool: string, args: unknown, call: GivenCall): Promise<Record<string, unknown>>;
+  /** Does other work for a caller, under the same rules. */
+  perform<T>(
+    principal: Principal,
+    asked: Asked,
+    call: GivenCall,
+    work: (context: ToolContext) => Promise<T>,
+  ): Promise<T>;
+}>;
 
 export type DispatchOptions = Readonly<{
   session: Session;
@@ -41,27 +53,45 @@ export type DispatchOptions = Readonly<{
   work: Pick<Work, "count" | "add">;
 }>;
 
-export function dispatcher({ session, work }: DispatchOptions): Dispatch {
-  return async (principal, tool, args, call) => {
-    const run = (given: unknown) =>
-      callTool(session.tools, tool, given, session.context({ ...call, actor: principal.actor }));
+export function dispatcherFor({ session, work }: DispatchOptions): Dispatcher {
+  const { services, log, tools } = session;
+  const perform: Dispatcher["perform"] = async (principal, { needs, limitMs, tool = "" }, given, does) => {
+    let deadline: Deadline | undefined;
     try {
-      // A tool that there is not is refused only for who may look at the list of those that there are.
-      const effect = session.tools.find(({ name }) => name === tool)?.effect ?? "read";
-      authorise(principal, scopeFor[effect], tool);
-      // Where a loss is agreed to is nothing that such a caller may have found out elsewhere.
-      if (principal.agreement === "scope" && confirmIn(args) !== undefined) authorise(principal, "vm:destroy", tool);
+      authorise(principal, needs, tool);
       if (work.count() >= CALLS_MAX) throw new DomainError("SERVER_BUSY", { calls: CALLS_MAX });
-      return await work.add(
-        run(args).catch((error: unknown) => {
+      deadline = startDeadline(limitMs, given.signal);
+      const call = { log, ...given, actor: principal.actor, deadline };
+      return await work.add(does({ ...services, call }));
+    } catch (error) {
+      throw isRefusal(error) || given.signal.aborted ? error : defectOf(session, error);
+    } finally {
+      deadline?.end();
+    }
+  };
+  return {
+    perform,
+    async call(principal, name, args, given) {
+      const tool = tools.find((candidate) => candidate.name === name);
+      // Which tools there are is told only to those who may look.
+      const needs = scopeFor[tool?.effect ?? "read"];
+      // A caller that agrees to losses itself may have the token of none from elsewhere.
+      const agrees = principal.agreement === "scope" && confirmIn(args) !== undefined;
+      if (agrees) authorise(principal, needs, name);
+      const asked = {
+        needs: agrees ? ("vm:destroy" as const) : needs,
+        limitMs: tool ? limitOf(tool, services.claimWaitMs) : callLimitMs.read,
+        tool: name,
+      };
+      return perform(principal, asked, given, (context) => {
+        const run = (wanted: unknown) => callTool(tools, name, wanted, context);
+        return run(args).catch((error: unknown) => {
           if (!isToBeConfirmed(error)) throw error;
           const confirm = agreed(session, principal, error);
           return run({ ...(args as object), confirm });
-        }),
-      );
-    } catch (error) {
-      throw isRefusal(error) || call.signal.aborted ? error : defectOf(session, error);
-    }
+        });
+      });
+    },
   };
 }
 

@@ -1,7 +1,7 @@
 /** The calls of plugins' functions: a surface like MCP and the command line, without a person behind it. */
 import { DomainError } from "../domain/error.ts";
 import type { Scope } from "../domain/scope.ts";
-import { dispatcher } from "./dispatch.ts";
+import { dispatcherFor } from "./dispatch.ts";
 import type { Session } from "./session.ts";
 import { workOf } from "./work.ts";
 
@@ -14,7 +14,7 @@ export type PluginCalls = Readonly<{
 }>;
 
 export function pluginCalls(session: Session): PluginCalls {
-  const dispatch = dispatcher({ session, work: workOf() });
+  const dispatch = dispatcherFor({ session, work: workOf() });
   return {
     call({ name, permissions }, tool, args, signal) {
       const principal = {
@@ -24,7 +24,7 @@ export function pluginCalls(session: Session): PluginCalls {
         lacks: (needs: Scope, what: string) =>
           new DomainError("PERMISSION_DENIED", { plugin: name, tool: what, needs, permissions }),
       };
-      return dispatch(principal, tool, args, { signal, progress: () => undefined });
+      return dispatch.call(principal, tool, args, { signal, progress: () => undefined });
     },
   };
 }

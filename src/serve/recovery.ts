@@ -5,7 +5,7 @@ import { settledInWords } from "../domain/changes/operation.ts";
 import type { Session } from "./session.ts";
 
 export type RecoveryOptions = Readonly<{
-  context: Session["context"];
+  services: Session["services"];
   log: (message: string) => void;
   /** A server that lives for a moment only, as clients start one to probe, has no business with what others left. */
   afterMs?: number;
@@ -15,7 +15,7 @@ export type RecoveryOptions = Readonly<{
 
 /** Returns what ends it. */
 export function recoverInBackground({
-  context,
+  services,
   log,
   afterMs = 2_000,
   everyMs = 5_000,
@@ -31,14 +31,14 @@ export function recoverInBackground({
 
   const recoverOn = async (name: string) => {
     const { recoverAll } = await import("../domain/engine/recover.ts");
-    const { connections, store, ...rest } = context({ actor: "bootwright", signal, progress: () => {} });
+    const { connections, store, ...rest } = services;
     const backend = await connections.backend(name);
     await recoverAll({ ...rest, backend, store: await store() }, signal, ({ operation, status }) =>
       tellOnce(settledInWords(operation, status)),
     );
   };
   const round = async () => {
-    const { connections, store } = context({ actor: "bootwright", signal, progress: () => {} });
+    const { connections, store } = services;
     const open = await (await store()).open();
     for (const name of new Set(open.map(({ target }) => target.connection))) {
       // A hypervisor that cannot be reached must not keep the others from being looked at.

@@ -1,6 +1,7 @@
 /** Taking VMs under management that are there already: somebody else's, or those that a lost database knew. */
 import { z } from "zod";
 import type { Change } from "../domain/changes/catalogue.ts";
+import { startDeadline } from "../domain/deadline.ts";
 import { DomainError } from "../domain/error.ts";
 import { InstallationStatus } from "../domain/model/installation.ts";
 import { type Vm, VmRef } from "../domain/model/vm.ts";
@@ -8,7 +9,7 @@ import type { Backend } from "../domain/ports/backend.ts";
 import type { Images } from "../domain/ports/images.ts";
 import { ChangeView, changeInput, changeTarget, viewOutcome } from "./change.ts";
 import { backendFor, connectionInput, findVm } from "./target.ts";
-import { defineTool, type ToolContext } from "./tool.ts";
+import { callLimitMs, defineTool, type ToolContext } from "./tool.ts";
 
 type Input = Readonly<{ dry_run: boolean; accept: readonly string[] }>;
 
@@ -73,24 +74,30 @@ export async function adoptEach(
 ): Promise<z.input<typeof Adopted>> {
   const adopted: ChangeView[] = [];
   const refused: { vm: string; reason: string }[] = [];
+  const { call } = context;
   for (const { uuid, name } of vms.slice(0, ADOPTED_MAX)) {
-    context.call.signal.throwIfAborted();
-    context.call.progress(`adopting ${name}`);
+    call.signal.throwIfAborted();
+    if (call.deadline.signal.aborted) break;
+    call.progress(`adopting ${name}`);
+    const deadline = startDeadline(callLimitMs.change, call.deadline.signal);
     try {
-      adopted.push(await adopt(context, `${connection}/${uuid}`, tool, input));
+      adopted.push(await adopt({ ...context, call: { ...call, deadline } }, `${connection}/${uuid}`, tool, input));
     } catch (error) {
       if (!(error instanceof DomainError)) throw error;
       refused.push({ vm: name, reason: `${error.code}: ${error.message}` });
+    } finally {
+      deadline.end();
     }
   }
-  return { adopted, refused, ...(vms.length > ADOPTED_MAX && { left: vms.length - ADOPTED_MAX }) };
+  const left = vms.length - adopted.length - refused.length;
+  return { adopted, refused, ...(left > 0 && { left }) };
 }
 
 /** The VMs of a connection of which there is no record, by name. */
 export async function unrecorded(context: ToolContext, backend: Backend): Promise<Vm[]> {
   const store = await context.store();
   const managed = new Set((await store.records(backend.connection)).map(({ uuid }) => uuid));
-  return (await backend.list(context.call.signal)).filter(({ uuid }) => !managed.has(uuid));
+  return (await backend.list(context.call.deadline.signal)).filter(({ uuid }) => !managed.has(uuid));
 }
 
 const adoptVm = defineTool({

@@ -17,7 +17,7 @@ export async function openConsole(
   const refuse = (reason: string) => new DomainError("CONSOLE_UNAVAILABLE", { vm: vm?.name ?? ref, reason });
   if (!backend.console) throw refuse(`the backend "${backend.capabilities.backend}" has none`);
   if (vm?.power === "off") throw refuse("it is off");
-  const opened = await backend.console(target.uuid, context.call.signal);
+  const opened = await backend.console(target.uuid, context.call.deadline.signal);
   if (!opened) throw refuse("it has no VNC display");
   return { target, console: opened };
 }

@@ -49,6 +49,7 @@ const getDiskInfo = defineTool({
   description:
     "Get a VM's disk: virtual and actual size, format, backing chain, whether it is blank, has a boot record or is corrupt, and the host's free space. check reads the whole image's tables and needs the VM off.",
   effect: "read",
+  scans: true,
   needs: [],
   http: { method: "GET", path: "/vms/{vm}/disk" },
   input: z.object({ vm: VmRef, disk: diskInput, check: z.boolean().default(false) }),
@@ -85,7 +86,9 @@ const getDiskInfo = defineTool({
     const disk = diskSeen(looked, target, check);
     const unknown: DiskFact = { path: "", state: "not_a_file", content: "unknown", chain: [] };
     const fact =
-      disk.path === undefined ? unknown : await backend.images.disk(disk.path, { check, signal: context.call.signal });
+      disk.path === undefined
+        ? unknown
+        : await backend.images.disk(disk.path, { check, signal: context.call.deadline.signal });
     const space = await backend.images.space(disk.path);
     const noted = disk.target === rolesFor(state).systemDisk ? state.record?.currentRun?.diskIdentity : undefined;
     return {

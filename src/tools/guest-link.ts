@@ -71,12 +71,12 @@ const createGuestLink = defineTool({
 
 /** A link changes no VM, so it is looked at for a caller who wants it on one state alone. */
 async function expectAsSeen(
-  { call: { expect, signal } }: ToolContext,
+  { call: { expect, deadline } }: ToolContext,
   { unreachable, target, ...ports }: FoundVm,
 ): Promise<void> {
   if (!expect) return;
   if (unreachable) throw unreachable;
-  expect(await observe(ports, target, { images: false, signal }));
+  expect(await observe(ports, target, { images: false, signal: deadline.signal }));
 }
 
 function hostFor(address: string, host: string | undefined): { name: string; reachedBy: string } {

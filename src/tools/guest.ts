@@ -43,7 +43,7 @@ const getGuestInfo = defineTool({
     const { state, backend, stale } = await readVm(context, ref, { images: false });
     if (stale) throw stale.error;
     const { systemDisk } = rolesFor(state);
-    const asked = await ask(backend, state, context.call.signal);
+    const asked = await ask(backend, state, context.call.deadline.signal);
     return {
       vm: state.target.uuid,
       ...(asked.info ? viewInfo(asked.info) : { agent: asked.agent, reason: asked.reason }),

@@ -46,8 +46,8 @@ const createVm = defineTool({
     const backend = await backendFor(context, input.connection);
     const iso = input.iso_path === undefined ? undefined : await backend.images.resolveIso(input.iso_path);
     const sizeBytes = bytesOf(input.disk_size_gb);
-    await fitsHost(backend, input, sizeBytes, context.call.signal);
-    const taken = await backend.lookup(input.name, context.call.signal);
+    await fitsHost(backend, input, sizeBytes, context.call.deadline.signal);
+    const taken = await backend.lookup(input.name, context.call.deadline.signal);
     if (taken !== undefined)
       throw new DomainError("VM_EXISTS", { name: input.name, connection: backend.connection, uuid: taken });
     const uuid = context.newId();

@@ -1,12 +1,11 @@
 /** Looking at one VM, for the tools that only read. Where its hypervisor does not answer they say what is on record, and
  * that it is no more than that. */
 import { z } from "zod";
-import { type ObserveOptions, observe } from "../domain/engine/observe.ts";
+import { type ObserveOptions, observe, withImages } from "../domain/engine/observe.ts";
 import { DomainError } from "../domain/error.ts";
 import type { State } from "../domain/model/state.ts";
 import type { Backend } from "../domain/ports/backend.ts";
-import { patient } from "./patience.ts";
-import { findVm } from "./target.ts";
+import { findVm, soon } from "./target.ts";
 import type { ToolContext } from "./tool.ts";
 
 /** Why a state is only what the record remembers, and how old that is. */
@@ -31,7 +30,11 @@ export async function readOptionsFor(
   const { backend, store, target, unreachable } = await findVm(context, ref);
   try {
     if (unreachable) throw unreachable;
-    const state = await observe({ backend: patient(backend), store }, target, { ...look, signal: context.call.signal });
+    const seen = await soon(context, (signal) =>
+      observe({ backend, store }, target, { ...look, images: false, signal }),
+    );
+    const { signal } = context.call.deadline;
+    const state = look.images === false ? seen : await withImages(backend, seen, { ...look, signal });
     context.call.observed?.(state);
     return { state, backend };
   } catch (error) {

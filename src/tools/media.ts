@@ -11,8 +11,7 @@ import type { Vm } from "../domain/model/vm.ts";
 import type { Backend } from "../domain/ports/backend.ts";
 import { ChangeView, changeVm, viewOutcome, vmChangeInput } from "./change.ts";
 import { isSilence, StaleView } from "./look.ts";
-import { patient } from "./patience.ts";
-import { backendFor, findVm } from "./target.ts";
+import { backendFor, findVm, soon } from "./target.ts";
 import { defineTool, type ToolContext } from "./tool.ts";
 
 export const isoInput = z
@@ -38,6 +37,7 @@ const listIsos = defineTool({
   description:
     "List the ISO images that may be attached: name, path, size, volume label, whether BIOS and UEFI can boot it, and which VMs hold it.",
   effect: "read",
+  scans: true,
   needs: [],
   http: { method: "GET", path: "/isos" },
   input: z.object({
@@ -67,7 +67,7 @@ const listIsos = defineTool({
   async run({ connection, search, limit }, context) {
     const backend = await backendFor(context, connection);
     const [facts, { holders, unasked }] = await Promise.all([
-      backend.images.isos(context.call.signal),
+      backend.images.isos(context.call.deadline.signal),
       holdersOn(context, backend),
     ]);
     const wanted = search?.toLowerCase();
@@ -107,7 +107,7 @@ const namedOf = (names: readonly string[]) => ({
 /** Which VMs hold an ISO; only what is on record of them where nobody answers. */
 async function holdersOn(context: ToolContext, backend: Backend) {
   try {
-    const vms = await patient(backend).list(context.call.signal);
+    const vms = await soon(context, (signal) => backend.list(signal));
     const has = (path: string) => (vm: Vm) =>
       [...vm.next.drives, ...(vm.live?.drives ?? [])].some((drive) => drive.path === path);
     return { holders: (path: string) => vms.filter(has(path)).map(({ name }) => name) };

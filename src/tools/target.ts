@@ -1,11 +1,11 @@
 /** From what a caller calls a VM to the one VM that is meant. */
 import { z } from "zod";
+import { within } from "../domain/deadline.ts";
 import { DomainError } from "../domain/error.ts";
 import type { Target } from "../domain/model/vm.ts";
 import { nearestFirst } from "../domain/nearest.ts";
 import type { Backend } from "../domain/ports/backend.ts";
 import type { Store } from "../domain/ports/store.ts";
-import { patient } from "./patience.ts";
 import type { ToolContext } from "./tool.ts";
 
 export type FoundVm = Readonly<{
@@ -17,6 +17,14 @@ export type FoundVm = Readonly<{
 }>;
 
 const Uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+
+/** A look takes milliseconds, and a list of a thousand VMs a second or so. */
+const SOON_MS = 5_000;
+
+/** Asks a hypervisor for what must not take all of the call's time: one that hangs must not keep an answer from those who
+ * ask about another, nor what is on record from those who ask about its own. */
+export const soon = <T>({ call }: ToolContext, ask: (signal: AbortSignal) => Promise<T>): Promise<T> =>
+  within(SOON_MS, call.deadline.signal, ask);
 
 /** @throws DomainError VM_NOT_FOUND, VM_AMBIGUOUS, BACKEND_UNAVAILABLE */
 export async function findVm(context: ToolContext, ref: string): Promise<FoundVm> {
@@ -30,7 +38,8 @@ export async function findVm(context: ToolContext, ref: string): Promise<FoundVm
       let backend: Backend | undefined;
       try {
         backend = await connections.backend(connection);
-        const uuid = await uuidOf(patient(backend), store, connection, inner, context.call.signal);
+        const asked = backend;
+        const uuid = await soon(context, (signal) => uuidOf(asked, store, connection, inner, signal));
         if (uuid) hits.push({ backend, store, target: { connection, uuid } });
       } catch (thrown) {
         const error = thrown instanceof Error ? thrown : new Error(String(thrown));
@@ -107,16 +116,13 @@ const recordedUuid = async (store: Store, connection: string, name: string): Pro
   (await store.records(connection)).find((record) => record.name === name)?.uuid;
 
 /** The names of the VMs there are, nearest to what was typed first; how near, the VM's own name says, not its connection's. */
-async function knownNames(
-  { connections, call: { signal } }: ToolContext,
-  where: readonly string[],
-  typed: string,
-): Promise<string[]> {
+async function knownNames(context: ToolContext, where: readonly string[], typed: string): Promise<string[]> {
+  const { connections } = context;
   const lists = await Promise.all(
     where.map(async (connection) => {
       const vms = await connections
         .backend(connection)
-        .then((backend) => patient(backend).list(signal))
+        .then((backend) => soon(context, (signal) => backend.list(signal)))
         .catch(() => []);
       return vms.map(({ name }) => ({ name, shown: connections.names.length > 1 ? `${connection}/${name}` : name }));
     }),

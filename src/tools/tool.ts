@@ -7,9 +7,8 @@ import type { PluginDirectory } from "../domain/ports/plugin-directory.ts";
 import type { Store } from "../domain/ports/store.ts";
 import type { Effect } from "../domain/scope.ts";
 
-/** What a tool works with: the program's services, and the call that it answers. */
-export type ToolContext = Readonly<{
-  call: CallContext;
+/** What the program gives to everything that works for a caller. */
+export type Services = Readonly<{
   connections: Connections;
   plugins: PluginDirectory;
   /** Opened when first asked for: listing the tools needs no database. */
@@ -20,6 +19,24 @@ export type ToolContext = Readonly<{
   /** Where guests are listened to, if they are. */
   guests?: Readonly<{ address: string; port: number }>;
 }>;
+
+/** What a tool works with: the program's services, and the call that it answers. */
+export type ToolContext = Services & Readonly<{ call: CallContext }>;
+
+/** How long a call may keep its caller waiting, in milliseconds: for an answer, or until its change has begun and has
+ * times of its own. `scan` looks at everything there is, or through a whole image; `each` makes one change after the
+ * other. */
+export const callLimitMs = { read: 30_000, scan: 330_000, change: 330_000, each: 3_600_000 } as const;
+
+/** The time of a call of this tool. How long a change may wait for another operation on its VM is a setting, and comes on
+ * top. */
+export const limitOf = (
+  { effect, scans, several }: Pick<Tool, "effect" | "scans" | "several">,
+  claimWaitMs: number,
+): number => {
+  if (effect === "read") return callLimitMs[scans ? "scan" : "read"];
+  return callLimitMs[several ? "each" : "change"] + claimWaitMs;
+};
 
 export type Tool<
   In extends z.ZodObject = z.ZodObject,
@@ -35,6 +52,8 @@ export type Tool<
   needs: readonly ChangeKind[];
   /** Calling it again with the same arguments does something again. */
   repeats?: true;
+  /** It looks at everything there is, or through a whole image: it has the time that this takes. */
+  scans?: true;
   /** Its answer is a secret, of which nothing is kept. */
   secret?: true;
   /** It makes an operation of each of several VMs, none of which says what became of the others. */

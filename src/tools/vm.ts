@@ -2,8 +2,7 @@ import { z } from "zod";
 import type { State } from "../domain/model/state.ts";
 import { VmRef } from "../domain/model/vm.ts";
 import { readOptionsFor, StaleView, viewStale } from "./look.ts";
-import { patient } from "./patience.ts";
-import { backendFor } from "./target.ts";
+import { backendFor, soon } from "./target.ts";
 import { defineTool, type ToolContext } from "./tool.ts";
 import { type Freshness, SuggestionView, VmView, viewSuggestion, viewVm } from "./view.ts";
 
@@ -15,6 +14,7 @@ const listVms = defineTool({
   description:
     "List VMs, managed and not, with installation status, boot order, media and findings that need no look into images (get_vm and check_boot look). Of a connection that cannot be reached the managed VMs are listed as last seen, with stale: true.",
   effect: "read",
+  scans: true,
   needs: [],
   http: { method: "GET", path: "/vms" },
   input: z.object({
@@ -55,7 +55,7 @@ async function listConnection(context: ToolContext, connection: string) {
   const stateOf = (uuid: string): State => ({ target: { connection, uuid }, disks: {}, isos: {} });
   try {
     const backend = await context.connections.backend(connection);
-    const found = await patient(backend).list(context.call.signal);
+    const found = await soon(context, (signal) => backend.list(signal));
     const recordOf = new Map(records.map((record) => [record.uuid, record]));
     const there = new Set(found.map(({ uuid }) => uuid));
     const vms = found.map((vm): Listed => {

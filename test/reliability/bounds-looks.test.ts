@@ -10,7 +10,7 @@ import { refused } from "../domain/fixture.ts";
 import { orderChange, uuid, world } from "../support/world.ts";
 
 const never = () => new Promise<never>(() => undefined);
-const limits = { lookMs: 50, longLookMs: 150 };
+const limits = { short: 50, long: 150 };
 const images = new Proxy({}, { get: () => never });
 const hanging = bindBackend(
   {
@@ -50,7 +50,7 @@ const long = ["list", "images.isos", "images.disk with check"];
 describe("a look that is never answered", () => {
   test.each(Object.entries(looks))("ends by itself: %s", async (name, look) => {
     const { reason } = (await refused("BACKEND_UNAVAILABLE", look(hanging))).details;
-    expect(reason).toContain(`no answer within ${(long.includes(name) ? limits.longLookMs : limits.lookMs) / 1000} s`);
+    expect(reason).toContain(`no answer within ${limits[long.includes(name) ? "long" : "short"] / 1000} s`);
   });
 
   test("ends when nobody waits for it any longer", async () => {

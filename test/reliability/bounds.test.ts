@@ -6,7 +6,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { LONG_LOOK_LIMIT_MS, LOOK_LIMIT_MS } from "../../src/plugin-host/backends.ts";
+import { lookLimits } from "../../src/plugin-host/backends.ts";
 import * as serve from "../../src/serve/bounds.ts";
 import { ANSWER_BYTES_MAX, CALLS_MAX, PROGRESS_PER_SECOND_MAX, paced } from "../../src/serve/bounds.ts";
 import { MESSAGE_BYTES_MAX, UNREAD_BYTES_MAX } from "../../src/serve/mcp/bounded-lines.ts";
@@ -16,6 +16,7 @@ import { CONFIRMATIONS_MAX } from "../../src/store/confirmations.ts";
 import { DELIVERIES_DEAD_MAX, DELIVERIES_WAITING_MAX as DELIVERIES_MAX } from "../../src/store/deliveries.ts";
 import { defaultRetention, UNSERVED_MS, UNTOLD_MAX } from "../../src/store/retention.ts";
 import { allTools } from "../../src/tools/catalogue.ts";
+import { callLimitMs } from "../../src/tools/tool.ts";
 import { type Message, openRaw, type RawServer } from "../serve/raw.ts";
 import type { Refusal } from "../support/client.ts";
 import { memorySettings, temporaryDirectory } from "../support/memory.ts";
@@ -39,8 +40,12 @@ const bounds: readonly (readonly [name: string, is: number, documented: number, 
   ["what those are told about", serve.STREAM_URIS_MAX, 20_000, "resources", "refused in the answer"],
   ["what one stream over HTTP has unread", serve.STREAM_UNREAD_BYTES_MAX, 16 * MIB, "bytes", "it is cut off"],
   ["what all of those have unread", serve.STREAMS_UNREAD_BYTES_MAX, 128 * MIB, "bytes", "the next is cut off"],
-  ["one look at a VM or an image", LOOK_LIMIT_MS, 90_000, "ms", "BACKEND_UNAVAILABLE"],
-  ["a list, or the check of a whole image", LONG_LOOK_LIMIT_MS, 330_000, "ms", "BACKEND_UNAVAILABLE"],
+  ["one look at a VM or an image", lookLimits.short, 90_000, "ms", "BACKEND_UNAVAILABLE"],
+  ["a list, or the check of a whole image", lookLimits.long, 330_000, "ms", "BACKEND_UNAVAILABLE"],
+  ["a call that looks", callLimitMs.read, 30_000, "ms", "BACKEND_UNAVAILABLE, or what is on record"],
+  ["a call that looks at everything, or through an image", callLimitMs.scan, 330_000, "ms", "BACKEND_UNAVAILABLE"],
+  ["a call until its change has begun", callLimitMs.change, 330_000, "ms", "BACKEND_UNAVAILABLE"],
+  ["a call about several VMs", callLimitMs.each, 3_600_000, "ms", "the rest is left for another call"],
   ["history of one VM", defaultRetention.operationsPerVm, 200, "operations", "the oldest that have ended go"],
   ["history of all VMs", defaultRetention.operations, 50_000, "operations", "the same, but ten of each VM stay"],
   ["definitions kept of one VM", defaultRetention.definitionsPerVm, 20, "definitions", "the oldest go"],

@@ -15,6 +15,7 @@ import { defineVm, editDefinition, putDisk, saveState } from "../support/simulat
 import {
   type Asked,
   AT,
+  callOf,
   diskPath,
   GIB,
   isos,
@@ -40,8 +41,6 @@ export type SweptCase = Readonly<{
   last?: (change: Change) => boolean;
 }>;
 
-const signal = new AbortController().signal;
-
 /** Makes the call again with the confirmation, as a client does once its user has agreed. */
 async function agreeing<T>(call: (confirm?: string) => Promise<T>): Promise<T> {
   try {
@@ -65,7 +64,7 @@ export const contextOf = (ports: Ports): ToolContext => ({
   },
   plugins: { list: async () => [] },
   store: async () => ports.store,
-  call: { actor: "test", signal, progress: () => {} },
+  call: callOf("test"),
   newId: ports.newId,
   now: ports.now,
   claimWaitMs: ports.claimWaitMs,

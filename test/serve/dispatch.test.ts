@@ -3,7 +3,7 @@ import { DomainError } from "../../src/domain/error.ts";
 import { type Scope, scopes } from "../../src/domain/scope.ts";
 import { CALLS_MAX } from "../../src/serve/bounds.ts";
 import { Defect, defectOf } from "../../src/serve/defect.ts";
-import { type Agreement, dispatcher, ownUser, type Principal } from "../../src/serve/dispatch.ts";
+import { type Agreement, dispatcherFor, ownUser, type Principal } from "../../src/serve/dispatch.ts";
 import type { Session } from "../../src/serve/session.ts";
 import { SurfaceRefusal } from "../../src/serve/surface-refusal.ts";
 import { workOf } from "../../src/serve/work.ts";
@@ -23,7 +23,7 @@ class Lacking extends SurfaceRefusal {
 function surface(confirm: Session["confirm"] = "token") {
   const made = toolsFor(confirm);
   const work = workOf();
-  const dispatch = dispatcher({ session: made.session, work });
+  const dispatch = dispatcherFor({ session: made.session, work });
   const call = (
     tool: string,
     args: unknown = {},
@@ -37,12 +37,12 @@ function surface(confirm: Session["confirm"] = "token") {
       agreement: "program",
       ...who,
     };
-    return dispatch(principal, tool, args, { signal, progress: () => {} });
+    return dispatch.call(principal, tool, args, { signal, progress: () => {} });
   };
   return { ...made, work, call };
 }
 
-describe("dispatcher()", () => {
+describe("dispatcherFor()", () => {
   it("runs a tool as who calls, and gives back its answer", async () => {
     expect(await surface().call("looks")).toEqual({ actor: "test:somebody" });
   });
@@ -71,7 +71,7 @@ describe("dispatcher()", () => {
     it("before it counts, so that who may not is told so by a busy server, too", async () => {
       const { call, work } = surface();
       const never = Promise.withResolvers<void>();
-      for (let calls = 0; calls < CALLS_MAX; calls++) void work.add(never.promise);
+      for (let calls = 0; calls < CALLS_MAX; calls++) void work.add(never.promise.then(() => calls));
       await expect(call("looks", {}, { scopes: [] })).rejects.toThrow(Lacking);
       expect(await refusalOf(call("looks"))).toMatchObject({ code: "SERVER_BUSY", details: { calls: CALLS_MAX } });
       never.resolve();
@@ -155,10 +155,10 @@ describe("dispatcher()", () => {
 
   it("lets the process's own user do everything", async () => {
     const { session } = toolsFor("token");
-    const dispatch = dispatcher({ session, work: workOf() });
+    const dispatch = dispatcherFor({ session, work: workOf() });
     const call = { signal: new AbortController().signal, progress: () => {} };
     for (const tool of ["looks", "changes", "destroys"])
-      expect(await dispatch(ownUser("cli", "person"), tool, {}, call)).toEqual({ actor: "cli" });
-    await expect(dispatch(ownUser("cli", "program"), "loses", {}, call)).rejects.toThrow(DomainError);
+      expect(await dispatch.call(ownUser("cli", "person"), tool, {}, call)).toEqual({ actor: "cli" });
+    await expect(dispatch.call(ownUser("cli", "program"), "loses", {}, call)).rejects.toThrow(DomainError);
   });
 });

@@ -34,13 +34,12 @@ async function worldInDoubt(): Promise<{ w: World; hypervisor: Away; operation: 
 function recovering({ connections, ports, store }: World): string[] {
   const told: string[] = [];
   const stop = recoverInBackground({
-    context: (call) => ({
-      call,
+    services: {
       ...ports,
       connections,
       plugins: { list: async () => [] },
       store: async () => store,
-    }),
+    },
     log: (message) => told.push(message),
     afterMs: 10,
     everyMs: 30,

@@ -55,7 +55,8 @@ export function toolsFor(confirm: Session["confirm"]): Calls {
     ],
     confirm,
     version: "0",
-    context: (call) => ({ call }) as ToolContext,
+    log: () => {},
+    services: { claimWaitMs: 1_000 } as Session["services"],
     defect: (error) => {
       defects.push(error);
       return `defect-${defects.length}`;

@@ -13,7 +13,7 @@ export function storeMethods(store: Store, tell: (listener: number) => void): Me
       const claim = await store.claim(...values);
       const key = crypto.randomUUID();
       claims.set(key, claim);
-      return { key, left: claim.left };
+      return { key, targets: claim.targets, left: claim.left };
     },
 
     release: (key: string) => claims.get(key)!.release(),
@@ -29,12 +29,14 @@ export function storeMethods(store: Store, tell: (listener: number) => void): Me
   };
 }
 
+type Lent = Pick<Claim, "targets" | "left"> & { key: string };
+
 /** The store of a process that lends it. */
 export function storeOver({ call, listen }: Calls): Store {
   const own = {
     async claim(...values: Parameters<Store["claim"]>): Promise<Claim> {
-      const { key, left } = (await call("claim", ...values.slice(0, 3))) as { key: string; left: Claim["left"] };
-      return { left, release: () => call("release", key) as Promise<void> };
+      const { key, targets, left } = (await call("claim", ...values.slice(0, 3))) as Lent;
+      return { targets, left, release: () => call("release", key) as Promise<void> };
     },
 
     onChange(listener: () => void): () => void {

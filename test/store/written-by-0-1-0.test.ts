@@ -17,7 +17,7 @@ import type { State } from "../../src/domain/model/state.ts";
 import type { Ports } from "../../src/domain/ports/operation-ports.ts";
 import { bindBackend } from "../../src/plugin-host/backends.ts";
 import { defineVm, guestOf, machineOf, putDisk } from "../support/simulator.ts";
-import { pluginContext } from "../support/world.ts";
+import { callOf, pluginContext } from "../support/world.ts";
 import { databaseOf, open, sql, temporaryDirectory } from "./fixture.ts";
 
 type Name = "settled" | "restart" | "create";
@@ -102,7 +102,7 @@ test("an operation of 0.1.0 is undone while what it did is still there", async (
     what: "undo_operation",
     intent: undo,
     subject: "test",
-    context: { actor: "test", signal: new AbortController().signal, progress: () => {} },
+    context: callOf("test"),
   };
   await expect(operate(ports, request)).rejects.toMatchObject({ code: "UNDO_IMPOSSIBLE" });
   const { uuid, name, claim } = resized.before!.vm!;

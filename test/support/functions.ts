@@ -9,7 +9,7 @@ import type { DomainEvent, EventType } from "../../src/domain/model/event.ts";
 import { type EventFunction, type FunctionContext, type Plugin, ToolRefused } from "../../src/plugin.ts";
 import { callTool } from "../../src/tools/call.ts";
 import { type Answers, allTools } from "../../src/tools/catalogue.ts";
-import { type World, type WorldOptions, world } from "./world.ts";
+import { callOf, type World, type WorldOptions, world } from "./world.ts";
 
 type AnyPlugin = Plugin<never, never>;
 
@@ -45,7 +45,7 @@ export async function openLane(
         connections,
         plugins: { list: async () => [] },
         store: async () => store,
-        call: { actor, signal, progress: () => {} },
+        call: callOf(actor, signal),
       });
   const subscribers = await Promise.all(plugins.map((one) => subscriberOf(one, toolsOf, log)));
   const names = subscribers.map(({ name }) => name);

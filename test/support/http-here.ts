@@ -22,15 +22,15 @@ export function sessionOf({ connections, ports, store }: World, more: Partial<Se
     tools: offeredTools(connections, { readOnly: false }),
     confirm: "token",
     version: "0.0.0",
-    context: (call) => ({
-      call,
+    log: () => {},
+    services: {
       connections,
       plugins: { list: async () => [] },
       store: async () => store,
       newId: ports.newId,
       now: ports.now,
       claimWaitMs: ports.claimWaitMs,
-    }),
+    },
     defect: () => "defect",
     ...more,
   };

@@ -24,7 +24,7 @@ const NAMED_MAX = 20;
 /** Beyond so many VMs to be looked at again, one list costs less. */
 const DIRTY_MAX = 32;
 /** A VM that does not answer counts as it was last seen. */
-const LOOK_LIMIT_MS = 2_000;
+const VERIFY_LIMIT_MS = 2_000;
 
 type Entry = { readonly vm: Vm; readonly begun: number; standing?: Promise<Standing> };
 type Standing = Readonly<{ uuid: string; name: string; on: boolean; uses: Images; has: Images; below: Images }>;
@@ -58,7 +58,7 @@ export function createImageIndex(): ImageIndex & IndexFeed {
   async function look(source: IndexSource, uuid: string, signal: AbortSignal | undefined): Promise<void> {
     const begun = clock;
     try {
-      put(uuid, await withDeadline(LOOK_LIMIT_MS, (ends) => source.observe(uuid, ends), signal), begun);
+      put(uuid, await withDeadline(VERIFY_LIMIT_MS, (ends) => source.observe(uuid, ends), signal), begun);
     } catch {
       signal?.throwIfAborted();
     }

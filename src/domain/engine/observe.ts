@@ -73,14 +73,15 @@ export async function withImages(backend: Backend, state: State, look: ObserveOp
   };
 }
 
-const LOOK_LIMIT_MS = 30_000;
+/** The look after a write is not on the caller's time: what was written has to be seen, whoever still waits for it. */
+const REOBSERVE_LIMIT_MS = 30_000;
 
 /** Looks at the target again; an error when nobody can look. A connection that was lost is only noticed by whoever uses
  * it next, so the first failure is not the last word. */
 export async function reobserve(ports: Ports, operation: Operation, look: ObserveOptions): Promise<State | Error> {
   const once = (signal: AbortSignal) => observe(ports, operation.target, { ...look, record: false, signal });
   try {
-    return await withDeadline(LOOK_LIMIT_MS, (signal) =>
+    return await withDeadline(REOBSERVE_LIMIT_MS, (signal) =>
       once(signal).catch((error: unknown) => {
         if (signal.aborted) throw error;
         return once(signal);

@@ -77,7 +77,7 @@ const isSame = (a: Target, b: Target): boolean => a.connection === b.connection 
 
 /** observe and decide; nothing is touched. */
 async function prepare(ports: Ports, request: Request, dryRun: boolean): Promise<Outcome> {
-  const look = { ...request.look, signal: request.context.signal };
+  const look = { ...request.look, signal: request.context.deadline.signal };
   const before = await observe(ports, request.target, look);
   request.context.expect?.(before);
   const plan = decide(before, request.intent(before), ports.backend.capabilities, request.accept);
@@ -88,7 +88,7 @@ async function prepare(ports: Ports, request: Request, dryRun: boolean): Promise
 async function perform(ports: Ports, request: Request, { before, plan }: Outcome): Promise<Outcome> {
   const { backend, store } = ports;
   const definition = before.vm
-    ? await backend.exportDefinition(request.target.uuid, request.context.signal)
+    ? await backend.exportDefinition(request.target.uuid, request.context.deadline.signal)
     : undefined;
   const operation: Operation = {
     id: ports.newId(),

@@ -1,5 +1,6 @@
 /** One call on its way from its surface to the hypervisor. A surface makes it; whoever passes it on may leave less time or
  * fewer hooks, and never more. */
+import type { Deadline } from "../deadline.ts";
 import type { State } from "../model/state.ts";
 
 export type CallContext = Readonly<{
@@ -7,6 +8,9 @@ export type CallContext = Readonly<{
   actor: string;
   /** Aborted when the caller gives up. */
   signal: AbortSignal;
+  /** Until when the caller is kept waiting for what changes nothing yet; its signal is aborted with the caller's, too.
+   * From the first write on the steps have times of their own. */
+  deadline: Deadline;
   progress: (message: string) => void;
   /** One line for whoever runs the program. */
   log?: (message: string) => void;

@@ -6,8 +6,9 @@ import { noteOf } from "../../domain/model/event.ts";
 import type { Target } from "../../domain/model/vm.ts";
 import type { Console } from "../../domain/ports/backend.ts";
 import { openConsole } from "../../tools/console.ts";
-import type { ToolContext } from "../../tools/tool.ts";
+import { callLimitMs, type Services } from "../../tools/tool.ts";
 import { defectOf } from "../defect.ts";
+import { dispatcherFor } from "../dispatch.ts";
 import type { Session } from "../session.ts";
 import type { Work } from "../work.ts";
 import { objectIn, readBody } from "./body.ts";
@@ -43,8 +44,12 @@ export function addConsoles(app: Hono<Environment>, { session, work, consoles }:
   const limits = { ...usualLimits, ...consoles };
   const tickets = kept<Ticket>(() => performance.now());
   let open = 0;
-  const contextFor = (context: HttpContext) =>
-    session.context({ actor: principalIn(context).actor, signal: work.signal, progress: () => {} });
+  const { perform } = dispatcherFor({ session, work });
+  const opening = (context: HttpContext, vm: string) => {
+    const asked = { needs: "vm:write", limitMs: callLimitMs.read } as const;
+    const call = { signal: work.signal, progress: () => {} };
+    return perform(principalIn(context), asked, call, (tools) => openConsole(tools, vm));
+  };
   const requireRoom = () => {
     if (open < limits.most) return;
     throw new HttpRefusal("STREAMS_EXHAUSTED", { streamsMax: limits.most }, { "retry-after": "10" });
@@ -56,8 +61,7 @@ export function addConsoles(app: Hono<Environment>, { session, work, consoles }:
     if (sent.length > 0) throw new DomainError("INPUT_INVALID", { issues: ["the body: nothing is taken here"] });
     requireRoom();
     // Whether there is one is found out now, while there is an answer that can say why not.
-    const opening = openConsole(contextFor(context), context.req.param("vm"));
-    const { target, console: opened } = await work.add(opening);
+    const { target, console: opened } = await opening(context, context.req.param("vm"));
     leave(opened);
     const ticket = { target, caller: caller.name, session: context.get("session") };
     return context.json({
@@ -77,9 +81,8 @@ export function addConsoles(app: Hono<Environment>, { session, work, consoles }:
     open += 1;
     let opened: Console | undefined;
     try {
-      const tools = contextFor(context);
-      ({ console: opened } = await openConsole(tools, `${target.connection}/${target.uuid}`));
-      const history = await historyOf(tools, target);
+      ({ console: opened } = await opening(context, `${target.connection}/${target.uuid}`));
+      const history = await historyOf(session.services, principalIn(context).actor, target);
       const socket = upgrade();
       const carrying = socket
         ? carry(socket, opened, { ...limits, signal: work.ending, isLetIn: context.get("isLetIn") })
@@ -115,7 +118,7 @@ function taken(tickets: ReturnType<typeof kept<Ticket>>, context: HttpContext, c
 
 /** Puts on record that a console was opened; what it gives back, that it was closed.
  * @throws DomainError where it cannot be put on record: then it is not opened */
-async function historyOf({ store, newId, now, call: { actor: by } }: ToolContext, target: Target) {
+async function historyOf({ store, newId, now }: Services, by: string, target: Target) {
   const id = newId();
   const since = performance.now();
   const note = async (type: "console.opened" | "console.closed", more: Record<string, unknown>) =>

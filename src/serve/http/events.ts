@@ -25,10 +25,9 @@ export function addEvents(app: Hono<Environment>, { session, work, heartbeatMs =
     if (open >= STREAMS_MAX)
       throw new HttpRefusal("STREAMS_EXHAUSTED", { streamsMax: STREAMS_MAX }, { "retry-after": "10" });
     const from = placeIn(context);
-    const { signal: none } = new AbortController();
     open += 1;
     const begun = await (async () => {
-      const store = await session.context({ actor: "http", signal: none, progress: () => {} }).store();
+      const store = await session.services.store();
       return { store, ...(await beginning(store, from)) };
     })().catch((error: unknown) => {
       open -= 1;

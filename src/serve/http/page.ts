@@ -65,8 +65,7 @@ function policyFor(page: string, element: "script" | "style"): string {
  * and the place in the journal from which it is to be told of events. */
 async function factsFor(session: Session, context: HttpContext) {
   const { scopes } = requireScope(context, "vm:read");
-  const { signal } = context.req.raw;
-  const { store, connections } = session.context({ actor: "http", signal, progress: () => {} });
+  const { store, connections } = session.services;
   const place = store()
     .then((open) => open.lastEvent())
     .catch(() => undefined);

@@ -3,11 +3,10 @@ import { setTimeout as after } from "node:timers/promises";
 import type { Hono } from "hono";
 import { DomainError } from "../../domain/error.ts";
 import type { State } from "../../domain/model/state.ts";
-import type { CallContext } from "../../domain/ports/call-context.ts";
 import { scopeFor } from "../../domain/scope.ts";
 import { readValue } from "../argument.ts";
 import { defectOf } from "../defect.ts";
-import { type Dispatch, dispatcher, type Principal } from "../dispatch.ts";
+import { type Dispatcher, dispatcherFor, type GivenCall, type Principal } from "../dispatch.ts";
 import type { Session } from "../session.ts";
 import type { Work } from "../work.ts";
 import { objectIn, readBody } from "./body.ts";
@@ -21,10 +20,10 @@ import { parametersOf, type Route, routesOf } from "./route.ts";
 
 export type RestOptions = Readonly<{ session: Session; work: Work }>;
 
-type Rest = RestOptions & Readonly<{ dispatch: Dispatch }>;
+type Rest = RestOptions & Readonly<{ dispatch: Dispatcher }>;
 
 export function addRest(app: Hono<Environment>, given: RestOptions): void {
-  const options = { ...given, dispatch: dispatcher(given) };
+  const options = { ...given, dispatch: dispatcherFor(given) };
   const routes = routesOf(options.session.tools);
   const pathOf = (path: string) => `/api${path.replaceAll(/\{(\w+)\}/g, ":$1")}`;
   for (const route of routes) {
@@ -67,7 +66,7 @@ async function change(options: Rest, route: Route, context: HttpContext): Promis
   if (header === undefined) return (await carryOut(options, route, args, context)).response;
   const { pathname, search } = new URL(req.url);
   const asked = { caller: caller.name, method: route.method, path: `${pathname}${search}`, body };
-  const { store } = options.session.context({ actor: "", signal: options.work.signal, progress: () => {} });
+  const { store } = options.session.services;
   // Kept as it is answered, refusals too, once something may have been done.
   return once(store, header, asked, (begun) => carryOut(options, route, args, context, begun));
 }
@@ -148,10 +147,10 @@ async function run(
   route: Route,
   args: Record<string, unknown>,
   principal: Principal,
-  call: Omit<CallContext, "actor" | "progress">,
+  call: Partial<GivenCall> & Pick<GivenCall, "signal">,
 ): Promise<Record<string, unknown>> {
   const asked = route.call(args);
-  return dispatch(principal, asked.tool, asked.args, { progress: () => {}, ...call });
+  return dispatch.call(principal, asked.tool, asked.args, { progress: () => {}, ...call });
 }
 
 /** A tool's arguments from path, query and body. What they are worth the tool itself says.

@@ -18,7 +18,7 @@ import { answerText, type Refusal, refusalText } from "../../tools/respond.ts";
 import { annotationsOf, type Tool } from "../../tools/tool.ts";
 import { ANSWER_BYTES_MAX, paced } from "../bounds.ts";
 import { type Defect, defectOf } from "../defect.ts";
-import { authorise, dispatcher, isToBeConfirmed, type Principal } from "../dispatch.ts";
+import { authorise, dispatcherFor, isToBeConfirmed, type Principal } from "../dispatch.ts";
 import type { Session } from "../session.ts";
 import { isRefusal, refusalIn } from "../surface-refusal.ts";
 import type { Work } from "../work.ts";
@@ -100,7 +100,7 @@ export function serverFor({ session, work, authority }: Serves): Build {
       ...panelMeta(tool.name),
     },
   }));
-  const dispatch = dispatcher({ session, work });
+  const dispatch = dispatcherFor({ session, work });
   const signalOf = (ctx: ServerContext) => AbortSignal.any([ctx.mcpReq.signal, work.signal]);
   const principalOf = (server: Server, ctx: ServerContext): Principal => {
     const { actor, scopes, lacks } = authority(ctx);
@@ -113,7 +113,10 @@ export function serverFor({ session, work, authority }: Serves): Build {
     (server: Server, ctx: ServerContext): Ask =>
     async (name, args) => {
       const call = { signal: signalOf(ctx), progress: () => {} };
-      return withinBounds(name, (await dispatch(principalOf(server, ctx), name, args, call)) as Answers[typeof name]);
+      return withinBounds(
+        name,
+        (await dispatch.call(principalOf(server, ctx), name, args, call)) as Answers[typeof name],
+      );
     };
 
   async function respond(server: Server, name: string, args: Record<string, unknown>, ctx: ServerContext) {
@@ -127,7 +130,7 @@ export function serverFor({ session, work, authority }: Serves): Build {
           throw new DomainError("CONFIRMATION_DECLINED", { vm: String(args.vm ?? "") });
         args.confirm = state.token;
       }
-      const data = await dispatch(principal, name, args, { signal: signalOf(ctx), progress: progressFor(ctx) });
+      const data = await dispatch.call(principal, name, args, { signal: signalOf(ctx), progress: progressFor(ctx) });
       return withinBounds(name, {
         content: [{ type: "text" as const, text: answerText({ name }, data) }],
         structuredContent: data,

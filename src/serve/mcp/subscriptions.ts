@@ -19,7 +19,7 @@ export type Subscriptions = Readonly<{
 }>;
 
 export function subscriptionsFor(
-  session: Pick<Session, "context" | "defect">,
+  session: Pick<Session, "services" | "defect">,
   notify: Notify,
   urisMax = URIS_MAX,
 ): Subscriptions {
@@ -31,7 +31,7 @@ export function subscriptionsFor(
   let begun: Promise<void> | undefined;
 
   const start = async () => {
-    const store = await session.context({ actor: "bootwright", signal, progress: () => {} }).store();
+    const store = await session.services.store();
     const place = await store.lastEvent();
     const tell = (event: Parameters<typeof touchedBy>[0]) => {
       const { uris, list } = touchedBy(event);

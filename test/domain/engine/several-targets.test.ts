@@ -3,7 +3,7 @@ import { operate } from "../../../src/domain/engine/operate.ts";
 import { recoverAll } from "../../../src/domain/engine/recover.ts";
 import type { Target } from "../../../src/domain/model/vm.ts";
 import { thing } from "../../../src/domain/ports/store.ts";
-import { orderChange, world } from "../../support/world.ts";
+import { callOf, orderChange, world } from "../../support/world.ts";
 import { refused } from "../fixture.ts";
 import { left } from "./abandoned-operation.ts";
 import { told } from "./faults.ts";
@@ -13,7 +13,7 @@ const request = (target: Target, also: readonly Target[]) => ({
   also,
   what: "test",
   subject: "test",
-  context: { actor: "test", signal: new AbortController().signal, progress: () => {} },
+  context: callOf("test"),
 });
 
 test("operate() of two VMs in opposite orders: both are done, and each is in the history of both", async () => {

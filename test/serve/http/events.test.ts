@@ -123,7 +123,7 @@ describe("GET /api/events", () => {
 describe("streams", () => {
   it("are 200 and no more, however many are asked for at once, and one that has ended makes room", async () => {
     const made = await world();
-    const { context } = sessionOf(made);
+    const { services } = sessionOf(made);
     let [isLocked, waiting, refused] = [true, 0, 0];
     const opening = Promise.withResolvers<void>();
     const store = async () => {
@@ -132,7 +132,7 @@ describe("streams", () => {
       await opening.promise;
       return made.store;
     };
-    const { url, ask } = await openHere(made, {}, { context: (call) => ({ ...context(call), store }) });
+    const { url, ask } = await openHere(made, {}, { services: { ...services, store } });
     // What could not begin takes no room.
     for (let count = 0; count < STREAMS_MAX; count += 1) expect((await ask("GET", "/api/events")).status).toBe(503);
     isLocked = false;

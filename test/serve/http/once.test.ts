@@ -46,14 +46,14 @@ describe("what was carried out with an Idempotency-Key", () => {
 
   it("is answered although the answer cannot be kept at once, and kept later", async () => {
     const made = await world();
-    const { context } = sessionOf(made);
+    const { services } = sessionOf(made);
     let isLocked = true;
     const answerKey: Store["answerKey"] = async (...given) => {
       if (isLocked) throw new DomainError("STORE_LOCKED", { path: "here" });
       return made.store.answerKey(...given);
     };
     const store: Store = { ...made.store, answerKey };
-    const here = await openHere(made, {}, { context: (call) => ({ ...context(call), store: async () => store }) });
+    const here = await openHere(made, {}, { services: { ...services, store: async () => store } });
     const first = await create(here);
     expect(first.status).toBe(201);
     expect((await create(here)).body.code).toBe("IDEMPOTENCY_KEY_IN_USE");
@@ -64,10 +64,10 @@ describe("what was carried out with an Idempotency-Key", () => {
 
   it("and answered with a secret is not kept with it", async () => {
     const made = await world();
-    const { context } = sessionOf(made);
+    const { services } = sessionOf(made);
     const plugins = { list: async () => [{ name: "phone-home", fetch: true }] as never };
     const guests = { address: "127.0.0.1", port: 1 };
-    const here = await openHere(made, {}, { context: (call) => ({ ...context(call), plugins, guests }) });
+    const here = await openHere(made, {}, { services: { ...services, plugins, guests } });
     const asked = (name: string) =>
       here.ask("POST", `/api/vms/${name}/guest-link`, {}, { headers: { "idempotency-key": "k" } });
     expect((await asked("web")).status).toBe(404);

@@ -10,10 +10,10 @@ const conditional = routesOf(allTools).filter((route) => route.conditional && ro
 /** A VM on which an operation was carried out, and its tag from before and from after that. */
 async function changedVm() {
   const made = await world();
-  const { context } = sessionOf(made);
+  const { services } = sessionOf(made);
   const plugins = { list: async () => [{ name: "phone-home", fetch: true }] as never };
   const guests = { address: "127.0.0.1", port: 1 };
-  const here = await openHere(made, {}, { context: (call) => ({ ...context(call), plugins, guests }) });
+  const here = await openHere(made, {}, { services: { ...services, plugins, guests } });
   await here.ask("POST", "/api/vms", { name: "web", iso_path: "installer.iso" });
   const tag = async () => (await here.ask("GET", "/api/vms/web")).headers.get("etag")!;
   const stale = await tag();

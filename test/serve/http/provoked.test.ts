@@ -234,9 +234,9 @@ const provoked: Partial<Record<ErrorCode, () => Promise<HttpAnswer>>> = {
   GUEST_PLUGIN_NOT_FOUND: async () =>
     (
       await withVm({}, (made) => {
-        const { context } = sessionOf(made);
+        const { services } = sessionOf(made);
         const guests = { address: "127.0.0.1", port: 1 };
-        return { context: (call) => ({ ...context(call), guests }) };
+        return { services: { ...services, guests } };
       })
     ).ask("POST", "/api/vms/web/guest-link", { plugin: "webhook" }),
   async STORE_LOCKED() {

@@ -100,8 +100,8 @@ const outOf = (directory: string) => async () =>
 /** A server whose database is in this directory and is opened at the first call. */
 export const onDatabase = (directory: string) =>
   open({}, (made) => {
-    const { context } = sessionOf(made);
-    return { context: (call) => ({ ...context(call), store: outOf(directory) }) };
+    const { services } = sessionOf(made);
+    return { services: { ...services, store: outOf(directory) } };
   });
 
 export async function made(directory: string, statement: string): Promise<void> {
@@ -122,7 +122,7 @@ export async function onTwo(capable: Partial<Backend["capabilities"]> = {}): Pro
       capabilities: (name) => of(name).capabilities,
       backend: async (name) => of(name),
     };
-    const { context } = sessionOf(first);
-    return { tools: allTools, context: (call) => ({ ...context(call), connections }) };
+    const { services } = sessionOf(first);
+    return { tools: allTools, services: { ...services, connections } };
   });
 }

@@ -10,8 +10,7 @@ function hearing({ connections, ports, store }: World, refuse: () => boolean = (
   let opened = 0;
   const subscriptions = subscriptionsFor(
     {
-      context: (call) => ({
-        call,
+      services: {
         ...ports,
         connections,
         plugins: { list: async () => [] },
@@ -20,7 +19,7 @@ function hearing({ connections, ports, store }: World, refuse: () => boolean = (
           if (refuse()) throw new DomainError("STORE_UNAVAILABLE", { path: "", reason: "it is away" });
           return store;
         },
-      }),
+      },
       defect: (error) => {
         throw error;
       },
