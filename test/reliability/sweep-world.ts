@@ -1,7 +1,6 @@
 /** The world of the sweep: where an operation starts from, as often as it is run, and everything there is to see of it
  * before and after. A memory backend that outlives the processes, and one real database that they share. */
 import { cpSync, mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Session } from "../../plugins/memory/machine.ts";
 import type { DomainEvent } from "../../src/domain/event.ts";
@@ -9,6 +8,8 @@ import type { Operation } from "../../src/domain/operation.ts";
 import type { Backend, Ports } from "../../src/domain/port.ts";
 import type { Target, VmDefinition, VmRecord } from "../../src/domain/vm.ts";
 import { type OpenStore, openStore } from "../../src/store/store.ts";
+import { guestPrefix } from "../support/guest-names.ts";
+import { quickPlace } from "../support/quick-place.ts";
 import { AT, memoryBackend } from "../support/world.ts";
 
 /** What outlives every process: the machines, and the directory of the database. */
@@ -54,7 +55,7 @@ export async function prepareGround(
   prepare: (ground: Ground, process: Process) => Promise<Target>,
   config: Parameters<typeof memoryBackend>[0] = {},
 ): Promise<Template> {
-  const newDirectory = () => mkdtempSync(join(tmpdir(), "bootwright-sweep-"));
+  const newDirectory = () => mkdtempSync(join(quickPlace, `${guestPrefix}sweep-`));
   const first: Ground = { ...(await memoryBackend(config)), directory: newDirectory() };
   const process = await openProcess(first, 1);
   const at = await prepare(first, process);

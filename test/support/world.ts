@@ -1,6 +1,6 @@
 /** What tests are told about: builders for the domain's values, and a world with a memory backend and a real store. */
 import { createHmac } from "node:crypto";
-import { mkdtempSync, rmSync } from "node:fs";
+import { rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
@@ -22,6 +22,7 @@ import type { Target, Vm, VmDefinition, VmRecord } from "../../src/domain/vm.ts"
 import { bindBackend } from "../../src/host/backends.ts";
 import type { PluginContext } from "../../src/plugin.ts";
 import { type OpenStore, openStore } from "../../src/store/store.ts";
+import { newStoreDirectory } from "./store-directory.ts";
 
 export const GIB = 1024 ** 3;
 export const AT = "2026-11-23T10:00:00.000Z";
@@ -226,7 +227,7 @@ export async function world(options: WorldOptions = {}): Promise<World> {
   let count = 0;
   const newId = options.newId ?? (() => `00000000-0000-4000-8000-${String(++count).padStart(12, "0")}`);
   const now = options.now ?? (() => new Date());
-  const directory = options.directory ?? mkdtempSync(join(tmpdir(), "bootwright-world-"));
+  const directory = options.directory ?? (await newStoreDirectory());
   const { session, backend: plain } = await memoryBackend(options.config);
   const backend = options.wrap?.(plain) ?? plain;
   // Holders are told apart by their ids, and a world may be opened over another's directory: never counted ones.

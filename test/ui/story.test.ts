@@ -29,7 +29,7 @@ async function tell({ server, page, faults }: Visit, hand: Hand, outside: () => 
   await page.getByText("The drive is empty.").waitFor();
 
   await hand.press(page, "button", /^Restart$/);
-  await expect.poll(() => states.textContent(), { timeout: 15_000 }).toContain("Booted from disk");
+  await expect.poll(() => states.textContent()).toContain("Booted from disk");
   await picture(page, `${name}-booted-from-disk`);
   await hand.press(page, "link", /All VMs/);
   await hand.press(page, "link", "web");
