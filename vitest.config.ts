@@ -1,5 +1,6 @@
 import { globSync, readFileSync } from "node:fs";
 import { defineConfig } from "vitest/config";
+import { LongFirst } from "./test/support/sequencer.ts";
 
 const here = import.meta.dirname;
 const all = "test/**/*.test.ts";
@@ -21,18 +22,22 @@ export default defineConfig({
   test: {
     watch: false,
     teardownTimeout: 30_000,
+    sequence: { sequencer: LongFirst },
     tags: [
       { name: "process", description: "Starts servers, browsers or builds." },
-      { name: "long", description: "Makes many thousands of calls." },
+      { name: "long", description: "Makes thousands of calls, or boots many guests." },
     ],
     projects: [
       {
         test: {
           name: "unit",
+          // Their files leave nothing behind in a process, and to load everything anew for each takes longer than most do.
+          isolate: false,
           include: [all],
           exclude: [real, ...slow],
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
+          maxWorkers: 2,
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
           expect: patience,
           sequence: { groupOrder: 0 },
         },
@@ -54,7 +59,8 @@ export default defineConfig({
           name: "real",
           include: [realTests],
           globalSetup: ["test/support/services.ts"],
-          fileParallelism: false,
+          // One file's guests boot while another one waits.
+          maxWorkers: 2,
           // UEFI guests on a loaded machine take minutes where they usually take seconds.
           testTimeout: 180_000,
           hookTimeout: 180_000,

@@ -125,7 +125,7 @@ describe("the packed package", () => {
       command: [command],
       env: { XDG_CACHE_HOME: join(directory, "cache") },
     });
-    const limit = { timeout: 20_000 };
+    const limit = { timeout: 100_000 };
     try {
       const ready = async () => (await server.call("list_plugins")).plugins.every(({ behind }) => behind === 0);
       await expect.poll(ready, limit).toBe(true);

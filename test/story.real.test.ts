@@ -25,9 +25,7 @@ describe("from an installer ISO to running from the VM's own disk", () => {
     const first = await hears(/INSTALL-COMPLETE run=1/);
     // It reboots by itself right then, and without anybody's help it installs again: what that boots is confirmed once it
     // has read something.
-    await expect
-      .poll(async () => (await call("get_vm", of)).current_boot_certainty, { timeout: 30_000 })
-      .toBe("confirmed");
+    await expect.poll(async () => (await call("get_vm", of)).current_boot_certainty).toBe("confirmed");
     expect(codesOf(await call("check_boot", of))).toContain("INSTALLER_LOOP");
     if (firmware === "bios") await hears(/INSTALL-COMPLETE run=2/, first.end);
 

@@ -147,7 +147,7 @@ await check("a plugin that `bootwright plugin new` writes is told of events", ()
     "greet",
     root,
   ];
-  const { status, stderr } = spawnSync(process.execPath, args, { encoding: "utf8", timeout: 30_000 });
+  const { status, stderr } = spawnSync(process.execPath, args, { encoding: "utf8", timeout: 120_000 });
   if (status !== 0) throw new Error(stderr);
   return withPlugins(
     () => [join(root, "index.ts")],
@@ -186,7 +186,7 @@ await check("a plugin that is not there is told from one that is there and canno
       const settings = ["--data", join(directory, "data"), "--connection", "local=memory", "--plugin", plugin];
       const env = { ...process.env, NO_COLOR: "1", TMPDIR: directory, XDG_CONFIG_HOME: directory };
       const args = ["run", "--no-prompt", ...permissions, serverPath, ...settings];
-      const { stderr } = spawnSync(process.execPath, args, { encoding: "utf8", timeout: 30_000, env });
+      const { stderr } = spawnSync(process.execPath, args, { encoding: "utf8", timeout: 120_000, env });
       if (!stderr.split("\n").some((line) => expected.test(line)))
         throw new Error(`expected ${expected} of ${plugin}, saw:\n${stderr}`);
     }

@@ -100,7 +100,7 @@ await check("a call that ends with its answer", async () => {
   ];
   const call = ["--connection", "local=memory", "call", "create_vm", "name=web"];
   // Deno waits for timers that Node does not wait for: the process once stayed for the longest time limit of a step.
-  const { status } = spawnSync(process.execPath, [...args, ...call], { timeout: 30_000, stdio: "ignore" });
+  const { status } = spawnSync(process.execPath, [...args, ...call], { timeout: 120_000, stdio: "ignore" });
   rmSync(directory, { recursive: true, force: true });
   expectEqual(status, 0);
 });

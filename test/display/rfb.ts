@@ -68,3 +68,20 @@ export async function vncServer(serve: (socket: Socket) => void): Promise<string
   });
   return path;
 }
+
+/** A server of screens that lets everybody in and then says what it hears. */
+export async function screens() {
+  const open: Socket[] = [];
+  const path = await vncServer((socket) => {
+    open.push(socket);
+    socket.write(VERSION);
+    socket.once("data", () => {
+      socket.write(Uint8Array.of(1, 1));
+      socket.once("data", () => {
+        socket.write(Uint8Array.of(0, 0, 0, 0));
+        socket.pipe(socket);
+      });
+    });
+  });
+  return { open, path };
+}

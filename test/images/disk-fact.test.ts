@@ -74,7 +74,7 @@ describe.each(["raw", "qcow2"] as const)("disk() of a %s image", (format) => {
     });
     await images.growDisk(path, 2 * SIZE);
     expect(await images.disk(path)).toMatchObject({ virtualBytes: 2 * SIZE });
-  }, 20_000);
+  });
 });
 
 describe("disk()", () => {

@@ -149,7 +149,7 @@ describe("a function on Node", () => {
   });
 });
 
-const pollLimit = { timeout: 20_000, interval: 50 };
+const pollLimit = { timeout: 60_000, interval: 50 };
 
 describe("a server on Node", () => {
   const server = async (plugin: string) => {

@@ -76,7 +76,7 @@ describe.each(["node", "deno"] as const)("on %s", (runtime) => {
       .filter(Boolean)
       .map((line) => JSON.parse(line) as Record<string, unknown>);
   };
-  const patient = { timeout: 20_000, interval: 100 };
+  const patient = { timeout: 100_000, interval: 100 };
 
   test("a webhook gets an event, after a failure again, signed", async () => {
     // Whoever subscribes for the first time hears of what happens from then on.

@@ -90,7 +90,7 @@ describe("a server that starts beside others", () => {
 
     const fresh = await open(undefined, "--claim-wait", "0.3");
     await expect
-      .poll(() => settled(fresh, slow.server), { timeout: 30_000 })
+      .poll(() => settled(fresh, slow.server))
       .toEqual([
         `bootwright: operation ${left!.id} (set_boot_order on ${vms[2]!.uuid}), left by a process that ended: rolled_back`,
       ]);

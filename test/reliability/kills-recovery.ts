@@ -72,7 +72,7 @@ async function hear(still: readonly Recorded[], server: BootwrightClient, told: 
     return [`of ${one.id}, which is ${status}, was said ${JSON.stringify([...lines, ...heard])}`];
   });
 }
-const HEAR_LIMIT_MS = 10_000;
+const HEAR_LIMIT_MS = 60_000;
 
 const touchable = new Set(["SHRINK_REFUSED", "VM_GONE", "VM_NOT_FOUND", "VM_NOT_MANAGED", "DISK_NOT_GROWABLE"]);
 

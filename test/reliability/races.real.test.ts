@@ -2,6 +2,7 @@
 // on one database, each server with sixteen streams of random calls; then the history of every VM has to be a line, each
 // operation starting from what the one before it left, and its end has to be what libvirt and the record have. Cannot see:
 // programs that are not Bootwright, which test/plugins/libvirt/foreign.real.test.ts is about.
+// @module-tag long
 
 import fc from "fast-check";
 import { afterEach, describe, expect, inject, test } from "vitest";

@@ -1,7 +1,6 @@
 /** The world of the sweep: where an operation starts from, as often as it is run, and everything there is to see of it
  * before and after. A memory backend that outlives the processes, and one real database that they share. */
 import { cpSync, mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Session } from "../../plugins/memory/machine.ts";
 import type { Operation } from "../../src/domain/changes/operation.ts";
@@ -11,6 +10,8 @@ import type { VmRecord } from "../../src/domain/model/vm-record.ts";
 import type { Backend } from "../../src/domain/ports/backend.ts";
 import type { Ports } from "../../src/domain/ports/operation-ports.ts";
 import { openSqliteStore, type SqliteStore } from "../../src/store/sqlite/store.ts";
+import { guestPrefix } from "../support/guest-names.ts";
+import { quickPlace } from "../support/quick-place.ts";
 import { AT, memoryBackend } from "../support/world.ts";
 
 /** What outlives every process: the machines, and the directory of the database. */
@@ -56,7 +57,7 @@ export async function prepareGround(
   prepare: (ground: Ground, process: Process) => Promise<Target>,
   config: Parameters<typeof memoryBackend>[0] = {},
 ): Promise<Template> {
-  const newDirectory = () => mkdtempSync(join(tmpdir(), "bootwright-sweep-"));
+  const newDirectory = () => mkdtempSync(join(quickPlace, `${guestPrefix}sweep-`));
   const first: Ground = { ...(await memoryBackend(config)), directory: newDirectory() };
   const process = await openProcess(first, 1);
   const at = await prepare(first, process);

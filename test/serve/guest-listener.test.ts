@@ -175,4 +175,4 @@ test("a port that another process has is taken over when it is free, and told of
   expect(await listener.listening).toMatchObject({ port });
   expect((await fetch(`${base}/`)).status).toBe(404);
   expect(lines).toHaveLength(1);
-}, 20_000);
+});

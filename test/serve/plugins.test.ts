@@ -9,7 +9,7 @@ import { type BootwrightClient, openClient } from "../support/client.ts";
 import { memorySettings, temporaryDirectory } from "../support/memory.ts";
 import { run } from "./process.ts";
 
-const waitFor = <T>(look: () => T | Promise<T>) => vi.waitFor(look, { timeout: 25_000, interval: 50 });
+const waitFor = <T>(look: () => T | Promise<T>) => vi.waitFor(look, { timeout: 100_000, interval: 50 });
 
 async function server(...plugins: string[]): Promise<BootwrightClient> {
   const settings = plugins.flatMap((plugin) => ["--plugin", plugin]);

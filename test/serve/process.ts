@@ -8,7 +8,7 @@ export async function run(args: readonly string[], env: Readonly<Record<string, 
   const { exitCode, stdout, stderr } = await execa(process.execPath, [serverPath, ...args], {
     reject: false,
     stdin: "ignore",
-    timeout: 30_000,
+    timeout: 110_000,
     env,
   });
   return { code: exitCode, stdout, stderr };

@@ -80,7 +80,7 @@ describe("two servers on one data directory", () => {
         .stderr()
         .split("\n")
         .filter((line) => line.includes("left by a process that ended"));
-    await expect.poll(settled, { timeout: 20_000 }).toEqual([expect.stringMatching(/operation \S+ \(stop_vm on /)]);
+    await expect.poll(settled).toEqual([expect.stringMatching(/operation \S+ \(stop_vm on /)]);
     // Nothing is open there, so nobody asks for it to settle anything.
     expect(b.stderr()).not.toContain("far: what was left open");
     const operation = /operation (\S+)/.exec(settled()[0]!)![1];
@@ -98,7 +98,7 @@ describe("two servers on one data directory", () => {
     await told.promise;
     process.kill(a.pid()!, "SIGKILL");
     // Its VMs were in its memory; what is left is the record, which nobody holds any more.
-    await expect.poll(() => b.refusal("delete_vm", { vm: vm.uuid }), { timeout: 10_000 }).toBeUndefined();
+    await expect.poll(() => b.refusal("delete_vm", { vm: vm.uuid })).toBeUndefined();
     // By whomever it was settled.
     expect(b.stderr().match(/^bootwright: operation .*left by a process that ended: /gm)).toHaveLength(1);
     expect((await b.call("list_vms")).vms).toEqual([]);

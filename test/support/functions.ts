@@ -24,7 +24,7 @@ export type Lane = World &
     logged: readonly string[];
   }>;
 
-const HEARD_MS = 20_000;
+const HEARD_MS = 50_000;
 
 /** A watched world whose events these plugins are told of, with these settings. */
 export async function openLane(

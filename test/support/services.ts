@@ -8,6 +8,7 @@ import { fileURLToPath } from "node:url";
 import { execa } from "execa";
 import type { TestProject } from "vitest/node";
 import { type BootIsos, bootIsos } from "../fixtures/boot-images.ts";
+import { installedDisk } from "../fixtures/installed-disk.ts";
 import { fixturesDir, installerIso } from "../fixtures/installer-iso.ts";
 import { workDirectory } from "./guest-names.ts";
 import { endLeftovers } from "./leftovers.ts";
@@ -85,6 +86,8 @@ export default async function setup(project: TestProject): Promise<() => Promise
   await mkdir(fixturesDir, { recursive: true });
   const installer = await installerIso();
   const isos = await bootIsos(fixturesDir);
+  // Made here rather than by two files at once.
+  for (const kernel of ["cloud", "generic"] as const) await installedDisk(kernel);
   const workDir = await workDirectory();
   // QEMU runs as a user of its own, who must be able to enter the directories on the way to an image.
   for (const dir of [workDir, fixturesDir]) await chmod(dir, 0o755);

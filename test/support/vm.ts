@@ -8,6 +8,7 @@ import { DatabaseSync } from "node:sqlite";
 import { execa } from "execa";
 import { openSqliteStore } from "../../src/store/sqlite/store.ts";
 import { installedSystem, makeDisk } from "../fixtures/boot-images.ts";
+import { putInstalled } from "../fixtures/installed-disk.ts";
 import { type BootwrightClient, openClient, type Refusal, Refused } from "./client.ts";
 import { guestPrefix, workDirectory } from "./guest-names.ts";
 
@@ -37,6 +38,8 @@ export type Lab = Readonly<{
   create: (word: string, args?: Readonly<Record<string, unknown>>) => Promise<LabVm>;
   /** A VM whose disk boots a guest of a few hundred bytes, under both firmwares. */
   installed: (word: string, args?: Readonly<Record<string, unknown>>) => Promise<LabVm>;
+  /** A VM whose disk has a Linux of its own, with an agent (test/fixtures/installed-disk.ts). */
+  withSystem: (word: string, args?: Readonly<Record<string, unknown>>, kernel?: "cloud" | "generic") => Promise<LabVm>;
   /** Defines XML as another program would. */
   define: (xml: string) => Promise<void>;
   xml: (vm: string) => Promise<string>;
@@ -99,6 +102,11 @@ export async function openLab({
     async installed(word, args = {}) {
       const vm = await lab.create(word, args);
       await makeDisk(vm.disk_path, { format: "qcow2", sizeBytes: 1024 ** 3, ...installedSystem });
+      return vm;
+    },
+    async withSystem(word, args = {}, kernel = "cloud") {
+      const vm = await lab.create(word, { memory_mb: 256, ...args });
+      await putInstalled(vm.disk_path, kernel);
       return vm;
     },
     async define(xml) {

@@ -2,7 +2,7 @@
 
 import type { Backend, Hint } from "../../src/domain/ports/backend.ts";
 
-const TOLD_MS = 30_000;
+const TOLD_MS = 100_000;
 
 export type Watcher = Readonly<{
   hints: readonly Hint[];

@@ -1,6 +1,6 @@
 /** What tests are told about: builders for the domain's values, and a world with a memory backend and a real store. */
 import { createHmac } from "node:crypto";
-import { mkdtempSync, rmSync } from "node:fs";
+import { rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
@@ -26,6 +26,7 @@ import type { Ports } from "../../src/domain/ports/operation-ports.ts";
 import type { PluginContext } from "../../src/plugin.ts";
 import { bindBackend } from "../../src/plugin-host/backends.ts";
 import { openSqliteStore, type SqliteStore } from "../../src/store/sqlite/store.ts";
+import { newStoreDirectory } from "./store-directory.ts";
 
 export const GIB = 1024 ** 3;
 export const AT = "2026-11-23T10:00:00.000Z";
@@ -254,7 +255,7 @@ export async function world(options: WorldOptions = {}): Promise<World> {
   let count = 0;
   const newId = options.newId ?? (() => `00000000-0000-4000-8000-${String(++count).padStart(12, "0")}`);
   const now = options.now ?? (() => new Date());
-  const directory = options.directory ?? mkdtempSync(join(tmpdir(), "bootwright-world-"));
+  const directory = options.directory ?? (await newStoreDirectory());
   const { session, backend: plain } = await memoryBackend(options.config);
   const backend = options.wrap?.(plain) ?? plain;
   // Holders are told apart by their ids, and a world may be opened over another's directory: never counted ones.

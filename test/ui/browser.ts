@@ -11,7 +11,7 @@ const root = fileURLToPath(new URL("../..", import.meta.url));
 export const output = join(root, "test/output");
 
 const CHROMIUM = "/usr/bin/chromium";
-vi.setConfig({ testTimeout: 120_000, hookTimeout: 60_000, expect: { poll: { timeout: 20_000 } } });
+vi.setConfig({ testTimeout: 240_000, hookTimeout: 120_000, expect: { poll: { timeout: 60_000 } } });
 
 let browser: Promise<Browser> | undefined;
 /** One browser for a test file; it ends with the file's process. */
@@ -54,9 +54,9 @@ export async function logIn(link: string, options: BrowserContextOptions = {}): 
   });
   onTestFinished(() => context.close());
   const page = await context.newPage();
-  page.setDefaultTimeout(20_000);
+  page.setDefaultTimeout(60_000);
   // A server that sees a thousand VMs for the first time takes its time on a loaded machine.
-  page.setDefaultNavigationTimeout(60_000);
+  page.setDefaultNavigationTimeout(120_000);
   const faults: string[] = [];
   page.on("pageerror", (error) => faults.push(String(error)));
   page.on("console", (message) => {

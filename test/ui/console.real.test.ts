@@ -69,7 +69,7 @@ describeInBrowser("the console in the page", () => {
     const { page, faults } = await logIn(server.login);
     await openConsole(page, name);
     await waitForLine(serial, /MINI-INSTALLER started/);
-    await expect.poll(() => colours(page), { timeout: 30_000 }).toBeGreaterThan(1);
+    await expect.poll(() => colours(page)).toBeGreaterThan(1);
     await picture(page, "console-installer");
     await waitForLine(serial, /INSTALL-COMPLETE run=1/);
     await lab.virsh("destroy", uuid);
@@ -88,13 +88,10 @@ describeInBrowser("the console in the page", () => {
     const prompt = await waitForLine(serial, /\/ #/, { unfinished: true });
     // Both lines get their shells in the same moment; until the screen's is there, keys are lost.
     await expect
-      .poll(
-        async () => {
-          await type(page, "echo here > /dev/ttyS0\n");
-          return waitForLine(serial, /here/, { after: prompt.end, timeoutMs: 2_000 }).catch(() => undefined);
-        },
-        { timeout: 30_000 },
-      )
+      .poll(async () => {
+        await type(page, "echo here > /dev/ttyS0\n");
+        return waitForLine(serial, /here/, { after: prompt.end, timeoutMs: 2_000 }).catch(() => undefined);
+      })
       .toBeDefined();
     await say(page, serial, "typed in the page");
     await picture(page, "console-typed");

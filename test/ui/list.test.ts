@@ -168,7 +168,7 @@ describeInBrowser("the list", () => {
     first.process.kill("SIGTERM");
     await first.ended;
     await openHttp({ data: first.data, settings: ["--listen", port] });
-    await expect.poll(() => new URL(page.url()).pathname, { timeout: 20_000 }).toBe("/login");
+    await expect.poll(() => new URL(page.url()).pathname).toBe("/login");
   });
 });
 

@@ -1,6 +1,7 @@
 // Goal: a person takes a VM from an installer ISO to its own disk in the page, by clicks alone and by keys alone, on the real
 // thing. Method: Chromium on the real server, an unattended installer on libvirt, the plugin that watches installations;
 // what is true is what the guest says on its serial line.
+// @module-tag long
 
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, inject, test } from "vitest";
@@ -49,7 +50,7 @@ async function makeVm(here: Here, input: InputMethod, name: string): Promise<str
   await input.press(dialog, "button", /^Create$/);
   await page.getByRole("heading", { level: 1, name }).waitFor({ timeout: 60_000 });
   const states = statesOf(here);
-  await expect.poll(() => states.textContent(), { timeout: 30_000 }).toMatch(/Running.*Installing.*confirmed/);
+  await expect.poll(() => states.textContent()).toMatch(/Running.*Installing.*confirmed/);
   const { vms } = (await server.ask("GET", "/api/vms")).body;
   return vms.find((vm: { name: string }) => vm.name === name).serial_log;
 }
@@ -60,7 +61,7 @@ async function complete(here: Here, input: InputMethod, serial: string, shown: s
   await page.getByText("It looks complete").waitFor({ timeout: 60_000 });
   await picture(page, shown);
   await input.press(page, "button", /^Complete installation$/);
-  await expect.poll(() => statesOf(here).textContent(), { timeout: 30_000 }).toContain("Installed");
+  await expect.poll(() => statesOf(here).textContent()).toContain("Installed");
   await page.getByText("The drive is empty.").waitFor();
 }
 
@@ -76,9 +77,7 @@ async function cut({ page }: Here, input: InputMethod, inDialog = input): Promis
 async function bootFromDisk(here: Here, input: InputMethod, serial: string): Promise<void> {
   await input.press(here.page, "button", /^Start$/);
   await waitForLine(serial, /BOOTED-FROM-DISK \d+$/, { timeoutMs: 120_000 });
-  await expect
-    .poll(() => statesOf(here).textContent(), { timeout: 40_000 })
-    .toMatch(/Installed.*Booted from disk \(confirmed\)/);
+  await expect.poll(() => statesOf(here).textContent()).toMatch(/Installed.*Booted from disk \(confirmed\)/);
 }
 
 describeInBrowser("a person at the page", () => {

@@ -34,7 +34,7 @@ async function takeToDisk(
   await page.getByText("The drive is empty.").waitFor();
 
   await input.press(page, "button", /^Restart$/);
-  await expect.poll(() => states.textContent(), { timeout: 15_000 }).toContain("Booted from disk");
+  await expect.poll(() => states.textContent()).toContain("Booted from disk");
   await picture(page, `${name}-booted-from-disk`);
   await input.press(page, "link", /All VMs/);
   await input.press(page, "link", "web");

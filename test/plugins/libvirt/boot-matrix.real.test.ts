@@ -1,6 +1,7 @@
 // Goal: what check_boot predicts is what SeaBIOS and OVMF really boot. Method: guests of a few hundred bytes that say on
-// the serial line what was booted, in every cell of the truth table under both (CI has the time for all of SeaBIOS's and some of OVMF's). What it cannot see: real
+// the serial line what was booted, in every cell of the truth table under both (CI has the time for some of them). What it cannot see: real
 // boot loaders, and firmware of other versions than this host has.
+// @module-tag long
 
 import { chmod, writeFile } from "node:fs/promises";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
@@ -38,16 +39,25 @@ const everyCell = (Object.keys(table) as PresetOrder[]).flatMap((order) =>
     (["blank", "system"] as const).map((disk): Cell => [order, disk, tray, table[order][disk][tray]]),
   ),
 );
-/** For CI, since OVMF takes three times as long as SeaBIOS: each order with each disk, each disk with each tray. */
-const covering: Record<PresetOrder, Record<DiskContent, Tray>> = {
-  cdrom_hd: { blank: "bootable", system: "data" },
-  hd: { blank: "empty", system: "bootable" },
-  cdrom: { blank: "data", system: "bootable" },
-  hd_cdrom: { blank: "bootable", system: "empty" },
+/** For CI: under SeaBIOS each order with each disk and with each tray, and each disk with each tray; under OVMF, which takes
+ * three times as long, each order with each disk, and each disk with each tray. */
+const covering: Record<Firmware, Record<PresetOrder, Record<DiskContent, readonly Tray[]>>> = {
+  bios: {
+    cdrom_hd: { blank: ["bootable"], system: ["empty", "data"] },
+    hd: { blank: ["empty", "data"], system: ["bootable"] },
+    cdrom: { blank: ["data"], system: ["empty", "bootable"] },
+    hd_cdrom: { blank: ["empty", "bootable"], system: ["data"] },
+  },
+  uefi: {
+    cdrom_hd: { blank: ["bootable"], system: ["data"] },
+    hd: { blank: ["empty"], system: ["bootable"] },
+    cdrom: { blank: ["data"], system: ["bootable"] },
+    hd_cdrom: { blank: ["bootable"], system: ["empty"] },
+  },
 };
-const isSlow = (firmware: Firmware) => firmware === "uefi" && scaled(1, 0) === 0;
+const hasTimeForAll = scaled(1, 0) === 1;
 const cellsUnder = (firmware: Firmware) =>
-  everyCell.filter(([order, disk, tray]) => !isSlow(firmware) || covering[order][disk] === tray);
+  everyCell.filter(([order, disk, tray]) => hasTimeForAll || covering[firmware][order][disk].includes(tray));
 const { isos } = inject("guests");
 const saysWhatBooted = { cdrom: "CD-", hd: "DISK-" };
 /** What the firmware says when it has nothing left to try: SeaBIOS on its debug port, OVMF on the serial line. */

@@ -1,9 +1,9 @@
 // Goal: what is done to a running VM is what its guest sees, and what the next cold start has. Method: one installed guest
 // with a real kernel that has AHCI; its agent runs the commands that look from inside (the product does not use it). What
 // it cannot see: guests of other makers, whose udev may let go of a tray by itself.
+// @module-tag long
 
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
-import { installerIso as makeInstaller } from "../../fixtures/installer-iso.ts";
 import { waitForLine } from "../../support/guest.ts";
 import { agentAnswers, inGuest, type Lab, type LabVm, openLab, refusalOf } from "../../support/vm.ts";
 
@@ -29,15 +29,12 @@ const sourceOf = (xml: string) =>
   /device='cdrom'>(?:(?!<\/disk>)[\s\S])*<source file='([^']*)'/.exec(xml)?.[1] ?? "empty";
 
 beforeAll(async () => {
-  const installer = await makeInstaller(undefined, { kernel: "generic" });
-  lab = await openLab({ isos: [installer, isos.data, isos.both] });
-  const made = { memory_mb: 256, iso_path: lab.iso(installer), boot_order: "hd_cdrom" };
-  vm = await lab.create("running", made);
+  lab = await openLab({ isos: [isos.data, isos.both] });
+  vm = await lab.withSystem("running", { boot_order: "hd_cdrom" }, "generic");
   await lab.call("start_vm", { vm: vm.uuid });
   await waitForLine(vm.serial_log, /BOOTED-FROM-DISK 1$/, { timeoutMs: 170_000 });
   await agentAnswers(lab, vm.name);
   await inside("modprobe -a isofs sr_mod");
-  await lab.call("complete_installation", { vm: vm.uuid, detach_iso: true });
 }, 240_000);
 afterAll(() => lab?.close());
 

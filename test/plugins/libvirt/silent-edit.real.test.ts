@@ -52,13 +52,13 @@ describe("a watcher that hears nothing", () => {
   });
 
   test("tells of a device that is added, of a new name, and of a definition that goes and comes", async () => {
-    await expect.poll(() => store.isWatched("local"), { timeout: 20_000 }).toBe(true);
+    await expect.poll(() => store.isWatched("local")).toBe(true);
     const { name, uuid } = await lab.create("silent", {});
     const told = async () =>
       (await store.events())
         .filter(({ event }) => event.subject === uuid && event.type === "vm.changed_elsewhere")
         .map(({ event }) => event.data.what);
-    const tells = (...what: string[]) => expect.poll(told, { timeout: 20_000 }).toEqual(what);
+    const tells = (...what: string[]) => expect.poll(told).toEqual(what);
     await tells("defined");
     const path = join(lab.directory, "images", "second.qcow2");
     await makeDisk(path, { format: "qcow2" });

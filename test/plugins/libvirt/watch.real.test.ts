@@ -3,6 +3,7 @@
 // provoked on the host's libvirt, by a guest of a few hundred bytes, by virsh as the other program, or by the kernel of an
 // installed guest. What it cannot see: a guest's own eject, for which QEMU's monitor stands in, and events of other versions
 // of libvirt.
+// @module-tag long
 
 import { execFileSync } from "node:child_process";
 import { chmod, mkdir, readFile, truncate, writeFile } from "node:fs/promises";
@@ -15,7 +16,6 @@ import type { Vm } from "../../../src/domain/model/vm.ts";
 import type { Backend, Hint } from "../../../src/domain/ports/backend.ts";
 import { bindBackend } from "../../../src/plugin-host/backends.ts";
 import { makeIso } from "../../fixtures/boot-images.ts";
-import { installerIso as makeInstaller } from "../../fixtures/installer-iso.ts";
 import { agentAnswers, type Lab, type LabVm, openLab, SYSTEM, watched } from "../../support/vm.ts";
 import { type Watcher, watcherOf } from "../../support/watcher.ts";
 import { pluginContext } from "../../support/world.ts";
@@ -62,8 +62,7 @@ async function eventOf(uuid: string, type: EventType): Promise<Record<string, un
 }
 
 beforeAll(async () => {
-  const installer = await makeInstaller(undefined, { kernel: "generic" });
-  lab = await openLab({ isos: [isos.both, isos.resets, installer] });
+  lab = await openLab({ isos: [isos.both, isos.resets] });
   await makeIso(join(lab.directory, "isos/off.iso"), { bios: { text: "CD-OFF", offAfterMs: 200 } });
   const own = { cacheDirectory: join(lab.directory, "cache") };
   session = await libvirt.open({ uri: SYSTEM }, pluginContext("local", own));
@@ -167,16 +166,16 @@ describe("power", () => {
 describe("an installed guest", () => {
   let vm: LabVm;
   beforeAll(async () => {
-    const installer = lab.iso(await makeInstaller(undefined, { kernel: "generic" }));
-    vm = await lab.create("installed", { memory_mb: 256, iso_path: installer, boot_order: "hd_cdrom" });
-  }, 240_000);
+    vm = await lab.withSystem("installed", { iso_path: lab.iso(isos.both), boot_order: "hd_cdrom" }, "generic");
+  });
 
-  test("has no agent that answers until it runs from its disk, and then tells that it has", async () => {
+  test("has no agent that answers until its system is up, and then tells that it has, after a reset as well", async () => {
     expect(await backend.guest!(vm.uuid)).toBeUndefined();
     const after = watcher.hints.length;
     await lab.virsh("start", vm.uuid);
     expect((await observe(vm.uuid)).agent).toBe(false);
     expect(await backend.guest!(vm.uuid)).toBeUndefined();
+    await lab.virsh("reset", vm.uuid);
     const { run } = await until(vm.uuid, ({ agent }) => agent === true, 170_000);
     expect(occurrences(vm.uuid, after)[0]).toEqual({ type: "rebooted", run });
     expect(await eventOf(vm.uuid, "vm.rebooted")).toMatchObject({ run, reboots: 1 });

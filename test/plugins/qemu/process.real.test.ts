@@ -1,6 +1,7 @@
 // Goal: a VM's process belongs to nobody: it outlives whoever started it, everybody finds it again, several at once, and
 // none takes another process for it. Method: sessions that are opened and closed on one directory, and signals sent to
 // QEMU behind their backs. What it cannot see: the end of the host.
+// @module-tag long
 
 import { execFileSync } from "node:child_process";
 import { readFile, rm, writeFile } from "node:fs/promises";

@@ -54,9 +54,7 @@ describe("from an installer ISO to running from the VM's own disk, with QEMU alo
     });
     const first = await hears(/INSTALL-COMPLETE run=1/);
     // It resets right then, and what it boots after that is confirmed once it has read something.
-    await expect
-      .poll(async () => (await server.call("get_vm", of)).current_boot_certainty, { timeout: 30_000 })
-      .toBe("confirmed");
+    await expect.poll(async () => (await server.call("get_vm", of)).current_boot_certainty).toBe("confirmed");
 
     // The server dies, the VM does not: it installs once more, and the next server finds it there.
     process.kill(server.pid()!, "SIGKILL");

@@ -3,22 +3,24 @@
 import { describe, expect, it } from "vitest";
 import type { Backend } from "../../../src/domain/ports/backend.ts";
 import { type HttpServer, openHttp } from "../../support/http.ts";
-import { openHere } from "../../support/http-here.ts";
+import { type HttpHere, openHere } from "../../support/http-here.ts";
 import { temporaryDirectory } from "../../support/memory.ts";
-import { world } from "../../support/world.ts";
+import { type WorldOptions, world } from "../../support/world.ts";
 import { foreign, seedOf } from "../../tools/bench.ts";
 
-async function withVm(guest: readonly string[] = ["installsAfterMs=never"]): Promise<HttpServer> {
-  const server = await openHttp({ guest });
+async function withVm(config: WorldOptions["config"] = {}): Promise<HttpHere> {
+  const server = await openHere(await world({ config }));
   await server.ask("POST", "/api/vms", { name: "web", iso_path: "installer.iso" });
   return server;
 }
+/** Long enough for a busy machine to ask meanwhile. */
+const SHUTDOWN_MS = 1_500;
 const order = "/api/vms/web/boot-order";
 const key = (text: string) => ({ headers: { "idempotency-key": text } });
 
 describe("Idempotency-Key", () => {
   it("makes a change once, and answers alike", async () => {
-    const { ask } = await openHttp();
+    const { ask } = await openHere(await world());
     const first = await ask("POST", "/api/vms", { name: "web" }, key("k-1"));
     const again = await ask("POST", "/api/vms", { name: "web" }, key('"k-1"'));
     expect([first.status, again.status]).toEqual([201, 201]);
@@ -38,7 +40,7 @@ describe("Idempotency-Key", () => {
   });
 
   it("is given back by a request that did nothing, so that it can be sent again", async () => {
-    const { ask } = await openHttp();
+    const { ask } = await openHere(await world());
     const attach = () => ask("POST", "/api/vms/web/media/attach", { iso_path: "live.iso" }, key("k"));
     expect((await attach()).status).toBe(404);
     await ask("POST", "/api/vms", { name: "web" });
@@ -81,7 +83,7 @@ describe("Idempotency-Key", () => {
 });
 
 /** Waits until an operation of this tool is on record and not yet over. */
-async function begun({ ask }: HttpServer, tool: string): Promise<string> {
+async function begun({ ask }: Pick<HttpHere, "ask">, tool: string): Promise<string> {
   for (;;) {
     const { body } = await ask("GET", "/api/operations?status=begun");
     const [found] = body.operations.filter((one: { tool: string }) => one.tool === tool);
@@ -127,7 +129,7 @@ describe("ETag", () => {
   });
 
   it("means nothing where there is none, and is then refused", async () => {
-    const { ask } = await openHttp();
+    const { ask } = await openHere(await world());
     const copy = await ask("POST", "/api/database/backup", {}, { headers: { "if-match": "*" } });
     expect(copy).toMatchObject({ status: 400, body: { code: "REQUEST_MALFORMED" } });
   });
@@ -137,7 +139,7 @@ describe("Prefer: respond-async", () => {
   const prefer = (text: string) => ({ headers: { prefer: text } });
 
   it("is answered 202 once the operation has begun, which can then be followed to its end", async () => {
-    const { ask } = await withVm(["installsAfterMs=never", "installerHonoursShutdown=true", "shutdownMs=300"]);
+    const { ask } = await withVm({ installerHonoursShutdown: true, shutdownMs: SHUTDOWN_MS });
     await ask("POST", "/api/vms/web/start");
     const { status, headers, body } = await ask("POST", "/api/vms/web/stop", {}, prefer("respond-async"));
     expect([status, headers.get("location")]).toEqual([202, `/api/operations/${body.operation}`]);
@@ -172,11 +174,11 @@ describe("Prefer: respond-async", () => {
   });
 
   it("goes on although the client is gone", async () => {
-    const { ask } = await withVm(["installsAfterMs=never", "installerHonoursShutdown=true", "shutdownMs=300"]);
+    const { ask } = await withVm({ installerHonoursShutdown: true, shutdownMs: SHUTDOWN_MS });
     await ask("POST", "/api/vms/web/start");
     const gone = new AbortController();
     const stopping = ask("POST", "/api/vms/web/stop", {}, { signal: gone.signal }).catch(() => "gone");
-    const operation = await begun({ ask } as HttpServer, "stop_vm");
+    const operation = await begun({ ask }, "stop_vm");
     gone.abort();
     expect(await stopping).toBe("gone");
     for (let last = ""; last !== "applied"; ) last = (await ask("GET", `/api/operations/${operation}`)).body.status;

@@ -1,14 +1,13 @@
 /** Goal: a console is for who may use it and ends with what it stands on. Method: the server on a real socket, VMs in
  * memory whose screen is a VNC server of the test's. What it cannot see: a real screen; console.real.test.ts. */
 import { once } from "node:events";
-import type { Socket } from "node:net";
 import { describe, expect, it } from "vitest";
 import { openVnc } from "../../../src/display/vnc.ts";
 import { DomainError } from "../../../src/domain/error.ts";
 import type { Backend } from "../../../src/domain/ports/backend.ts";
 import type { HttpServerOptions } from "../../../src/serve/http/server.ts";
 import { addToken, removeToken } from "../../../src/serve/http/token.ts";
-import { VERSION, vncServer } from "../../display/rfb.ts";
+import { screens } from "../../display/rfb.ts";
 import { skipAhead } from "../../support/clock.ts";
 import { connected, refusal } from "../../support/console.ts";
 import { type HttpHere, openHere, TOKEN } from "../../support/http-here.ts";
@@ -17,23 +16,6 @@ import { world } from "../../support/world.ts";
 
 /** Whoever has not answered by the next one is gone: time enough for a busy machine. */
 const HEARTBEAT_MS = 500;
-
-/** A server of screens that lets everybody in and then says what it hears. */
-async function screens() {
-  const open: Socket[] = [];
-  const path = await vncServer((socket) => {
-    open.push(socket);
-    socket.write(VERSION);
-    socket.once("data", () => {
-      socket.write(Uint8Array.of(1, 1));
-      socket.once("data", () => {
-        socket.write(Uint8Array.of(0, 0, 0, 0));
-        socket.pipe(socket);
-      });
-    });
-  });
-  return { open, path };
-}
 
 async function start(more: Partial<HttpServerOptions> = {}) {
   const { path, open } = await screens();

@@ -143,7 +143,7 @@ describe("streams", () => {
       if (answer.status === 503) refused += 1;
       return answer;
     });
-    await expect.poll(() => waiting + refused, { timeout: 20_000 }).toBe(dropping.length);
+    await expect.poll(() => waiting + refused).toBe(dropping.length);
     opening.resolve();
     const answers = await Promise.all(asking);
     const isOpen = ({ status }: { status: number }) => status === 200;
@@ -156,7 +156,7 @@ describe("streams", () => {
       await body!.cancel();
       return status;
     };
-    await expect.poll(again, { timeout: 20_000 }).toBe(200);
+    await expect.poll(again).toBe(200);
   });
 });
 
@@ -181,5 +181,5 @@ describe("readers", () => {
     ending.abort();
     await changing;
     expect(changes).toBeGreaterThan(0);
-  }, 120_000);
+  });
 });

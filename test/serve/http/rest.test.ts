@@ -1,11 +1,11 @@
-/** Every place that people know from the plan that this product grew from, on a real server. */
-// @module-tag process
+/** Every place that people know from the plan that this product grew from, on a real server in this process. */
 import { describe, expect, it } from "vitest";
-import { type HttpServer, openHttp } from "../../support/http.ts";
+import { type HttpHere, openHere } from "../../support/http-here.ts";
+import { world } from "../../support/world.ts";
 
 /** A server with the VM `web` and its UUID. */
-async function withVm(): Promise<HttpServer & { uuid: string }> {
-  const server = await openHttp();
+async function withVm(): Promise<HttpHere & { uuid: string }> {
+  const server = await openHere(await world());
   const { body } = await server.ask("POST", "/api/vms", { name: "web", iso_path: "installer.iso" });
   return { ...server, uuid: body.vm.uuid };
 }
@@ -28,7 +28,7 @@ describe("the places of the plan", () => {
   });
 
   it("POST /vms makes a VM, and says where it is", async () => {
-    const { ask } = await openHttp();
+    const { ask } = await openHere(await world());
     const { status, headers, body } = await ask("POST", "/api/vms", { name: "db", disk_size_gb: 5 });
     expect([status, headers.get("location")]).toEqual([201, `/api/vms/${body.vm.uuid}`]);
     expect(body.vm).toMatchObject({ name: "db", disk_size: 5 });
@@ -125,7 +125,7 @@ describe("arguments", () => {
   });
 
   it("a body that is no JSON object, or does not say that it is JSON, is refused", async () => {
-    const { ask } = await openHttp();
+    const { ask } = await openHere(await world());
     for (const body of ["{", "[]", "7", "null", '"x"'])
       expect(await ask("POST", "/api/vms", body)).toMatchObject({ status: 400, body: { code: "REQUEST_MALFORMED" } });
     for (const type of ["text/plain", "application/x-www-form-urlencoded", "application/jsonp"])
@@ -133,7 +133,7 @@ describe("arguments", () => {
   });
 
   it("what is no place is 404, and a place that does not take a method says what it takes", async () => {
-    const { ask } = await openHttp();
+    const { ask } = await openHere(await world());
     for (const path of ["/api", "/api/", "/api/vm", "/api/vms/web/nothing", "/nothing"])
       expect(await ask("GET", path)).toMatchObject({ status: 404, body: { code: "ROUTE_NOT_FOUND", instance: path } });
     const { status, headers, body } = await ask("PUT", "/api/vms/web");

@@ -1,18 +1,24 @@
 /** MCP over HTTP, with the clients that hosts are built on. */
 // @module-tag process
 import { describe, expect, it, onTestFinished } from "vitest";
-import { type HttpServer, openHttp } from "../../support/http.ts";
-import { memorySettings, temporaryDirectory } from "../../support/memory.ts";
+import { openHttp } from "../../support/http.ts";
+import { openHere, TOKEN } from "../../support/http-here.ts";
+import { memorySettings } from "../../support/memory.ts";
 import { tokenFor } from "../../support/token.ts";
+import { world } from "../../support/world.ts";
 import { type Caller, type CallerOptions, generations } from "../callers.ts";
 import { run } from "../process.ts";
 
 type Generation = keyof typeof generations;
 type Options = Omit<CallerOptions, "settings"> & { token?: string };
 
-async function connect(server: HttpServer, generation: Generation, { token, ...options }: Options = {}) {
+async function connect(
+  server: Readonly<{ url: string; token?: string }>,
+  generation: Generation,
+  { token = server.token ?? TOKEN, ...options }: Options = {},
+) {
   const caller = await generations[generation]({
-    settings: { url: server.url, token: token ?? server.token },
+    settings: { url: server.url, token },
     ...options,
   });
   onTestFinished(() => caller.close());
@@ -26,7 +32,7 @@ const installing = async (caller: Caller, name = "web") => {
 
 describe.each(Object.keys(generations) as Generation[])("a client of %s", (generation) => {
   it("lists and calls in its own protocol version, and is named with its token in the history", async () => {
-    const caller = await connect(await openHttp(), generation);
+    const caller = await connect(await openHere(await world()), generation);
     expect([caller.protocol(), caller.serverName()]).toEqual([generation.slice(0, 10), "bootwright"]);
     expect((await caller.tools()).map(({ name }) => name)).toContain("delete_vm");
     const created = await caller.call("create_vm", { name: "web", iso_path: "installer.iso" });
@@ -38,7 +44,7 @@ describe.each(Object.keys(generations) as Generation[])("a client of %s", (gener
   });
 
   it("reads what a call was refused with as data", async () => {
-    const caller = await connect(await openHttp(), generation);
+    const caller = await connect(await openHere(await world()), generation);
     const refused = await caller.call("get_vm", { vm: "wbe" });
     expect(refused).toMatchObject({ isError: true, refusal: { code: "VM_NOT_FOUND", next: "list_vms" } });
   });
@@ -46,7 +52,7 @@ describe.each(Object.keys(generations) as Generation[])("a client of %s", (gener
   it("asks its user before something is lost, and does what the user says", async () => {
     const asked: string[] = [];
     let action: "accept" | "decline" = "decline";
-    const caller = await connect(await openHttp(), generation, {
+    const caller = await connect(await openHere(await world()), generation, {
       asked(message) {
         asked.push(message);
         return { action, content: { confirm: true } };
@@ -61,7 +67,7 @@ describe.each(Object.keys(generations) as Generation[])("a client of %s", (gener
   });
 
   it("hears of each step, and cancels what takes long: the operation is rolled back", async () => {
-    const caller = await connect(await openHttp(), generation);
+    const caller = await connect(await openHere(await world()), generation);
     await installing(caller);
     const cancel = new AbortController();
     const heard: (string | undefined)[] = [];
@@ -95,20 +101,20 @@ describe.each(Object.keys(generations) as Generation[])("a client of %s", (gener
     const end = await caller.reads.hear(uri);
     const { heard } = caller.reads;
     await server.ask("POST", "/api/vms/web/boot-order", { boot_order: "hd" });
-    await expect.poll(() => heard.updated, { timeout: 15_000 }).toEqual([uri]);
+    await expect.poll(() => heard.updated).toEqual([uri]);
     expect(await caller.reads.read(uri)).toMatchObject({ boot_order: "hd" });
     // Of another process the VMs in memory are others, and the record is the same.
     const other = memorySettings(server.data);
     await run([...other, "call", "complete_installation", "vm=web"]);
     await run([...other, "call", "create_vm", "name=elsewhere"]);
-    await expect.poll(heard.lists, { timeout: 15_000 }).toBeGreaterThan(0);
+    await expect.poll(heard.lists).toBeGreaterThan(0);
     await end();
   });
 
   it("sees the tools of its token's scopes alone, and is told which scope another one takes", async () => {
-    const data = temporaryDirectory();
-    const [read, write] = [tokenFor(data, "reader", "vm:read"), tokenFor(data, "writer", "vm:write")];
-    const server = await openHttp({ data });
+    const own = await world();
+    const [read, write] = [tokenFor(own.directory, "reader", "vm:read"), tokenFor(own.directory, "writer", "vm:write")];
+    const server = await openHere(own);
     const reader = await connect(server, generation, { token: read });
     const names = (await reader.tools()).map(({ name }) => name);
     expect(names).toContain("list_vms");

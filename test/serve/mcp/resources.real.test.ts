@@ -9,7 +9,7 @@ import { type Lab, type LabVm, openLab, SYSTEM } from "../../support/vm.ts";
 import { type Caller, generations } from "../callers.ts";
 
 const ROUNDS = 8;
-const WAIT = { timeout: 20_000, interval: 2 };
+const WAIT = { timeout: 60_000, interval: 2 };
 
 let lab: Lab;
 let vm: LabVm;

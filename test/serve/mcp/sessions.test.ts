@@ -4,9 +4,8 @@ import { describe, expect, it } from "vitest";
 import { removeToken } from "../../../src/serve/http/token.ts";
 import { openHttp } from "../../support/http.ts";
 import { openHere, TOKEN } from "../../support/http-here.ts";
-import { temporaryDirectory } from "../../support/memory.ts";
 import { tokenFor } from "../../support/token.ts";
-import { world } from "../../support/world.ts";
+import { type World, world } from "../../support/world.ts";
 
 const accept = "application/json, text/event-stream";
 const clientInfo = { name: "raw", version: "1" };
@@ -23,6 +22,9 @@ const envelope = {
 };
 type Place = Readonly<{ url: string; token: string }>;
 type Sent = { token?: string | null; session?: string; headers?: Record<string, string>; signal?: AbortSignal };
+
+/** A server in this process. */
+const served = async (own?: World) => ({ ...(await openHere(own ?? (await world()))), token: TOKEN });
 
 function send(server: Place, method: string, body: unknown, { token, session, headers, signal }: Sent = {}) {
   const shown = token === undefined ? server.token : token;
@@ -73,7 +75,7 @@ const textsIn = async (response: Response, until: string) => {
 
 describe("a request to /mcp", () => {
   it("is answered to nobody without a token of this server's", async () => {
-    const server = await openHttp();
+    const server = await served();
     for (const token of [null, "x".repeat(43)]) {
       for (const refused of [
         await send(server, "POST", initialize, { token }),
@@ -88,15 +90,15 @@ describe("a request to /mcp", () => {
   });
 
   it("is not answered to another origin's page, nor under another host's name", async () => {
-    const server = await openHttp();
+    const server = await served();
     const foreign = await send(server, "POST", initialize, { headers: { origin: "https://evil.example" } });
     expect([foreign.status, (await foreign.json()).code]).toEqual([403, "ORIGIN_REFUSED"]);
   });
 
   it("may not answer what somebody else was asked", async () => {
-    const data = temporaryDirectory();
-    const other = tokenFor(data, "other", "vm:read", "vm:write");
-    const server = await openHttp({ data });
+    const own = await world();
+    const other = tokenFor(own.directory, "other", "vm:read", "vm:write");
+    const server = await served(own);
     await server.ask("POST", "/api/vms", { name: "web", iso_path: "installer.iso" });
     await server.ask("POST", "/api/vms/web/action", { action: "start" });
     const cut = { name: "stop_vm", arguments: { vm: "web", force: true } };
@@ -110,7 +112,7 @@ describe("a request to /mcp", () => {
   });
 
   it("is bounded in length, and is JSON", async () => {
-    const server = await openHttp();
+    const server = await served();
     const long = await send(server, "POST", JSON.stringify({ ...list, params: { more: "x".repeat(2 ** 20) } }));
     expect([long.status, (await long.json()).code]).toEqual([413, "MESSAGE_TOO_LARGE"]);
     const broken = await send(server, "POST", "{");
@@ -120,7 +122,7 @@ describe("a request to /mcp", () => {
   });
 
   it("may change only so much in a time, in however few requests it asks for it, while looks go on", async () => {
-    const server = await openHttp();
+    const server = await served();
     const params = { name: "set_boot_order", arguments: { vm: "none", boot_order: "hd" } };
     const changes = Array.from({ length: 201 }, (_, id) => ({ jsonrpc: "2.0", id, method: "tools/call", params }));
     const refused = await send(server, "POST", changes, { session: await begin(server) });
@@ -131,9 +133,9 @@ describe("a request to /mcp", () => {
 
 describe("a session", () => {
   it("is nobody's but of the token that it was opened with", async () => {
-    const data = temporaryDirectory();
-    const other = tokenFor(data, "other", "vm:read", "vm:write", "vm:destroy");
-    const server = await openHttp({ data });
+    const own = await world();
+    const other = tokenFor(own.directory, "other", "vm:read", "vm:write", "vm:destroy");
+    const server = await served(own);
     const session = await begin(server);
     for (const [method, body] of [
       ["POST", list],
@@ -147,7 +149,7 @@ describe("a session", () => {
   });
 
   it("ends when its client says so, and is then not found", async () => {
-    const server = await openHttp();
+    const server = await served();
     const session = await begin(server);
     const stream = await send(server, "GET", undefined, { session });
     expect((await send(server, "DELETE", undefined, { session })).status).toBe(200);
@@ -158,7 +160,7 @@ describe("a session", () => {
   });
 
   it("that is cancelled by its end leaves the VM settled", async () => {
-    const server = await openHttp();
+    const server = await served();
     await server.ask("POST", "/api/vms", { name: "web", iso_path: "installer.iso" });
     await server.ask("POST", "/api/vms/web/action", { action: "start" });
     const session = await begin(server);
@@ -180,7 +182,7 @@ describe("a session", () => {
   });
 
   it("goes on where it was cut off: what its client missed is told again", async () => {
-    const server = await openHttp();
+    const server = await served();
     const session = await begin(server);
     const cut = new AbortController();
     const call = { jsonrpc: "2.0", id: 4, method: "tools/call", params: { name: "list_vms", arguments: {} } };
@@ -242,7 +244,7 @@ describe("a session or a stream", () => {
 
 describe("a stream", () => {
   it("of a client of 2026 that goes away cancels the call, which settles", async () => {
-    const server = await openHttp();
+    const server = await served();
     await server.ask("POST", "/api/vms", { name: "web", iso_path: "installer.iso" });
     await server.ask("POST", "/api/vms/web/action", { action: "start" });
     const gone = new AbortController();

@@ -128,9 +128,9 @@ function namespace(directory: string, lasting: boolean): string {
   ].join(" && ");
 }
 
-/** Waits until `condition` holds; fails with `otherwise` after ten seconds. */
+/** Waits until `condition` holds; fails with `otherwise` after a minute. */
 export async function until(condition: () => boolean | Promise<boolean>, otherwise: string): Promise<void> {
-  for (let left = 500; left > 0; left--) {
+  for (let left = 3_000; left > 0; left--) {
     if (await condition()) return;
     await wait(20);
   }

@@ -109,7 +109,7 @@ describe.skipIf(!hasLibvirtd)("libvirt's QEMU driver", () => {
         expect(now.readBytes).toBeGreaterThan(0n);
         return now;
       },
-      { timeout: 30_000 },
+      { timeout: 60_000 },
     );
     const named = await libvirt.domainBlockStatsFlags(guest.domain, "vda");
     expect(named.rd_bytes).toBeGreaterThanOrEqual(stats.readBytes);

@@ -106,5 +106,5 @@ describe.skipIf(!hasLibvirtd)("A daemon's restart", () => {
     await wait(4500);
     expect(await libvirt.connectGetType()).toBe("TEST");
     expect(told).toEqual(["connected to libvirt"]);
-  }, 15_000);
+  });
 });
