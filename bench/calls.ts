@@ -9,8 +9,9 @@ import { openSqliteStore } from "../src/store/sqlite/store.ts";
 import { callTool } from "../src/tools/call.ts";
 import { allTools } from "../src/tools/catalogue.ts";
 import { canBeSystem, startDaemon } from "../test/plugins/libvirt/client/private-daemon.ts";
+import { callOf } from "../test/support/call.ts";
 import { openProxy } from "../test/support/libvirt-proxy.ts";
-import { callOf, pluginContext } from "../test/support/world.ts";
+import { pluginContext } from "../test/support/world.ts";
 import { commitsIn } from "./bare-commits.ts";
 import { printTable } from "./measure.ts";
 

@@ -11,20 +11,9 @@ import { callTool } from "../../src/tools/call.ts";
 import { allTools } from "../../src/tools/catalogue.ts";
 import type { ToolContext } from "../../src/tools/tool.ts";
 import { perform } from "../domain/engine/faults.ts";
+import { type Asked, callOf } from "../support/call.ts";
 import { defineVm, editDefinition, putDisk, saveState } from "../support/simulator.ts";
-import {
-  type Asked,
-  AT,
-  callOf,
-  diskPath,
-  GIB,
-  isos,
-  orderChange,
-  target,
-  uuid,
-  vmDefinition,
-  vmSpec,
-} from "../support/world.ts";
+import { AT, diskPath, GIB, isos, orderChange, target, uuid, vmDefinition, vmSpec } from "../support/world.ts";
 import { type Fault, faulty } from "./sweep-fault.ts";
 import type { Ground } from "./sweep-world.ts";
 

@@ -16,8 +16,9 @@ import { DomainError } from "../../src/domain/error.ts";
 import type { State } from "../../src/domain/model/state.ts";
 import type { Ports } from "../../src/domain/ports/operation-ports.ts";
 import { bindBackend } from "../../src/plugin-host/backends.ts";
+import { callOf } from "../support/call.ts";
 import { defineVm, guestOf, machineOf, putDisk } from "../support/simulator.ts";
-import { callOf, pluginContext } from "../support/world.ts";
+import { pluginContext } from "../support/world.ts";
 import { databaseOf, open, sql, temporaryDirectory } from "./fixture.ts";
 
 type Name = "settled" | "restart" | "create";

@@ -9,7 +9,8 @@ import type { DomainEvent, EventType } from "../../src/domain/model/event.ts";
 import { type EventFunction, type FunctionContext, type Plugin, ToolRefused } from "../../src/plugin.ts";
 import { callTool } from "../../src/tools/call.ts";
 import { type Answers, allTools } from "../../src/tools/catalogue.ts";
-import { callOf, type World, type WorldOptions, world } from "./world.ts";
+import { callOf } from "./call.ts";
+import { type World, type WorldOptions, world } from "./world.ts";
 
 type AnyPlugin = Plugin<never, never>;
 

@@ -20,12 +20,12 @@ import type { State } from "../../src/domain/model/state.ts";
 import type { Target, Vm, VmDefinition } from "../../src/domain/model/vm.ts";
 import type { VmRecord } from "../../src/domain/model/vm-record.ts";
 import type { Backend } from "../../src/domain/ports/backend.ts";
-import type { CallContext } from "../../src/domain/ports/call-context.ts";
 import type { Connections } from "../../src/domain/ports/connections.ts";
 import type { Ports } from "../../src/domain/ports/operation-ports.ts";
 import type { PluginContext } from "../../src/plugin.ts";
 import { bindBackend } from "../../src/plugin-host/backends.ts";
 import { openSqliteStore, type SqliteStore } from "../../src/store/sqlite/store.ts";
+import { type Asked, requestWith } from "./call.ts";
 import { newStoreDirectory } from "./store-directory.ts";
 
 export const GIB = 1024 ** 3;
@@ -228,27 +228,6 @@ export type World = Readonly<{
   /** Creates a VM as `create_vm` does. */
   create(more?: Partial<VmSpec>, sizeBytes?: number): Promise<Target>;
 }>;
-
-/** Of a request and its call what a test cares about. */
-export type Asked = Partial<Omit<Request, "context"> & CallContext>;
-
-/** A call without a limit of time. */
-export const callOf = (actor: string, signal = new AbortController().signal): CallContext => ({
-  actor,
-  signal,
-  deadline: { signal, end: () => {} },
-  progress: () => {},
-});
-
-/** A request with its call, `more` over what a test does not care about. */
-export function requestWith(
-  usual: Pick<Request, "target" | "what" | "intent" | "subject">,
-  { actor = "test", signal = new AbortController().signal, progress = () => {}, log, begun, expect, ...more }: Asked,
-): Request {
-  const hooks = { ...(log && { log }), ...(begun && { begun }), ...(expect && { expect }) };
-  const context = { ...callOf(actor, signal), progress, ...hooks };
-  return { ...usual, context, ...more };
-}
 
 /** Opens everything; closed and removed when the test has finished. */
 export async function world(options: WorldOptions = {}): Promise<World> {

@@ -17,7 +17,7 @@ export const definitionChanges = {
     appliedBy: "kept_definition",
     writes: "definition",
     run: "keeps",
-    observes: () => ({ vm: "next" }),
+    observes: () => ({ vm: "next", record: true }),
     takesDefinition: true,
     removesVm: false,
     explains: () => ({ name: true }),

@@ -33,7 +33,7 @@ export const withInFlightUntil = (step: Step, until: string | undefined): Step =
 
 /** Until when one of these steps may still happen, or be undone; `undefined` once none may. */
 export function inFlightUntil(steps: readonly Step[], now: Date): string | undefined {
-  const marks = steps.map(({ maybeInFlightUntil: unanswered }) => unanswered).filter((until) => until !== undefined);
+  const marks = steps.map(({ maybeInFlightUntil }) => maybeInFlightUntil).filter((until) => until !== undefined);
   return marks
     .filter((until) => Date.parse(until) > now.getTime())
     .sort()

@@ -28,7 +28,7 @@ export async function tryCall(
     }
     const failure = error instanceof Error ? error : new Error(String(error));
     if (!(failure instanceof DomainError && failure.unanswered)) return { failure, hung: false };
-    const lateMs = Math.min(limitMs, backend.callOutlivesCallerMs ?? limitMs);
-    return { failure, hung: true, until: new Date(sent + lateMs).toISOString() };
+    const outlivesMs = Math.min(limitMs, backend.callOutlivesCallerMs ?? limitMs);
+    return { failure, hung: true, until: new Date(sent + outlivesMs).toISOString() };
   }
 }

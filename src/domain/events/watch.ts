@@ -189,7 +189,7 @@ async function lookAtOne(
     const seen = await store.reportedState(target);
     const [vm, record] = await Promise.all([(await backend()).observe(uuid, signal), store.record(target)]);
     const isLate = occurrences.some(
-      ({ reportedMs: toldMs }) => toldMs !== undefined && performance.now() - toldMs > FRESH_MS,
+      ({ reportedMs }) => reportedMs !== undefined && performance.now() - reportedMs > FRESH_MS,
     );
     const news = diffVm(connection, seen?.reportedState, vm, occurrences, { isLate, isFound: found });
     if (isEmptyDelta(news, seen?.reportedState)) return "told";

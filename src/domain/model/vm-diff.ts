@@ -8,7 +8,7 @@ import type { Target, Vm } from "./vm.ts";
 /** Something that happened, and when it was told of, in the milliseconds of `performance.now()`. */
 export type TimedOccurrence = Occurrence & Readonly<{ reportedMs?: number }>;
 
-/** `toldMs`: when the hypervisor told of it; without it, when it was found is all that is known. */
+/** `reportedMs`: when the hypervisor told of it; without it, when it was found is all that is known. */
 export type Fact = Readonly<{ type: EventType; data: DomainEvent["data"]; reportedMs?: number }>;
 export type VmDelta = Readonly<{ sighting: ReportedState | null; facts: readonly Fact[] }>;
 
@@ -65,7 +65,8 @@ export function diffVm(
 export const isEmptyDelta = ({ sighting, facts }: VmDelta, before: ReportedState | undefined): boolean =>
   facts.length === 0 && JSON.stringify(sighting ?? undefined) === JSON.stringify(before);
 
-const when = ({ reportedMs: toldMs }: TimedOccurrence) => (toldMs === undefined ? {} : { toldMs });
+const when = ({ reportedMs }: TimedOccurrence): Pick<Fact, "reportedMs"> =>
+  reportedMs === undefined ? {} : { reportedMs };
 
 /** The events that tell these facts of a VM. */
 export function eventsOf(
@@ -74,8 +75,8 @@ export function eventsOf(
   facts: readonly Fact[],
   more: Readonly<{ name: string; managed: boolean }>,
 ): DomainEvent[] {
-  return facts.map(({ type, data, reportedMs: toldMs }) => {
-    const ageMs = toldMs === undefined ? 0 : performance.now() - toldMs;
+  return facts.map(({ type, data, reportedMs }) => {
+    const ageMs = reportedMs === undefined ? 0 : performance.now() - reportedMs;
     const time = new Date(now().getTime() - ageMs).toISOString();
     return noteOf(newId(), target, time, type, { ...more, ...data });
   });

@@ -7,7 +7,7 @@ import type { Target } from "../../../src/domain/model/vm.ts";
 import type { Backend } from "../../../src/domain/ports/backend.ts";
 import type { Ports } from "../../../src/domain/ports/operation-ports.ts";
 import type { Claim } from "../../../src/domain/ports/store.ts";
-import { type Asked, requestWith } from "../../support/world.ts";
+import { type Asked, requestWith } from "../../support/call.ts";
 
 type Apply = Backend["apply"];
 

@@ -156,8 +156,8 @@ describe("decide() losses and effect", () => {
 
   test("decide() plans each step on what the step before leads to", () => {
     const plan = decide(blank, [attach(), order(blank, "hd_cdrom")], able());
-    expect(plan.steps[1]!.before).toBe(plan.steps[0]!.goal);
-    expect(plan.goal).toBe(plan.steps[1]!.goal);
+    expect(plan.steps[1]!.before).toEqual(plan.steps[0]!.goal);
+    expect(plan.goal).toMatchObject(plan.steps[1]!.goal);
     expect(plan.goal.record?.requestedOrder).toBe("hd_cdrom");
     expect(plan.steps.map(({ status }) => status)).toEqual(["planned", "planned"]);
   });

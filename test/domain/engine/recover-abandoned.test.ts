@@ -1,6 +1,7 @@
 /** What a process leaves behind when it ends, settled by another that opens the same store. */
 import { describe, expect, test } from "vitest";
 import type { Change } from "../../../src/domain/changes/catalogue.ts";
+import { stateToKeep } from "../../../src/domain/changes/journal.ts";
 import type { Operation, StepStatus } from "../../../src/domain/changes/operation.ts";
 import { decide } from "../../../src/domain/engine/plan.ts";
 import { recoverAll, type Settled } from "../../../src/domain/engine/recover.ts";
@@ -18,7 +19,8 @@ async function leave(w: World, at: Target, changes: (now: State) => Change[], st
   const options = { directory: w.directory, imageDirectory: w.session.imageDirectory, connection: "local" };
   const store = await openSqliteStore({ ...options, newId: () => crypto.randomUUID() });
   const claim = await store.claim(at, { actor: "other", what: "test_tool" }, 1_000);
-  const steps = decide(await w.look(at), changes(await w.look(at)), w.backend.capabilities).steps;
+  const now = await w.look(at);
+  const steps = decide(now, changes(now), w.backend.capabilities).steps;
   const operation: Operation = {
     id: crypto.randomUUID(),
     target: at,
@@ -26,6 +28,7 @@ async function leave(w: World, at: Target, changes: (now: State) => Change[], st
     what: "test_tool",
     direction: "forward",
     status: "begun",
+    before: stateToKeep(now),
     steps: steps.map((step, index) => ({ ...step, status: statuses[index] ?? "planned" })),
     begunAt: AT,
   };

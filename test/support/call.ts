@@ -1,0 +1,24 @@
+/** Calls and requests for tests. */
+import type { Request } from "../../src/domain/engine/operate.ts";
+import type { CallContext } from "../../src/domain/ports/call-context.ts";
+
+/** Of a request and its call what a test cares about. */
+export type Asked = Partial<Omit<Request, "context"> & CallContext>;
+
+/** A call without a limit of time. */
+export const callOf = (actor: string, signal = new AbortController().signal): CallContext => ({
+  actor,
+  signal,
+  deadline: { signal, end: () => {} },
+  progress: () => {},
+});
+
+/** A request with its call, `more` over what a test does not care about. */
+export function requestWith(
+  usual: Pick<Request, "target" | "what" | "intent" | "subject">,
+  { actor = "test", signal = new AbortController().signal, progress = () => {}, log, begun, expect, ...more }: Asked,
+): Request {
+  const hooks = { ...(log && { log }), ...(begun && { begun }), ...(expect && { expect }) };
+  const context = { ...callOf(actor, signal), progress, ...hooks };
+  return { ...usual, context, ...more };
+}
