@@ -185,9 +185,9 @@ test("prune() of more rows than one transaction takes removes them all", async (
   const { directory, store, prune } = await pruning();
   sql(
     directory,
-    `insert into operations (id, connection, uuid, actor, what, direction, status, steps, holder, begun_at)
+    `insert into operations (id, schema, connection, uuid, actor, what, direction, status, steps, holder, begun_at)
       with recursive n(i) as (select 1 union all select i + 1 from n where i < 1000)
-      select 'x' || i, 'local', 'u', 'a', 'w', 'forward', 'applied', '[]', 'h', strftime('%Y-%m-%dT%H:%M:%fZ', i, 'unixepoch') from n`,
+      select 'x' || i, 2, 'local', 'u', 'a', 'w', 'forward', 'applied', '[]', 'h', strftime('%Y-%m-%dT%H:%M:%fZ', i, 'unixepoch') from n`,
     "select 1",
   );
   expect((await prune({ ...all, operationsPerVm: 7 })).operations).toBe(993);
