@@ -5,7 +5,9 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { fileURLToPath } from "node:url";
 import { execa } from "execa";
-import type { Operation } from "../../src/domain/changes/operation.ts";
+import { readJournalRow } from "../../src/domain/changes/journal.ts";
+import { type Operation, plannedEnd } from "../../src/domain/changes/operation.ts";
+import type { State } from "../../src/domain/model/state.ts";
 import { type BootwrightClient, openClient, serverPath } from "../support/client.ts";
 import { permissionsFor } from "../support/deno.ts";
 import type { Lab } from "../support/vm.ts";
@@ -55,7 +57,16 @@ export async function callOnce(lab: Lab, tool: string, args: object): Promise<{ 
 }
 
 export type Recorded = Pick<Operation, "id" | "status" | "steps" | "what" | "actor"> &
-  Readonly<{ place: number; uuid: string }>;
+  Readonly<{
+    place: number;
+    uuid: string;
+    /** What it began with, and where its steps lead to from there. */
+    before: State;
+    after: State;
+  }>;
+
+type Row = Omit<Recorded, "steps" | "before" | "after"> &
+  Readonly<{ schema: number; connection: string; steps: string; before: string }>;
 
 /** Collects every operation that has ended, in the order in which they were begun. */
 export function chronicleOf(directory: string) {
@@ -64,13 +75,27 @@ export function chronicleOf(directory: string) {
   const seen = new Map<string, Recorded>();
   const ended = database.prepare("select id from operations where status <> 'begun'");
   const one = database.prepare(
-    "select rowid as place, id, uuid, what, actor, status, steps from operations where id = ?",
+    `select rowid as place, id, connection, uuid, what, actor, status, schema, steps, state_before as "before"
+      from operations where id = ?`,
   );
   const collect = () => {
     for (const { id } of ended.all() as { id: string }[]) {
       if (seen.has(id)) continue;
-      const row = one.get(id) as { steps: string } | undefined;
-      if (row) seen.set(id, { ...(row as unknown as Recorded), steps: JSON.parse(row.steps) });
+      const row = one.get(id) as unknown as Row | undefined;
+      if (!row) continue;
+      const { schema, connection, uuid } = row;
+      const { steps, before } = readJournalRow({
+        schema,
+        steps: JSON.parse(row.steps),
+        before: JSON.parse(row.before),
+      });
+      const after = plannedEnd({
+        ...row,
+        target: { connection, uuid },
+        steps,
+        before: before!,
+      } as unknown as Operation);
+      seen.set(id, { ...row, steps, before: before!, after });
     }
   };
   const timer = setInterval(collect, 250);

@@ -208,10 +208,10 @@ describe.each([
 
       for (const { uuid, name: vmName } of vms) {
         const line = operations.filter((operation) => operation.uuid === uuid);
-        let last: State = line[0]!.steps.at(-1)!.goal;
+        let last: State = line[0]!.after;
         let wrote = line[0]!.steps.findLast((step) => step.wrote !== undefined)?.wrote;
         for (const operation of line.slice(1)) {
-          const [before, after] = [operation.steps[0]!.before, operation.steps.at(-1)!.goal];
+          const { before, after } = operation;
           expect(factsOf(before), `${operation.what} ${operation.id}`).toEqual(factsOf(last));
           expect(before.vm?.fingerprint, `${operation.what} ${operation.id}`).toBe(wrote);
           expect(after.record!.revision).toBe(before.record!.revision + transitions(operation));
