@@ -92,8 +92,7 @@ describe("loop-guard and installation-watch, told to act", () => {
   test(
     "the installer's reboot ends the run, the VM is started from its disk, and the installation is complete",
     async () => {
-      // What resets after a second stands for an installer, and what it would have installed is there already.
-      const vm = await lab.withSystem("boot-disk", { memory_mb: 384, iso_path: lab.iso(isos.resets) });
+      const vm = await create("boot-disk", installer);
       const started = await lab.call("start_vm", { vm: vm.uuid, at_reboot: "boot_disk" });
       expect(started.notes).toEqual([expect.stringContaining("running"), expect.stringContaining("powers off")]);
       await says(vm, /BOOTED-FROM-DISK 1$/);
