@@ -57,7 +57,7 @@ export default definePlugin({
     lookup: async () => undefined,
     host: async () => ({ memoryBytes: 1, cpus: 1 }),
     exportDefinition: async () => "",
-    restore: async () => { throw new DomainError("VM_NOT_FOUND", { vm: "any", known: [] }); },
+    importDefinition: async () => { throw new DomainError("VM_NOT_FOUND", { vm: "any", known: [] }); },
     images: ({ context: { signal } }) => openImages({ imageDirectory: "/nowhere", isoDirectories: [], signal }),
     changes: {},
   },

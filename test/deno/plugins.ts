@@ -14,7 +14,7 @@ import { type BootwrightClient, openClient, serverPath } from "../support/client
 import { permissionsFor } from "../support/deno.ts";
 import { check, hasFailed } from "../support/deno-check.ts";
 
-const fixture = (name: string) => fileURLToPath(new URL(`../host/plugins/${name}.ts`, import.meta.url));
+const fixture = (name: string) => fileURLToPath(new URL(`../plugin-host/plugins/${name}.ts`, import.meta.url));
 
 async function until(what: string, look: () => Promise<boolean> | boolean): Promise<void> {
   for (const ends = Date.now() + 60_000; ; ) {

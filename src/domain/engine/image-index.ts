@@ -135,7 +135,8 @@ async function standingOf({ images }: IndexSource, { uuid, name, power, live, ne
       async () => [await images.identify(ref)],
     );
   const chains = async (refs: ReturnType<typeof refsIn>) => Promise.all(refs.map(chainOf));
-  const [used, others] = await Promise.all([chains(refsIn(live ?? next)), live ? chains(refsIn(next)) : []]);
+  const [ofLive, ofNext] = [live ? refsIn(live) : undefined, refsIn(next)];
+  const [used, others] = await Promise.all([chains(ofLive ?? ofNext), chains(ofLive ? ofNext : [])]);
   const own = (all: readonly (readonly ImageIdentity[])[]) => all.flatMap((chain) => chain.slice(0, 1));
   return {
     uuid,

@@ -40,6 +40,9 @@ const followed = [
 /** What to do with a call on a port: `real` makes it. */
 export type Handler = (call: string, real: () => Promise<unknown>) => Promise<unknown>;
 
+/** These work out a name. */
+const waitsForNobody = new Set<string | symbol>(["pathFor", "ref"]);
+
 /** The ports with every call that is waited for in the hands of `handle`: those of the backend, of its images
  * (`images.disk`) and of the store, and the `release` of a claim. */
 export function intercept(ports: Ports, handle: Handler): Ports {
@@ -48,8 +51,7 @@ export function intercept(ports: Ports, handle: Handler): Ports {
       get(of, key) {
         const value: unknown = Reflect.get(of, key);
         if (key === "images") return follow(value as object, "images.");
-        // Works out a path, and waits for nobody.
-        if (typeof value !== "function" || key === "pathFor") return value;
+        if (typeof value !== "function" || waitsForNobody.has(key)) return value;
         return async (...given: unknown[]) => {
           const call = key === "apply" ? `apply ${(given[1] as Change).kind}` : prefix + String(key);
           const result = await handle(call, async () => Reflect.apply(value, of, given));

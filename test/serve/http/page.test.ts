@@ -89,10 +89,10 @@ describe("/", () => {
     const session = {
       version: "</script><script>alert(1)</script>$&",
       tools: [],
-      context: () => ({
+      services: {
         connections: { names: [], capabilities: () => ({}) },
         store: () => Promise.reject(new Error("there is none")),
-      }),
+      },
     } as unknown as Session;
     addPage(app, { session, directory });
     const text = await (await app.request("/")).text();

@@ -246,6 +246,7 @@ test("An upgrade that is killed half way leaves the old database to the next", a
 /** The operations of the first schema, with rows in every state. */
 const listedBefore = [
   "drop table operations",
+  "drop table operation_targets",
   `create table operations (id text not null primary key, connection text not null, uuid text not null, actor text not null,
     what text not null, direction text not null check (direction in ('forward', 'back')), status text not null,
     steps text not null, backup text, holder text not null, error text, begun_at text not null, settled_at text)`,

@@ -45,7 +45,7 @@ const program = fileURLToPath(
 /** What a revision's set of requirements names, scored or not. */
 export function scenariosOf(revision: string): string[] {
   const path = new URL(
-    `../../../node_modules/@modelcontextprotocol/conformance/requirements/${revision}.yaml`,
+    `../../../../node_modules/@modelcontextprotocol/conformance/requirements/${revision}.yaml`,
     import.meta.url,
   );
   return [...readFileSync(path, "utf8").matchAll(/^ +- (?:scenario: )?([\w-]+)$/gm)].map(([, name]) => name!);
