@@ -73,7 +73,9 @@ describe("call", () => {
     expect(code).toBe(3);
     expect(stdout).toBe("");
     const id = /defect ([0-9a-f-]{36}): .*\n\s+at /s.exec(stderr)?.[1];
-    expect(stderr).toContain(`DEFECT: This is a fault in Bootwright itself, not in the request; its log has it under ${id}`);
+    expect(stderr).toContain(
+      `DEFECT: This is a fault in Bootwright itself, not in the request; its log has it under ${id}`,
+    );
   });
 
   it("gives a token for what would be lost, and none under --confirm human", async () => {
