@@ -10,6 +10,7 @@ import { callTool } from "../src/tools/call.ts";
 import { allTools } from "../src/tools/catalogue.ts";
 import { canBeSystem, startDaemon } from "../test/plugins/libvirt/client/private-daemon.ts";
 import { callOf } from "../test/support/call.ts";
+import { withJobs } from "../test/support/jobs.ts";
 import { openProxy } from "../test/support/libvirt-proxy.ts";
 import { pluginContext } from "../test/support/world.ts";
 import { commitsIn } from "./bare-commits.ts";
@@ -65,7 +66,7 @@ export async function openCounter(
   const backend = bindBackend(libvirtPlugin, session, "local");
   const newId = () => crypto.randomUUID();
   const store = await openSqliteStore({ directory: data, imageDirectory: images, connection: "local", newId });
-  const context = {
+  const context = withJobs({
     connections: { names: ["local"], capabilities: () => backend.capabilities, backend: async () => backend },
     plugins: { list: async () => [] },
     store: async () => store,
@@ -73,7 +74,7 @@ export async function openCounter(
     newId,
     now: () => new Date(),
     claimWaitMs: 10_000,
-  };
+  });
   const call = (tool: string, more: object = {}) => callTool(allTools, tool, more, context);
   await call("create_vm", {
     ...{ name: VM, disk_size_gb: 1, memory_mb: 64, cpus: 1 },

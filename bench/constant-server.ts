@@ -3,6 +3,7 @@
 import { readFileSync } from "node:fs";
 import { serveCommand } from "../src/serve/http/command.ts";
 import { requireScope } from "../src/serve/http/environment.ts";
+import { withJobs } from "../test/support/jobs.ts";
 import { bare } from "./page.ts";
 
 const [data, file] = process.argv.slice(2);
@@ -12,14 +13,14 @@ process.once("SIGTERM", () => ending.abort());
 const nothing = (): never => {
   throw new Error("nothing is called here");
 };
-const services = {
+const services = withJobs({
   connections: { names: [], capabilities: nothing, backend: nothing },
   plugins: { list: nothing },
   store: nothing,
   newId: nothing,
   now: nothing,
   claimWaitMs: 0,
-};
+});
 const log = (message: string) => process.stderr.write(`${message}\n`);
 process.exitCode = await serveCommand(
   {

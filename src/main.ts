@@ -21,6 +21,7 @@ if (import.meta.main && "enableCompileCache" in module) {
 }
 const { ConfigError, readConfig, settingsHelp } = await import("./config/config.ts");
 const { DomainError } = await import("./domain/error.ts");
+const { createJobRunner } = await import("./domain/jobs/runner.ts");
 const { openHost } = await import("./plugin-host/backends.ts");
 const { fingerprintWith } = await import("./plugin-host/fingerprint.ts");
 const { offeredTools } = await import("./tools/catalogue.ts");
@@ -96,19 +97,21 @@ export async function main(argv: readonly string[]): Promise<number> {
   if (command === undefined || command === "serve") {
     const { recoverInBackground } = await import("./serve/recovery.ts");
     const { runInBackground } = await import("./serve/background.ts");
+    const { takeUpJobs } = await import("./serve/jobs.ts");
     const stopRecovering = recoverInBackground({ services: session.services, log });
     const stopTelling = runInBackground({
       services: session.services,
       subscribers: functions?.subscribers() ?? [],
       log,
     });
+    const stopJobs = takeUpJobs({ services: session.services, log });
     const stopListening = await listenToGuests(config, opened);
     const code =
       command === "serve"
         ? await overHttp(session, config, functions, ending.signal)
         : await onStdio(session, ending.signal);
     await stopListening();
-    await Promise.race([Promise.all([stopRecovering(), stopTelling()]), after(BACKGROUND_END_LIMIT_MS)]);
+    await Promise.race([Promise.all([stopRecovering(), stopTelling(), stopJobs()]), after(BACKGROUND_END_LIMIT_MS)]);
     await close();
     return code;
   }
@@ -117,6 +120,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     listTools(session.tools);
     return EXIT.ok;
   } finally {
+    await session.services.jobs.close();
     await close();
   }
 }
@@ -216,6 +220,25 @@ async function openSession(config: Config): Promise<Opened> {
     functions ??= openTheFunctions();
     return functions;
   };
+  const reached = {
+    connections: host,
+    store: () => {
+      store ??= openTheStore();
+      // A store that cannot be opened now may be there at the next call.
+      store.catch(() => {
+        store = undefined;
+      });
+      return store;
+    },
+    newId,
+    now: () => new Date(),
+    claimWaitMs: config.claimWaitMs,
+  };
+  const defect = (error: unknown) => {
+    const id = randomUUID();
+    log(`defect ${id}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+    return id;
+  };
   const session: Session = {
     tools: offeredTools(host, config),
     confirm: config.confirm,
@@ -223,26 +246,12 @@ async function openSession(config: Config): Promise<Opened> {
     panel: () => readIfThere(join(pageDirectory, "panel.html")),
     log,
     services: {
-      connections: host,
+      ...reached,
       plugins: { list: async () => (await theFunctions()).list() },
-      store: () => {
-        store ??= openTheStore();
-        // A store that cannot be opened now may be there at the next call.
-        store.catch(() => {
-          store = undefined;
-        });
-        return store;
-      },
-      newId,
-      now: () => new Date(),
-      claimWaitMs: config.claimWaitMs,
+      jobs: createJobRunner({ services: reached, log, defect }),
       ...(config.guestListen && { guests: config.guestListen }),
     },
-    defect(error) {
-      const id = randomUUID();
-      log(`defect ${id}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
-      return id;
-    },
+    defect,
   };
   const close = async () => {
     await functions?.then((open) => open.close()).catch(() => undefined);

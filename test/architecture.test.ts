@@ -76,6 +76,10 @@ const table: readonly Layer[] = [
     ...["src/domain/model/", "src/domain/changes/", "src/domain/ports/"],
     ...["src/domain/error.ts", "src/domain/deadline.ts"],
   ]),
+  ...domainRow("jobs", "what takes minutes, and makes its changes through the engine", [
+    ...["src/domain/model/", "src/domain/ports/", "src/domain/engine/"],
+    ...["src/domain/error.ts", "src/domain/deadline.ts"],
+  ]),
   ...domainRow("events", "what happened, told through the ports", ["src/domain/model/", "src/domain/ports/"]),
   { files: "src/domain/", line: "domain -> zod and itself", may: [], packages: ["zod"], node: false },
   { files: "src/host-access/", line: "host access -> domain", may: ["src/domain/"], packages: ["execa"], node: true },

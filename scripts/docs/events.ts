@@ -41,6 +41,14 @@ const events: Record<EventType, readonly [when: string, data: string]> = {
   "installation.restarted": ["an installed VM is installed again", "`from`, `to`"],
   "operation.rolled_back": ["a change failed and was undone", "`what`, `code`, `kept`, `left`"],
   "operation.failed": ["a change failed, and something of it stays", "`what`, `code`, `kept`, `left`"],
+  "job.started": [
+    "a job was begun",
+    "`job`, `kind`, `title`; this and what follows about a VM where the job is about one",
+  ],
+  "job.progressed": ["ten percent more of a job are done", "`job`, `kind`, `title`, `percent`"],
+  "job.succeeded": ["a job has done its work", "`job`, `kind`, `title`"],
+  "job.failed": ["a job has failed", "`job`, `kind`, `title`, `error`"],
+  "job.cancelled": ["a job was cancelled, and has stopped", "`job`, `kind`, `title`"],
   "operation.unknown": ["nobody can tell how a change ended", "`what`, `reason`"],
 };
 

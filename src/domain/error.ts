@@ -174,6 +174,18 @@ const catalogue = {
     message: `Cannot find operation "${d.operation}"`,
     hint: "An operation's id is in the answer of the call that ran it",
   }),
+  JOB_NOT_FOUND: (d: { job: string }) => ({
+    message: `Cannot find job "${d.job}"`,
+    hint: "The tool list_jobs has the ids of the jobs that are kept; the oldest go",
+  }),
+  JOB_ENDED: (d: { job: string; status: string }) => ({
+    message: `Cannot cancel job "${d.job}": it has ended (${d.status})`,
+    hint: "What it did stays; the tool get_job says how it ended",
+  }),
+  JOB_INTERRUPTED: (d: { job: string; attempts: number }) => ({
+    message: `Job "${d.job}" was taken up ${d.attempts} times, and each time its process ended before it came further`,
+    hint: "The log of the server that ran it may say why; begin the job again once that is mended",
+  }),
   EVENT_NOT_FOUND: (d: { event: string }) => ({
     message: `Cannot find event "${d.event}"`,
     hint: "The tool list_events has the ids of the events that are kept; the oldest go",

@@ -25,15 +25,18 @@ export const STREAM_UNREAD_BYTES_MAX = 2 * ANSWER_BYTES_MAX;
 export const STREAMS_UNREAD_BYTES_MAX = 16 * ANSWER_BYTES_MAX;
 
 /** Passes messages on, cut to their length, and drops those beyond the rate. */
-export function paced(tell: (message: string) => void, now: () => number = () => performance.now()) {
+export function paced(
+  tell: (message: string, percent?: number) => void,
+  now: () => number = () => performance.now(),
+): (message: string, percent?: number) => void {
   let since = Number.NEGATIVE_INFINITY;
   let told = 0;
-  return (message: string): void => {
+  return (message, percent) => {
     if (now() - since >= 1000) {
       since = now();
       told = 0;
     }
     told += 1;
-    if (told <= PROGRESS_PER_SECOND_MAX) tell(message.slice(0, PROGRESS_CHARACTERS_MAX));
+    if (told <= PROGRESS_PER_SECOND_MAX) tell(message.slice(0, PROGRESS_CHARACTERS_MAX), percent);
   };
 }

@@ -6,6 +6,7 @@ import type { Tool } from "../tools/tool.ts";
 import { jsonOf, readValue } from "./argument.ts";
 import { defectOf } from "./defect.ts";
 import { dispatcherFor, ownUser } from "./dispatch.ts";
+import { type ProgressLine, progressLine } from "./progress-line.ts";
 import type { Session } from "./session.ts";
 import { isRefusal, refusalIn } from "./surface-refusal.ts";
 import { workOf } from "./work.ts";
@@ -54,15 +55,19 @@ export async function callCommand(session: Session, args: readonly string[], sig
     );
     return EXIT.usage;
   }
+  const line = progressLine(process.stderr);
   try {
-    // What the caller is told meanwhile goes to stderr as it is.
-    const told = { progress: (message: string) => complain(`… ${message}`), log: () => {} };
+    const told = { progress: line.tell, log: () => {} };
     // A person at a terminal is asked by reading the refusal; a program that drives this command is not a person.
     const principal = ownUser("cli", process.stdin.isTTY ? "person" : "program");
     const { call } = dispatcherFor({ session, work: workOf() });
-    print(await call(principal, name, input, { signal, ...told }));
+    const answer = await call(principal, name, input, { signal, ...told });
+    line.end();
+    print(answer);
+    await endOfJobs(session, line, signal);
     return EXIT.ok;
   } catch (error) {
+    line.end();
     if (!isRefusal(error)) {
       complain(`DEFECT: ${defectOf(session, error).message}`);
       return EXIT.defect;
@@ -72,6 +77,19 @@ export async function callCommand(session: Session, args: readonly string[], sig
     print({ error: refusal });
     return EXIT.refused;
   }
+}
+
+/** Waits for the jobs that the call began: they would end with this process. Interrupted, they are left to a server. */
+async function endOfJobs({ services: { jobs } }: Session, line: ProgressLine, signal: AbortSignal): Promise<void> {
+  if (jobs.count() === 0) return;
+  const endListening = jobs.onProgress(({ title, message, percent }) =>
+    line.tell(message === undefined ? title : `${title}: ${message}`, percent),
+  );
+  const interrupted = new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
+  if (!signal.aborted) await Promise.race([jobs.idle(), interrupted]);
+  endListening();
+  line.end();
+  if (jobs.count() > 0) complain("The job goes on in the next server that runs on this database; list_jobs has its id");
 }
 
 /** The arguments of a call: key=value pairs, and --json, over which the pairs take precedence.

@@ -2,6 +2,7 @@
 import { defineEntity, p } from "@mikro-orm/core";
 import type { Operation, Step } from "../domain/changes/operation.ts";
 import type { DomainEvent } from "../domain/model/event.ts";
+import type { Job } from "../domain/model/job.ts";
 import type { ReportedState } from "../domain/model/reported-state.ts";
 import type { State } from "../domain/model/state.ts";
 import type { Roles } from "../domain/model/vm.ts";
@@ -181,6 +182,34 @@ const RequestKeySchema = defineEntity({
 export class RequestKeyRow extends RequestKeySchema.class {}
 RequestKeySchema.setClass(RequestKeyRow);
 
+const JobSchema = defineEntity({
+  name: "Job",
+  tableName: "jobs",
+  properties: {
+    id: p.text().primary(),
+    kind: p.text(),
+    title: p.text(),
+    actor: p.text(),
+    connection: p.text().nullable(),
+    uuid: p.text().nullable(),
+    name: p.text().nullable(),
+    input: p.json<unknown>().columnType("text"),
+    checkpoint: p.json<unknown>().columnType("text").nullable(),
+    attempts: p.integer(),
+    status: p.text().$type<Job["status"]>(),
+    percent: p.float().columnType("real").nullable(),
+    message: p.text().nullable(),
+    result: p.json<NonNullable<Job["result"]>>().columnType("text").nullable(),
+    error: p.json<NonNullable<Job["error"]>>().columnType("text").nullable(),
+    holder: p.text(),
+    startedAt: p.text(),
+    updatedAt: p.text(),
+    endedAt: p.text().nullable(),
+  },
+});
+export class JobRow extends JobSchema.class {}
+JobSchema.setClass(JobRow);
+
 export const entities = [
   VmSchema,
   OperationSchema,
@@ -194,4 +223,5 @@ export const entities = [
   DeliverySchema,
   LeaseSchema,
   RequestKeySchema,
+  JobSchema,
 ];

@@ -1,9 +1,10 @@
 /** Rows and the domain's values: one function each way. Absent in the domain is NULL in a row. */
 import { journalRowOf, readJournalRow } from "../domain/changes/journal.ts";
 import type { Operation } from "../domain/changes/operation.ts";
+import type { Job } from "../domain/model/job.ts";
 import type { Target } from "../domain/model/vm.ts";
 import type { VmRecord } from "../domain/model/vm-record.ts";
-import type { OperationRow, VmRow } from "./entities.ts";
+import type { JobRow, OperationRow, VmRow } from "./entities.ts";
 
 type Seen = NonNullable<VmRecord["seen"]>;
 type Values<Row> = { [Key in keyof Row as Key extends string ? Key : never]: Row[Key] };
@@ -100,4 +101,34 @@ export function operationOf(row: Values<OperationRow>, others: readonly Target[]
   const target = { connection, uuid };
   const held = others.length > 0 && { targets: [target, ...others] };
   return { id, target, ...held, actor, what, direction, status, ...journal, begunAt, ...optional };
+}
+
+export const jobValues = (job: Job, holder: string) => ({
+  id: job.id,
+  kind: job.kind,
+  title: job.title,
+  actor: job.actor,
+  connection: job.target?.connection ?? null,
+  uuid: job.target?.uuid ?? null,
+  name: job.name ?? null,
+  input: job.input,
+  checkpoint: job.checkpoint ?? null,
+  attempts: job.attempts,
+  status: job.status,
+  percent: job.percent ?? null,
+  message: job.message ?? null,
+  result: job.result ?? null,
+  error: job.error ?? null,
+  holder,
+  startedAt: job.startedAt,
+  updatedAt: job.updatedAt,
+  endedAt: job.endedAt ?? null,
+});
+
+export function jobOf(row: Values<JobRow>): Job {
+  const { id, kind, title, actor, connection, uuid, input, attempts, status, startedAt, updatedAt } = row;
+  const target = connection != null && uuid != null && { target: { connection, uuid } };
+  const { name, checkpoint, percent, message, result, error, endedAt } = row;
+  const optional = present({ name, checkpoint, percent, message, result, error, endedAt });
+  return { id, kind, title, actor, ...target, input, attempts, status, startedAt, updatedAt, ...optional };
 }

@@ -6,6 +6,7 @@ import { createClaimStore } from "./claims.ts";
 import { createConfirmationStore } from "./confirmations.ts";
 import { createDeliveryStore } from "./deliveries.ts";
 import { createEventStore } from "./events.ts";
+import { createJobStore } from "./jobs.ts";
 import { createLeaseStore } from "./leases.ts";
 import { createOperationHistory } from "./operation-history.ts";
 import { createOperationStore } from "./operations.ts";
@@ -58,6 +59,7 @@ export function createStore({ database: opened, liveness, changes }: StorePorts,
     ...createDeliveryStore(database, now),
     ...createConfirmationStore(database, now),
     ...createRequestKeyStore(database, liveness, now),
+    ...createJobStore(database, liveness, now),
     claim: claims.claim,
     lease,
     onChange: changes.subscribe,

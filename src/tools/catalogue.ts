@@ -10,6 +10,7 @@ import { eventTools } from "./event.ts";
 import { guestTools } from "./guest.ts";
 import { guestLinkTools } from "./guest-link.ts";
 import { installationTools } from "./installation.ts";
+import { jobTools } from "./job.ts";
 import { lifecycleTools } from "./lifecycle.ts";
 import { mediaTools } from "./media.ts";
 import { operationTools } from "./operation.ts";
@@ -32,6 +33,7 @@ const catalogue = [
   ...guestTools,
   ...diskTools,
   ...operationTools,
+  ...jobTools,
   ...eventTools,
   ...repairTools,
   ...definitionTools,

@@ -1,6 +1,7 @@
 /** What a tool is: one definition that MCP, the command line and the docs are made from. */
 import type { z } from "zod";
 import type { ChangeKind } from "../domain/changes/catalogue.ts";
+import type { JobRunner } from "../domain/jobs/runner.ts";
 import type { CallContext } from "../domain/ports/call-context.ts";
 import type { Connections } from "../domain/ports/connections.ts";
 import type { PluginDirectory } from "../domain/ports/plugin-directory.ts";
@@ -16,6 +17,7 @@ export type Services = Readonly<{
   newId: () => string;
   now: () => Date;
   claimWaitMs: number;
+  jobs: JobRunner;
   /** Where guests are listened to, if they are. */
   guests?: Readonly<{ address: string; port: number }>;
 }>;
@@ -24,17 +26,17 @@ export type Services = Readonly<{
 export type ToolContext = Services & Readonly<{ call: CallContext }>;
 
 /** How long a call may keep its caller waiting, in milliseconds: for an answer, or until its change has begun and has
- * times of its own. `scan` looks at everything there is, or through a whole image; `each` makes one change after the
- * other. */
-export const callLimitMs = { read: 30_000, scan: 330_000, change: 330_000, each: 3_600_000 } as const;
+ * times of its own. `wait` waits for a job, `scan` looks at everything there is, or through a whole image; `each` makes one
+ * change after the other. */
+export const callLimitMs = { read: 30_000, wait: 120_000, scan: 330_000, change: 330_000, each: 3_600_000 } as const;
 
 /** The time of a call of this tool. How long a change may wait for another operation on its VM is a setting, and comes on
  * top. */
 export const limitOf = (
-  { effect, scans, several }: Pick<Tool, "effect" | "scans" | "several">,
+  { effect, scans, waits, several }: Pick<Tool, "effect" | "scans" | "waits" | "several">,
   claimWaitMs: number,
 ): number => {
-  if (effect === "read") return callLimitMs[scans ? "scan" : "read"];
+  if (effect === "read") return callLimitMs[scans ? "scan" : waits ? "wait" : "read"];
   return callLimitMs[several ? "each" : "change"] + claimWaitMs;
 };
 
@@ -54,6 +56,8 @@ export type Tool<
   repeats?: true;
   /** It looks at everything there is, or through a whole image: it has the time that this takes. */
   scans?: true;
+  /** It may wait for a job, for as long as its caller says. */
+  waits?: true;
   /** Its answer is a secret, of which nothing is kept. */
   secret?: true;
   /** It makes an operation of each of several VMs, none of which says what became of the others. */

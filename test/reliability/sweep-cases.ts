@@ -12,6 +12,7 @@ import { allTools } from "../../src/tools/catalogue.ts";
 import type { ToolContext } from "../../src/tools/tool.ts";
 import { perform } from "../domain/engine/faults.ts";
 import { type Asked, callOf } from "../support/call.ts";
+import { withJobs } from "../support/jobs.ts";
 import { defineVm, editDefinition, putDisk, saveState } from "../support/simulator.ts";
 import { AT, diskPath, GIB, isos, orderChange, target, uuid, vmDefinition, vmSpec } from "../support/world.ts";
 import { type Fault, faulty } from "./sweep-fault.ts";
@@ -45,19 +46,20 @@ const changing =
   (ports) =>
     agreeing((confirm) => perform(ports, target, intent, { ...more, ...(confirm !== undefined && { confirm }) }));
 
-export const contextOf = (ports: Ports): ToolContext => ({
-  connections: {
-    names: ["local"],
-    capabilities: () => ports.backend.capabilities,
-    backend: async () => ports.backend,
-  },
-  plugins: { list: async () => [] },
-  store: async () => ports.store,
-  call: callOf("test"),
-  newId: ports.newId,
-  now: ports.now,
-  claimWaitMs: ports.claimWaitMs,
-});
+export const contextOf = (ports: Ports): ToolContext =>
+  withJobs({
+    connections: {
+      names: ["local"],
+      capabilities: () => ports.backend.capabilities,
+      backend: async () => ports.backend,
+    },
+    plugins: { list: async () => [] },
+    store: async () => ports.store,
+    call: callOf("test"),
+    newId: ports.newId,
+    now: ports.now,
+    claimWaitMs: ports.claimWaitMs,
+  });
 
 const calling =
   (tool: string, args: Record<string, unknown>): SweptCase["act"] =>

@@ -23,16 +23,13 @@ export type Fault = Readonly<{ call?: string; nth: number; mode: Mode }>;
 /** `undefined`: no answer, since a call never returned or the process ended. */
 export type Told = Readonly<{ answer: unknown } | { error: unknown }> | undefined;
 
-const PORT_OF_STORE = new Set([
-  ...["claim", "release", "begin", "advance", "settle", "operation", "operations", "open", "record", "records"],
-  ...["definitions", "prune", "putRecords", "seen", "offerConfirmation", "takeConfirmation"],
-]);
-const portOf = (call: string) => (PORT_OF_STORE.has(call) ? "store" : "backend");
+type Port = "store" | "backend";
 
-const isWrite = (call: string) => /^(apply |restore$)/.test(call);
+/** Whether it writes on the hypervisor. */
+export const isWrite = (call: string) => /^(apply |importDefinition$)/.test(call);
 
-const refusalOf = (call: string) =>
-  portOf(call) === "store"
+const refusalOf = (call: string, port: Port) =>
+  port === "store"
     ? new DomainError("STORE_UNAVAILABLE", { path: "/data", reason: `disk I/O error at ${call}` })
     : new DomainError("BACKEND_FAILED", { connection: "local", change: call, reason: "the planted error" });
 
@@ -44,7 +41,8 @@ class Ended extends Error {}
 /** The ports with this fault in them, and the calls that came before it and it. */
 export function faulty(ports: Ports, { call: named, nth, mode }: Fault) {
   const calls: string[] = [];
-  let away: string | undefined;
+  const portOf = (call: string): Port => (call === "release" || call in ports.store ? "store" : "backend");
+  let away: Port | undefined;
   let ended = false;
   let stuck = false;
   let underWay = 0;
@@ -55,7 +53,7 @@ export function faulty(ports: Ports, { call: named, nth, mode }: Fault) {
   };
   const wrapped = intercept(ports, async (call, make) => {
     if (ended) throw new Ended();
-    if (away === portOf(call) && call !== "release") throw refusalOf(call);
+    if (away === portOf(call) && call !== "release") throw refusalOf(call, portOf(call));
     const real = async () => {
       underWay++;
       try {
@@ -73,12 +71,12 @@ export function faulty(ports: Ports, { call: named, nth, mode }: Fault) {
     };
     switch (mode) {
       case "refuses":
-        throws(refusalOf(call));
+        throws(refusalOf(call, portOf(call)));
         return real();
       case "works and reports an error":
         if (call === "claim") return real();
         await real();
-        throws(refusalOf(call));
+        throws(refusalOf(call, portOf(call)));
         return undefined;
       case "never returns, not done":
         return never();
@@ -91,7 +89,7 @@ export function faulty(ports: Ports, { call: named, nth, mode }: Fault) {
       case "is not answered, done after the next look":
         // What only reads changes nothing when it is done late.
         if (!isWrite(call)) {
-          throws(refusalOf(call));
+          throws(refusalOf(call, portOf(call)));
           return real();
         }
         late = real;
@@ -99,7 +97,7 @@ export function faulty(ports: Ports, { call: named, nth, mode }: Fault) {
         throw unanswered();
       case "refuses from then on":
         away = portOf(call);
-        throws(refusalOf(call));
+        throws(refusalOf(call, portOf(call)));
         return real();
       case "works and refuses from then on":
         away = portOf(call);

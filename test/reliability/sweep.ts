@@ -10,7 +10,7 @@ import { target } from "../support/world.ts";
 import type { SweptCase } from "./sweep-cases.ts";
 import { type Baseline, violationsOf } from "./sweep-check.ts";
 import { startClock } from "./sweep-clock.ts";
-import { type Fault, faulty, type Mode, modes, toldBy } from "./sweep-fault.ts";
+import { type Fault, faulty, isWrite, type Mode, modes, toldBy } from "./sweep-fault.ts";
 import { historyOf, openProcess, prepareGround, type Sight, sightOf, type Template } from "./sweep-world.ts";
 
 /** The parts of the program that the sweep looks at; a flaw can be planted in either. */
@@ -99,7 +99,7 @@ async function runOnce(
     const stages: Sight[] = [];
     const seeStages: Handler = async (call, make) => {
       const result = await make();
-      if (/^(apply |restore$)/.test(call)) stages.push(await sightOf(ground, process.store, at));
+      if (isWrite(call)) stages.push(await sightOf(ground, process.store, at));
       return result;
     };
     const real = refused ? refusingLast(process.ports, refused) : process.ports;

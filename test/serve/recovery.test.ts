@@ -1,6 +1,7 @@
 import { expect, onTestFinished, test, vi } from "vitest";
 import { DomainError } from "../../src/domain/error.ts";
 import { recoverInBackground } from "../../src/serve/recovery.ts";
+import { withJobs } from "../support/jobs.ts";
 import { orderChange, type World, world } from "../support/world.ts";
 
 type Away = { away: boolean; refused: number };
@@ -34,12 +35,12 @@ async function worldInDoubt(): Promise<{ w: World; hypervisor: Away; operation: 
 function recovering({ connections, ports, store }: World): string[] {
   const told: string[] = [];
   const stop = recoverInBackground({
-    services: {
+    services: withJobs({
       ...ports,
       connections,
       plugins: { list: async () => [] },
       store: async () => store,
-    },
+    }),
     log: (message) => told.push(message),
     afterMs: 10,
     everyMs: 30,

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, it } from "vitest";
 import type { Bench, Test } from "./contract-bench.ts";
 import { claimContract } from "./contract-claims.ts";
 import { eventContract } from "./contract-events.ts";
+import { jobContract } from "./contract-jobs.ts";
 import { operationContract } from "./contract-operations.ts";
 import { requestContract } from "./contract-requests.ts";
 import type { SharedDatabase } from "./shared-databases.ts";
@@ -43,6 +44,7 @@ export function storeContract({ name, open, skip = [] }: StoreContract): void {
     claimContract(test);
     eventContract(test);
     requestContract(test);
+    jobContract(test);
 
     it("skips only tests that there are, and says why", ({ expect }) => {
       expect(skip.filter((one) => !titles.has(one.test) || one.reason === "")).toEqual([]);

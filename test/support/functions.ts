@@ -10,6 +10,7 @@ import { type EventFunction, type FunctionContext, type Plugin, ToolRefused } fr
 import { callTool } from "../../src/tools/call.ts";
 import { type Answers, allTools } from "../../src/tools/catalogue.ts";
 import { callOf } from "./call.ts";
+import { withJobs } from "./jobs.ts";
 import { type World, type WorldOptions, world } from "./world.ts";
 
 type AnyPlugin = Plugin<never, never>;
@@ -41,13 +42,18 @@ export async function openLane(
   const toolsOf =
     (actor: string) =>
     (tool: string, args: Readonly<Record<string, unknown>> = {}) =>
-      callTool(allTools, tool, args, {
-        ...ports,
-        connections,
-        plugins: { list: async () => [] },
-        store: async () => store,
-        call: callOf(actor, signal),
-      });
+      callTool(
+        allTools,
+        tool,
+        args,
+        withJobs({
+          ...ports,
+          connections,
+          plugins: { list: async () => [] },
+          store: async () => store,
+          call: callOf(actor, signal),
+        }),
+      );
   const subscribers = await Promise.all(plugins.map((one) => subscriberOf(one, toolsOf, log)));
   const names = subscribers.map(({ name }) => name);
   for (const name of names) await store.feed(name, 1);

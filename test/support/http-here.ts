@@ -4,6 +4,7 @@ import { type HttpServerOptions, serveHttp } from "../../src/serve/http/server.t
 import type { Session } from "../../src/serve/session.ts";
 import { offeredTools } from "../../src/tools/catalogue.ts";
 import { type Ask, ask, type HttpAnswer } from "./http.ts";
+import { withJobs } from "./jobs.ts";
 import type { World } from "./world.ts";
 
 export const TOKEN = "a-token-for-tests-of-forty-characters-xx";
@@ -23,14 +24,14 @@ export function sessionOf({ connections, ports, store }: World, more: Partial<Se
     confirm: "token",
     version: "0.0.0",
     log: () => {},
-    services: {
+    services: withJobs({
       connections,
       plugins: { list: async () => [] },
       store: async () => store,
       newId: ports.newId,
       now: ports.now,
       claimWaitMs: ports.claimWaitMs,
-    },
+    }),
     defect: () => "defect",
     ...more,
   };

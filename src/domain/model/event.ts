@@ -35,6 +35,11 @@ export const eventTypes = [
   "operation.rolled_back",
   "operation.failed",
   "operation.unknown",
+  "job.started",
+  "job.progressed",
+  "job.succeeded",
+  "job.failed",
+  "job.cancelled",
 ] as const;
 export type EventType = (typeof eventTypes)[number];
 

@@ -11,7 +11,8 @@ export type CallContext = Readonly<{
   /** Until when the caller is kept waiting for what changes nothing yet; its signal is aborted with the caller's, too.
    * From the first write on the steps have times of their own. */
   deadline: Deadline;
-  progress: (message: string) => void;
+  /** `percent`: 0 to 100, where it is known how much is done. */
+  progress: (message: string, percent?: number) => void;
   /** One line for whoever runs the program. */
   log?: (message: string) => void;
   /** Called once an operation is on record, before anything is touched. */

@@ -6,6 +6,7 @@ import type { Target } from "../model/vm.ts";
 import type { VmRecord } from "../model/vm-record.ts";
 import type { DeliveryStore, EventStore, LeaseStore, ReportedStateStore } from "./event-store.ts";
 import type { RequestKeys } from "./idempotency.ts";
+import type { JobStore } from "./job-store.ts";
 
 /** Something that is no VM and can be claimed like one (an image, a template, a backup set): its kind and its name stand in
  * the place of a UUID, which never has a colon. */
@@ -121,7 +122,8 @@ export interface Store
     EventStore,
     ReportedStateStore,
     LeaseStore,
-    DeliveryStore {
+    DeliveryStore,
+    JobStore {
   readonly backup?: DatabaseBackup;
   close(): Promise<void>;
 }

@@ -219,14 +219,14 @@ function clientOf(server: Server, ctx: ServerContext): { name: string; elicits: 
 }
 
 /** Sends progress where the client asked for it, as much of it as a reader can follow. */
-function progressFor(ctx: ServerContext): (message: string) => void {
+function progressFor(ctx: ServerContext): (message: string, percent?: number) => void {
   const progressToken = ctx.mcpReq._meta?.progressToken;
   if (progressToken === undefined) return () => undefined;
   let progress = 0;
-  return paced((message) => {
-    progress += 1;
-    void ctx.mcpReq
-      .notify({ method: "notifications/progress", params: { progressToken, progress, message } })
-      .catch(() => undefined);
+  return paced((message, percent) => {
+    // It has to rise with each message, also where no more is done than before.
+    progress = percent === undefined ? progress + 1 : Math.max(percent, progress + Number.EPSILON * 1024);
+    const params = { progressToken, progress, ...(percent !== undefined && { total: 100 }), message };
+    void ctx.mcpReq.notify({ method: "notifications/progress", params }).catch(() => undefined);
   });
 }

@@ -11,9 +11,10 @@ import { suggestion } from "./migrations/20261125-suggestion.ts";
 import { fingerprint } from "./migrations/20261126-fingerprint.ts";
 import { served } from "./migrations/20261126-served.ts";
 import { definitions } from "./migrations/20261129-definitions.ts";
+import { jobs } from "./migrations/20261129-jobs.ts";
 
 /** Every migration there is, oldest first. */
-export const migrations = [first, listed, events, suggestion, idempotency, fingerprint, served, definitions];
+export const migrations = [first, listed, events, suggestion, idempotency, fingerprint, served, definitions, jobs];
 const table = "mikro_orm_migrations";
 /** An upgrade of a large database takes its time, and whoever comes meanwhile has nothing better to do than wait. */
 const upgradeMsMax = 60_000;

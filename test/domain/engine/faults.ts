@@ -40,8 +40,8 @@ const followed = [
 /** What to do with a call on a port: `real` makes it. */
 export type Handler = (call: string, real: () => Promise<unknown>) => Promise<unknown>;
 
-/** These work out a name. */
-const waitsForNobody = new Set<string | symbol>(["pathFor", "ref"]);
+/** These work out a name, or listen. */
+const waitsForNobody = new Set<string | symbol>(["pathFor", "ref", "onChange"]);
 
 /** The ports with every call that is waited for in the hands of `handle`: those of the backend, of its images
  * (`images.disk`) and of the store, and the `release` of a claim. */

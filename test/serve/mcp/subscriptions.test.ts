@@ -1,6 +1,7 @@
 import { expect, onTestFinished, test } from "vitest";
 import { DomainError } from "../../../src/domain/error.ts";
 import { coalesced, type Subscriptions, subscriptionsFor } from "../../../src/serve/mcp/subscriptions.ts";
+import { withJobs } from "../../support/jobs.ts";
 import { orderChange, type World, world } from "../../support/world.ts";
 
 type Hearing = Subscriptions & Readonly<{ told: string[]; opened: () => number }>;
@@ -10,7 +11,7 @@ function hearing({ connections, ports, store }: World, refuse: () => boolean = (
   let opened = 0;
   const subscriptions = subscriptionsFor(
     {
-      services: {
+      services: withJobs({
         ...ports,
         connections,
         plugins: { list: async () => [] },
@@ -19,7 +20,7 @@ function hearing({ connections, ports, store }: World, refuse: () => boolean = (
           if (refuse()) throw new DomainError("STORE_UNAVAILABLE", { path: "", reason: "it is away" });
           return store;
         },
-      },
+      }),
       defect: (error) => {
         throw error;
       },

@@ -1,0 +1,57 @@
+/** How far a job is, as its process records it: what is to be durable at once, the rest now and then. */
+import type { Job } from "../model/job.ts";
+import { jobEvent } from "../model/job.ts";
+import type { JobStore } from "../ports/job-store.ts";
+import type { Progress } from "./job.ts";
+
+/** Progress without a checkpoint is written at most once in so many milliseconds. */
+const WRITE_EVERY_MS = 500;
+/** An event tells of progress whenever this many percent more are done. */
+const EVENT_PERCENT = 10;
+
+export type ProgressOptions = Readonly<{
+  store: JobStore;
+  job: Job;
+  /** Aborted when the job turns out to be somebody else's, or is to be cancelled. */
+  stop: AbortController;
+  now: () => Date;
+  tell: (job: Job) => void;
+  lost: () => Error;
+  cancelled: () => Error;
+}>;
+
+export function createProgress({ store, job: began, stop, now, tell, lost, cancelled }: ProgressOptions) {
+  let job = began;
+  let writtenAt = Number.NEGATIVE_INFINITY;
+
+  async function report({ percent, message, checkpoint }: Progress<unknown>): Promise<void> {
+    stop.signal.throwIfAborted();
+    const before = Math.floor((job.percent ?? 0) / EVENT_PERCENT);
+    const bounded = percent === undefined ? undefined : Math.min(100, Math.max(0, percent));
+    job = { ...job, ...(bounded !== undefined && { percent: bounded }), ...(message !== undefined && { message }) };
+    tell(job);
+    const tens = Math.floor((job.percent ?? 0) / EVENT_PERCENT);
+    const at = now().toISOString();
+    const events = tens > before ? [jobEvent(job, String(tens * EVENT_PERCENT), at, "job.progressed")] : [];
+    const isDue = performance.now() - writtenAt >= WRITE_EVERY_MS;
+    if (checkpoint === undefined && events.length === 0 && !isDue) return;
+    writtenAt = performance.now();
+    const written = await store.advanceJob(
+      job.id,
+      {
+        ...(job.percent !== undefined && { percent: job.percent }),
+        ...(job.message !== undefined && { message: job.message }),
+        ...(checkpoint !== undefined && { checkpoint }),
+      },
+      events,
+    );
+    if (!written) stop.abort(lost());
+    else {
+      job = written;
+      if (written.status === "cancelling") stop.abort(cancelled());
+    }
+    stop.signal.throwIfAborted();
+  }
+
+  return { report, job: () => job };
+}

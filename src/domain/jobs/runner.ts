@@ -1,0 +1,344 @@
+/** Runs jobs: those that this process begins, and those that a process left which ended. */
+
+import { startDeadline, withDeadline } from "../deadline.ts";
+import { type Outcome, operate } from "../engine/operate.ts";
+import { DomainError } from "../error.ts";
+import { isActive, type Job, jobEvent } from "../model/job.ts";
+import type { Target } from "../model/vm.ts";
+import type { Connections } from "../ports/connections.ts";
+import type { JobStore } from "../ports/job-store.ts";
+import type { Ports } from "../ports/operation-ports.ts";
+import type { Store } from "../ports/store.ts";
+import { type JobContext, type JobDefinition, type JobRequest, jobDefinition, type Progress } from "./job.ts";
+import { createProgress } from "./progress.ts";
+
+/** Jobs that one process runs at a time; further ones are queued. Each may write a whole disk. */
+export const RUNNING_MAX = 2;
+/** Attempts without a checkpoint between them, after which a job is given up. */
+export const ATTEMPTS_MAX = 3;
+/** How long what a job left may take to remove, in milliseconds. */
+const CLEAN_UP_MS = 120_000;
+/** How long a change of a job may wait for what changes nothing yet, in milliseconds. */
+const CHANGE_MS = 330_000;
+/** How long jobs have to stop at the end of their process, in milliseconds. */
+const CLOSE_MS = 5_000;
+/** Word that a job is to be cancelled may fail to come, so this is how often its process looks, in milliseconds. */
+const LOOK_MS = 5_000;
+
+export type JobServices = Readonly<{
+  connections: Connections;
+  store: () => Promise<Store>;
+  newId: () => string;
+  now: () => Date;
+  claimWaitMs: number;
+}>;
+
+export type RunnerOptions = Readonly<{
+  services: JobServices;
+  log: (message: string) => void;
+  /** Logs what is no refusal, and gives its id. */
+  defect: (error: unknown) => string;
+  runningMax?: number;
+  lookMs?: number;
+  closeMs?: number;
+}>;
+
+export type StartedJob = Readonly<{ kind: string; input: unknown; actor: string; target?: Target; name?: string }>;
+
+export interface JobRunner {
+  /** Records a job and begins it, or queues it behind those that this process runs.
+   * @throws ZodError for an input that its kind does not take, TypeError for a kind that is not known */
+  start(job: StartedJob): Promise<Job>;
+  /** Tells whoever runs the job to stop.
+   * @throws DomainError JOB_NOT_FOUND, JOB_ENDED */
+  cancel(id: string): Promise<Job>;
+  /** Takes up what processes left that have ended, where this program knows its kind and its connection. */
+  takeUp(): Promise<void>;
+  /** How many jobs this process runs or has queued. */
+  count(): number;
+  /** Calls back as jobs of this process come further. Returns what ends it. */
+  onProgress(listener: (job: Job) => void): () => void;
+  /** When this process has no more jobs. */
+  idle(): Promise<void>;
+  /** Stops all jobs of this process; another process goes on with them. */
+  close(): Promise<void>;
+}
+
+/** Why a job's signal is aborted. */
+class JobCancelled extends Error {}
+class ProcessEnds extends Error {}
+class JobLost extends Error {}
+
+type Running = Readonly<{ id: string; stop: AbortController; ended: Promise<void> }>;
+
+export function createJobRunner({
+  services,
+  log,
+  defect,
+  runningMax = RUNNING_MAX,
+  lookMs = LOOK_MS,
+  closeMs = CLOSE_MS,
+}: RunnerOptions): JobRunner {
+  const running = new Map<string, Running>();
+  const queue: Job[] = [];
+  /** Jobs that this process has stopped, and that are on record as held by it. */
+  const held = new Set<string>();
+  const listeners = new Set<(job: Job) => void>();
+  const tell = (job: Job) => {
+    for (const listener of listeners) listener(job);
+  };
+  let isClosed = false;
+  let endLooking: (() => void) | undefined;
+
+  /** Looks whether what this process runs is to be cancelled. */
+  async function look(store: Store): Promise<void> {
+    for (const { id, stop } of running.values()) {
+      const job = await store.job(id);
+      if (job?.status === "cancelling") stop.abort(new JobCancelled());
+    }
+    for (const queued of [...queue]) {
+      const job = await store.job(queued.id);
+      if (job?.status !== "cancelling") continue;
+      queue.splice(queue.indexOf(queued), 1);
+      await end(store, job, { status: "cancelled" });
+    }
+  }
+
+  function keepLooking(store: Store): void {
+    if (endLooking) return;
+    const again = () => void look(store).catch(() => undefined);
+    const endFeed = store.onChange(again);
+    const timer = setInterval(again, lookMs);
+    endLooking = () => {
+      clearInterval(timer);
+      endFeed();
+      endLooking = undefined;
+    };
+  }
+
+  function next(store: Store): void {
+    while (!isClosed && running.size < runningMax && queue.length > 0) begin(store, queue.shift()!);
+    if (running.size === 0 && queue.length === 0) endLooking?.();
+    else keepLooking(store);
+  }
+
+  function begin(store: Store, job: Job): void {
+    const stop = new AbortController();
+    const ended = run(store, job, stop).finally(() => {
+      running.delete(job.id);
+      next(store);
+    });
+    running.set(job.id, { id: job.id, stop, ended });
+  }
+
+  /** Until it is written that nobody holds the job, no other process takes it up. */
+  async function leave(store: Store, id: string): Promise<void> {
+    held.add(id);
+    try {
+      await store.leaveJob(id);
+      held.delete(id);
+    } catch (error) {
+      if (!isStoreFault(error)) throw error;
+    }
+  }
+
+  /** Never fails: what cannot be recorded is left to another process. */
+  async function run(store: Store, job: Job, stop: AbortController): Promise<void> {
+    try {
+      const started = await store.advanceJob(job.id, { status: "running" }, []);
+      if (!started) return;
+      tell(started);
+      await carryOut(store, started, stop);
+    } catch (error) {
+      if (error instanceof JobLost) return;
+      if (isStoreFault(error)) log(`job ${job.id}: it is left for now: ${(error as Error).message}`);
+      else if (!(error instanceof ProcessEnds)) defect(error);
+      await leave(store, job.id);
+    }
+  }
+
+  async function carryOut(store: Store, job: Job, stop: AbortController): Promise<void> {
+    const definition = jobDefinition(job.kind)!;
+    const progress = createProgress({
+      store,
+      job,
+      stop,
+      now: services.now,
+      tell,
+      lost: () => new JobLost(),
+      cancelled: () => new JobCancelled(),
+    });
+    try {
+      if (job.status === "cancelling") throw new JobCancelled();
+      if (job.attempts > ATTEMPTS_MAX)
+        throw new DomainError("JOB_INTERRUPTED", { job: job.id, attempts: job.attempts - 1 });
+      const input = definition.input.parse(job.input);
+      stop.signal.throwIfAborted();
+      const result = await definition.run(contextFor(store, job, definition, stop.signal, progress.report), input);
+      await end(store, progress.job(), { status: "done", percent: 100, ...(result && { result }) });
+    } catch (error) {
+      const reason: unknown = stop.signal.aborted ? stop.signal.reason : error;
+      if (reason instanceof ProcessEnds || reason instanceof JobLost || isStoreFault(error))
+        throw isStoreFault(error) ? error : reason;
+      await cleanUp(store, progress.job(), definition);
+      if (reason instanceof JobCancelled) await end(store, progress.job(), { status: "cancelled" });
+      else await end(store, progress.job(), { status: "failed", error: errorOf(error) });
+    }
+  }
+
+  /** What cannot be removed is logged: the job has failed or was cancelled all the same. */
+  async function cleanUp(store: Store, job: Job, definition: JobDefinition<unknown, unknown>): Promise<void> {
+    // A process that ends in the middle of this again and again leaves it.
+    if (!definition.cleanUp || job.attempts > 2 * ATTEMPTS_MAX) return;
+    const deadline = startDeadline(CLEAN_UP_MS);
+    try {
+      const kept = await store.job(job.id);
+      const context = contextFor(store, kept ?? job, definition, deadline.signal, async () => undefined);
+      await definition.cleanUp(context, definition.input.parse(job.input));
+    } catch (error) {
+      if (isStoreFault(error)) throw error;
+      log(
+        `job ${job.id}: what it left could not be removed: ${error instanceof Error ? error.message : String(error)}`,
+      );
+    } finally {
+      deadline.end();
+    }
+  }
+
+  function contextFor(
+    store: Store,
+    { id, kind, actor, target, name, checkpoint }: Job,
+    definition: JobDefinition<unknown, unknown>,
+    signal: AbortSignal,
+    report: (progress: Progress<unknown>) => Promise<void>,
+  ): JobContext<unknown> {
+    const ports = async (connection: string): Promise<Ports> => {
+      const { newId, now, claimWaitMs, connections } = services;
+      return { backend: await connections.backend(connection), store, newId, now, claimWaitMs };
+    };
+    return {
+      job: { id, kind, actor, ...(target && { target }), ...(name !== undefined && { name }) },
+      checkpoint: checkpoint === undefined ? undefined : definition.checkpoint?.parse(checkpoint),
+      signal,
+      report,
+      ports,
+      async operate(request: JobRequest): Promise<Outcome> {
+        const deadline = startDeadline(CHANGE_MS + services.claimWaitMs, signal);
+        try {
+          const context = {
+            actor,
+            signal,
+            deadline,
+            log,
+            progress: (message: string) => void report({ message }).catch(() => undefined),
+          };
+          return await operate(await ports(request.target.connection), {
+            ...request,
+            what: kind,
+            subject: `job ${id}`,
+            context,
+          });
+        } finally {
+          deadline.end();
+        }
+      },
+    };
+  }
+
+  async function end(store: JobStore, job: Job, ending: Parameters<JobStore["endJob"]>[1]): Promise<void> {
+    const types = { done: "job.succeeded", failed: "job.failed", cancelled: "job.cancelled" } as const;
+    const ended = { ...job, ...ending };
+    const event = jobEvent(ended, "ended", services.now().toISOString(), types[ending.status]);
+    if (!(await store.endJob(job.id, ending, [event]))) throw new JobLost();
+    tell(ended);
+  }
+
+  const errorOf = (error: unknown) => {
+    if (error instanceof DomainError) return { code: error.code, message: error.message };
+    return { code: "DEFECT", message: `This is a fault in Bootwright itself; its log has it under ${defect(error)}` };
+  };
+
+  return {
+    async start({ kind, input, actor, target, name }) {
+      const definition = jobDefinition(kind);
+      if (!definition) throw new TypeError(`There is no job "${kind}"`);
+      const parsed = definition.input.parse(input);
+      const at = services.now().toISOString();
+      const job: Job = {
+        id: services.newId(),
+        kind,
+        title: definition.title(parsed, name),
+        actor,
+        ...(target && { target }),
+        ...(name !== undefined && { name }),
+        input: parsed,
+        attempts: 1,
+        status: "queued",
+        startedAt: at,
+        updatedAt: at,
+      };
+      const store = await services.store();
+      await store.addJob(job, [jobEvent(job, "started", at, "job.started")]);
+      queue.push(job);
+      next(store);
+      return job;
+    },
+
+    async cancel(id) {
+      const store = await services.store();
+      const job = await store.cancelJob(id);
+      if (!isActive(job) && job.status !== "cancelled")
+        throw new DomainError("JOB_ENDED", { job: id, status: job.status });
+      const left = await store.takeJob(id);
+      if (left && jobDefinition(left.kind)) queue.push(left);
+      // A kind that this program does not know: nobody else is at it, and what it left stays.
+      else if (left) await end(store, left, { status: "cancelled" });
+      next(store);
+      await look(store);
+      return (await store.job(id)) ?? job;
+    },
+
+    async takeUp() {
+      const store = await services.store();
+      for (const id of [...held]) await leave(store, id);
+      for (const { id, kind, target } of await store.abandonedJobs()) {
+        if (isClosed || running.size + queue.length >= runningMax) return;
+        if (!jobDefinition(kind) || (target && !services.connections.names.includes(target.connection))) continue;
+        const job = await store.takeJob(id);
+        if (!job) continue;
+        log(`job ${id}: going on with "${job.title}", which a process left that ended`);
+        queue.push(job);
+        next(store);
+      }
+    },
+
+    count: () => running.size + queue.length,
+
+    onProgress(listener) {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
+    },
+
+    async idle() {
+      while (running.size > 0) await Promise.all([...running.values()].map(({ ended }) => ended));
+    },
+
+    async close() {
+      isClosed = true;
+      endLooking?.();
+      for (const { stop } of running.values()) stop.abort(new ProcessEnds());
+      const stopped = Promise.all([...running.values()].map(({ ended }) => ended));
+      // One that does not heed its signal ends with this process, and another one sees that.
+      await withDeadline(closeMs, () => stopped).catch(() => undefined);
+      const left = queue.splice(0);
+      if (left.length === 0) return;
+      const store = await services.store();
+      for (const { id } of left) await leave(store, id);
+    },
+  };
+}
+
+/** Where nothing can be recorded, nobody can say how the job ends. */
+const isStoreFault = (error: unknown): boolean =>
+  error instanceof DomainError &&
+  (error.code.startsWith("STORE_") || (error.code === "OUTCOME_UNKNOWN" && isStoreFault(error.cause)));

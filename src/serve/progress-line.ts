@@ -1,0 +1,46 @@
+/** Progress on a terminal: a bar that is drawn anew in its line, or a line for each message where nobody looks. */
+
+const WIDTH = 24;
+const CHARACTERS_MAX = 78;
+
+export type ProgressLine = Readonly<{
+  /** `percent`: 0 to 100; without it the message stands alone. */
+  tell(message: string, percent?: number): void;
+  /** Leaves the line as it is; what is written next begins below it. */
+  end(): void;
+}>;
+
+type Stream = Readonly<{ isTTY?: boolean; write(text: string): unknown }>;
+
+export function progressLine(stream: Stream): ProgressLine {
+  let shown = "";
+  let isOpen = false;
+  return {
+    tell(message, percent) {
+      const text = lineOf(message, percent);
+      if (text === shown) return;
+      shown = text;
+      if (!stream.isTTY || percent === undefined) {
+        if (isOpen) stream.write("\n");
+        isOpen = false;
+        stream.write(`${text}\n`);
+        return;
+      }
+      // To the beginning of the line, and what stood there is erased.
+      stream.write(`\r\u001b[2K${text}`);
+      isOpen = true;
+    },
+    end() {
+      if (isOpen) stream.write("\n");
+      isOpen = false;
+      shown = "";
+    },
+  };
+}
+
+function lineOf(message: string, percent: number | undefined): string {
+  if (percent === undefined) return `… ${message}`;
+  const done = Math.round((percent / 100) * WIDTH);
+  const bar = `[${"#".repeat(done)}${" ".repeat(WIDTH - done)}]`;
+  return `${bar} ${String(Math.floor(percent)).padStart(3)}% ${message}`.slice(0, CHARACTERS_MAX);
+}

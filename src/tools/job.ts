@@ -1,0 +1,155 @@
+/** Jobs: what takes minutes, goes on without its caller, and is followed and cancelled by its id. */
+import { z } from "zod";
+import { DomainError } from "../domain/error.ts";
+import { isActive, type Job, jobStatuses } from "../domain/model/job.ts";
+import { VmRef } from "../domain/model/vm.ts";
+import type { Store } from "../domain/ports/store.ts";
+import { presentOrPastVm } from "./target.ts";
+import { defineTool, type ToolContext } from "./tool.ts";
+
+const JobRef = z.string().min(1).max(100).describe("Id of the job, as the call that began it answered with");
+const Status = z.enum(jobStatuses);
+/** Word of a change may fail to come, so a call that waits looks this often, in milliseconds. */
+const LOOK_MS = 1_000;
+
+const JobView = z.object({
+  job: z.string(),
+  kind: z.string(),
+  title: z.string(),
+  target: z.object({ connection: z.string(), vm: z.string(), name: z.string() }).optional(),
+  actor: z.string().describe("Who asked: the surface and its client"),
+  status: Status.describe("queued, running and cancelling have not ended"),
+  percent: z.number().nullable().describe("null while the job cannot tell"),
+  message: z.string().optional(),
+  result: z.record(z.string(), z.unknown()).optional(),
+  error: z.object({ code: z.string(), message: z.string() }).optional(),
+  started_at: z.string(),
+  updated_at: z.string(),
+  ended_at: z.string().optional(),
+});
+
+/** A job as callers see it. */
+export const viewJob = (job: Job): z.input<typeof JobView> => ({
+  job: job.id,
+  kind: job.kind,
+  title: job.title,
+  ...(job.target && {
+    target: { connection: job.target.connection, vm: job.target.uuid, name: job.name ?? job.target.uuid },
+  }),
+  actor: job.actor,
+  status: job.status,
+  percent: job.percent ?? null,
+  ...(job.message !== undefined && { message: job.message }),
+  ...(job.result && { result: { ...job.result } }),
+  ...(job.error && { error: job.error }),
+  started_at: job.startedAt,
+  updated_at: job.updatedAt,
+  ...(job.endedAt !== undefined && { ended_at: job.endedAt }),
+});
+
+/** @throws DomainError JOB_NOT_FOUND */
+async function jobIn(store: Store, id: string): Promise<Job> {
+  const job = await store.job(id);
+  if (!job) throw new DomainError("JOB_NOT_FOUND", { job: id });
+  return job;
+}
+
+const listJobs = defineTool({
+  name: "list_jobs",
+  title: "List jobs",
+  description:
+    "List jobs, newest first: work that takes minutes and goes on by itself. Older ones follow with before, the id of the last one shown.",
+  effect: "read",
+  needs: [],
+  http: { method: "GET", path: "/jobs" },
+  input: z.object({
+    vm: VmRef.optional().describe("Only jobs of this VM"),
+    status: z.array(Status).max(jobStatuses.length).default([]).describe("Only jobs that are so"),
+    before: JobRef.optional(),
+    limit: z.number().int().min(1).max(200).default(50),
+  }),
+  output: z.object({ jobs: z.array(JobView) }),
+  async run({ vm, status, before, limit }, context) {
+    const target = vm === undefined ? undefined : await presentOrPastVm(context, vm);
+    const jobs = await (await context.store()).jobs({
+      limit,
+      ...(target && { target }),
+      ...(status.length && { status }),
+      ...(before !== undefined && { before }),
+    });
+    return { jobs: jobs.map(viewJob) };
+  },
+});
+
+const getJob = defineTool({
+  name: "get_job",
+  title: "Get job",
+  description:
+    "Get a job: how far it is, or how it ended. With wait_seconds it answers once the job has ended, or after that time.",
+  effect: "read",
+  needs: [],
+  waits: true,
+  http: { method: "GET", path: "/jobs/{job}" },
+  input: z.object({
+    job: JobRef,
+    wait_seconds: z.number().int().min(0).max(60).default(0).describe("How long to wait for its end"),
+  }),
+  output: z.object({ job: JobView }),
+  async run({ job: id, wait_seconds }, context) {
+    const store = await context.store();
+    const job = await jobIn(store, id);
+    return {
+      job: viewJob(wait_seconds === 0 || !isActive(job) ? job : await followed(store, job, wait_seconds, context)),
+    };
+  },
+});
+
+/** The job once it has ended, or as it is when the time is up. Tells how far it is meanwhile. */
+async function followed(store: Store, begun: Job, seconds: number, { call }: ToolContext): Promise<Job> {
+  const { signal } = call.deadline;
+  const until = performance.now() + seconds * 1000;
+  let changed = Promise.withResolvers<void>();
+  const endFeed = store.onChange(() => changed.resolve());
+  try {
+    for (let job = begun; ; ) {
+      call.progress(job.message ?? job.title, job.percent);
+      const leftMs = until - performance.now();
+      if (!isActive(job) || leftMs <= 0) return job;
+      await oneOf(changed.promise, Math.min(leftMs, LOOK_MS), signal);
+      signal.throwIfAborted();
+      changed = Promise.withResolvers();
+      job = await jobIn(store, job.id);
+    }
+  } finally {
+    endFeed();
+  }
+}
+
+/** Until something was written, the time is up, or the caller gave up. */
+async function oneOf(changed: Promise<void>, ms: number, signal: AbortSignal): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, ms);
+  const giveUp = () => resolve();
+  signal.addEventListener("abort", giveUp, { once: true });
+  try {
+    await Promise.race([changed, promise]);
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener("abort", giveUp);
+  }
+}
+
+const cancelJob = defineTool({
+  name: "cancel_job",
+  title: "Cancel job",
+  description:
+    "Cancel a job. It stops at the next place where it can and removes what it has made so far; what it had changed before that stays, and its operations say what.",
+  effect: "change",
+  needs: [],
+  http: { method: "POST", path: "/jobs/{job}/cancel" },
+  input: z.object({ job: JobRef }),
+  output: z.object({ job: JobView }),
+  run: async ({ job }, context) => ({ job: viewJob(await context.jobs.cancel(job)) }),
+});
+
+export const jobTools = [listJobs, getJob, cancelJob];

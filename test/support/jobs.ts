@@ -1,0 +1,12 @@
+/** Jobs in tests: what runs them, and a job of the memory backend that works on a VM at its beginning and at its end. */
+import { createJobRunner, type JobRunner, type JobServices, type RunnerOptions } from "../../src/domain/jobs/runner.ts";
+
+/** What runs jobs on these services. Whoever makes it closes it. */
+export const jobsOf = (services: JobServices, more: Partial<RunnerOptions> = {}): JobRunner =>
+  createJobRunner({ services, log: () => {}, defect: () => "defect", ...more });
+
+/** The services, and what runs jobs on them. */
+export const withJobs = <T extends JobServices>(services: T): T & Readonly<{ jobs: JobRunner }> => ({
+  ...services,
+  jobs: jobsOf(services),
+});
