@@ -1,5 +1,6 @@
 /** Jobs in tests: what runs them, and a job of the memory backend that works on a VM at its beginning and at its end. */
-import { createJobRunner, type JobRunner, type JobServices, type RunnerOptions } from "../../src/domain/jobs/runner.ts";
+import type { JobServices } from "../../src/domain/jobs/carry-out.ts";
+import { createJobRunner, type JobRunner, type RunnerOptions } from "../../src/domain/jobs/runner.ts";
 
 /** What runs jobs on these services. Whoever makes it closes it. */
 export const jobsOf = (services: JobServices, more: Partial<RunnerOptions> = {}): JobRunner =>

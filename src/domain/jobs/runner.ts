@@ -1,37 +1,18 @@
 /** Runs jobs: those that this process begins, and those that a process left which ended. */
-
-import { startDeadline, withDeadline } from "../deadline.ts";
-import { type Outcome, operate } from "../engine/operate.ts";
+import { withDeadline } from "../deadline.ts";
 import { DomainError } from "../error.ts";
 import { isActive, type Job, jobEvent } from "../model/job.ts";
 import type { Target } from "../model/vm.ts";
-import type { Connections } from "../ports/connections.ts";
-import type { JobStore } from "../ports/job-store.ts";
-import type { Ports } from "../ports/operation-ports.ts";
 import type { Store } from "../ports/store.ts";
-import { type JobContext, type JobDefinition, type JobRequest, jobDefinition, type Progress } from "./job.ts";
-import { createProgress } from "./progress.ts";
+import { createCarryOut, isStoreFault, JobCancelled, JobLost, type JobServices, ProcessEnds } from "./carry-out.ts";
+import { jobDefinition } from "./job.ts";
 
 /** Jobs that one process runs at a time; further ones are queued. Each may write a whole disk. */
 export const RUNNING_MAX = 2;
-/** Attempts without a checkpoint between them, after which a job is given up. */
-export const ATTEMPTS_MAX = 3;
-/** How long what a job left may take to remove, in milliseconds. */
-const CLEAN_UP_MS = 120_000;
-/** How long a change of a job may wait for what changes nothing yet, in milliseconds. */
-const CHANGE_MS = 330_000;
 /** How long jobs have to stop at the end of their process, in milliseconds. */
 const CLOSE_MS = 5_000;
 /** Word that a job is to be cancelled may fail to come, so this is how often its process looks, in milliseconds. */
 const LOOK_MS = 5_000;
-
-export type JobServices = Readonly<{
-  connections: Connections;
-  store: () => Promise<Store>;
-  newId: () => string;
-  now: () => Date;
-  claimWaitMs: number;
-}>;
 
 export type RunnerOptions = Readonly<{
   services: JobServices;
@@ -64,11 +45,6 @@ export interface JobRunner {
   close(): Promise<void>;
 }
 
-/** Why a job's signal is aborted. */
-class JobCancelled extends Error {}
-class ProcessEnds extends Error {}
-class JobLost extends Error {}
-
 type Running = Readonly<{ id: string; stop: AbortController; ended: Promise<void> }>;
 
 export function createJobRunner({
@@ -87,6 +63,7 @@ export function createJobRunner({
   const tell = (job: Job) => {
     for (const listener of listeners) listener(job);
   };
+  const { carryOut, end } = createCarryOut({ services, log, defect, tell });
   let isClosed = false;
   let endLooking: (() => void) | undefined;
 
@@ -156,107 +133,6 @@ export function createJobRunner({
       await leave(store, job.id);
     }
   }
-
-  async function carryOut(store: Store, job: Job, stop: AbortController): Promise<void> {
-    const definition = jobDefinition(job.kind)!;
-    const progress = createProgress({
-      store,
-      job,
-      stop,
-      now: services.now,
-      tell,
-      lost: () => new JobLost(),
-      cancelled: () => new JobCancelled(),
-    });
-    try {
-      if (job.status === "cancelling") throw new JobCancelled();
-      if (job.attempts > ATTEMPTS_MAX)
-        throw new DomainError("JOB_INTERRUPTED", { job: job.id, attempts: job.attempts - 1 });
-      const input = definition.input.parse(job.input);
-      stop.signal.throwIfAborted();
-      const result = await definition.run(contextFor(store, job, definition, stop.signal, progress.report), input);
-      await end(store, progress.job(), { status: "done", percent: 100, ...(result && { result }) });
-    } catch (error) {
-      const reason: unknown = stop.signal.aborted ? stop.signal.reason : error;
-      if (reason instanceof ProcessEnds || reason instanceof JobLost || isStoreFault(error))
-        throw isStoreFault(error) ? error : reason;
-      await cleanUp(store, progress.job(), definition);
-      if (reason instanceof JobCancelled) await end(store, progress.job(), { status: "cancelled" });
-      else await end(store, progress.job(), { status: "failed", error: errorOf(error) });
-    }
-  }
-
-  /** What cannot be removed is logged: the job has failed or was cancelled all the same. */
-  async function cleanUp(store: Store, job: Job, definition: JobDefinition<unknown, unknown>): Promise<void> {
-    // A process that ends in the middle of this again and again leaves it.
-    if (!definition.cleanUp || job.attempts > 2 * ATTEMPTS_MAX) return;
-    const deadline = startDeadline(CLEAN_UP_MS);
-    try {
-      const kept = await store.job(job.id);
-      const context = contextFor(store, kept ?? job, definition, deadline.signal, async () => undefined);
-      await definition.cleanUp(context, definition.input.parse(job.input));
-    } catch (error) {
-      if (isStoreFault(error)) throw error;
-      log(
-        `job ${job.id}: what it left could not be removed: ${error instanceof Error ? error.message : String(error)}`,
-      );
-    } finally {
-      deadline.end();
-    }
-  }
-
-  function contextFor(
-    store: Store,
-    { id, kind, actor, target, name, checkpoint }: Job,
-    definition: JobDefinition<unknown, unknown>,
-    signal: AbortSignal,
-    report: (progress: Progress<unknown>) => Promise<void>,
-  ): JobContext<unknown> {
-    const ports = async (connection: string): Promise<Ports> => {
-      const { newId, now, claimWaitMs, connections } = services;
-      return { backend: await connections.backend(connection), store, newId, now, claimWaitMs };
-    };
-    return {
-      job: { id, kind, actor, ...(target && { target }), ...(name !== undefined && { name }) },
-      checkpoint: checkpoint === undefined ? undefined : definition.checkpoint?.parse(checkpoint),
-      signal,
-      report,
-      ports,
-      async operate(request: JobRequest): Promise<Outcome> {
-        const deadline = startDeadline(CHANGE_MS + services.claimWaitMs, signal);
-        try {
-          const context = {
-            actor,
-            signal,
-            deadline,
-            log,
-            progress: (message: string) => void report({ message }).catch(() => undefined),
-          };
-          return await operate(await ports(request.target.connection), {
-            ...request,
-            what: kind,
-            subject: `job ${id}`,
-            context,
-          });
-        } finally {
-          deadline.end();
-        }
-      },
-    };
-  }
-
-  async function end(store: JobStore, job: Job, ending: Parameters<JobStore["endJob"]>[1]): Promise<void> {
-    const types = { done: "job.succeeded", failed: "job.failed", cancelled: "job.cancelled" } as const;
-    const ended = { ...job, ...ending };
-    const event = jobEvent(ended, "ended", services.now().toISOString(), types[ending.status]);
-    if (!(await store.endJob(job.id, ending, [event]))) throw new JobLost();
-    tell(ended);
-  }
-
-  const errorOf = (error: unknown) => {
-    if (error instanceof DomainError) return { code: error.code, message: error.message };
-    return { code: "DEFECT", message: `This is a fault in Bootwright itself; its log has it under ${defect(error)}` };
-  };
 
   return {
     async start({ kind, input, actor, target, name }) {
@@ -337,8 +213,3 @@ export function createJobRunner({
     },
   };
 }
-
-/** Where nothing can be recorded, nobody can say how the job ends. */
-const isStoreFault = (error: unknown): boolean =>
-  error instanceof DomainError &&
-  (error.code.startsWith("STORE_") || (error.code === "OUTCOME_UNKNOWN" && isStoreFault(error.cause)));

@@ -1,7 +1,8 @@
 import { expect, onTestFinished, test, vi } from "vitest";
 import { z } from "zod";
+import { ATTEMPTS_MAX } from "../../../src/domain/jobs/carry-out.ts";
 import { addJob, defineJob, type JobContext } from "../../../src/domain/jobs/job.ts";
-import { ATTEMPTS_MAX, type JobRunner, type RunnerOptions } from "../../../src/domain/jobs/runner.ts";
+import type { JobRunner, RunnerOptions } from "../../../src/domain/jobs/runner.ts";
 import { bootOrderOf } from "../../../src/domain/model/boot-order.ts";
 import type { JobStatus } from "../../../src/domain/model/job.ts";
 import { rolesFor } from "../../../src/domain/model/roles.ts";
