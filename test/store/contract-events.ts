@@ -64,6 +64,8 @@ export function eventContract(test: Test): void {
         const id = crypto.randomUUID();
         const read: unknown[] = [];
         const end = one.onChange(() => void one.event(id).then((found) => read.push(found?.event.id)));
+        // A store in another process listens by the time that it answers what it is asked next.
+        await one.lastEvent();
         await writer.note(eventOf(vm(), id, "console.opened"));
         await vi.waitFor(() => expect(read).toContain(id), SLOW_MS);
         end();

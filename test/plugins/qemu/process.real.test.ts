@@ -156,7 +156,9 @@ describe("what QEMU tells", () => {
     await lab.session.withQmp(on.target.uuid, {}, (qmp) => qmp.execute("system_reset"));
     await bench.apply(on, cut);
     const events = (await lastEvents(lab.session.pathsOf(on.target.uuid).eventLog))!;
-    expect(events.map(({ event }) => event)).toEqual(["RESET", "SHUTDOWN"]);
+    // A guest without anything to boot resets by itself after a minute.
+    const asked = events.filter(({ data }) => !(data as { guest?: boolean }).guest);
+    expect(asked.map(({ event }) => event)).toEqual(["RESET", "SHUTDOWN"]);
     expect(events.at(-1)!.data).toMatchObject({ reason: "host-qmp-quit" });
     expect(Math.abs(events.at(-1)!.atMs - Date.now())).toBeLessThan(60_000);
   });
@@ -179,7 +181,7 @@ describe("a guest's reset", () => {
     const watcher = await watcherOf(lab.backend);
     const on = await bench.make({ isoPath: lab.iso(isos.resets) }, true);
     await bench.apply(on, { kind: "reboot_action.set", endsRun: true });
-    const told = await watcher.told(({ occurrence }) => occurrence !== undefined);
+    const told = await watcher.told(({ uuid, occurrence }) => uuid === on.target.uuid && occurrence !== undefined);
     expect(told).toEqual({ uuid: on.target.uuid, occurrence: { type: "rebooted", run: on.vm!.run } });
     await expect.poll(async () => (await bench.look(on.target.uuid)).vm!.power).toBe("off");
     expect((await bench.look(on.target.uuid)).vm!.stopReason).toBe("shutdown");
