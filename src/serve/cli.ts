@@ -1,5 +1,6 @@
 /** The command line: one tool call, or the list of tools. The only file that may write to stdout. */
 import { DomainError } from "../domain/error.ts";
+import { isActive, type Job } from "../domain/model/job.ts";
 import { toolNamed } from "../tools/call.ts";
 import { refusalOf, refusalText } from "../tools/respond.ts";
 import type { Tool } from "../tools/tool.ts";
@@ -64,8 +65,7 @@ export async function callCommand(session: Session, args: readonly string[], sig
     const answer = await call(principal, name, input, { signal, ...told });
     line.end();
     print(answer);
-    await endOfJobs(session, line, signal);
-    return EXIT.ok;
+    return (await endOfJobs(session, line, signal)) ? EXIT.ok : EXIT.refused;
   } catch (error) {
     line.end();
     if (!isRefusal(error)) {
@@ -79,17 +79,26 @@ export async function callCommand(session: Session, args: readonly string[], sig
   }
 }
 
-/** Waits for the jobs that the call began: they would end with this process. Interrupted, they are left to a server. */
-async function endOfJobs({ services: { jobs } }: Session, line: ProgressLine, signal: AbortSignal): Promise<void> {
-  if (jobs.count() === 0) return;
-  const endListening = jobs.onProgress(({ title, message, percent }) =>
-    line.tell(message === undefined ? title : `${title}: ${message}`, percent),
-  );
+/** Waits for the jobs that the call began: they would end with this process. Interrupted, they are left to a server.
+ * False where one has failed or was cancelled. */
+async function endOfJobs({ services: { jobs } }: Session, line: ProgressLine, signal: AbortSignal): Promise<boolean> {
+  if (jobs.count() === 0) return true;
+  const last = new Map<string, Job>();
+  const endListening = jobs.onProgress((job) => {
+    const { id, title, message, percent } = job;
+    last.set(id, job);
+    if (isActive(job)) line.tell(message === undefined ? title : `${title}: ${message}`, percent);
+  });
   const interrupted = new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
   if (!signal.aborted) await Promise.race([jobs.idle(), interrupted]);
   endListening();
   line.end();
-  if (jobs.count() > 0) complain("The job goes on in the next server that runs on this database; list_jobs has its id");
+  for (const { id, title, status, error } of last.values()) {
+    if (error) complain(`${title}: ${error.code}: ${error.message}`);
+    else if (isActive({ status })) complain(`${title}: goes on in the next server on this database, as job ${id}`);
+    else complain(`${title}: ${status}`);
+  }
+  return [...last.values()].every(({ status }) => status !== "failed" && status !== "cancelled");
 }
 
 /** The arguments of a call: key=value pairs, and --json, over which the pairs take precedence.

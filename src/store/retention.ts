@@ -53,6 +53,12 @@ const definitions = `update operations set definition = null where id in (
 /** What removed operations held. */
 const orphans = "delete from operation_targets where operation not in (select id from operations)";
 
+/** Jobs that have ended, beyond the newest. */
+export const JOBS_KEPT = 1_000;
+const jobs = `delete from jobs where id in (
+  select id from (select id, ended_at, row_number() over (order by started_at desc, id desc) as place from jobs)
+  where ended_at is not null and place > ? limit ${rowsPerTransaction})`;
+
 /** A subscriber that nobody has served for so long, a plugin that was removed say, is forgotten with all that it was still
  * to be told. */
 export const UNSERVED_MS = 30 * dayMs;
@@ -97,6 +103,7 @@ export function createRetention(
     const since = (ageMs: number) => new Date(Math.max(0, now().getTime() - ageMs)).toISOString();
     const removed = await all(operations, operationsPerVm, since(operationAgeMs), kept.operations);
     if (removed > 0) await database.write((em) => em.execute(orphans, [], "run"));
+    await all(jobs, JOBS_KEPT);
     for (const statement of [deliveries, subscribers]) await all(statement, since(UNSERVED_MS));
     const pruned = {
       operations: removed,

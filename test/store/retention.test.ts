@@ -2,7 +2,7 @@ import { readdirSync, statSync } from "node:fs";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { expect, test } from "vitest";
-import { createRetention, type Retention } from "../../src/store/retention.ts";
+import { createRetention, JOBS_KEPT, type Retention } from "../../src/store/retention.ts";
 import { scaled } from "../support/scale.ts";
 import {
   databaseOf,
@@ -133,6 +133,28 @@ const heldBy = async (store: Awaited<ReturnType<typeof open>>, subscriber: strin
   const failed = { seq: first!.seq, event: first!.event, attempts: 1, state: "waiting", at: daysAgo(0) } as const;
   await store.endRound(subscriber, { cursor: first!.seq, taken: [], failed: [failed] });
 };
+
+test("prune() keeps every job that has not ended, and the newest of those that have", async () => {
+  const { store, prune, directory } = await pruning();
+  const at = (place: number) => new Date(Date.UTC(2026, 0, 1) + place).toISOString();
+  const job = (place: number) => ({
+    ...{ id: `job-${place}`, kind: "test", title: "Test", actor: "cli", input: {}, attempts: 1 },
+    ...{ status: "queued" as const, startedAt: at(place), updatedAt: at(place) },
+  });
+  await store.addJob({ ...job(0), status: "running" }, []);
+  await store.addJob({ ...job(1), status: "queued" }, []);
+  await store.endJob("job-1", { status: "done" }, []);
+  const columns = "id, kind, title, actor, input, attempts, status, holder, started_at, updated_at, ended_at";
+  const rows = Array.from({ length: JOBS_KEPT }, (_, place) => {
+    const time = at(place + 2);
+    return `('job-${place + 2}', 'test', 'Test', 'cli', '{}', 1, 'done', '', '${time}', '${time}', '${time}')`;
+  });
+  sql(directory, `insert into jobs (${columns}) values ${rows.join(", ")}`, "select 1");
+  await prune(all);
+  expect(await store.job("job-0")).toMatchObject({ status: "running" });
+  expect(await store.job("job-1")).toBeUndefined();
+  expect(await store.job("job-2")).toMatchObject({ status: "done" });
+});
 
 test("prune() keeps what a subscriber has not been told, until nobody has served it for thirty days", async () => {
   let at = now();

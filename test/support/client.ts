@@ -27,7 +27,7 @@ export class Refused extends Error {
 
 export type CallOptions = Readonly<{
   signal?: AbortSignal;
-  onprogress?: (progress: { progress: number; message?: string | undefined }) => void;
+  onprogress?: (progress: { progress: number; total?: number | undefined; message?: string | undefined }) => void;
   timeoutMs?: number;
 }>;
 
