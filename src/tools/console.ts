@@ -1,7 +1,7 @@
 /** The way to a VM's screen and keyboard. No tool opens it: what is done there is a person's. */
 import { DomainError } from "../domain/error.ts";
 import type { Target } from "../domain/model/vm.ts";
-import type { Console } from "../domain/ports/backend.ts";
+import type { Console } from "../domain/ports/backend-groups.ts";
 import { readVm } from "./look.ts";
 import type { ToolContext } from "./tool.ts";
 
@@ -15,9 +15,9 @@ export async function openConsole(
   const { target, vm, record } = state;
   if (!record) throw new DomainError("VM_NOT_MANAGED", { vm: ref });
   const refuse = (reason: string) => new DomainError("CONSOLE_UNAVAILABLE", { vm: vm?.name ?? ref, reason });
-  if (!backend.console) throw refuse(`the backend "${backend.capabilities.backend}" has none`);
+  if (!backend.display) throw refuse(`the backend "${backend.capabilities.backend}" has none`);
   if (vm?.power === "off") throw refuse("it is off");
-  const opened = await backend.console(target.uuid, context.call.deadline.signal);
+  const opened = await backend.display.console(target.uuid, context.call.deadline.signal);
   if (!opened) throw refuse("it has no VNC display");
   return { target, console: opened };
 }

@@ -4,7 +4,8 @@ import { plainText } from "../domain/changes/suggestion.ts";
 import { rolesFor } from "../domain/model/roles.ts";
 import type { State } from "../domain/model/state.ts";
 import { VmRef } from "../domain/model/vm.ts";
-import type { Backend, GuestInfo } from "../domain/ports/backend.ts";
+import type { Backend } from "../domain/ports/backend.ts";
+import type { GuestInfo } from "../domain/ports/backend-groups.ts";
 import { readVm } from "./look.ts";
 import { defineTool } from "./tool.ts";
 
@@ -63,7 +64,7 @@ async function ask(backend: Backend, state: State, signal: AbortSignal): Promise
     return { agent: "cannot_ask", reason };
   }
   if (power === "off") return { agent: "off", reason: `VM "${name}" is off` };
-  const info = await backend.guest(uuid, signal);
+  const info = await backend.guest.info(uuid, signal);
   const reason = "no agent answers: none is installed in the guest, or it has not started yet";
   return info ? { info } : { agent: "silent", reason };
 }

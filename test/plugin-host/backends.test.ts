@@ -123,6 +123,18 @@ describe("openHost() loads a plugin", () => {
     expect(await refusalOf(host({ a: rest }))).toMatchObject({ code: "PLUGIN_INVALID" });
   });
 
+  const flawed: [string, object, RegExp][] = [
+    ["lacks a method", { lookup: undefined }, /backend's lookup is no function/],
+    ["has no changes", { changes: undefined }, /changes are no object of handlers/],
+    ["has a method outside its group", { watch: async () => undefined }, /no "watch" in a backend, .* guest, events/],
+    ["has a group without its method", { events: {} }, /events.watch is no function, and a group is there whole/],
+    ["has something else than a group", { guest: 7 }, /guest.info is no function/],
+  ];
+  it.each(flawed)("not when its backend %s", async (_what, parts, message) => {
+    const error = await refusalOf(host({ a: variant({ backend: { ...backend, ...parts } as never }) }));
+    expect(error).toMatchObject({ code: "PLUGIN_INVALID", message: expect.stringMatching(message) });
+  });
+
   it("not with settings that it does not take, each named", async () => {
     const picky = variant({ config: z.strictObject({ uri: z.url(), ports: z.coerce.number() }) });
     const error = await refusalOf(host({ lab: picky }, { uri: "nowhere", ports: "many", colour: "red" }));
@@ -279,6 +291,6 @@ describe("what a plugin throws", () => {
 
 it("capabilitiesOf() reads a definition alone", () => {
   const defined = definePlugin({ ...memory, backend: { ...memory.backend!, changes: {} } });
-  expect(capabilitiesOf(defined as never)).toEqual({ backend: "memory", changes: {} });
+  expect(capabilitiesOf(defined as never)).toEqual({ backend: "memory", groups: ["guest", "events"], changes: {} });
   expect(capabilitiesOf(reference).changes).toMatchObject({ "boot_order.set": { running: "next_start" } });
 });

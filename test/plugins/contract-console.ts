@@ -6,11 +6,11 @@ import type { Test } from "./contract-bench.ts";
 
 export function consoleContract(test: Test, backend: () => Backend): void {
   it("a console is a capability where there is one, and nowhere else", () => {
-    expect(backend().capabilities.console ?? false).toBe(backend().console !== undefined);
+    expect(backend().capabilities.groups.includes("display")).toBe(backend().display !== undefined);
   });
   test("console() leads to the screen of a running VM, and asks for no password", async (bench) => {
     const { target } = await bench.make({}, true);
-    const opened = await bench.backend.console!(target.uuid);
+    const opened = await bench.backend.display!.console(target.uuid);
     const { version, types, screen, reader } = await screenOf(opened!);
     expect([opened!.kind, version, types]).toEqual(["vnc", "RFB 003.008\n", [1]]);
     expect(screen.width).toBeGreaterThan(300);
@@ -19,7 +19,7 @@ export function consoleContract(test: Test, backend: () => Backend): void {
   });
   test("console() gives one screen to several at once", async (bench) => {
     const { target } = await bench.make({}, true);
-    const open = async () => screenOf((await bench.backend.console!(target.uuid))!);
+    const open = async () => screenOf((await bench.backend.display!.console(target.uuid))!);
     const both = [await open(), await open()];
     const pictures = both.map(async ({ reader, writer, screen }) => {
       // The whole screen, once.
@@ -35,18 +35,18 @@ export function consoleContract(test: Test, backend: () => Backend): void {
   });
   test("console() ends when the VM's power is cut", async (bench) => {
     const on = await bench.make({}, true);
-    const { reader, writer } = await screenOf((await bench.backend.console!(on.target.uuid))!);
+    const { reader, writer } = await screenOf((await bench.backend.display!.console(on.target.uuid))!);
     const ended = Promise.allSettled([reader.end(), writer.closed]);
     await bench.apply(on, { kind: "power.stop", force: true, timeoutMs: 0 });
     await ended;
   });
   test("console() of a VM that is off, and of one that is not there, is undefined", async (bench) => {
     const { target } = await bench.make();
-    expect(await bench.backend.console!(target.uuid)).toBeUndefined();
-    expect(await bench.backend.console!(crypto.randomUUID())).toBeUndefined();
+    expect(await bench.backend.display!.console(target.uuid)).toBeUndefined();
+    expect(await bench.backend.display!.console(crypto.randomUUID())).toBeUndefined();
   });
   test("console() is not opened once it is aborted", async (bench) => {
     const { target } = await bench.make({}, true);
-    await expect(bench.backend.console!(target.uuid, AbortSignal.abort())).rejects.toThrow();
+    await expect(bench.backend.display!.console(target.uuid, AbortSignal.abort())).rejects.toThrow();
   });
 }

@@ -8,7 +8,7 @@ const cut = { kind: "power.stop", force: true, timeoutMs: 0 } as const;
 export function watchContract(test: Test): void {
   const watchers: Watcher[] = [];
   const watch = async ({ backend }: Bench) => {
-    if (!backend.watch) throw new Error("it has no watch: put this test on the skip list, with the reason");
+    if (!backend.events) throw new Error("it has no watch: put this test on the skip list, with the reason");
     const watcher = await watcherOf(backend);
     watchers.push(watcher);
     return watcher;
@@ -55,7 +55,7 @@ export function watchContract(test: Test): void {
     const watcher = await watch(bench);
     await watcher.stop();
     const told: unknown[] = [];
-    await bench.backend.watch!((hint) => told.push(hint), AbortSignal.abort());
+    await bench.backend.events!.watch((hint) => told.push(hint), AbortSignal.abort());
     expect(told).toEqual([]);
   });
   test("two watchers are told the same, and one of them may end", async (bench) => {
@@ -80,10 +80,10 @@ export function watchContract(test: Test): void {
     if (!backend.guest) throw new Error("it cannot ask a guest: put this test on the skip list, with the reason");
     const off = await bench.make();
     expect(off.vm).not.toHaveProperty("agent");
-    expect(await backend.guest(off.target.uuid)).toBeUndefined();
+    expect(await backend.guest.info(off.target.uuid)).toBeUndefined();
     const on = await bench.apply(off, start);
     expect(on.vm!.agent ?? false).toBe(false);
-    expect(await backend.guest(on.target.uuid)).toBeUndefined();
-    expect(await backend.guest(crypto.randomUUID())).toBeUndefined();
+    expect(await backend.guest.info(on.target.uuid)).toBeUndefined();
+    expect(await backend.guest.info(crypto.randomUUID())).toBeUndefined();
   });
 }

@@ -184,6 +184,7 @@ describe("what is offered", () => {
     names: each.map((_, index) => `c${index}`),
     capabilities: (name: string): Capabilities => ({
       backend: "test",
+      groups: [],
       changes: Object.fromEntries(each[Number(name.slice(1))]!.map((kind) => [kind, { running: "now" as const }])),
     }),
     backend: () => Promise.reject(new Error("listing tools opens nothing")),

@@ -21,7 +21,7 @@ async function start(more: Partial<HttpServerOptions> = {}) {
   const { path, open } = await screens();
   const wrap = (backend: Backend): Backend => ({
     ...backend,
-    console: (uuid, signal) => openVnc({ path }, { vm: uuid, signal }),
+    display: { console: (uuid, signal) => openVnc({ path }, { vm: uuid, signal }) },
   });
   const own = await world({ wrap });
   const here = await openHere(own, more);
