@@ -3,7 +3,8 @@ import { z } from "zod";
 import type { Change, ChangeKind } from "./domain/changes/catalogue.ts";
 import type { DomainEvent, EventType } from "./domain/model/event.ts";
 import type { Vm } from "./domain/model/vm.ts";
-import type { ApplyContext, BackendCore, RunningEffect } from "./domain/ports/backend.ts";
+import type { ApplyContext } from "./domain/ports/apply-context.ts";
+import type { BackendCore, RunningEffect } from "./domain/ports/backend.ts";
 import type { BackendGroups } from "./domain/ports/backend-groups.ts";
 import type { Images } from "./domain/ports/images.ts";
 import { type Scope, scopes } from "./domain/scope.ts";
@@ -36,7 +37,8 @@ export {
   type VmDefinition,
   withMedium,
 } from "./domain/model/vm.ts";
-export type { ApplyContext, Host, RunningEffect } from "./domain/ports/backend.ts";
+export type { ApplyContext } from "./domain/ports/apply-context.ts";
+export type { Host, RunningEffect } from "./domain/ports/backend.ts";
 export type * from "./domain/ports/backend-groups.ts";
 export type {
   DirectoryEntry,

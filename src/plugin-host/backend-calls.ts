@@ -1,7 +1,8 @@
 /** How each method of a backend is called: how long it may take, who shares its answer, and what the image index hears of
  * it. The compiler asks for a row for each method, and for one that fits. */
 import type { IndexFeed } from "../domain/engine/image-index.ts";
-import type { ApplyContext, BackendCore } from "../domain/ports/backend.ts";
+import type { ApplyContext } from "../domain/ports/apply-context.ts";
+import type { BackendCore } from "../domain/ports/backend.ts";
 import type { BackendGroups, GroupName, Hint } from "../domain/ports/backend-groups.ts";
 import type { Images } from "../domain/ports/images.ts";
 

@@ -2,7 +2,8 @@
  * have, bound by tables of their own. */
 import { describe, expect, it } from "vitest";
 import type { IndexFeed } from "../../src/domain/engine/image-index.ts";
-import type { ApplyContext } from "../../src/domain/ports/backend.ts";
+import type { ApplyContext } from "../../src/domain/ports/apply-context.ts";
+
 import type { Hint } from "../../src/domain/ports/backend-groups.ts";
 import type { Calls } from "../../src/plugin-host/backend-calls.ts";
 import { bindCalls } from "../../src/plugin-host/bind-calls.ts";

@@ -1,6 +1,7 @@
 /** What the domain needs of the world, in the domain's own words: a hypervisor, its images, and a store. */
 import type { Change, ChangeKind } from "../changes/catalogue.ts";
 import type { Vm } from "../model/vm.ts";
+import type { ApplyContext } from "./apply-context.ts";
 import type { BackendGroups, GroupName } from "./backend-groups.ts";
 import type { ImageIndex } from "./image-index.ts";
 import type { Images } from "./images.ts";
@@ -16,14 +17,6 @@ export type Capabilities = Readonly<{
 }>;
 
 export type Host = Readonly<{ memoryBytes: number; cpus: number }>;
-
-export type ApplyContext = Readonly<{
-  /** The fingerprint that the definition must still have right before the write; absent for a VM that does not exist.
-   * A backend that sees another throws VM_CHANGED_MEANWHILE and touches nothing. */
-  expect?: string;
-  signal: AbortSignal;
-  progress: (message: string) => void;
-}>;
 
 /** What every backend has. Its methods are a plugin's too, which gets the session first. */
 export interface BackendCore {
