@@ -81,7 +81,7 @@ export async function openCounter(
     ...{ network: "none", acceleration: "tcg", boot_order: "cdrom_hd" },
   });
   const { promise: listening, resolve: heard } = Promise.withResolvers<void>();
-  const watching = backend.watch!(() => heard(), ending.signal).catch(() => undefined);
+  const watching = backend.events!.watch(() => heard(), ending.signal).catch(() => undefined);
   await Promise.race([listening, watching]);
 
   return {

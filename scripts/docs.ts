@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 import { openApiOf } from "../src/serve/http/openapi.ts";
 import { allTools } from "../src/tools/catalogue.ts";
 import { architectureDrawing } from "./docs/architecture.ts";
-import { changesTable } from "./docs/backends.ts";
+import { changesTable, groupsTable } from "./docs/backends.ts";
 import { denoCommand } from "./docs/deno.ts";
 import { eventsTable } from "./docs/events.ts";
 import { findingsTable } from "./docs/findings.ts";
@@ -37,7 +37,7 @@ async function main(check: boolean): Promise<number> {
       tools: shortToolsTable(allTools),
     },
     "docs/architecture.md": { drawing: architectureDrawing() },
-    "docs/backends.md": { changes: await changesTable() },
+    "docs/backends.md": { changes: await changesTable(), groups: await groupsTable() },
     "docs/deploy.md": { "deno-libvirt": denoCommand("libvirt"), "deno-qemu": denoCommand("qemu") },
     "docs/guides/troubleshooting.md": troubles,
     "docs/reference/events.md": { events: eventsTable() },

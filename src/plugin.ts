@@ -3,7 +3,9 @@ import { z } from "zod";
 import type { Change, ChangeKind } from "./domain/changes/catalogue.ts";
 import type { DomainEvent, EventType } from "./domain/model/event.ts";
 import type { Vm } from "./domain/model/vm.ts";
-import type { ApplyContext, Console, GuestInfo, Hint, Host, RunningEffect } from "./domain/ports/backend.ts";
+import type { ApplyContext } from "./domain/ports/apply-context.ts";
+import type { BackendCore, RunningEffect } from "./domain/ports/backend.ts";
+import type { BackendGroups } from "./domain/ports/backend-groups.ts";
 import type { Images } from "./domain/ports/images.ts";
 import { type Scope, scopes } from "./domain/scope.ts";
 
@@ -35,14 +37,9 @@ export {
   type VmDefinition,
   withMedium,
 } from "./domain/model/vm.ts";
-export type {
-  ApplyContext,
-  Console,
-  GuestInfo,
-  Hint,
-  Host,
-  RunningEffect,
-} from "./domain/ports/backend.ts";
+export type { ApplyContext } from "./domain/ports/apply-context.ts";
+export type { Host, RunningEffect } from "./domain/ports/backend.ts";
+export type * from "./domain/ports/backend-groups.ts";
 export type {
   DirectoryEntry,
   FileStat,
@@ -112,24 +109,21 @@ export type ChangeHandler<Session, K extends ChangeKind> = Readonly<{
   apply(session: Session, vm: Vm | undefined, change: Change<K>, context: ApplyContext): Promise<void>;
 }>;
 
-/** What a plugin that runs VMs brings. The contract is `Backend` in the domain's ports, with the session first. */
-export type BackendDefinition<Session> = Readonly<{
-  list(session: Session, signal?: AbortSignal): Promise<Vm[]>;
-  observe(session: Session, uuid: string, signal?: AbortSignal): Promise<Vm | undefined>;
-  lookup(session: Session, name: string, signal?: AbortSignal): Promise<string | undefined>;
-  host(session: Session, signal?: AbortSignal): Promise<Host | undefined>;
-  exportDefinition(session: Session, uuid: string, signal?: AbortSignal): Promise<string>;
-  importDefinition(session: Session, uuid: string, definition: string, context: ApplyContext): Promise<void>;
-  images(session: Session): Images;
-  guest?(session: Session, uuid: string, signal?: AbortSignal): Promise<GuestInfo | undefined>;
-  console?(session: Session, uuid: string, signal?: AbortSignal): Promise<Console | undefined>;
-  watch?(session: Session, tell: (hint: Hint) => void, signal: AbortSignal): Promise<void>;
-  /** What runs the VMs outlives its callers: for so many milliseconds at most it may carry out a call after whoever made it
-   * has ended. Leave it out where it ends with them. */
-  callOutlivesCallerMs?: number;
-  /** Having a handler is the capability. */
-  changes: { readonly [K in ChangeKind]?: ChangeHandler<Session, K> };
-}>;
+/** The methods of a port as a plugin has them: with the session first. */
+export type WithSession<Session, Port> = {
+  readonly [K in keyof Port]: Port[K] extends (...given: infer Given) => infer Answer
+    ? (session: Session, ...given: Given) => Answer
+    : Port[K];
+};
+
+/** What a plugin that runs VMs brings: the core, and the groups that it has. */
+export type BackendDefinition<Session> = WithSession<Session, BackendCore> & {
+  readonly [G in keyof BackendGroups]?: WithSession<Session, BackendGroups[G]>;
+} & Readonly<{
+    images(session: Session): Images;
+    /** Having a handler is the capability. */
+    changes: { readonly [K in ChangeKind]?: ChangeHandler<Session, K> };
+  }>;
 
 /** What a function gets beside its session: all that it can reach of Bootwright. */
 export type FunctionContext = Readonly<{

@@ -59,10 +59,24 @@ export default definePlugin({
     exportDefinition: async () => "",
     importDefinition: async () => { throw new DomainError("VM_NOT_FOUND", { vm: "any", known: [] }); },
     images: ({ context: { signal } }) => openImages({ imageDirectory: "/nowhere", isoDirectories: [], signal }),
+    guest: {
+      async info({ greeting }, uuid, signal) {
+        signal?.throwIfAborted();
+        return { osName: greeting + uuid.toUpperCase(), filesystems: [] };
+      },
+    },
     changes: {},
   },
 });
 `;
+
+/** Compiles a file of the project as its author would. */
+const typeChecked = (file: string) =>
+  execa(
+    join(root, "node_modules/.bin/tsc"),
+    ["--strict", "--target", "esnext", "--module", "nodenext", "--types", "node", file],
+    { cwd: project, reject: false },
+  );
 
 describe("the packed package", () => {
   test("holds JavaScript, the plugin API's declarations, the readme and the licence, and no TypeScript source", () => {
@@ -143,15 +157,21 @@ describe("the packed package", () => {
     expect(refused.stderr).toContain('the transport "ssh" is not supported');
   });
 
+  test("says what is wrong with a plugin that has half a group, or a method where none is called", async () => {
+    const wrong = { "half.ts": "display: {},", "outside.ts": "console: async () => undefined," };
+    const said = { "half.ts": /'console' is missing/, "outside.ts": /'console' does not exist/ };
+    writeFileSync(join(project, "package.json"), JSON.stringify({ type: "module" }));
+    for (const [file, part] of Object.entries(wrong)) {
+      writeFileSync(join(project, file), PLUGIN.replace("changes: {},", `${part} changes: {},`));
+      const { stdout } = await typeChecked(file);
+      expect(stdout).toMatch(said[file as keyof typeof said]);
+    }
+  });
+
   test("lets a plugin be written, type-checked, built and loaded", async () => {
     writeFileSync(join(project, "package.json"), JSON.stringify({ type: "module" }));
     writeFileSync(join(project, "empty.ts"), PLUGIN);
-    const options = ["--strict", "--target", "esnext", "--module", "nodenext", "--types", "node"];
-    const checked = await execa(join(root, "node_modules/.bin/tsc"), [...options, "empty.ts"], {
-      cwd: project,
-      reject: false,
-    });
-    expect(checked.stdout).toBe("");
+    expect((await typeChecked("empty.ts")).stdout).toBe("");
     const connection = `far=${join(project, "empty.js")},greeting=good day`;
     const settings = ["--data", join(directory, "data"), "--connection", connection];
     const { stdout } = await execa(command, [...settings, "call", "list_vms"]);

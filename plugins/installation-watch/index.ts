@@ -35,7 +35,9 @@ async function lookInside(config: Config, event: DomainEvent, context: FunctionC
   const vm = refOf(event);
   if (!(await installing(event, context))) return;
   if (!isFromDisk(Booted.parse(await context.call("get_vm", { vm })))) return;
-  const guest = Guest.parse(await context.call("get_guest_info", { vm }));
+  const said = await unlessRefused(unasked, () => context.call("get_guest_info", { vm }));
+  if (said === undefined) return;
+  const guest = Guest.parse(said);
   if (guest.agent === "silent" && event.type === "agent.connected")
     throw new Error("the guest's agent has connected, and does not answer yet");
   const evidence = rootOnDisk(guest);
@@ -74,11 +76,16 @@ async function suggest(vm: string, evidence: string, context: FunctionContext): 
 /** Between the event and now the VM may have gone, or somebody may have decided. */
 const over = ["VM_NOT_FOUND", "VM_GONE", "VM_NOT_MANAGED", "INSTALLATION_TRANSITION_ILLEGAL"];
 
-async function unlessOver<T>(call: () => Promise<T>): Promise<T | undefined> {
+const unlessOver = <T>(call: () => Promise<T>) => unlessRefused(over, call);
+
+/** No connection, or not the VM's, has a way to ask a guest's agent. */
+const unasked = ["TOOL_NOT_FOUND", "GROUP_UNSUPPORTED"];
+
+async function unlessRefused<T>(codes: readonly string[], call: () => Promise<T>): Promise<T | undefined> {
   try {
     return await call();
   } catch (error) {
-    if (error instanceof ToolRefused && over.includes(error.code)) return undefined;
+    if (error instanceof ToolRefused && codes.includes(error.code)) return undefined;
     throw error;
   }
 }

@@ -110,11 +110,13 @@ export default definePlugin<Config, Session>({
       notify(session, uuid);
     },
     images: (session) => imagesOf(session),
-    async guest(session, uuid, signal) {
-      bringUpToDate(session, signal);
-      return guestInfo(session, uuid);
+    guest: {
+      async info(session, uuid, signal) {
+        bringUpToDate(session, signal);
+        return guestInfo(session, uuid);
+      },
     },
-    watch,
+    events: { watch },
     changes: telling(changes),
   },
 });

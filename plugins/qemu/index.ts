@@ -33,9 +33,9 @@ export default definePlugin({
     exportDefinition,
     importDefinition,
     images: (session) => session.images,
-    guest: guestInfo,
-    console: openConsole,
-    watch,
+    display: { console: openConsole },
+    guest: { info: guestInfo },
+    events: { watch },
     changes: { ...lifecycleHandlers, ...powerHandlers, ...bootHandlers, ...mediaHandlers, ...diskHandlers },
   },
 });

@@ -1,8 +1,9 @@
-/** What each backend that ships can change. */
+/** What each backend that ships can change, and which groups it has. */
 import { readdirSync } from "node:fs";
 import { changes } from "../../src/domain/changes/catalogue.ts";
 import type { Capabilities } from "../../src/domain/ports/backend.ts";
 import type { Plugin } from "../../src/plugin.ts";
+import { backendGroups, groupNames } from "../../src/plugin-host/backend-calls.ts";
 import { capabilitiesOf } from "../../src/plugin-host/backends.ts";
 import { code, table } from "./markdown.ts";
 
@@ -25,9 +26,15 @@ export async function changesTable(): Promise<string> {
       code(kind),
       ...backends.map(({ changes: can }) => (can[kind] ? words[can[kind].running] : "not supported")),
     ]);
-  const consoles = [
-    "(its screen and keyboard)",
-    ...backends.map((one) => (one.console ? "in the browser" : "not supported")),
-  ];
-  return table(["change, to a running VM", ...backends.map(({ backend }) => backend)], [...rows, consoles]);
+  return table(["change, to a running VM", ...backends.map(({ backend }) => backend)], rows);
+}
+
+export async function groupsTable(): Promise<string> {
+  const backends = await shippedBackends();
+  const rows = groupNames.map((group) => [
+    code(group),
+    backendGroups[group].offers,
+    ...backends.map(({ groups }) => (groups.includes(group) ? "yes" : "no")),
+  ]);
+  return table(["group", "what it offers", ...backends.map(({ backend }) => backend)], rows);
 }

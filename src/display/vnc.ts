@@ -4,7 +4,7 @@ import { createCipheriv } from "node:crypto";
 import { connect, type Socket } from "node:net";
 import { Duplex } from "node:stream";
 import { DomainError } from "../domain/error.ts";
-import type { Console } from "../domain/ports/backend.ts";
+import type { Console } from "../domain/ports/backend-groups.ts";
 
 /** A unix socket, or an address of this host. */
 export type VncAddress = Readonly<{ path: string } | { host: string; port: number }>;

@@ -83,6 +83,10 @@ const catalogue = {
     message: `Cannot make change "${d.change}": backend "${d.backend}" does not support it`,
     hint: `Supported changes: ${list(d.supported)}`,
   }),
+  GROUP_UNSUPPORTED: (d: { group: string; connection: string; backend: string; connections: readonly string[] }) => ({
+    message: `Cannot do this with a VM of connection "${d.connection}": its backend "${d.backend}" has no group "${d.group}"`,
+    hint: `Connections that have it: ${list(d.connections)}`,
+  }),
   BLOCKED_BY_FINDINGS: (d: { vm: string; action: string; findings: readonly Finding[] }) => ({
     message: `Cannot ${d.action} VM "${d.vm}": ${d.findings.map((f) => `${f.code}: ${f.message}`).join("; ")}`,
     hint: d.findings.every((f) => f.overridable)

@@ -1,6 +1,6 @@
 /** Reports that a VM's images are about to fill their file system, before a write fails. Each image has a threshold; the
  * hypervisor reports once that a guest has written beyond it. */
-import type { Hint } from "../domain/ports/backend.ts";
+import type { Hint } from "../domain/ports/backend-groups.ts";
 import type { HostAccess } from "../domain/ports/host-access.ts";
 
 const MIB = 1024 ** 2;

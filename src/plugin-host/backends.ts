@@ -1,17 +1,29 @@
 /** Backends: loads their plugins, opens one session for each connection when it is first used, and closes them again. */
 import { setTimeout as after } from "node:timers/promises";
 import type { Change, ChangeKind } from "../domain/changes/catalogue.ts";
-import { DeadlineExceeded, TimeIsUp, withDeadline } from "../domain/deadline.ts";
+import { DeadlineExceeded, withDeadline } from "../domain/deadline.ts";
 import { createImageIndex } from "../domain/engine/image-index.ts";
 import { DomainError } from "../domain/error.ts";
 import type { Vm } from "../domain/model/vm.ts";
 import { nearestFirst } from "../domain/nearest.ts";
-import type { ApplyContext, Backend, Capabilities, Hint } from "../domain/ports/backend.ts";
+import type { ApplyContext } from "../domain/ports/apply-context.ts";
+import type { Backend, BackendCore, Capabilities } from "../domain/ports/backend.ts";
+import type { BackendGroups, GroupName } from "../domain/ports/backend-groups.ts";
 import type { Connections } from "../domain/ports/connections.ts";
 import type { Images } from "../domain/ports/images.ts";
-import type { Plugin, PluginContext } from "../plugin.ts";
-import { importPlugin, parseConfig } from "./load.ts";
-import { sharing } from "./shared-look.ts";
+import type { Plugin, PluginContext, WithSession } from "../plugin.ts";
+import { backendGroups, type Calls, coreCalls, groupNames, imageCalls } from "./backend-calls.ts";
+import {
+  type Binding,
+  bindCalls,
+  guarded,
+  type LookLimits,
+  looking,
+  lookLimits,
+  touch,
+  unheard,
+} from "./bind-calls.ts";
+import { checkBackend, importPlugin, parseConfig } from "./load.ts";
 
 /** From the command line and the environment a plugin's settings are text; in the settings file they may be nested. */
 export type ConnectionSetting = Readonly<{ name: string; plugin: string; config: Readonly<Record<string, unknown>> }>;
@@ -28,11 +40,6 @@ export type Host = Connections & Readonly<{ close(): Promise<void> }>;
 const CLOSE_LIMIT_MS = 5_000;
 /** A session is opened once for all callers, so it is on nobody's time. */
 const OPEN_LIMIT_MS = 90_000;
-/** How long one look may take, in milliseconds, for whoever has no less time: at a VM or an image, and at a whole image or
- * the list of a host with thousands of VMs. Longer than the limits that the shipped backends set themselves, which say more
- * about what was being done. */
-export const lookLimits = { short: 90_000, long: 330_000 } as const;
-
 /** Loads the plugins of all connections; opens none.
  * @throws DomainError PLUGIN_NOT_FOUND, PLUGIN_INVALID, PLUGIN_CONFIG_INVALID */
 export async function openHost(options: HostOptions): Promise<Host> {
@@ -43,11 +50,7 @@ export async function openHost(options: HostOptions): Promise<Host> {
       wanted,
       Object.hasOwn(options.shipped, wanted) ? options.shipped[wanted] : undefined,
     );
-    if (!plugin.backend)
-      throw new DomainError("PLUGIN_INVALID", {
-        plugin: wanted,
-        reason: "it brings no backend, and a connection needs one; --plugin loads its functions",
-      });
+    checkBackend(wanted, plugin.backend);
     loaded.set(name, { plugin, config: parseConfig(plugin, plugin.manifest.name, config, name) });
   }
   const opened = new Map<string, Promise<{ session: unknown; backend: Backend }>>();
@@ -106,7 +109,7 @@ export function capabilitiesOf({ manifest, backend }: Pick<Plugin, "manifest" | 
   const changes = Object.entries(backend?.changes ?? {}).map(([kind, { running }]) => [kind, { running }]);
   return {
     backend: manifest.name,
-    ...(backend?.console && { console: true as const }),
+    groups: groupNames.filter((group) => backend?.[group]),
     changes: Object.fromEntries(changes),
   };
 }
@@ -122,42 +125,27 @@ export function bindBackend<Config, Session>(
   const backend = plugin.backend;
   if (!backend)
     throw new DomainError("PLUGIN_INVALID", { plugin: plugin.manifest.name, reason: "it brings no backend" });
-  const guard = <T>(what: string, work: () => Promise<T>) => guarded(connection, what, work);
-  const look = looking(connection, limits);
   const index = createImageIndex();
-  /** Whatever came of it, the index looks at the VM again. */
-  const touching = <T>(uuid: string | undefined, work: Promise<T>) =>
-    work.finally(() => (uuid === undefined ? undefined : index.touched(uuid)));
+  const binding: Binding = { connection, limits, index };
+  const bindOwn = <Port>(calls: Calls<Port>, own: WithSession<Session, Port>) =>
+    bindCalls(binding, calls, (name, given) => (own as Methods)[name]!(session, ...given));
+  const ownGroups: { readonly [G in GroupName]?: WithSession<Session, BackendGroups[G]> } = backend;
+  const bindGroup = <G extends GroupName>(group: G) => {
+    const own = ownGroups[group];
+    return own && { [group]: bindOwn<BackendGroups[G]>(backendGroups[group].calls, own) };
+  };
+  const bound: Readonly<Partial<BackendGroups>> = Object.assign({}, ...groupNames.map(bindGroup));
   return {
     connection,
     imageIndex: index,
     capabilities: capabilitiesOf(plugin as Pick<Plugin, "manifest" | "backend">),
-    images: guardedImages(connection, backend.images(session), limits),
+    images: bindImages(binding, backend.images(session)),
     ...(backend.callOutlivesCallerMs !== undefined && { callOutlivesCallerMs: backend.callOutlivesCallerMs }),
-    // The one look that grows with the number of VMs, and that every list and every check of a disk's users takes.
-    list: look.shared("list", async (ends) => {
-      const begun = index.now();
-      const vms = await backend.list(session, ends);
-      index.listed(vms, begun);
-      return vms;
-    }),
-    async observe(uuid, signal) {
-      const begun = index.now();
-      const vm = await look.short("observe", signal, (ends) => backend.observe(session, uuid, ends));
-      index.observed(uuid, vm, begun);
-      return vm;
-    },
-    lookup: (name, signal) => look.short("lookup", signal, (ends) => backend.lookup(session, name, ends)),
-    host: (signal) => look.short("host", signal, (ends) => backend.host(session, ends)),
-    exportDefinition: (uuid, signal) =>
-      look.short("export the definition", signal, (ends) => backend.exportDefinition(session, uuid, ends)),
-    importDefinition: (uuid, definition, context) =>
-      touching(
-        uuid,
-        guard("import the definition", () => backend.importDefinition(session, uuid, definition, context)),
-      ),
+    ...bindOwn<BackendCore>(coreCalls, backend),
+    ...bound,
+    // The plugin has a handler for each kind of change instead, and the change says which VM it is about.
     apply: <K extends ChangeKind>(vm: Vm | undefined, change: Change<K>, context: ApplyContext) =>
-      guard(change.kind, async () => {
+      guarded(connection, change.kind, async () => {
         const handler = backend.changes[change.kind as K];
         if (!handler) {
           const supported = Object.keys(backend.changes);
@@ -167,108 +155,32 @@ export function bindBackend<Config, Session>(
             supported,
           });
         }
-        await touching(
-          uuidIn(vm, change as { spec?: Readonly<{ uuid: string }> }),
-          handler.apply(session, vm, change, context),
-        );
+        const uuid = uuidIn(vm, change as { spec?: Readonly<{ uuid: string }> });
+        try {
+          await handler.apply(session, vm, change, context);
+        } finally {
+          touch(index, uuid);
+        }
       }),
-    ...(backend.guest && {
-      guest: (uuid: string, signal?: AbortSignal) =>
-        look.short("ask the guest", signal, (ends) => backend.guest!(session, uuid, ends)),
-    }),
-    ...(backend.console && {
-      console: (uuid: string, signal?: AbortSignal) =>
-        look.short("open the console", signal, (ends) => backend.console!(session, uuid, ends)),
-    }),
-    ...(backend.watch && {
-      async watch(tell: (hint: Hint) => void, signal: AbortSignal) {
-        const { hinted, ended } = index.watching();
-        const hear = (hint: Hint) => {
-          hinted(hint);
-          tell(hint);
-        };
-        await guard("watch", () => backend.watch!(session, hear, signal)).finally(ended);
-      },
-    }),
   };
 }
+
+type Methods = Readonly<Record<string, (...given: unknown[]) => unknown>>;
 
 /** The VM that a change is made to; one that makes a VM says itself which. */
 const uuidIn = (vm: Vm | undefined, change: { spec?: Readonly<{ uuid: string }> }): string | undefined =>
   vm?.uuid ?? change.spec?.uuid;
 
-/** What a plugin throws and is no DomainError is the plugin's failure, with the original as its cause. */
-async function guarded<T>(connection: string, what: string, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    if (error instanceof DomainError) throw error;
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new DomainError("BACKEND_FAILED", { connection, change: what, reason }, { cause: error });
-  }
-}
-
-type LookLimits = Readonly<Record<keyof typeof lookLimits, number>>;
-
-/** A look that is not answered must not keep the VM that is looked at, and every caller who waits for it. */
-function looking(connection: string, { short, long }: LookLimits) {
-  const withLimit =
-    (limitMs: number) =>
-    <T>(what: string, signal: AbortSignal | undefined, work: (signal: AbortSignal) => Promise<T>) =>
-      guarded(connection, what, () => {
-        let heeded: AbortSignal | undefined;
-        const asking = (ends: AbortSignal) => {
-          heeded = ends;
-          return work(ends);
-        };
-        return withDeadline(limitMs, asking, signal).catch((error: unknown) => {
-          // However the plugin ends it once its time is up, that it was up is the reason.
-          throw unheard(connection, what, error, heeded?.reason);
-        });
-      });
-  const [ofOne, ofAll] = [withLimit(short), withLimit(long)];
-  return {
-    short: ofOne,
-    long: ofAll,
-    /** A long look that all who ask at the same time share; each of them gives up for itself. */
-    shared<T>(what: string, work: (signal: AbortSignal) => Promise<T>) {
-      const ask = sharing((signal) => ofAll(what, signal, work));
-      return (signal?: AbortSignal): Promise<T> =>
-        ask(signal).catch((error: unknown) => {
-          throw unheard(connection, what, error, undefined);
-        });
-    },
-  };
-}
-
-function unheard(connection: string, what: string, error: unknown, aborted?: unknown): unknown {
-  const late = [error, aborted].find((one) => one instanceof DeadlineExceeded || one instanceof TimeIsUp);
-  if (!(late instanceof Error)) return error;
-  return new DomainError("BACKEND_UNAVAILABLE", { connection, reason: `${what}: ${late.message}` }, { cause: error });
-}
-
 /** The connection's images, each of their methods guarded as the backend's are. */
-function guardedImages(connection: string, images: Images, limits: LookLimits): Images {
-  const guard = <T>(what: string, work: () => Promise<T>) => guarded(connection, what, work);
-  const look = looking(connection, limits);
+function bindImages(binding: Binding, images: Images): Images {
+  const look = looking(binding.connection, binding.limits);
   return {
     imageDirectory: images.imageDirectory,
     isoDirectories: images.isoDirectories,
-    pathFor: (uuid, extension) => images.pathFor(uuid, extension),
-    isos: (signal) => look.long("list ISOs", signal, (ends) => images.isos(ends)),
-    resolveIso: (pathOrName) => look.short("find an ISO", undefined, () => images.resolveIso(pathOrName)),
-    iso: (path, signal) => look.short("look at an ISO", signal, (ends) => images.iso(path, ends)),
-    disk: (path, options) => {
-      const long = options?.check ? look.long : look.short;
-      return long("look at a disk", options?.signal, (signal) => images.disk(path, { ...options, signal }));
-    },
-    ref: (name) => images.ref(name),
-    show: (ref) => images.show(ref),
-    identify: (ref) => look.short("look at a disk", undefined, () => images.identify(ref)),
-    chain: (ref) => look.short("look at a disk", undefined, () => images.chain(ref)),
-    createDisk: (path, sizeBytes, signal) => guard("disk.create", () => images.createDisk(path, sizeBytes, signal)),
-    growDisk: (path, sizeBytes, signal) => guard("disk.resize", () => images.growDisk(path, sizeBytes, signal)),
-    remove: (path) => guard("disk.delete", () => images.remove(path)),
-    space: (path) => look.short("look at the space", undefined, () => images.space(path)),
+    ...bindCalls(binding, imageCalls, (name, given) => (images as unknown as Methods)[name]!(...given)),
+    disk: (path, options) =>
+      look.one("look at a disk", options?.check ? "long" : "short", options?.signal, (signal) =>
+        images.disk(path, { ...options, signal }),
+      ),
   };
 }

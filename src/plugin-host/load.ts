@@ -7,6 +7,7 @@ import { DomainError } from "../domain/error.ts";
 import { type EventType, eventTypes } from "../domain/model/event.ts";
 import { nearestFirst } from "../domain/nearest.ts";
 import { PLUGIN_API, type Plugin, permissions } from "../plugin.ts";
+import { backendGroups, coreCalls, groupNames } from "./backend-calls.ts";
 
 const LIMIT_MS_MAX = 60_000;
 const SUMMARY_MAX = 200;
@@ -88,6 +89,34 @@ export function checkPlugin(wanted: string, exported: unknown): Plugin {
   if (!plugin.backend && !plugin.fetch && Object.keys(plugin.on ?? {}).length === 0)
     throw refuse("it brings neither a backend nor functions: on or fetch");
   return plugin as Plugin;
+}
+
+/** Checks a backend before a connection is made with it.
+ * @throws DomainError PLUGIN_INVALID */
+export function checkBackend(wanted: string, backend: Plugin["backend"]): void {
+  const reason = backend
+    ? flawOf(backend)
+    : "it brings no backend, and a connection needs one; --plugin loads its functions";
+  if (reason !== undefined) throw new DomainError("PLUGIN_INVALID", { plugin: wanted, reason });
+}
+
+/** What no compiler has told the author of a backend in JavaScript. */
+function flawOf(backend: object): string | undefined {
+  const own = backend as Readonly<Record<string, unknown>>;
+  const lacking = (calls: object, port: object) =>
+    Object.keys(calls).find((name) => typeof (port as typeof own)[name] !== "function");
+  const core = lacking({ ...coreCalls, images: undefined }, own);
+  if (core !== undefined) return `its backend's ${core} is no function`;
+  if (typeof own.changes !== "object" || own.changes === null) return "its backend's changes are no object of handlers";
+  const known = [...Object.keys(coreCalls), "images", "changes", "callOutlivesCallerMs", ...groupNames];
+  const unknown = Object.keys(own).find((name) => !known.includes(name));
+  if (unknown !== undefined)
+    return `there is no "${unknown}" in a backend, nearest: ${nearestFirst(unknown, known, 3).join(", ")}; its groups are ${groupNames.join(", ")}`;
+  for (const group of groupNames) {
+    const method = own[group] && lacking(backendGroups[group].calls, own[group]);
+    if (method) return `its backend's ${group}.${method} is no function, and a group is there whole or not at all`;
+  }
+  return undefined;
 }
 
 /** @throws DomainError PLUGIN_CONFIG_INVALID naming each wrong setting */

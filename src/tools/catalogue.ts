@@ -1,5 +1,6 @@
 /** Every tool there is, and which of them are offered. */
 import type { z } from "zod";
+import type { Capabilities } from "../domain/ports/backend.ts";
 import type { Connections } from "../domain/ports/connections.ts";
 import { adoptionTools } from "./adoption.ts";
 import { bootTools } from "./boot.ts";
@@ -17,7 +18,7 @@ import { operationTools } from "./operation.ts";
 import { pluginTools } from "./plugin.ts";
 import { powerTools } from "./power.ts";
 import { repairTools } from "./repair.ts";
-import type { Tool } from "./tool.ts";
+import type { Need, Tool } from "./tool.ts";
 import { vmTools } from "./vm.ts";
 
 /** In the order in which they are listed, which is the same for every caller. */
@@ -45,12 +46,15 @@ export const allTools = catalogue as unknown as readonly Tool[];
 /** What each tool answers, by its name. */
 export type Answers = { [T in (typeof catalogue)[number] as T["name"]]: z.output<T["output"]> };
 
+const meets = ({ changes, groups }: Capabilities, need: Need): boolean =>
+  need in changes || groups.some((group) => group === need);
+
 /** The tools that some connection's backend can serve, and, read-only, those that change nothing. */
 export function offeredTools(connections: Connections, { readOnly }: { readOnly: boolean }): readonly Tool[] {
   const capabilities = connections.names.map((name) => connections.capabilities(name));
   return allTools.filter(
     ({ effect, needs }) =>
       (!readOnly || effect === "read") &&
-      (needs.length === 0 || capabilities.some(({ changes }) => needs.every((kind) => changes[kind]))),
+      (needs.length === 0 || capabilities.some((one) => needs.every((need) => meets(one, need)))),
   );
 }

@@ -1,11 +1,12 @@
 /** The way to a VM's screen and keyboard. No tool opens it: what is done there is a person's. */
 import { DomainError } from "../domain/error.ts";
 import type { Target } from "../domain/model/vm.ts";
-import type { Console } from "../domain/ports/backend.ts";
+import type { Console } from "../domain/ports/backend-groups.ts";
+import { groupOf } from "./group.ts";
 import { readVm } from "./look.ts";
 import type { ToolContext } from "./tool.ts";
 
-/** @throws DomainError VM_NOT_FOUND, VM_NOT_MANAGED, CONSOLE_UNAVAILABLE */
+/** @throws DomainError VM_NOT_FOUND, VM_NOT_MANAGED, GROUP_UNSUPPORTED, CONSOLE_UNAVAILABLE */
 export async function openConsole(
   context: ToolContext,
   ref: string,
@@ -15,9 +16,9 @@ export async function openConsole(
   const { target, vm, record } = state;
   if (!record) throw new DomainError("VM_NOT_MANAGED", { vm: ref });
   const refuse = (reason: string) => new DomainError("CONSOLE_UNAVAILABLE", { vm: vm?.name ?? ref, reason });
-  if (!backend.console) throw refuse(`the backend "${backend.capabilities.backend}" has none`);
+  const display = groupOf(context, backend, "display");
   if (vm?.power === "off") throw refuse("it is off");
-  const opened = await backend.console(target.uuid, context.call.deadline.signal);
+  const opened = await display.console(target.uuid, context.call.deadline.signal);
   if (!opened) throw refuse("it has no VNC display");
   return { target, console: opened };
 }

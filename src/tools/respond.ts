@@ -23,6 +23,7 @@ export const nextTool: Record<ErrorCode, string | null> = {
   VM_CHANGED_MEANWHILE: "get_vm",
   CONSOLE_UNAVAILABLE: "get_vm",
   CHANGE_UNSUPPORTED: null,
+  GROUP_UNSUPPORTED: null,
   BLOCKED_BY_FINDINGS: "check_boot",
   INSTALLATION_TRANSITION_ILLEGAL: "get_installation_status",
   ISO_OUTSIDE_LIBRARY: "list_isos",

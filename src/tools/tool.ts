@@ -2,6 +2,7 @@
 import type { z } from "zod";
 import type { ChangeKind } from "../domain/changes/catalogue.ts";
 import type { JobRunner } from "../domain/jobs/runner.ts";
+import type { GroupName } from "../domain/ports/backend-groups.ts";
 import type { CallContext } from "../domain/ports/call-context.ts";
 import type { Connections } from "../domain/ports/connections.ts";
 import type { PluginDirectory } from "../domain/ports/plugin-directory.ts";
@@ -40,6 +41,9 @@ export const limitOf = (
   return callLimitMs[several ? "each" : "change"] + claimWaitMs;
 };
 
+/** What a backend has to have for a tool: a change that it can make, or a group. */
+export type Need = ChangeKind | GroupName;
+
 export type Tool<
   In extends z.ZodObject = z.ZodObject,
   Out extends z.ZodObject = z.ZodObject,
@@ -50,8 +54,8 @@ export type Tool<
   /** First what, then when, then the trap. */
   description: string;
   effect: Effect;
-  /** Listed only when some connection's backend can make all of these changes. */
-  needs: readonly ChangeKind[];
+  /** Listed only when some connection's backend has all of it. */
+  needs: readonly Need[];
   /** Calling it again with the same arguments does something again. */
   repeats?: true;
   /** It looks at everything there is, or through a whole image: it has the time that this takes. */

@@ -4,7 +4,7 @@ import { createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
-import type { Console } from "../../src/domain/ports/backend.ts";
+import type { Console } from "../../src/domain/ports/backend-groups.ts";
 
 export const VERSION = "RFB 003.008\n";
 

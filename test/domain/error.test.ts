@@ -27,6 +27,7 @@ const examples: { [C in ErrorCode]: ErrorDetails<C> } = {
   VM_BUSY: { vm, holder: "cli", what: "start_vm", since: "2026-11-23T10:00:00.000Z", waitedMs: 1000 },
   VM_CHANGED_MEANWHILE: { vm },
   CONSOLE_UNAVAILABLE: { vm: "web", reason: "it is off" },
+  GROUP_UNSUPPORTED: { group: "display", connection: "lab", backend: "memory", connections: ["local"] },
   CHANGE_UNSUPPORTED: { change: "disk.resize", backend: "memory", supported: ["boot_order.set"] },
   BLOCKED_BY_FINDINGS: {
     vm,

@@ -159,9 +159,13 @@ export const able = (
   );
   return {
     backend: "test",
+    groups: [],
     changes: Object.fromEntries(kinds.map((kind) => [kind, { running: effects[kind] ?? usual[kind] ?? "now" }])),
   };
 };
+
+/** What a backend can that can nothing. */
+export const ableToNothing: Capabilities = { backend: "none", groups: [], changes: {} };
 
 /** The refusal that `run` ends in. */
 export function refusal<C extends ErrorCode>(code: C, run: () => unknown): DomainError<C> {

@@ -5,8 +5,8 @@ import { describe, expect, it, vi } from "vitest";
 import { z } from "zod";
 import memory from "../../plugins/memory/index.ts";
 import { DomainError } from "../../src/domain/error.ts";
-import { definePlugin, type Plugin } from "../../src/plugin.ts";
-import { capabilitiesOf, type Host, type HostOptions, openHost } from "../../src/plugin-host/backends.ts";
+import type { Plugin } from "../../src/plugin.ts";
+import { type Host, type HostOptions, openHost } from "../../src/plugin-host/backends.ts";
 import { temporaryDirectory } from "../support/memory.ts";
 
 const context: HostOptions["context"] = () => ({
@@ -121,6 +121,22 @@ describe("openHost() loads a plugin", () => {
   it("not when it brings no backend", async () => {
     const { backend: _none, ...rest } = variant({});
     expect(await refusalOf(host({ a: rest }))).toMatchObject({ code: "PLUGIN_INVALID" });
+  });
+
+  const flawed: [string, object, RegExp][] = [
+    ["lacks a method", { lookup: undefined }, /backend's lookup is no function/],
+    ["has no changes", { changes: undefined }, /changes are no object of handlers/],
+    [
+      "has a method outside its group",
+      { watch: async () => undefined },
+      /no "watch" in a backend, .*its groups are .*events/,
+    ],
+    ["has a group without its method", { events: {} }, /events.watch is no function, and a group is there whole/],
+    ["has something else than a group", { guest: 7 }, /guest.info is no function/],
+  ];
+  it.each(flawed)("not when its backend %s", async (_what, parts, message) => {
+    const error = await refusalOf(host({ a: variant({ backend: { ...backend, ...parts } as never }) }));
+    expect(error).toMatchObject({ code: "PLUGIN_INVALID", message: expect.stringMatching(message) });
   });
 
   it("not with settings that it does not take, each named", async () => {
@@ -275,10 +291,4 @@ describe("what a plugin throws", () => {
       details: { supported: ["vm.delete"], backend: "memory" },
     });
   });
-});
-
-it("capabilitiesOf() reads a definition alone", () => {
-  const defined = definePlugin({ ...memory, backend: { ...memory.backend!, changes: {} } });
-  expect(capabilitiesOf(defined as never)).toEqual({ backend: "memory", changes: {} });
-  expect(capabilitiesOf(reference).changes).toMatchObject({ "boot_order.set": { running: "next_start" } });
 });

@@ -5,7 +5,9 @@ import { observe } from "../../src/domain/engine/observe.ts";
 import { DomainError } from "../../src/domain/error.ts";
 import type { State } from "../../src/domain/model/state.ts";
 import type { Vm } from "../../src/domain/model/vm.ts";
-import type { ApplyContext, Backend } from "../../src/domain/ports/backend.ts";
+import type { ApplyContext } from "../../src/domain/ports/apply-context.ts";
+import type { Backend } from "../../src/domain/ports/backend.ts";
+import type { BackendGroups, GroupName } from "../../src/domain/ports/backend-groups.ts";
 import type { Store } from "../../src/domain/ports/store.ts";
 import { guestPrefix } from "../support/guest-names.ts";
 
@@ -90,6 +92,13 @@ export const codeOf = async (work: Promise<unknown>): Promise<string> =>
   );
 
 export type Test = (title: string, body: (bench: Bench) => Promise<unknown>, timeoutMs?: number) => void;
+
+/** A test of a group, which gets the backend's own. */
+export type GroupTest<G extends GroupName> = (
+  title: string,
+  body: (bench: Bench, group: BackendGroups[G]) => Promise<unknown>,
+  timeoutMs?: number,
+) => void;
 
 /** A bench over an open backend, and what clears it. */
 export function benchOn(opened: Opened): Readonly<{ bench: Bench; clear: () => Promise<void> }> {

@@ -166,6 +166,14 @@ function running(test: Test): void {
 }
 
 function stopping({ guestHonoursShutdown, shutdownMs = 5_000 }: SpecialOptions, test: Test): void {
+  test("a VM that is off says that its power was cut, until it is started again", async (bench) => {
+    const on = await bench.make({}, true);
+    expect(on.vm).not.toHaveProperty("stopReason");
+    const off = await bench.apply(on, { kind: "power.stop", force: true, timeoutMs: 0 });
+    expect(off.vm!.stopReason).toBe("power_cut");
+    expect((await bench.backend.list()).find(({ uuid }) => uuid === on.target.uuid)).toEqual(off.vm);
+    expect((await bench.apply(off, start)).vm).not.toHaveProperty("stopReason");
+  });
   test("power.stop without force says SHUTDOWN_TIMED_OUT when nothing in the VM listens, and leaves it running", async (bench) => {
     const before = await bench.make({}, true);
     expect(await codeOf(bench.apply(before, stop(1_000)))).toBe("SHUTDOWN_TIMED_OUT");

@@ -1,17 +1,30 @@
 /** The suite that every backend passes. It speaks to the domain's port alone, so that it says the same of all of them;
- * what a backend cannot do is declared, with its reason, and never left out in silence.
+ * what a backend cannot do is declared, with its reason, and never left out in silence. The core is tested of all of
+ * them, a group of those that have it.
  *
  * A guest here is firmware with a blank disk unless a test needs more: that is what every backend can start anywhere. */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { type Change, type ChangeKind, changes, definitionOf } from "../../src/domain/changes/catalogue.ts";
 import { goalOf } from "../../src/domain/changes/goal.ts";
-import { type Bench, benchOn, codeOf, contextFor, type Opened, still, type Test } from "./contract-bench.ts";
+import type { BackendGroups, GroupName } from "../../src/domain/ports/backend-groups.ts";
+import { groupNames } from "../../src/plugin-host/backend-calls.ts";
+import {
+  type Bench,
+  benchOn,
+  codeOf,
+  contextFor,
+  type GroupTest,
+  type Opened,
+  still,
+  type Test,
+} from "./contract-bench.ts";
 import { changeCases } from "./contract-cases.ts";
-import { consoleContract } from "./contract-console.ts";
 import { definitionContract } from "./contract-definition.ts";
+import { displayContract } from "./contract-display.ts";
+import { eventsContract } from "./contract-events.ts";
+import { guestContract } from "./contract-guest.ts";
 import { imagesContract } from "./contract-images.ts";
 import { specialContract } from "./contract-special.ts";
-import { watchContract } from "./contract-watch.ts";
 
 export { type Bench, type Opened, specFor } from "./contract-bench.ts";
 
@@ -22,6 +35,8 @@ export type ContractOptions = Readonly<{
   guestHonoursShutdown: boolean;
   /** Kinds of changes that the backend has no handler for, on purpose. */
   unsupported?: readonly ChangeKind[];
+  /** Groups that the backend does not have, each with the reason. */
+  lacks?: Readonly<Partial<Record<GroupName, string>>>;
   skip?: readonly Readonly<{ test: string; reason: string }>[];
   /** For a graceful stop that is honoured; an emulated guest has to boot first. */
   shutdownMs?: number;
@@ -31,8 +46,15 @@ export const backendKinds = (Object.keys(changes) as ChangeKind[]).filter(
   (kind) => changes[kind].appliedBy === "backend",
 );
 
+/** What each group has to do, where it is there. */
+const groupContracts: { readonly [G in GroupName]: (test: GroupTest<G>) => void } = {
+  display: displayContract,
+  guest: guestContract,
+  events: eventsContract,
+};
+
 export function backendContract(options: ContractOptions): void {
-  const { name, skip = [], unsupported = [] } = options;
+  const { name, skip = [], unsupported = [], lacks = {} } = options;
   const names = new Set<string>();
   let opened: Opened;
   let bench: Bench;
@@ -45,6 +67,18 @@ export function backendContract(options: ContractOptions): void {
     if (skipped) it.skip(`${title} (skipped: ${skipped.reason})`, () => {});
     else it(title, async () => void (await body(bench)), timeoutMs);
   };
+
+  function groupContract<G extends GroupName>(group: G): void {
+    const reason = lacks[group];
+    const has = () => [opened.backend[group] !== undefined, opened.backend.capabilities.groups.includes(group)];
+    if (reason !== undefined) {
+      it(`is not there: ${reason}`, () => expect(has()).toEqual([false, false]));
+      return;
+    }
+    it("is there, and is a capability", () => expect(has()).toEqual([true, true]));
+    const own = ({ backend }: Bench) => (backend as BackendGroups)[group];
+    groupContracts[group]((title, body, timeoutMs) => test(title, (on) => body(on, own(on)), timeoutMs));
+  }
 
   describe(`backend contract: ${name}`, () => {
     beforeAll(async () => {
@@ -115,9 +149,8 @@ export function backendContract(options: ContractOptions): void {
 
     describe("what is special about some changes", () => specialContract(options, test));
     describe("exporting and importing a definition", () => definitionContract(test));
-    describe("what is told as it happens", () => watchContract(test));
-    describe("screen and keyboard", () => consoleContract(test, () => opened.backend));
     describe("images", () => imagesContract(test));
+    for (const group of groupNames) describe(`group ${group}`, () => groupContract(group));
     describe("closing", () => {
       test("close() may be called twice", async () => {
         const own = await options.open();

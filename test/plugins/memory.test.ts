@@ -14,13 +14,7 @@ import { backendContract } from "./contract.ts";
 backendContract({
   name: "memory",
   guestHonoursShutdown: true,
-  skip: [
-    "console() leads to the screen of a running VM, and asks for no password",
-    "console() gives one screen to several at once",
-    "console() ends when the VM's power is cut",
-    "console() of a VM that is off, and of one that is not there, is undefined",
-    "console() is not opened once it is aborted",
-  ].map((test) => ({ test, reason: "a VM in memory has nothing to show" })),
+  lacks: { display: "a VM in memory has nothing to show" },
   async open() {
     const { session, backend } = await memoryBackend({ installerHonoursShutdown: true });
     return {

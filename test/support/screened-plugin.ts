@@ -20,6 +20,8 @@ export default definePlugin<{ screen: number; config: z.infer<typeof memory.conf
   close: memory.close,
   backend: {
     ...memory.backend!,
-    console: (session, vm, signal) => openVnc({ host: "127.0.0.1", port: screens.get(session)! }, { vm, signal }),
+    display: {
+      console: (session, vm, signal) => openVnc({ host: "127.0.0.1", port: screens.get(session)! }, { vm, signal }),
+    },
   },
 });

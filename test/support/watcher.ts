@@ -1,6 +1,7 @@
 // What a backend tells, kept in order, for tests that wait for it.
 
-import type { Backend, Hint } from "../../src/domain/ports/backend.ts";
+import type { Backend } from "../../src/domain/ports/backend.ts";
+import type { Hint } from "../../src/domain/ports/backend-groups.ts";
 
 const TOLD_MS = 100_000;
 
@@ -16,12 +17,12 @@ export type Watcher = Readonly<{
 }>;
 
 /** Watches a backend that can be watched, and waits until it listens. */
-export async function watcherOf(backend: Pick<Backend, "watch">): Promise<Watcher> {
-  if (!backend.watch) throw new Error("this backend cannot be watched");
+export async function watcherOf(backend: Pick<Backend, "events">): Promise<Watcher> {
+  if (!backend.events) throw new Error("this backend cannot be watched");
   const hints: Hint[] = [];
   const waiting = new Set<() => void>();
   const ending = new AbortController();
-  const ended = backend.watch((hint) => {
+  const ended = backend.events.watch((hint) => {
     hints.push(hint);
     for (const look of waiting) look();
   }, ending.signal);

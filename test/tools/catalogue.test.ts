@@ -7,9 +7,11 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { finding, findingCodes } from "../../src/domain/model/finding.ts";
 import type { Capabilities } from "../../src/domain/ports/backend.ts";
+import type { GroupName } from "../../src/domain/ports/backend-groups.ts";
+import { groupNames } from "../../src/plugin-host/backend-calls.ts";
 import { allTools, offeredTools } from "../../src/tools/catalogue.ts";
 import { nextTool } from "../../src/tools/respond.ts";
-import { annotationsOf, type Tool } from "../../src/tools/tool.ts";
+import { annotationsOf, type Need, type Tool } from "../../src/tools/tool.ts";
 import { type BootwrightClient, openClient } from "../support/client.ts";
 import { memorySettings, temporaryDirectory } from "../support/memory.ts";
 
@@ -179,24 +181,28 @@ describe("what is offered", () => {
     }
   });
 
-  const kinds = [...new Set(allTools.flatMap(({ needs }) => needs))];
-  const connections = (...each: string[][]) => ({
+  const needed = [...new Set(allTools.flatMap(({ needs }) => needs))];
+  const isGroup = (need: Need): need is GroupName => groupNames.some((group) => group === need);
+  /** Connections whose backends have this, and nothing else. */
+  const connections = (...each: Need[][]) => ({
     names: each.map((_, index) => `c${index}`),
-    capabilities: (name: string): Capabilities => ({
-      backend: "test",
-      changes: Object.fromEntries(each[Number(name.slice(1))]!.map((kind) => [kind, { running: "now" as const }])),
-    }),
+    capabilities(name: string): Capabilities {
+      const has = each[Number(name.slice(1))]!;
+      const changes = has.filter((need) => !isGroup(need)).map((kind) => [kind, { running: "now" as const }]);
+      return { backend: "test", groups: has.filter(isGroup), changes: Object.fromEntries(changes) };
+    },
     backend: () => Promise.reject(new Error("listing tools opens nothing")),
   });
-  const offered = (...each: string[][]): readonly Tool[] => offeredTools(connections(...each), { readOnly: false });
+  const offered = (...each: Need[][]): readonly Tool[] => offeredTools(connections(...each), { readOnly: false });
 
-  it.each(kinds)("without %s leaves out the tools that need it, and no others", (missing) => {
-    const without = offered(kinds.filter((kind) => kind !== missing));
+  it.each(needed)("without %s leaves out the tools that need it, and no others", (missing) => {
+    const without = offered(needed.filter((need) => need !== missing));
     expect(without).toEqual(allTools.filter(({ needs }) => !needs.includes(missing)));
   });
 
-  it("is a tool as soon as one connection can make all of its changes, not two together", () => {
+  it("is a tool as soon as one connection has all that it needs, not two together", () => {
     const nameOf = ({ name }: Tool) => name;
+    expect(offered(["guest"], []).map(nameOf)).toContain("get_guest_info");
     expect(offered(["power.start", "power.stop"], []).map(nameOf)).toContain("restart_vm");
     expect(offered(["power.start"], ["power.stop"]).map(nameOf)).not.toContain("restart_vm");
   });

@@ -1,8 +1,19 @@
 // @module-tag process
+import { fileURLToPath } from "node:url";
+import { execa } from "execa";
 import { describe, expect, it } from "vitest";
+import type { Plugin } from "../../src/plugin.ts";
+import { capabilitiesOf } from "../../src/plugin-host/backends.ts";
+import { openApiOf } from "../../src/serve/http/openapi.ts";
+import { offeredTools } from "../../src/tools/catalogue.ts";
+import { openClient, serverPath } from "../support/client.ts";
+import { temporaryDirectory } from "../support/memory.ts";
+import plugin from "../support/mute-plugin.ts";
 import { openBench } from "./bench.ts";
 
-const { call, outside } = openBench({ local: { agentAfterMs: 0 } });
+const mute = ["--connection", `mute=${fileURLToPath(new URL("../support/mute-plugin.ts", import.meta.url))}`];
+
+const { call, refused, outside } = openBench({ local: { agentAfterMs: 0 } }, mute);
 
 describe("get_guest_info", () => {
   it("says that a VM is off, and that no agent answers", async () => {
@@ -27,5 +38,39 @@ describe("get_guest_info", () => {
         filesystems: [{ mountpoint: "/", type: "ext4", disks: ["vda"] }],
         system_disk: "vda",
       });
+  });
+
+  it("is refused for a VM whose connection has no way to ask, with those that have one", async () => {
+    await call("create_vm", { name: "silent", connection: "mute", iso_path: "installer.iso" });
+    const { message, hint, details } = await refused("GROUP_UNSUPPORTED", "get_guest_info", { vm: "silent" });
+    expect(message).toContain('connection "mute": its backend "mute" has no group "guest"');
+    expect([hint, details]).toMatchObject(["Connections that have it: local", { connections: ["local"] }]);
+  });
+});
+
+describe("a server whose connections cannot ask a guest", () => {
+  it("offers get_guest_info nowhere: to no client, on no command line, and not in REST", async () => {
+    const settings = ["--data", temporaryDirectory(), ...mute];
+    const server = await openClient({ settings });
+    try {
+      const { tools } = await server.client.listTools();
+      const names = tools.map(({ name }) => name);
+      expect(names).toContain("get_vm");
+      expect(names).not.toContain("get_guest_info");
+      expect(await server.refusal("get_guest_info", { vm: "x" })).toMatchObject({ code: "TOOL_NOT_FOUND" });
+    } finally {
+      await server.close();
+    }
+    const { stdout } = await execa(process.execPath, [serverPath, "tools", ...settings]);
+    expect(stdout).toMatch(/^get_vm /m);
+    expect(stdout).not.toContain("get_guest_info");
+    const connections = {
+      names: ["mute"],
+      capabilities: () => capabilitiesOf(plugin as unknown as Plugin),
+      backend: () => Promise.reject(new Error("listing tools opens nothing")),
+    };
+    const paths = Object.keys(openApiOf(offeredTools(connections, { readOnly: false }), "0.0.0").paths);
+    expect(paths).toContain("/vms/{vm}");
+    expect(paths).not.toContain("/vms/{vm}/guest");
   });
 });

@@ -61,6 +61,7 @@ export const refusals: Readonly<Record<ErrorCode | HttpCode, string>> = {
   VM_CHANGED_MEANWHILE: "그 사이 다른 프로그램이 VM을 바꾸었습니다. 다시 보고 정하세요.",
   CONSOLE_UNAVAILABLE: "콘솔을 열 수 없습니다. 실행 중인 VM과 이 호스트의 VNC 화면이 있어야 합니다.",
   CHANGE_UNSUPPORTED: "이 연결에서는 할 수 없는 변경입니다.",
+  GROUP_UNSUPPORTED: "이 VM의 연결에는 그 기능이 없습니다.",
   BLOCKED_BY_FINDINGS: "먼저 해결할 것이 있습니다.",
   INSTALLATION_TRANSITION_ILLEGAL: "지금의 설치 상태에서는 할 수 없습니다.",
   ISO_OUTSIDE_LIBRARY: "ISO가 ISO 디렉터리 밖에 있습니다.",

@@ -2,7 +2,8 @@
 import { type Change, definitionOf } from "../changes/catalogue.ts";
 import { DomainError } from "../error.ts";
 import type { State } from "../model/state.ts";
-import type { ApplyContext } from "../ports/backend.ts";
+import type { ApplyContext } from "../ports/apply-context.ts";
+
 import type { Ports } from "../ports/operation-ports.ts";
 
 /** Applies a change. May fail, may fail after working, may never return: the caller observes afterwards.

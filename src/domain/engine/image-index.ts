@@ -4,7 +4,7 @@ import { withDeadline } from "../deadline.ts";
 import type { ImageIdentity } from "../model/image-ref.ts";
 import type { ImageUsers } from "../model/state.ts";
 import type { Vm, VmDefinition } from "../model/vm.ts";
-import type { Hint } from "../ports/backend.ts";
+import type { Hint } from "../ports/backend-groups.ts";
 import type { ImageIndex, IndexSource } from "../ports/image-index.ts";
 
 /** What keeps the index up to date. A look that began at a moment says nothing of what happened after it. */

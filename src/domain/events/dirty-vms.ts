@@ -2,7 +2,7 @@
 
 import type { Occurrence } from "../model/occurrence.ts";
 import type { TimedOccurrence } from "../model/vm-diff.ts";
-import type { Hint } from "../ports/backend.ts";
+import type { Hint } from "../ports/backend-groups.ts";
 
 /** One reset of a guest makes several events of the hypervisor, and an I/O error may come by the thousand. */
 const DEBOUNCE_MS = 500;

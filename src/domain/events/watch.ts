@@ -77,8 +77,8 @@ async function listen(
   for (let pauseMs = retryMs; !signal.aborted; pauseMs = Math.min(pauseMs * 2, RETRY_MS_MAX)) {
     try {
       const opened = await backend();
-      if (!opened.watch) return;
-      await opened.watch((hint) => {
+      if (!opened.events) return;
+      await opened.events.watch((hint) => {
         pauseMs = retryMs;
         marks.add(hint);
       }, signal);

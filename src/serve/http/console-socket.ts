@@ -1,6 +1,6 @@
 /** One console over one WebSocket: bytes both ways, none faster than they are taken on the other side. */
 import type { WebSocket } from "ws";
-import type { Console } from "../../domain/ports/backend.ts";
+import type { Console } from "../../domain/ports/backend-groups.ts";
 
 export type CarryOptions = Readonly<{
   signal: AbortSignal;

@@ -4,7 +4,7 @@ import type { Hono } from "hono";
 import { DomainError } from "../../domain/error.ts";
 import { noteOf } from "../../domain/model/event.ts";
 import type { Target } from "../../domain/model/vm.ts";
-import type { Console } from "../../domain/ports/backend.ts";
+import type { Console } from "../../domain/ports/backend-groups.ts";
 import { openConsole } from "../../tools/console.ts";
 import { callLimitMs, type Services } from "../../tools/tool.ts";
 import { defectOf } from "../defect.ts";

@@ -75,7 +75,7 @@ async function factsFor(session: Session, context: HttpContext) {
     // The page is there at once; what it shows may have to wait for the database.
     place: await Promise.race([place, after(PLACE_LIMIT_MS, undefined, { ref: false })]),
     /** Connections whose VMs have a console. */
-    consoles: connections.names.filter((name) => connections.capabilities(name).console),
+    consoles: connections.names.filter((name) => connections.capabilities(name).groups.includes("display")),
     tools: Object.fromEntries(session.tools.map(({ name, http, effect }) => [name, { ...http, effect }])),
   };
 }

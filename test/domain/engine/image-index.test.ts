@@ -40,7 +40,7 @@ async function counted(config: NonNullable<Parameters<typeof world>[0]>["config"
   /** Watches the connection, and lists it once as whoever watches does. */
   const watched = async () => {
     const ending = new AbortController();
-    const ended = opened.backend.watch!(() => {}, ending.signal);
+    const ended = opened.backend.events!.watch(() => {}, ending.signal);
     const stop = async () => {
       ending.abort();
       await ended;
@@ -122,7 +122,7 @@ describe("usersOf()", () => {
     const w = await counted();
     await w.backend.list();
     const ending = new AbortController();
-    const ended = w.backend.watch!(() => {}, ending.signal);
+    const ended = w.backend.events!.watch(() => {}, ending.signal);
     expect(await w.usage()).toMatchObject({ list: 1 });
     expect(await w.usage()).toMatchObject({ list: 0 });
     ending.abort();

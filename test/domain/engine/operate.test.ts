@@ -5,7 +5,7 @@ import { bootOrderOf } from "../../../src/domain/model/boot-order.ts";
 import type { State } from "../../../src/domain/model/state.ts";
 import { editDefinition, passTime } from "../../support/simulator.ts";
 import { isos, orderChange, world } from "../../support/world.ts";
-import { AT, refused } from "../fixture.ts";
+import { AT, ableToNothing, refused } from "../fixture.ts";
 import { applying, perform, told } from "./faults.ts";
 
 const start: Change = { kind: "power.start", purpose: "live", at: AT };
@@ -110,7 +110,7 @@ describe("operate() flow", () => {
     const at = await w.create();
     await refused(
       "CHANGE_UNSUPPORTED",
-      perform({ ...w.ports, backend: { ...w.backend, capabilities: { backend: "none", changes: {} } } }, at, toHd),
+      perform({ ...w.ports, backend: { ...w.backend, capabilities: ableToNothing } }, at, toHd),
     );
     await refused(
       "DISK_EXISTS",

@@ -18,7 +18,7 @@ const look = { isoPaths: [isos.live, isos.installer] };
 async function lookAround(w: World): Promise<string[]> {
   const ending = new AbortController();
   const { backend, store, newId, now } = w.ports;
-  const { watch: _none, ...silent } = backend;
+  const { events: _none, ...silent } = backend;
   let looks = 0;
   const counted = {
     ...silent,

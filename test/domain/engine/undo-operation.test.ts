@@ -10,7 +10,11 @@ import type { Capabilities } from "../../../src/domain/ports/backend.ts";
 import { orderChange, state, vm, vmDefinition, vmRecord } from "../../support/world.ts";
 import { AT } from "../fixture.ts";
 
-const capabilities: Capabilities = { backend: "test", changes: { "boot_order.set": { running: "next_start" } } };
+const capabilities: Capabilities = {
+  backend: "test",
+  groups: [],
+  changes: { "boot_order.set": { running: "next_start" } },
+};
 
 /** What is on record and in the definition after this order was set and the setting undone. */
 function setAndUndone(before: State) {

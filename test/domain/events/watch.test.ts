@@ -1,6 +1,7 @@
 import { describe, expect, it, onTestFinished } from "vitest";
 import { watch } from "../../../src/domain/events/watch.ts";
-import type { Backend, Hint } from "../../../src/domain/ports/backend.ts";
+import type { Backend } from "../../../src/domain/ports/backend.ts";
+import type { Hint } from "../../../src/domain/ports/backend-groups.ts";
 import { skipAhead } from "../../support/clock.ts";
 import { defineVm, editDefinition, guestPowersOff, setIdentity, undefineVm } from "../../support/simulator.ts";
 import { isos, world as openWorld, vmDefinition, type World } from "../../support/world.ts";
@@ -20,10 +21,12 @@ async function watching(world: World, more: Partial<Backend> = {}) {
   const tellers: ((hint: Hint) => void)[] = [];
   const backend: Backend = {
     ...world.backend,
-    watch(tell, signal) {
-      tellers.push(tell);
-      tell({});
-      return new Promise((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
+    events: {
+      watch(tell, signal) {
+        tellers.push(tell);
+        tell({});
+        return new Promise((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
+      },
     },
     ...more,
   };
@@ -80,7 +83,7 @@ describe("watch()", () => {
     const at = await world.create({});
     const ending = new AbortController();
     const { newId, now, store } = world.ports;
-    const { watch: _none, ...silent } = world.backend;
+    const { events: _none, ...silent } = world.backend;
     const options = { connection: "local", backend: async () => silent, store, newId, now, log: () => {}, everyMs: 20 };
     const running = watch(options, ending.signal);
     await expect.poll(() => store.reportedStates("local")).toHaveLength(1);
@@ -140,13 +143,15 @@ describe("watch()", () => {
     let ends: (() => void) | undefined;
     let listened = 0;
     const { logged } = await watching(world, {
-      watch(tell, signal) {
-        listened += 1;
-        tell({});
-        return new Promise((resolve, reject) => {
-          signal.addEventListener("abort", () => resolve(), { once: true });
-          ends = () => reject(new Error("the daemon went away"));
-        });
+      events: {
+        watch(tell, signal) {
+          listened += 1;
+          tell({});
+          return new Promise((resolve, reject) => {
+            signal.addEventListener("abort", () => resolve(), { once: true });
+            ends = () => reject(new Error("the daemon went away"));
+          });
+        },
       },
     });
     await expect.poll(() => listened).toBe(1);

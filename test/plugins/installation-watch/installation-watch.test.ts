@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import plugin from "../../../plugins/installation-watch/index.ts";
+import type { Backend } from "../../../src/domain/ports/backend.ts";
 import { skipAhead } from "../../support/clock.ts";
 import { type Lane, openLane } from "../../support/functions.ts";
 import { guestInstalls, guestPowersOff, guestReboots, setGuest } from "../../support/simulator.ts";
@@ -140,6 +141,18 @@ describe("installation-watch", () => {
     expect(await at.call("get_guest_info", { vm })).toMatchObject({ agent: "answers" });
     expect(await statusOf(at, vm)).toBe("Installing");
     expect(await suggestions(at)).toEqual([]);
+  });
+
+  it("takes no answer for none where the connection has no way to ask a guest's agent", async () => {
+    const wrap = ({ guest: _none, ...rest }: Backend): Backend => ({
+      ...rest,
+      capabilities: { ...rest.capabilities, groups: ["events"] },
+    });
+    const at = await openLane([{ plugin, config: { auto: true } }], { config: { agentAfterMs: 10 }, wrap });
+    const vm = await installedAndStarted(at);
+    await expect(at.call("get_guest_info", { vm })).rejects.toMatchObject({ code: "GROUP_UNSUPPORTED" });
+    expect(await statusOf(at, vm)).toBe("Installing");
+    expect(at.logged).toEqual([]);
   });
 
   it("leaves VMs alone that are not being installed", async () => {

@@ -36,7 +36,7 @@ test("a display behind a password is shown without one", async () => {
     "secret",
     "<graphics type='vnc' port='-1' autoport='yes' listen='127.0.0.1' passwd='s3c&amp;t'/>",
   );
-  const { types, screen, reader } = await screenOf((await backend.console!(uuid))!);
+  const { types, screen, reader } = await screenOf((await backend.display!.console(uuid))!);
   expect([types, screen.width > 300]).toEqual([[1], true]);
   await reader.cancel();
 });
@@ -46,7 +46,7 @@ test("a password that is good no longer is said so, and not shown", async () => 
     "expired",
     "<graphics type='vnc' port='-1' autoport='yes' listen='127.0.0.1' passwd='s3c&amp;t' passwdValidTo='2001-01-01T00:00:00'/>",
   );
-  const refused = await backend.console!(uuid).catch((error: unknown) => error);
+  const refused = await backend.display!.console(uuid).catch((error: unknown) => error);
   expect(refused).toMatchObject({
     code: "CONSOLE_UNAVAILABLE",
     details: { reason: expect.stringContaining("refuses") },
@@ -59,5 +59,5 @@ test.each([
   ["that is no VNC", ""],
 ])("a display %s is none", async (word, graphics) => {
   const uuid = await running(word.replaceAll(" ", "-"), graphics);
-  expect(await backend.console!(uuid)).toBeUndefined();
+  expect(await backend.display!.console(uuid)).toBeUndefined();
 });

@@ -29,7 +29,7 @@ describe("a watcher that hears nothing", () => {
       connection: "local",
       newId,
     });
-    const { watch: _deaf, ...backend } = bindBackend(libvirt, session, "local");
+    const { events: _deaf, ...backend } = bindBackend(libvirt, session, "local");
     watching = watch(
       {
         connection: "local",

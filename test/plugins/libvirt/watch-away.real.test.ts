@@ -28,7 +28,7 @@ describe.skipIf(!hasLibvirtd)("watching a daemon that goes away", () => {
     const first = await watcherOf(away);
     await daemon.kill();
     await first.ended;
-    const refused = away.watch!(() => {}, new AbortController().signal);
+    const refused = away.events!.watch(() => {}, new AbortController().signal);
     await expect(refused).rejects.toMatchObject({ code: "BACKEND_UNAVAILABLE" });
     await daemon.start();
     const again = await watcherOf(away);

@@ -13,7 +13,8 @@ import libvirt from "../../../plugins/libvirt/index.ts";
 import type { LibvirtSession } from "../../../plugins/libvirt/session.ts";
 import type { EventType } from "../../../src/domain/model/event.ts";
 import type { Vm } from "../../../src/domain/model/vm.ts";
-import type { Backend, Hint } from "../../../src/domain/ports/backend.ts";
+import type { Backend } from "../../../src/domain/ports/backend.ts";
+import type { Hint } from "../../../src/domain/ports/backend-groups.ts";
 import { bindBackend } from "../../../src/plugin-host/backends.ts";
 import { makeIso } from "../../fixtures/boot-images.ts";
 import { agentAnswers, type Lab, type LabVm, openLab, SYSTEM, watched } from "../../support/vm.ts";
@@ -170,18 +171,18 @@ describe("an installed guest", () => {
   });
 
   test("has no agent that answers until its system is up, and then tells that it has, after a reset as well", async () => {
-    expect(await backend.guest!(vm.uuid)).toBeUndefined();
+    expect(await backend.guest!.info(vm.uuid)).toBeUndefined();
     const after = watcher.hints.length;
     await lab.virsh("start", vm.uuid);
     expect((await observe(vm.uuid)).agent).toBe(false);
-    expect(await backend.guest!(vm.uuid)).toBeUndefined();
+    expect(await backend.guest!.info(vm.uuid)).toBeUndefined();
     await lab.virsh("reset", vm.uuid);
     const { run } = await until(vm.uuid, ({ agent }) => agent === true, 170_000);
     expect(occurrences(vm.uuid, after)[0]).toEqual({ type: "rebooted", run });
     expect(await eventOf(vm.uuid, "vm.rebooted")).toMatchObject({ run, reboots: 1 });
     expect(await eventOf(vm.uuid, "agent.connected")).toMatchObject({ run });
     await agentAnswers(lab, vm.uuid);
-    const said = await backend.guest!(vm.uuid);
+    const said = await backend.guest!.info(vm.uuid);
     expect(said).toMatchObject({ osId: "mini", osName: "Mini Linux 1 (test fixture)" });
     expect(said!.filesystems).toContainEqual({ mountpoint: "/", type: "ext4", disks: ["vda"] });
   });
@@ -190,12 +191,12 @@ describe("an installed guest", () => {
     const pid = await pidOf(vm);
     process.kill(pid, "SIGSTOP");
     try {
-      expect(await backend.guest!(vm.uuid)).toBeUndefined();
+      expect(await backend.guest!.info(vm.uuid)).toBeUndefined();
     } finally {
       process.kill(pid, "SIGCONT");
     }
     await agentAnswers(lab, vm.uuid);
-    expect(await backend.guest!(vm.uuid)).toMatchObject({ osId: "mini" });
+    expect(await backend.guest!.info(vm.uuid)).toMatchObject({ osId: "mini" });
   });
 
   test("has its tray opened, as by the button of the drive", async () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it, onTestFinished } from "vitest";
 import type { Change } from "../../../src/domain/changes/catalogue.ts";
-import type { Hint } from "../../../src/domain/ports/backend.ts";
+import type { Hint } from "../../../src/domain/ports/backend-groups.ts";
 import * as outside from "../../support/simulator.ts";
 import { watcherOf } from "../../support/watcher.ts";
 import { AT, diskPath, isos, memoryBackend, uuid, vmDefinition } from "../../support/world.ts";
@@ -97,18 +97,18 @@ describe("a guest's agent in memory", () => {
   it("answers once the system on the disk runs it, and goes with a reset and a pause", async () => {
     const { session, backend, start, observe } = await watched({ agentAfterMs: 1_000_000 });
     await start();
-    expect([(await observe()).agent, await backend.guest!(uuid)]).toEqual([false, undefined]);
+    expect([(await observe()).agent, await backend.guest!.info(uuid)]).toEqual([false, undefined]);
     outside.passTime(session, 1_000_000);
     expect((await observe()).agent).toBe(true);
-    expect(await backend.guest!(uuid)).toMatchObject({
+    expect(await backend.guest!.info(uuid)).toMatchObject({
       osId: "memory",
       filesystems: [{ mountpoint: "/", type: "ext4", disks: ["vda"] }],
     });
     outside.setPaused(session, uuid, "user");
-    expect(await backend.guest!(uuid)).toBeUndefined();
+    expect(await backend.guest!.info(uuid)).toBeUndefined();
     outside.setPaused(session, uuid, undefined);
     outside.guestReboots(session, uuid);
-    expect([(await observe()).agent, await backend.guest!(uuid)]).toEqual([false, undefined]);
+    expect([(await observe()).agent, await backend.guest!.info(uuid)]).toEqual([false, undefined]);
   });
 
   it("of a live system says that it lives from its medium", async () => {
@@ -118,7 +118,7 @@ describe("a guest's agent in memory", () => {
     );
     await start();
     expect((await observe()).agent).toBe(true);
-    expect(await backend.guest!(uuid)).toMatchObject({
+    expect(await backend.guest!.info(uuid)).toMatchObject({
       osId: "memory-live",
       filesystems: [
         { mountpoint: "/", type: "overlay", disks: [] },

@@ -67,7 +67,7 @@ afterAll(async () => {
 
 describe("the guest's agent", () => {
   test("says which of the VM's disks its root file system is on", async () => {
-    const info = await lab.backend.guest!(uuid);
+    const info = await lab.backend.guest!.info(uuid);
     expect(info).toMatchObject({ osId: "mini" });
     expect(info!.filesystems.find(({ mountpoint }) => mountpoint === "/")).toMatchObject({ disks: ["vda"] });
   });

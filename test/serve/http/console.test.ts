@@ -21,7 +21,7 @@ async function start(more: Partial<HttpServerOptions> = {}) {
   const { path, open } = await screens();
   const wrap = (backend: Backend): Backend => ({
     ...backend,
-    console: (uuid, signal) => openVnc({ path }, { vm: uuid, signal }),
+    display: { console: (uuid, signal) => openVnc({ path }, { vm: uuid, signal }) },
   });
   const own = await world({ wrap });
   const here = await openHere(own, more);
@@ -276,8 +276,9 @@ describe("where there is no console", () => {
   it("says that this backend has none", async () => {
     const here = await openHere(await world());
     const { vm } = await runningVm(here);
-    const { body } = await here.ask("POST", `/api/vms/${vm}/console`);
-    expect(body).toMatchObject({ code: "CONSOLE_UNAVAILABLE", details: { reason: 'the backend "memory" has none' } });
+    const { status, body } = await here.ask("POST", `/api/vms/${vm}/console`);
+    const details = { group: "display", connection: "local", backend: "memory", connections: [] };
+    expect([status, body]).toMatchObject([422, { code: "GROUP_UNSUPPORTED", details }]);
   });
 
   it("has none for a server that only reads", async () => {

@@ -106,7 +106,12 @@ const provoked: Partial<Record<ErrorCode, () => Promise<HttpAnswer>>> = {
     raced.edit = () => outside.editDefinition(bench.world.session, id, (next) => ({ ...next, memoryBytes: 2 ** 30 }));
     return bench.ask("POST", "/api/vms/web/boot-order", accepted);
   },
-  CONSOLE_UNAVAILABLE: async () => (await withRunningVm()).ask("POST", "/api/vms/web/console"),
+  CONSOLE_UNAVAILABLE: async () =>
+    (await withVm({ wrap: (real) => ({ ...real, display: { console: async () => undefined } }) })).ask(
+      "POST",
+      "/api/vms/web/console",
+    ),
+  GROUP_UNSUPPORTED: async () => (await withRunningVm()).ask("POST", "/api/vms/web/console"),
   CHANGE_UNSUPPORTED: async () => (await onTwo({ changes: {} })).ask("POST", `/api/vms/adopt`, { vm: "lab/web" }),
   async BLOCKED_BY_FINDINGS() {
     const { ask } = await open();

@@ -1,14 +1,13 @@
-/** What a backend tells as it happens, and what it knows of a run and of the guest's agent. */
+/** What a backend tells as it happens. */
 import { afterEach, expect } from "vitest";
 import { type Watcher, watcherOf } from "../support/watcher.ts";
-import { type Bench, start, type Test } from "./contract-bench.ts";
+import { type Bench, type GroupTest, start } from "./contract-bench.ts";
 
 const cut = { kind: "power.stop", force: true, timeoutMs: 0 } as const;
 
-export function watchContract(test: Test): void {
+export function eventsContract(test: GroupTest<"events">): void {
   const watchers: Watcher[] = [];
   const watch = async ({ backend }: Bench) => {
-    if (!backend.watch) throw new Error("it has no watch: put this test on the skip list, with the reason");
     const watcher = await watcherOf(backend);
     watchers.push(watcher);
     return watcher;
@@ -51,11 +50,11 @@ export function watchContract(test: Test): void {
     expect(told.occurrence).toEqual({ type: "rebooted", run: vm!.run });
     expect((await bench.look(target.uuid)).vm!.run).toBe(vm!.run);
   });
-  test("watch() ends with its signal, and at once with one that is aborted", async (bench) => {
+  test("watch() ends with its signal, and at once with one that is aborted", async (bench, events) => {
     const watcher = await watch(bench);
     await watcher.stop();
     const told: unknown[] = [];
-    await bench.backend.watch!((hint) => told.push(hint), AbortSignal.abort());
+    await events.watch((hint) => told.push(hint), AbortSignal.abort());
     expect(told).toEqual([]);
   });
   test("two watchers are told the same, and one of them may end", async (bench) => {
@@ -65,25 +64,5 @@ export function watchContract(test: Test): void {
     await Promise.all([one, other].map((watcher) => watcher.told((hint) => hint.uuid === uuid)));
     await one.stop();
     await other.tellsOf(uuid, () => bench.apply(made, start));
-  });
-
-  test("a VM that is off says that its power was cut, until it is started again", async (bench) => {
-    const on = await bench.make({}, true);
-    expect(on.vm).not.toHaveProperty("stopReason");
-    const off = await bench.apply(on, cut);
-    expect(off.vm!.stopReason).toBe("power_cut");
-    expect((await bench.backend.list()).find(({ uuid }) => uuid === on.target.uuid)).toEqual(off.vm);
-    expect((await bench.apply(off, start)).vm).not.toHaveProperty("stopReason");
-  });
-  test("guest() is undefined where no agent answers", async (bench) => {
-    const { backend } = bench;
-    if (!backend.guest) throw new Error("it cannot ask a guest: put this test on the skip list, with the reason");
-    const off = await bench.make();
-    expect(off.vm).not.toHaveProperty("agent");
-    expect(await backend.guest(off.target.uuid)).toBeUndefined();
-    const on = await bench.apply(off, start);
-    expect(on.vm!.agent ?? false).toBe(false);
-    expect(await backend.guest(on.target.uuid)).toBeUndefined();
-    expect(await backend.guest(crypto.randomUUID())).toBeUndefined();
   });
 }

@@ -1,0 +1,22 @@
+/** The groups of backends, for the tools that need one. A tool is offered where some connection has its group, so that it
+ * may be called for a VM of another one. */
+import { DomainError } from "../domain/error.ts";
+import type { Backend } from "../domain/ports/backend.ts";
+import type { BackendGroups, GroupName } from "../domain/ports/backend-groups.ts";
+import type { Services } from "./tool.ts";
+
+/** @throws DomainError GROUP_UNSUPPORTED with the connections that have the group */
+export function groupOf<G extends GroupName>(
+  { connections }: Pick<Services, "connections">,
+  backend: Backend,
+  group: G,
+): BackendGroups[G] {
+  const found: Partial<BackendGroups>[G] = backend[group];
+  if (found) return found;
+  throw new DomainError("GROUP_UNSUPPORTED", {
+    group,
+    connection: backend.connection,
+    backend: backend.capabilities.backend,
+    connections: connections.names.filter((name) => connections.capabilities(name).groups.includes(group)),
+  });
+}

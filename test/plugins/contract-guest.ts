@@ -1,0 +1,15 @@
+/** What the agents in guests say. */
+import { expect } from "vitest";
+import { type GroupTest, start } from "./contract-bench.ts";
+
+export function guestContract(test: GroupTest<"guest">): void {
+  test("info() is undefined where no agent answers", async (bench, guest) => {
+    const off = await bench.make();
+    expect(off.vm).not.toHaveProperty("agent");
+    expect(await guest.info(off.target.uuid)).toBeUndefined();
+    const on = await bench.apply(off, start);
+    expect(on.vm!.agent ?? false).toBe(false);
+    expect(await guest.info(on.target.uuid)).toBeUndefined();
+    expect(await guest.info(crypto.randomUUID())).toBeUndefined();
+  });
+}
