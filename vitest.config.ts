@@ -59,8 +59,8 @@ export default defineConfig({
           name: "real",
           include: [realTests],
           globalSetup: ["test/support/services.ts"],
-          // One file after the other: two of them at once, beside the other tests, make each other's guests late.
-          maxWorkers: 1,
+          // Most of the time a file waits for its guests.
+          maxWorkers: 2,
           // UEFI guests on a loaded machine take minutes where they usually take seconds.
           testTimeout: 180_000,
           hookTimeout: 180_000,
