@@ -47,6 +47,11 @@ describe(`an operation with one of ${modes.length} faults at each of its calls`,
     expectNoViolations(failingCases[name]!, failing.indexOf(name), true),
   );
 
+  test("that writes the definition twice leaves the record with what was written last, wherever its process ends", async () => {
+    const only = ["is the last before the process ends"] as const;
+    expect((await sweep(toolCases["repair_vm of a VM that is gone"]!, { only })).violations).toEqual([]);
+  });
+
   test("once it has begun it waits without a limit for nothing but the store", () => {
     const waits = [...unlimited].filter((call) => call.startsWith("begun: ")).map((call) => call.slice(7));
     expect(["advance", "settle", "release", "operation", "record"]).toEqual(expect.arrayContaining(waits));

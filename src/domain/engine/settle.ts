@@ -146,7 +146,9 @@ function fingerprintOf(steps: readonly Step[], { vm, record }: State, after: Sta
   const takes = steps.some(({ change }) => definitionOf(change).takesDefinition);
   const isOurs = record?.fingerprint === undefined || record.fingerprint === vm?.fingerprint;
   if (!takes && !(isOurs && steps.some(({ change }) => writesDefinition(change)))) return {};
-  return { fingerprint: steps.findLast(({ wrote }) => wrote !== undefined)?.wrote ?? after.vm.fingerprint };
+  // A step that another process recognised as done says nothing of what it wrote, and neither does an earlier one.
+  const last = steps.findLast(({ change }) => definitionOf(change).takesDefinition || writesDefinition(change));
+  return { fingerprint: last?.wrote ?? after.vm.fingerprint };
 }
 
 /** Past the point of no return something is left that was to be done, and was not. */
