@@ -8,7 +8,7 @@ import { errorCodes } from "../src/domain/error.ts";
 import { findingCodes } from "../src/domain/model/finding.ts";
 import { httpCodes } from "../src/serve/http/refusal.ts";
 import { allTools } from "../src/tools/catalogue.ts";
-import { open, pluginFile } from "./plugin-host/bench.ts";
+import { open, pluginFile } from "./plugin-host/harness.ts";
 import {
   anchorsOf,
   brokenLinks,

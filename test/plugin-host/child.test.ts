@@ -9,7 +9,7 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { openClient } from "../support/client.ts";
 import { memorySettings, temporaryDirectory } from "../support/memory.ts";
-import { acts, open, pluginFile, refusalOf } from "./bench.ts";
+import { acts, open, pluginFile, refusalOf } from "./harness.ts";
 
 /** A plugin that tries each of these, and says how it ended. */
 const trying = (attempts: Readonly<Record<string, string>>, reach = "{}") =>

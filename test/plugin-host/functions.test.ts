@@ -1,6 +1,6 @@
 // @module-tag process
 import { describe, expect, it } from "vitest";
-import { acts, event, open, pluginFile, refusalOf } from "./bench.ts";
+import { acts, event, open, pluginFile, refusalOf } from "./harness.ts";
 
 const plugin = (config: Record<string, unknown> = {}) => ({ plugin: acts, config });
 const told = async (host: Awaited<ReturnType<typeof open>>) => (await host.list())[0]!;

@@ -3,7 +3,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { temporaryDirectory } from "../support/memory.ts";
-import { acts, open, pluginFile, refusalOf } from "./bench.ts";
+import { acts, open, pluginFile, refusalOf } from "./harness.ts";
 
 const load = (text: string, config: Record<string, unknown> = {}, openMs = 30_000) =>
   refusalOf(

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { acts, open } from "./bench.ts";
+import { acts, open } from "./harness.ts";
 
 const base = "http://localhost/plugins/acts";
 const host = () => open([{ plugin: acts, config: {} }]);

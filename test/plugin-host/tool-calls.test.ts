@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { DomainError } from "../../src/domain/error.ts";
 import type { PluginTools } from "../../src/plugin-host/functions.ts";
-import { acts, event, open } from "./bench.ts";
+import { acts, event, open } from "./harness.ts";
 
 /** One tool that there is, one that the plugin may not call, and no others. */
 function tools(): PluginTools & { calls: unknown[] } {

@@ -83,7 +83,7 @@ describe.skipIf(!hasLibvirtd || !canBeSystem || !canTrace)("Calls with hostile a
         calls: scaled(1_500, 150),
         seed: newSeed(),
         bait: at("bait"),
-        lanes: 3,
+        workers: 3,
         callLimitMs: 180_000,
         adapt: (call) => modest(quick(call), small),
       });

@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, inject, test, vi } from "vitest"
 import { makeQcow2 } from "../images/fixture.ts";
 import { type Refusal, Refused } from "../support/client.ts";
 import { figure } from "../support/scale.ts";
-import { type Lab, type LabVm, openLab, type ToolName } from "../support/vm.ts";
+import { openTestbed, type Testbed, type TestbedVm, type ToolName } from "../support/vm.ts";
 import { hostileDisks, hostileMedia } from "./hostile-files.ts";
 
 vi.setConfig({ testTimeout: 300_000, hookTimeout: 300_000 });
@@ -17,21 +17,21 @@ const CALL_LIMIT_MS = 60_000;
 const CODE = /^[A-Z_]+$/;
 
 describe("Hostile images, through the tools", () => {
-  let lab: Lab;
-  let vm: LabVm;
+  let testbed: Testbed;
+  let vm: TestbedVm;
   let slowestMs = 0;
   let cases = 0;
   beforeAll(async () => {
-    lab = await openLab({ isos: [inject("guests").isos.bios] });
-    vm = await lab.create("disk");
-    mkdirSync(join(lab.directory, "outside"));
-    makeQcow2(join(lab.directory, "outside", "base.qcow2"), "1G");
-    writeFileSync(join(lab.directory, "outside", "secret.raw"), Buffer.alloc(1 << 20, "secret"));
+    testbed = await openTestbed({ isos: [inject("guests").isos.bios] });
+    vm = await testbed.create("disk");
+    mkdirSync(join(testbed.directory, "outside"));
+    makeQcow2(join(testbed.directory, "outside", "base.qcow2"), "1G");
+    writeFileSync(join(testbed.directory, "outside", "secret.raw"), Buffer.alloc(1 << 20, "secret"));
   });
   afterAll(async () => {
     figure("hostile images", cases);
     figure("hostile images, slowest call", `${Math.round(slowestMs)} ms`);
-    await lab.close();
+    await testbed.close();
   });
 
   type Outcome = { refusal: Refusal } | { answer: Record<string, unknown> };
@@ -40,7 +40,9 @@ describe("Hostile images, through the tools", () => {
   async function attempt(tool: ToolName, args: Record<string, unknown>): Promise<Outcome> {
     const started = performance.now();
     try {
-      return { answer: (await lab.server.call(tool, args, { timeoutMs: CALL_LIMIT_MS })) as Record<string, unknown> };
+      return {
+        answer: (await testbed.server.call(tool, args, { timeoutMs: CALL_LIMIT_MS })) as Record<string, unknown>,
+      };
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
       expect(error.refusal?.code, error.message).toMatch(CODE);
@@ -75,7 +77,7 @@ describe("Hostile images, through the tools", () => {
     const grown = await attempt("resize_disk", { vm: vm.name, size_gb: 2 });
     const started = await attempt("start_vm", { vm: vm.name });
     const told = JSON.stringify([info, grown, started]).slice(0, 3_000);
-    if (codeOf(started) === "done") await lab.call("stop_vm", { vm: vm.name, force: true });
+    if (codeOf(started) === "done") await testbed.call("stop_vm", { vm: vm.name, force: true });
     expect(codeOf(grown), `${name}: ${told}`).not.toBe("done");
     // Only an image that is whole, but encrypted, gets as far as QEMU, which has no key for it.
     expect(codeOf(started), `${name}: ${told}`).toBe(
@@ -87,15 +89,15 @@ describe("Hostile images, through the tools", () => {
     "an ISO that is or has %s is refused, or taken for what it boots, by name and by path, and the library is listed",
     async (name, make, expected) => {
       cases++;
-      const path = lab.iso("hostile.iso");
+      const path = testbed.iso("hostile.iso");
       rmSync(path, { recursive: true, force: true });
       make(path);
-      const { isos } = (await lab.call("list_isos", {})) as { isos: ListedIso[] };
+      const { isos } = (await testbed.call("list_isos", {})) as { isos: ListedIso[] };
       const listed = isos.find((iso) => iso.path === path);
       for (const iso_path of ["hostile.iso", path]) {
         const attached = await attempt("attach_iso", { vm: vm.name, iso_path });
         const made = await attempt("create_vm", {
-          name: lab.name("iso"),
+          name: testbed.name("iso"),
           iso_path,
           dry_run: true,
           disk_size_gb: 1,
@@ -119,7 +121,7 @@ describe("Hostile images, through the tools", () => {
         });
         expect(listed).not.toHaveProperty("problem");
         if (expected.label) expect(listed?.volume_label).toMatch(expected.label);
-        await lab.call("detach_iso", { vm: vm.name });
+        await testbed.call("detach_iso", { vm: vm.name });
       }
       rmSync(path, { recursive: true, force: true });
     },
@@ -128,7 +130,7 @@ describe("Hostile images, through the tools", () => {
   test("a socket for an ISO is none", async () => {
     cases++;
     const server = createServer();
-    const path = lab.iso("socket.iso");
+    const path = testbed.iso("socket.iso");
     await new Promise<void>((resolve) => server.listen(path, resolve));
     try {
       expect(codeOf(await attempt("attach_iso", { vm: vm.name, iso_path: "socket.iso" }))).toBe("ISO_NOT_FOUND");
@@ -139,6 +141,6 @@ describe("Hostile images, through the tools", () => {
   });
 
   test("nothing of all this was a defect", () => {
-    expect(lab.server.stderr()).not.toMatch(/defect|^\s+at /m);
+    expect(testbed.server.stderr()).not.toMatch(/defect|^\s+at /m);
   });
 });

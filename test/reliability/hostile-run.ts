@@ -22,7 +22,7 @@ export type RunOptions = Readonly<{
   pools: Pools;
   bait: string;
   /** Calls under way at one time. */
-  lanes: number;
+  workers: number;
   /** Longer than this no call may take, in milliseconds. */
   callLimitMs: number;
   /** The last word on a call before it is made. */
@@ -44,7 +44,7 @@ const shown = ({ tool, args, how }: HostileCall) =>
 export const newSeed = () => Number(process.env.BOOTWRIGHT_SEED ?? Date.now() % 2 ** 31);
 
 export async function runHostileCalls(options: RunOptions): Promise<Tally> {
-  const { server, calls, seed, pools, bait, lanes, callLimitMs, adapt = (call) => call } = options;
+  const { server, calls, seed, pools, bait, workers, callLimitMs, adapt = (call) => call } = options;
   console.log(`hostile calls: seed ${seed} (BOOTWRIGHT_SEED=${seed} makes the same calls)`);
   const { tools } = (await server.client.listTools()) as unknown as { tools: ToolSchema[] };
   const perTool = Math.min(8, Math.ceil(calls / tools.length));
@@ -96,10 +96,10 @@ export async function runHostileCalls(options: RunOptions): Promise<Tally> {
       numRuns: 1,
       seed: seed + batch,
     })[0]!;
-    const lane = async () => {
+    const worker = async () => {
       for (let call = queue.pop(); call; call = queue.pop()) await make(call);
     };
-    await Promise.all(Array.from({ length: lanes }, lane));
+    await Promise.all(Array.from({ length: workers }, worker));
   }
   return tally;
 }

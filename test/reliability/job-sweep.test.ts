@@ -17,7 +17,7 @@ import { figure, scaled } from "../support/scale.ts";
 import { GIB, target, vmSpec } from "../support/world.ts";
 import { startClock } from "./sweep-clock.ts";
 import { type Fault, faulty, modes, toldBy } from "./sweep-fault.ts";
-import { openProcess, prepareGround, type Template } from "./sweep-world.ts";
+import { openProcess, prepareFixture, type Template } from "./sweep-world.ts";
 
 const BLOCKS = 3;
 /** In CI one fault in so many; the number shares no factor with the modes'. */
@@ -32,9 +32,9 @@ const runnerOn = (ports: Ports): JobRunner => {
 
 async function runOnce(template: Template, fault: Fault, kind: string, blocks: Set<number>) {
   blocks.clear();
-  const ground = await template.copy();
+  const fixture = await template.copy();
   const clock = startClock();
-  const process = await openProcess(ground, 2);
+  const process = await openProcess(fixture, 2);
   const planted = faulty(process.ports, fault);
   const runner = runnerOn(planted.ports);
   const violations: string[] = [];
@@ -50,18 +50,18 @@ async function runOnce(template: Template, fault: Fault, kind: string, blocks: S
     await process.end();
     const answered = told && "answer" in told;
     for (const number of [3, 4]) {
-      const next = await openProcess(ground, number, 3_600_000);
+      const next = await openProcess(fixture, number, 3_600_000);
       await recoverAll(next.ports, new AbortController().signal, () => {});
       const jobs = runnerOn(next.ports);
       await jobs.takeUp();
       await jobs.idle();
       await next.end();
     }
-    const last = await openProcess(ground, 5, 3_600_000);
+    const last = await openProcess(fixture, 5, 3_600_000);
     const [job, ...more] = await last.store.jobs({ limit: 9 });
     const types = (await last.store.events()).map(({ event }) => event.type).filter((type) => type.startsWith("job."));
     const ends = types.filter((type) => type !== "job.started" && type !== "job.progressed");
-    const machine = ground.session.machines.get(target.uuid)!;
+    const machine = fixture.session.machines.get(target.uuid)!;
     const { order } = bootOrderOf(machine.next, rolesOf(machine.next));
     const known = told !== undefined && "error" in told;
     expects("two jobs", more.length === 0);
@@ -90,7 +90,7 @@ async function runOnce(template: Template, fault: Fault, kind: string, blocks: S
   } finally {
     clock.stop();
     await process.end();
-    template.removeCopy(ground);
+    template.removeCopy(fixture);
   }
 }
 
@@ -104,7 +104,7 @@ test(`A job with one of ${modes.length} faults at each of its calls ends once, a
     remove: async () => blocks.clear(),
   };
   onTestFinished(addJob(kind, imageJob(image)));
-  const template = await prepareGround(async (_ground, { ports }) => {
+  const template = await prepareFixture(async (_fixture, { ports }) => {
     const spec = vmSpec({ uuid: target.uuid });
     const made: Change[] = [
       { kind: "disk.create", path: spec.diskPath, sizeBytes: 20 * GIB },

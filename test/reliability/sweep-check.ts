@@ -5,22 +5,22 @@ import type { Operation } from "../../src/domain/changes/operation.ts";
 import { DomainError } from "../../src/domain/error.ts";
 import type { DomainEvent } from "../../src/domain/model/event.ts";
 import type { Told } from "./sweep-fault.ts";
-import type { Sight } from "./sweep-world.ts";
+import type { Observation } from "./sweep-world.ts";
 
 export type Baseline = Readonly<{
-  before: Sight;
-  goal: Sight;
+  before: Observation;
+  goal: Observation;
   /** What was there after each of its steps. */
-  stages: readonly Sight[];
+  stages: readonly Observation[];
   events: readonly DomainEvent[];
 }>;
 
 export type Aftermath = Readonly<{
   told: Told;
   /** What was there when the caller was told. */
-  then: Sight;
+  then: Observation;
   /** What is there once the next process has looked. */
-  now: Sight;
+  now: Observation;
   open: readonly Operation[];
   operations: readonly Operation[];
   events: readonly DomainEvent[];
@@ -56,7 +56,8 @@ function stateViolations(
   operation: Operation | undefined,
   { now }: Aftermath,
 ): string[] {
-  const should = (what: string, sight: Sight) => differences(now, sight).map((place) => `${what}, and ${place}`);
+  const should = (what: string, observation: Observation) =>
+    differences(now, observation).map((place) => `${what}, and ${place}`);
   switch (operation?.status) {
     case undefined:
       return should("there is no operation", before);
@@ -71,16 +72,16 @@ function stateViolations(
 
 /** Where something stayed, each part is as it was at some stage of the operation, the record and the tag in the definition say the
  * same, and every file belongs to a VM or is named as left. */
-function mixtureViolations(stages: readonly Sight[], now: Sight, operation: Operation): string[] {
-  const parts = (sight: Sight): Record<string, unknown> => ({
-    ...Object.fromEntries(Object.entries(sight.vm ?? {}).map(([key, value]) => [`vm.${key}`, value])),
+function mixtureViolations(stages: readonly Observation[], now: Observation, operation: Operation): string[] {
+  const parts = (observation: Observation): Record<string, unknown> => ({
+    ...Object.fromEntries(Object.entries(observation.vm ?? {}).map(([key, value]) => [`vm.${key}`, value])),
     // A run that is over is the same as none.
     ...Object.fromEntries(
-      Object.entries(sight.record ?? {})
-        .filter(([key]) => key !== "currentRun" || sight.vm?.power === "running")
+      Object.entries(observation.record ?? {})
+        .filter(([key]) => key !== "currentRun" || observation.vm?.power === "running")
         .map(([key, value]) => [`record.${key}`, value]),
     ),
-    ...Object.fromEntries(Object.entries(sight.files).map(([path, size]) => [`file ${path}`, size])),
+    ...Object.fromEntries(Object.entries(observation.files).map(([path, size]) => [`file ${path}`, size])),
   });
   const was = stages.map(parts);
   const is = parts(now);
@@ -144,7 +145,8 @@ function eventViolations(
 function tellingViolations({ before, goal }: Baseline, operation: Operation | undefined, after: Aftermath): string[] {
   const { told, then, known } = after;
   if (told === undefined || after.left) return [];
-  const should = (what: string, sight: Sight) => differences(then, sight).map((place) => `told ${what}, and ${place}`);
+  const should = (what: string, observation: Observation) =>
+    differences(then, observation).map((place) => `told ${what}, and ${place}`);
   const status = (wanted: string) =>
     operation?.status === wanted ? [] : [`told ${wanted}, and it is ${operation?.status}`];
   if ("answer" in told) return [...should("that it is done", goal), ...status("applied")];

@@ -6,11 +6,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { execa } from "execa";
-import { quickPlace } from "./quick-place.ts";
+import { memoryDirectory } from "./memory-directory.ts";
 import { isOver, isRun, RUN_VARIABLE, runIn, statOf } from "./test-run.ts";
 
 /** Where a run has directories of its name. */
-const places = new Set(["/var/tmp", tmpdir(), quickPlace]);
+const places = new Set(["/var/tmp", tmpdir(), memoryDirectory]);
 const KILLED_MS = 10_000;
 
 /** By its environment, or by a guest or a directory on its command line. */

@@ -6,7 +6,7 @@ import { connect, createServer, type Socket } from "node:net";
 import type { Page } from "playwright-core";
 import { expect, it, onTestFinished } from "vitest";
 import { openHttp } from "../support/http.ts";
-import { foreign, seedOf } from "../tools/bench.ts";
+import { foreign, seedOf } from "../tools/harness.ts";
 import { buildPage, describeInBrowser, logIn, visit } from "./browser.ts";
 import { seeded } from "./seed.ts";
 

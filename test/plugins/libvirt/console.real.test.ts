@@ -6,28 +6,28 @@ import libvirt from "../../../plugins/libvirt/index.ts";
 import type { Backend } from "../../../src/domain/ports/backend.ts";
 import { bindBackend } from "../../../src/plugin-host/backends.ts";
 import { screenOf } from "../../display/rfb.ts";
-import { type Lab, openLab, SYSTEM } from "../../support/vm.ts";
+import { openTestbed, SYSTEM, type Testbed } from "../../support/vm.ts";
 import { pluginContext } from "../../support/world.ts";
 
 const { isos } = inject("guests");
-let lab: Lab;
+let testbed: Testbed;
 let backend: Backend;
 let close: () => Promise<void>;
 beforeAll(async () => {
-  lab = await openLab({ isos: [isos.both] });
+  testbed = await openTestbed({ isos: [isos.both] });
   const session = await libvirt.open({ uri: SYSTEM }, pluginContext("local"));
   backend = bindBackend(libvirt, session, "local");
   close = async () => libvirt.close(session);
 });
 afterAll(async () => {
   await close?.();
-  await lab?.close();
+  await testbed?.close();
 });
 
 async function running(word: string, graphics: string): Promise<string> {
-  const { uuid } = await lab.create(word, { iso_path: lab.iso(isos.both) });
-  await lab.define((await lab.xml(uuid)).replace(/<graphics[\s\S]*?<\/graphics>/, graphics));
-  await lab.virsh("start", uuid);
+  const { uuid } = await testbed.create(word, { iso_path: testbed.iso(isos.both) });
+  await testbed.define((await testbed.xml(uuid)).replace(/<graphics[\s\S]*?<\/graphics>/, graphics));
+  await testbed.virsh("start", uuid);
   return uuid;
 }
 

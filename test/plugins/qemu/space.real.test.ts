@@ -7,27 +7,27 @@ import { mkdir, readFile, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { type Watcher, watcherOf } from "../../support/watcher.ts";
-import { type Bench, benchOn, start } from "../contract-bench.ts";
+import { type Harness, harnessOn, start } from "../contract-harness.ts";
 import { writingSector } from "../libvirt/client/tcg-guest.ts";
-import { openQemuBench, type QemuBench } from "./bench.ts";
+import { openQemuHarness, type QemuHarness } from "./harness.ts";
 
 const { isos } = inject("guests");
 const MIB = 1024 ** 2;
-let lab: QemuBench;
-let bench: Bench;
+let testbed: QemuHarness;
+let harness: Harness;
 let clear: () => Promise<void>;
 let watcher: Watcher;
-const mounted = () => join(lab.directory, "full");
+const mounted = () => join(testbed.directory, "full");
 const diskOf = (word: string) => join(mounted(), `${word}.raw`);
 
 describe.skipIf(process.getuid?.() !== 0)("a file system that fills up", () => {
   beforeAll(async () => {
-    lab = await openQemuBench([isos.both, isos.data]);
-    ({ bench, clear } = benchOn({
-      backend: lab.backend,
-      isos: { bootable: lab.iso(isos.both), data: lab.iso(isos.data) },
+    testbed = await openQemuHarness([isos.both, isos.data]);
+    ({ harness, clear } = harnessOn({
+      backend: testbed.backend,
+      isos: { bootable: testbed.iso(isos.both), data: testbed.iso(isos.data) },
       spec: { acceleration: "tcg", memoryBytes: 64 * MIB, order: "hd" },
-      close: lab.close,
+      close: testbed.close,
     }));
     await mkdir(mounted());
     execFileSync("mount", ["-t", "tmpfs", "-o", "size=16m", "tmpfs", mounted()]);
@@ -35,23 +35,23 @@ describe.skipIf(process.getuid?.() !== 0)("a file system that fills up", () => {
       await writeFile(disk, writingSector());
       await truncate(disk, 64 * MIB);
     }
-    watcher = await watcherOf(lab.backend);
+    watcher = await watcherOf(testbed.backend);
   });
   afterAll(async () => {
     await watcher?.stop();
     await clear?.();
     execFileSync("umount", ["-l", mounted()]);
-    await lab?.close();
+    await testbed?.close();
   });
 
   /** Starts a guest whose disk lies there. */
   async function begin(word: string) {
-    const { target, vm } = await bench.make();
-    const { definition } = lab.session.pathsOf(target.uuid);
+    const { target, vm } = await harness.make();
+    const { definition } = testbed.session.pathsOf(target.uuid);
     const text = await readFile(definition, "utf8");
     await writeFile(definition, text.replace('"qcow2"', '"raw"').replace(vm!.next.disks[0]!.path!, diskOf(word)));
     const after = watcher.hints.length;
-    const { run } = (await bench.apply(await bench.look(target.uuid), start)).vm!;
+    const { run } = (await harness.apply(await harness.look(target.uuid), start)).vm!;
     const told = () =>
       watcher.hints.slice(after).flatMap((hint) => (hint.uuid === target.uuid && hint.occurrence) || []);
     const until = (type: string) =>
@@ -74,7 +74,7 @@ describe.skipIf(process.getuid?.() !== 0)("a file system that fills up", () => {
     const { run, until } = await begin("late");
     const low = { type: "space_low", run, target: "vda" };
     expect((await until("space_low")).occurrence).toMatchObject(low);
-    const another = await watcherOf(lab.backend);
+    const another = await watcherOf(testbed.backend);
     const hint = await another.told(({ occurrence }) => occurrence?.run === run);
     expect(hint.occurrence).toMatchObject(low);
     await another.stop();

@@ -9,7 +9,7 @@ import { PROCEDURE, type ProcedureName } from "../../plugins/libvirt/client/proc
 import { startDaemon } from "../plugins/libvirt/client/private-daemon.ts";
 import type { Refused } from "../support/client.ts";
 import { type Fault, openProxy } from "../support/libvirt-proxy.ts";
-import { openLab } from "../support/vm.ts";
+import { openTestbed } from "../support/vm.ts";
 
 const OURS = /<vcpu.*?<\/vcpu>/;
 /** What the other program's edit is seen by. */
@@ -21,9 +21,9 @@ export type Hooks = {
   answer: (procedure: ProcedureName) => void;
 };
 
-export type Meanwhile = Awaited<ReturnType<typeof openMeanwhile>>;
+export type ConcurrentEdit = Awaited<ReturnType<typeof openConcurrentEdit>>;
 
-export async function openMeanwhile({ isos }: Readonly<{ isos: Readonly<{ both: string; bios: string }> }>) {
+export async function openConcurrentEdit({ isos }: Readonly<{ isos: Readonly<{ both: string; bios: string }> }>) {
   const names = new Map(Object.entries(PROCEDURE).map(([name, number]) => [number as number, name as ProcedureName]));
   const nameOf = (procedure: number) => names.get(procedure) ?? "CONNECT_CLOSE";
   const quiet = (): Hooks => ({ call: async () => undefined, answer: () => {} });
@@ -39,7 +39,7 @@ export async function openMeanwhile({ isos }: Readonly<{ isos: Readonly<{ both: 
   );
   const uri = (socket: string) => `qemu:///system?socket=${socket}`;
   const libvirt = openLibvirt({ uri: uri(daemon.socketPath) });
-  const lab = await openLab({
+  const testbed = await openTestbed({
     isos: [isos.both, isos.bios],
     uri: uri(daemon.socketPath),
     unwatched: true,
@@ -51,12 +51,12 @@ export async function openMeanwhile({ isos }: Readonly<{ isos: Readonly<{ both: 
   };
   let count = 0;
   return {
-    lab,
+    testbed,
     libvirt,
     hooks,
     xmlOf,
     quiet: () => void Object.assign(hooks, quiet()),
-    prepared: async () => (await lab.create(`m${++count}`, { iso_path: lab.iso(isos.both) })).uuid,
+    prepared: async () => (await testbed.create(`m${++count}`, { iso_path: testbed.iso(isos.both) })).uuid,
     /** What the other program does; answers with the definition that it leaves. */
     async edit(uuid: string, from: RegExp = OURS, to = THEIRS): Promise<string> {
       const xml = await xmlOf(uuid);
@@ -68,12 +68,12 @@ export async function openMeanwhile({ isos }: Readonly<{ isos: Readonly<{ both: 
     /** Every VM of a test is removed by it, so that looks at all VMs stay the same. */
     async removed(vm: string): Promise<void> {
       Object.assign(hooks, quiet());
-      await lab.call("delete_vm", { vm, force: true }).catch(() => undefined);
+      await testbed.call("delete_vm", { vm, force: true }).catch(() => undefined);
     },
     openOperations: async () =>
-      (await lab.call("list_operations", { status: ["begun", "unknown"] })).operations.map(({ tool }) => tool),
+      (await testbed.call("list_operations", { status: ["begun", "unknown"] })).operations.map(({ tool }) => tool),
     async close(): Promise<void> {
-      await lab.close();
+      await testbed.close();
       await libvirt.close();
       await proxy.close();
       await daemon.stop();

@@ -15,4 +15,4 @@ function hasRoom(path: string): boolean {
   }
 }
 
-export const quickPlace = hasRoom(MEMORY) ? MEMORY : tmpdir();
+export const memoryDirectory = hasRoom(MEMORY) ? MEMORY : tmpdir();
