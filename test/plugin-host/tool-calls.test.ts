@@ -22,11 +22,11 @@ describe("context.call()", () => {
   it("comes back with the answer, or with the refusal's code, message and details", async () => {
     const given = tools();
     const host = await open([{ plugin: acts, config: {} }], { tools: given });
-    await host.tell({ act: "call", tool: "get_vm", args: { vm: "web" } });
-    await host.tell({ act: "call", tool: "delete_vm" });
-    await host.tell({ act: "call", tool: "no_tool" });
+    await host.deliver({ act: "call", tool: "get_vm", args: { vm: "web" } });
+    await host.deliver({ act: "call", tool: "delete_vm" });
+    await host.deliver({ act: "call", tool: "no_tool" });
     expect(given.calls[0]).toEqual(["acts", ["vm:read", "vm:write"], "get_vm", { vm: "web" }]);
-    expect(host.lines.filter((line) => !line.includes("told"))).toEqual([
+    expect(host.lines.filter((line) => !line.includes("handled"))).toEqual([
       "acts: hello, opened",
       'acts: answer {"did":"get_vm"}',
       expect.stringMatching(/refused \["PERMISSION_DENIED","Plugin .+acts.+ may not call delete_vm/),
@@ -46,7 +46,7 @@ describe("context.call()", () => {
             }),
     };
     const host = await open([{ plugin: acts, config: {} }], { tools: slow });
-    await host.tell({ act: "call", tool: "get_vm" });
+    await host.deliver({ act: "call", tool: "get_vm" });
     const giving = new AbortController();
     const delivery = host.subscriber().deliver(event({ act: "call", tool: "stop" }), giving.signal);
     while (!seen) await new Promise((resolve) => setTimeout(resolve, 5));
@@ -58,7 +58,7 @@ describe("context.call()", () => {
   it("says that a defect is one, and nothing more", async () => {
     const broken: PluginTools = { call: () => Promise.reject(new TypeError("of undefined")) };
     const host = await open([{ plugin: acts, config: {} }], { tools: broken });
-    await host.tell({ act: "call", tool: "get_vm" });
+    await host.deliver({ act: "call", tool: "get_vm" });
     expect(host.lines.find((line) => line.includes("refused"))).toMatch(/\["DEFECT","A fault in Bootwright itself/);
   });
 });

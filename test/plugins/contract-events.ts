@@ -24,7 +24,7 @@ export function eventsContract(test: GroupTest<"events">): void {
     const spec = harness.newSpec({ isoPath: harness.isos.bootable });
     let now = await harness.prepare(spec);
     const apply = (change: Parameters<Harness["apply"]>[1]) =>
-      watcher.tellsOf(spec.uuid, async () => {
+      watcher.hintOf(spec.uuid, async () => {
         now = await harness.apply(now, change);
       });
     await apply({ kind: "vm.create", spec, ownedFiles: [], at: new Date().toISOString() });
@@ -38,7 +38,7 @@ export function eventsContract(test: GroupTest<"events">): void {
       throw new Error("open() gives no editElsewhere: put this test on the skip list, with the reason");
     const watcher = await watch(harness);
     const { target } = await harness.make();
-    await watcher.tellsOf(target.uuid, () => editElsewhere(target.uuid));
+    await watcher.hintOf(target.uuid, () => editElsewhere(target.uuid));
   });
   test("watch() tells that a guest has reset itself, and in which run", async (harness) => {
     const { guestResets, isos } = harness;
@@ -46,23 +46,23 @@ export function eventsContract(test: GroupTest<"events">): void {
     const watcher = await watch(harness);
     const { target, vm } = await harness.make({ isoPath: isos.resets ?? isos.bootable }, true);
     await guestResets(target.uuid);
-    const told = await watcher.told(({ uuid, occurrence }) => uuid === target.uuid && occurrence !== undefined);
-    expect(told.occurrence).toEqual({ type: "rebooted", run: vm!.run });
+    const heard = await watcher.waitForHint(({ uuid, occurrence }) => uuid === target.uuid && occurrence !== undefined);
+    expect(heard.occurrence).toEqual({ type: "rebooted", run: vm!.run });
     expect((await harness.look(target.uuid)).vm!.run).toBe(vm!.run);
   });
   test("watch() ends with its signal, and at once with one that is aborted", async (harness, events) => {
     const watcher = await watch(harness);
     await watcher.stop();
-    const told: unknown[] = [];
-    await events.watch((hint) => told.push(hint), AbortSignal.abort());
-    expect(told).toEqual([]);
+    const heard: unknown[] = [];
+    await events.watch((hint) => heard.push(hint), AbortSignal.abort());
+    expect(heard).toEqual([]);
   });
   test("two watchers are told the same, and one of them may end", async (harness) => {
     const [one, other] = [await watch(harness), await watch(harness)];
     const made = await harness.make();
     const { uuid } = made.target;
-    await Promise.all([one, other].map((watcher) => watcher.told((hint) => hint.uuid === uuid)));
+    await Promise.all([one, other].map((watcher) => watcher.waitForHint((hint) => hint.uuid === uuid)));
     await one.stop();
-    await other.tellsOf(uuid, () => harness.apply(made, start));
+    await other.hintOf(uuid, () => harness.apply(made, start));
   });
 }

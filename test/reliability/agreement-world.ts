@@ -42,13 +42,13 @@ export type Recorded = Readonly<{
   steps: readonly Step[];
   error: string | null;
 }>;
-export type Told = Readonly<{ id: string; type: string; subject: string; operation: string }>;
+export type RecordedEvent = Readonly<{ id: string; type: string; subject: string; operation: string }>;
 
 export type World = Readonly<{
   domains: readonly Domain[];
   records: readonly Row[];
   operations: readonly Recorded[];
-  events: readonly Told[];
+  events: readonly RecordedEvent[];
   claims: readonly Row[];
   integrity: string;
   /** Files in the image directory, in the data directory and of the processes that hold VMs. */

@@ -115,11 +115,11 @@ function ofOperations({ operations, events, claims }: World, atWork: readonly st
       ...(ending === undefined ? [] : [new RegExp(`^${ending.replace(".", "\\.")}$`)]),
       ...kept.flatMap(({ change }) => facts[change.kind] ?? []),
     ];
-    const told = mine.filter(({ type }) => type !== "operation.unknown").map(({ type }) => type);
-    if (told.length !== expected.length || !expected.every((pattern, index) => pattern.test(told[index]!)))
-      said(`ended ${operation.status} and its events are ${told.join(", ") || "none"}`);
+    const types = mine.filter(({ type }) => type !== "operation.unknown").map(({ type }) => type);
+    if (types.length !== expected.length || !expected.every((pattern, index) => pattern.test(types[index]!)))
+      said(`ended ${operation.status} and its events are ${types.join(", ") || "none"}`);
     if (mine.some(({ subject }) => subject !== operation.uuid)) said("has an event about another VM");
-    if (mine.length - told.length > 1) said("was told to be unknown more than once");
+    if (mine.length - types.length > 1) said("was told to be unknown more than once");
   }
   const known = new Set(operations.map(({ id }) => id));
   for (const { id, operation } of events)

@@ -113,8 +113,8 @@ describe.skipIf(!hasLibvirtd || !canBeSystem)("a daemon that is struck", () => {
         struck = undefined;
         await striking;
         if (!up) await start();
-        const told = String(refused ? (refused.outcome?.status ?? refused.code) : "applied");
-        outcomes.set(told, (outcomes.get(told) ?? 0) + 1);
+        const outcome = String(refused ? (refused.outcome?.status ?? refused.code) : "applied");
+        outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
         const operation = (refused?.outcome?.operation ?? refused?.details.operation) as string | undefined;
         const uuid =
           ready.uuid ??
@@ -123,10 +123,11 @@ describe.skipIf(!hasLibvirtd || !canBeSystem)("a daemon that is struck", () => {
           undefined;
         const problems = refused && refused.code === undefined ? ["was a defect"] : [];
         if (uuid !== undefined) problems.push(...(await settles(uuid)));
-        if (problems.length) wrong.push(`${what}, daemon ${how} at call ${at}, told ${told}: ${problems.join("; ")}`);
+        if (problems.length)
+          wrong.push(`${what}, daemon ${how} at call ${at}, answered ${outcome}: ${problems.join("; ")}`);
       }
       figure("backend outage: daemons struck", amount);
-      for (const [told, times] of [...outcomes].sort()) figure(`backend outage: struck, ended ${told}`, times);
+      for (const [outcome, times] of [...outcomes].sort()) figure(`backend outage: struck, ended ${outcome}`, times);
       figure("backend outage: struck, slowest answer, ms", Math.round(slowestMs));
       expect(wrong).toEqual([]);
       expect(slowestMs).toBeLessThan(LIMIT_MS);

@@ -130,18 +130,18 @@ describe.skipIf(!hasLibvirtd || !canBeSystem)("a daemon that loses a call", () =
     const lost = calls[nth - 1] ?? "(none)";
     proxy.cut();
     await sleep(NOTICED_MS);
-    const told = refused ? (refused.outcome?.status ?? refused.code) : "applied";
-    outcomes.set(String(told), (outcomes.get(String(told)) ?? 0) + 1);
+    const outcome = refused ? (refused.outcome?.status ?? refused.code) : "applied";
+    outcomes.set(String(outcome), (outcomes.get(String(outcome)) ?? 0) + 1);
     const problems: string[] = [];
     if (tookMs > LIMIT_MS) problems.push(`took ${Math.round(tookMs)} ms`);
     if (refused && refused.code === undefined) problems.push("was a defect");
     const uuid = ready.uuid ?? (await vmOf(ended));
     if (uuid !== undefined) problems.push(...(await settles(uuid)));
     if (process.env.BOOTWRIGHT_TRACE)
-      console.log(what, nth, lost, fault.when, fault.how, Math.round(tookMs), told, ...problems);
+      console.log(what, nth, lost, fault.when, fault.how, Math.round(tookMs), outcome, ...problems);
     if (problems.length)
       wrong.push(
-        `${what}, call ${nth} (${lost}) ${fault.when} ${fault.how}, told ${refused?.code ?? "applied"} ${told} (${refused?.message ?? ""}): ${problems.join("; ")}`,
+        `${what}, call ${nth} (${lost}) ${fault.when} ${fault.how}, answered ${refused?.code ?? "applied"} ${outcome} (${refused?.message ?? ""}): ${problems.join("; ")}`,
       );
   }
 
@@ -207,7 +207,7 @@ describe.skipIf(!hasLibvirtd || !canBeSystem)("a daemon that loses a call", () =
       figure("backend outage: operations whose calls were lost", counts.size);
       figure("backend outage: calls swept", [...counts.values()].flat().length);
       figure("backend outage: calls lost", cases.length);
-      for (const [told, times] of [...outcomes].sort()) figure(`backend outage: ended ${told}`, times);
+      for (const [outcome, times] of [...outcomes].sort()) figure(`backend outage: ended ${outcome}`, times);
       figure("backend outage: slowest answer, ms", Math.round(slowestMs));
       expect(wrong).toEqual([]);
     },

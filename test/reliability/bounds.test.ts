@@ -231,14 +231,14 @@ describe("answers", () => {
 describe("progress", () => {
   test("of one call is told so many times a second, and cut to a length", () => {
     let now = 0;
-    const told: string[] = [];
-    const tell = paced(
-      (message) => told.push(message),
+    const shown: string[] = [];
+    const show = paced(
+      (message) => shown.push(message),
       () => now,
     );
-    for (; now < 3_000; now++) tell("x".repeat(10_000));
-    expect(told).toHaveLength(3 * PROGRESS_PER_SECOND_MAX);
-    expect(told.every(({ length }) => length === 500)).toBe(true);
+    for (; now < 3_000; now++) show("x".repeat(10_000));
+    expect(shown).toHaveLength(3 * PROGRESS_PER_SECOND_MAX);
+    expect(shown.every(({ length }) => length === 500)).toBe(true);
   });
 });
 
@@ -249,16 +249,16 @@ describe("inputs", () => {
     if (Array.isArray(schema)) return schema.flatMap((part, index) => endless(part, `${path}[${index}]`));
     if (typeof schema !== "object" || schema === null) return [];
     const { type, enum: some, const: one, maxLength, pattern, maxItems, minimum, maximum, ...rest } = schema as Schema;
-    const told = some !== undefined || one !== undefined;
+    const enumerated = some !== undefined || one !== undefined;
     const patterned = typeof pattern === "string" && /^\^.*\$$/.test(pattern) && !/[*+]|,\}/.test(pattern);
     const found = {
-      string: !told && maxLength === undefined && !patterned,
+      string: !enumerated && maxLength === undefined && !patterned,
       array: maxItems === undefined,
       integer: minimum === undefined || maximum === undefined,
       number: minimum === undefined || maximum === undefined,
       object: rest.additionalProperties !== false,
     }[String(type)];
-    const named = found && !told ? [`${path}: ${type}`] : [];
+    const named = found && !enumerated ? [`${path}: ${type}`] : [];
     return [...named, ...Object.entries(rest).flatMap(([key, part]) => endless(part, `${path}/${key}`))];
   }
 

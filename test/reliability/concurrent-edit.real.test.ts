@@ -103,8 +103,8 @@ describe.skipIf(!hasLibvirtd || !canBeSystem)("another program that edits meanwh
       };
       const refused = await change.call(vm).then(() => undefined, world.refusalOf);
       world.quiet();
-      const told = [change.what, refused?.code, refused?.outcome?.status];
-      expect(told).toEqual([change.what, "VM_CHANGED_MEANWHILE", "rolled_back"]);
+      const answered = [change.what, refused?.code, refused?.outcome?.status];
+      expect(answered).toEqual([change.what, "VM_CHANGED_MEANWHILE", "rolled_back"]);
       expect([change.what, await world.xmlOf(vm)]).toEqual([change.what, theirs]);
       await world.removed(vm);
     }

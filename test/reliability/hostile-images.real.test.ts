@@ -76,11 +76,11 @@ describe("Hostile images, through the tools", () => {
     expect([codeOf(info), codeOf(looked)], name).toEqual(["done", "done"]);
     const grown = await attempt("resize_disk", { vm: vm.name, size_gb: 2 });
     const started = await attempt("start_vm", { vm: vm.name });
-    const told = JSON.stringify([info, grown, started]).slice(0, 3_000);
+    const answers = JSON.stringify([info, grown, started]).slice(0, 3_000);
     if (codeOf(started) === "done") await testbed.call("stop_vm", { vm: vm.name, force: true });
-    expect(codeOf(grown), `${name}: ${told}`).not.toBe("done");
+    expect(codeOf(grown), `${name}: ${answers}`).not.toBe("done");
     // Only an image that is whole, but encrypted, gets as far as QEMU, which has no key for it.
-    expect(codeOf(started), `${name}: ${told}`).toBe(
+    expect(codeOf(started), `${name}: ${answers}`).toBe(
       name === "the old encryption" ? "BACKEND_FAILED" : "BLOCKED_BY_FINDINGS",
     );
   });
@@ -103,18 +103,19 @@ describe("Hostile images, through the tools", () => {
           disk_size_gb: 1,
           memory_mb: 64,
         });
-        const told = JSON.stringify([attached, made]);
-        expect(told).not.toMatch(/\\u001b|\\u202e/);
+        const answers = JSON.stringify([attached, made]);
+        expect(answers).not.toMatch(/\\u001b|\\u202e/);
         if ("refused" in expected) {
           const code = iso_path === path ? (expected.byPath ?? expected.refused) : expected.refused;
-          expect([codeOf(attached), codeOf(made)], `${name}: ${told}`).toEqual([code, code]);
+          expect([codeOf(attached), codeOf(made)], `${name}: ${answers}`).toEqual([code, code]);
           if (code === "BLOCKED_BY_FINDINGS") {
             for (const each of [attached, made]) expect(JSON.stringify(each), name).toMatch(expected.because!);
           }
           continue;
         }
-        expect([codeOf(attached), codeOf(made)], `${name}: ${told}`).toEqual(["done", "done"]);
-        for (const each of [attached, made]) expect(isoFindings(each), `${name}: ${told}`).toEqual(expected.findings);
+        expect([codeOf(attached), codeOf(made)], `${name}: ${answers}`).toEqual(["done", "done"]);
+        for (const each of [attached, made])
+          expect(isoFindings(each), `${name}: ${answers}`).toEqual(expected.findings);
         expect(listed).toMatchObject({
           boots_bios: expected.boots.includes("bios"),
           boots_uefi: expected.boots.includes("uefi"),

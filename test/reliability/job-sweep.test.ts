@@ -16,7 +16,7 @@ import { jobsOf } from "../support/jobs.ts";
 import { figure, scaled } from "../support/scale.ts";
 import { GIB, target, vmSpec } from "../support/world.ts";
 import { startClock } from "./sweep-clock.ts";
-import { type Fault, faulty, modes, toldBy } from "./sweep-fault.ts";
+import { answerOf, type Fault, faulty, modes } from "./sweep-fault.ts";
 import { openProcess, prepareFixture, type Template } from "./sweep-world.ts";
 
 const BLOCKS = 3;
@@ -45,10 +45,10 @@ async function runOnce(template: Template, fault: Fault, kind: string, blocks: S
       await runner.idle();
       return job;
     };
-    const told = await toldBy(work(), planted, clock);
-    if (told) await planted.happenLate();
+    const answered = await answerOf(work(), planted, clock);
+    if (answered) await planted.happenLate();
     await process.end();
-    const answered = told && "answer" in told;
+    const succeeded = answered && "answer" in answered;
     for (const number of [3, 4]) {
       const next = await openProcess(fixture, number, 3_600_000);
       await recoverAll(next.ports, new AbortController().signal, () => {});
@@ -63,7 +63,7 @@ async function runOnce(template: Template, fault: Fault, kind: string, blocks: S
     const ends = types.filter((type) => type !== "job.started" && type !== "job.progressed");
     const machine = fixture.session.machines.get(target.uuid)!;
     const { order } = bootOrderOf(machine.next, rolesOf(machine.next));
-    const known = told !== undefined && "error" in told;
+    const known = answered !== undefined && "error" in answered;
     expects("two jobs", more.length === 0);
     if (job) {
       // What the clean-up could not set back, or nobody knew the end of: the failed job's log and operations say so.
@@ -77,7 +77,7 @@ async function runOnce(template: Template, fault: Fault, kind: string, blocks: S
       if (job.status === "done") expects("blocks are missing", blocks.size === BLOCKS);
       else expects(`blocks are left of a job that is ${job.status}`, isFree(blocks));
     } else {
-      expects("was answered, and is gone", !answered);
+      expects("was answered, and is gone", !succeeded);
       expects("was never begun, and did something", isFree(blocks) && types.length === 0);
     }
     if (known && fault.mode === "refuses") expects("was refused, and is there", job === undefined);

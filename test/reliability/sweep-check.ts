@@ -4,7 +4,7 @@
 import type { Operation } from "../../src/domain/changes/operation.ts";
 import { DomainError } from "../../src/domain/error.ts";
 import type { DomainEvent } from "../../src/domain/model/event.ts";
-import type { Told } from "./sweep-fault.ts";
+import type { Answered } from "./sweep-fault.ts";
 import type { Observation } from "./sweep-world.ts";
 
 export type Baseline = Readonly<{
@@ -16,7 +16,7 @@ export type Baseline = Readonly<{
 }>;
 
 export type Aftermath = Readonly<{
-  told: Told;
+  answered: Answered;
   /** What was there when the caller was told. */
   then: Observation;
   /** What is there once the next process has looked. */
@@ -47,7 +47,7 @@ export function violationsOf(baseline: Baseline, after: Aftermath): string[] {
     ...more.map(({ what }) => `a second operation: ${what}`),
     ...stateViolations(baseline, operation, after),
     ...eventViolations(baseline, operation, after.events),
-    ...tellingViolations(baseline, operation, after),
+    ...answerViolations(baseline, operation, after),
   ];
 }
 
@@ -90,17 +90,17 @@ function mixtureViolations(stages: readonly Observation[], now: Observation, ope
     .filter((key) => was.every((stage) => differences(is[key], stage[key]).length > 0))
     .map((key) => `${operation.status}, and ${key} is as at no stage of it`);
   const tag = now.vm?.claim as { status: string } | undefined;
-  const told = operation.steps.flatMap(({ change, status }) =>
+  const carriedOut = operation.steps.flatMap(({ change, status }) =>
     status === "undone" || status === "planned" ? [] : [JSON.stringify(change)],
   );
   const agree = Boolean(now.record) === Boolean(tag) && now.record?.status === tag?.status;
   const disagree =
-    agree || told.some((text) => text.includes('"claim.write"') || text.includes('"vm.delete"'))
+    agree || carriedOut.some((text) => text.includes('"claim.write"') || text.includes('"vm.delete"'))
       ? []
       : [`${operation.status}, and the record says ${now.record?.status}, the tag ${tag?.status}`];
   const known = [...(now.record?.ownedFiles ?? []), ...(now.vm?.next.disks.map(({ path }) => path) ?? [])];
   const orphans = Object.keys(now.files)
-    .filter((path) => !known.includes(path) && !told.some((text) => text.includes(path)))
+    .filter((path) => !known.includes(path) && !carriedOut.some((text) => text.includes(path)))
     .map((path) => `${operation.status}, and nobody knows of ${path}`);
   return [...mixed, ...disagree, ...orphans];
 }
@@ -142,21 +142,21 @@ function eventViolations(
   return [...twice, ...foreign, ...unknowns, ...of()];
 }
 
-function tellingViolations({ before, goal }: Baseline, operation: Operation | undefined, after: Aftermath): string[] {
-  const { told, then, known } = after;
-  if (told === undefined || after.left) return [];
+function answerViolations({ before, goal }: Baseline, operation: Operation | undefined, after: Aftermath): string[] {
+  const { answered, then, known } = after;
+  if (answered === undefined || after.left) return [];
   const should = (what: string, observation: Observation) =>
-    differences(then, observation).map((place) => `told ${what}, and ${place}`);
+    differences(then, observation).map((place) => `answered ${what}, and ${place}`);
   const status = (wanted: string) =>
-    operation?.status === wanted ? [] : [`told ${wanted}, and it is ${operation?.status}`];
-  if ("answer" in told) return [...should("that it is done", goal), ...status("applied")];
-  const { error } = told;
-  if (!(error instanceof DomainError)) return [`told of a defect: ${error}`];
+    operation?.status === wanted ? [] : [`answered ${wanted}, and it is ${operation?.status}`];
+  if ("answer" in answered) return [...should("that it is done", goal), ...status("applied")];
+  const { error } = answered;
+  if (!(error instanceof DomainError)) return [`answered with a defect: ${error}`];
   if (error.code === "OUTCOME_UNKNOWN") {
     const { operation: named } = (error as DomainError<"OUTCOME_UNKNOWN">).details;
     return [
-      ...(named === operation?.id ? [] : [`told that ${named} is unknown, and it is ${operation?.id}`]),
-      ...(known ? ["told that nobody knows, where looking was enough"] : []),
+      ...(named === operation?.id ? [] : [`answered that ${named} is unknown, and it is ${operation?.id}`]),
+      ...(known ? ["answered that nobody knows, where looking was enough"] : []),
     ];
   }
   switch (error.outcome?.status) {
@@ -170,11 +170,11 @@ function tellingViolations({ before, goal }: Baseline, operation: Operation | un
       const done = differences(then, before).length > 0;
       return [
         ...status(error.outcome.status),
-        ...(done && kept.length === 0 ? ["told that nothing stays, and something does"] : []),
-        ...(!done && kept.length > 0 ? [`told that something stays, and nothing does: ${kept}`] : []),
+        ...(done && kept.length === 0 ? ["answered that nothing stays, and something does"] : []),
+        ...(!done && kept.length > 0 ? [`answered that something stays, and nothing does: ${kept}`] : []),
       ];
     }
     default:
-      return [`told of the status ${error.outcome?.status}`];
+      return [`answered with the status ${error.outcome?.status}`];
   }
 }

@@ -21,7 +21,7 @@ export type Mode = (typeof modes)[number];
 export type Fault = Readonly<{ call?: string; nth: number; mode: Mode }>;
 
 /** `undefined`: no answer, since a call never returned or the process ended. */
-export type Told = Readonly<{ answer: unknown } | { error: unknown }> | undefined;
+export type Answered = Readonly<{ answer: unknown } | { error: unknown }> | undefined;
 
 type Port = "store" | "backend";
 
@@ -127,18 +127,18 @@ export function faulty(ports: Ports, { call: named, nth, mode }: Fault) {
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
 /** Waits for the answer, lets time pass where nothing goes on, and says so when nothing ever will. */
-export async function toldBy(
+export async function answerOf(
   work: Promise<unknown>,
   { isStuck, hasEnded }: Pick<ReturnType<typeof faulty>, "isStuck" | "hasEnded">,
   clock: Clock,
-): Promise<Told> {
-  let told: { answer: unknown } | { error: unknown } | undefined;
+): Promise<Answered> {
+  let answered: { answer: unknown } | { error: unknown } | undefined;
   work.then(
     (answer) => {
-      told = { answer };
+      answered = { answer };
     },
     (error: unknown) => {
-      told = { error };
+      answered = { error };
     },
   );
   const until = performance.now() + 30_000;
@@ -148,7 +148,7 @@ export async function toldBy(
       await work.catch(() => undefined);
       return undefined;
     }
-    if (told) return told;
+    if (answered) return answered;
     if (performance.now() > until) throw new Error("No answer, and nothing that never returned");
     if (idle % 5 === 4) clock.pass(10 * 60_000);
     await turn();

@@ -10,7 +10,7 @@ import { target } from "../support/world.ts";
 import type { SweptCase } from "./sweep-cases.ts";
 import { type Baseline, violationsOf } from "./sweep-check.ts";
 import { startClock } from "./sweep-clock.ts";
-import { type Fault, faulty, isWrite, type Mode, modes, toldBy } from "./sweep-fault.ts";
+import { answerOf, type Fault, faulty, isWrite, type Mode, modes } from "./sweep-fault.ts";
 import {
   historyOf,
   type Observation,
@@ -76,7 +76,8 @@ export async function sweep(swept: SweptCase, options: SweepOptions = {}): Promi
       const result = await run({ nth, mode }, baseline);
       const begun = calls.slice(0, nth - 1).includes("begin");
       const place = `${calls[nth - 1]} (${nth})`;
-      if (mode.startsWith("never") && !result.told) unlimited.add(`${begun ? "begun" : "before"}: ${calls[nth - 1]}`);
+      if (mode.startsWith("never") && !result.answered)
+        unlimited.add(`${begun ? "begun" : "before"}: ${calls[nth - 1]}`);
       violations.push(...result.violations.map((text) => `${place} ${mode}: ${text}`));
     }
   }
@@ -111,11 +112,11 @@ async function runOnce(
     };
     const real = refused ? refusingLast(process.ports, refused) : process.ports;
     const planted = faulty(baseline ? real : intercept(real, seeStages), fault);
-    const told = await toldBy(act(flow.ports(planted.ports)), planted, clock);
-    if (baseline === undefined && told && "error" in told && !refused) throw told.error;
+    const answered = await answerOf(act(flow.ports(planted.ports)), planted, clock);
+    if (baseline === undefined && answered && "error" in answered && !refused) throw answered.error;
     const then = await observationOf(fixture, process.store, at);
-    if (!told) await process.end();
-    if (told && fault.mode === "is not answered, done after the next look") {
+    if (!answered) await process.end();
+    if (answered && fault.mode === "is not answered, done after the next look") {
       const looking = await openProcess(fixture, 3);
       // The first look finds nothing yet. What the operation is settled as, or left as, is seen at the end.
       for (const happen of [planted.happenLate, async () => {}]) {
@@ -123,7 +124,7 @@ async function runOnce(
         await happen();
       }
       await looking.end();
-    } else if (told) await planted.happenLate();
+    } else if (answered) await planted.happenLate();
     const next = await openProcess(fixture, 4, fault.mode.startsWith("is not answered") ? LATE_ENOUGH_MS : 0);
     const failed = await flow.recover(next.ports, at).then(
       () => [],
@@ -135,9 +136,9 @@ async function runOnce(
     await next.end();
     const known =
       !refused && ["refuses", "works and reports an error"].includes(fault.mode) && isApply(planted.calls, fault);
-    const after = { told, then, now, open, operations, events, known, left };
+    const after = { answered, then, now, open, operations, events, known, left };
     const violations = baseline ? [...failed, ...violationsOf(baseline, after)] : [];
-    return { before, stages, now, events, told, calls: planted.calls, violations };
+    return { before, stages, now, events, answered, calls: planted.calls, violations };
   } finally {
     clock.stop();
     await process.end();

@@ -55,8 +55,8 @@ test("settle() writes what the operation leaves, given what was told, and the ev
   const store = await open(temporaryDirectory());
   const given: unknown[] = [];
   const leaving = (sighting: ReportedState | null, ...ids: string[]) => ({
-    reports: (told: ReportedState | undefined) => {
-      given.push(told?.fingerprint);
+    reports: (reported: ReportedState | undefined) => {
+      given.push(reported?.fingerprint);
       return { sighting, events: ids.map((id) => event(id)) };
     },
   });

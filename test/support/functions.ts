@@ -74,9 +74,9 @@ export async function openLane(
       await new Promise((wake) => setTimeout(wake, 10));
     }
   };
-  const told = async () => (await store.events(0, 1_000)).map(({ event }) => event);
+  const reported = async () => (await store.events(0, 1_000)).map(({ event }) => event);
   const summary = async () =>
-    `${(await told()).map(({ type, data }) => `${type} ${JSON.stringify(data)}`).join("\n")}\n${logged.join("\n")}`;
+    `${(await reported()).map(({ type, data }) => `${type} ${JSON.stringify(data)}`).join("\n")}\n${logged.join("\n")}`;
   // Whoever watches has seen the connection as it is, so that what comes next is news.
   await until(
     async () => (await store.lease("watch:local")) || undefined,
@@ -89,7 +89,7 @@ export async function openLane(
     heard: (type, count = 1) =>
       until(
         async () => {
-          const found = (await told()).filter((event) => event.type === type);
+          const found = (await reported()).filter((event) => event.type === type);
           return found.length >= count ? found : undefined;
         },
         async () => `${type} did not happen ${count} times:\n${await summary()}`,

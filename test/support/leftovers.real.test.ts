@@ -21,11 +21,11 @@ function runTests(...args: string[]) {
     env,
     stdio: ["ignore", "pipe", "pipe"],
   });
-  let told = "";
+  let output = "";
   const listening = new Set<() => void>();
-  for (const output of [child.stdout, child.stderr]) {
-    output.setEncoding("utf8").on("data", (text: string) => {
-      told += text;
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding("utf8").on("data", (text: string) => {
+      output += text;
       for (const look of listening) look();
     });
   }
@@ -33,8 +33,8 @@ function runTests(...args: string[]) {
   const ended = once(child, "exit").then(([code]) => code as number | null);
   const said = (text: string) =>
     new Promise<void>((resolve, reject) => {
-      listening.add(() => told.includes(text) && resolve());
-      void ended.then(() => reject(new Error(`it ended: ${told}`)));
+      listening.add(() => output.includes(text) && resolve());
+      void ended.then(() => reject(new Error(`it ended: ${output}`)));
     });
   return { child, ended, said };
 }

@@ -17,11 +17,11 @@ const KILLED_MS = 10_000;
 function runOf(pid: string): string | undefined {
   const text = (file: string) => readFileSync(`/proc/${pid}/${file}`, "utf8");
   try {
-    const told = text("environ")
+    const named = text("environ")
       .split("\0")
       .find((variable) => variable.startsWith(`${RUN_VARIABLE}=`))
       ?.slice(RUN_VARIABLE.length + 1);
-    return told !== undefined && isRun(told) ? told : runIn(text("cmdline"));
+    return named !== undefined && isRun(named) ? named : runIn(text("cmdline"));
   } catch {
     // It has ended, or is not ours to look into.
     return undefined;

@@ -6,8 +6,8 @@ import type { DomainEvent, EventType, FetchContext, Plugin, PluginContext } from
 type Call = FetchContext["call"];
 
 export type Opened = Readonly<{
-  /** Tells the plugin's function of an event. */
-  tell: (event: DomainEvent, signal?: AbortSignal) => Promise<void>;
+  /** Gives an event to the plugin's function for its type. */
+  deliver: (event: DomainEvent, signal?: AbortSignal) => Promise<void>;
   /** Every line that the plugin wrote. */
   lines: string[];
   close: () => Promise<void>;
@@ -32,7 +32,7 @@ export async function openPlugin<Config, Session>(
   };
   const session = await plugin.open(plugin.config.parse(settings), context);
   return {
-    tell: async (event, signal = ending.signal) => plugin.on![event.type]!(session, event, { call, log, signal }),
+    deliver: async (event, signal = ending.signal) => plugin.on![event.type]!(session, event, { call, log, signal }),
     lines,
     async close() {
       ending.abort();

@@ -33,7 +33,7 @@ describe("create_vm", () => {
   });
 
   it("takes what it is told", async () => {
-    const told = {
+    const given = {
       disk_size_gb: 7.5,
       memory_mb: 512,
       cpus: 1,
@@ -41,7 +41,7 @@ describe("create_vm", () => {
       boot_order: "hd_cdrom",
       disk_bus: "sata",
     };
-    const { vm } = await call("create_vm", { name: "told", ...told, network: "network:lan.0", tpm: true });
+    const { vm } = await call("create_vm", { name: "told", ...given, network: "network:lan.0", tpm: true });
     expect(vm).toMatchObject({ disk_size: 7.5, memory_mb: 512, cpus: 1, firmware: "uefi", boot_order: "hd_cdrom" });
     expect((await call("get_boot_order", { vm: "told" })).devices).toEqual(["disk:sda", "cdrom:sdb"]);
   });

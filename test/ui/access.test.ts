@@ -180,8 +180,8 @@ describeInBrowser("the page", () => {
   it("tells who only listens what has become of a VM", async () => {
     const { page, web, server } = await furnished({});
     await at(page, web, "web");
-    const told = page.getByRole("status").filter({ hasText: "Installing" }).first();
-    await told.waitFor();
+    const status = page.getByRole("status").filter({ hasText: "Installing" }).first();
+    await status.waitFor();
     await server.ask("POST", `/api/vms/${web}/complete-installation`, {});
     await page.getByRole("status").filter({ hasText: "Installed" }).first().waitFor();
   });

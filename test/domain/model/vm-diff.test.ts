@@ -155,8 +155,8 @@ describe("newsOf()", () => {
       ],
     ],
     ["a VM that was never there", undefined, undefined, [], []],
-  ])("tells of %s", (_what, before, now, occurrences, told) => {
-    expect(typesOf(before, now, occurrences)).toEqual(told);
+  ])("tells of %s", (_what, before, now, occurrences, reported) => {
+    expect(typesOf(before, now, occurrences)).toEqual(reported);
   });
 
   it("counts the resets of one run, and from the beginning in the next", () => {
@@ -171,11 +171,11 @@ describe("newsOf()", () => {
     const hinted = diffVm("local", seen(running), paused, [], { isFound: false });
     expect(hinted.facts).toEqual([]);
     const error: Occurrence = { type: "io_error", run: "run-1", target: "vda", reason: "enospc" };
-    const told = diffVm("local", hinted.sighting!, paused, [error], { isFound: false });
-    expect(told.facts).toEqual([
+    const reported = diffVm("local", hinted.sighting!, paused, [error], { isFound: false });
+    expect(reported.facts).toEqual([
       { type: "disk.io_error", data: { run: "run-1", paused: true, disk: "vda", reason: "enospc" } },
     ]);
-    expect(diffVm("local", told.sighting!, paused).facts).toEqual([]);
+    expect(diffVm("local", reported.sighting!, paused).facts).toEqual([]);
     const found = diffVm("local", hinted.sighting!, paused);
     expect(found.facts).toEqual([{ type: "disk.io_error", data: { run: "run-1", paused: true } }]);
   });

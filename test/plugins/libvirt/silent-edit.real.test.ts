@@ -54,22 +54,22 @@ describe("a watcher that hears nothing", () => {
   test("tells of a device that is added, of a new name, and of a definition that goes and comes", async () => {
     await expect.poll(() => store.isWatched("local")).toBe(true);
     const { name, uuid } = await testbed.create("silent", {});
-    const told = async () =>
+    const reported = async () =>
       (await store.events())
         .filter(({ event }) => event.subject === uuid && event.type === "vm.changed_elsewhere")
         .map(({ event }) => event.data.what);
-    const tells = (...what: string[]) => expect.poll(told).toEqual(what);
-    await tells("defined");
+    const expectReported = (...what: string[]) => expect.poll(reported).toEqual(what);
+    await expectReported("defined");
     const path = join(testbed.directory, "images", "second.qcow2");
     await makeDisk(path, { format: "qcow2" });
     await testbed.virsh("attach-disk", name, path, "vdb", "--config", "--subdriver", "qcow2");
-    await tells("defined", "redefined");
+    await expectReported("defined", "redefined");
     await testbed.virsh("domrename", name, `${name}-b`);
-    await tells("defined", "redefined", "renamed");
+    await expectReported("defined", "redefined", "renamed");
     const xml = await testbed.virsh("dumpxml", "--inactive", "--security-info", `${name}-b`);
     await testbed.virsh("undefine", `${name}-b`);
-    await tells("defined", "redefined", "renamed", "undefined");
+    await expectReported("defined", "redefined", "renamed", "undefined");
     await testbed.define(xml);
-    await tells("defined", "redefined", "renamed", "undefined", "defined");
+    await expectReported("defined", "redefined", "renamed", "undefined", "defined");
   });
 });

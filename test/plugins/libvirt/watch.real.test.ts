@@ -32,8 +32,8 @@ let watcher: Watcher;
 const observe = async (uuid: string) => (await backend.observe(uuid))!;
 const of =
   (uuid: string, type?: string) =>
-  ({ uuid: told, occurrence }: Hint): boolean =>
-    told === uuid && (type === undefined || occurrence?.type === type);
+  ({ uuid: heard, occurrence }: Hint): boolean =>
+    heard === uuid && (type === undefined || occurrence?.type === type);
 const occurrences = (uuid: string, after: number) =>
   watcher.hints
     .slice(after)
@@ -49,15 +49,15 @@ async function until(uuid: string, fits: (vm: Vm) => boolean, timeoutMs?: number
     const place = watcher.hints.length;
     const vm = await observe(uuid);
     if (fits(vm)) return vm;
-    await watcher.told(of(uuid), place, timeoutMs);
+    await watcher.waitForHint(of(uuid), place, timeoutMs);
   }
 }
 
 /** The one event of this type that the testbed's server made of what happened to a VM. */
 async function eventOf(uuid: string, type: EventType): Promise<Record<string, unknown>> {
-  const told = () => testbed.call("list_events", { vm: uuid, type: [type] });
-  await expect.poll(async () => (await told()).events).not.toEqual([]);
-  const [event, ...more] = (await told()).events;
+  const heard = () => testbed.call("list_events", { vm: uuid, type: [type] });
+  await expect.poll(async () => (await heard()).events).not.toEqual([]);
+  const [event, ...more] = (await heard()).events;
   expect(more).toEqual([]);
   return event!.data;
 }
@@ -88,8 +88,8 @@ describe("a definition", () => {
     const xml = (more: string) => `<domain type='qemu'><name>${name}</name><uuid>${uuid}</uuid><memory>65536</memory>
       <os><type arch='x86_64' machine='q35'>hvm</type></os>${more}</domain>`;
     const uuid = crypto.randomUUID();
-    await watcher.tellsOf(uuid, () => testbed.define(xml("")));
-    await watcher.tellsOf(uuid, () => testbed.define(xml("<vcpu>2</vcpu>")));
+    await watcher.hintOf(uuid, () => testbed.define(xml("")));
+    await watcher.hintOf(uuid, () => testbed.define(xml("<vcpu>2</vcpu>")));
     const metadata = [
       "metadata",
       uuid,
@@ -101,8 +101,8 @@ describe("a definition", () => {
       "--set",
       "<a/>",
     ];
-    await watcher.tellsOf(uuid, () => testbed.virsh(...metadata));
-    await watcher.tellsOf(uuid, () => testbed.virsh("undefine", uuid));
+    await watcher.hintOf(uuid, () => testbed.virsh(...metadata));
+    await watcher.hintOf(uuid, () => testbed.virsh("undefine", uuid));
   });
 });
 
@@ -111,7 +111,7 @@ describe("power", () => {
     const vm = await testbed.create("off", { iso_path: join(testbed.directory, "isos/off.iso"), boot_order: "cdrom" });
     expect((await observe(vm.uuid)).stopReason).toBeUndefined();
     const after = watcher.hints.length;
-    await watcher.tellsOf(vm.uuid, () => testbed.virsh("start", vm.uuid));
+    await watcher.hintOf(vm.uuid, () => testbed.virsh("start", vm.uuid));
     const off = await until(vm.uuid, ({ power }) => power === "off");
     expect(off.stopReason).toBe("shutdown");
     expect(occurrences(vm.uuid, after)).toEqual([]);
@@ -124,11 +124,11 @@ describe("power", () => {
     const vm = await testbed.create("resets", { iso_path: testbed.iso(isos.resets), boot_order: "cdrom" });
     const after = watcher.hints.length;
     await testbed.virsh("start", vm.uuid);
-    await watcher.told(of(vm.uuid, "rebooted"), after);
+    await watcher.waitForHint(of(vm.uuid, "rebooted"), after);
     const { run, agent } = await observe(vm.uuid);
     expect(agent).toBe(false);
     expect(occurrences(vm.uuid, after)[0]).toEqual({ type: "rebooted", run });
-    await watcher.tellsOf(vm.uuid, () => testbed.virsh("destroy", vm.uuid));
+    await watcher.hintOf(vm.uuid, () => testbed.virsh("destroy", vm.uuid));
     expect(await until(vm.uuid, ({ power }) => power === "off")).toMatchObject({ stopReason: "power_cut" });
     expect(await eventOf(vm.uuid, "vm.stopped")).toMatchObject({ reason: "power_cut", run });
   });
@@ -146,10 +146,10 @@ describe("power", () => {
   test("a guest that is suspended, and one that is saved", async () => {
     const vm = await testbed.create("saved", { iso_path: testbed.iso(isos.both), boot_order: "cdrom" });
     await testbed.virsh("start", vm.uuid);
-    await watcher.tellsOf(vm.uuid, () => testbed.virsh("suspend", vm.uuid));
+    await watcher.hintOf(vm.uuid, () => testbed.virsh("suspend", vm.uuid));
     await until(vm.uuid, ({ power }) => power === "paused");
     await eventOf(vm.uuid, "vm.paused");
-    await watcher.tellsOf(vm.uuid, () => testbed.virsh("managedsave", vm.uuid));
+    await watcher.hintOf(vm.uuid, () => testbed.virsh("managedsave", vm.uuid));
     const saved = await until(vm.uuid, ({ power }) => power === "off");
     expect(saved).toMatchObject({ savedState: true, stopReason: "saved" });
     expect(await eventOf(vm.uuid, "vm.stopped")).toMatchObject({ reason: "saved" });
@@ -158,7 +158,7 @@ describe("power", () => {
   test("a QEMU that crashes", async () => {
     const vm = await testbed.create("crashes", { iso_path: testbed.iso(isos.both), boot_order: "cdrom" });
     await testbed.virsh("start", vm.uuid);
-    await watcher.tellsOf(vm.uuid, async () => process.kill(await pidOf(vm), "SIGKILL"));
+    await watcher.hintOf(vm.uuid, async () => process.kill(await pidOf(vm), "SIGKILL"));
     expect(await until(vm.uuid, ({ power }) => power === "off")).toMatchObject({ stopReason: "crashed" });
     await eventOf(vm.uuid, "vm.crashed");
   });
@@ -202,7 +202,7 @@ describe("an installed guest", () => {
   test("has its tray opened, as by the button of the drive", async () => {
     // The guest has no program to eject with; QEMU's monitor opens the tray just as its own eject does.
     const open = '{"execute":"blockdev-open-tray","arguments":{"id":"sata0-0-0"}}';
-    await watcher.tellsOf(vm.uuid, () => testbed.virsh("qemu-monitor-command", vm.uuid, open));
+    await watcher.hintOf(vm.uuid, () => testbed.virsh("qemu-monitor-command", vm.uuid, open));
     const { live } = await until(vm.uuid, ({ live }) => live?.drives[0]?.tray === "open");
     expect(live!.drives[0]).toHaveProperty("path");
     expect(await eventOf(vm.uuid, "media.ejected_by_guest")).toMatchObject({ drive: live!.drives[0]!.target });
@@ -211,8 +211,8 @@ describe("an installed guest", () => {
   test("gets a device, and loses it", async () => {
     const xml = join(testbed.directory, "tablet.xml");
     await writeFile(xml, "<input type='tablet' bus='usb'><alias name='ua-tablet'/></input>");
-    await watcher.tellsOf(vm.uuid, () => testbed.virsh("attach-device", vm.uuid, xml, "--live"));
-    await watcher.tellsOf(vm.uuid, () => testbed.virsh("detach-device", vm.uuid, xml, "--live"));
+    await watcher.hintOf(vm.uuid, () => testbed.virsh("attach-device", vm.uuid, xml, "--live"));
+    await watcher.hintOf(vm.uuid, () => testbed.virsh("detach-device", vm.uuid, xml, "--live"));
   });
 });
 
@@ -243,15 +243,15 @@ describe.skipIf(!isRoot)("a file system that fills up", () => {
 
   test("tells that the space is low before a write fails, and that it failed on which disk", async () => {
     const { uuid, after } = await begin("fills");
-    await watcher.told(of(uuid, "io_error"), after, 120_000);
+    await watcher.waitForHint(of(uuid, "io_error"), after, 120_000);
     const { run } = await until(uuid, ({ powerReason }) => powerReason === "io_error");
-    const told = occurrences(uuid, after);
-    expect(told[0]).toEqual({ type: "space_low", run, target: "vdb", freeBytes: expect.any(Number) });
-    const low = told.flatMap((one) => (one.type === "space_low" ? one.freeBytes : []));
+    const heard = occurrences(uuid, after);
+    expect(heard[0]).toEqual({ type: "space_low", run, target: "vdb", freeBytes: expect.any(Number) });
+    const low = heard.flatMap((one) => (one.type === "space_low" ? one.freeBytes : []));
     expect(low[0]).toBeGreaterThan(0);
     expect(low[0]).toBeLessThanOrEqual(4 * MIB);
     expect([...low].sort((a, b) => b - a)).toEqual(low);
-    expect(told.find(({ type }) => type === "io_error")).toEqual({
+    expect(heard.find(({ type }) => type === "io_error")).toEqual({
       type: "io_error",
       run,
       target: "vdb",
@@ -263,7 +263,7 @@ describe.skipIf(!isRoot)("a file system that fills up", () => {
 
   test("tells at once at a start where the space is low already", async () => {
     const { uuid, after } = await begin("late");
-    const told = await watcher.told(of(uuid, "space_low"), after);
-    expect(told.occurrence).toMatchObject({ target: "vdb" });
+    const heard = await watcher.waitForHint(of(uuid, "space_low"), after);
+    expect(heard.occurrence).toMatchObject({ target: "vdb" });
   });
 });

@@ -166,11 +166,11 @@ describe("what QEMU tells", () => {
   test("reaches a watcher, and so does that a process was killed, which nobody tells", async () => {
     const watcher = await watcherOf(testbed.backend);
     const { target } = await harness.make({}, true);
-    await watcher.tellsOf(target.uuid, () =>
+    await watcher.hintOf(target.uuid, () =>
       testbed.session.withQmp(target.uuid, {}, (qmp) => qmp.execute("eject", { id: "sda", force: true })),
     );
     await expect.poll(async () => (await harness.look(target.uuid)).vm!.live!.drives[0]!.tray).toBe("open");
-    await watcher.tellsOf(target.uuid, async () => process.kill(await pidOf(target.uuid), "SIGKILL"));
+    await watcher.hintOf(target.uuid, async () => process.kill(await pidOf(target.uuid), "SIGKILL"));
     expect((await harness.look(target.uuid)).vm).toMatchObject({ power: "off", stopReason: "crashed" });
     await watcher.stop();
   });
@@ -181,8 +181,10 @@ describe("a guest's reset", () => {
     const watcher = await watcherOf(testbed.backend);
     const on = await harness.make({ isoPath: testbed.iso(isos.resets) }, true);
     await harness.apply(on, { kind: "reboot_action.set", endsRun: true });
-    const told = await watcher.told(({ uuid, occurrence }) => uuid === on.target.uuid && occurrence !== undefined);
-    expect(told).toEqual({ uuid: on.target.uuid, occurrence: { type: "rebooted", run: on.vm!.run } });
+    const hint = await watcher.waitForHint(
+      ({ uuid, occurrence }) => uuid === on.target.uuid && occurrence !== undefined,
+    );
+    expect(hint).toEqual({ uuid: on.target.uuid, occurrence: { type: "rebooted", run: on.vm!.run } });
     await expect.poll(async () => (await harness.look(on.target.uuid)).vm!.power).toBe("off");
     expect((await harness.look(on.target.uuid)).vm!.stopReason).toBe("shutdown");
     await watcher.stop();

@@ -56,7 +56,7 @@ beforeAll(async () => {
   await harness.apply(await look(), start);
   await waitForLine(made.vm!.next.serialLog!, /BOOTED-FROM-DISK 1$/, { timeoutMs: 200_000 });
   // The agent's channel is one of the things that are told.
-  for (let told = 0; !(await look()).vm!.agent; told += 1) await watcher.told(() => true, told, 60_000);
+  for (let heard = 0; !(await look()).vm!.agent; heard += 1) await watcher.waitForHint(() => true, heard, 60_000);
   await watcher.stop();
   await inside("modprobe -a isofs sr_mod");
 }, 300_000);

@@ -52,22 +52,22 @@ describe.skipIf(process.getuid?.() !== 0)("a file system that fills up", () => {
     await writeFile(definition, text.replace('"qcow2"', '"raw"').replace(vm!.next.disks[0]!.path!, diskOf(word)));
     const after = watcher.hints.length;
     const { run } = (await harness.apply(await harness.look(target.uuid), start)).vm!;
-    const told = () =>
+    const occurrences = () =>
       watcher.hints.slice(after).flatMap((hint) => (hint.uuid === target.uuid && hint.occurrence) || []);
     const until = (type: string) =>
-      watcher.told(({ uuid, occurrence }) => uuid === target.uuid && occurrence?.type === type, after, 120_000);
-    return { run, told, until };
+      watcher.waitForHint(({ uuid, occurrence }) => uuid === target.uuid && occurrence?.type === type, after, 120_000);
+    return { run, occurrences, until };
   }
 
   test("is told of before a write fails, and then that it failed, on which disk", { timeout: 180_000 }, async () => {
-    const { run, told, until } = await begin("fills");
+    const { run, occurrences, until } = await begin("fills");
     await until("io_error");
-    const low = told().flatMap((one) => (one.type === "space_low" ? one.freeBytes : []));
-    expect(told()[0]).toEqual({ type: "space_low", run, target: "vda", freeBytes: low[0] });
+    const low = occurrences().flatMap((one) => (one.type === "space_low" ? one.freeBytes : []));
+    expect(occurrences()[0]).toEqual({ type: "space_low", run, target: "vda", freeBytes: low[0] });
     expect(low[0]).toBeGreaterThan(0);
     expect(low[0]).toBeLessThanOrEqual(4 * MIB);
     expect([...low].sort((a, b) => b - a)).toEqual(low);
-    expect(told()).toContainEqual({ type: "io_error", run, target: "vda", reason: "enospc" });
+    expect(occurrences()).toContainEqual({ type: "io_error", run, target: "vda", reason: "enospc" });
   });
 
   test("is told of at once at a start, and to whoever watches from then on", async () => {
@@ -75,7 +75,7 @@ describe.skipIf(process.getuid?.() !== 0)("a file system that fills up", () => {
     const low = { type: "space_low", run, target: "vda" };
     expect((await until("space_low")).occurrence).toMatchObject(low);
     const another = await watcherOf(testbed.backend);
-    const hint = await another.told(({ occurrence }) => occurrence?.run === run);
+    const hint = await another.waitForHint(({ occurrence }) => occurrence?.run === run);
     expect(hint.occurrence).toMatchObject(low);
     await another.stop();
   });

@@ -34,11 +34,11 @@ async function aVm(log: string) {
   await writeFile(place.definition, text);
   return { uuid: definition.uuid, ...place };
 }
-/** Waits for this many, and answers with all that were told. */
+/** Waits for this many occurrences, and returns all that came. */
 async function occurrences(count: number) {
-  const told = () => watcher!.hints.flatMap(({ occurrence }) => occurrence ?? []);
-  await watcher!.told(() => told().length >= count);
-  return told();
+  const received = () => watcher!.hints.flatMap(({ occurrence }) => occurrence ?? []);
+  await watcher!.waitForHint(() => received().length >= count);
+  return received();
 }
 
 describe("watch()", () => {
@@ -52,8 +52,8 @@ describe("watch()", () => {
   it("tells nothing again when somebody touches the VM's folder", async () => {
     const { uuid, home, eventLog } = await aVm(reset);
     watcher = await watcherOf(testbed.backend);
-    await watcher.tellsOf(uuid, () => chmod(home, 0o750));
-    await watcher.tellsOf(uuid, () => utimes(home, 1, 1));
+    await watcher.hintOf(uuid, () => chmod(home, 0o750));
+    await watcher.hintOf(uuid, () => utimes(home, 1, 1));
     await appendFile(eventLog, failure);
     expect(await occurrences(1)).toEqual([failed]);
   });

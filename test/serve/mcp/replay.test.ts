@@ -10,9 +10,9 @@ const message = (id: number, length = 0): JSONRPCMessage => ({
 
 /** What a client gets that heard of `id` last. */
 async function after(store: ReturnType<typeof replayOf>, id: string): Promise<number[]> {
-  const told: number[] = [];
-  await store.replayEventsAfter(id, { send: async (_id, sent) => void told.push((sent as { id: number }).id) });
-  return told;
+  const replayed: number[] = [];
+  await store.replayEventsAfter(id, { send: async (_id, sent) => void replayed.push((sent as { id: number }).id) });
+  return replayed;
 }
 
 it("tells of one stream what came after a place in it, and nothing that only opened it", async () => {

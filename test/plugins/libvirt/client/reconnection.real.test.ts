@@ -19,12 +19,12 @@ describe.skipIf(!hasLibvirtd)("A daemon's restart", () => {
 
   test("is followed at the next call, and onReconnect is told", async () => {
     daemon = await startDaemon();
-    const told: string[] = [];
+    const logged: string[] = [];
     libvirt = openLibvirt({
       uri: "test:///default",
       socketPath: daemon.socketPath,
-      onReconnect: () => told.push("reconnected"),
-      log: (message) => told.push(message),
+      onReconnect: () => logged.push("reconnected"),
+      log: (message) => logged.push(message),
     });
     expect(await libvirt.connectGetType()).toBe("TEST");
     await daemon.kill();
@@ -37,7 +37,7 @@ describe.skipIf(!hasLibvirtd)("A daemon's restart", () => {
     });
     await daemon.start();
     expect(await Promise.all([libvirt.connectGetType(), libvirt.connectGetType()])).toEqual(["TEST", "TEST"]);
-    expect(told).toEqual([
+    expect(logged).toEqual([
       "connected to libvirt",
       "the connection to libvirt is gone",
       "connected to libvirt",
@@ -98,13 +98,13 @@ describe.skipIf(!hasLibvirtd)("A daemon's restart", () => {
 
   test("does not happen to a client that answers the daemon's pings", async () => {
     daemon = await startDaemon({ settings: ["keepalive_interval = 1", "keepalive_count = 1"] });
-    const told: string[] = [];
+    const logged: string[] = [];
     const keepalive = { intervalMs: 0, count: 0 };
-    const log = (message: string) => told.push(message);
+    const log = (message: string) => logged.push(message);
     libvirt = openLibvirt({ uri: "test:///default", socketPath: daemon.socketPath, keepalive, log });
     expect(await libvirt.connectSupportsFeature(FEATURE_KEEPALIVE)).toBe(true);
     await wait(4500);
     expect(await libvirt.connectGetType()).toBe("TEST");
-    expect(told).toEqual(["connected to libvirt"]);
+    expect(logged).toEqual(["connected to libvirt"]);
   });
 });
