@@ -27,6 +27,7 @@ const SEED = Number(process.env.BOOTWRIGHT_SEED ?? randomInt(2 ** 31));
 const LIMIT_MS = 60_000;
 /** Tools that only read give a hypervisor 5 s for a look, twice where a name is to be found first. */
 const READ_LIMIT_MS = 15_000;
+/** Shorter than a daemon has to be silent to count as dead. */
 const STOPPED_MS = 2_000;
 const strikes = ["killed", "killed and started again", "stopped for a while"] as const;
 

@@ -26,11 +26,12 @@ import { operations, type Ready } from "./backend-outage-operations.ts";
 const { isos } = inject("guests");
 const plugin = fileURLToPath(new URL("../support/short-call-limit-libvirt.ts", import.meta.url));
 
-/** How long an operation may take that is given one daemon that does not answer: a few of the impatient plugin's limits. */
+/** How long an operation may take that is given one daemon that does not answer: a few of the plugin's short call limits. */
 const LIMIT_MS = 40_000;
 const SAMPLES_IN_CI = 4;
 const SEED = Number(process.env.BOOTWRIGHT_SEED ?? randomInt(2 ** 31));
 
+/** Within this the server has noticed that its connection was cut; it does not show outside. */
 const NOTICED_MS = 50;
 const SETTLED_MS = 30_000;
 
@@ -93,7 +94,7 @@ describe.skipIf(!hasLibvirtd || !canBeSystem)("a daemon that loses a call", () =
   /** Makes the call over a connection of its own, so that opening that is part of what can be lost. */
   async function perform(ready: Ready): Promise<{ answer?: Record<string, unknown>; refused?: Refused["refusal"] }> {
     proxy.cut();
-    // A connection whose end the program has not noticed yet would be one more fault.
+    // A connection whose end the server has not noticed yet would be one more fault.
     await sleep(NOTICED_MS);
     [calls, recording] = [[], true];
     try {

@@ -189,6 +189,7 @@ describe("answers", () => {
     const _meta = { pad: "x".repeat(4_000) };
     for (let id = 1_000; id < 1_000 + asked; id++) server.send({ id, method: "tools/list", params: { _meta } });
     await expect.poll(() => server.process.stdin.writableLength).toBeGreaterThan(0);
+    // Nothing shows that a server reads no more: it gets the time in which it could.
     await sleep(2_000);
     const grown = rssMib(server.process.pid!) - before;
     figure(`bounds: growth of the process by ${asked} answers of 70 kB that nobody reads`, `${grown} MiB`);

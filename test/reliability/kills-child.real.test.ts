@@ -68,6 +68,7 @@ test.each([
   await expect.poll(() => fresh.stderr()).toMatch(/left by a process that ended: rolled_back/);
   const child = Number(await readFile(started, "utf8"));
   await expect.poll(() => existsSync(`/proc/${child}`), { timeout: 60_000 }).toBe(false);
+  // A file that qemu-img was still to write would be there by now; that none comes shows in time alone.
   await wait(200);
   expect(disagreements(await lookAtAll(place), place, { living: 1 })).toEqual([]);
 });

@@ -150,7 +150,7 @@ export async function watched({ directory }: Pick<Testbed, "directory">): Promis
     begun = store.prepare("select 1 from leases where task = 'watch:local'").get() !== undefined;
     store.close();
   }
-  // It has the task before it listens.
+  // It has the task before it listens, and nothing outside its process shows that it does.
   await new Promise((wake) => setTimeout(wake, 500));
 }
 

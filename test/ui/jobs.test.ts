@@ -39,7 +39,7 @@ async function visitJobs(options: { offers?: Parameters<typeof openJobServer>[1]
 
 const bars = (page: Page) => page.getByRole("progressbar");
 const bar = (page: Page, name: string) => page.getByRole("progressbar", { name });
-/** The page polls every two seconds while it does. */
+/** The page polls every two seconds while it does, so that only more time than that shows that it does not. */
 const expectNoMorePolls = (page: Page, { requests }: JobServer) =>
   expect
     .poll(async () => {

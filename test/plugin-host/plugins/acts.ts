@@ -48,6 +48,7 @@ export default definePlugin<
         process.stdout.write("printed by process\n");
       }
       if (act === "env") log(`env ${JSON.stringify(process.env)}`);
+      // Long enough for an event behind this one to be handled first, were events not handled in order.
       if (act === "sleep") await new Promise((resolve) => setTimeout(resolve, 300));
       if (act === "call")
         try {

@@ -109,6 +109,7 @@ describe("a tray that the guest has locked", () => {
 
   test("comes open in the second try when the guest has let go meanwhile", async () => {
     const detaching = testbed.call("detach_iso", { vm: vm.uuid });
+    // libvirt's first try takes 5 s, and the second comes 3 s after it. Neither can be seen from outside.
     await new Promise((wake) => setTimeout(wake, 5_500));
     expect(await inside("umount /mnt")).toBe("");
     expect((await detaching).changed).toBe(true);

@@ -164,6 +164,7 @@ describe("Prefer: respond-async", () => {
     const slowly = (real: Backend): Backend => ({
       ...real,
       apply: async (...given) => {
+        // Longer than an answer takes that says where the operation is followed.
         await new Promise((wake) => setTimeout(wake, 50));
         await real.apply(...given);
       },

@@ -148,7 +148,7 @@ describe("a console", () => {
     };
     screen.on("drain", more);
     more();
-    // It takes as much as sockets hold, and then no more.
+    // It takes as much as sockets hold, and then no more. No event says so: only time shows that nothing drains.
     while (taken !== before) {
       before = taken;
       await new Promise((wake) => setTimeout(wake, 300));

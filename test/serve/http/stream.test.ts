@@ -75,9 +75,11 @@ it("ends for the one that comes on top when too much of all is unread, and for n
 it("ends once its reader would no longer be let in", async () => {
   const { response, cancelled } = answer();
   let isLetIn = true;
-  const passed = watched(response, { isLetIn: () => isLetIn, left: () => undefined, heartbeatMs: 5 });
+  const left = vi.fn();
+  const passed = watched(response, { isLetIn: () => isLetIn, left, heartbeatMs: 5 });
   const read = passed.arrayBuffer();
   isLetIn = false;
   await read;
   await cancelled;
+  expect(left).toHaveBeenCalledTimes(1);
 });

@@ -89,6 +89,7 @@ test("coalesced() tells the first at once and the last for sure, and what came b
   ]);
   await expect.poll(() => notified).toHaveLength(3);
   expect(notified[2]).toEqual(["a", 101]);
+  // That nothing more comes shows in time alone; vitest does not fake node:timers/promises.
   await new Promise((later) => setTimeout(later, 120));
   expect(notified).toHaveLength(3);
 });
@@ -98,7 +99,7 @@ test("coalesced() waits for who takes longer than its pace, and tells once more 
   const slow = coalesced(() => new Promise<void>((taken) => notified.push(taken)), 1);
   for (let count = 1; count <= 3; count++) {
     for (let times = 0; times < 100; times++) slow("a");
-    // Many times its pace.
+    // Many times its pace: that it waits shows in time alone.
     await new Promise((later) => setTimeout(later, 20));
     expect(notified).toHaveLength(count);
     notified.at(-1)!();

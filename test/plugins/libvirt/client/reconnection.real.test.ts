@@ -81,6 +81,7 @@ describe.skipIf(!hasLibvirtd)("A daemon's restart", () => {
       procedure: "DOMAIN_DEFINE_XML_FLAGS",
       sent: true,
     });
+    // A stopped daemon shows nothing of a call that has reached its socket.
     await wait(50);
     await daemon.kill();
     await outcome;
@@ -91,6 +92,7 @@ describe.skipIf(!hasLibvirtd)("A daemon's restart", () => {
     const keepalive = { intervalMs: 50, count: 3 };
     libvirt = openLibvirt({ uri: "test:///default", socketPath: daemon.socketPath, keepalive });
     await libvirt.connectGetType();
+    // Ten keepalive intervals: a daemon that answers them is not taken for one that hangs.
     await wait(500);
     process.kill(daemon.pid, "SIGSTOP");
     await expect(libvirt.connectGetType()).rejects.toThrow("the daemon has been silent for 200 ms");
@@ -103,6 +105,7 @@ describe.skipIf(!hasLibvirtd)("A daemon's restart", () => {
     const log = (message: string) => logged.push(message);
     libvirt = openLibvirt({ uri: "test:///default", socketPath: daemon.socketPath, keepalive, log });
     expect(await libvirt.connectSupportsFeature(FEATURE_KEEPALIVE)).toBe(true);
+    // The daemon ends a client that does not answer within 2 s: an interval of 1 s, and one ping more.
     await wait(4500);
     expect(await libvirt.connectGetType()).toBe("TEST");
     expect(logged).toEqual(["connected to libvirt"]);
