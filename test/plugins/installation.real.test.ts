@@ -52,7 +52,7 @@ async function callers({ call }: Pick<Testbed, "call">, { uuid }: TestbedVm): Pr
     .reverse();
 }
 
-describe("loop-guard and installation-watch, told to act", () => {
+describe("loop-guard and installation-watch, set to act", () => {
   let testbed: Testbed;
   beforeAll(async () => {
     const rescue = await installerIso(fixturesDir, { medium: "rescue" });

@@ -89,7 +89,7 @@ describe.skipIf(!hasLibvirtd || !canBeSystem)("a daemon that is struck", () => {
   });
 
   test(
-    "at a moment of each operation",
+    "leaves every operation applied, refused or unknown until a look settles it",
     async () => {
       console.log(`seed ${SEED}: BOOTWRIGHT_SEED=${SEED} makes the same choice of moments`);
       const names = Object.keys(operations);
@@ -146,7 +146,7 @@ describe.skipIf(!hasLibvirtd || !canBeSystem)("a daemon that is struck", () => {
     }
   }
 
-  test("and while it hangs, what is on record is told within seconds", async () => {
+  test("keeps no tool from answering from the record within seconds while it hangs", async () => {
     const { uuid, name } = await testbed.create("read", { iso_path: library().one });
     process.kill(daemon.pid, "SIGSTOP");
     try {

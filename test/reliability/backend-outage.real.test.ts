@@ -161,7 +161,7 @@ describe.skipIf(!hasLibvirtd || !canBeSystem)("a daemon that loses a call", () =
   }
 
   test(
-    "each operation's calls, in every way that they can be lost",
+    "leaves every operation as its answer says, whichever call is lost in whichever way",
     async () => {
       console.log(`seed ${SEED}: BOOTWRIGHT_SEED=${SEED} makes the same choice of calls`);
       const chosen = process.env.BOOTWRIGHT_ONLY;

@@ -181,7 +181,7 @@ describe("calls", () => {
 });
 
 describe("answers", () => {
-  test("that their client does not read keep it from being read from", async () => {
+  test("that their client does not read keep the server from reading more of it", async () => {
     const server = await open();
     const before = rssMib(server.process.pid!);
     server.process.stdout.pause();
@@ -230,7 +230,7 @@ describe("answers", () => {
 });
 
 describe("progress", () => {
-  test("of one call is told so many times a second, and cut to a length", () => {
+  test("of one call is sent so many times a second at most, and cut to a length", () => {
     let now = 0;
     const shown: string[] = [];
     const show = paced(

@@ -23,7 +23,7 @@ type Change = Readonly<{
   call: (vm: string) => Promise<unknown>;
 }>;
 
-describe.skipIf(!hasLibvirtd || !canBeSystem)("another program that edits meanwhile", () => {
+describe.skipIf(!hasLibvirtd || !canBeSystem)("another program's edit", () => {
   let world: ConcurrentEdit;
   let testbed: Testbed;
   let hooks: Hooks;
@@ -91,7 +91,7 @@ describe.skipIf(!hasLibvirtd || !canBeSystem)("another program that edits meanwh
     return last;
   }
 
-  test("before the last look stops every kind of change, and the edit stays", async () => {
+  test("before the last look stops every kind of change, and stays", async () => {
     for (const change of chosen) {
       const last = await looksBefore(change);
       const vm = await world.prepared();
@@ -111,7 +111,7 @@ describe.skipIf(!hasLibvirtd || !canBeSystem)("another program that edits meanwh
     expect(await world.openOperations()).toEqual([]);
   });
 
-  test("between the last look and the write is the window that libvirt leaves open", async () => {
+  test("between the last look and the write is overwritten only where libvirt leaves that window open", async () => {
     const lost: string[] = [];
     for (const { what, write, window, call } of chosen) {
       const vm = await world.prepared();
@@ -137,7 +137,7 @@ describe.skipIf(!hasLibvirtd || !canBeSystem)("another program that edits meanwh
     expect(await world.openOperations()).toEqual([]);
   });
 
-  test("between the last look and the write has little time for it", async () => {
+  test("between the last look and the write has a window of milliseconds", async () => {
     const rounds = scaled(50, 5);
     const windows: number[] = [];
     const vm = await world.prepared();
@@ -166,7 +166,7 @@ describe.skipIf(!hasLibvirtd || !canBeSystem)("another program that edits meanwh
     expect(windows.length).toBe(rounds * 2);
   });
 
-  test("between the write and the look after it leaves both edits, and the operation is applied", async () => {
+  test("between the write and the look after it stays, and the operation is applied", async () => {
     for (const { what, write, window, call } of chosen) {
       if (window === "gone with the VM") continue;
       const vm = await world.prepared();
@@ -186,7 +186,7 @@ describe.skipIf(!hasLibvirtd || !canBeSystem)("another program that edits meanwh
     expect(await world.openOperations()).toEqual([]);
   });
 
-  test("the very thing after the write is told, and stays", async () => {
+  test("of the very thing that was changed is told when it comes after the write, and stays", async () => {
     const vm = await world.prepared();
     let [written, edited] = [false, false];
     hooks.call = async (procedure) => {

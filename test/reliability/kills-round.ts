@@ -22,7 +22,7 @@ export type Stage = Scene &
     testVms: readonly TestVm[];
     isos: readonly string[];
     chance: Chance;
-    /** Defines the machine of a foreign lane again, as another program would. */
+    /** Defines the machine of a foreign VM again, as another program would. */
     define: (testVm: TestVm) => Promise<void>;
     undoable: Map<string, { operation: string; before: VmView }>;
     tally: Tally;

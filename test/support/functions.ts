@@ -15,7 +15,7 @@ import { type World, type WorldOptions, world } from "./world.ts";
 
 type AnyPlugin = Plugin<never, never>;
 
-export type Lane = World &
+export type PluginHarness = World &
   Readonly<{
     /** What a client of this name calls. */
     call: <Name extends keyof Answers>(tool: Name, args?: Record<string, unknown>) => Promise<Answers[Name]>;
@@ -29,10 +29,10 @@ export type Lane = World &
 const HEARD_MS = 50_000;
 
 /** A watched world whose events these plugins are told of, with these settings. */
-export async function openLane(
+export async function openPluginHarness(
   plugins: readonly Readonly<{ plugin: unknown; config?: unknown }>[],
   options: WorldOptions = {},
-): Promise<Lane> {
+): Promise<PluginHarness> {
   const base = await world(options);
   const ending = new AbortController();
   const { signal } = ending;

@@ -192,7 +192,7 @@ describe("start_vm at_reboot", () => {
     expect(await runOf(vm)).toMatchObject({ at_reboot: "boot_disk" });
   });
 
-  it("is to tell unless said, and then there is nothing to note", async () => {
+  it("is `tell` by default, with nothing to note", async () => {
     const vm = await made("tell");
     expect((await call("start_vm", { vm })).notes).toEqual([]);
     expect(await runOf(vm)).toMatchObject({ at_reboot: "tell" });

@@ -32,7 +32,7 @@ describe("create_vm", () => {
     });
   });
 
-  it("takes what it is told", async () => {
+  it("makes the VM with every setting that it is given", async () => {
     const given = {
       disk_size_gb: 7.5,
       memory_mb: 512,

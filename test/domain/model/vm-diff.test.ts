@@ -17,7 +17,7 @@ const ejected = (tray: "open" | "closed", path: string | null = isos.installer):
 };
 const paused: Vm = { ...running, power: "paused", powerReason: "io_error" };
 
-describe("newsOf()", () => {
+describe("diffVm()", () => {
   it.each<[string, Vm | undefined, Vm | undefined, Occurrence[], [string, object][]]>([
     ["a VM that is as it was", running, running, [], []],
     ["a start", off, running, [], [["vm.started", { run: "run-1" }]]],
@@ -167,7 +167,7 @@ describe("newsOf()", () => {
     expect(diffVm("local", second.sighting!, vm({ run: "run-2" })).sighting?.reboots).toBe(0);
   });
 
-  it("waits with an I/O error until it is told of the disk, or until nobody tells of it", () => {
+  it("waits with an I/O error until its disk is known, or until a look finds no more", () => {
     const hinted = diffVm("local", seen(running), paused, [], { isFound: false });
     expect(hinted.facts).toEqual([]);
     const error: Occurrence = { type: "io_error", run: "run-1", target: "vda", reason: "enospc" };
@@ -200,7 +200,7 @@ describe("newsOf()", () => {
   });
 });
 
-describe("newsOf() of a reset", () => {
+describe("diffVm() of a reset", () => {
   const read = (vda: number): Vm => ({ ...running, readBytes: { vda } });
   const rebooted: Occurrence = { type: "rebooted", run: "run-1" };
   const first = diffVm("local", seen(read(10)), read(20), [rebooted]).sighting!;

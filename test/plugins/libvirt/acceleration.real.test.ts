@@ -41,7 +41,7 @@ describe("KVM on this host", () => {
     if (vm.accelerator === "tcg") expect(await testbed.virsh("dumpxml", vm.name)).toContain("<domain type='qemu'>");
   });
 
-  test("what was found out is not found out again", async ({ skip }) => {
+  test("is probed once, and remembered", async ({ skip }) => {
     skip((await known(testbed)).works === undefined, "this host gave the probe no answer");
     const since = performance.now();
     await create(testbed, "again", "auto");
@@ -71,7 +71,7 @@ describe("KVM on this host", () => {
     }
   });
 
-  test("tcg asks nobody", async () => {
+  test("tcg is taken without a probe guest", async () => {
     expect((await create(testbed, "tcg", "tcg")).accelerator).toBe("tcg");
   });
 });

@@ -41,7 +41,7 @@ test("a display behind a password is shown without one", async () => {
   await reader.cancel();
 });
 
-test("a password that is good no longer is said so, and not shown", async () => {
+test("a display whose password has expired is refused, and the password is not shown", async () => {
   const uuid = await running(
     "expired",
     "<graphics type='vnc' port='-1' autoport='yes' listen='127.0.0.1' passwd='s3c&amp;t' passwdValidTo='2001-01-01T00:00:00'/>",
@@ -57,7 +57,7 @@ test("a password that is good no longer is said so, and not shown", async () => 
 test.each([
   ["that listens nowhere", "<graphics type='vnc'><listen type='none'/></graphics>"],
   ["that is no VNC", ""],
-])("a display %s is none", async (word, graphics) => {
+])("a display %s has no console", async (word, graphics) => {
   const uuid = await running(word.replaceAll(" ", "-"), graphics);
   expect(await backend.display!.console(uuid)).toBeUndefined();
 });

@@ -101,7 +101,7 @@ describe("A domain that another program removed", () => {
 });
 
 describe("A domain that another program cloned, metadata and all", () => {
-  test("is told from the original, and is taken as a VM of its own", async () => {
+  test("is told apart from the original, and is taken as a VM of its own", async () => {
     const { vm } = await installedSince("original");
     const clone = testbed.name("clone");
     const uuid = crypto.randomUUID();

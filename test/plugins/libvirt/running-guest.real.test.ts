@@ -107,7 +107,7 @@ describe("a tray that the guest has locked", () => {
     expect(await inside("cat /mnt/readme.txt")).toMatch(/^Made by/);
   });
 
-  test("comes open in the second try when the guest has let go meanwhile", async () => {
+  test("opens at the second try when the guest has unlocked it in the meantime", async () => {
     const detaching = testbed.call("detach_iso", { vm: vm.uuid });
     // libvirt's first try takes 5 s, and the second comes 3 s after it. Neither can be seen from outside.
     await new Promise((wake) => setTimeout(wake, 5_500));

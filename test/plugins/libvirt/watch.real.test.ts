@@ -78,12 +78,12 @@ afterAll(async () => {
   await testbed?.close();
 });
 
-test("the first hint is for all VMs", () => {
+test("the watcher's first hint is for all VMs", () => {
   expect(watcher.hints[0]).toEqual({});
 });
 
-describe("a definition", () => {
-  test("that another program makes, writes to, and removes", async () => {
+describe("the watcher of a definition", () => {
+  test("hints when another program makes it, writes to it, and removes it", async () => {
     const name = testbed.name("defined");
     const xml = (more: string) => `<domain type='qemu'><name>${name}</name><uuid>${uuid}</uuid><memory>65536</memory>
       <os><type arch='x86_64' machine='q35'>hvm</type></os>${more}</domain>`;
@@ -106,8 +106,8 @@ describe("a definition", () => {
   });
 });
 
-describe("power", () => {
-  test("a start, and a guest that turns itself off", async () => {
+describe("the watcher of a VM's power", () => {
+  test("tells of a start, and that a guest turned itself off", async () => {
     const vm = await testbed.create("off", { iso_path: join(testbed.directory, "isos/off.iso"), boot_order: "cdrom" });
     expect((await observe(vm.uuid)).stopReason).toBeUndefined();
     const after = watcher.hints.length;
@@ -120,7 +120,7 @@ describe("power", () => {
     expect((await backend.list()).find(({ uuid }) => uuid === vm.uuid)).toEqual(off);
   });
 
-  test("a guest's reset as rebooted, with the run that goes on", async () => {
+  test("tells of a guest's reset as rebooted, with the run that goes on", async () => {
     const vm = await testbed.create("resets", { iso_path: testbed.iso(isos.resets), boot_order: "cdrom" });
     const after = watcher.hints.length;
     await testbed.virsh("start", vm.uuid);
@@ -133,7 +133,7 @@ describe("power", () => {
     expect(await eventOf(vm.uuid, "vm.stopped")).toMatchObject({ reason: "power_cut", run });
   });
 
-  test("a reset that ends the run, which libvirt itself does not tell from a guest that turned itself off", async () => {
+  test("tells of a reset that ends the run, which libvirt itself does not tell from a guest that turned itself off", async () => {
     const vm = await testbed.create("ends", { iso_path: testbed.iso(isos.resets), boot_order: "cdrom" });
     const after = watcher.hints.length;
     await testbed.virsh("start", vm.uuid);
@@ -143,7 +143,7 @@ describe("power", () => {
     expect(occurrences(vm.uuid, after)).toContainEqual({ type: "rebooted", run });
   });
 
-  test("a guest that is suspended, and one that is saved", async () => {
+  test("tells that a guest is suspended, and that it is saved", async () => {
     const vm = await testbed.create("saved", { iso_path: testbed.iso(isos.both), boot_order: "cdrom" });
     await testbed.virsh("start", vm.uuid);
     await watcher.hintOf(vm.uuid, () => testbed.virsh("suspend", vm.uuid));
@@ -155,7 +155,7 @@ describe("power", () => {
     expect(await eventOf(vm.uuid, "vm.stopped")).toMatchObject({ reason: "saved" });
   });
 
-  test("a QEMU that crashes", async () => {
+  test("tells that QEMU crashed", async () => {
     const vm = await testbed.create("crashes", { iso_path: testbed.iso(isos.both), boot_order: "cdrom" });
     await testbed.virsh("start", vm.uuid);
     await watcher.hintOf(vm.uuid, async () => process.kill(await pidOf(vm), "SIGKILL"));
@@ -199,7 +199,7 @@ describe("an installed guest", () => {
     expect(await backend.guest!.info(vm.uuid)).toMatchObject({ osId: "mini" });
   });
 
-  test("has its tray opened, as by the button of the drive", async () => {
+  test("is reported when its tray is opened as by the button of the drive", async () => {
     // The guest has no program to eject with; QEMU's monitor opens the tray just as its own eject does.
     const open = '{"execute":"blockdev-open-tray","arguments":{"id":"sata0-0-0"}}';
     await watcher.hintOf(vm.uuid, () => testbed.virsh("qemu-monitor-command", vm.uuid, open));
@@ -208,7 +208,7 @@ describe("an installed guest", () => {
     expect(await eventOf(vm.uuid, "media.ejected_by_guest")).toMatchObject({ drive: live!.drives[0]!.target });
   });
 
-  test("gets a device, and loses it", async () => {
+  test("is reported when it gets a device, and when it loses it", async () => {
     const xml = join(testbed.directory, "tablet.xml");
     await writeFile(xml, "<input type='tablet' bus='usb'><alias name='ua-tablet'/></input>");
     await watcher.hintOf(vm.uuid, () => testbed.virsh("attach-device", vm.uuid, xml, "--live"));

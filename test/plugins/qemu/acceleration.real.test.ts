@@ -15,7 +15,7 @@ test("the probe guest writes its byte and ends by itself", async () => {
   expect(await probe(testbed.session, "tcg", AbortSignal.timeout(60_000))).toBe(true);
 });
 
-test("auto is what a guest runs under here", async () => {
+test("acceleration auto is one under which a guest runs on this host", async () => {
   const found = await acceleratorFor(testbed.session, "auto", () => {}, AbortSignal.timeout(60_000));
   expect(await probe(testbed.session, found, AbortSignal.timeout(60_000))).toBe(true);
 });

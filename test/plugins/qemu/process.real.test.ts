@@ -55,7 +55,7 @@ describe("a VM's process", () => {
     expect(over.vm).not.toHaveProperty("powerReason");
   });
 
-  test("that was killed is off, says so, and can be started again", async () => {
+  test("leaves its VM off when it is killed, which the VM says, and can be started again", async () => {
     const on = await harness.make({}, true);
     process.kill(await pidOf(on.target.uuid), "SIGKILL");
     await expect.poll(async () => (await harness.look(on.target.uuid)).vm!.power).toBe("off");
@@ -106,7 +106,7 @@ describe("a VM's process", () => {
 });
 
 describe("several sessions on one directory", () => {
-  test("of two that change one definition one is refused, every time", async () => {
+  test("refuse one of two changes of one definition, every time", async () => {
     const { session, backend } = await testbed.another();
     const { target } = await harness.make();
     for (let round = 0; round < 25; round += 1) {
@@ -121,7 +121,7 @@ describe("several sessions on one directory", () => {
     await qemu.close(session);
   });
 
-  test("two that start one VM start one process", async () => {
+  test("start one process where two of them start one VM", async () => {
     const { session, backend } = await testbed.another();
     const off = await harness.make();
     await Promise.all([testbed.backend, backend].map((one) => one.apply(off.vm, start, contextFor(off))));
@@ -129,7 +129,7 @@ describe("several sessions on one directory", () => {
     await qemu.close(session);
   });
 
-  test("many looks at one VM at once are all answered", async () => {
+  test("answer many looks at one VM at once", async () => {
     const others = await Promise.all([1, 2, 3, 4, 5, 6].map(() => testbed.another()));
     const on = await harness.make({}, true);
     const looks = others.flatMap(({ backend }) => [1, 2, 3, 4].map(() => backend.observe(on.target.uuid)));
@@ -137,7 +137,7 @@ describe("several sessions on one directory", () => {
     await Promise.all(others.map(({ session }) => qemu.close(session)));
   });
 
-  test("two that give one name to two VMs: one is refused with VM_EXISTS", async () => {
+  test("refuse one of two VMs of one name with VM_EXISTS", async () => {
     const { session, backend } = await testbed.another();
     const [one, two] = [await harness.make(), await harness.make()];
     const change = { kind: "vm.rename", name: `taken-${one.target.uuid.slice(0, 8)}` } as const;
@@ -177,7 +177,7 @@ describe("what QEMU tells", () => {
 });
 
 describe("a guest's reset", () => {
-  test("that is to end the run ends it, and is told as a reboot", async () => {
+  test("ends the run where it is to end it, and is told as a reboot", async () => {
     const watcher = await watcherOf(testbed.backend);
     const on = await harness.make({ isoPath: testbed.iso(isos.resets) }, true);
     await harness.apply(on, { kind: "reboot_action.set", endsRun: true });
@@ -191,8 +191,8 @@ describe("a guest's reset", () => {
   });
 });
 
-describe("definitions that somebody else was at", () => {
-  test("a file that makes no sense hides no other VM, and is told of when it is asked for", async () => {
+describe("definitions that another program edited or removed", () => {
+  test("hide no other VM when a file makes no sense, which is told when that VM is asked for", async () => {
     const [good, bad] = [await harness.make(), await harness.make()];
     const { definition } = testbed.session.pathsOf(bad.target.uuid);
     const text = await readFile(definition, "utf8");
@@ -204,7 +204,7 @@ describe("definitions that somebody else was at", () => {
     await writeFile(definition, text);
   });
 
-  test("a running VM without its definition is transient, and gone once it is off", async () => {
+  test("leave a running VM transient when they are removed, and gone once it is off", async () => {
     const on = await harness.make({}, true);
     await rm(testbed.session.pathsOf(on.target.uuid).definition);
     const { vm } = await harness.look(on.target.uuid);

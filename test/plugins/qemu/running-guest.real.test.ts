@@ -102,7 +102,7 @@ describe("the CD-ROM drive", () => {
     expect(await inside("cat /mnt/readme.txt")).toMatch(/^Made by/);
   });
 
-  test("that the guest lets go of meanwhile comes open in the second try", async () => {
+  test("that the guest unlocks in the meantime opens at the second try", async () => {
     const before = await look();
     const ejecting = harness.apply(before, medium(before));
     await expect.poll(() => inside("umount /mnt && echo gone")).toMatch(/gone/);
@@ -130,7 +130,7 @@ describe("the disk", () => {
 });
 
 describe("the power button", () => {
-  test("turns it off, which is told from a power cut", async () => {
+  test("turns the VM off, which is told apart from a power cut", async () => {
     const { vm } = await harness.apply(await look(), { kind: "power.stop", force: false, timeoutMs: 60_000 });
     expect(vm).toMatchObject({ power: "off", stopReason: "shutdown" });
   });

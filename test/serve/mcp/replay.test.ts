@@ -15,7 +15,7 @@ async function after(store: ReturnType<typeof replayOf>, id: string): Promise<nu
   return replayed;
 }
 
-it("tells of one stream what came after a place in it, and nothing that only opened it", async () => {
+it("replayOf() gives of one stream what came after a place in it, and nothing that only opened it", async () => {
   const store = replayOf(10_000);
   const opening = await store.storeEvent("a", {} as JSONRPCMessage);
   const first = await store.storeEvent("a", message(1));
@@ -26,7 +26,7 @@ it("tells of one stream what came after a place in it, and nothing that only ope
   expect(await store.getStreamIdForEventId!(first)).toBe("a");
 });
 
-it("keeps the newest that fit, and knows no place before them", async () => {
+it("replayOf() keeps the newest that fit, and knows no place before them", async () => {
   const store = replayOf(1_000);
   const places: string[] = [];
   for (let id = 0; id < 10; id++) places.push(await store.storeEvent("a", message(id, 150)));
