@@ -1,4 +1,4 @@
-// Every kind of operation on a VM, each with the state that it starts from, on a daemon that nothing is wrong with yet.
+// Every kind of operation on a VM, each with the state that it starts from. The daemon still works when that is made.
 
 import type { Testbed } from "../support/vm.ts";
 
@@ -9,7 +9,7 @@ export type Subject = Readonly<{
   word: string;
 }>;
 
-/** A call that is ready to be made, and the VM that it is about, where that is known before. */
+/** A call that can be made, and its VM where that is known before. */
 export type Ready = Readonly<{ uuid?: string; call: () => Promise<unknown> }>;
 
 type Prepare = (subject: Subject) => Promise<Ready>;

@@ -53,7 +53,7 @@ describe.skipIf(!hasLibvirtd || !canBeSystem)("a daemon that loses a call", () =
   let libvirt: Libvirt;
   let testbed: Testbed;
   let sockets: string;
-  /** The calls of the operation under way, and which of them is lost. */
+  /** The calls of the operation under way. */
   let calls: string[] = [];
   let armed: Readonly<{ nth: number; fault: Fault }> | undefined;
   let recording = false;
@@ -91,7 +91,7 @@ describe.skipIf(!hasLibvirtd || !canBeSystem)("a daemon that loses a call", () =
   let count = 0;
   const prepare = (what: string): Promise<Ready> => operations[what]!({ testbed, isos: library(), word: `${++count}` });
 
-  /** Makes the call over a connection of its own, so that opening that is part of what can be lost. */
+  /** Makes the call over a connection of its own, so that the calls that open it can be lost too. */
   async function perform(ready: Ready): Promise<{ answer?: Record<string, unknown>; refused?: Refused["refusal"] }> {
     proxy.cut();
     // A connection whose end the server has not noticed yet would be one more fault.
@@ -108,7 +108,7 @@ describe.skipIf(!hasLibvirtd || !canBeSystem)("a daemon that loses a call", () =
     }
   }
 
-  /** The VM that an operation was about; none where nothing had begun. */
+  /** Returns the UUID of the operation's VM; undefined where nothing had begun. */
   async function vmOf({ answer, refused }: Awaited<ReturnType<typeof perform>>): Promise<string | undefined> {
     if (answer) return answer.uuid as string;
     const { outcome, details } = refused ?? {};
@@ -146,7 +146,7 @@ describe.skipIf(!hasLibvirtd || !canBeSystem)("a daemon that loses a call", () =
       );
   }
 
-  /** The VM takes another operation, and everything agrees then. */
+  /** Has the VM take another operation. Returns a sentence for each thing that disagrees then. */
   async function settles(uuid: string): Promise<string[]> {
     const problems = await nextOperation(testbed, uuid);
     // A creation that nobody knew the outcome of leaves no VM to call by its UUID: it is settled in the background.

@@ -25,7 +25,7 @@ import { vmDefinition } from "../support/world.ts";
 
 const MIB = 2 ** 20;
 
-/** The bounds as they are documented, and what happens beyond each; the tests below go there. */
+/** The bounds as they are documented, with what happens beyond each, which the tests below provoke. */
 const bounds: readonly (readonly [name: string, is: number, documented: number, unit: string, beyond: string])[] = [
   ["calls under way in one server process", CALLS_MAX, 256, "calls", "SERVER_BUSY, at once"],
   ["callers of one process that wait for one VM", CLAIM_WAITERS_MAX, 32, "callers", "VM_BUSY, at once"],
@@ -74,7 +74,7 @@ async function open(...more: string[]): Promise<RawServer> {
   return server;
 }
 
-/** Waits for the answers to these requests, and gives them. */
+/** Waits for the answers to these requests, and returns them. */
 async function answered(server: RawServer, ids: readonly number[], limitMs = 60_000): Promise<Map<number, Message>> {
   const wanted = new Set(ids);
   for (const until = performance.now() + limitMs; performance.now() < until; await sleep(50)) {
@@ -245,7 +245,8 @@ describe("progress", () => {
 
 describe("inputs", () => {
   type Schema = Readonly<Record<string, unknown>>;
-  /** What has no end in a schema, by its path. A pattern bounds a text where nothing in it repeats without an end. */
+  /** Returns the paths of a schema's parts that have no bound. A pattern bounds a text where nothing in it repeats without
+   * an end. */
   function endless(schema: unknown, path: string): string[] {
     if (Array.isArray(schema)) return schema.flatMap((part, index) => endless(part, `${path}[${index}]`));
     if (typeof schema !== "object" || schema === null) return [];

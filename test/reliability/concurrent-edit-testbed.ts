@@ -1,5 +1,5 @@
-// VMs on a daemon of the tests' own, a server that reaches it through a proxy which tells of every call, and the other
-// program: a second client, past the proxy.
+// VMs on a daemon of the tests' own, a server that reaches it through a proxy which reports every call, and the other
+// program: a second client that does not go through the proxy.
 
 import { mkdtemp, rm } from "node:fs/promises";
 import { join } from "node:path";
@@ -12,11 +12,11 @@ import { type Fault, openProxy } from "../support/libvirt-proxy.ts";
 import { openTestbed } from "../support/vm.ts";
 
 const OURS = /<vcpu.*?<\/vcpu>/;
-/** What the other program's edit is seen by. */
+/** The mark that the other program's edit leaves in a definition. */
 export const THEIRS = "<vcpu placement='static'>2</vcpu>";
 
 export type Hooks = {
-  /** Before each call is passed on to the daemon. */
+  /** The proxy calls it before it passes a call on to the daemon. */
   call: (procedure: ProcedureName) => Promise<Fault | undefined>;
   answer: (procedure: ProcedureName) => void;
 };
@@ -57,7 +57,7 @@ export async function openConcurrentEdit({ isos }: Readonly<{ isos: Readonly<{ b
     xmlOf,
     quiet: () => void Object.assign(hooks, quiet()),
     prepared: async () => (await testbed.create(`m${++count}`, { iso_path: testbed.iso(isos.both) })).uuid,
-    /** What the other program does; answers with the definition that it leaves. */
+    /** Edits the VM as the other program. Returns the definition that it leaves. */
     async edit(uuid: string, from: RegExp = OURS, to = THEIRS): Promise<string> {
       const xml = await xmlOf(uuid);
       expect(xml).toMatch(from);
@@ -65,7 +65,7 @@ export async function openConcurrentEdit({ isos }: Readonly<{ isos: Readonly<{ b
       return xmlOf(uuid);
     },
     refusalOf: (error: unknown) => (error as Refused).refusal,
-    /** Every VM of a test is removed by it, so that looks at all VMs stay the same. */
+    /** Removes a test's VM, so that looks at all VMs stay the same. */
     async removed(vm: string): Promise<void> {
       Object.assign(hooks, quiet());
       await testbed.call("delete_vm", { vm, force: true }).catch(() => undefined);

@@ -16,7 +16,7 @@ afterEach(async () => {
   testbed = undefined;
 });
 
-/** One round on one VM. Returns how many operations that were. */
+/** Does one round on one VM. Returns the number of its operations. */
 async function round({ call }: Testbed, vm: string, iso: string): Promise<number> {
   await call("attach_iso", { vm, iso_path: iso });
   const { operation } = await call("set_boot_order", { vm, boot_order: "cdrom_hd" });

@@ -36,7 +36,7 @@ describe("Hostile images, through the tools", () => {
 
   type Outcome = { refusal: Refusal } | { answer: Record<string, unknown> };
 
-  /** One call: an answer, or a refusal with a code, in time. */
+  /** Makes one call, which has to be answered, or refused with a code, in time. */
   async function attempt(tool: ToolName, args: Record<string, unknown>): Promise<Outcome> {
     const started = performance.now();
     try {
@@ -55,7 +55,7 @@ describe("Hostile images, through the tools", () => {
   const codeOf = (outcome: Outcome) => ("refusal" in outcome ? outcome.refusal.code : "done");
 
   type ListedIso = { path: string; boots_bios: boolean; boots_uefi: boolean; volume_label?: string };
-  /** What is found about the medium itself. */
+  /** Returns the findings about the medium itself. */
   const isoFindings = (outcome: Outcome): string[] =>
     "answer" in outcome
       ? (outcome.answer.vm as { findings: { code: string }[] }).findings
@@ -63,7 +63,7 @@ describe("Hostile images, through the tools", () => {
           .filter((code) => code.startsWith("ISO_"))
       : [];
 
-  /** Puts a file in the disk's place; what was there is gone. */
+  /** Replaces the disk with a file. */
   function replaceDisk(make: (path: string) => void): void {
     rmSync(vm.disk_path, { recursive: true, force: true });
     make(vm.disk_path);

@@ -21,11 +21,11 @@ export type RunOptions = Readonly<{
   seed: number;
   pools: Pools;
   bait: string;
-  /** Calls under way at one time. */
+  /** The number of calls under way at one time. */
   workers: number;
-  /** Longer than this no call may take, in milliseconds. */
+  /** The longest that a call may take, in milliseconds. */
   callLimitMs: number;
-  /** The last word on a call before it is made. */
+  /** Changes a call before it is made. */
   adapt?: (call: HostileCall) => HostileCall;
 }>;
 
@@ -35,7 +35,7 @@ export type Answer = Readonly<{
   _meta?: Record<string, unknown>;
 }>;
 
-/** What no argument may lead to: a change of which nobody knows the end, or one that did not do what was asked. */
+/** The codes that no argument may lead to: a change whose end nobody knows, or one that did not do what was asked. */
 const neverCodes = ["OUTCOME_UNKNOWN", "ROLLBACK_FAILED", "GOAL_NOT_REACHED", "STORE_CORRUPT", "STORE_UNAVAILABLE"];
 
 const shown = ({ tool, args, how }: HostileCall) =>

@@ -38,7 +38,7 @@ afterEach(async () => {
 });
 
 let sockets = 0;
-/** A server whose first change of a definition waits until it is let go. */
+/** Opens a server whose first change of a definition waits until it is let go. */
 async function openHeld() {
   const path = join(testbed.directory, `h${++sockets}.sock`);
   const [reached, go] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
@@ -65,7 +65,7 @@ async function open(socket?: string, ...more: string[]): Promise<BootwrightClien
   return server;
 }
 
-/** Whichever server lives may be the one that settles it. */
+/** Returns the lines by which living servers, whichever they are, report what they settled. */
 const settled = (...servers: readonly BootwrightClient[]) =>
   servers
     .flatMap((server) => server.stderr().split("\n"))

@@ -17,7 +17,7 @@ function rows(data: string, sql: string): Record<string, unknown>[] {
   }
 }
 
-/** Operations that are begun, or that nobody could tell the end of. */
+/** Returns the operations that are begun, or whose outcome is unknown. */
 export const unsettled = (data: string, status = "status in ('begun', 'unknown')"): Recorded[] =>
   rows(data, `select * from operations where ${status}`).map(
     (row) => ({ ...row, steps: JSON.parse(String(row.steps)) }) as unknown as Recorded,
@@ -55,7 +55,7 @@ export async function settle(stage: Stage, left: readonly Recorded[], killed: nu
   }
 }
 
-/** What was settled is told once on stderr, whoever did it, and to whoever asked for something else by progress as well. */
+/** Checks that each settlement is reported once on stderr, and once more by progress to a caller who asked for something else. */
 async function checkReports(
   still: readonly Recorded[],
   server: BootwrightClient,
@@ -80,8 +80,8 @@ const HEAR_LIMIT_MS = 60_000;
 
 const touchable = new Set(["SHRINK_REFUSED", "VM_GONE", "VM_NOT_FOUND", "VM_NOT_MANAGED", "DISK_NOT_GROWABLE"]);
 
-/** Asks every VM on record for what is never done: the size that its disk had at first, or a smaller one. That settles what
- * was left on it, and proves that it can be asked. Returns what was said meanwhile. */
+/** Asks every VM on record for the size that its disk had at first, or a smaller one, which is never done. That settles what
+ * was left on it, and proves that it can be asked. Returns the progress messages. */
 async function touchAll({ place }: Stage, { call }: BootwrightClient): Promise<string[]> {
   const messages: string[] = [];
   const onprogress = ({ message = "" }) => void messages.push(message);
@@ -125,7 +125,7 @@ async function recoverAndDie(stage: Stage, left: readonly Recorded[]): Promise<v
   }
 }
 
-/** libvirt cannot be reached: nobody can look, which is said with the reason, and changes nothing. */
+/** Lets a process recover without libvirt: it cannot look, says so with the reason, and changes nothing. */
 async function recoverBlind(stage: Stage): Promise<string[]> {
   const server = await openServer(stage, join(stage.directory, "nobody-listens.sock"));
   const begun = unsettled(stage.place.data, "status = 'begun'");

@@ -1,10 +1,10 @@
-// What is asked of one VM after the other, and what should then be true of it.
+// The requests that are made on a VM, and the state that each should leave it in.
 
 import { join } from "node:path";
 import type { Domain, Recorded, World } from "./agreement.ts";
 import type { Ask } from "./kills-process.ts";
 
-/** What is to be seen of a VM. */
+/** The state of a VM that is compared. */
 export type VmView = Readonly<{
   exists: boolean;
   managed: boolean;
@@ -40,7 +40,7 @@ const present = ({ uuid, order, media, liveMedia, diskBytes, run }: Domain) => (
   ...(run !== undefined && { run }),
 });
 
-/** `run: "new"`: any but the one before. */
+/** `run: "new"` stands for any run but the one before. */
 export type Wanted = Omit<VmView, "run"> & { readonly run?: number | "new" };
 
 export type Request = Readonly<{ kind: string; ask: Ask; wanted: Wanted; confirmed: boolean }>;
@@ -52,8 +52,8 @@ const accept = ["NOTHING_BOOTS", "NO_MEDIA", "DISK_BLANK"];
 
 export type Choices = Readonly<{ isos: readonly string[]; pick: <T>(from: readonly T[]) => T }>;
 
-/** Everything that can be asked of a VM as it is. `undoable` is the last operation, if it can be undone, and what was
- * before it. */
+/** Returns every request that can be made on a VM as it is. `undoable` is the last operation, if it can be undone, and the
+ * state before it. */
 export function requestsFor(
   testVm: TestVm,
   view: VmView,
@@ -135,7 +135,7 @@ export function requestsFor(
 
 export const reversible = new Set(["attach_iso", "detach_iso", "set_boot_order"]);
 
-/** What should be there when the operation ended as its record says. */
+/** Returns the state that should be there when the operation ended as its record says, or a sentence for a wrong end. */
 export function wantedAfter(request: Request, before: VmView, operation: Recorded | undefined): Wanted | string {
   if (operation === undefined) return before;
   switch (operation.status) {
@@ -154,7 +154,7 @@ export function wantedAfter(request: Request, before: VmView, operation: Recorde
   }
 }
 
-/** What is not as it should be. */
+/** Returns a sentence for each part that is not as it should be. */
 export function differences(wanted: Wanted, before: VmView, now: VmView): string[] {
   const keys = ["exists", "managed", "order", "media", "liveMedia", "bytes", "run", "status", "revision"] as const;
   return keys.flatMap((key) => {
@@ -165,7 +165,7 @@ export function differences(wanted: Wanted, before: VmView, now: VmView): string
   });
 }
 
-/** A machine that another program made: numbers in its devices, and a disk that is not ours to remove. */
+/** The path of the disk of a VM that another program made, which is not ours to remove. */
 export const foreignDisk = (images: string, { name }: TestVm): string => join(images, `${name}.qcow2`);
 export const foreignXml = (images: string, testVm: TestVm, iso: string): string => `<domain type='qemu'>
   <name>${testVm.name}</name><memory unit='MiB'>64</memory><vcpu>1</vcpu>

@@ -27,14 +27,14 @@ export type Stage = Scene &
     undoable: Map<string, { operation: string; before: VmView }>;
     tally: Tally;
   }> & {
-    /** What was true at the end of the last round. */
+    /** The state at the end of the last round. */
     seen?: World;
   };
 
 export type Tally = {
   kills: number;
   recoveriesKilled: number;
-  /** By how the operation that was killed ended; "before it began" and "after its end" beside them. */
+  /** The number of kills by how the operation ended, or "before it began" and "after its end". */
   ended: Record<string, number>;
   requests: Record<string, number>;
   unknownThenSettled: number;
@@ -42,7 +42,7 @@ export type Tally = {
   disagreements: number;
 };
 
-/** How long an operation takes, and how many calls it makes: a first guess, then what was seen. */
+/** The milliseconds that an operation takes, and its number of calls: a first guess, then what was measured. */
 type Course = { ms: number; calls: number; writes: number };
 const courses = new Map<string, Course>();
 const writesAtFirst: Readonly<Record<string, number>> = {
@@ -55,7 +55,7 @@ const writesAtFirst: Readonly<Record<string, number>> = {
 const courseOf = (kind: string): Course =>
   courses.get(kind) ?? { ms: 500, calls: 16, writes: writesAtFirst[kind] ?? 1 };
 
-/** By time over the operation as long as it was seen to take, by its calls to libvirt, and by what it does to files. */
+/** Picks an aim: a time within the operation, one of its calls to libvirt, or one of its changes of files. */
 function aimAt({ chance }: Stage, kind: string): Aim {
   const { ms, calls, writes } = courseOf(kind);
   const lives = chance.of(0.4) ? 0 : chance.upTo(chance.of(0.5) ? 10 : 60);
@@ -102,7 +102,7 @@ export async function playRound(stage: Stage): Promise<string[]> {
 
 type Attempt = Readonly<{ testVm: TestVm; before: VmView; request: Request; aim: Aim; surface: "server" | "command" }>;
 
-/** What is asked of this VM: of all that can be, what was asked least. */
+/** Picks, of the requests that can be made on this VM, the one that was made least. */
 function attemptOn(stage: Stage, testVm: TestVm, before: VmView): Attempt {
   const { chance, tally } = stage;
   const requests = requestsFor(testVm, before, stage.undoable.get(testVm.name), {
@@ -120,7 +120,7 @@ function attemptOn(stage: Stage, testVm: TestVm, before: VmView): Attempt {
   return { testVm, before, request, aim, surface };
 }
 
-/** `open`: it died with the operation begun. */
+/** `open` says that the process died with the operation begun. */
 type Died = Death & Readonly<{ open: boolean }>;
 
 async function die(stage: Stage, { testVm, before, request, aim, surface }: Attempt): Promise<Died> {

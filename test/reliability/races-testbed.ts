@@ -19,7 +19,7 @@ export const settingsOf = ({ directory }: Pick<Testbed, "directory">): string[] 
 
 const denoPath = fileURLToPath(new URL("../../node_modules/.bin/deno", import.meta.url));
 
-/** One more server on the testbed's directories. */
+/** Opens one more server on the testbed's directories. */
 export async function openBeside(
   testbed: Testbed,
   runtime: "node" | "deno",
@@ -42,7 +42,7 @@ export async function openBeside(
   });
 }
 
-/** One call on the command line; what it refuses with, or nothing. */
+/** Makes one call on the command line. Returns its refusal, or undefined. */
 export async function callOnce(
   testbed: Testbed,
   tool: string,
@@ -64,7 +64,7 @@ export type Recorded = Pick<Operation, "id" | "status" | "steps" | "what" | "act
   Readonly<{
     place: number;
     uuid: string;
-    /** What it began with, and where its steps lead to from there. */
+    /** The state that it began with, and the one that its steps lead to from there. */
     before: State;
     after: State;
   }>;
@@ -105,7 +105,7 @@ export function chronicleOf(directory: string) {
   const timer = setInterval(collect, 250);
   const count = (sql: string) => Number((database.prepare(sql).get() as { n: number }).n);
   return {
-    /** What there is by now, oldest first. */
+    /** Returns what has been collected, oldest first. */
     operations(): Recorded[] {
       collect();
       return [...seen.values()].sort((a, b) => a.place - b.place);

@@ -19,7 +19,7 @@ const STREAMS = 16;
 /** The second server waits this long for a VM, so that some of its calls are refused. */
 const SHORT_WAIT_S = 0.5;
 const LONG_WAIT_S = 10;
-/** What these calls may be refused with. No other program edits the VMs, so VM_CHANGED_MEANWHILE is not among them. */
+/** The codes that these calls may be refused with. No other program edits the VMs, so VM_CHANGED_MEANWHILE is not among them. */
 const refusals = ["VM_BUSY", "INSTALLATION_TRANSITION_ILLEGAL", "BLOCKED_BY_FINDINGS", "UNDO_IMPOSSIBLE"];
 
 let close: (() => Promise<void>)[] = [];
@@ -124,7 +124,7 @@ async function race(
 type Answered = Readonly<{ operation?: string | undefined; refusal?: Refusal }>;
 type Calling = (tool: ToolName, args: Record<string, unknown>) => Promise<Answered>;
 
-/** What is neither an answer nor a coded refusal fails the test. */
+/** Takes an answer or a coded refusal; anything else fails the test. */
 const over =
   ({ call }: BootwrightClient): Calling =>
   async (tool, args) => {
@@ -152,7 +152,7 @@ async function inBatches<T>(count: number, atOnce: number, work: (index: number)
   return made;
 }
 
-/** What an operation changes of a VM, and what the record says of it. */
+/** Returns the parts of a VM that operations change, and what the record says of each. */
 const factsOf = ({ vm, record }: State) => ({
   order: vm && bootOrderOf(vm.next, record!.roles).order,
   entries: vm?.next.boot.entries,

@@ -19,11 +19,11 @@ import { type Fault, faulty } from "./sweep-fault.ts";
 import type { Fixture } from "./sweep-world.ts";
 
 export type SweptCase = Readonly<{
-  /** Brings about the beginning. */
+  /** Brings about the state that the case begins with. */
   prepare: (fixture: Fixture, ports: Ports) => Promise<unknown>;
   /** The operation, with the confirmation that it asks for. Rejects with what the caller is told. */
   act: (ports: Ports) => Promise<unknown>;
-  /** Where it makes a VM: that VM. */
+  /** The VM that the case makes, where it makes one. */
   at?: Target;
   /** The operation was left by a process that ended, and the call is the next look. */
   left?: boolean;
@@ -68,7 +68,7 @@ const calling =
       callTool(allTools, tool, { ...args, ...(confirm !== undefined && { confirm }) }, contextOf(ports)),
     );
 
-/** Beginnings. */
+// The states that cases begin with.
 const serialLog = `/memory/images/${uuid}.serial.log`;
 const spec = vmSpec();
 const create = (isoPath?: string) => async (_fixture: Fixture, ports: Ports) => {
@@ -114,7 +114,7 @@ const withLog = async (fixture: Fixture, ports: Ports) => {
 const stop: Change = { kind: "power.stop", force: true, timeoutMs: 0 };
 const second = "/memory/images/second.qcow2";
 
-/** One for every kind: a new one does not compile until it has a case. */
+/** The case of every kind of change: a new kind does not compile until it has one. */
 export const kindCases: Record<ChangeKind, SweptCase> = {
   "vm.create": {
     prepare: async ({ session }) => putDisk(session, { path: diskPath }),

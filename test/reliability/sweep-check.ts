@@ -10,27 +10,27 @@ import type { Observation } from "./sweep-world.ts";
 export type Baseline = Readonly<{
   before: Observation;
   goal: Observation;
-  /** What was there after each of its steps. */
+  /** The state after each of its steps. */
   stages: readonly Observation[];
   events: readonly DomainEvent[];
 }>;
 
 export type Aftermath = Readonly<{
   answered: Answered;
-  /** What was there when the caller was told. */
+  /** The state when the caller had its answer. */
   then: Observation;
-  /** What is there once the next process has looked. */
+  /** The state once the next process has looked. */
   now: Observation;
   open: readonly Operation[];
   operations: readonly Operation[];
   events: readonly DomainEvent[];
-  /** The call that failed could have been known for what it was: it returned, and everything else worked. */
+  /** Whether the failed call could be known for what it was: it returned, and everything else worked. */
   known: boolean;
-  /** The call did not ask for the operation that was settled. */
+  /** Whether an ended process left the operation, so that the call did not ask for it. */
   left: boolean;
 }>;
 
-/** The places at which two values differ. */
+/** Returns the places at which two values differ. */
 export function differences(a: unknown, b: unknown, at = ""): string[] {
   if (Object.is(a, b)) return [];
   const isObject = (value: unknown): value is Record<string, unknown> => typeof value === "object" && value !== null;

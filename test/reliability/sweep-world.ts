@@ -14,7 +14,7 @@ import { guestPrefix } from "../support/guest-names.ts";
 import { memoryDirectory } from "../support/memory-directory.ts";
 import { AT, memoryBackend } from "../support/world.ts";
 
-/** What outlives every process: the machines, and the directory of the database. */
+/** The parts that outlive every process: the machines, and the directory of the database. */
 export type Fixture = Readonly<{ session: Session; backend: Backend; directory: string }>;
 
 /** One process: a store of its own, and ids that nobody else gives out. */
@@ -46,13 +46,13 @@ export async function openProcess(
 
 export type Template = Readonly<{
   at: Target;
-  /** The same beginning once more. */
+  /** Makes the same beginning once more. */
   copy: () => Promise<Fixture>;
   removeCopy: (fixture: Fixture) => void;
   remove: () => void;
 }>;
 
-/** Prepares a beginning once. */
+/** Prepares a beginning once, to be copied. */
 export async function prepareFixture(
   prepare: (fixture: Fixture, process: Process) => Promise<Target>,
   config: Parameters<typeof memoryBackend>[0] = {},
@@ -79,7 +79,7 @@ export async function prepareFixture(
   };
 }
 
-/** All that is to be seen of one VM, without what differs from one run to the next. */
+/** The state of one VM, without what differs from one run to the next. */
 export type Observation = Readonly<{
   vm?: Readonly<{
     name: string;
@@ -90,7 +90,7 @@ export type Observation = Readonly<{
     claim: unknown;
   }>;
   record?: Readonly<Omit<VmRecord, "currentRun">> & { currentRun?: unknown };
-  /** Every disk image that there is, with its size. */
+  /** Every disk image, by its path, with its size. */
   files: Readonly<Record<string, number>>;
 }>;
 

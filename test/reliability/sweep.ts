@@ -20,11 +20,11 @@ import {
   type Template,
 } from "./sweep-world.ts";
 
-/** The parts of the program that the sweep looks at; a flaw can be planted in either. */
+/** The parts of the program that the sweep checks; a flaw can be planted in either. */
 export type Flow = Readonly<{
-  /** What the ports of the process that runs the operation are. */
+  /** Makes the ports of the process that runs the operation. */
   ports: (ports: Ports) => Ports;
-  /** What the next process does first. */
+  /** Does what the next process does first. */
   recover: (ports: Ports, at: Target) => Promise<unknown>;
 }>;
 
@@ -33,7 +33,7 @@ export const program: Flow = {
   recover: (ports) => recoverAll(ports, new AbortController().signal, () => {}),
 };
 
-/** Longer than any call may be late. */
+/** A time longer than any call may be late, in milliseconds. */
 const LATE_ENOUGH_MS = 3600_000;
 
 export type Swept = Readonly<{
@@ -43,7 +43,7 @@ export type Swept = Readonly<{
   unlimited: ReadonlySet<string>;
 }>;
 
-/** With `fails`, the last change is refused besides. */
+/** Options of a sweep; with `fails`, the last change is refused besides. */
 export type SweepOptions = Readonly<{
   flow?: Flow;
   fails?: boolean;

@@ -1,5 +1,5 @@
-/** Plugins' functions on VMs in memory, told of events as a server tells them, and calling the real tools. Everything is in
- * one process; that they also do from a worker what they do here is the host's business. */
+/** Plugins' functions on VMs in memory, which get events as a server delivers them and call the real tools. Everything runs in
+ * one process; the tests of the plugin host run functions in workers. */
 import { onTestFinished } from "vitest";
 import { DomainError } from "../../src/domain/error.ts";
 import { deliver } from "../../src/domain/events/deliver.ts";
@@ -17,9 +17,9 @@ type AnyPlugin = Plugin<never, never>;
 
 export type PluginHarness = World &
   Readonly<{
-    /** What a client of this name calls. */
+    /** Calls a tool as a client. */
     call: <Name extends keyof Answers>(tool: Name, args?: Record<string, unknown>) => Promise<Answers[Name]>;
-    /** Waits until as many events of this type have happened, and answers with all of them, oldest first. */
+    /** Waits for `count` events of this type. Returns all of that type, oldest first. */
     heard: (type: EventType, count?: number) => Promise<DomainEvent[]>;
     /** Waits until every function has taken every event. */
     quiet: () => Promise<void>;
@@ -28,7 +28,7 @@ export type PluginHarness = World &
 
 const HEARD_MS = 50_000;
 
-/** A watched world whose events these plugins are told of, with these settings. */
+/** Opens a watched world whose events are delivered to these plugins, with these settings. */
 export async function openPluginHarness(
   plugins: readonly Readonly<{ plugin: unknown; config?: unknown }>[],
   options: WorldOptions = {},

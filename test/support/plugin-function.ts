@@ -1,4 +1,4 @@
-/** A plugin's functions as the tests call them that need whole events, and a call's own signal. */
+/** A plugin's functions, called with whole events and a call's own signal. */
 import { createHmac } from "node:crypto";
 import { tmpdir } from "node:os";
 import type { DomainEvent, EventType, FetchContext, Plugin, PluginContext } from "../../src/plugin.ts";
@@ -43,7 +43,7 @@ export async function openPlugin<Config, Session>(
 
 let count = 0;
 
-/** An event like those of the journal, with an id of its own. */
+/** Makes an event like those of the journal, with an id of its own. */
 export const anEvent = (type: EventType = "media.attached", more: Partial<DomainEvent> = {}): DomainEvent => ({
   specversion: "1.0",
   id: `5b3a2c9e-0000-4000-8000-000000000000:${count++}`,

@@ -7,7 +7,7 @@ import type { Session } from "../../plugins/memory/machine.ts";
 import { type BootConfig, DomainError, definePlugin, type VmDefinition } from "../../src/plugin.ts";
 import * as outside from "./simulator.ts";
 
-/** Whether the hypervisor answers when it is looked at, refuses to, or never says a word. */
+/** The hypervisor's behaviour when it is looked at: it answers, refuses, or never returns. */
 type Manner = "answers" | "refuses" | "hangs";
 const manners = new WeakMap<Session, Manner>();
 

@@ -1,5 +1,5 @@
-// VMs on the real libvirt for one test file: a server on a data and an image directory of its own, virsh to look and to
-// edit from outside as another program would, and an end that leaves nothing behind, whatever happened before.
+// VMs on the real libvirt for one test file: a server on a data and an image directory of its own, and virsh to look and to
+// edit as another program does. Its end leaves nothing behind, whatever happened before.
 
 import { randomBytes } from "node:crypto";
 import { chmod, copyFile, mkdir, rm, writeFile } from "node:fs/promises";
@@ -20,7 +20,7 @@ export type TestbedOptions = Readonly<{
   env?: Readonly<Record<string, string>>;
   /** The program that runs the server. */
   command?: readonly string[];
-  /** The server looks at nothing by itself, since another process has that task: for who counts its calls. */
+  /** Keeps the server from watching, since another process has that task, for tests that count its calls. */
   unwatched?: boolean;
 }>;
 
@@ -28,17 +28,17 @@ export type Testbed = Readonly<{
   directory: string;
   server: BootwrightClient;
   call: BootwrightClient["call"];
-  /** What the user was asked to confirm, oldest first; every question is answered with yes. */
+  /** The questions that the user was asked, oldest first; each is answered with yes. */
   asked: string[];
   virsh: (...args: readonly string[]) => Promise<string>;
-  /** A name that is removed with the testbed. */
+  /** Makes a VM's name; a VM of that name is removed with the testbed. */
   name: (word: string) => string;
   iso: (path: string) => string;
   /** Makes a small VM, off and without acceleration. */
   create: (word: string, args?: Readonly<Record<string, unknown>>) => Promise<TestbedVm>;
-  /** A VM whose disk boots a guest of a few hundred bytes, under both firmwares. */
+  /** Makes a VM whose disk boots a guest of a few hundred bytes, under both firmwares. */
   installed: (word: string, args?: Readonly<Record<string, unknown>>) => Promise<TestbedVm>;
-  /** A VM whose disk has a Linux of its own, with an agent (test/fixtures/installed-disk.ts). */
+  /** Makes a VM whose disk has a Linux of its own, with an agent (test/fixtures/installed-disk.ts). */
   withSystem: (
     word: string,
     args?: Readonly<Record<string, unknown>>,
@@ -160,7 +160,7 @@ async function removeDomain(virsh: Testbed["virsh"], name: string): Promise<void
   await virsh("undefine", name, ...everything).catch(() => virsh("undefine", name, "--nvram"));
 }
 
-/** What a call is refused with. */
+/** Returns the refusal of a call. @throws Error where it was not refused */
 export async function refusalOf(call: Promise<unknown>): Promise<Refusal> {
   try {
     await call;
@@ -173,7 +173,7 @@ export async function refusalOf(call: Promise<unknown>): Promise<Refusal> {
 
 export const codesOf = (vm: { findings: readonly { code: string }[] }): string[] => vm.findings.map(({ code }) => code);
 
-/** Runs a command in a guest that has an agent, and answers with what it wrote. */
+/** Runs a command in a guest that has an agent. Returns what it wrote. */
 export async function inGuest({ virsh }: Pick<Testbed, "virsh">, vm: string, command: string): Promise<string> {
   const agent = async (execute: string, args: Record<string, unknown>) =>
     JSON.parse(await virsh("qemu-agent-command", vm, JSON.stringify({ execute, arguments: args }))).return;
