@@ -198,8 +198,8 @@ describeInBrowser("jobs", () => {
     await page.route(`${real.url}/`, async (route) => {
       const response = await route.fetch();
       const body = (await response.text()).replace(
-        '"tools":{',
-        '"tools":{"list_jobs":{"method":"GET","path":"/no-such-jobs","effect":"read"},',
+        /("list_jobs":\{"method":"GET","path":)"[^"]*"/,
+        '$1"/no-such-jobs"',
       );
       await route.fulfill({ response, body });
     });
