@@ -163,7 +163,7 @@ describe("loop-guard and installation-watch, set to act", () => {
 });
 
 test(
-  "loop-guard and installation-watch, told nothing, make one suggestion of an installer that loops on",
+  "loop-guard and installation-watch without settings make one suggestion of an installer that loops on",
   async () => {
     const testbed = await openGuarded(plugins(""));
     onTestFinished(() => testbed.close());

@@ -94,7 +94,7 @@ async function runOnce(template: Template, fault: Fault, kind: string, blocks: S
   }
 }
 
-test(`A job with one of ${modes.length} faults at each of its calls ends once, and is told truly`, {
+test(`A job with one of ${modes.length} faults at each of its calls ends once, and its caller is told truly`, {
   timeout: 600_000,
 }, async () => {
   const kind = `image.${crypto.randomUUID()}`;

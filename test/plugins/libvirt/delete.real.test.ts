@@ -20,7 +20,7 @@ afterAll(() => testbed?.close());
 const images = () => readdir(join(testbed.directory, "images"));
 const isDefined = async (name: string) => (await testbed.virsh("list", "--all", "--name")).split("\n").includes(name);
 
-test("what Bootwright made goes, after the list of it was confirmed; the ISO stays", async () => {
+test("delete_vm removes what Bootwright made, once its list was confirmed, and leaves the ISO", async () => {
   const vm = await testbed.installed("made", { iso_path: testbed.iso(isos.both), boot_order: "hd" });
   await testbed.call("start_vm", { vm: vm.uuid });
   await waitForLine(vm.serial_log, /^DISK-BIOS/);
@@ -38,7 +38,7 @@ test("what Bootwright made goes, after the list of it was confirmed; the ISO sta
   expect(existsSync(testbed.iso(isos.both))).toBe(true);
 });
 
-test("keep_files leaves the disk; a saved state goes with the definition", async () => {
+test("delete_vm with keep_files leaves the disk, and removes a saved state with the definition", async () => {
   const vm = await testbed.installed("kept", { boot_order: "hd" });
   await testbed.call("start_vm", { vm: vm.uuid });
   await waitForLine(vm.serial_log, /^DISK-BIOS/);
@@ -49,7 +49,7 @@ test("keep_files leaves the disk; a saved state goes with the definition", async
   await execa("rm", [vm.disk_path, vm.serial_log]);
 });
 
-test("a UEFI VM's variables and TPM go with it", async () => {
+test("delete_vm removes a UEFI VM's variables and TPM", async () => {
   const vm = await testbed.installed("uefi", { firmware: "uefi", tpm: true, boot_order: "hd" });
   await testbed.call("start_vm", { vm: vm.uuid });
   await waitForLine(vm.serial_log, /^DISK-UEFI/, { timeoutMs: 120_000 });
@@ -63,7 +63,7 @@ test("a UEFI VM's variables and TPM go with it", async () => {
   expect(await images()).toEqual([]);
 });
 
-test("an adopted VM's disk stays", async () => {
+test("delete_vm leaves an adopted VM's disk", async () => {
   const [name, path] = [testbed.name("adopted"), join(testbed.directory, "theirs.qcow2")];
   await makeDisk(path, { format: "qcow2", ...installedSystem });
   await testbed.define(`<domain type='qemu'><name>${name}</name><memory unit='MiB'>64</memory><vcpu>1</vcpu>
@@ -74,7 +74,7 @@ test("an adopted VM's disk stays", async () => {
   expect([await isDefined(name), existsSync(path)]).toEqual([false, true]);
 });
 
-test("a disk that another VM's disk stands on is refused, and stays with its VM", async () => {
+test("delete_vm refuses a disk that another VM's disk stands on, and leaves it with its VM", async () => {
   const base = await testbed.installed("base", { boot_order: "hd" });
   const clone = join(testbed.directory, "images", "clone.qcow2");
   await execa("qemu-img", ["create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", base.disk_path, clone]);

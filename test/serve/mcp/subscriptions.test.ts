@@ -46,7 +46,7 @@ test("an operation is told to those who want its VM, itself, or one of the lists
   await expect.poll(() => notified).toEqual([expect.anything(), expect.anything(), expect.anything(), "the list"]);
 });
 
-test("nothing is opened before somebody begins, and then once", async () => {
+test("subscriptionsFor() opens nothing before somebody begins, and then opens once", async () => {
   const w = await world();
   const { begin, add, opened } = hearing(w);
   add("1", ["bootwright://vms"]);
@@ -56,7 +56,7 @@ test("nothing is opened before somebody begins, and then once", async () => {
   expect(opened()).toBe(1);
 });
 
-test("who begins is refused while the store cannot be opened, and the next one is not", async () => {
+test("begin() is refused while the store cannot be opened, and the next one is not", async () => {
   const w = await world();
   let away = true;
   const { begin } = hearing(w, () => away);
@@ -65,7 +65,7 @@ test("who begins is refused while the store cannot be opened, and the next one i
   await expect(begin()).resolves.toBeUndefined();
 });
 
-test("one client is told about a thousand resources, however it asks for them", async () => {
+test("add() lets one client be told about a thousand resources at most, however it asks for them", async () => {
   const { add, remove } = hearing(await world());
   const uris = (count: number) => Array.from({ length: count }, (_, n) => `operation://${n}`);
   expect(add("1", uris(600))).toBe(true);
