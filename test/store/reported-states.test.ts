@@ -44,7 +44,7 @@ test("report() writes nothing while an operation holds the VM, or is left open b
 test("report() is not kept from writing by what a dead process held", async () => {
   const directory = temporaryDirectory();
   const store = await open(directory);
-  const other = new Other("node", ["tell", directory, target.uuid]);
+  const other = new Other("node", ["report", directory, target.uuid]);
   expect(await other.line()).toBe("ready");
   expect(await store.report(target, undefined, seen, [event("a")])).toBe("held");
   await other.kill();
