@@ -44,11 +44,11 @@ export async function latencies(
   const lines = async () => (await readFile(noted, "utf8").catch(() => "")).split("\n").filter(Boolean);
   for (let round = -4; round < 2 * rounds; round++) {
     const before = (await lines()).length;
-    const told = server.notified("notifications/resources/updated", clockMs);
+    const notified = server.notified("notifications/resources/updated", clockMs);
     const bare = events.next().then(clockMs);
     const began = clockMs();
     await (round % 2 === 0 ? libvirt.domainSuspend(domain) : libvirt.domainResume(domain));
-    const [atBare, atClient] = await Promise.all([bare, told]);
+    const [atBare, atClient] = await Promise.all([bare, notified]);
     let line: string | undefined;
     while (line === undefined) {
       await sleep(2);

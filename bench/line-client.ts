@@ -34,7 +34,7 @@ export async function openLines(
   createInterface({ input: child.stdout! }).on("line", (line) => {
     const answer = JSON.parse(line) as Answer;
     if (answer.id !== undefined) waiting.get(answer.id)?.(answer);
-    else if (answer.method !== undefined) for (const tell of listening.get(answer.method)?.splice(0) ?? []) tell();
+    else if (answer.method !== undefined) for (const resume of listening.get(answer.method)?.splice(0) ?? []) resume();
   });
   const ended = once(child, "exit");
   const send = (message: object) => child.stdin!.write(`${JSON.stringify({ jsonrpc: "2.0", ...message })}\n`);

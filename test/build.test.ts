@@ -143,7 +143,7 @@ describe("the packed package", () => {
     try {
       const ready = async () => (await server.call("list_plugins")).plugins.every(({ behind }) => behind === 0);
       await expect.poll(ready, limit).toBe(true);
-      await server.call("create_vm", { name: "told" });
+      await server.call("create_vm", { name: "made" });
       await expect.poll(server.stderr, limit).toContain("hello: told of vm.created");
       await expect.poll(() => existsSync(join(audit, "audit-000001.jsonl")), limit).toBe(true);
     } finally {

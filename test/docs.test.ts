@@ -8,7 +8,7 @@ import { errorCodes } from "../src/domain/error.ts";
 import { findingCodes } from "../src/domain/model/finding.ts";
 import { httpCodes } from "../src/serve/http/refusal.ts";
 import { allTools } from "../src/tools/catalogue.ts";
-import { open, pluginFile } from "./plugin-host/bench.ts";
+import { open, pluginFile } from "./plugin-host/harness.ts";
 import {
   anchorsOf,
   brokenLinks,
@@ -159,7 +159,7 @@ describe("docs/plugins.md", () => {
   test("begins with a plugin that works", async () => {
     const [, smallest] = /```ts\n([\s\S]*?)```/.exec(read("docs/plugins.md"))!;
     const host = await open([{ plugin: pluginFile(smallest!, "hello.ts"), config: {} }]);
-    await host.tell({});
+    await host.deliver({});
     expect(host.lines).toEqual([expect.stringMatching(/^hello: [0-9a-f-]{36} has started$/)]);
     expect(readme).toContain(smallest);
   });

@@ -2,15 +2,15 @@ import { describe, expect, it } from "vitest";
 import { definePlugin, ToolRefused, z } from "../src/plugin.ts";
 import { openPlugin } from "../src/plugin-test.ts";
 
-const plugin = definePlugin<{ word: string }, { word: string; told: string[] }>({
+const plugin = definePlugin<{ word: string }, { word: string; handled: string[] }>({
   manifest: { name: "tested", api: 1, summary: "Tested" },
   config: z.object({ word: z.string() }),
-  open: async ({ word }) => ({ word, told: [] }),
-  close: async ({ told }) => void told.push("closed"),
+  open: async ({ word }) => ({ word, handled: [] }),
+  close: async ({ handled }) => void handled.push("closed"),
   on: {
-    "vm.started": async ({ word, told }, event, { call, log }) => {
-      told.push(event.id);
-      log(`${word} ${(await call("get_vm", { vm: event.subject })).name} ${event.data.run} ${told.length}`);
+    "vm.started": async ({ word, handled }, event, { call, log }) => {
+      handled.push(event.id);
+      log(`${word} ${(await call("get_vm", { vm: event.subject })).name} ${event.data.run} ${handled.length}`);
     },
   },
   fetch: async (_session, request, { vm }) => new Response(`${vm} ${new URL(request.url).pathname}`),

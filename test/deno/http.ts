@@ -36,12 +36,12 @@ await check("REST, events, MCP and the end on Deno", () =>
     const asked = () => ({ action: "accept", content: { confirm: true } }) as const;
     for (const connect of Object.values(generations))
       await cutsPower(await connect({ settings, asked }), `vm://${made.body.vm.uuid}`);
-    let told = "";
+    let received = "";
     for await (const chunk of stream.body!.pipeThrough(new TextDecoderStream())) {
-      told += chunk;
-      if (told.includes("boot_order.changed")) break;
+      received += chunk;
+      if (received.includes("boot_order.changed")) break;
     }
-    expectEqual(told.includes('"type":"vm.created"'), true);
+    expectEqual(received.includes('"type":"vm.created"'), true);
     expectEqual(await end(), 0);
   }),
 );

@@ -58,8 +58,8 @@ function pluginFile(name: string, text = `export { default } from ${JSON.stringi
   return path;
 }
 
-describe("openHost() loads a plugin", () => {
-  it("by the name of one that ships, by an absolute path and by one from here", async () => {
+describe("openHost()", () => {
+  it("loads a plugin by the name of one that ships, by an absolute path and by one from here", async () => {
     const absolute = pluginFile("plugin.mjs");
     const {
       names,
@@ -88,7 +88,7 @@ describe("openHost() loads a plugin", () => {
     ["of a package that is not installed", "no-such-package-of-bootwright", "PLUGIN_NOT_FOUND", /Cannot find package/],
     ["with the name of something that every object has", "toString", "PLUGIN_NOT_FOUND", /Cannot find package/],
   ];
-  it.each(cases)("not when it is one %s", async (_what, plugin, code, message) => {
+  it.each(cases)("refuses a plugin %s", async (_what, plugin, code, message) => {
     const error = await refusalOf(host({ a: plugin! }));
     expect(error).toMatchObject({ code, message: expect.stringMatching(message) });
   });
@@ -105,12 +105,12 @@ describe("openHost() loads a plugin", () => {
       /no default export made by definePlugin/,
     ],
   ];
-  it.each(files)("not from a file that %s", async (_what, text, code, message) => {
+  it.each(files)("refuses a plugin whose file %s", async (_what, text, code, message) => {
     const error = await refusalOf(host({ a: pluginFile("bad.mjs", text) }));
     expect(error).toMatchObject({ code, message: expect.stringMatching(message) });
   });
 
-  it("not for another plugin API", async () => {
+  it("refuses a plugin for another plugin API", async () => {
     const error = await refusalOf(host({ a: variant({ manifest: { name: "old", api: 0, summary: "" } }) }));
     expect(error).toMatchObject({
       code: "PLUGIN_INVALID",
@@ -118,7 +118,7 @@ describe("openHost() loads a plugin", () => {
     });
   });
 
-  it("not when it brings no backend", async () => {
+  it("refuses a plugin that brings no backend", async () => {
     const { backend: _none, ...rest } = variant({});
     expect(await refusalOf(host({ a: rest }))).toMatchObject({ code: "PLUGIN_INVALID" });
   });
@@ -134,12 +134,12 @@ describe("openHost() loads a plugin", () => {
     ["has a group without its method", { events: {} }, /events.watch is no function, and a group is there whole/],
     ["has something else than a group", { guest: 7 }, /guest.info is no function/],
   ];
-  it.each(flawed)("not when its backend %s", async (_what, parts, message) => {
+  it.each(flawed)("refuses a plugin whose backend %s", async (_what, parts, message) => {
     const error = await refusalOf(host({ a: variant({ backend: { ...backend, ...parts } as never }) }));
     expect(error).toMatchObject({ code: "PLUGIN_INVALID", message: expect.stringMatching(message) });
   });
 
-  it("not with settings that it does not take, each named", async () => {
+  it("refuses settings that a plugin does not take, and names each", async () => {
     const picky = variant({ config: z.strictObject({ uri: z.url(), ports: z.coerce.number() }) });
     const error = await refusalOf(host({ lab: picky }, { uri: "nowhere", ports: "many", colour: "red" }));
     expect(error.code).toBe("PLUGIN_CONFIG_INVALID");

@@ -14,7 +14,7 @@ interface Snapshots {
   list(uuid: string, signal?: AbortSignal): Promise<readonly string[]>;
   all(signal?: AbortSignal): Promise<string>;
   revert(uuid: string, name: string, context: ApplyContext): Promise<void>;
-  watch(tell: (hint: Hint) => void, signal: AbortSignal): Promise<void>;
+  watch(sendHint: (hint: Hint) => void, signal: AbortSignal): Promise<void>;
 }
 
 const calls: Calls<Snapshots> = {
@@ -56,8 +56,8 @@ describe("bindCalls()", () => {
     const { signal } = new AbortController();
     expect(await port.list("a")).toEqual(["one"]);
     expect(await port.list("a", signal)).toEqual(["one"]);
-    const told = ["observed", "a", undefined, 7];
-    expect(heard).toEqual([["list", "a", aSignal], told, ["list", "a", aSignal], told]);
+    const observation = ["observed", "a", undefined, 7];
+    expect(heard).toEqual([["list", "a", aSignal], observation, ["list", "a", aSignal], observation]);
     expect((heard[2] as unknown[])[2]).not.toBe(signal);
   });
 
@@ -94,9 +94,9 @@ describe("bindCalls()", () => {
   });
 
   it("has the index hear what a watch tells, before its caller does", async () => {
-    const { port, heard } = open(async (_name, [tell]) => (tell as (hint: Hint) => void)({ uuid: "a" }));
-    await port.watch((hint) => void heard.push(["told", hint]), context.signal);
-    expect(heard.slice(1)).toEqual([["hinted", { uuid: "a" }], ["told", { uuid: "a" }], ["ended"]]);
+    const { port, heard } = open(async (_name, [sendHint]) => (sendHint as (hint: Hint) => void)({ uuid: "a" }));
+    await port.watch((hint) => void heard.push(["heard", hint]), context.signal);
+    expect(heard.slice(1)).toEqual([["hinted", { uuid: "a" }], ["heard", { uuid: "a" }], ["ended"]]);
   });
 
   it("asks at once where nobody has to be waited for", () => {

@@ -9,7 +9,7 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { openClient } from "../support/client.ts";
 import { memorySettings, temporaryDirectory } from "../support/memory.ts";
-import { acts, open, pluginFile, refusalOf } from "./bench.ts";
+import { acts, open, pluginFile, refusalOf } from "./harness.ts";
 
 /** A plugin that tries each of these, and says how it ended. */
 const trying = (attempts: Readonly<Record<string, string>>, reach = "{}") =>
@@ -35,7 +35,7 @@ const quoted = (path: string) => JSON.stringify(path);
 
 async function outcomes(plugin: string): Promise<Record<string, string>> {
   const host = await open([{ plugin, config: {} }]);
-  await host.tell({});
+  await host.deliver({});
   return Object.fromEntries(host.lines.map((line) => line.replace("tries: ", "").split(": ")));
 }
 
@@ -122,8 +122,8 @@ describe("a function on Node", () => {
 
   it("goes on when a terminal or a service manager tells all processes of the server to end", async () => {
     const host = await open([{ plugin: acts, config: {} }]);
-    await host.tell({ act: "interrupt" });
-    await host.tell({});
+    await host.deliver({ act: "interrupt" });
+    await host.deliver({});
     expect(host.lines.at(-1)).toMatch(/ 2$/);
   });
 
@@ -137,15 +137,15 @@ describe("a function on Node", () => {
       { plugin: acts, config: {} },
       { name: "other", plugin: acts, config: {} },
     ]);
-    await host.tell({}, "other");
-    expect(await refusalOf(host.tell({ act }, "acts"))).toMatchObject({
+    await host.deliver({}, "other");
+    expect(await refusalOf(host.deliver({ act }, "acts"))).toMatchObject({
       code: "PLUGIN_FAILED",
       message: expect.stringMatching(reason),
     });
-    await host.tell({}, "other");
-    expect(host.lines.at(-1)).toMatch(/^other: told .* 2$/);
-    await host.tell({}, "acts");
-    expect(host.lines.at(-1)).toMatch(/^acts: told .* 1$/);
+    await host.deliver({}, "other");
+    expect(host.lines.at(-1)).toMatch(/^other: handled .* 2$/);
+    await host.deliver({}, "acts");
+    expect(host.lines.at(-1)).toMatch(/^acts: handled .* 1$/);
   });
 });
 

@@ -3,7 +3,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { temporaryDirectory } from "../support/memory.ts";
-import { acts, open, pluginFile, refusalOf } from "./bench.ts";
+import { acts, open, pluginFile, refusalOf } from "./harness.ts";
 
 const load = (text: string, config: Record<string, unknown> = {}, openMs = 30_000) =>
   refusalOf(
@@ -144,7 +144,7 @@ describe("openFunctions() loads a plugin", () => {
     const host = await open([{ plugin: "watch", config: {} }], {
       shipped: (name) => (name === "watch" ? new URL(`file://${path}`) : undefined),
     });
-    await host.tell({});
+    await host.deliver({});
     expect(host.lines).toEqual(["odd: seen vm.started"]);
   });
 
@@ -152,7 +152,7 @@ describe("openFunctions() loads a plugin", () => {
     const host = await open([
       { plugin: pluginFile(`import { definePlugin } from "bootwright/plugin"; ${hello}`), config: {} },
     ]);
-    await host.tell({});
+    await host.deliver({});
     expect(host.lines).toEqual(["odd: seen vm.started"]);
   });
 
@@ -166,7 +166,7 @@ describe("openFunctions() loads a plugin", () => {
     process.chdir(join(path, "../../.."));
     try {
       const host = await open([{ plugin: "bootwright-odd", config: {} }]);
-      await host.tell({});
+      await host.deliver({});
       expect(host.lines).toEqual(["odd: seen vm.started"]);
     } finally {
       process.chdir(before);
@@ -195,7 +195,7 @@ describe("openFunctions() loads a plugin", () => {
       plugin: "keeps",
       reach: { net: ["example.org:8443"] },
     });
-    await host.tell({});
+    await host.deliver({});
     expect(JSON.parse(host.lines[0]!.slice("mine: ".length))).toEqual([
       { ...config, n: 7 },
       "mine",

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { acts, open } from "./bench.ts";
+import { acts, open } from "./harness.ts";
 
 const base = "http://localhost/plugins/acts";
 const host = () => open([{ plugin: acts, config: {} }]);
@@ -18,7 +18,7 @@ it("a plugin's fetch is given the request, and its response comes back", async (
   expect((await handle("acts", new Request(`${base}/none`))).status).toBe(204);
 });
 
-it("every failure has a status, and says nothing of what went wrong", async () => {
+it("every failure of a plugin's fetch has a status, and says nothing of what went wrong", async () => {
   const { handle, list } = await host();
   expect((await handle("other", new Request(base))).status).toBe(404);
   const failed = await handle("acts", new Request(`${base}/throw`));

@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { DomainError } from "../../src/domain/error.ts";
 import type { PluginTools } from "../../src/plugin-host/functions.ts";
-import { acts, event, open } from "./bench.ts";
+import { acts, event, open } from "./harness.ts";
 
 /** One tool that there is, one that the plugin may not call, and no others. */
 function tools(): PluginTools & { calls: unknown[] } {
@@ -22,11 +22,11 @@ describe("context.call()", () => {
   it("comes back with the answer, or with the refusal's code, message and details", async () => {
     const given = tools();
     const host = await open([{ plugin: acts, config: {} }], { tools: given });
-    await host.tell({ act: "call", tool: "get_vm", args: { vm: "web" } });
-    await host.tell({ act: "call", tool: "delete_vm" });
-    await host.tell({ act: "call", tool: "no_tool" });
+    await host.deliver({ act: "call", tool: "get_vm", args: { vm: "web" } });
+    await host.deliver({ act: "call", tool: "delete_vm" });
+    await host.deliver({ act: "call", tool: "no_tool" });
     expect(given.calls[0]).toEqual(["acts", ["vm:read", "vm:write"], "get_vm", { vm: "web" }]);
-    expect(host.lines.filter((line) => !line.includes("told"))).toEqual([
+    expect(host.lines.filter((line) => !line.includes("handled"))).toEqual([
       "acts: hello, opened",
       'acts: answer {"did":"get_vm"}',
       expect.stringMatching(/refused \["PERMISSION_DENIED","Plugin .+acts.+ may not call delete_vm/),
@@ -38,6 +38,7 @@ describe("context.call()", () => {
     let seen: AbortSignal | undefined;
     const slow: PluginTools = {
       call: (_plugin, tool, _args, signal) =>
+        // Longer than the 2 s that the function has, which the worker's own clock measures.
         tool === "get_vm"
           ? new Promise((resolve) => setTimeout(() => resolve({}), 3_000))
           : new Promise((_resolve, reject) => {
@@ -46,19 +47,19 @@ describe("context.call()", () => {
             }),
     };
     const host = await open([{ plugin: acts, config: {} }], { tools: slow });
-    await host.tell({ act: "call", tool: "get_vm" });
+    await host.deliver({ act: "call", tool: "get_vm" });
     const giving = new AbortController();
     const delivery = host.subscriber().deliver(event({ act: "call", tool: "stop" }), giving.signal);
-    while (!seen) await new Promise((resolve) => setTimeout(resolve, 5));
+    await expect.poll(() => seen).toBeDefined();
     giving.abort(new Error("closing"));
     await delivery.catch(() => undefined);
-    expect(seen.aborted).toBe(true);
+    expect(seen?.aborted).toBe(true);
   });
 
   it("says that a defect is one, and nothing more", async () => {
     const broken: PluginTools = { call: () => Promise.reject(new TypeError("of undefined")) };
     const host = await open([{ plugin: acts, config: {} }], { tools: broken });
-    await host.tell({ act: "call", tool: "get_vm" });
+    await host.deliver({ act: "call", tool: "get_vm" });
     expect(host.lines.find((line) => line.includes("refused"))).toMatch(/\["DEFECT","A fault in Bootwright itself/);
   });
 });

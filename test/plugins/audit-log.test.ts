@@ -46,7 +46,7 @@ describe("an event", () => {
   test("is one line, in a file for the owner alone", async () => {
     const directory = join(temporaryDirectory(), "audit");
     const event = anEvent("media.attached");
-    await (await opened(directory)).tell(event);
+    await (await opened(directory)).deliver(event);
     const { id, time, type, source, subject, data } = event;
     expect(linesOf(directory)).toEqual([{ id, time, type, source, vm: subject, data }]);
     expect([modeOf(directory), modeOf(join(directory, "audit-000001.jsonl"))]).toEqual(["700", "600"]);
@@ -64,7 +64,7 @@ describe("an event", () => {
       asked.push(args);
       return { ...operation, operation: "op-1", before: { name: "web" }, steps: [] };
     };
-    await (await opened(directory, {}, call)).tell(anEvent("media.attached", { data: { operation: "op-1" } }));
+    await (await opened(directory, {}, call)).deliver(anEvent("media.attached", { data: { operation: "op-1" } }));
     expect(asked).toEqual([["get_operation", { operation: "op-1" }]]);
     expect(linesOf(directory)[0]!.operation).toEqual({ id: "op-1", ...operation, steps: [] });
   });
@@ -72,7 +72,7 @@ describe("an event", () => {
   test("of an operation that is not on record any more is written all the same", async () => {
     const directory = temporaryDirectory();
     const gone = () => Promise.reject(new ToolRefused("OPERATION_NOT_FOUND", "Cannot find it", {}));
-    await (await opened(directory, {}, gone)).tell(anEvent("media.attached", { data: { operation: "op-1" } }));
+    await (await opened(directory, {}, gone)).deliver(anEvent("media.attached", { data: { operation: "op-1" } }));
     expect(linesOf(directory)[0]!.operation).toEqual({ id: "op-1", not_found: "OPERATION_NOT_FOUND" });
   });
 
@@ -80,13 +80,13 @@ describe("an event", () => {
     const directory = temporaryDirectory();
     const closing = () => Promise.reject(new Error("the host is closing"));
     const log = await opened(directory, {}, closing);
-    await expect(log.tell(anEvent("vm.created", { data: { operation: "op-1" } }))).rejects.toThrow("is closing");
+    await expect(log.deliver(anEvent("vm.created", { data: { operation: "op-1" } }))).rejects.toThrow("is closing");
     expect(filesIn(directory)).toEqual([]);
   });
 
   test("with data without bounds is cut, and says so", async () => {
     const directory = temporaryDirectory();
-    await (await opened(directory)).tell(anEvent("disk.io_error", { data: { text: "x".repeat(100_000) } }));
+    await (await opened(directory)).deliver(anEvent("disk.io_error", { data: { text: "x".repeat(100_000) } }));
     const [line] = linesOf(directory);
     expect(line).not.toHaveProperty("data");
     expect(line!.cut_bytes).toBeGreaterThan(100_000);
@@ -94,7 +94,7 @@ describe("an event", () => {
 
   test("with a line break in it stays one line", async () => {
     const directory = temporaryDirectory();
-    await (await opened(directory)).tell(anEvent("disk.io_error", { data: { text: "a\nb\u2028c" } }));
+    await (await opened(directory)).deliver(anEvent("disk.io_error", { data: { text: "a\nb\u2028c" } }));
     expect(textOf(directory).split("\n")).toHaveLength(2);
   });
 });
@@ -104,7 +104,7 @@ describe("an event that comes again", () => {
     const directory = temporaryDirectory();
     const log = await opened(directory);
     const event = anEvent();
-    for (const each of [event, anEvent(), event]) await log.tell(each);
+    for (const each of [event, anEvent(), event]) await log.deliver(each);
     expect(linesOf(directory)).toHaveLength(2);
   });
 
@@ -112,10 +112,10 @@ describe("an event that comes again", () => {
     const directory = temporaryDirectory();
     const events = Array.from({ length: 40 }, () => anEvent("vm.started", { data: { text: "x".repeat(200) } }));
     const first = await opened(directory, { "max-bytes": "10000" });
-    for (const event of events) await first.tell(event);
+    for (const event of events) await first.deliver(event);
     expect(filesIn(directory)).toHaveLength(2);
     const second = await opened(directory, { "max-bytes": "10000" });
-    for (const event of events) await second.tell(event);
+    for (const event of events) await second.deliver(event);
     expect(linesOf(directory).map(({ id }) => id)).toEqual(events.map(({ id }) => id));
   });
 
@@ -123,9 +123,9 @@ describe("an event that comes again", () => {
     const directory = temporaryDirectory();
     const [one, other] = [await opened(directory), await opened(directory)];
     const event = anEvent();
-    await other.tell(anEvent());
-    await one.tell(event);
-    await other.tell(event);
+    await other.deliver(anEvent());
+    await one.deliver(event);
+    await other.deliver(event);
     expect(linesOf(directory)).toHaveLength(2);
   });
 });

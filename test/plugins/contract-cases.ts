@@ -3,9 +3,12 @@
 import type { Change, ChangeKind } from "../../src/domain/changes/catalogue.ts";
 import { bootWith, type PresetOrder, rolesOf } from "../../src/domain/model/boot-order.ts";
 import type { State } from "../../src/domain/model/state.ts";
-import { type Bench, creation, DISK_BYTES, start } from "./contract-bench.ts";
+import { creation, DISK_BYTES, type Harness, start } from "./contract-harness.ts";
 
-export type Case = Readonly<{ arrange(bench: Bench): Promise<State>; change(before: State, bench: Bench): Change }>;
+export type Case = Readonly<{
+  arrange(harness: Harness): Promise<State>;
+  change(before: State, harness: Harness): Change;
+}>;
 
 const order =
   (preset: PresetOrder) =>
@@ -43,18 +46,18 @@ const tag = ({ vm }: State): Change => ({
   tag: { uuid: vm!.uuid, revision: 2, status: "Installing" },
 });
 
-const secondDisk = ({ target }: State, { backend }: Bench) => backend.images.pathFor(target.uuid, "data.qcow2");
+const secondDisk = ({ target }: State, { backend }: Harness) => backend.images.pathFor(target.uuid, "data.qcow2");
 
-async function besideSecondDisk(bench: Bench): Promise<State> {
-  const made = await bench.make();
-  const path = secondDisk(made, bench);
-  bench.track(path);
-  return bench.look(made.target.uuid, { disks: [path] });
+async function besideSecondDisk(harness: Harness): Promise<State> {
+  const made = await harness.make();
+  const path = secondDisk(made, harness);
+  harness.track(path);
+  return harness.look(made.target.uuid, { disks: [path] });
 }
 
-const createSecond = (state: State, bench: Bench): Change => ({
+const createSecond = (state: State, harness: Harness): Change => ({
   kind: "disk.create",
-  path: secondDisk(state, bench),
+  path: secondDisk(state, harness),
   sizeBytes: DISK_BYTES,
 });
 
@@ -64,45 +67,49 @@ const grow = ({ vm, disks }: State): Change => {
 };
 
 const extraDrive = { target: "sdc", bus: "sata" } as const;
-const withExtraDrive = async (bench: Bench) => bench.apply(await bench.make(), { kind: "drive.add", ...extraDrive });
+const withExtraDrive = async (harness: Harness) =>
+  harness.apply(await harness.make(), { kind: "drive.add", ...extraDrive });
 
-async function saved(bench: Bench): Promise<State> {
-  if (!bench.saveState) throw new Error("open() gives no saveState: put this test on the skip list, with the reason");
-  const { target } = await bench.make({}, true);
-  await bench.saveState(target.uuid);
-  return bench.look(target.uuid);
+async function saved(harness: Harness): Promise<State> {
+  if (!harness.saveState) throw new Error("open() gives no saveState: put this test on the skip list, with the reason");
+  const { target } = await harness.make({}, true);
+  await harness.saveState(target.uuid);
+  return harness.look(target.uuid);
 }
 
 export const changeCases: Readonly<Partial<Record<ChangeKind, Readonly<Record<string, Case>>>>> = {
   "vm.create": {
     "empty tray": {
-      arrange: (bench) => bench.prepare(bench.newSpec()),
-      change: ({ target }, bench) => creation(bench.newSpec({ uuid: target.uuid })),
+      arrange: (harness) => harness.prepare(harness.newSpec()),
+      change: ({ target }, harness) => creation(harness.newSpec({ uuid: target.uuid })),
     },
     "with an ISO": {
-      arrange: (bench) => bench.prepare(bench.newSpec({ isoPath: bench.isos.bootable })),
-      change: ({ target }, bench) => creation(bench.newSpec({ uuid: target.uuid, isoPath: bench.isos.bootable })),
+      arrange: (harness) => harness.prepare(harness.newSpec({ isoPath: harness.isos.bootable })),
+      change: ({ target }, harness) => creation(harness.newSpec({ uuid: target.uuid, isoPath: harness.isos.bootable })),
     },
   },
   "vm.delete": {
-    off: { arrange: (bench) => bench.make(), change: () => ({ kind: "vm.delete" }) },
+    off: { arrange: (harness) => harness.make(), change: () => ({ kind: "vm.delete" }) },
   },
   "vm.rename": {
-    off: { arrange: (bench) => bench.make(), change: ({ vm }) => ({ kind: "vm.rename", name: `${vm!.name}-again` }) },
+    off: {
+      arrange: (harness) => harness.make(),
+      change: ({ vm }) => ({ kind: "vm.rename", name: `${vm!.name}-again` }),
+    },
   },
   "power.start": {
-    off: { arrange: (bench) => bench.make(), change: () => start },
-    "off, with an ISO": { arrange: (bench) => bench.make({ isoPath: bench.isos.bootable }), change: () => start },
+    off: { arrange: (harness) => harness.make(), change: () => start },
+    "off, with an ISO": { arrange: (harness) => harness.make({ isoPath: harness.isos.bootable }), change: () => start },
   },
   "power.stop": {
     "running, by force": {
-      arrange: (bench) => bench.make({}, true),
+      arrange: (harness) => harness.make({}, true),
       change: () => ({ kind: "power.stop", force: true, timeoutMs: 0 }),
     },
   },
   "reboot_action.set": {
     running: {
-      arrange: (bench) => bench.make({}, true),
+      arrange: (harness) => harness.make({}, true),
       change: () => ({ kind: "reboot_action.set", endsRun: true }),
     },
   },
@@ -110,57 +117,63 @@ export const changeCases: Readonly<Partial<Record<ChangeKind, Readonly<Record<st
     off: { arrange: saved, change: () => ({ kind: "saved_state.discard" }) },
   },
   "boot_order.set": {
-    off: { arrange: (bench) => bench.make(), change: order("hd") },
-    "off, from CD-ROM first to disk first": { arrange: (bench) => bench.make(), change: order("hd_cdrom") },
-    "off, into the per-device style": { arrange: (bench) => bench.make(), change: perDevice },
-    running: { arrange: (bench) => bench.make({}, true), change: order("hd") },
+    off: { arrange: (harness) => harness.make(), change: order("hd") },
+    "off, from CD-ROM first to disk first": { arrange: (harness) => harness.make(), change: order("hd_cdrom") },
+    "off, into the per-device style": { arrange: (harness) => harness.make(), change: perDevice },
+    running: { arrange: (harness) => harness.make({}, true), change: order("hd") },
   },
   "media.set": {
-    "off, insert": { arrange: (bench) => bench.make(), change: (before, { isos }) => medium(before, isos.bootable) },
-    "off, replace": {
-      arrange: (bench) => bench.make({ isoPath: bench.isos.data }),
+    "off, insert": {
+      arrange: (harness) => harness.make(),
       change: (before, { isos }) => medium(before, isos.bootable),
     },
-    "off, eject": { arrange: (bench) => bench.make({ isoPath: bench.isos.data }), change: (before) => medium(before) },
+    "off, replace": {
+      arrange: (harness) => harness.make({ isoPath: harness.isos.data }),
+      change: (before, { isos }) => medium(before, isos.bootable),
+    },
+    "off, eject": {
+      arrange: (harness) => harness.make({ isoPath: harness.isos.data }),
+      change: (before) => medium(before),
+    },
     "running, insert": {
-      arrange: (bench) => bench.make({}, true),
+      arrange: (harness) => harness.make({}, true),
       change: (before, { isos }) => medium(before, isos.bootable),
     },
     "running, replace": {
-      arrange: (bench) => bench.make({ isoPath: bench.isos.data }, true),
+      arrange: (harness) => harness.make({ isoPath: harness.isos.data }, true),
       change: (before, { isos }) => medium(before, isos.bootable),
     },
     "running, eject": {
-      arrange: (bench) => bench.make({ isoPath: bench.isos.data }, true),
+      arrange: (harness) => harness.make({ isoPath: harness.isos.data }, true),
       change: (before) => medium(before),
     },
   },
   "drive.add": {
-    off: { arrange: (bench) => bench.make(), change: () => ({ kind: "drive.add", ...extraDrive }) },
-    running: { arrange: (bench) => bench.make({}, true), change: () => ({ kind: "drive.add", ...extraDrive }) },
+    off: { arrange: (harness) => harness.make(), change: () => ({ kind: "drive.add", ...extraDrive }) },
+    running: { arrange: (harness) => harness.make({}, true), change: () => ({ kind: "drive.add", ...extraDrive }) },
   },
   "drive.remove": {
     off: { arrange: withExtraDrive, change: () => ({ kind: "drive.remove", target: extraDrive.target }) },
   },
   "claim.write": {
-    off: { arrange: (bench) => bench.make(), change: tag },
-    running: { arrange: (bench) => bench.make({}, true), change: tag },
-    "taking it out": { arrange: (bench) => bench.make(), change: () => ({ kind: "claim.write" }) },
+    off: { arrange: (harness) => harness.make(), change: tag },
+    running: { arrange: (harness) => harness.make({}, true), change: tag },
+    "taking it out": { arrange: (harness) => harness.make(), change: () => ({ kind: "claim.write" }) },
   },
   "disk.create": {
     off: { arrange: besideSecondDisk, change: createSecond },
   },
   "disk.delete": {
     off: {
-      arrange: async (bench) => {
-        const before = await besideSecondDisk(bench);
-        return bench.apply(before, createSecond(before, bench));
+      arrange: async (harness) => {
+        const before = await besideSecondDisk(harness);
+        return harness.apply(before, createSecond(before, harness));
       },
-      change: (before, bench) => ({ kind: "disk.delete", path: secondDisk(before, bench) }),
+      change: (before, harness) => ({ kind: "disk.delete", path: secondDisk(before, harness) }),
     },
   },
   "disk.resize": {
-    off: { arrange: (bench) => bench.make(), change: grow },
-    running: { arrange: (bench) => bench.make({}, true), change: grow },
+    off: { arrange: (harness) => harness.make(), change: grow },
+    running: { arrange: (harness) => harness.make({}, true), change: grow },
   },
 };

@@ -1,11 +1,11 @@
 /** The way to a VM's screen and keyboard. */
 import { expect } from "vitest";
 import { screenOf } from "../display/rfb.ts";
-import type { GroupTest } from "./contract-bench.ts";
+import type { GroupTest } from "./contract-harness.ts";
 
 export function displayContract(test: GroupTest<"display">): void {
-  test("console() leads to the screen of a running VM, and asks for no password", async (bench, display) => {
-    const { target } = await bench.make({}, true);
+  test("console() leads to the screen of a running VM, and asks for no password", async (harness, display) => {
+    const { target } = await harness.make({}, true);
     const opened = await display.console(target.uuid);
     const { version, types, screen, reader } = await screenOf(opened!);
     expect([opened!.kind, version, types]).toEqual(["vnc", "RFB 003.008\n", [1]]);
@@ -13,8 +13,8 @@ export function displayContract(test: GroupTest<"display">): void {
     expect(screen.height).toBeGreaterThan(200);
     await reader.cancel();
   });
-  test("console() gives one screen to several at once", async (bench, display) => {
-    const { target } = await bench.make({}, true);
+  test("console() gives one screen to several at once", async (harness, display) => {
+    const { target } = await harness.make({}, true);
     const open = async () => screenOf((await display.console(target.uuid))!);
     const both = [await open(), await open()];
     const pictures = both.map(async ({ reader, writer, screen }) => {
@@ -29,20 +29,20 @@ export function displayContract(test: GroupTest<"display">): void {
     });
     expect(await Promise.all(pictures)).toEqual([0, 0]);
   });
-  test("console() ends when the VM's power is cut", async (bench, display) => {
-    const on = await bench.make({}, true);
+  test("console() ends when the VM's power is cut", async (harness, display) => {
+    const on = await harness.make({}, true);
     const { reader, writer } = await screenOf((await display.console(on.target.uuid))!);
     const ended = Promise.allSettled([reader.end(), writer.closed]);
-    await bench.apply(on, { kind: "power.stop", force: true, timeoutMs: 0 });
+    await harness.apply(on, { kind: "power.stop", force: true, timeoutMs: 0 });
     await ended;
   });
-  test("console() of a VM that is off, and of one that is not there, is undefined", async (bench, display) => {
-    const { target } = await bench.make();
+  test("console() of a VM that is off, and of one that is not there, is undefined", async (harness, display) => {
+    const { target } = await harness.make();
     expect(await display.console(target.uuid)).toBeUndefined();
     expect(await display.console(crypto.randomUUID())).toBeUndefined();
   });
-  test("console() is not opened once it is aborted", async (bench, display) => {
-    const { target } = await bench.make({}, true);
+  test("console() is not opened once it is aborted", async (harness, display) => {
+    const { target } = await harness.make({}, true);
     await expect(display.console(target.uuid, AbortSignal.abort())).rejects.toThrow();
   });
 }

@@ -1,18 +1,18 @@
 /** The images of a connection: what is named, what is refused, what is made. */
 import { expect } from "vitest";
-import { type Bench, codeOf, creation, DISK_BYTES, type Test } from "./contract-bench.ts";
+import { codeOf, creation, DISK_BYTES, type Harness, type Test } from "./contract-harness.ts";
 
 const nameOf = (path: string) => path.slice(path.lastIndexOf("/") + 1);
 
-function newPath({ backend, track }: Bench): string {
+function newPath({ backend, track }: Harness): string {
   const path = backend.images.pathFor(crypto.randomUUID(), "qcow2");
   track(path);
   return path;
 }
 
-async function newDisk(bench: Bench): Promise<string> {
-  const path = newPath(bench);
-  await bench.backend.images.createDisk(path, DISK_BYTES);
+async function newDisk(harness: Harness): Promise<string> {
+  const path = newPath(harness);
+  await harness.backend.images.createDisk(path, DISK_BYTES);
   return path;
 }
 
@@ -73,9 +73,9 @@ export function imagesContract(test: Test): void {
       );
     }
   });
-  test("createDisk() makes a blank qcow2 image of the size", async (bench) => {
-    const path = await newDisk(bench);
-    expect(await bench.backend.images.disk(path)).toMatchObject({
+  test("createDisk() makes a blank qcow2 image of the size", async (harness) => {
+    const path = await newDisk(harness);
+    expect(await harness.backend.images.disk(path)).toMatchObject({
       path,
       state: "ok",
       format: "qcow2",
@@ -84,11 +84,11 @@ export function imagesContract(test: Test): void {
       chain: [path],
     });
   });
-  test("createDisk() never overwrites: DISK_EXISTS", async (bench) => {
-    const path = await newDisk(bench);
-    const before = await bench.backend.images.disk(path);
-    expect(await codeOf(bench.backend.images.createDisk(path, DISK_BYTES * 2))).toBe("DISK_EXISTS");
-    expect(await bench.backend.images.disk(path)).toEqual(before);
+  test("createDisk() never overwrites: DISK_EXISTS", async (harness) => {
+    const path = await newDisk(harness);
+    const before = await harness.backend.images.disk(path);
+    expect(await codeOf(harness.backend.images.createDisk(path, DISK_BYTES * 2))).toBe("DISK_EXISTS");
+    expect(await harness.backend.images.disk(path)).toEqual(before);
   });
   test("createDisk() and remove() stay inside the image directory: PATH_OUTSIDE_IMAGES", async ({
     backend: { images },
@@ -98,37 +98,37 @@ export function imagesContract(test: Test): void {
       expect(await codeOf(images.remove(path)), path).toBe("PATH_OUTSIDE_IMAGES");
     }
   });
-  test("createDisk() refuses what can never fit with HOST_SPACE_LACKING", async (bench) => {
-    const { totalBytes } = await bench.backend.images.space();
+  test("createDisk() refuses what can never fit with HOST_SPACE_LACKING", async (harness) => {
+    const { totalBytes } = await harness.backend.images.space();
     expect(
-      await codeOf(bench.backend.images.createDisk(newPath(bench), totalBytes * 2 - ((totalBytes * 2) % 512))),
+      await codeOf(harness.backend.images.createDisk(newPath(harness), totalBytes * 2 - ((totalBytes * 2) % 512))),
     ).toBe("HOST_SPACE_LACKING");
   });
-  test("growDisk() grows, leaves an equal size alone and refuses a smaller one with IMAGE_REFUSED", async (bench) => {
-    const { images } = bench.backend;
-    const path = await newDisk(bench);
+  test("growDisk() grows, leaves an equal size alone and refuses a smaller one with IMAGE_REFUSED", async (harness) => {
+    const { images } = harness.backend;
+    const path = await newDisk(harness);
     await images.growDisk(path, DISK_BYTES * 2);
     await images.growDisk(path, DISK_BYTES * 2);
     expect(await codeOf(images.growDisk(path, DISK_BYTES))).toBe("IMAGE_REFUSED");
     expect((await images.disk(path)).virtualBytes).toBe(DISK_BYTES * 2);
   });
-  test("remove() removes, and a missing file is no error", async (bench) => {
-    const { images } = bench.backend;
-    const path = await newDisk(bench);
+  test("remove() removes, and a missing file is no error", async (harness) => {
+    const { images } = harness.backend;
+    const path = await newDisk(harness);
     await images.remove(path);
     await images.remove(path);
     expect(await images.disk(path)).toMatchObject({ path, state: "missing" });
   });
-  test("chain() of an image that stands on nothing is the image", async (bench) => {
-    const path = await newDisk(bench);
-    const { images } = bench.backend;
+  test("chain() of an image that stands on nothing is the image", async (harness) => {
+    const path = await newDisk(harness);
+    const { images } = harness.backend;
     expect((await images.chain(images.ref(path))).map(({ ref }) => images.show(ref))).toEqual([path]);
   });
-  test("identify() knows an image by whichever name leads to it, and no other image", async (bench) => {
-    const { images } = bench.backend;
-    const [path, another] = [await newDisk(bench), await newDisk(bench)];
-    const [name = "", ...names] = await bench.otherNames!(path);
-    bench.track(name);
+  test("identify() knows an image by whichever name leads to it, and no other image", async (harness) => {
+    const { images } = harness.backend;
+    const [path, another] = [await newDisk(harness), await newDisk(harness)];
+    const [name = "", ...names] = await harness.otherNames!(path);
+    harness.track(name);
     const image = await images.identify(images.ref(path));
     expect(names).not.toEqual([]);
     for (const other of [name, ...names]) {
@@ -137,22 +137,22 @@ export function imagesContract(test: Test): void {
     }
     expect(await images.identify(images.ref(another))).not.toBe(image);
   });
-  test("identify() knows a file that is not there by its place", async (bench) => {
-    const { images } = bench.backend;
-    const [path, another] = [newPath(bench), newPath(bench)];
+  test("identify() knows a file that is not there by its place", async (harness) => {
+    const { images } = harness.backend;
+    const [path, another] = [newPath(harness), newPath(harness)];
     const image = await images.identify(images.ref(path));
     expect(await images.identify(images.ref(path))).toBe(image);
     expect((await images.disk(path)).image).toBe(image);
     expect(await images.identify(images.ref(another))).not.toBe(image);
   });
-  test("imageIndex names the VM that has a disk under another name", async (bench) => {
-    const { backend } = bench;
+  test("imageIndex names the VM that has a disk under another name", async (harness) => {
+    const { backend } = harness;
     const { images } = backend;
-    const one = await bench.make();
+    const one = await harness.make();
     const path = one.vm!.next.disks[0]!.path!;
-    const [diskPath = ""] = await bench.otherNames!(path);
-    const spec = bench.newSpec({ diskPath });
-    await bench.apply(await bench.look(spec.uuid), creation(spec));
+    const [diskPath = ""] = await harness.otherNames!(path);
+    const spec = harness.newSpec({ diskPath });
+    await harness.apply(await harness.look(spec.uuid), creation(spec));
     const image = await images.identify(images.ref(path));
     const query = { except: one.target.uuid };
     const { [image]: users } = await backend.imageIndex.usersOf(backend, [image], query);

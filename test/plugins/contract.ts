@@ -8,25 +8,25 @@ import { type Change, type ChangeKind, changes, definitionOf } from "../../src/d
 import { goalOf } from "../../src/domain/changes/goal.ts";
 import type { BackendGroups, GroupName } from "../../src/domain/ports/backend-groups.ts";
 import { groupNames } from "../../src/plugin-host/backend-calls.ts";
-import {
-  type Bench,
-  benchOn,
-  codeOf,
-  contextFor,
-  type GroupTest,
-  type Opened,
-  still,
-  type Test,
-} from "./contract-bench.ts";
 import { changeCases } from "./contract-cases.ts";
 import { definitionContract } from "./contract-definition.ts";
 import { displayContract } from "./contract-display.ts";
 import { eventsContract } from "./contract-events.ts";
 import { guestContract } from "./contract-guest.ts";
+import {
+  codeOf,
+  contextFor,
+  type GroupTest,
+  type Harness,
+  harnessOn,
+  type Opened,
+  still,
+  type Test,
+} from "./contract-harness.ts";
 import { imagesContract } from "./contract-images.ts";
 import { specialContract } from "./contract-special.ts";
 
-export { type Bench, type Opened, specFor } from "./contract-bench.ts";
+export { type Harness, type Opened, specFor } from "./contract-harness.ts";
 
 export type ContractOptions = Readonly<{
   name: string;
@@ -57,7 +57,7 @@ export function backendContract(options: ContractOptions): void {
   const { name, skip = [], unsupported = [], lacks = {} } = options;
   const names = new Set<string>();
   let opened: Opened;
-  let bench: Bench;
+  let harness: Harness;
   let clear: () => Promise<void>;
 
   /** A test of the contract: skipped only by the list, which shows its reason. */
@@ -65,7 +65,7 @@ export function backendContract(options: ContractOptions): void {
     names.add(title);
     const skipped = skip.find((one) => one.test === title);
     if (skipped) it.skip(`${title} (skipped: ${skipped.reason})`, () => {});
-    else it(title, async () => void (await body(bench)), timeoutMs);
+    else it(title, async () => void (await body(harness)), timeoutMs);
   };
 
   function groupContract<G extends GroupName>(group: G): void {
@@ -76,14 +76,14 @@ export function backendContract(options: ContractOptions): void {
       return;
     }
     it("is there, and is a capability", () => expect(has()).toEqual([true, true]));
-    const own = ({ backend }: Bench) => (backend as BackendGroups)[group];
+    const own = ({ backend }: Harness) => (backend as BackendGroups)[group];
     groupContracts[group]((title, body, timeoutMs) => test(title, (on) => body(on, own(on)), timeoutMs));
   }
 
   describe(`backend contract: ${name}`, () => {
     beforeAll(async () => {
       opened = await options.open();
-      ({ bench, clear } = benchOn(opened));
+      ({ harness, clear } = harnessOn(opened));
     });
     afterEach(() => clear());
     afterAll(() => opened?.close());
@@ -154,8 +154,8 @@ export function backendContract(options: ContractOptions): void {
     describe("closing", () => {
       test("close() may be called twice", async () => {
         const own = await options.open();
-        await own.close();
-        await own.close();
+        await expect(own.close()).resolves.toBeUndefined();
+        await expect(own.close()).resolves.toBeUndefined();
       });
     });
   });
@@ -175,40 +175,40 @@ const kept: readonly ChangeKind[] = [
 function changeContract(kind: ChangeKind, test: Test): void {
   for (const [situation, { arrange, change: changeFor }] of Object.entries(changeCases[kind] ?? {})) {
     const title = `${kind} (${situation})`;
-    const begin = async (bench: Bench) => {
-      const before = await arrange(bench);
-      const change = changeFor(before, bench);
+    const begin = async (harness: Harness) => {
+      const before = await arrange(harness);
+      const change = changeFor(before, harness);
       return { before, change, definition: definitionOf(change), goal: goalOf(before, change) };
     };
 
-    test(`${title} reaches its goal, and the second time changes nothing`, async (bench) => {
-      const { before, change, definition, goal } = await begin(bench);
+    test(`${title} reaches its goal, and the second time changes nothing`, async (harness) => {
+      const { before, change, definition, goal } = await begin(harness);
       expect(["kept", "pivot"].includes(definition.undo(before, change) as string), "has no undo").toBe(
         kept.includes(kind),
       );
       expect(definition.reached(before, goal, change, before), "reached before it was applied").toBe(false);
-      const now = await bench.apply(before, change);
+      const now = await harness.apply(before, change);
       expect(definition.reached(now, goal, change, before), "reached").toBe(true);
       // The engine never applies what is reached; a backend may therefore refuse, but it must not change anything.
-      const again = await bench
+      const again = await harness
         .apply(now, change)
-        .catch(() => bench.look(now.target.uuid, { disks: Object.keys(now.disks) }));
+        .catch(() => harness.look(now.target.uuid, { disks: Object.keys(now.disks) }));
       expect(still(again.vm)).toEqual(still(now.vm));
       expect(definition.reached(again, goal, change, before), "still reached").toBe(true);
     });
 
     if (!kept.includes(kind))
-      test(`${title} comes back by its undo`, async (bench) => {
-        const { before, change, definition } = await begin(bench);
+      test(`${title} comes back by its undo`, async (harness) => {
+        const { before, change, definition } = await begin(harness);
         const undo = definition.undo(before, change);
-        const kept = undo === "restore" ? await bench.backend.exportDefinition(before.target.uuid) : "";
-        let now = await bench.apply(before, change);
+        const kept = undo === "restore" ? await harness.backend.exportDefinition(before.target.uuid) : "";
+        let now = await harness.apply(before, change);
         if (undo === "restore") {
-          await bench.backend.importDefinition(before.target.uuid, kept, contextFor(now));
-          now = await bench.look(before.target.uuid);
+          await harness.backend.importDefinition(before.target.uuid, kept, contextFor(now));
+          now = await harness.look(before.target.uuid);
         } else {
           for (const back of undo as Change[]) {
-            now = await bench.apply(now, back);
+            now = await harness.apply(now, back);
             expect(definitionOf(back).reached(now, before, back, now), `${back.kind} reached`).toBe(true);
           }
         }
@@ -219,18 +219,18 @@ function changeContract(kind: ChangeKind, test: Test): void {
 
     // A VM that is not there yet has no fingerprint.
     if (kind !== "vm.create")
-      test(`${title} with another fingerprint is refused with VM_CHANGED_MEANWHILE and touches nothing`, async (bench) => {
-        const { before, change, definition, goal } = await begin(bench);
-        expect(await codeOf(bench.apply(before, change, { expect: "another" }))).toBe("VM_CHANGED_MEANWHILE");
-        const now = await bench.look(before.target.uuid, { disks: Object.keys(before.disks) });
+      test(`${title} with another fingerprint is refused with VM_CHANGED_MEANWHILE and touches nothing`, async (harness) => {
+        const { before, change, definition, goal } = await begin(harness);
+        expect(await codeOf(harness.apply(before, change, { expect: "another" }))).toBe("VM_CHANGED_MEANWHILE");
+        const now = await harness.look(before.target.uuid, { disks: Object.keys(before.disks) });
         expect(still(now.vm)).toEqual(still(before.vm));
         expect(definition.reached(now, goal, change, before)).toBe(false);
       });
 
-    test(`${title} is not begun after an abort`, async (bench) => {
-      const { before, change, definition, goal } = await begin(bench);
-      await expect(bench.apply(before, change, { signal: AbortSignal.abort() })).rejects.toThrow();
-      const now = await bench.look(before.target.uuid, { disks: Object.keys(before.disks) });
+    test(`${title} is not begun after an abort`, async (harness) => {
+      const { before, change, definition, goal } = await begin(harness);
+      await expect(harness.apply(before, change, { signal: AbortSignal.abort() })).rejects.toThrow();
+      const now = await harness.look(before.target.uuid, { disks: Object.keys(before.disks) });
       expect(still(now.vm)).toEqual(still(before.vm));
       expect(definition.reached(now, goal, change, before)).toBe(false);
     });

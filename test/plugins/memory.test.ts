@@ -37,7 +37,7 @@ const starting = (state: State): Change[] =>
   startChanges(state, { onDrift: "reassert", discardSavedState: false, at: AT });
 const transition = (name: Parameters<typeof transitionChanges>[1]) => (state: State) => transitionChanges(state, name);
 
-describe("the whole story in memory", () => {
+describe("the whole journey in memory", () => {
   it("goes from an installer ISO to running from the VM's own disk", async () => {
     const { session, create, run, look } = await world({ config: { installsAfterMs: 1_000_000 } });
     const at = await create({ isoPath: isos.installer });

@@ -26,7 +26,7 @@ test.each([
     { vm, detach_iso: true, boot_order: "hd" },
   ],
   [{ "detach-iso": false }, { vm, detach_iso: false }],
-])("with %o a call completes the installation so", async (settings, args) => {
+])("a call completes the installation as the settings %o say", async (settings, args) => {
   const opened = await openPlugin(plugin, settings, { complete_installation: () => ({ changed: true }) });
   expect(await partsOf(await opened.request(request(), { vm }))).toEqual([200, "installation complete\n", null]);
   expect(opened.calls).toEqual([{ tool: "complete_installation", args }]);
@@ -52,7 +52,7 @@ describe("a refusal", () => {
     },
   );
 
-  test("with anything else says so to nobody but stderr", async () => {
+  test("with any other code is logged, and not told to the guest", async () => {
     const opened = await openPlugin(plugin, {}, { complete_installation: refusedWith("VM_NOT_FOUND") });
     expect(await partsOf(await opened.request(request(), { vm }))).toEqual([409, "not now\n", null]);
     expect(opened.lines).toEqual([
@@ -67,7 +67,7 @@ test("a request that no link let in is not found, and calls nothing", async () =
   expect(opened.calls).toEqual([]);
 });
 
-test("nothing of what the guest sends is written", async () => {
+test("a call logs nothing that the guest sends", async () => {
   const opened = await openPlugin(
     plugin,
     { "detach-iso": "true" },

@@ -78,7 +78,7 @@ describe.each(["node", "deno"] as const)("on %s", (runtime) => {
   };
   const patient = { timeout: 100_000, interval: 100 };
 
-  test("a webhook gets an event, after a failure again, signed", async () => {
+  test("a webhook gets a signed event, and gets it again after a failure", async () => {
     // Whoever subscribes for the first time hears of what happens from then on.
     const heard = async () => {
       for (const order of ["hd", "cdrom_hd"]) await server.call("set_boot_order", { vm, boot_order: order });
@@ -119,7 +119,7 @@ describe.each(["node", "deno"] as const)("on %s", (runtime) => {
     expect(new Set(ids).size).toBe(ids.length);
   });
 
-  test("nothing of the secret is told", async () => {
+  test("a webhook's secret stands in no log and no answer", async () => {
     expect(server.stderr()).toContain("answered 500");
     expect(server.stderr()).not.toContain(secret.slice(6));
     expect(JSON.stringify(await server.call("list_plugins"))).not.toContain(secret.slice(6));

@@ -63,7 +63,7 @@ describe("an event", () => {
     const { url, got } = await receiver(says(204));
     const secret = newSecret();
     const event = anEvent("installation.completed");
-    await (await opened(`${url}/hook`, {}, secret)).tell(event);
+    await (await opened(`${url}/hook`, {}, secret)).deliver(event);
     const { headers, body, path, method } = got[0]!;
     expect({ method, path }).toEqual({ method: "POST", path: "/hook" });
     expect(headers["content-type"]).toMatch(/^application\/cloudevents\+json/);
@@ -77,7 +77,7 @@ describe("an event", () => {
     const { url, got } = await receiver(says(200));
     const secrets = [newSecret(), newSecret()];
     const hook = await openPlugin(plugin, { url, "secret-file": secretFile(...secrets) });
-    await hook.tell(anEvent());
+    await hook.deliver(anEvent());
     for (const secret of secrets) new Webhook(secret).verify(got[0]!.body, got[0]!.headers);
   });
 
@@ -89,11 +89,11 @@ describe("an event", () => {
     const { url, got } = await receiver(says(200));
     const event = anEvent("installation.failed");
     const hook = await opened(url, { types: "installation.* vm.crashed", vms: event.subject.toUpperCase() });
-    await hook.tell(anEvent("media.attached"));
-    await hook.tell(anEvent("vm.crashed", { subject: "0a6b7f52-1111-4222-8333-444455559999" }));
+    await hook.deliver(anEvent("media.attached"));
+    await hook.deliver(anEvent("vm.crashed", { subject: "0a6b7f52-1111-4222-8333-444455559999" }));
     expect(got).toEqual([]);
-    await hook.tell(event);
-    await hook.tell(anEvent("vm.crashed"));
+    await hook.deliver(event);
+    await hook.deliver(anEvent("vm.crashed"));
     expect(got.map(({ body }) => JSON.parse(body).type)).toEqual(["installation.failed", "vm.crashed"]);
   });
 
@@ -101,8 +101,8 @@ describe("an event", () => {
     const [good, bad] = [await receiver(says(200)), await receiver(says(500), says(200))];
     const hook = await opened(`${good.url} ${bad.url}`);
     const event = anEvent();
-    await expect(hook.tell(event)).rejects.toThrow("answered 500");
-    await hook.tell(event);
+    await expect(hook.deliver(event)).rejects.toThrow("answered 500");
+    await hook.deliver(event);
     expect([good.got.length, bad.got.length]).toEqual([1, 2]);
     expect(bad.got[0]!.body).toBe(bad.got[1]!.body);
     expect(bad.got[0]!.headers["webhook-id"]).toBe(bad.got[1]!.headers["webhook-id"]);
@@ -112,26 +112,26 @@ describe("an event", () => {
 describe("a receiver that", () => {
   test.each([400, 401, 404, 500, 502])("answers %i has not taken the event", async (status) => {
     const { url } = await receiver(says(status));
-    await expect((await opened(url)).tell(anEvent())).rejects.toThrow(`answered ${status}`);
+    await expect((await opened(url)).deliver(anEvent())).rejects.toThrow(`answered ${status}`);
   });
 
   test.each([301, 302, 303, 307, 308])("redirects with %i is not followed, and that is told", async (status) => {
     const other = await receiver(says(200));
     const { url } = await receiver(says(status, { location: `${other.url}/elsewhere` }));
-    await expect((await opened(url)).tell(anEvent())).rejects.toThrow("redirect, which is not followed");
+    await expect((await opened(url)).deliver(anEvent())).rejects.toThrow("redirect, which is not followed");
     expect(other.got).toEqual([]);
   });
 
   test("hangs is given up after the time limit", async () => {
     const { url, got } = await receiver(() => {});
-    await expect((await opened(url, { "timeout-seconds": "1" })).tell(anEvent())).rejects.toThrow("within 1 s");
+    await expect((await opened(url, { "timeout-seconds": "1" })).deliver(anEvent())).rejects.toThrow("within 1 s");
     expect(got).toHaveLength(1);
   });
 
   test("hangs is given up when the function's own time is up", async () => {
     const { url } = await receiver(() => ending.abort(new Error("time is up")));
     const ending = new AbortController();
-    await expect((await opened(url)).tell(anEvent(), ending.signal)).rejects.toThrow("time is up");
+    await expect((await opened(url)).deliver(anEvent(), ending.signal)).rejects.toThrow("time is up");
   });
 
   test("answers slowly, but in time, has taken it, and not before", async () => {
@@ -139,14 +139,14 @@ describe("a receiver that", () => {
     const { url, got } = await receiver(resolve);
     const hook = await opened(url);
     let taken = false;
-    const telling = hook.tell(anEvent()).then(() => {
+    const delivering = hook.deliver(anEvent()).then(() => {
       taken = true;
     });
     const response = await asked;
     await new Promise((turn) => setImmediate(turn));
     expect(taken).toBe(false);
     response.writeHead(202).end();
-    await telling;
+    await delivering;
     expect([taken, got.length, hook.lines]).toEqual([true, 1, []]);
   });
 
@@ -160,7 +160,7 @@ describe("a receiver that", () => {
       flood();
     });
     const hook = await opened(url);
-    await hook.tell(anEvent());
+    await hook.deliver(anEvent());
     // The connection is given up, not read to an end that never comes.
     await left;
     expect([got.length, hook.lines]).toEqual([1, []]);
@@ -168,8 +168,8 @@ describe("a receiver that", () => {
 
   test("hangs up has not taken it, and neither has one that is not there", async () => {
     const { url } = await receiver((response) => response.destroy());
-    await expect((await opened(url)).tell(anEvent())).rejects.toThrow("cannot be reached, or hung up");
-    await expect((await opened("http://127.0.0.1:9/")).tell(anEvent())).rejects.toThrow(
+    await expect((await opened(url)).deliver(anEvent())).rejects.toThrow("cannot be reached, or hung up");
+    await expect((await opened("http://127.0.0.1:9/")).deliver(anEvent())).rejects.toThrow(
       "127.0.0.1:9 cannot be reached",
     );
   });
@@ -177,8 +177,8 @@ describe("a receiver that", () => {
   test("is gone is sent nothing more", async () => {
     const { url, got } = await receiver(says(410));
     const hook = await opened(url);
-    await hook.tell(anEvent());
-    await hook.tell(anEvent());
+    await hook.deliver(anEvent());
+    await hook.deliver(anEvent());
     expect(got).toHaveLength(1);
     expect(hook.lines).toEqual([expect.stringContaining("410 Gone")]);
   });
@@ -191,8 +191,8 @@ describe("a receiver that", () => {
       says(429, { "retry-after": until() })(response, request),
     );
     const hook = await opened(url);
-    await expect(hook.tell(anEvent())).rejects.toThrow("answered 429");
-    await expect(hook.tell(anEvent())).rejects.toThrow("asked to be left alone until");
+    await expect(hook.deliver(anEvent())).rejects.toThrow("answered 429");
+    await expect(hook.deliver(anEvent())).rejects.toThrow("asked to be left alone until");
     expect(got).toHaveLength(1);
   });
 
@@ -200,9 +200,9 @@ describe("a receiver that", () => {
     const { url, got } = await receiver(says(503, { "retry-after": "1" }), says(200));
     const hook = await opened(url);
     const event = anEvent();
-    await expect(hook.tell(event)).rejects.toThrow("answered 503");
+    await expect(hook.deliver(event)).rejects.toThrow("answered 503");
     const began = performance.now();
-    await hook.tell(event);
+    await hook.deliver(event);
     expect(got).toHaveLength(2);
     expect(performance.now() - began).toBeGreaterThan(500);
   });
@@ -214,10 +214,10 @@ describe("a secret", () => {
     for (const answer of [says(500), says(302, { location: "/x" }), says(410), ((r) => r.destroy()) as Answer]) {
       const { url } = await receiver(answer);
       const hook = await opened(`${url}/path-secret?token=query-secret`, {}, secret);
-      const error = await hook.tell(anEvent()).catch((thrown: Error) => thrown);
-      const told = [String(error), error?.stack, String(error?.cause), ...hook.lines].join("\n");
+      const error = await hook.deliver(anEvent()).catch((thrown: Error) => thrown);
+      const shown = [String(error), error?.stack, String(error?.cause), ...hook.lines].join("\n");
       for (const secretText of [secret, secret.slice(6), "path-secret", "query-secret"])
-        expect(told).not.toContain(secretText);
+        expect(shown).not.toContain(secretText);
     }
   });
 

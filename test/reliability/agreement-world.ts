@@ -1,5 +1,5 @@
-// What is true of VMs, their files and the database, seen from outside: virsh, qemu-img, directory listings and the
-// database file opened for reading. Nothing of the program under test takes part.
+// The state of VMs, their files and the database, read by virsh, qemu-img, directory listings and the database file alone:
+// nothing of the program under test takes part.
 
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
@@ -12,14 +12,14 @@ export type Place = Readonly<{
   data: string;
   images: string;
   uri: string;
-  /** Only domains whose name begins so are looked at. */
+  /** The prefix of the names of the domains that are looked at. */
   prefix: string;
 }>;
 
 export type Domain = Readonly<{
   uuid: string;
   name: string;
-  /** What its classes or its devices' numbers come to: `cdrom_hd`, `hd`, … */
+  /** The order that its classes or its devices' numbers make: `cdrom_hd`, `hd`, … */
   order: string;
   media?: string;
   disk: string;
@@ -42,13 +42,13 @@ export type Recorded = Readonly<{
   steps: readonly Step[];
   error: string | null;
 }>;
-export type Told = Readonly<{ id: string; type: string; subject: string; operation: string }>;
+export type RecordedEvent = Readonly<{ id: string; type: string; subject: string; operation: string }>;
 
 export type World = Readonly<{
   domains: readonly Domain[];
   records: readonly Row[];
   operations: readonly Recorded[];
-  events: readonly Told[];
+  events: readonly RecordedEvent[];
   claims: readonly Row[];
   integrity: string;
   /** Files in the image directory, in the data directory and of the processes that hold VMs. */
@@ -91,7 +91,7 @@ function readDatabase(data: string) {
         (row) => ({ ...row, steps: JSON.parse(String(row.steps)) }) as unknown as Recorded,
       ),
       events: all(
-        // What nobody asked for, and a server only saw, is of no operation.
+        // An event that a server only saw, and nobody asked for, has no operation.
         "select id, type, subject, body from events where json_extract(body, '$.data.operation') is not null order by seq",
       ).map(({ id, type, subject, body }) => ({
         id: String(id),
@@ -113,7 +113,7 @@ type Node = Record<string, unknown>;
 const many = (value: unknown): Node[] => (value === undefined ? [] : Array.isArray(value) ? value : [value as Node]);
 const parser = new XMLParser({ ignoreAttributes: false, attributeNamePrefix: "@", parseAttributeValue: false });
 
-/** One virsh process for all of them: a process for each would take longer than all the rest. */
+/** Runs all commands in one virsh process: a process for each would take longer than all the rest. */
 async function virsh(uri: string, commands: readonly string[]): Promise<string> {
   if (commands.length === 0) return "";
   const { stdout } = await execa("virsh", ["-q", "-c", uri, commands.join("; ")], { env: { LC_ALL: "C" } });

@@ -1,4 +1,4 @@
-// Whether the VMs' definitions, their disks, their media and the database agree: every point on which two witnesses differ.
+// The points on which the VMs' definitions, their disks, their media and the database differ.
 
 import { statSync } from "node:fs";
 import { join } from "node:path";
@@ -9,13 +9,13 @@ export { type Domain, lookAtAll, type Place, type Recorded, type World } from ".
 export type Known = Readonly<{
   /** Files in the image directory that nobody here owns: disks of VMs that other programs made. */
   foreignFiles?: readonly string[];
-  /** How many processes may hold VMs now. */
+  /** The number of processes that may hold VMs now. */
   living: number;
-  /** Operations that a living process is at. */
+  /** The operations that a living process carries out. */
   atWork?: readonly string[];
 }>;
 
-/** Every point on which two of the witnesses disagree, as a sentence; none is what is hoped for. */
+/** Returns a sentence for each point on which two sources disagree; an empty list where all agree. */
 export function disagreements(world: World, place: Place, known: Known): string[] {
   return [
     ...ofVms(world),
@@ -84,7 +84,7 @@ const endings: Readonly<Record<string, string>> = {
   failed: "operation.failed",
   rollback_failed: "operation.failed",
 };
-/** The event that a step ends in, where it does. */
+/** The type of the event that a step of this kind ends in. */
 const facts: Readonly<Record<string, RegExp>> = {
   "vm.create": /^vm\.created$/,
   "vm.adopt": /^vm\.adopted$/,
@@ -115,11 +115,11 @@ function ofOperations({ operations, events, claims }: World, atWork: readonly st
       ...(ending === undefined ? [] : [new RegExp(`^${ending.replace(".", "\\.")}$`)]),
       ...kept.flatMap(({ change }) => facts[change.kind] ?? []),
     ];
-    const told = mine.filter(({ type }) => type !== "operation.unknown").map(({ type }) => type);
-    if (told.length !== expected.length || !expected.every((pattern, index) => pattern.test(told[index]!)))
-      said(`ended ${operation.status} and its events are ${told.join(", ") || "none"}`);
+    const types = mine.filter(({ type }) => type !== "operation.unknown").map(({ type }) => type);
+    if (types.length !== expected.length || !expected.every((pattern, index) => pattern.test(types[index]!)))
+      said(`ended ${operation.status} and its events are ${types.join(", ") || "none"}`);
     if (mine.some(({ subject }) => subject !== operation.uuid)) said("has an event about another VM");
-    if (mine.length - told.length > 1) said("was told to be unknown more than once");
+    if (mine.length - types.length > 1) said("was told to be unknown more than once");
   }
   const known = new Set(operations.map(({ id }) => id));
   for (const { id, operation } of events)
@@ -128,7 +128,7 @@ function ofOperations({ operations, events, claims }: World, atWork: readonly st
   return wrong;
 }
 
-/** What a process makes before it has its lock is looked for once it is this old. */
+/** The age in milliseconds from which on a file without a lock counts as left behind. */
 const STARTING_MS = 65_000;
 
 function ofProcesses({ integrity, holders, dataFiles }: World, { living }: Known): string[] {
@@ -141,7 +141,7 @@ function ofProcesses({ integrity, holders, dataFiles }: World, { living }: Known
   ];
 }
 
-/** Files of processes that died before they had their lock, and that should have been removed by now. */
+/** Returns the files of processes that died before they had their lock, which should have been removed by now. */
 export const staleStarts = ({ data }: Place): string[] => {
   const directory = join(data, "holders");
   return listed(directory).filter(

@@ -32,7 +32,7 @@ const hanging = bindBackend(
   limits,
 );
 
-/** What asks nobody, what has begun and is waited for, and what runs until its signal ends. */
+/** The methods that ask nobody, that are waited for once they have begun, or that run until their signal ends. */
 const unlimited = [
   ...["images.pathFor", "images.ref", "images.show"],
   ...["importDefinition", "images.createDisk", "images.growDisk", "images.remove"],

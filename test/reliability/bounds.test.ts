@@ -25,7 +25,7 @@ import { vmDefinition } from "../support/world.ts";
 
 const MIB = 2 ** 20;
 
-/** The bounds as they are documented, and what happens beyond each; the tests below go there. */
+/** The bounds as they are documented, with what happens beyond each, which the tests below provoke. */
 const bounds: readonly (readonly [name: string, is: number, documented: number, unit: string, beyond: string])[] = [
   ["calls under way in one server process", CALLS_MAX, 256, "calls", "SERVER_BUSY, at once"],
   ["callers of one process that wait for one VM", CLAIM_WAITERS_MAX, 32, "callers", "VM_BUSY, at once"],
@@ -74,7 +74,7 @@ async function open(...more: string[]): Promise<RawServer> {
   return server;
 }
 
-/** Waits for the answers to these requests, and gives them. */
+/** Waits for the answers to these requests, and returns them. */
 async function answered(server: RawServer, ids: readonly number[], limitMs = 60_000): Promise<Map<number, Message>> {
   const wanted = new Set(ids);
   for (const until = performance.now() + limitMs; performance.now() < until; await sleep(50)) {
@@ -181,7 +181,7 @@ describe("calls", () => {
 });
 
 describe("answers", () => {
-  test("that their client does not read keep it from being read from", async () => {
+  test("that their client does not read keep the server from reading more of it", async () => {
     const server = await open();
     const before = rssMib(server.process.pid!);
     server.process.stdout.pause();
@@ -189,6 +189,7 @@ describe("answers", () => {
     const _meta = { pad: "x".repeat(4_000) };
     for (let id = 1_000; id < 1_000 + asked; id++) server.send({ id, method: "tools/list", params: { _meta } });
     await expect.poll(() => server.process.stdin.writableLength).toBeGreaterThan(0);
+    // Nothing shows that a server reads no more: it gets the time in which it could.
     await sleep(2_000);
     const grown = rssMib(server.process.pid!) - before;
     figure(`bounds: growth of the process by ${asked} answers of 70 kB that nobody reads`, `${grown} MiB`);
@@ -229,36 +230,37 @@ describe("answers", () => {
 });
 
 describe("progress", () => {
-  test("of one call is told so many times a second, and cut to a length", () => {
+  test("of one call is sent so many times a second at most, and cut to a length", () => {
     let now = 0;
-    const told: string[] = [];
-    const tell = paced(
-      (message) => told.push(message),
+    const shown: string[] = [];
+    const show = paced(
+      (message) => shown.push(message),
       () => now,
     );
-    for (; now < 3_000; now++) tell("x".repeat(10_000));
-    expect(told).toHaveLength(3 * PROGRESS_PER_SECOND_MAX);
-    expect(told.every(({ length }) => length === 500)).toBe(true);
+    for (; now < 3_000; now++) show("x".repeat(10_000));
+    expect(shown).toHaveLength(3 * PROGRESS_PER_SECOND_MAX);
+    expect(shown.every(({ length }) => length === 500)).toBe(true);
   });
 });
 
 describe("inputs", () => {
   type Schema = Readonly<Record<string, unknown>>;
-  /** What has no end in a schema, by its path. A pattern bounds a text where nothing in it repeats without an end. */
+  /** Returns the paths of a schema's parts that have no bound. A pattern bounds a text where nothing in it repeats without
+   * an end. */
   function endless(schema: unknown, path: string): string[] {
     if (Array.isArray(schema)) return schema.flatMap((part, index) => endless(part, `${path}[${index}]`));
     if (typeof schema !== "object" || schema === null) return [];
     const { type, enum: some, const: one, maxLength, pattern, maxItems, minimum, maximum, ...rest } = schema as Schema;
-    const told = some !== undefined || one !== undefined;
+    const enumerated = some !== undefined || one !== undefined;
     const patterned = typeof pattern === "string" && /^\^.*\$$/.test(pattern) && !/[*+]|,\}/.test(pattern);
     const found = {
-      string: !told && maxLength === undefined && !patterned,
+      string: !enumerated && maxLength === undefined && !patterned,
       array: maxItems === undefined,
       integer: minimum === undefined || maximum === undefined,
       number: minimum === undefined || maximum === undefined,
       object: rest.additionalProperties !== false,
     }[String(type)];
-    const named = found && !told ? [`${path}: ${type}`] : [];
+    const named = found && !enumerated ? [`${path}: ${type}`] : [];
     return [...named, ...Object.entries(rest).flatMap(([key, part]) => endless(part, `${path}/${key}`))];
   }
 

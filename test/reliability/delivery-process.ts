@@ -1,5 +1,6 @@
-/** A process that settles operations with events and delivers these to a subscriber, which writes each into a file behind a
- * line `#` of this process's own, until it is killed; told `drain`, it only delivers what is left, and ends. `delivery-process.ts <directory> <file> [drain]` */
+/** A process that settles operations with events and delivers these to a subscriber until it is killed. The subscriber writes
+ * each into a file behind a line `#` of this process's own. With `drain` the process only delivers what is left, and ends.
+ * `delivery-process.ts <directory> <file> [drain]` */
 import { appendFileSync } from "node:fs";
 import { argv } from "node:process";
 import { deliver } from "../../src/domain/events/deliver.ts";

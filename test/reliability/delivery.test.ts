@@ -39,14 +39,17 @@ test(`Nothing is lost over ${kills} kills, and what comes twice has the same id 
     .split("#\n")
     .map((part) => part.split("\n").filter(Boolean));
   for (const part of perProcess) expect(part).toEqual([...new Set(part)]);
-  const told = perProcess.flat().map((line) => line.split(" ") as [string, string]);
-  const ids = new Set(told.map(([, id]) => id));
+  const deliveries = perProcess.flat().map((line) => line.split(" ") as [string, string]);
+  const ids = new Set(deliveries.map(([, id]) => id));
   expect(written.filter(({ id }) => !ids.has(String(id)))).toEqual([]);
   expect([...ids].filter((id) => !written.some((event) => event.id === id))).toEqual([]);
-  for (const vm of new Set(told.map(([subject]) => subject))) {
+  for (const vm of new Set(deliveries.map(([subject]) => subject))) {
     const inOrder = written.filter(({ subject }) => subject === vm).map(({ id }) => id);
-    expect([...new Set(told.filter(([subject]) => subject === vm).map(([, id]) => id))]).toEqual(inOrder);
+    expect([...new Set(deliveries.filter(([subject]) => subject === vm).map(([, id]) => id))]).toEqual(inOrder);
   }
-  expect(told.length).toBeGreaterThanOrEqual(2 * kills);
-  figure("deliveries over kills", `${kills} kills, ${written.length} events, 0 lost, ${told.length - ids.size} again`);
+  expect(deliveries.length).toBeGreaterThanOrEqual(2 * kills);
+  figure(
+    "deliveries over kills",
+    `${kills} kills, ${written.length} events, 0 lost, ${deliveries.length - ids.size} again`,
+  );
 });

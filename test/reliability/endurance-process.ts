@@ -1,5 +1,5 @@
-/** What one server process holds, looked at from outside: its heap after a collection, resident memory, open files, and
- * the files of its data directory. */
+/** Measures one server process from outside: its heap after a collection, resident memory, open files, and the files of its
+ * data directory. */
 import { existsSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -10,7 +10,7 @@ import { serverPath } from "../support/client.ts";
 const MIB = 2 ** 20;
 const collector = fileURLToPath(new URL("endurance-gc.mjs", import.meta.url));
 
-/** The command of a server whose heap can be looked at. */
+/** The command of a server whose heap can be measured. */
 export const measuredCommand = [process.execPath, "--expose-gc", "--import", collector, serverPath];
 export const heapFile = (data: string) => `${data}.heap`;
 export const measuredEnv = (data: string) => ({ BOOTWRIGHT_TEST_HEAP: heapFile(data) });

@@ -4,20 +4,20 @@
 import { join } from "node:path";
 import { afterEach, describe, expect, inject, test } from "vitest";
 import { figure, scaled } from "../support/scale.ts";
-import { type Lab, openLab } from "../support/vm.ts";
+import { openTestbed, type Testbed } from "../support/vm.ts";
 import { type Held, heldBy, inWords, measuredCommand, measuredEnv } from "./endurance-process.ts";
 
 const VMS = 4;
 const WINDOWS = 5;
 
-let lab: Lab | undefined;
+let testbed: Testbed | undefined;
 afterEach(async () => {
-  await lab?.close();
-  lab = undefined;
+  await testbed?.close();
+  testbed = undefined;
 });
 
-/** One round on one VM. Returns how many operations that were. */
-async function round({ call }: Lab, vm: string, iso: string): Promise<number> {
+/** Does one round on one VM. Returns the number of its operations. */
+async function round({ call }: Testbed, vm: string, iso: string): Promise<number> {
   await call("attach_iso", { vm, iso_path: iso });
   const { operation } = await call("set_boot_order", { vm, boot_order: "cdrom_hd" });
   await call("undo_operation", { operation });
@@ -33,8 +33,8 @@ describe("one server process on libvirt", () => {
     const wanted = scaled(2_000, 100);
     const { isos } = inject("guests");
     const heapOf = `/tmp/bw-test-${process.pid}-endurance`;
-    const opened = await openLab({ isos: [isos.bios], command: measuredCommand, env: measuredEnv(heapOf) });
-    lab = opened;
+    const opened = await openTestbed({ isos: [isos.bios], command: measuredCommand, env: measuredEnv(heapOf) });
+    testbed = opened;
     const vms = [];
     for (let index = 0; index < VMS; index++) vms.push(await opened.create(`endurance-${index}`, { boot_order: "hd" }));
     const held: Held[] = [];

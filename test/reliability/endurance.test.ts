@@ -13,7 +13,7 @@ import { type Held, heldBy, inWords, measuredCommand, measuredEnv } from "./endu
 const VMS = 8;
 const WINDOWS = 6;
 
-/** One round on one VM: eight operations, one refusal and some looks. Returns how many operations that were. */
+/** Does one round on one VM: eight operations, one refusal and some looks. Returns the number of its operations. */
 async function round({ call, refusal }: BootwrightClient, vm: string): Promise<number> {
   await call("attach_iso", { vm, iso_path: "installer.iso" });
   await call("set_boot_order", { vm, boot_order: "hd" });
@@ -29,7 +29,7 @@ async function round({ call, refusal }: BootwrightClient, vm: string): Promise<n
   return 8;
 }
 
-/** A VM comes and goes: nothing of it may stay but its history, and of that only so much. */
+/** Makes a VM and deletes it: only a bounded part of its history may stay. */
 async function passing({ call }: BootwrightClient, number: number): Promise<number> {
   const { vm } = await call("create_vm", { name: `passing-${number}`, iso_path: "installer.iso" });
   await call("delete_vm", { vm: vm.uuid });

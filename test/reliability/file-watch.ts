@@ -1,12 +1,12 @@
-/** What a process and its children do with files, seen from outside by strace: every call that takes a path, whether it
- * succeeded or not, and every program and socket. */
+/** Records by strace what a process and its children do with files: every call that takes a path, whether it succeeds or
+ * not, and every program and socket. */
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 
 export const canTrace = spawnSync("strace", ["-qq", "-o", "/dev/null", "true"]).status === 0;
 
-/** The command, watched; `log` is where `readTrace` finds what it did. */
+/** Wraps the command in strace, which writes to `log` for `readTrace`. */
 export const traced = (log: string, command: readonly string[]): string[] => [
   ...["strace", "-f", "--seccomp-bpf", "-qq", "-y", "-e", "signal=none", "-e", "trace=%file,connect,bind", "-o", log],
   ...command,
@@ -14,9 +14,9 @@ export const traced = (log: string, command: readonly string[]): string[] => [
 
 export type Touch = Readonly<{
   call: string;
-  /** Absolute, as named; a relative one from the directory that it was relative to. */
+  /** The absolute path that the call named; a relative one is joined to the directory that it was relative to. */
   paths: readonly string[];
-  /** What was really opened, links followed. */
+  /** The path that was really opened, with links followed. */
   opened?: string;
   writes: boolean;
   line: string;
@@ -52,7 +52,7 @@ function touchOf(line: string): Touch | undefined {
   return { call, paths, writes, line, ...(opened !== undefined && { opened }) };
 }
 
-/** Everything that was touched, oldest first. */
+/** Returns every touch of a path, oldest first. */
 export function readTrace(log: string): Touch[] {
   const begun = new Map<string, string>();
   const touches: Touch[] = [];
@@ -74,8 +74,8 @@ export function readTrace(log: string): Touch[] {
 export const isWithin = (path: string, places: readonly string[]): boolean =>
   places.some((place) => path === place || path.startsWith(place.endsWith("/") ? place : `${place}/`));
 
-/** Every path that a touch is about. */
+/** Returns every path of a touch. */
 export const placesOf = ({ paths, opened }: Touch): string[] => [...paths, ...(opened === undefined ? [] : [opened])];
 
-/** What strace wrote, each line once: for a failure's message. */
+/** Returns strace's lines, each once, for a failure's message. */
 export const linesOf = (touches: readonly Touch[]): string[] => [...new Set(touches.map(({ line }) => line))];

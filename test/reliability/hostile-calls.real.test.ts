@@ -83,7 +83,7 @@ describe.skipIf(!hasLibvirtd || !canBeSystem || !canTrace)("Calls with hostile a
         calls: scaled(1_500, 150),
         seed: newSeed(),
         bait: at("bait"),
-        lanes: 3,
+        workers: 3,
         callLimitMs: 180_000,
         adapt: (call) => modest(quick(call), small),
       });
@@ -166,7 +166,7 @@ describe.skipIf(!hasLibvirtd || !canBeSystem || !canTrace)("Calls with hostile a
   });
 });
 
-/** VMs that this machine can hold, under names that say whose they are. A call that is wrong stays so. */
+/** Makes a call one that this machine can hold, under a name that says whose VM it is. A wrong call stays wrong. */
 function modest(call: HostileCall, small: Record<string, unknown>): HostileCall {
   const { name } = (call.args ?? {}) as { name?: unknown };
   if (call.tool !== "create_vm" || typeof name !== "string" || !/^[A-Za-z0-9][\w.-]{0,63}$/.test(name)) return call;

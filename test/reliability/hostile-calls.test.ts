@@ -49,7 +49,7 @@ describe("Calls with hostile arguments, on VMs in memory", () => {
       calls: scaled(10_000, 1_200),
       seed: newSeed(),
       bait,
-      lanes: 6,
+      workers: 6,
       callLimitMs: 60_000,
       pools,
       adapt: quick,

@@ -15,7 +15,7 @@ const header = (parts: HeaderParts, change?: (bytes: Buffer) => void) => (path: 
 };
 const outside = (path: string, name: string) => join(dirname(dirname(path)), "outside", name);
 const beside = (path: string, name: string) => join(dirname(path), name);
-/** A real image, so that QEMU itself would open it, with bytes of its header changed. */
+/** Makes a real image, which QEMU itself would open, with bytes of its header changed. */
 const real =
   (change: (bytes: Buffer, path: string) => void, options: string[] = []) =>
   (path: string) => {
@@ -27,7 +27,7 @@ const real =
     closeSync(fd);
   };
 
-/** Each must keep the VM from being started and its disk from being grown. */
+/** The disks that must keep a VM from being started, and from being grown. */
 export const hostileDisks: [name: string, make: (path: string) => void][] = [
   [
     "a backing file outside",
@@ -159,7 +159,7 @@ export type MediumOutcome =
   | Readonly<{ boots: readonly ("bios" | "uefi")[]; findings: readonly string[]; label?: RegExp }>;
 
 const blocked = (because: RegExp): MediumOutcome => ({ refused: "BLOCKED_BY_FINDINGS", because });
-/** By its name it is none of the library's; by its path it is looked at. */
+/** The outcome of a medium whose name is none of the library's and whose path is looked at. */
 const noFile: MediumOutcome = {
   refused: "ISO_NOT_FOUND",
   byPath: "BLOCKED_BY_FINDINGS",
@@ -167,7 +167,7 @@ const noFile: MediumOutcome = {
 };
 const outsideLibrary: MediumOutcome = { refused: "ISO_OUTSIDE_LIBRARY" };
 const noVolume = blocked(/"code":"ISO_UNREADABLE".*is not an ISO 9660 image/);
-/** A disc of data that nothing can be booted from may be just what is wanted. */
+/** The outcome of a disc of data that nothing boots from, which may be just what is wanted. */
 const dataOnly: MediumOutcome = { boots: [], findings: ["ISO_NOT_BOOTABLE"] };
 
 export const hostileMedia: [name: string, make: (path: string) => void, outcome: MediumOutcome][] = [

@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, inject, test, vi } from "vitest"
 import { makeQcow2 } from "../images/fixture.ts";
 import { type Refusal, Refused } from "../support/client.ts";
 import { figure } from "../support/scale.ts";
-import { type Lab, type LabVm, openLab, type ToolName } from "../support/vm.ts";
+import { openTestbed, type Testbed, type TestbedVm, type ToolName } from "../support/vm.ts";
 import { hostileDisks, hostileMedia } from "./hostile-files.ts";
 
 vi.setConfig({ testTimeout: 300_000, hookTimeout: 300_000 });
@@ -17,30 +17,32 @@ const CALL_LIMIT_MS = 60_000;
 const CODE = /^[A-Z_]+$/;
 
 describe("Hostile images, through the tools", () => {
-  let lab: Lab;
-  let vm: LabVm;
+  let testbed: Testbed;
+  let vm: TestbedVm;
   let slowestMs = 0;
   let cases = 0;
   beforeAll(async () => {
-    lab = await openLab({ isos: [inject("guests").isos.bios] });
-    vm = await lab.create("disk");
-    mkdirSync(join(lab.directory, "outside"));
-    makeQcow2(join(lab.directory, "outside", "base.qcow2"), "1G");
-    writeFileSync(join(lab.directory, "outside", "secret.raw"), Buffer.alloc(1 << 20, "secret"));
+    testbed = await openTestbed({ isos: [inject("guests").isos.bios] });
+    vm = await testbed.create("disk");
+    mkdirSync(join(testbed.directory, "outside"));
+    makeQcow2(join(testbed.directory, "outside", "base.qcow2"), "1G");
+    writeFileSync(join(testbed.directory, "outside", "secret.raw"), Buffer.alloc(1 << 20, "secret"));
   });
   afterAll(async () => {
     figure("hostile images", cases);
     figure("hostile images, slowest call", `${Math.round(slowestMs)} ms`);
-    await lab.close();
+    await testbed.close();
   });
 
   type Outcome = { refusal: Refusal } | { answer: Record<string, unknown> };
 
-  /** One call: an answer, or a refusal with a code, in time. */
+  /** Makes one call, which has to be answered, or refused with a code, in time. */
   async function attempt(tool: ToolName, args: Record<string, unknown>): Promise<Outcome> {
     const started = performance.now();
     try {
-      return { answer: (await lab.server.call(tool, args, { timeoutMs: CALL_LIMIT_MS })) as Record<string, unknown> };
+      return {
+        answer: (await testbed.server.call(tool, args, { timeoutMs: CALL_LIMIT_MS })) as Record<string, unknown>,
+      };
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
       expect(error.refusal?.code, error.message).toMatch(CODE);
@@ -53,7 +55,7 @@ describe("Hostile images, through the tools", () => {
   const codeOf = (outcome: Outcome) => ("refusal" in outcome ? outcome.refusal.code : "done");
 
   type ListedIso = { path: string; boots_bios: boolean; boots_uefi: boolean; volume_label?: string };
-  /** What is found about the medium itself. */
+  /** Returns the findings about the medium itself. */
   const isoFindings = (outcome: Outcome): string[] =>
     "answer" in outcome
       ? (outcome.answer.vm as { findings: { code: string }[] }).findings
@@ -61,7 +63,7 @@ describe("Hostile images, through the tools", () => {
           .filter((code) => code.startsWith("ISO_"))
       : [];
 
-  /** Puts a file in the disk's place; what was there is gone. */
+  /** Replaces the disk with a file. */
   function replaceDisk(make: (path: string) => void): void {
     rmSync(vm.disk_path, { recursive: true, force: true });
     make(vm.disk_path);
@@ -74,11 +76,11 @@ describe("Hostile images, through the tools", () => {
     expect([codeOf(info), codeOf(looked)], name).toEqual(["done", "done"]);
     const grown = await attempt("resize_disk", { vm: vm.name, size_gb: 2 });
     const started = await attempt("start_vm", { vm: vm.name });
-    const told = JSON.stringify([info, grown, started]).slice(0, 3_000);
-    if (codeOf(started) === "done") await lab.call("stop_vm", { vm: vm.name, force: true });
-    expect(codeOf(grown), `${name}: ${told}`).not.toBe("done");
+    const answers = JSON.stringify([info, grown, started]).slice(0, 3_000);
+    if (codeOf(started) === "done") await testbed.call("stop_vm", { vm: vm.name, force: true });
+    expect(codeOf(grown), `${name}: ${answers}`).not.toBe("done");
     // Only an image that is whole, but encrypted, gets as far as QEMU, which has no key for it.
-    expect(codeOf(started), `${name}: ${told}`).toBe(
+    expect(codeOf(started), `${name}: ${answers}`).toBe(
       name === "the old encryption" ? "BACKEND_FAILED" : "BLOCKED_BY_FINDINGS",
     );
   });
@@ -87,39 +89,40 @@ describe("Hostile images, through the tools", () => {
     "an ISO that is or has %s is refused, or taken for what it boots, by name and by path, and the library is listed",
     async (name, make, expected) => {
       cases++;
-      const path = lab.iso("hostile.iso");
+      const path = testbed.iso("hostile.iso");
       rmSync(path, { recursive: true, force: true });
       make(path);
-      const { isos } = (await lab.call("list_isos", {})) as { isos: ListedIso[] };
+      const { isos } = (await testbed.call("list_isos", {})) as { isos: ListedIso[] };
       const listed = isos.find((iso) => iso.path === path);
       for (const iso_path of ["hostile.iso", path]) {
         const attached = await attempt("attach_iso", { vm: vm.name, iso_path });
         const made = await attempt("create_vm", {
-          name: lab.name("iso"),
+          name: testbed.name("iso"),
           iso_path,
           dry_run: true,
           disk_size_gb: 1,
           memory_mb: 64,
         });
-        const told = JSON.stringify([attached, made]);
-        expect(told).not.toMatch(/\\u001b|\\u202e/);
+        const answers = JSON.stringify([attached, made]);
+        expect(answers).not.toMatch(/\\u001b|\\u202e/);
         if ("refused" in expected) {
           const code = iso_path === path ? (expected.byPath ?? expected.refused) : expected.refused;
-          expect([codeOf(attached), codeOf(made)], `${name}: ${told}`).toEqual([code, code]);
+          expect([codeOf(attached), codeOf(made)], `${name}: ${answers}`).toEqual([code, code]);
           if (code === "BLOCKED_BY_FINDINGS") {
             for (const each of [attached, made]) expect(JSON.stringify(each), name).toMatch(expected.because!);
           }
           continue;
         }
-        expect([codeOf(attached), codeOf(made)], `${name}: ${told}`).toEqual(["done", "done"]);
-        for (const each of [attached, made]) expect(isoFindings(each), `${name}: ${told}`).toEqual(expected.findings);
+        expect([codeOf(attached), codeOf(made)], `${name}: ${answers}`).toEqual(["done", "done"]);
+        for (const each of [attached, made])
+          expect(isoFindings(each), `${name}: ${answers}`).toEqual(expected.findings);
         expect(listed).toMatchObject({
           boots_bios: expected.boots.includes("bios"),
           boots_uefi: expected.boots.includes("uefi"),
         });
         expect(listed).not.toHaveProperty("problem");
         if (expected.label) expect(listed?.volume_label).toMatch(expected.label);
-        await lab.call("detach_iso", { vm: vm.name });
+        await testbed.call("detach_iso", { vm: vm.name });
       }
       rmSync(path, { recursive: true, force: true });
     },
@@ -128,7 +131,7 @@ describe("Hostile images, through the tools", () => {
   test("a socket for an ISO is none", async () => {
     cases++;
     const server = createServer();
-    const path = lab.iso("socket.iso");
+    const path = testbed.iso("socket.iso");
     await new Promise<void>((resolve) => server.listen(path, resolve));
     try {
       expect(codeOf(await attempt("attach_iso", { vm: vm.name, iso_path: "socket.iso" }))).toBe("ISO_NOT_FOUND");
@@ -139,6 +142,6 @@ describe("Hostile images, through the tools", () => {
   });
 
   test("nothing of all this was a defect", () => {
-    expect(lab.server.stderr()).not.toMatch(/defect|^\s+at /m);
+    expect(testbed.server.stderr()).not.toMatch(/defect|^\s+at /m);
   });
 });

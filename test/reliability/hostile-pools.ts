@@ -9,7 +9,7 @@ const REMEMBERED_MAX = 40;
 
 export type Pools = Readonly<{
   known: Known;
-  /** Looks at what there is, and makes VMs until there are some again. */
+  /** Lists the VMs, and makes some where few are left. */
   refresh: () => Promise<void>;
   onAnswer: (call: HostileCall, answer: Answer) => void;
 }>;
@@ -57,7 +57,7 @@ export function openPools(
   };
 }
 
-/** Waiting for a guest that never shuts down would be the test's time. A call that is wrong stays so. */
+/** Keeps a call from waiting for a guest that never shuts down. A wrong call stays wrong. */
 export function quick(call: HostileCall): HostileCall {
   const { timeout_seconds: limit } = (call.args ?? {}) as { timeout_seconds?: unknown };
   const waits = ["stop_vm", "restart_vm", "set_boot_order"].includes(call.tool);

@@ -21,11 +21,11 @@ export type RunOptions = Readonly<{
   seed: number;
   pools: Pools;
   bait: string;
-  /** Calls under way at one time. */
-  lanes: number;
-  /** Longer than this no call may take, in milliseconds. */
+  /** The number of calls under way at one time. */
+  workers: number;
+  /** The longest that a call may take, in milliseconds. */
   callLimitMs: number;
-  /** The last word on a call before it is made. */
+  /** Changes a call before it is made. */
   adapt?: (call: HostileCall) => HostileCall;
 }>;
 
@@ -35,7 +35,7 @@ export type Answer = Readonly<{
   _meta?: Record<string, unknown>;
 }>;
 
-/** What no argument may lead to: a change of which nobody knows the end, or one that did not do what was asked. */
+/** The codes that no argument may lead to: a change whose end nobody knows, or one that did not do what was asked. */
 const neverCodes = ["OUTCOME_UNKNOWN", "ROLLBACK_FAILED", "GOAL_NOT_REACHED", "STORE_CORRUPT", "STORE_UNAVAILABLE"];
 
 const shown = ({ tool, args, how }: HostileCall) =>
@@ -44,7 +44,7 @@ const shown = ({ tool, args, how }: HostileCall) =>
 export const newSeed = () => Number(process.env.BOOTWRIGHT_SEED ?? Date.now() % 2 ** 31);
 
 export async function runHostileCalls(options: RunOptions): Promise<Tally> {
-  const { server, calls, seed, pools, bait, lanes, callLimitMs, adapt = (call) => call } = options;
+  const { server, calls, seed, pools, bait, workers, callLimitMs, adapt = (call) => call } = options;
   console.log(`hostile calls: seed ${seed} (BOOTWRIGHT_SEED=${seed} makes the same calls)`);
   const { tools } = (await server.client.listTools()) as unknown as { tools: ToolSchema[] };
   const perTool = Math.min(8, Math.ceil(calls / tools.length));
@@ -96,10 +96,10 @@ export async function runHostileCalls(options: RunOptions): Promise<Tally> {
       numRuns: 1,
       seed: seed + batch,
     })[0]!;
-    const lane = async () => {
+    const worker = async () => {
       for (let call = queue.pop(); call; call = queue.pop()) await make(call);
     };
-    await Promise.all(Array.from({ length: lanes }, lane));
+    await Promise.all(Array.from({ length: workers }, worker));
   }
   return tally;
 }

@@ -21,10 +21,10 @@ export type Schema = Readonly<{
 export type ToolSchema = Readonly<{ name: string; inputSchema: Schema }>;
 export type HostileCall = Readonly<{ tool: string; args: unknown; how: string }>;
 
-/** Texts that an argument of this name is likely to mean something with; read anew for each call. */
+/** Returns texts that mean something to the server in an argument of this name; read anew for each call. */
 export type Known = Readonly<Record<string, () => readonly string[]>>;
 
-/** What fits a published input schema. Lengths are counted in UTF-16 units, as JavaScript does. */
+/** Checks a value against a published input schema. Lengths are counted in UTF-16 units, as JavaScript does. */
 export function fits(schema: Schema, value: unknown): boolean {
   if (schema.anyOf) return schema.anyOf.some((one) => fits(one, value));
   if (schema.const !== undefined) return value === schema.const;
@@ -154,7 +154,7 @@ const oneOfTexts = (texts: () => readonly string[]): fc.Arbitrary<string> =>
     return all.length ? all[pick % all.length]! : "none";
   });
 
-/** Text, of which a part is known to the server, a part means harm, and a part is whatever comes. */
+/** Makes text that is known to the server, that means harm, or that is anything. */
 const anyText = (known: readonly string[] | (() => readonly string[]), hostile: readonly string[]) => {
   const pool = typeof known === "function" ? known : () => known;
   return fc.oneof(
@@ -165,7 +165,7 @@ const anyText = (known: readonly string[] | (() => readonly string[]), hostile: 
   );
 };
 
-/** A value that fits `schema`. */
+/** Makes a value that fits `schema`. */
 function fitting(schema: Schema, known: () => readonly string[], hostile: readonly string[]): fc.Arbitrary<unknown> {
   if (schema.anyOf) return fc.oneof(...schema.anyOf.map((one) => fitting(one, known, hostile)));
   if (schema.const !== undefined) return fc.constant(schema.const);
@@ -197,7 +197,7 @@ const nested = (depth: number, wrap: (inner: unknown) => unknown): unknown => {
   return value;
 };
 
-/** Values that fit nothing, or nothing for long. Made when they are needed: some are large. */
+/** Values that fit nothing, or nothing for long. Each is made when it is needed: some are large. */
 const misfits: readonly [how: string, make: () => unknown][] = [
   ["null", () => null],
   ["a number", () => 7],
@@ -228,7 +228,7 @@ const misfits: readonly [how: string, make: () => unknown][] = [
   ["a list of 100,000 texts", () => Array.from({ length: 100_000 }, () => "NO_MEDIA")],
   ["an object of 20,000 keys", () => Object.fromEntries(Array.from({ length: 20_000 }, (_, key) => [`k${key}`, key]))],
 ];
-/** The large ones cost a hundred times what the others cost. */
+/** Returns whether a value is a large one, which costs a hundred times what the others cost. */
 const isLarge = (how: string) => /\d\d,\d|MB/.test(how);
 
 const extraKeys = ["__proto__", "constructor", "prototype", "toString", "hasOwnProperty", "", "vm ", "VM", "0", "then"];

@@ -60,7 +60,7 @@ const protocolCodes = [-32601, -32602, -32603];
 let asked = 0;
 const request = (id: unknown, method: string, params?: unknown) =>
   JSON.stringify({ jsonrpc: "2.0", id, method, ...(params !== undefined && { params }) });
-/** A call whose arguments are written as they are: JSON that no object becomes. */
+/** Writes a call with its arguments as they are: JSON that no object becomes. */
 const callText = (id: number, tool: string, args: string) =>
   `{"jsonrpc":"2.0","id":${id},"method":"tools/call","params":{"name":${JSON.stringify(tool)},"arguments":${args}}}`;
 

@@ -13,7 +13,7 @@ import { JOB_BLOCK_BYTES, JOB_BLOCKS } from "./job-seed.ts";
 const script = fileURLToPath(new URL("job-process.ts", import.meta.url));
 const kills = scaled(16, 6);
 
-/** Runs a process of `job-process.ts`, and gives its lines as they come. */
+/** Runs a process of `job-process.ts`, and yields its lines as they come. */
 function start(...args: string[]) {
   const child = spawn(process.execPath, [script, ...args], { stdio: ["ignore", "pipe", "inherit"] });
   onTestFinished(() => void child.kill("SIGKILL"));

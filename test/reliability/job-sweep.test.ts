@@ -16,8 +16,8 @@ import { jobsOf } from "../support/jobs.ts";
 import { figure, scaled } from "../support/scale.ts";
 import { GIB, target, vmSpec } from "../support/world.ts";
 import { startClock } from "./sweep-clock.ts";
-import { type Fault, faulty, modes, toldBy } from "./sweep-fault.ts";
-import { openProcess, prepareGround, type Template } from "./sweep-world.ts";
+import { answerOf, type Fault, faulty, modes } from "./sweep-fault.ts";
+import { openProcess, prepareFixture, type Template } from "./sweep-world.ts";
 
 const BLOCKS = 3;
 /** In CI one fault in so many; the number shares no factor with the modes'. */
@@ -32,9 +32,9 @@ const runnerOn = (ports: Ports): JobRunner => {
 
 async function runOnce(template: Template, fault: Fault, kind: string, blocks: Set<number>) {
   blocks.clear();
-  const ground = await template.copy();
+  const fixture = await template.copy();
   const clock = startClock();
-  const process = await openProcess(ground, 2);
+  const process = await openProcess(fixture, 2);
   const planted = faulty(process.ports, fault);
   const runner = runnerOn(planted.ports);
   const violations: string[] = [];
@@ -45,25 +45,25 @@ async function runOnce(template: Template, fault: Fault, kind: string, blocks: S
       await runner.idle();
       return job;
     };
-    const told = await toldBy(work(), planted, clock);
-    if (told) await planted.happenLate();
+    const answered = await answerOf(work(), planted, clock);
+    if (answered) await planted.happenLate();
     await process.end();
-    const answered = told && "answer" in told;
+    const succeeded = answered && "answer" in answered;
     for (const number of [3, 4]) {
-      const next = await openProcess(ground, number, 3_600_000);
+      const next = await openProcess(fixture, number, 3_600_000);
       await recoverAll(next.ports, new AbortController().signal, () => {});
       const jobs = runnerOn(next.ports);
       await jobs.takeUp();
       await jobs.idle();
       await next.end();
     }
-    const last = await openProcess(ground, 5, 3_600_000);
+    const last = await openProcess(fixture, 5, 3_600_000);
     const [job, ...more] = await last.store.jobs({ limit: 9 });
     const types = (await last.store.events()).map(({ event }) => event.type).filter((type) => type.startsWith("job."));
     const ends = types.filter((type) => type !== "job.started" && type !== "job.progressed");
-    const machine = ground.session.machines.get(target.uuid)!;
+    const machine = fixture.session.machines.get(target.uuid)!;
     const { order } = bootOrderOf(machine.next, rolesOf(machine.next));
-    const known = told !== undefined && "error" in told;
+    const known = answered !== undefined && "error" in answered;
     expects("two jobs", more.length === 0);
     if (job) {
       // What the clean-up could not set back, or nobody knew the end of: the failed job's log and operations say so.
@@ -77,7 +77,7 @@ async function runOnce(template: Template, fault: Fault, kind: string, blocks: S
       if (job.status === "done") expects("blocks are missing", blocks.size === BLOCKS);
       else expects(`blocks are left of a job that is ${job.status}`, isFree(blocks));
     } else {
-      expects("was answered, and is gone", !answered);
+      expects("was answered, and is gone", !succeeded);
       expects("was never begun, and did something", isFree(blocks) && types.length === 0);
     }
     if (known && fault.mode === "refuses") expects("was refused, and is there", job === undefined);
@@ -90,11 +90,11 @@ async function runOnce(template: Template, fault: Fault, kind: string, blocks: S
   } finally {
     clock.stop();
     await process.end();
-    template.removeCopy(ground);
+    template.removeCopy(fixture);
   }
 }
 
-test(`A job with one of ${modes.length} faults at each of its calls ends once, and is told truly`, {
+test(`A job with one of ${modes.length} faults at each of its calls ends once, and its caller is told truly`, {
   timeout: 600_000,
 }, async () => {
   const kind = `image.${crypto.randomUUID()}`;
@@ -104,7 +104,7 @@ test(`A job with one of ${modes.length} faults at each of its calls ends once, a
     remove: async () => blocks.clear(),
   };
   onTestFinished(addJob(kind, imageJob(image)));
-  const template = await prepareGround(async (_ground, { ports }) => {
+  const template = await prepareFixture(async (_fixture, { ports }) => {
     const spec = vmSpec({ uuid: target.uuid });
     const made: Change[] = [
       { kind: "disk.create", path: spec.diskPath, sizeBytes: 20 * GIB },

@@ -3,9 +3,9 @@ import fc from "fast-check";
 
 export type Chance = Readonly<{
   seed: number;
-  /** True with this probability. */
+  /** Returns true with this probability. */
   of: (probability: number) => boolean;
-  /** A number from 0 to `limit`; a whole one below `limit`. */
+  /** Returns a number from 0 to `limit`; below() returns a whole one below `limit`. */
   upTo: (limit: number) => number;
   below: (limit: number) => number;
   pick: <T>(from: readonly T[]) => T;

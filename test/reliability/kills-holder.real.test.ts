@@ -9,38 +9,38 @@ import { PROCEDURE } from "../../plugins/libvirt/client/procedure.ts";
 import { type BootwrightClient, openClient } from "../support/client.ts";
 import { openProxy } from "../support/libvirt-proxy.ts";
 import { figure, scaled } from "../support/scale.ts";
-import { type Lab, type LabVm, openLab, refusalOf, SYSTEM } from "../support/vm.ts";
+import { openTestbed, refusalOf, SYSTEM, type Testbed, type TestbedVm } from "../support/vm.ts";
 import { disagreements, lookAtAll, type Place } from "./agreement.ts";
 import { chanceFrom } from "./kills-chance.ts";
 import { killProcess, settingsFor } from "./kills-process.ts";
 
 const { isos } = inject("guests");
 const seed = Number(process.env.BOOTWRIGHT_SEED ?? Math.floor(Math.random() * 2 ** 31));
-let lab: Lab;
+let testbed: Testbed;
 let place: Place;
-let vms: LabVm[];
+let vms: TestbedVm[];
 beforeAll(async () => {
-  lab = await openLab({ isos: [isos.both] });
+  testbed = await openTestbed({ isos: [isos.both] });
   place = {
-    data: join(lab.directory, "data"),
-    images: join(lab.directory, "images"),
+    data: join(testbed.directory, "data"),
+    images: join(testbed.directory, "images"),
     uri: SYSTEM,
-    prefix: lab.name("kill-"),
+    prefix: testbed.name("kill-"),
   };
   vms = [];
   for (const word of ["slow", "stopped", "dead"])
-    vms.push(await lab.create(`kill-${word}`, { iso_path: lab.iso(isos.both), memory_mb: 64 }));
-  await lab.server.close();
-  return () => lab.close();
+    vms.push(await testbed.create(`kill-${word}`, { iso_path: testbed.iso(isos.both), memory_mb: 64 }));
+  await testbed.server.close();
+  return () => testbed.close();
 });
 afterEach(async () => {
   expect(disagreements(await lookAtAll(place), place, { living: 0 })).toEqual([]);
 });
 
 let sockets = 0;
-/** A server whose first change of a definition waits until it is let go. */
+/** Opens a server whose first change of a definition waits until it is let go. */
 async function openHeld() {
-  const path = join(lab.directory, `h${++sockets}.sock`);
+  const path = join(testbed.directory, `h${++sockets}.sock`);
   const [reached, go] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
   const proxy = await openProxy(path, async ({ procedure }) => {
     if (procedure !== PROCEDURE.DOMAIN_DEFINE_XML_FLAGS) return;
@@ -57,20 +57,20 @@ async function openHeld() {
 
 async function open(socket?: string, ...more: string[]): Promise<BootwrightClient> {
   const server = await openClient({
-    settings: [...settingsFor(place, join(lab.directory, "isos"), socket), ...more],
-    env: { XDG_CACHE_HOME: join(lab.directory, "cache") },
+    settings: [...settingsFor(place, join(testbed.directory, "isos"), socket), ...more],
+    env: { XDG_CACHE_HOME: join(testbed.directory, "cache") },
     confirm: () => true,
   });
   onTestFinished(() => server.close());
   return server;
 }
 
-/** Whichever server lives may be the one that settles it. */
+/** Returns the lines by which living servers, whichever they are, report what they settled. */
 const settled = (...servers: readonly BootwrightClient[]) =>
   servers
     .flatMap((server) => server.stderr().split("\n"))
     .filter((line) => line.includes("left by a process that ended"));
-const begunOn = async ({ uuid }: LabVm) =>
+const begunOn = async ({ uuid }: TestbedVm) =>
   (await lookAtAll(place)).operations.filter((one) => one.uuid === uuid && one.status === "begun");
 
 describe("a server that starts beside others", () => {
@@ -129,7 +129,7 @@ describe("a server that starts beside others", () => {
     await held.reached;
     process.kill(held.server.pid()!, "SIGSTOP");
     const fresh = await open(undefined, "--claim-wait", "0.3");
-    expect(await refusalOf(fresh.call("attach_iso", { vm, iso_path: lab.iso(isos.both) }))).toMatchObject({
+    expect(await refusalOf(fresh.call("attach_iso", { vm, iso_path: testbed.iso(isos.both) }))).toMatchObject({
       code: "VM_BUSY",
     });
     killProcess(held.server.pid());

@@ -17,15 +17,15 @@ export type Aim =
   /** The nth call to libvirt, or the nth of those that change something. `before`: the daemon never gets it. `after`: it
    * gets it, and the process lives on for `ms`. */
   | Readonly<{ at: "call"; writes: boolean; nth: number; moment: "before" | "after"; ms: number }>
-  /** The nth change to be seen in the image directory, whoever makes it. */
+  /** Kills at the nth change in the image directory, whoever makes it. */
   | Readonly<{ at: "file"; nth: number; ms: number }>
-  /** So long after the operation is on record as begun. */
+  /** Kills this many milliseconds after the operation is on record as begun. */
   | Readonly<{ at: "begun"; ms: number }>;
 
 export type Ask = Readonly<{ vm: string; tool: ToolName; args: Record<string, unknown> }>;
 
 export type Death = Readonly<{
-  /** What it answered, if it was done first, and after how long. */
+  /** The answer, if the process was done first, and the milliseconds that it took. */
   answer?: Readonly<Record<string, unknown>>;
   refused?: string;
   ms?: number;
@@ -45,7 +45,7 @@ const writing = new Set<number>([
   PROCEDURE.DOMAIN_BLOCK_RESIZE,
 ]);
 
-/** What starts a process on this place; `socket` stands for libvirt's own. */
+/** Returns the settings of a process on this place; `socket` stands for libvirt's own. */
 export const settingsFor = (place: Place, isoDirectory: string, socket?: string): string[] => [
   ...["--data", place.data, "--images", place.images, "--iso-dir", isoDirectory],
   ...["--connection", `local=libvirt,uri=${place.uri}${socket === undefined ? "" : `?socket=${socket}`}`],
@@ -53,7 +53,7 @@ export const settingsFor = (place: Place, isoDirectory: string, socket?: string)
 
 export type Scene = Readonly<{ place: Place; directory: string; isoDirectory: string }>;
 
-/** Strikes at what is done without libvirt: seen by the files that change. Returns what ends it. */
+/** Strikes at a change of files, for work that is done without libvirt. Returns a function that ends the watch. */
 function watchFiles({ place }: Scene, vm: string, aim: Aim, strike: () => void): () => void {
   if (aim.at !== "file" && aim.at !== "begun") return () => {};
   let struck = false;
@@ -84,7 +84,7 @@ const LOOK_EVERY_MS = 4;
 
 let sockets = 0;
 
-/** A proxy that counts, and calls `strike` at the moment that is aimed at once it is armed. */
+/** Opens a proxy that counts calls, and calls `strike` at its aim once it is armed. */
 async function aimedProxy({ directory }: Scene, aim: Aim, strike: () => void) {
   const path = join(directory, `p${++sockets}.sock`);
   const counted = { calls: 0, writes: 0 };
@@ -124,7 +124,7 @@ export function killProcess(pid: number | null | undefined): void {
   }
 }
 
-/** A server whose calls pass through a proxy: ready, and killed at the aim once it is armed. */
+/** Opens a server whose calls pass through a proxy, and which is killed at the aim once that is armed. */
 export async function openVictim(scene: Scene, aim: Aim, vm = "") {
   let server: BootwrightClient | undefined;
   const died = Promise.withResolvers<void>();
@@ -149,7 +149,7 @@ export async function openVictim(scene: Scene, aim: Aim, vm = "") {
   return { server, arm, died: died.promise, counted: proxy.counted, close };
 }
 
-/** Lets a server do as asked and die of it. */
+/** Makes a call on a server, and kills the server at the aim. */
 export async function dieServing(scene: Scene, ask: Ask, aim: Aim): Promise<Death> {
   const victim = await openVictim(scene, aim, ask.vm);
   const { server } = victim;
@@ -168,7 +168,7 @@ export async function dieServing(scene: Scene, ask: Ask, aim: Aim): Promise<Deat
   return { ...outcome, ...victim.counted, stderr: server.stderr() };
 }
 
-/** The same with one `call` of the command line. */
+/** Makes the call on the command line, and kills its process at the aim. */
 export async function dieCalling(scene: Scene, ask: Ask, aim: Aim): Promise<Death> {
   let strike = () => {};
   const proxy = await aimedProxy(scene, aim, () => strike());

@@ -17,7 +17,7 @@ function rows(data: string, sql: string): Record<string, unknown>[] {
   }
 }
 
-/** Operations that are begun, or that nobody could tell the end of. */
+/** Returns the operations that are begun, or whose outcome is unknown. */
 export const unsettled = (data: string, status = "status in ('begun', 'unknown')"): Recorded[] =>
   rows(data, `select * from operations where ${status}`).map(
     (row) => ({ ...row, steps: JSON.parse(String(row.steps)) }) as unknown as Recorded,
@@ -42,9 +42,9 @@ export async function settle(stage: Stage, left: readonly Recorded[], killed: nu
   const still = unsettled(place.data);
   const server = await openServer(stage);
   try {
-    const told = chance.of(0.4) ? await touchAll(stage, server) : [];
+    const messages = chance.of(0.4) ? await touchAll(stage, server) : [];
     await settledIn(stage);
-    wrong.push(...(await hear(still, server, told)));
+    wrong.push(...(await checkReports(still, server, messages)));
     tally.unknownThenSettled += still.filter(({ status }) => status === "unknown").length;
     // Every VM can be changed again, and a process that claims one sweeps up behind the dead.
     await touchAll(stage, server);
@@ -55,8 +55,12 @@ export async function settle(stage: Stage, left: readonly Recorded[], killed: nu
   }
 }
 
-/** What was settled is told once on stderr, whoever did it, and to whoever asked for something else by progress as well. */
-async function hear(still: readonly Recorded[], server: BootwrightClient, told: readonly string[]): Promise<string[]> {
+/** Checks that each settlement is reported once on stderr, and once more by progress to a caller who asked for something else. */
+async function checkReports(
+  still: readonly Recorded[],
+  server: BootwrightClient,
+  messages: readonly string[],
+): Promise<string[]> {
   const about = (lines: readonly string[], { id }: Recorded) =>
     lines.filter((line) => line.includes(`operation ${id} (`));
   const linesOf = (one: Recorded) => about(server.stderr().split("\n"), one);
@@ -66,7 +70,7 @@ async function hear(still: readonly Recorded[], server: BootwrightClient, told: 
   return still.flatMap((one) => {
     const lines = linesOf(one);
     const status = operations.find(({ operation }) => operation === one.id)?.status;
-    const heard = about(told, one);
+    const heard = about(messages, one);
     const isTrue = [...lines, ...heard].every((line) => line.endsWith(`: ${status}`));
     if (lines.length === 1 && heard.length <= 1 && isTrue) return [];
     return [`of ${one.id}, which is ${status}, was said ${JSON.stringify([...lines, ...heard])}`];
@@ -76,11 +80,11 @@ const HEAR_LIMIT_MS = 60_000;
 
 const touchable = new Set(["SHRINK_REFUSED", "VM_GONE", "VM_NOT_FOUND", "VM_NOT_MANAGED", "DISK_NOT_GROWABLE"]);
 
-/** Asks every VM on record for what is never done: the size that its disk had at first, or a smaller one. That settles what
- * was left on it, and proves that it can be asked. Returns what was said meanwhile. */
+/** Asks every VM on record for the size that its disk had at first, or a smaller one, which is never done. That settles what
+ * was left on it, and proves that it can be asked. Returns the progress messages. */
 async function touchAll({ place }: Stage, { call }: BootwrightClient): Promise<string[]> {
-  const told: string[] = [];
-  const onprogress = ({ message = "" }) => void told.push(message);
+  const messages: string[] = [];
+  const onprogress = ({ message = "" }) => void messages.push(message);
   const touch = async ({ uuid }: Record<string, unknown>) => {
     try {
       const { changed } = await call("resize_disk", { vm: uuid, size_gb: 1 }, { onprogress });
@@ -90,7 +94,7 @@ async function touchAll({ place }: Stage, { call }: BootwrightClient): Promise<s
     }
   };
   await Promise.all(rows(place.data, "select uuid from vms").map(touch));
-  return told;
+  return messages;
 }
 
 async function recoverAndDie(stage: Stage, left: readonly Recorded[]): Promise<void> {
@@ -121,7 +125,7 @@ async function recoverAndDie(stage: Stage, left: readonly Recorded[]): Promise<v
   }
 }
 
-/** libvirt cannot be reached: nobody can look, which is said with the reason, and changes nothing. */
+/** Lets a process recover without libvirt: it cannot look, says so with the reason, and changes nothing. */
 async function recoverBlind(stage: Stage): Promise<string[]> {
   const server = await openServer(stage, join(stage.directory, "nobody-listens.sock"));
   const begun = unsettled(stage.place.data, "status = 'begun'");

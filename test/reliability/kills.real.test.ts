@@ -8,72 +8,72 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, inject, test } from "vitest";
 import { makeDisk } from "../fixtures/boot-images.ts";
 import { figure, scaled } from "../support/scale.ts";
-import { type Lab, openLab, SYSTEM } from "../support/vm.ts";
+import { openTestbed, SYSTEM, type Testbed } from "../support/vm.ts";
 import { chanceFrom } from "./kills-chance.ts";
-import { foreignDisk, foreignXml, type Lane } from "./kills-lane.ts";
 import { openServer } from "./kills-process.ts";
+import { foreignDisk, foreignXml, type TestVm } from "./kills-requests.ts";
 import { playRound, type Stage, type Tally } from "./kills-round.ts";
 
 const { isos } = inject("guests");
 const kills = scaled(300, 8);
 const seed = Number(process.env.BOOTWRIGHT_SEED ?? Math.floor(Math.random() * 2 ** 31));
-let lab: Lab;
+let testbed: Testbed;
 let stage: Stage;
 
 beforeAll(async () => {
-  lab = await openLab({ isos: [isos.both, isos.bios] });
-  await lab.server.close();
-  const [images, isoDirectory] = [join(lab.directory, "images"), join(lab.directory, "isos")];
-  const lane = (word: string, more: Partial<Lane> = {}): Lane => ({
-    name: lab.name(`kill-${word}`),
+  testbed = await openTestbed({ isos: [isos.both, isos.bios] });
+  await testbed.server.close();
+  const [images, isoDirectory] = [join(testbed.directory, "images"), join(testbed.directory, "isos")];
+  const testVm = (word: string, more: Partial<TestVm> = {}): TestVm => ({
+    name: testbed.name(`kill-${word}`),
     firmware: "bios",
     foreign: false,
     ...more,
   });
-  const lanes = [
-    lane("a"),
-    lane("b"),
-    lane("c"),
-    lane("uefi", { firmware: "uefi" }),
-    lane("foreign-a", { foreign: true }),
-    lane("foreign-b", { foreign: true }),
+  const testVms = [
+    testVm("a"),
+    testVm("b"),
+    testVm("c"),
+    testVm("uefi", { firmware: "uefi" }),
+    testVm("foreign-a", { foreign: true }),
+    testVm("foreign-b", { foreign: true }),
   ];
-  const library = [lab.iso(isos.both), lab.iso(isos.bios)];
-  for (const one of lanes.filter(({ foreign }) => foreign))
+  const library = [testbed.iso(isos.both), testbed.iso(isos.bios)];
+  for (const one of testVms.filter(({ foreign }) => foreign))
     await makeDisk(foreignDisk(images, one), { format: "qcow2", sizeBytes: 1024 ** 3 });
   const tally: Tally = {
     kills: 0,
     recoveriesKilled: 0,
     ended: {},
-    deeds: {},
+    requests: {},
     unknownThenSettled: 0,
     operations: 0,
     disagreements: 0,
   };
   stage = {
-    place: { data: join(lab.directory, "data"), images, uri: SYSTEM, prefix: lab.name("kill-") },
-    directory: lab.directory,
+    place: { data: join(testbed.directory, "data"), images, uri: SYSTEM, prefix: testbed.name("kill-") },
+    directory: testbed.directory,
     isoDirectory,
-    lanes,
+    testVms,
     isos: library,
     chance: chanceFrom(seed),
     undoable: new Map(),
     tally,
     async define(one) {
-      const path = join(lab.directory, `${one.name}.xml`);
+      const path = join(testbed.directory, `${one.name}.xml`);
       await writeFile(path, foreignXml(images, one, library[0]!));
-      await lab.virsh("define", path);
+      await testbed.virsh("define", path);
     },
   };
   await prepare();
 });
-afterAll(() => lab?.close());
+afterAll(() => testbed?.close());
 
 /** VMs in several states, so that a short run meets more than beginnings. */
 async function prepare(): Promise<void> {
   const server = await openServer(stage);
   const small = { memory_mb: 64, disk_size_gb: 1, cpus: 1, network: "none", acceleration: "tcg" };
-  const made = stage.lanes.filter(({ foreign }) => !foreign).slice(0, -1);
+  const made = stage.testVms.filter(({ foreign }) => !foreign).slice(0, -1);
   for (const { name } of made) await server.call("create_vm", { ...small, name, iso_path: stage.isos[0] });
   await server.call("start_vm", { vm: made[0]!.name });
   await server.call("complete_installation", { vm: made[1]!.name });
@@ -97,7 +97,7 @@ test(`${kills} processes are killed at their work, and everything agrees after e
     figure("kills: operations recorded", tally.operations);
     figure("kills: how they ended", JSON.stringify(tally.ended));
     figure("kills: unknown, then settled by one look", tally.unknownThenSettled);
-    figure("kills: kinds", JSON.stringify(tally.deeds));
+    figure("kills: kinds", JSON.stringify(tally.requests));
     figure("kills: disagreements", tally.disagreements);
   }
 });

@@ -32,7 +32,7 @@ class Together implements Command {
   }
 }
 
-/** The orders that the calls may have been made in. */
+/** Returns the orders in which the calls may have been made. */
 async function ordersOf(real: Real, got: readonly [Got, Got]): Promise<number[][]> {
   const both = [
     [0, 1],
@@ -46,7 +46,7 @@ async function ordersOf(real: Real, got: readonly [Got, Got]): Promise<number[][
   return one! < 0 || two! < 0 ? both : [one! > two! ? [0, 1] : [1, 0]];
 }
 
-/** Every command there is, the likely ones more often. */
+/** Makes sequences of every command, the likely ones more often. */
 export function commandsOf(real: Pick<Real, "clients" | "obeys">, maxCommands: number) {
   const name = fc.constantFrom("web", "web", "web", "db");
   const order = fc.constantFrom(...presetOrders);

@@ -4,14 +4,14 @@ import type fc from "fast-check";
 import { expect } from "vitest";
 import { type Args, type Model, type ModelVm, type Order, type Prediction, predict, Refusal } from "./model.ts";
 
-/** What is compared with the model. */
+/** The side that is compared with the model. */
 export type Real = Readonly<{
   /** Calls a tool as one of the clients. Rejects with an error that has the code, and the token to confirm with. */
   call: (client: number, tool: string, args: Args) => Promise<Record<string, unknown>>;
   clients: number;
   /** Paths of an ISO that boots, and of one that does not. */
   isos: Readonly<{ boots: string; data: string }>;
-  /** The name that a VM has here. */
+  /** Returns the name that a VM has on this side. */
   named: (name: string) => string;
   outside: {
     define: (name: string) => Promise<void>;
@@ -20,9 +20,9 @@ export type Real = Readonly<{
     /** Writes a bootable system on the disk of a VM that is off; not everywhere. */
     write?: (name: string) => Promise<void>;
   };
-  /** What else create_vm is given here. */
+  /** Further arguments of create_vm on this side. */
   making: Args;
-  /** Asks the guest to shut down, and it does. */
+  /** Whether a guest shuts down when it is asked to. */
   obeys: boolean;
 }>;
 
@@ -30,10 +30,10 @@ export type Coded = Readonly<{ code: string; confirm?: string }>;
 
 export const names = ["web", "db"] as const;
 
-/** Calls that only look are how the sides are compared. */
+/** Returns whether a tool only looks; such calls serve to compare the sides. */
 export const looks = (tool: string): boolean => /^(get|list)_/.test(tool);
 
-/** Both begin with one VM, made to be installed. */
+/** Makes the one VM that both sides begin with, to be installed. */
 export async function begin(real: Real): Promise<{ model: Model; real: Real }> {
   const args = { boot_order: "cdrom_hd", disk_size_gb: 1, iso_path: real.isos.boots };
   await real.call(0, "create_vm", { name: real.named("web"), ...args, ...real.making });
@@ -68,14 +68,14 @@ export class Call implements Command {
     await compare(model, real, this.client);
   }
 
-  /** Undefined where there is nothing to be undone yet. */
+  /** Returns undefined where there is nothing to be undone yet. */
   async ask(model: Model, real: Real): Promise<Got | undefined> {
     const past = this.past(model);
     if (this.tool === "undo_operation" && !past) return undefined;
     return outcome(real, this.client, this.tool, this.argsFor(real, past?.id), this.agrees);
   }
 
-  /** The model takes the call, too, and says the same. */
+  /** Makes the call on the model too, and compares the two answers. */
   agree(model: Model, real: Real, got: Got): void {
     const past = this.past(model);
     const wanted = this.wanted(model, real, past);
@@ -178,7 +178,7 @@ async function outcome(real: Real, client: number, tool: string, args: Args, agr
   return first.confirm !== undefined && agrees ? attempt({ confirm: first.confirm }) : first;
 }
 
-/** What the tools say of each VM, against the model. */
+/** Compares what the tools say of each VM with the model. */
 export async function compare(model: Model, real: Real, client: number): Promise<void> {
   const { vms } = (await real.call(client, "list_vms", {})) as { vms: { name: string }[] };
   const ours = vms.map(({ name }) => name).filter((name) => names.some((known) => real.named(known) === name));
@@ -207,7 +207,7 @@ export async function compare(model: Model, real: Real, client: number): Promise
   }
 }
 
-/** What another program does. */
+/** Does what another program does. */
 export class Outside implements Command {
   readonly what: string;
   readonly vm: string;

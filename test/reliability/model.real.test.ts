@@ -7,7 +7,7 @@ import { afterAll, beforeAll, expect, inject, test } from "vitest";
 import { makeDisk } from "../fixtures/boot-images.ts";
 import { type BootwrightClient, openClient, Refused } from "../support/client.ts";
 import { figure, scaled } from "../support/scale.ts";
-import { type Lab, openLab, SYSTEM, type ToolName } from "../support/vm.ts";
+import { openTestbed, SYSTEM, type Testbed, type ToolName } from "../support/vm.ts";
 import type { Order } from "./model.ts";
 import { commandsOf } from "./model-commands.ts";
 import { begin, type Coded, looks, names, type Real } from "./model-run.ts";
@@ -16,23 +16,23 @@ const CLIENTS = 2;
 const SEQUENCES = scaled(30, 2);
 const LENGTH = scaled(25, 12);
 const { isos } = inject("guests");
-let lab: Lab;
+let testbed: Testbed;
 let clients: BootwrightClient[] = [];
 let calls = 0;
 
 beforeAll(async () => {
-  lab = await openLab({ isos: [isos.both, isos.data] });
+  testbed = await openTestbed({ isos: [isos.both, isos.data] });
   const settings = [
-    ...["--data", join(lab.directory, "data"), "--images", join(lab.directory, "images")],
-    ...["--iso-dir", join(lab.directory, "isos"), "--connection", `local=libvirt,uri=${SYSTEM}`],
+    ...["--data", join(testbed.directory, "data"), "--images", join(testbed.directory, "images")],
+    ...["--iso-dir", join(testbed.directory, "isos"), "--connection", `local=libvirt,uri=${SYSTEM}`],
   ];
-  const env = { XDG_CACHE_HOME: join(lab.directory, "cache") };
+  const env = { XDG_CACHE_HOME: join(testbed.directory, "cache") };
   // Clients that cannot ask their user get a token to confirm with.
   clients = await Promise.all(Array.from({ length: CLIENTS }, () => openClient({ settings, env })));
 });
 afterAll(async () => {
   await Promise.all(clients.map((client) => client.close()));
-  await lab?.close();
+  await testbed?.close();
 });
 
 const classesOf: Record<Order, readonly string[]> = {
@@ -53,10 +53,10 @@ const foreign = (name: string, disk: string) => `<domain type='qemu'><name>${nam
 
 const realOf = (sequence: number): Real => ({
   clients: CLIENTS,
-  isos: { boots: lab.iso(isos.both), data: lab.iso(isos.data) },
+  isos: { boots: testbed.iso(isos.both), data: testbed.iso(isos.data) },
   obeys: false,
   making: { memory_mb: 64, cpus: 1, network: "none", acceleration: "tcg" },
-  named: (name) => lab.name(`${sequence}-${name}`),
+  named: (name) => testbed.name(`${sequence}-${name}`),
   async call(client, tool, args) {
     if (!looks(tool)) calls++;
     try {
@@ -70,14 +70,14 @@ const realOf = (sequence: number): Real => ({
   },
   outside: {
     async define(name) {
-      const path = join(lab.directory, "images", `${name}-${crypto.randomUUID()}.qcow2`);
+      const path = join(testbed.directory, "images", `${name}-${crypto.randomUUID()}.qcow2`);
       await makeDisk(path, { format: "qcow2", sizeBytes: 1024 ** 3 });
-      await lab.define(foreign(name, path));
+      await testbed.define(foreign(name, path));
     },
-    undefine: async (name) => void (await lab.virsh("undefine", name)),
+    undefine: async (name) => void (await testbed.virsh("undefine", name)),
     async setOrder(name, order) {
-      const xml = (await lab.xml(name)).replace(/\s*<boot dev=[^>]*\/>/g, "");
-      await lab.define(xml.replace("</os>", `${bootXml(order)}</os>`));
+      const xml = (await testbed.xml(name)).replace(/\s*<boot dev=[^>]*\/>/g, "");
+      await testbed.define(xml.replace("</os>", `${bootXml(order)}</os>`));
     },
   },
 });
@@ -103,8 +103,8 @@ test("the tools do and say on libvirt what the model does, whatever is called by
 });
 
 async function remove(name: string): Promise<void> {
-  const there = (await lab.virsh("list", "--all", "--name")).split("\n");
+  const there = (await testbed.virsh("list", "--all", "--name")).split("\n");
   if (!there.includes(name)) return;
-  if ((await lab.virsh("domstate", name)) !== "shut off") await lab.virsh("destroy", name);
-  await lab.virsh("undefine", name);
+  if ((await testbed.virsh("domstate", name)) !== "shut off") await testbed.virsh("destroy", name);
+  await testbed.virsh("undefine", name);
 }

@@ -13,20 +13,20 @@ import { GIB, images, isos, vmDefinition } from "../support/world.ts";
 import { commandsOf } from "./model-commands.ts";
 import { begin, type Coded, looks, type Real } from "./model-run.ts";
 import { contextOf } from "./sweep-cases.ts";
-import { type Ground, openProcess, type Process, prepareGround } from "./sweep-world.ts";
+import { type Fixture, openProcess, type Process, prepareFixture } from "./sweep-world.ts";
 
 const CLIENTS = 2;
 const SEQUENCES = scaled(2_000, 20);
 const LENGTH = scaled(30, 20);
 let calls = 0;
 
-const template = await prepareGround(async () => ({ connection: "local", uuid: "" }), {
+const template = await prepareFixture(async () => ({ connection: "local", uuid: "" }), {
   installerHonoursShutdown: true,
   shutdownMs: 0,
 });
 afterAll(() => template.remove());
 
-function realOf({ session }: Ground, processes: readonly Process[]): Real {
+function realOf({ session }: Fixture, processes: readonly Process[]): Real {
   const contexts = processes.map(({ ports }) => contextOf(ports));
   const uuidOf = (name: string) => [...session.machines.values()].find((machine) => machine.name === name)!.uuid;
   return {
@@ -68,15 +68,15 @@ function realOf({ session }: Ground, processes: readonly Process[]): Real {
 
 test("the tools do and say what the model does, whatever is called by whom", { timeout: 3_600_000 }, async () => {
   const property = fc.asyncProperty(commandsOf({ clients: CLIENTS, obeys: true }, LENGTH), async (commands) => {
-    const ground = await template.copy();
-    const processes = await Promise.all(Array.from({ length: CLIENTS }, (_, index) => openProcess(ground, index + 2)));
-    const real = realOf(ground, processes);
+    const fixture = await template.copy();
+    const processes = await Promise.all(Array.from({ length: CLIENTS }, (_, index) => openProcess(fixture, index + 2)));
+    const real = realOf(fixture, processes);
     try {
       await fc.asyncModelRun(() => begin(real), commands);
       for (const { store } of processes) expect(await store.open()).toEqual([]);
     } finally {
       for (const { end } of processes) await end();
-      template.removeCopy(ground);
+      template.removeCopy(fixture);
     }
   });
   await fc.assert(property, { numRuns: SEQUENCES });

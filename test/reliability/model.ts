@@ -6,20 +6,20 @@ import type { PresetOrder } from "../../src/domain/model/boot-order.ts";
 export type Order = PresetOrder;
 export type Status = "NotInstalled" | "Installing" | "Installed" | "InstallationFailed";
 export type ModelVm = {
-  /** Absent: somebody else's. */
+  /** Absent where the VM is not managed. */
   status?: Status;
   asked?: Order;
   order: Order;
   medium?: string;
-  /** The running VM, and whether this run was started to install; absent: off. */
+  /** The running VM, and whether this run was started to install; absent where the VM is off. */
   live?: { medium?: string; installs: boolean };
   sizeGb: number;
-  /** A system is on the disk. */
+  /** Whether a system is on the disk. */
   written: boolean;
-  /** Another program removed its definition. */
+  /** Whether another program removed its definition. */
   gone: boolean;
   deleted: boolean;
-  /** Bootwright made its disk. */
+  /** Whether Bootwright made its disk. */
   made: boolean;
 };
 export type Step =
@@ -42,13 +42,13 @@ const refuse = (code: string): never => {
   throw new Refusal(code);
 };
 
-/** Whether the firmware (BIOS) finds something to boot, and whether it is the CD-ROM. */
+/** Returns the device that the BIOS boots; undefined where it finds nothing to boot. */
 export function bootsFrom({ order, medium, written }: ModelVm, bootable: string): "cdrom" | "hd" | undefined {
   const devices = order.split("_") as ("cdrom" | "hd")[];
   return devices.find((device) => (device === "cdrom" ? medium === bootable : written));
 }
 
-/** The VM with one step made, or unchanged where it is so already. */
+/** Returns the VM with one step made, or unchanged where it is so already. */
 export function stepped(vm: ModelVm, step: Step): ModelVm {
   switch (step.kind) {
     case "order":
@@ -101,14 +101,14 @@ function starting(vm: ModelVm, bootable: string, mayInstall = true, before: Step
   return [...first, ...begun, { kind: "start", installs }];
 }
 
-/** Off and on again, where it runs, from what it will then have. */
+/** Returns the VM off and on again, where it runs, with what the next start has. */
 function restarting(vm: ModelVm, bootable: string): Step[] {
   if (!vm.live) return [];
   if (!bootsFrom(vm, bootable)) refuse("BLOCKED_BY_FINDINGS");
   return [{ kind: "stop" }, { kind: "start", installs: vm.live.installs && vm.status === "Installing" }];
 }
 
-/** The steps that a call asks for. @throws Refusal */
+/** Returns the steps that a call asks for. @throws Refusal */
 function asked(tool: string, vm: ModelVm, args: Args, bootable: string): Step[] {
   const order = args.boot_order as Order | undefined;
   const iso = args.iso_path as string | undefined;
@@ -148,7 +148,7 @@ function asked(tool: string, vm: ModelVm, args: Args, bootable: string): Step[] 
   }
 }
 
-/** The steps that bring back what was before an operation. @throws Refusal where it is not as the operation left it */
+/** Returns the steps that undo an operation. @throws Refusal where the VM is not as the operation left it */
 function undoing({ made }: Applied, vm: ModelVm): Step[] {
   return [...made].reverse().map(({ step, was }): Step => {
     if (step.kind === "order") {
@@ -172,7 +172,7 @@ const sorted = (value: unknown): unknown =>
       )
     : value;
 
-/** What a call on a VM comes to. @throws Refusal with the code */
+/** Returns what a call makes of a VM. @throws Refusal with the code */
 export function predict(model: Model, tool: string, vm: ModelVm | undefined, args: Args, past?: Applied): Prediction {
   if (!vm || vm.deleted) return refuse("VM_NOT_FOUND");
   if (args.iso_path === "none.iso") refuse("ISO_NOT_FOUND");

@@ -12,14 +12,14 @@ import type { State } from "../../src/domain/model/state.ts";
 import { driveOf } from "../../src/domain/model/vm.ts";
 import { type BootwrightClient, type Refusal, Refused } from "../support/client.ts";
 import { figure, scaled } from "../support/scale.ts";
-import { type Lab, openLab, type ToolName } from "../support/vm.ts";
-import { callOnce, chronicleOf, openBeside, type Recorded } from "./races-lab.ts";
+import { openTestbed, type Testbed, type ToolName } from "../support/vm.ts";
+import { callOnce, chronicleOf, openBeside, type Recorded } from "./races-testbed.ts";
 
 const STREAMS = 16;
 /** The second server waits this long for a VM, so that some of its calls are refused. */
 const SHORT_WAIT_S = 0.5;
 const LONG_WAIT_S = 10;
-/** What these calls may be refused with. No other program edits the VMs, so VM_CHANGED_MEANWHILE is not among them. */
+/** The codes that these calls may be refused with. No other program edits the VMs, so VM_CHANGED_MEANWHILE is not among them. */
 const refusals = ["VM_BUSY", "INSTALLATION_TRANSITION_ILLEGAL", "BLOCKED_BY_FINDINGS", "UNDO_IMPOSSIBLE"];
 
 let close: (() => Promise<void>)[] = [];
@@ -67,20 +67,20 @@ async function race(
 ) {
   const { isos } = inject("guests");
   const [first, second] = [isos.bios, isos.both];
-  const lab = await openLab({ isos: [first, second] });
-  close.push(() => lab.close());
-  const vms = await inBatches(vmCount, 8, (index) => lab.create(`race-${index}`, { boot_order: "hd" }));
-  const chronicle = chronicleOf(lab.directory);
+  const testbed = await openTestbed({ isos: [first, second] });
+  close.push(() => testbed.close());
+  const vms = await inBatches(vmCount, 8, (index) => testbed.create(`race-${index}`, { boot_order: "hd" }));
+  const chronicle = chronicleOf(testbed.directory);
   close.push(async () => chronicle.close());
   const waits = [LONG_WAIT_S, SHORT_WAIT_S];
   const servers = await Promise.all(
-    runtimes.map((runtime, index) => openBeside(lab, runtime, ["--claim-wait", String(waits[index])])),
+    runtimes.map((runtime, index) => openBeside(testbed, runtime, ["--claim-wait", String(waits[index])])),
   );
   close.push(async () => void (await Promise.all(servers.map((server) => server.close()))));
 
   const seed = Number(process.env.BOOTWRIGHT_SEED ?? Math.floor(Math.random() * 2 ** 31));
   console.log(`seed: BOOTWRIGHT_SEED=${seed}`);
-  const library = [first, second].map((path) => lab.iso(path));
+  const library = [first, second].map((path) => testbed.iso(path));
   const asked = fc.sample(wishes(library, vmCount), { seed, numRuns: calls + lines });
   const known = vms.map((): string[] => []);
   const heard: Heard[] = [];
@@ -109,7 +109,7 @@ async function race(
   };
   const alone = asked.slice(calls);
   const shell = async () => {
-    for (let wish = alone.pop(); wish; wish = alone.pop()) await make("call", wish, onCommandLine(lab));
+    for (let wish = alone.pop(); wish; wish = alone.pop()) await make("call", wish, onCommandLine(testbed));
   };
   await Promise.all([
     ...servers.flatMap((server, index) =>
@@ -118,13 +118,13 @@ async function race(
     ...(lines > 0 ? [shell(), shell()] : []),
   ]);
   const seconds = (performance.now() - from) / 1000;
-  return { lab, vms, chronicle, servers, heard, seconds };
+  return { testbed, vms, chronicle, servers, heard, seconds };
 }
 
 type Answered = Readonly<{ operation?: string | undefined; refusal?: Refusal }>;
 type Calling = (tool: ToolName, args: Record<string, unknown>) => Promise<Answered>;
 
-/** What is neither an answer nor a coded refusal fails the test. */
+/** Takes an answer or a coded refusal; anything else fails the test. */
 const over =
   ({ call }: BootwrightClient): Calling =>
   async (tool, args) => {
@@ -137,9 +137,9 @@ const over =
     }
   };
 const onCommandLine =
-  (lab: Lab): Calling =>
+  (testbed: Testbed): Calling =>
   async (tool, args) => {
-    const { answer, error } = await callOnce(lab, tool, args);
+    const { answer, error } = await callOnce(testbed, tool, args);
     return error ? { refusal: error as Refusal } : { operation: (answer as { operation?: string }).operation };
   };
 
@@ -152,7 +152,7 @@ async function inBatches<T>(count: number, atOnce: number, work: (index: number)
   return made;
 }
 
-/** What an operation changes of a VM, and what the record says of it. */
+/** Returns the parts of a VM that operations change, and what the record says of each. */
 const factsOf = ({ vm, record }: State) => ({
   order: vm && bootOrderOf(vm.next, record!.roles).order,
   entries: vm?.next.boot.entries,
@@ -172,7 +172,7 @@ describe.each([
   "sixteen callers on each of two servers ($runtimes) on $vms VMs",
   ({ vms: vmCount, runtimes, calls, lines }) => {
     test("lose no update: each VM's history is a line that ends at what libvirt and the record have", async () => {
-      const { lab, vms, chronicle, servers, heard, seconds } = await race(runtimes, vmCount, calls, lines);
+      const { testbed, vms, chronicle, servers, heard, seconds } = await race(runtimes, vmCount, calls, lines);
       const name = `races on ${vmCount} VM${vmCount > 1 ? "s" : ""} (${runtimes.join(" and ")})`;
 
       const busy = heard.flatMap(({ refusal, where }) => (refusal?.code === "VM_BUSY" ? [{ where, refusal }] : []));
@@ -218,7 +218,7 @@ describe.each([
           last = after;
           wrote = operation.steps.findLast((step) => step.wrote !== undefined)?.wrote;
         }
-        const { definition, claim } = parseDomain(`${await lab.virsh("dumpxml", "--inactive", vmName)}\n`);
+        const { definition, claim } = parseDomain(`${await testbed.virsh("dumpxml", "--inactive", vmName)}\n`);
         const row = chronicle.version(uuid);
         const facts = factsOf(last);
         expect(factsOf({ ...last, vm: { ...last.vm!, next: definition, ...(claim && { claim }) } })).toEqual(facts);

@@ -16,14 +16,14 @@ import { withJobs } from "../support/jobs.ts";
 import { defineVm, editDefinition, putDisk, saveState } from "../support/simulator.ts";
 import { AT, diskPath, GIB, isos, orderChange, target, uuid, vmDefinition, vmSpec } from "../support/world.ts";
 import { type Fault, faulty } from "./sweep-fault.ts";
-import type { Ground } from "./sweep-world.ts";
+import type { Fixture } from "./sweep-world.ts";
 
 export type SweptCase = Readonly<{
-  /** Brings about the beginning. */
-  prepare: (ground: Ground, ports: Ports) => Promise<unknown>;
+  /** Brings about the state that the case begins with. */
+  prepare: (fixture: Fixture, ports: Ports) => Promise<unknown>;
   /** The operation, with the confirmation that it asks for. Rejects with what the caller is told. */
   act: (ports: Ports) => Promise<unknown>;
-  /** Where it makes a VM: that VM. */
+  /** The VM that the case makes, where it makes one. */
   at?: Target;
   /** The operation was left by a process that ended, and the call is the next look. */
   left?: boolean;
@@ -68,10 +68,10 @@ const calling =
       callTool(allTools, tool, { ...args, ...(confirm !== undefined && { confirm }) }, contextOf(ports)),
     );
 
-/** Beginnings. */
+// The states that cases begin with.
 const serialLog = `/memory/images/${uuid}.serial.log`;
 const spec = vmSpec();
-const create = (isoPath?: string) => async (_ground: Ground, ports: Ports) => {
+const create = (isoPath?: string) => async (_fixture: Fixture, ports: Ports) => {
   const made = { ...spec, ...(isoPath !== undefined && { isoPath }) };
   await perform(
     ports,
@@ -85,36 +85,36 @@ const create = (isoPath?: string) => async (_ground: Ground, ports: Ports) => {
 };
 const off = create();
 const nothing = async () => {};
-const running = async (ground: Ground, ports: Ports) => {
-  await create(isos.installer)(ground, ports);
+const running = async (fixture: Fixture, ports: Ports) => {
+  await create(isos.installer)(fixture, ports);
   await perform(ports, target, (now) => [
     ...transitionChanges(now, "start_installation"),
     { kind: "power.start", purpose: "install", at: AT },
   ]);
 };
-const foreign = async ({ session }: Ground) => {
+const foreign = async ({ session }: Fixture) => {
   putDisk(session, { path: diskPath });
   defineVm(session, { uuid, name: "web", next: vmDefinition() });
 };
-const withoutDrive = async (ground: Ground, ports: Ports) => {
-  await off(ground, ports);
-  editDefinition(ground.session, uuid, (next) => ({ ...next, drives: [] }));
+const withoutDrive = async (fixture: Fixture, ports: Ports) => {
+  await off(fixture, ports);
+  editDefinition(fixture.session, uuid, (next) => ({ ...next, drives: [] }));
 };
 
-const withHistory = async (ground: Ground, ports: Ports) => {
-  await off(ground, ports);
+const withHistory = async (fixture: Fixture, ports: Ports) => {
+  await off(fixture, ports);
   await perform(ports, target, (now) => [orderChange(now, "hd")]);
 };
 
-const withLog = async (ground: Ground, ports: Ports) => {
-  await running(ground, ports);
-  putDisk(ground.session, { path: serialLog });
+const withLog = async (fixture: Fixture, ports: Ports) => {
+  await running(fixture, ports);
+  putDisk(fixture.session, { path: serialLog });
 };
 
 const stop: Change = { kind: "power.stop", force: true, timeoutMs: 0 };
 const second = "/memory/images/second.qcow2";
 
-/** One for every kind: a new one does not compile until it has a case. */
+/** The case of every kind of change: a new kind does not compile until it has one. */
 export const kindCases: Record<ChangeKind, SweptCase> = {
   "vm.create": {
     prepare: async ({ session }) => putDisk(session, { path: diskPath }),
@@ -126,18 +126,18 @@ export const kindCases: Record<ChangeKind, SweptCase> = {
   "power.stop": { prepare: running, act: changing([stop]) },
   "reboot_action.set": { prepare: running, act: changing([{ kind: "reboot_action.set", endsRun: true }]) },
   "saved_state.discard": {
-    async prepare(ground, ports) {
-      await running(ground, ports);
-      saveState(ground.session, uuid);
+    async prepare(fixture, ports) {
+      await running(fixture, ports);
+      saveState(fixture.session, uuid);
     },
     act: changing([{ kind: "saved_state.discard" }]),
   },
   "boot_order.set": { prepare: off, act: changing((now) => [orderChange(now, "hd")]) },
   "boot_order.adopt": {
-    async prepare(ground, ports) {
-      await off(ground, ports);
+    async prepare(fixture, ports) {
+      await off(fixture, ports);
       const { boot } = vmDefinition({ order: "hd" });
-      editDefinition(ground.session, uuid, (next) => ({ ...next, boot }));
+      editDefinition(fixture.session, uuid, (next) => ({ ...next, boot }));
     },
     act: changing([{ kind: "boot_order.adopt", order: "hd" }]),
   },
@@ -163,9 +163,9 @@ export const kindCases: Record<ChangeKind, SweptCase> = {
     act: changing([{ kind: "disk.create", path: second, sizeBytes: GIB }], { look: { diskPaths: [second] } }),
   },
   "disk.delete": {
-    async prepare(ground, ports) {
-      await off(ground, ports);
-      putDisk(ground.session, { path: second });
+    async prepare(fixture, ports) {
+      await off(fixture, ports);
+      putDisk(fixture.session, { path: second });
     },
     act: changing([{ kind: "disk.delete", path: second }], { look: { diskPaths: [second] } }),
   },
@@ -200,8 +200,8 @@ const vm = uuid;
 
 const left =
   (fault: Fault, { prepare, act }: Pick<SweptCase, "prepare" | "act">): SweptCase["prepare"] =>
-  async (ground, ports) => {
-    await prepare(ground, ports);
+  async (fixture, ports) => {
+    await prepare(fixture, ports);
     await act(faulty(ports, fault).ports).catch(() => undefined);
   };
 const restart = [stop, { kind: "power.start", purpose: "install", at: AT }] as const satisfies Change[];
@@ -258,9 +258,9 @@ export const toolCases: Readonly<Record<string, SweptCase>> = {
     last: ({ kind }) => kind === "claim.write",
   },
   "repair_vm of a VM that is gone": {
-    async prepare(ground, ports) {
-      await withHistory(ground, ports);
-      ground.session.machines.delete(uuid);
+    async prepare(fixture, ports) {
+      await withHistory(fixture, ports);
+      fixture.session.machines.delete(uuid);
     },
     act: calling("repair_vm", { vm, action: "put_back" }),
     last: ({ kind }) => kind === "claim.write",

@@ -4,33 +4,33 @@
 import type { Operation } from "../../src/domain/changes/operation.ts";
 import { DomainError } from "../../src/domain/error.ts";
 import type { DomainEvent } from "../../src/domain/model/event.ts";
-import type { Told } from "./sweep-fault.ts";
-import type { Sight } from "./sweep-world.ts";
+import type { Answered } from "./sweep-fault.ts";
+import type { Observation } from "./sweep-world.ts";
 
 export type Baseline = Readonly<{
-  before: Sight;
-  goal: Sight;
-  /** What was there after each of its steps. */
-  stages: readonly Sight[];
+  before: Observation;
+  goal: Observation;
+  /** The state after each of its steps. */
+  stages: readonly Observation[];
   events: readonly DomainEvent[];
 }>;
 
 export type Aftermath = Readonly<{
-  told: Told;
-  /** What was there when the caller was told. */
-  then: Sight;
-  /** What is there once the next process has looked. */
-  now: Sight;
+  answered: Answered;
+  /** The state when the caller had its answer. */
+  then: Observation;
+  /** The state once the next process has looked. */
+  now: Observation;
   open: readonly Operation[];
   operations: readonly Operation[];
   events: readonly DomainEvent[];
-  /** The call that failed could have been known for what it was: it returned, and everything else worked. */
+  /** Whether the failed call could be known for what it was: it returned, and everything else worked. */
   known: boolean;
-  /** The call did not ask for the operation that was settled. */
+  /** Whether an ended process left the operation, so that the call did not ask for it. */
   left: boolean;
 }>;
 
-/** The places at which two values differ. */
+/** Returns the places at which two values differ. */
 export function differences(a: unknown, b: unknown, at = ""): string[] {
   if (Object.is(a, b)) return [];
   const isObject = (value: unknown): value is Record<string, unknown> => typeof value === "object" && value !== null;
@@ -47,7 +47,7 @@ export function violationsOf(baseline: Baseline, after: Aftermath): string[] {
     ...more.map(({ what }) => `a second operation: ${what}`),
     ...stateViolations(baseline, operation, after),
     ...eventViolations(baseline, operation, after.events),
-    ...tellingViolations(baseline, operation, after),
+    ...answerViolations(baseline, operation, after),
   ];
 }
 
@@ -56,7 +56,8 @@ function stateViolations(
   operation: Operation | undefined,
   { now }: Aftermath,
 ): string[] {
-  const should = (what: string, sight: Sight) => differences(now, sight).map((place) => `${what}, and ${place}`);
+  const should = (what: string, observation: Observation) =>
+    differences(now, observation).map((place) => `${what}, and ${place}`);
   switch (operation?.status) {
     case undefined:
       return should("there is no operation", before);
@@ -71,16 +72,16 @@ function stateViolations(
 
 /** Where something stayed, each part is as it was at some stage of the operation, the record and the tag in the definition say the
  * same, and every file belongs to a VM or is named as left. */
-function mixtureViolations(stages: readonly Sight[], now: Sight, operation: Operation): string[] {
-  const parts = (sight: Sight): Record<string, unknown> => ({
-    ...Object.fromEntries(Object.entries(sight.vm ?? {}).map(([key, value]) => [`vm.${key}`, value])),
+function mixtureViolations(stages: readonly Observation[], now: Observation, operation: Operation): string[] {
+  const parts = (observation: Observation): Record<string, unknown> => ({
+    ...Object.fromEntries(Object.entries(observation.vm ?? {}).map(([key, value]) => [`vm.${key}`, value])),
     // A run that is over is the same as none.
     ...Object.fromEntries(
-      Object.entries(sight.record ?? {})
-        .filter(([key]) => key !== "currentRun" || sight.vm?.power === "running")
+      Object.entries(observation.record ?? {})
+        .filter(([key]) => key !== "currentRun" || observation.vm?.power === "running")
         .map(([key, value]) => [`record.${key}`, value]),
     ),
-    ...Object.fromEntries(Object.entries(sight.files).map(([path, size]) => [`file ${path}`, size])),
+    ...Object.fromEntries(Object.entries(observation.files).map(([path, size]) => [`file ${path}`, size])),
   });
   const was = stages.map(parts);
   const is = parts(now);
@@ -89,17 +90,17 @@ function mixtureViolations(stages: readonly Sight[], now: Sight, operation: Oper
     .filter((key) => was.every((stage) => differences(is[key], stage[key]).length > 0))
     .map((key) => `${operation.status}, and ${key} is as at no stage of it`);
   const tag = now.vm?.claim as { status: string } | undefined;
-  const told = operation.steps.flatMap(({ change, status }) =>
+  const carriedOut = operation.steps.flatMap(({ change, status }) =>
     status === "undone" || status === "planned" ? [] : [JSON.stringify(change)],
   );
   const agree = Boolean(now.record) === Boolean(tag) && now.record?.status === tag?.status;
   const disagree =
-    agree || told.some((text) => text.includes('"claim.write"') || text.includes('"vm.delete"'))
+    agree || carriedOut.some((text) => text.includes('"claim.write"') || text.includes('"vm.delete"'))
       ? []
       : [`${operation.status}, and the record says ${now.record?.status}, the tag ${tag?.status}`];
   const known = [...(now.record?.ownedFiles ?? []), ...(now.vm?.next.disks.map(({ path }) => path) ?? [])];
   const orphans = Object.keys(now.files)
-    .filter((path) => !known.includes(path) && !told.some((text) => text.includes(path)))
+    .filter((path) => !known.includes(path) && !carriedOut.some((text) => text.includes(path)))
     .map((path) => `${operation.status}, and nobody knows of ${path}`);
   return [...mixed, ...disagree, ...orphans];
 }
@@ -141,20 +142,21 @@ function eventViolations(
   return [...twice, ...foreign, ...unknowns, ...of()];
 }
 
-function tellingViolations({ before, goal }: Baseline, operation: Operation | undefined, after: Aftermath): string[] {
-  const { told, then, known } = after;
-  if (told === undefined || after.left) return [];
-  const should = (what: string, sight: Sight) => differences(then, sight).map((place) => `told ${what}, and ${place}`);
+function answerViolations({ before, goal }: Baseline, operation: Operation | undefined, after: Aftermath): string[] {
+  const { answered, then, known } = after;
+  if (answered === undefined || after.left) return [];
+  const should = (what: string, observation: Observation) =>
+    differences(then, observation).map((place) => `answered ${what}, and ${place}`);
   const status = (wanted: string) =>
-    operation?.status === wanted ? [] : [`told ${wanted}, and it is ${operation?.status}`];
-  if ("answer" in told) return [...should("that it is done", goal), ...status("applied")];
-  const { error } = told;
-  if (!(error instanceof DomainError)) return [`told of a defect: ${error}`];
+    operation?.status === wanted ? [] : [`answered ${wanted}, and it is ${operation?.status}`];
+  if ("answer" in answered) return [...should("that it is done", goal), ...status("applied")];
+  const { error } = answered;
+  if (!(error instanceof DomainError)) return [`answered with a defect: ${error}`];
   if (error.code === "OUTCOME_UNKNOWN") {
     const { operation: named } = (error as DomainError<"OUTCOME_UNKNOWN">).details;
     return [
-      ...(named === operation?.id ? [] : [`told that ${named} is unknown, and it is ${operation?.id}`]),
-      ...(known ? ["told that nobody knows, where looking was enough"] : []),
+      ...(named === operation?.id ? [] : [`answered that ${named} is unknown, and it is ${operation?.id}`]),
+      ...(known ? ["answered that nobody knows, where looking was enough"] : []),
     ];
   }
   switch (error.outcome?.status) {
@@ -168,11 +170,11 @@ function tellingViolations({ before, goal }: Baseline, operation: Operation | un
       const done = differences(then, before).length > 0;
       return [
         ...status(error.outcome.status),
-        ...(done && kept.length === 0 ? ["told that nothing stays, and something does"] : []),
-        ...(!done && kept.length > 0 ? [`told that something stays, and nothing does: ${kept}`] : []),
+        ...(done && kept.length === 0 ? ["answered that nothing stays, and something does"] : []),
+        ...(!done && kept.length > 0 ? [`answered that something stays, and nothing does: ${kept}`] : []),
       ];
     }
     default:
-      return [`told of the status ${error.outcome?.status}`];
+      return [`answered with the status ${error.outcome?.status}`];
   }
 }

@@ -1,4 +1,4 @@
-/** One fault at one call of an operation, and what its caller is told. */
+/** One fault at one call of an operation, and the answer that its caller gets. */
 import { DomainError } from "../../src/domain/error.ts";
 import type { Ports } from "../../src/domain/ports/operation-ports.ts";
 import { intercept } from "../domain/engine/faults.ts";
@@ -17,15 +17,15 @@ export const modes = [
   "is not reached before the process ends",
 ] as const;
 export type Mode = (typeof modes)[number];
-/** At the nth call on the ports, or the nth of this name. */
+/** The fault comes at the nth call on the ports, or at the nth of this name. */
 export type Fault = Readonly<{ call?: string; nth: number; mode: Mode }>;
 
-/** `undefined`: no answer, since a call never returned or the process ended. */
-export type Told = Readonly<{ answer: unknown } | { error: unknown }> | undefined;
+/** The caller's answer or error; `undefined` where a call never returned or the process ended. */
+export type Answered = Readonly<{ answer: unknown } | { error: unknown }> | undefined;
 
 type Port = "store" | "backend";
 
-/** Whether it writes on the hypervisor. */
+/** Returns whether the call writes to the hypervisor. */
 export const isWrite = (call: string) => /^(apply |importDefinition$)/.test(call);
 
 const refusalOf = (call: string, port: Port) =>
@@ -38,7 +38,7 @@ const unanswered = () =>
 
 class Ended extends Error {}
 
-/** The ports with this fault in them, and the calls that came before it and it. */
+/** Returns the ports with this fault in them, and the calls up to it. */
 export function faulty(ports: Ports, { call: named, nth, mode }: Fault) {
   const calls: string[] = [];
   const portOf = (call: string): Port => (call === "release" || call in ports.store ? "store" : "backend");
@@ -114,7 +114,7 @@ export function faulty(ports: Ports, { call: named, nth, mode }: Fault) {
   return {
     ports: wrapped,
     calls,
-    /** Nothing goes on any more that is waited for, but for a call that never returns. */
+    /** Returns whether nothing is under way but a call that never returns. */
     isStuck: () => stuck && underWay === 0,
     hasEnded: () => ended,
     happenLate: async () => {
@@ -126,19 +126,19 @@ export function faulty(ports: Ports, { call: named, nth, mode }: Fault) {
 
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
-/** Waits for the answer, lets time pass where nothing goes on, and says so when nothing ever will. */
-export async function toldBy(
+/** Waits for the answer, and lets time pass where nothing goes on. Returns undefined when no answer ever comes. */
+export async function answerOf(
   work: Promise<unknown>,
   { isStuck, hasEnded }: Pick<ReturnType<typeof faulty>, "isStuck" | "hasEnded">,
   clock: Clock,
-): Promise<Told> {
-  let told: { answer: unknown } | { error: unknown } | undefined;
+): Promise<Answered> {
+  let answered: { answer: unknown } | { error: unknown } | undefined;
   work.then(
     (answer) => {
-      told = { answer };
+      answered = { answer };
     },
     (error: unknown) => {
-      told = { error };
+      answered = { error };
     },
   );
   const until = performance.now() + 30_000;
@@ -148,7 +148,7 @@ export async function toldBy(
       await work.catch(() => undefined);
       return undefined;
     }
-    if (told) return told;
+    if (answered) return answered;
     if (performance.now() > until) throw new Error("No answer, and nothing that never returned");
     if (idle % 5 === 4) clock.pass(10 * 60_000);
     await turn();

@@ -11,17 +11,17 @@ import type { Backend } from "../../src/domain/ports/backend.ts";
 import type { Ports } from "../../src/domain/ports/operation-ports.ts";
 import { openSqliteStore, type SqliteStore } from "../../src/store/sqlite/store.ts";
 import { guestPrefix } from "../support/guest-names.ts";
-import { quickPlace } from "../support/quick-place.ts";
+import { memoryDirectory } from "../support/memory-directory.ts";
 import { AT, memoryBackend } from "../support/world.ts";
 
-/** What outlives every process: the machines, and the directory of the database. */
-export type Ground = Readonly<{ session: Session; backend: Backend; directory: string }>;
+/** The parts that outlive every process: the machines, and the directory of the database. */
+export type Fixture = Readonly<{ session: Session; backend: Backend; directory: string }>;
 
 /** One process: a store of its own, and ids that nobody else gives out. */
 export type Process = Readonly<{ ports: Ports; store: SqliteStore; end: () => Promise<void> }>;
 
 export async function openProcess(
-  { backend, session, directory }: Ground,
+  { backend, session, directory }: Fixture,
   number: number,
   passedMs = 0,
 ): Promise<Process> {
@@ -46,41 +46,41 @@ export async function openProcess(
 
 export type Template = Readonly<{
   at: Target;
-  /** The same beginning once more. */
-  copy: () => Promise<Ground>;
-  removeCopy: (ground: Ground) => void;
+  /** Makes the same beginning once more. */
+  copy: () => Promise<Fixture>;
+  removeCopy: (fixture: Fixture) => void;
   remove: () => void;
 }>;
 
-/** Prepares a beginning once. */
-export async function prepareGround(
-  prepare: (ground: Ground, process: Process) => Promise<Target>,
+/** Prepares a beginning once, to be copied. */
+export async function prepareFixture(
+  prepare: (fixture: Fixture, process: Process) => Promise<Target>,
   config: Parameters<typeof memoryBackend>[0] = {},
 ): Promise<Template> {
-  const newDirectory = () => mkdtempSync(join(quickPlace, `${guestPrefix}sweep-`));
-  const first: Ground = { ...(await memoryBackend(config)), directory: newDirectory() };
+  const newDirectory = () => mkdtempSync(join(memoryDirectory, `${guestPrefix}sweep-`));
+  const first: Fixture = { ...(await memoryBackend(config)), directory: newDirectory() };
   const process = await openProcess(first, 1);
   const at = await prepare(first, process);
   await process.end();
   return {
     at,
     async copy() {
-      const ground: Ground = { ...(await memoryBackend(config)), directory: newDirectory() };
-      cpSync(first.directory, ground.directory, { recursive: true });
-      const { session } = ground;
+      const fixture: Fixture = { ...(await memoryBackend(config)), directory: newDirectory() };
+      cpSync(first.directory, fixture.directory, { recursive: true });
+      const { session } = fixture;
       session.files.clear();
       for (const [path, file] of structuredClone(first.session.files)) session.files.set(path, file);
       for (const [uuid, machine] of structuredClone(first.session.machines)) session.machines.set(uuid, machine);
       session.count = first.session.count;
-      return ground;
+      return fixture;
     },
     removeCopy: ({ directory }) => rmSync(directory, { recursive: true }),
     remove: () => rmSync(first.directory, { recursive: true }),
   };
 }
 
-/** All that is to be seen of one VM, without what differs from one run to the next. */
-export type Sight = Readonly<{
+/** The state of one VM, without what differs from one run to the next. */
+export type Observation = Readonly<{
   vm?: Readonly<{
     name: string;
     next: VmDefinition;
@@ -90,11 +90,11 @@ export type Sight = Readonly<{
     claim: unknown;
   }>;
   record?: Readonly<Omit<VmRecord, "currentRun">> & { currentRun?: unknown };
-  /** Every disk image that there is, with its size. */
+  /** Every disk image, by its path, with its size. */
   files: Readonly<Record<string, number>>;
 }>;
 
-export async function sightOf({ session }: Ground, store: SqliteStore, at: Target): Promise<Sight> {
+export async function observationOf({ session }: Fixture, store: SqliteStore, at: Target): Promise<Observation> {
   const machine = session.machines.get(at.uuid);
   const record = await store.record(at);
   const files = [...session.files.values()].filter(({ kind }) => kind === "disk");

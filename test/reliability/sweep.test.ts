@@ -73,7 +73,7 @@ describe("the sweep itself", () => {
     {
       flaw: "believeTheError",
       mode: "works and reports an error",
-      found: /told that it was rolled back, and vm\.next/,
+      found: /answered that it was rolled back, and vm\.next/,
     },
     {
       flaw: "forgetTheCall",

@@ -10,14 +10,21 @@ import { target } from "../support/world.ts";
 import type { SweptCase } from "./sweep-cases.ts";
 import { type Baseline, violationsOf } from "./sweep-check.ts";
 import { startClock } from "./sweep-clock.ts";
-import { type Fault, faulty, isWrite, type Mode, modes, toldBy } from "./sweep-fault.ts";
-import { historyOf, openProcess, prepareGround, type Sight, sightOf, type Template } from "./sweep-world.ts";
+import { answerOf, type Fault, faulty, isWrite, type Mode, modes } from "./sweep-fault.ts";
+import {
+  historyOf,
+  type Observation,
+  observationOf,
+  openProcess,
+  prepareFixture,
+  type Template,
+} from "./sweep-world.ts";
 
-/** The parts of the program that the sweep looks at; a flaw can be planted in either. */
+/** The parts of the program that the sweep checks; a flaw can be planted in either. */
 export type Flow = Readonly<{
-  /** What the ports of the process that runs the operation are. */
+  /** Makes the ports of the process that runs the operation. */
   ports: (ports: Ports) => Ports;
-  /** What the next process does first. */
+  /** Does what the next process does first. */
   recover: (ports: Ports, at: Target) => Promise<unknown>;
 }>;
 
@@ -26,7 +33,7 @@ export const program: Flow = {
   recover: (ports) => recoverAll(ports, new AbortController().signal, () => {}),
 };
 
-/** Longer than any call may be late. */
+/** A time longer than any call may be late, in milliseconds. */
 const LATE_ENOUGH_MS = 3600_000;
 
 export type Swept = Readonly<{
@@ -36,7 +43,7 @@ export type Swept = Readonly<{
   unlimited: ReadonlySet<string>;
 }>;
 
-/** With `fails`, the last change is refused besides. */
+/** Options of a sweep; with `fails`, the last change is refused besides. */
 export type SweepOptions = Readonly<{
   flow?: Flow;
   fails?: boolean;
@@ -47,8 +54,8 @@ export type SweepOptions = Readonly<{
 export async function sweep(swept: SweptCase, options: SweepOptions = {}): Promise<Swept> {
   const { flow = program, fails = false, chosen = () => true, only = modes } = options;
   const at = swept.at ?? target;
-  const template = await prepareGround(async (ground, { ports }) => {
-    await swept.prepare(ground, ports);
+  const template = await prepareFixture(async (fixture, { ports }) => {
+    await swept.prepare(fixture, ports);
     return at;
   });
   const run = (fault: Fault, baseline?: Baseline, refused = fails) =>
@@ -69,7 +76,8 @@ export async function sweep(swept: SweptCase, options: SweepOptions = {}): Promi
       const result = await run({ nth, mode }, baseline);
       const begun = calls.slice(0, nth - 1).includes("begin");
       const place = `${calls[nth - 1]} (${nth})`;
-      if (mode.startsWith("never") && !result.told) unlimited.add(`${begun ? "begun" : "before"}: ${calls[nth - 1]}`);
+      if (mode.startsWith("never") && !result.answered)
+        unlimited.add(`${begun ? "begun" : "before"}: ${calls[nth - 1]}`);
       violations.push(...result.violations.map((text) => `${place} ${mode}: ${text}`));
     }
   }
@@ -86,55 +94,55 @@ async function runOnce(
   baseline?: Baseline,
 ) {
   const { at } = template;
-  const ground = await template.copy();
+  const fixture = await template.copy();
   const clock = startClock();
-  const process = await openProcess(ground, 2);
+  const process = await openProcess(fixture, 2);
   try {
-    const before = await sightOf(ground, process.store, at);
+    const before = await observationOf(fixture, process.store, at);
     const earlier = new Set(
       (await process.store.operations({ target: at, limit: 100 })).flatMap(({ id, status }) =>
         status === "begun" ? [] : [id],
       ),
     );
-    const stages: Sight[] = [];
+    const stages: Observation[] = [];
     const seeStages: Handler = async (call, make) => {
       const result = await make();
-      if (isWrite(call)) stages.push(await sightOf(ground, process.store, at));
+      if (isWrite(call)) stages.push(await observationOf(fixture, process.store, at));
       return result;
     };
     const real = refused ? refusingLast(process.ports, refused) : process.ports;
     const planted = faulty(baseline ? real : intercept(real, seeStages), fault);
-    const told = await toldBy(act(flow.ports(planted.ports)), planted, clock);
-    if (baseline === undefined && told && "error" in told && !refused) throw told.error;
-    const then = await sightOf(ground, process.store, at);
-    if (!told) await process.end();
-    if (told && fault.mode === "is not answered, done after the next look") {
-      const looking = await openProcess(ground, 3);
+    const answered = await answerOf(act(flow.ports(planted.ports)), planted, clock);
+    if (baseline === undefined && answered && "error" in answered && !refused) throw answered.error;
+    const then = await observationOf(fixture, process.store, at);
+    if (!answered) await process.end();
+    if (answered && fault.mode === "is not answered, done after the next look") {
+      const looking = await openProcess(fixture, 3);
       // The first look finds nothing yet. What the operation is settled as, or left as, is seen at the end.
       for (const happen of [planted.happenLate, async () => {}]) {
         await flow.recover(looking.ports, at).catch(() => undefined);
         await happen();
       }
       await looking.end();
-    } else if (told) await planted.happenLate();
-    const next = await openProcess(ground, 4, fault.mode.startsWith("is not answered") ? LATE_ENOUGH_MS : 0);
+    } else if (answered) await planted.happenLate();
+    const next = await openProcess(fixture, 4, fault.mode.startsWith("is not answered") ? LATE_ENOUGH_MS : 0);
     const failed = await flow.recover(next.ports, at).then(
       () => [],
       (error: unknown) => [`the next look fails: ${error}`],
     );
-    const now = await sightOf(ground, next.store, at);
+    const now = await observationOf(fixture, next.store, at);
     const open = await next.store.open(at);
     const { operations, events } = await historyOf(next.store, at, earlier);
     await next.end();
     const known =
       !refused && ["refuses", "works and reports an error"].includes(fault.mode) && isApply(planted.calls, fault);
-    const after = { told, then, now, open, operations, events, known, left };
+    const after = { answered, then, now, open, operations, events, known, left };
     const violations = baseline ? [...failed, ...violationsOf(baseline, after)] : [];
-    return { before, stages, now, events, told, calls: planted.calls, violations };
+    return { before, stages, now, events, answered, calls: planted.calls, violations };
   } finally {
     clock.stop();
     await process.end();
-    template.removeCopy(ground);
+    template.removeCopy(fixture);
   }
 }
 

@@ -9,7 +9,7 @@ import { toolNamed } from "../../src/tools/call.ts";
 import { allTools } from "../../src/tools/catalogue.ts";
 import { serverPath } from "../support/client.ts";
 import { memorySettings, temporaryDirectory } from "../support/memory.ts";
-import { foreign, seedOf } from "../tools/bench.ts";
+import { foreign, seedOf } from "../tools/harness.ts";
 import { run } from "./process.ts";
 
 const brokenPlugin = fileURLToPath(new URL("./broken-plugin.ts", import.meta.url));

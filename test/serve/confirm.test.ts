@@ -97,7 +97,7 @@ describe.each(Object.keys(generations) as (keyof typeof generations)[])("a clien
   });
 });
 
-it("asks through a client of 2025 that only says that it can elicit", async () => {
+it("a loss is confirmed through a client of 2025 that only says that it can elicit", async () => {
   const caller = await open("2025-06-18, first SDK", {
     capabilities: { elicitation: {} },
     asked: () => ({ action: "accept", content: { confirm: true } }),
@@ -105,7 +105,7 @@ it("asks through a client of 2025 that only says that it can elicit", async () =
   expect((await caller.call("stop_vm", cut)).structuredContent).toMatchObject({ changed: true });
 });
 
-it("asks a person under --confirm human through a client that can", async () => {
+it("a person is asked under --confirm human through a client that can", async () => {
   const caller = await open("2026-07-28", {
     settings: ["--confirm", "human"],
     asked: () => ({ action: "accept", content: { confirm: true } }),

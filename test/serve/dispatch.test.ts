@@ -7,7 +7,7 @@ import { type Agreement, dispatcherFor, ownUser, type Principal } from "../../sr
 import type { Session } from "../../src/serve/session.ts";
 import { SurfaceRefusal } from "../../src/serve/surface-refusal.ts";
 import { workOf } from "../../src/serve/work.ts";
-import { refusalOf } from "../plugin-host/bench.ts";
+import { refusalOf } from "../plugin-host/harness.ts";
 import { loss, toolsFor } from "./tools-fixture.ts";
 
 class Lacking extends SurfaceRefusal {

@@ -41,7 +41,7 @@ describe("a job that another process runs", () => {
     const following = server.call(
       "get_job",
       { job: id, wait_seconds: 60 },
-      { onprogress: (told) => void heard.push(told) },
+      { onprogress: (progress) => void heard.push(progress) },
     );
     for (const percent of [25, 75]) {
       await store.advanceJob(id, { percent, message: `${percent} blocks` }, []);

@@ -4,7 +4,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { execa } from "execa";
 import { describe, expect, it, vi } from "vitest";
-import { pluginFile } from "../plugin-host/bench.ts";
+import { pluginFile } from "../plugin-host/harness.ts";
 import { type BootwrightClient, openClient } from "../support/client.ts";
 import { memorySettings, temporaryDirectory } from "../support/memory.ts";
 import { run } from "./process.ts";

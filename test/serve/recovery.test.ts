@@ -33,7 +33,7 @@ async function worldInDoubt(): Promise<{ w: World; hypervisor: Away; operation: 
 }
 
 function recovering({ connections, ports, store }: World): string[] {
-  const told: string[] = [];
+  const logged: string[] = [];
   const stop = recoverInBackground({
     services: withJobs({
       ...ports,
@@ -41,25 +41,25 @@ function recovering({ connections, ports, store }: World): string[] {
       plugins: { list: async () => [] },
       store: async () => store,
     }),
-    log: (message) => told.push(message),
+    log: (message) => logged.push(message),
     afterMs: 10,
     everyMs: 30,
   });
   onTestFinished(stop);
-  return told;
+  return logged;
 }
 
 test("recoverInBackground() settles an unknown outcome once the hypervisor is back, and tells each thing once", async () => {
   const { w, hypervisor, operation } = await worldInDoubt();
-  const told = recovering(w);
-  await expect.poll(() => told).toHaveLength(1);
+  const logged = recovering(w);
+  await expect.poll(() => logged).toHaveLength(1);
   const before = hypervisor.refused;
   await expect.poll(() => hypervisor.refused).toBeGreaterThan(before + 3);
-  expect(told).toEqual([expect.stringMatching(/of which nobody knew how it ended: unknown$/)]);
+  expect(logged).toEqual([expect.stringMatching(/of which nobody knew how it ended: unknown$/)]);
   hypervisor.away = false;
   await expect.poll(async () => (await w.store.operation(operation))?.status).toBe("applied");
-  await expect.poll(() => told).toHaveLength(2);
-  expect(told[1]).toMatch(/of which nobody knew how it ended: applied$/);
+  await expect.poll(() => logged).toHaveLength(2);
+  expect(logged[1]).toMatch(/of which nobody knew how it ended: applied$/);
 });
 
 test("recoverInBackground() asks no hypervisor while nothing is open, and ends when it is told to", async () => {

@@ -44,12 +44,12 @@ describe("two servers on one data directory", () => {
       {
         signal: cancel.signal,
         // It has the VM now, and waits for an installer that ignores it.
-        onprogress: () => void told.resolve(),
+        onprogress: () => void reported.resolve(),
       },
     );
-    const told = Promise.withResolvers<void>();
+    const reported = Promise.withResolvers<void>();
     stopping.catch(() => undefined);
-    await told.promise;
+    await reported.promise;
     const busy = (await b.refusal("delete_vm", { vm: vm.uuid })) as Refusal;
     expect(busy).toMatchObject({
       code: "VM_BUSY",
@@ -67,10 +67,14 @@ describe("two servers on one data directory", () => {
     const a = await open(data);
     await a.call("create_vm", { name: "web", iso_path: "installer.iso" });
     await a.call("start_vm", { vm: "web" });
-    const told = Promise.withResolvers<void>();
-    const stopping = a.call("stop_vm", { vm: "web", timeout_seconds: 600 }, { onprogress: () => void told.resolve() });
+    const reported = Promise.withResolvers<void>();
+    const stopping = a.call(
+      "stop_vm",
+      { vm: "web", timeout_seconds: 600 },
+      { onprogress: () => void reported.resolve() },
+    );
     stopping.catch(() => undefined);
-    await told.promise;
+    await reported.promise;
     process.kill(a.pid()!, "SIGKILL");
     const far = ["--connection", "far=libvirt,uri=nonsense"];
     const b = await openClient({ settings: ["--data", data, ...far, "--connection", "local=memory"] });
@@ -92,10 +96,14 @@ describe("two servers on one data directory", () => {
     const [a, b] = [await open(data), await open(data)];
     await a.call("create_vm", { name: "web", iso_path: "installer.iso" });
     const { vm } = await a.call("start_vm", { vm: "web" });
-    const told = Promise.withResolvers<void>();
-    const stopping = a.call("stop_vm", { vm: "web", timeout_seconds: 600 }, { onprogress: () => void told.resolve() });
+    const reported = Promise.withResolvers<void>();
+    const stopping = a.call(
+      "stop_vm",
+      { vm: "web", timeout_seconds: 600 },
+      { onprogress: () => void reported.resolve() },
+    );
     stopping.catch(() => undefined);
-    await told.promise;
+    await reported.promise;
     process.kill(a.pid()!, "SIGKILL");
     // Its VMs were in its memory; what is left is the record, which nobody holds any more.
     await expect.poll(() => b.refusal("delete_vm", { vm: vm.uuid })).toBeUndefined();

@@ -1,14 +1,14 @@
 /** Claims and leases: what one process at a time may have. */
 import { describe, expect } from "vitest";
-import { asking, carryOut, operationOn, recordOf, settlement, type Test } from "./contract-bench.ts";
+import { asking, carryOut, operationOn, recordOf, settlement, type Test } from "./contract-harness.ts";
 
 const busy = (more: object = {}) =>
   expect.objectContaining({ code: "VM_BUSY", details: expect.objectContaining(more) });
 
 export function claimContract(test: Test): void {
   describe("claims", () => {
-    test("a VM is one process's until it is released, and whoever is refused is told whose it is", async (bench) => {
-      const { one, two, vm } = bench;
+    test("a VM is one process's until it is released, and whoever is refused is told whose it is", async (harness) => {
+      const { one, two, vm } = harness;
       const target = vm();
       await carryOut(one, target, { record: recordOf(target, { name: "web" }) });
       const claim = await one.claim(target, { actor: "mcp:claude 1", what: "resize_disk" }, 0);
@@ -60,8 +60,8 @@ export function claimContract(test: Test): void {
       await claim.release();
     });
 
-    test("a VM of a process that was killed is taken over at once, with what it left", async (bench) => {
-      const { one, two, start, vm } = bench;
+    test("a VM of a process that was killed is taken over at once, with what it left", async (harness) => {
+      const { one, two, start, vm } = harness;
       const target = vm();
       const begun = operationOn(target);
       const { use, kill } = await start();
@@ -80,7 +80,9 @@ export function claimContract(test: Test): void {
       const { use } = await start();
       await use.claim(target, asking, 0);
       await use.close();
-      await (await one.claim(target, asking, 0)).release();
+      const claim = await one.claim(target, asking, 0);
+      expect(claim.left).toEqual([]);
+      await claim.release();
     });
 
     test("processes that race for one VM never have it at once", async ({ one, two, start, vm }) => {
@@ -104,8 +106,8 @@ export function claimContract(test: Test): void {
   });
 
   describe("leases", () => {
-    test("a task is one process's until it is killed or closes, and then the next one's", async (bench) => {
-      const { one, two, start } = bench;
+    test("a task is one process's until it is killed or closes, and then the next one's", async (harness) => {
+      const { one, two, start } = harness;
       const task = `watch:${crypto.randomUUID()}`;
       const { use, kill } = await start();
       expect([await use.lease(task), await use.lease(task)]).toEqual([true, true]);

@@ -2,7 +2,7 @@
 import { describe, expect, vi } from "vitest";
 import type { ReportedState } from "../../src/domain/model/reported-state.ts";
 import type { Target } from "../../src/domain/model/vm.ts";
-import { asking, carryOut, eventOf, operationOn, settlement, type Test } from "./contract-bench.ts";
+import { asking, carryOut, eventOf, operationOn, settlement, type Test } from "./contract-harness.ts";
 
 const SLOW_MS = 100_000;
 
@@ -58,8 +58,8 @@ export function eventContract(test: Test): void {
       expect(await one.lastEvent()).toBe(last);
     });
 
-    test("whoever listens is called after a write of any process, when it can be read", async (bench) => {
-      const { one, two, vm } = bench;
+    test("whoever listens is called after a write of any process, when it can be read", async (harness) => {
+      const { one, two, vm } = harness;
       for (const writer of [one, two]) {
         const id = crypto.randomUUID();
         const read: unknown[] = [];
@@ -90,8 +90,8 @@ export function eventContract(test: Test): void {
       expect((await two.events(before)).map(({ event }) => event)).toEqual([a]);
     });
 
-    test("nothing is reported while an operation is at the VM, or is left open on it", async (bench) => {
-      const { one, two, start, vm } = bench;
+    test("nothing is reported while an operation is at the VM, or is left open on it", async (harness) => {
+      const { one, two, start, vm } = harness;
       const target = vm();
       const { use, kill } = await start();
       const begun = operationOn(target);
@@ -141,8 +141,8 @@ export function eventContract(test: Test): void {
   });
 
   describe("deliveries", () => {
-    test("a new subscriber is told of what happens from now on, and goes on where it ended", async (bench) => {
-      const { one, two, vm } = bench;
+    test("a new subscriber is told of what happens from now on, and goes on where it ended", async (harness) => {
+      const { one, two, vm } = harness;
       const target = vm();
       const subscriber = crypto.randomUUID();
       await one.note(eventOf(target, crypto.randomUUID()));

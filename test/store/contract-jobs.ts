@@ -2,7 +2,7 @@
 import { describe, expect } from "vitest";
 import { type Job, jobEvent } from "../../src/domain/model/job.ts";
 import type { Target } from "../../src/domain/model/vm.ts";
-import type { Bench, Test } from "./contract-bench.ts";
+import type { Harness, Test } from "./contract-harness.ts";
 
 let jobs = 0;
 const jobOn = (target: Target | undefined, more: Partial<Job> = {}): Job => {
@@ -13,14 +13,14 @@ const jobOn = (target: Target | undefined, more: Partial<Job> = {}): Job => {
   return { id, kind: "test.copy", title: "Copy web", actor: "cli", ...named, input: { to: "/a" }, ...begun, ...more };
 };
 const eventOn = (job: Job, place: string) => jobEvent(job, place, job.startedAt, "job.progressed");
-const eventsAbout = async ({ one }: Bench, { id }: Job) =>
+const eventsAbout = async ({ one }: Harness, { id }: Job) =>
   (await one.events()).filter(({ event }) => event.data.job === id).map(({ event }) => event.id);
 const notFound = expect.objectContaining({ code: "JOB_NOT_FOUND" });
 
 export function jobContract(test: Test): void {
   describe("jobs", () => {
-    test("a job is kept as it was begun, with its event, and lists come newest first", async (bench) => {
-      const { one, two, vm } = bench;
+    test("a job is kept as it was begun, with its event, and lists come newest first", async (harness) => {
+      const { one, two, vm } = harness;
       const target = vm();
       const [older, newer] = [
         jobOn(target, { startedAt: "2026-01-01T00:00:00.000Z" }),
@@ -28,7 +28,7 @@ export function jobContract(test: Test): void {
       ];
       for (const job of [older, newer]) await one.addJob(job, [eventOn(job, "started")]);
       expect(await two.job(older.id)).toEqual(older);
-      expect(await eventsAbout(bench, older)).toEqual([`${older.id}:started`]);
+      expect(await eventsAbout(harness, older)).toEqual([`${older.id}:started`]);
       const ids = async (more: object = {}) => (await two.jobs({ target, limit: 9, ...more })).map(({ id }) => id);
       expect(await ids()).toEqual([newer.id, older.id]);
       expect(await ids({ limit: 1 })).toEqual([newer.id]);
@@ -70,8 +70,8 @@ export function jobContract(test: Test): void {
       await expect(two.cancelJob("nothing")).rejects.toEqual(notFound);
     });
 
-    test("a job ends once, with its event, its result, and without its checkpoint", async (bench) => {
-      const { one, two, vm } = bench;
+    test("a job ends once, with its event, its result, and without its checkpoint", async (harness) => {
+      const { one, two, vm } = harness;
       const job = jobOn(vm());
       await one.addJob(job, []);
       await one.advanceJob(job.id, { checkpoint: { at: 1 } }, []);
@@ -81,7 +81,7 @@ export function jobContract(test: Test): void {
       const ended = await two.job(job.id);
       expect(ended).toMatchObject({ ...ending, endedAt: expect.any(String) });
       expect(ended).not.toHaveProperty("checkpoint");
-      expect(await eventsAbout(bench, job)).toEqual([`${job.id}:ended`]);
+      expect(await eventsAbout(harness, job)).toEqual([`${job.id}:ended`]);
       expect(await one.advanceJob(job.id, { percent: 1 }, [])).toBeUndefined();
     });
 
@@ -105,8 +105,8 @@ export function jobContract(test: Test): void {
       await two.leaveJob(job.id);
     });
 
-    test("a job of a process that is killed is taken up by another, with its last checkpoint", async (bench) => {
-      const { one, vm, start } = bench;
+    test("a job of a process that is killed is taken up by another, with its last checkpoint", async (harness) => {
+      const { one, vm, start } = harness;
       const { use: store, kill } = await start();
       const job = jobOn(vm());
       await store.addJob(job, []);

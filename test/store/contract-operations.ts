@@ -1,6 +1,6 @@
 /** Records, operations and their history. */
 import { describe, expect } from "vitest";
-import { asking, carryOut, eventOf, operationOn, recordOf, settlement, type Test } from "./contract-bench.ts";
+import { asking, carryOut, eventOf, operationOn, recordOf, settlement, type Test } from "./contract-harness.ts";
 import { step } from "./fixture.ts";
 
 /** Everything that a driver could get wrong in a text. */
@@ -8,8 +8,8 @@ const nasty = `q'uo"te ? ?? :a $1 \\ \\? %s 한글 😀 \u0001 \n\r\t -- /* ; <!
 
 export function operationContract(test: Test): void {
   describe("records", () => {
-    test("a record is read by every process as it was written, and under its connection alone", async (bench) => {
-      const { one, two, vm } = bench;
+    test("a record is read by every process as it was written, and under its connection alone", async (harness) => {
+      const { one, two, vm } = harness;
       const [target, other] = [vm(), { ...vm(), connection: "lab2" }];
       const written = recordOf(target, {
         name: nasty,
@@ -29,8 +29,8 @@ export function operationContract(test: Test): void {
       expect(await two.record({ ...target, connection: "lab2" })).toBeUndefined();
     });
 
-    test("a settlement replaces the record but for when it was made, leaves it, or removes it", async (bench) => {
-      const { one, two, vm } = bench;
+    test("a settlement replaces the record but for when it was made, leaves it, or removes it", async (harness) => {
+      const { one, two, vm } = harness;
       const target = vm();
       await carryOut(one, target, { record: recordOf(target, { requestedOrder: "hd", seen: { bootOrder: "hd" } }) });
       await carryOut(one, target, { record: recordOf(target, { revision: 2, createdAt: "1999-01-01T00:00:00.000Z" }) });
@@ -133,8 +133,8 @@ export function operationContract(test: Test): void {
       await expect(two.advance("never", [], "back")).rejects.toThrow("is not open");
     });
 
-    test("an unknown outcome stays open until it is settled for good, and no event is lost", async (bench) => {
-      const { one, two, vm } = bench;
+    test("an unknown outcome stays open until it is settled for good, and no event is lost", async (harness) => {
+      const { one, two, vm } = harness;
       const target = vm();
       const begun = operationOn(target);
       await one.begin(begun);
@@ -154,8 +154,8 @@ export function operationContract(test: Test): void {
       ]);
     });
 
-    test("what a living process is at is not open, and what it leaves when it is killed is", async (bench) => {
-      const { one, two, start, vm } = bench;
+    test("what a living process is at is not open, and what it leaves when it is killed is", async (harness) => {
+      const { one, two, start, vm } = harness;
       const target = vm();
       const begun = operationOn(target);
       const { use, kill } = await start();

@@ -1,6 +1,6 @@
 /** What may be used once: confirmations, and the keys of requests that may be sent twice. */
 import { describe, expect } from "vitest";
-import type { Test } from "./contract-bench.ts";
+import type { Test } from "./contract-harness.ts";
 
 const HOUR_MS = 3_600_000;
 
@@ -34,8 +34,8 @@ export function requestContract(test: Test): void {
   describe("request keys", () => {
     const kindOf = async (taking: Promise<{ kind: string }>) => (await taking).kind;
 
-    test("of many who take a key at one moment, one has it, and the next once it is given back", async (bench) => {
-      const { one, two } = bench;
+    test("of many who take a key at one moment, one has it, and the next once it is given back", async (harness) => {
+      const { one, two } = harness;
       const key = crypto.randomUUID();
       const kinds = await Promise.all([one, two, one, two].map((store) => kindOf(store.takeKey(key, "r", HOUR_MS))));
       expect(kinds.toSorted()).toEqual(["taken", "under_way", "under_way", "under_way"]);
@@ -46,8 +46,8 @@ export function requestContract(test: Test): void {
       expect(await kindOf(other.takeKey(key, "r", HOUR_MS))).toBe("taken");
     });
 
-    test("a key that was answered has its answer for the same request alone, while its time lasts", async (bench) => {
-      const { one, two } = bench;
+    test("a key that was answered has its answer for the same request alone, while its time lasts", async (harness) => {
+      const { one, two } = harness;
       const [lasting, over] = [crypto.randomUUID(), crypto.randomUUID()];
       await one.takeKey(lasting, "request", HOUR_MS);
       await one.answerKey(lasting, "done");

@@ -1,9 +1,9 @@
 /** The suite that every store passes, whatever database is behind it. Two stores of one database live as long as the suite,
  * each as a process of its own; others come and are killed. No test needs what another left. */
 import { afterAll, beforeAll, describe, it } from "vitest";
-import type { Bench, Test } from "./contract-bench.ts";
 import { claimContract } from "./contract-claims.ts";
 import { eventContract } from "./contract-events.ts";
+import type { Harness, Test } from "./contract-harness.ts";
 import { jobContract } from "./contract-jobs.ts";
 import { operationContract } from "./contract-operations.ts";
 import { requestContract } from "./contract-requests.ts";
@@ -22,13 +22,13 @@ export function storeContract({ name, open, skip = [] }: StoreContract): void {
   describe(`store contract: ${name}`, () => {
     const titles = new Set<string>();
     let shared: SharedDatabase;
-    let bench: Bench;
+    let harness: Harness;
 
     beforeAll(async () => {
       shared = await open();
       const [one, two] = [await shared.store(), await shared.store()];
       const vm = () => ({ connection: "local", uuid: crypto.randomUUID() });
-      bench = { one, two, start: () => shared.storeProcess(), vm };
+      harness = { one, two, start: () => shared.storeProcess(), vm };
     }, TEST_MS);
     afterAll(() => shared?.close(), TEST_MS);
 
@@ -37,7 +37,7 @@ export function storeContract({ name, open, skip = [] }: StoreContract): void {
       titles.add(title);
       const skipped = skip.find((one) => one.test === title);
       if (skipped) it.skip(`${title} (skipped: ${skipped.reason})`, () => {});
-      else it(title, async () => void (await body(bench)), TEST_MS);
+      else it(title, async () => void (await body(harness)), TEST_MS);
     };
 
     operationContract(test);

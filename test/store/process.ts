@@ -26,7 +26,7 @@ const everything = {
   definitionAgeMs: 1e12,
   events: 1e9,
 };
-const told = async () => {
+const stdinEnds = async () => {
   stdin.resume();
   await once(stdin, "end");
 };
@@ -66,10 +66,10 @@ const recordOf = (revision: number): VmRecord => ({
 });
 
 const run: Record<string, () => Promise<void>> = {
-  /** Opens the database when told, so that several can do it at one moment. */
+  /** Opens the database when stdin ends, so that several can do it at one moment. */
   async open() {
     console.log("ready");
-    await told();
+    await stdinEnds();
     const store = await open();
     console.log(`opened with ${(await store.records()).length} VMs`);
     await store.close();
@@ -85,7 +85,7 @@ const run: Record<string, () => Promise<void>> = {
     }
   },
 
-  /** Claims a VM, says so if it has to wait for it, begins an operation on it, and holds both until told. */
+  /** Claims a VM, says so if it has to wait for it, begins an operation on it, and holds both until stdin ends. */
   async hold() {
     const store = await open();
     const asking = { actor: "other", what: "start_vm" };
@@ -96,7 +96,7 @@ const run: Record<string, () => Promise<void>> = {
     });
     await store.begin(operationOf(`left-by-${claim.left.length}`));
     console.log("holding");
-    await told();
+    await stdinEnds();
     await claim.release();
     await store.close();
     console.log("released");
@@ -108,7 +108,7 @@ const run: Record<string, () => Promise<void>> = {
     const marks = new DatabaseSync(`${directory}/marks.sqlite`);
     marks.exec("pragma busy_timeout = 60000");
     console.log("ready");
-    await told();
+    await stdinEnds();
     for (let round = 0; round < 30; round++) {
       const claim = await store.claim(target, { actor: "other", what: "start_vm" }, 60_000);
       const { changes } = marks.prepare("update inside set pid = ? where pid = 0").run(process.pid);
@@ -180,7 +180,7 @@ const run: Record<string, () => Promise<void>> = {
   async lease() {
     const store = await open();
     console.log((await store.lease(argument)) ? "leased" : "refused");
-    await told();
+    await stdinEnds();
   },
 
   /** Copies the database, and says where to. */
@@ -192,14 +192,14 @@ const run: Record<string, () => Promise<void>> = {
   },
 
   /** Ends an operation with one event at every line it is given, and writes nothing else. */
-  async tell() {
+  async report() {
     const store = await open({ retention: everything });
     await store.claim(target, { actor: "other", what: "start_vm" }, 60_000);
     console.log("ready");
     for await (const id of createInterface({ input: stdin })) {
       await store.begin(operationOf(id));
       await store.settle(id, { status: "applied", steps: [], events: [eventOf(id)] });
-      console.log("told");
+      console.log("reported");
     }
     await store.close();
   },
@@ -207,7 +207,7 @@ const run: Record<string, () => Promise<void>> = {
   /** Lends its store to whoever started it. */
   async store() {
     const store = await open();
-    await answerCalls((tell) => storeMethods(store, tell));
+    await answerCalls((notify) => storeMethods(store, notify));
     await store.close();
   },
 
@@ -222,7 +222,7 @@ const run: Record<string, () => Promise<void>> = {
     const database = new DatabaseSync(`${directory}/bootwright.sqlite`);
     database.exec("begin exclusive");
     console.log("locked");
-    await told();
+    await stdinEnds();
     database.close();
   },
 };

@@ -20,7 +20,7 @@ const errorOf = ({ message, code, details }: Fault): Error =>
   code ? new DomainError(code, details as never) : new Error(message);
 
 /** Answers the calls of whoever started this process, until they close its input. `tell` calls back a listener of theirs. */
-export async function answerCalls(methodsFor: (tell: (listener: number) => void) => Methods): Promise<void> {
+export async function answerCalls(methodsFor: (notify: (listener: number) => void) => Methods): Promise<void> {
   const say = (line: Line) => console.log(encode(line));
   const methods = methodsFor((listener) => say({ listener }));
   say({ ready: true });

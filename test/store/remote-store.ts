@@ -3,7 +3,7 @@ import type { Claim, Store } from "../../src/domain/ports/store.ts";
 import type { Calls, Methods } from "./remote-calls.ts";
 
 /** What a process answers that lends its store. */
-export function storeMethods(store: Store, tell: (listener: number) => void): Methods {
+export function storeMethods(store: Store, notify: (listener: number) => void): Methods {
   const claims = new Map<string, Claim>();
   const ends = new Map<number, () => void>();
   return {
@@ -21,7 +21,7 @@ export function storeMethods(store: Store, tell: (listener: number) => void): Me
     onChange(listener: number): void {
       ends.set(
         listener,
-        store.onChange(() => tell(listener)),
+        store.onChange(() => notify(listener)),
       );
     },
 

@@ -44,7 +44,7 @@ test("report() writes nothing while an operation holds the VM, or is left open b
 test("report() is not kept from writing by what a dead process held", async () => {
   const directory = temporaryDirectory();
   const store = await open(directory);
-  const other = new Other("node", ["tell", directory, target.uuid]);
+  const other = new Other("node", ["report", directory, target.uuid]);
   expect(await other.line()).toBe("ready");
   expect(await store.report(target, undefined, seen, [event("a")])).toBe("held");
   await other.kill();
@@ -55,8 +55,8 @@ test("settle() writes what the operation leaves, given what was told, and the ev
   const store = await open(temporaryDirectory());
   const given: unknown[] = [];
   const leaving = (sighting: ReportedState | null, ...ids: string[]) => ({
-    reports: (told: ReportedState | undefined) => {
-      given.push(told?.fingerprint);
+    reports: (reported: ReportedState | undefined) => {
+      given.push(reported?.fingerprint);
       return { sighting, events: ids.map((id) => event(id)) };
     },
   });

@@ -2,10 +2,10 @@
 import type { Request } from "../../src/domain/engine/operate.ts";
 import type { CallContext } from "../../src/domain/ports/call-context.ts";
 
-/** Of a request and its call what a test cares about. */
+/** The parts of a request and its call that a test sets. */
 export type Asked = Partial<Omit<Request, "context"> & CallContext>;
 
-/** A call without a limit of time. */
+/** Makes a call without a limit of time. */
 export const callOf = (actor: string, signal = new AbortController().signal): CallContext => ({
   actor,
   signal,
@@ -13,7 +13,7 @@ export const callOf = (actor: string, signal = new AbortController().signal): Ca
   progress: () => {},
 });
 
-/** A request with its call, `more` over what a test does not care about. */
+/** Makes a request with its call; `more` replaces the defaults. */
 export function requestWith(
   usual: Pick<Request, "target" | "what" | "intent" | "subject">,
   { actor = "test", signal = new AbortController().signal, progress = () => {}, log, begun, expect, ...more }: Asked,

@@ -4,7 +4,7 @@ import { Client } from "@modelcontextprotocol/client";
 import { StdioClientTransport } from "@modelcontextprotocol/client/stdio";
 import type { Answers } from "../../src/tools/catalogue.ts";
 
-/** The oldest generation by its handshake, or the newest, which has none. */
+/** The era of the protocol: the oldest, which has a handshake, or the newest, which has none. */
 export type Era = "legacy" | "2026-07-28";
 
 export type Refusal = Readonly<{
@@ -16,7 +16,7 @@ export type Refusal = Readonly<{
   outcome?: Record<string, unknown>;
 }>;
 
-/** What a tool call that was refused rejects with. */
+/** The error of a tool call that was refused. */
 export class Refused extends Error {
   readonly refusal: Refusal;
   constructor(refusal: Refusal, text: string) {
@@ -39,7 +39,7 @@ export type BootwrightClient = Readonly<{
     args?: Record<string, unknown>,
     options?: CallOptions,
   ) => Promise<Answers[Name]>;
-  /** What the call was refused with; undefined when it was not. */
+  /** Returns the call's refusal; undefined when it was not refused. */
   refusal: (tool: string, args?: Record<string, unknown>, options?: CallOptions) => Promise<Refusal | undefined>;
   text: (tool: string, args?: Record<string, unknown>) => Promise<string>;
   stderr: () => string;
@@ -51,9 +51,9 @@ export type ClientOptions = Readonly<{
   /** Settings of the server, as flags. */
   settings: readonly string[];
   era?: Era;
-  /** How the user answers when asked; a client without this cannot ask. */
+  /** Answers for the user; a client without this cannot ask. */
   confirm?: (message: string) => boolean;
-  /** The program that runs the server: this Node, unless said. */
+  /** The program that runs the server; this Node by default. */
   command?: readonly string[];
   env?: Readonly<Record<string, string>>;
 }>;

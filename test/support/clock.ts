@@ -1,9 +1,9 @@
-/** Time that has passed for who measures it by `performance.now()`, without anybody waiting for it. */
+/** A clock by `performance.now()` that a test sets ahead, so that nobody waits. */
 import { onTestFinished, vi } from "vitest";
 
 let aheadMs = 0;
 
-/** Lets this process's clock go ahead until the test has finished; timers still go by the real one. */
+/** Sets this process's clock ahead until the test has finished; timers still go by the real one. */
 export function skipAhead(ms: number): void {
   aheadMs += ms;
   if (vi.isMockFunction(performance.now)) return;

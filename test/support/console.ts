@@ -15,7 +15,7 @@ export function dial(url: string, { token = TOKEN, headers = {}, protocol = "bin
   return socket;
 }
 
-/** What a WebSocket was refused with. */
+/** Returns the status and code that a WebSocket was refused with. */
 export async function refusal(url: string, sent: Sent = {}): Promise<{ status: number; code: string }> {
   const socket = dial(url, sent);
   const [, response] = await once(socket, "unexpected-response");
@@ -26,7 +26,7 @@ export async function refusal(url: string, sent: Sent = {}): Promise<{ status: n
 
 type Client = Readonly<{ socket: WebSocket; take: (bytes: number) => Promise<Buffer>; closed: Promise<unknown[]> }>;
 
-/** A console that is open, past its handshake. */
+/** Opens a console. Returns it past its handshake. */
 export async function connected(url: string, sent: Sent = {}): Promise<Client> {
   const socket = dial(url, sent);
   let heard = Buffer.alloc(0);

@@ -17,5 +17,5 @@ export function expectEqual(seen: unknown, expected: unknown): void {
     throw new Error(`expected ${JSON.stringify(expected)}, saw ${JSON.stringify(seen)}`);
 }
 
-/** Whether any has failed. */
+/** Returns whether any check has failed. */
 export const hasFailed = (): boolean => failed;

@@ -17,7 +17,7 @@ const freePort = () =>
   });
 
 export type DenoServer = Readonly<{
-  /** Where it listens, as a host and a port. */
+  /** The host and port on which it listens. */
   at: string;
   token: string;
   ask: (
@@ -26,7 +26,7 @@ export type DenoServer = Readonly<{
     body?: unknown,
     headers?: Record<string, string>,
   ) => Promise<Readonly<{ status: number; headers: Headers; body: ReturnType<typeof JSON.parse> }>>;
-  /** Tells it to end. Returns its exit code. */
+  /** Ends it. Returns its exit code. */
   end: () => Promise<number | null>;
 }>;
 

@@ -1,5 +1,5 @@
-/** Plugins' functions on VMs in memory, told of events as a server tells them, and calling the real tools. Everything is in
- * one process; that they also do from a worker what they do here is the host's business. */
+/** Plugins' functions on VMs in memory, which get events as a server delivers them and call the real tools. Everything runs in
+ * one process; the tests of the plugin host run functions in workers. */
 import { onTestFinished } from "vitest";
 import { DomainError } from "../../src/domain/error.ts";
 import { deliver } from "../../src/domain/events/deliver.ts";
@@ -15,11 +15,11 @@ import { type World, type WorldOptions, world } from "./world.ts";
 
 type AnyPlugin = Plugin<never, never>;
 
-export type Lane = World &
+export type PluginHarness = World &
   Readonly<{
-    /** What a client of this name calls. */
+    /** Calls a tool as a client. */
     call: <Name extends keyof Answers>(tool: Name, args?: Record<string, unknown>) => Promise<Answers[Name]>;
-    /** Waits until as many events of this type have happened, and answers with all of them, oldest first. */
+    /** Waits for `count` events of this type. Returns all of that type, oldest first. */
     heard: (type: EventType, count?: number) => Promise<DomainEvent[]>;
     /** Waits until every function has taken every event. */
     quiet: () => Promise<void>;
@@ -28,11 +28,11 @@ export type Lane = World &
 
 const HEARD_MS = 50_000;
 
-/** A watched world whose events these plugins are told of, with these settings. */
-export async function openLane(
+/** Opens a watched world whose events are delivered to these plugins, with these settings. */
+export async function openPluginHarness(
   plugins: readonly Readonly<{ plugin: unknown; config?: unknown }>[],
   options: WorldOptions = {},
-): Promise<Lane> {
+): Promise<PluginHarness> {
   const base = await world(options);
   const ending = new AbortController();
   const { signal } = ending;
@@ -74,9 +74,9 @@ export async function openLane(
       await new Promise((wake) => setTimeout(wake, 10));
     }
   };
-  const told = async () => (await store.events(0, 1_000)).map(({ event }) => event);
+  const reported = async () => (await store.events(0, 1_000)).map(({ event }) => event);
   const summary = async () =>
-    `${(await told()).map(({ type, data }) => `${type} ${JSON.stringify(data)}`).join("\n")}\n${logged.join("\n")}`;
+    `${(await reported()).map(({ type, data }) => `${type} ${JSON.stringify(data)}`).join("\n")}\n${logged.join("\n")}`;
   // Whoever watches has seen the connection as it is, so that what comes next is news.
   await until(
     async () => (await store.lease("watch:local")) || undefined,
@@ -89,7 +89,7 @@ export async function openLane(
     heard: (type, count = 1) =>
       until(
         async () => {
-          const found = (await told()).filter((event) => event.type === type);
+          const found = (await reported()).filter((event) => event.type === type);
           return found.length >= count ? found : undefined;
         },
         async () => `${type} did not happen ${count} times:\n${await summary()}`,

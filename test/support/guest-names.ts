@@ -5,5 +5,5 @@ import { newRun, prefixOf, RUN_VARIABLE } from "./test-run.ts";
 export const testRun = process.env[RUN_VARIABLE] ?? newRun();
 export const guestPrefix = prefixOf(testRun);
 
-/** A new directory of this run's, in which QEMU's own user can be let. */
+/** Makes a directory of this run, which QEMU's own user can be let into. */
 export const workDirectory = (): Promise<string> => mkdtemp(`/var/tmp/${guestPrefix}`);

@@ -9,7 +9,7 @@ export type SerialLine = { text: string; end: number };
 export type MatchingLine = SerialLine & { match: RegExpExecArray };
 
 export type WaitOptions = {
-  /** How long a guest may take, 60 s by default: a loaded machine without KVM is slow. */
+  /** The milliseconds that a guest may take, 60,000 by default: a loaded machine without KVM is slow. */
   timeoutMs?: number;
   /** Look only behind this byte: the `end` of a line seen before. Not after a cold start, which empties the log. */
   after?: number;
@@ -49,12 +49,12 @@ function split(bytes: Buffer, after: number, unfinished: boolean): SerialLine[] 
   return lines;
 }
 
-/** All lines of a serial log behind `after`; none if the guest has never been started. */
+/** Returns the lines of a serial log behind `after`; none if the guest has never been started. */
 export async function serialLines(path: string, { after = 0, unfinished = true } = {}): Promise<SerialLine[]> {
   return split((await bytesOf(path)) ?? Buffer.alloc(0), after, unfinished);
 }
 
-/** How long a serial log is now: what a guest says from here on is behind it. */
+/** Returns the present length of a serial log in bytes: what a guest says from here on is behind it. */
 export async function serialEnd(path: string): Promise<number> {
   return (await bytesOf(path))?.length ?? 0;
 }
@@ -69,7 +69,7 @@ export async function waitForLine(path: string, pattern: RegExp, options: WaitOp
   throw new Error(silence(path, pattern, options, await bytesOf(path)));
 }
 
-/** Fails if a line matches within `forMs`: that a guest does *not* come up somewhere can only be waited for. */
+/** Fails if a line matches within `forMs`: that a guest does *not* come up somewhere shows in time alone. */
 export async function expectNoLine(path: string, pattern: RegExp, forMs: number, after = 0): Promise<void> {
   const line = await findLine(path, pattern, { timeoutMs: forMs, after });
   if (line) throw new Error(`The guest said "${line.text}", which it must not (${path}).`);

@@ -17,7 +17,7 @@ export type HttpHere = Readonly<{
   ask: (method: string, path: string, body?: unknown, more?: Ask) => Promise<HttpAnswer>;
 }>;
 
-/** A session over a world's parts. */
+/** Makes a session over a world's parts. */
 export function sessionOf({ connections, ports, store }: World, more: Partial<Session> = {}): Session {
   return {
     tools: offeredTools(connections, { readOnly: false }),

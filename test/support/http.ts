@@ -18,13 +18,13 @@ export type HttpServer = Readonly<{
   url: string;
   data: string;
   token: string;
-  /** The link that it printed. */
+  /** The login link that the server printed. */
   login: string;
   process: ReturnType<typeof spawn>;
   stderr: () => string;
   /** The exit code, once it has ended. */
   ended: Promise<number | null>;
-  /** One request with the main token, unless `token` is another one or null. */
+  /** Makes one request with the main token, unless `token` is another one or null. */
   ask: (method: string, path: string, body?: unknown, more?: Ask) => Promise<HttpAnswer>;
 }>;
 export type Ask = Readonly<{

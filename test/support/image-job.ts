@@ -9,7 +9,7 @@ import type { State } from "../../src/domain/model/state.ts";
 import { orderChange } from "./world.ts";
 
 export type Image = Readonly<{
-  /** Writes one block. It may be written before, by a process that ended. */
+  /** Writes one block, which a process that ended may have written before. */
   write(block: number, signal: AbortSignal): Promise<void>;
   remove(): Promise<void>;
 }>;

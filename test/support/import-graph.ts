@@ -10,10 +10,10 @@ export const sourcesIn = (folder: string): string[] =>
     .filter((name) => /\.[cm]?tsx?$/.test(name) && !/(?:node_modules|^ui\/dist)\//.test(name));
 export const read = (file: string) => readFileSync(join(root, file), "utf8");
 
-/** The source without its comments, as far as they begin a line. */
+/** Returns the source without the comments that begin a line. */
 export const codeOf = (source: string) => source.replace(/^\s*\/\*[\s\S]*?\*\//gm, "").replace(/^\s*\/\/.*$/gm, "");
 
-/** What a source imports, by whatever means. */
+/** Returns what a source imports, by whatever means. */
 export function importsOf(source: string): string[] {
   const code = codeOf(source);
   const statements = code.matchAll(
@@ -25,13 +25,13 @@ export function importsOf(source: string): string[] {
 export const computesAnImport = (source: string) =>
   /(?<![.\w])(?:import|require)\s*\(\s*(?!["'`][^$]*?["'`]\s*[,)])\S/.test(codeOf(source));
 
-/** The files of this repository that a file imports, by their paths. */
+/** Returns the paths of the files of this repository that a file imports. */
 export const pathsIn = (file: string): string[] =>
   importsOf(read(file))
     .filter((name) => name.startsWith("."))
     .map((name) => join(dirname(file), name).replaceAll("\\", "/"));
 
-/** The sets of files in which each reaches every other by imports (Tarjan's algorithm), each sorted. */
+/** Returns the sets of files in which each reaches every other by imports (Tarjan's algorithm), each sorted. */
 export function circlesIn(graph: ReadonlyMap<string, readonly string[]>): string[][] {
   const circles: string[][] = [];
   const stack: string[] = [];
@@ -53,5 +53,5 @@ export function circlesIn(graph: ReadonlyMap<string, readonly string[]>): string
   return circles;
 }
 
-/** Every source of the product. */
+/** The paths of every source of the product. */
 export const product = [...sourcesIn("src"), ...sourcesIn("plugins"), ...sourcesIn("ui")].sort();

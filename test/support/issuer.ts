@@ -1,4 +1,4 @@
-/** A small OAuth issuer: it says where its keys are, and signs what it is told to. */
+/** A small OAuth issuer, which publishes its keys and signs any claims. */
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { exportJWK, generateKeyPair, type JWTPayload, SignJWT } from "jose";
@@ -6,7 +6,7 @@ import { onTestFinished } from "vitest";
 
 export type Issuer = Readonly<{
   url: string;
-  /** An access token for `audience` that is good for five minutes, unless the claims say otherwise. */
+  /** Signs an access token for `audience` that is good for five minutes, unless the claims say otherwise. */
   token: (claims: JWTPayload, header?: Readonly<{ kid: string }>) => Promise<string>;
   close: () => void;
 }>;

@@ -2,11 +2,11 @@
 import type { JobServices } from "../../src/domain/jobs/carry-out.ts";
 import { createJobRunner, type JobRunner, type RunnerOptions } from "../../src/domain/jobs/runner.ts";
 
-/** What runs jobs on these services. Whoever makes it closes it. */
+/** Makes the job runner of these services. The caller closes it. */
 export const jobsOf = (services: JobServices, more: Partial<RunnerOptions> = {}): JobRunner =>
   createJobRunner({ services, log: () => {}, defect: () => "defect", ...more });
 
-/** The services, and what runs jobs on them. */
+/** Returns the services with a job runner on them. */
 export const withJobs = <T extends JobServices>(services: T): T & Readonly<{ jobs: JobRunner }> => ({
   ...services,
   jobs: jobsOf(services),

@@ -12,7 +12,7 @@ import { RUN_VARIABLE } from "./test-run.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 
-/** Runs of tests beside the one that this is part of. */
+/** Runs tests beside the run that this is part of. */
 function runTests(...args: string[]) {
   const env = { ...process.env, BOOTWRIGHT_REAL_TESTS: "test/support/burning.ts" };
   Reflect.deleteProperty(env, RUN_VARIABLE);
@@ -21,25 +21,25 @@ function runTests(...args: string[]) {
     env,
     stdio: ["ignore", "pipe", "pipe"],
   });
-  let told = "";
+  let output = "";
   const listening = new Set<() => void>();
-  for (const output of [child.stdout, child.stderr]) {
-    output.setEncoding("utf8").on("data", (text: string) => {
-      told += text;
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding("utf8").on("data", (text: string) => {
+      output += text;
       for (const look of listening) look();
     });
   }
-  /** Not when its output ends: whatever it has started holds that open. */
+  /** The end of the process; its output ends later, since what it has started holds that open. */
   const ended = once(child, "exit").then(([code]) => code as number | null);
   const said = (text: string) =>
     new Promise<void>((resolve, reject) => {
-      listening.add(() => told.includes(text) && resolve());
-      void ended.then(() => reject(new Error(`it ended: ${told}`)));
+      listening.add(() => output.includes(text) && resolve());
+      void ended.then(() => reject(new Error(`it ended: ${output}`)));
     });
   return { child, ended, said };
 }
 
-/** A run of its own whose guests are on, and what there is of it. */
+/** Starts a run of its own whose guests are on. Returns its processes and guests. */
 async function burning() {
   const { child, ended, said } = runTests("burning");
   const isIts = (run: string) => run.startsWith(`${child.pid}-`);

@@ -1,34 +1,34 @@
-// Whatever a run of the tests leaves, a guest that burns a processor above all, is ended: by the run itself where it can, by
-// the next one where it was killed.
+// Ends what a run of the tests leaves, a guest that burns a processor above all. The run does it itself, or the next run
+// does where it was killed.
 
 import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { execa } from "execa";
-import { quickPlace } from "./quick-place.ts";
+import { memoryDirectory } from "./memory-directory.ts";
 import { isOver, isRun, RUN_VARIABLE, runIn, statOf } from "./test-run.ts";
 
-/** Where a run has directories of its name. */
-const places = new Set(["/var/tmp", tmpdir(), quickPlace]);
+/** The places in which a run has directories of its name. */
+const places = new Set(["/var/tmp", tmpdir(), memoryDirectory]);
 const KILLED_MS = 10_000;
 
-/** By its environment, or by a guest or a directory on its command line. */
+/** Returns the run of a process, by its environment or by a guest or a directory on its command line. */
 function runOf(pid: string): string | undefined {
   const text = (file: string) => readFileSync(`/proc/${pid}/${file}`, "utf8");
   try {
-    const told = text("environ")
+    const named = text("environ")
       .split("\0")
       .find((variable) => variable.startsWith(`${RUN_VARIABLE}=`))
       ?.slice(RUN_VARIABLE.length + 1);
-    return told !== undefined && isRun(told) ? told : runIn(text("cmdline"));
+    return named !== undefined && isRun(named) ? named : runIn(text("cmdline"));
   } catch {
     // It has ended, or is not ours to look into.
     return undefined;
   }
 }
 
-/** This process and those that it was started by. */
+/** Returns this process and its parents. */
 function ownLine(): Set<string> {
   const line = new Set<string>();
   for (let pid: string | undefined = String(process.pid); pid !== undefined; pid = statOf(pid)?.[1]) {
@@ -38,7 +38,7 @@ function ownLine(): Set<string> {
   return line;
 }
 
-/** The processes of the runs that are meant, but for this one and its parents. */
+/** Returns the processes of the chosen runs, without this one and its parents. */
 export function processesOf(isMeant: (run: string) => boolean): number[] {
   let all: string[] = [];
   try {
@@ -58,7 +58,7 @@ export function processesOf(isMeant: (run: string) => boolean): number[] {
 const virsh = (...args: string[]) =>
   execa("virsh", ["-q", "-c", "qemu:///system", ...args], { reject: false, timeout: 30_000, env: { LC_ALL: "C" } });
 
-/** The names of their guests on the machine's libvirt; none where it does not answer. */
+/** Returns the names of their guests on the machine's libvirt; none where it does not answer. */
 export async function guestsOf(isMeant: (run: string) => boolean): Promise<string[]> {
   const { stdout = "", exitCode } = await virsh("list", "--all", "--name");
   return exitCode === 0 ? stdout.split("\n").filter(belongsTo(isMeant)) : [];
@@ -73,7 +73,7 @@ const belongsTo =
 
 export type Left = Readonly<{ processes: number; guests: readonly string[] }>;
 
-/** Ends everything that there is of the runs that are meant, and says what that was. */
+/** Ends everything of the chosen runs. Returns what that was. */
 export async function endAll(isMeant: (run: string) => boolean): Promise<Left> {
   const ended = new Set<number>();
   // What one of them starts while the others are ended is found the next time.
@@ -103,7 +103,7 @@ export async function endAll(isMeant: (run: string) => boolean): Promise<Left> {
   return { processes: ended.size, guests };
 }
 
-/** Ends what runs left that are over, and warns of it. */
+/** Ends what runs that are over have left, and warns of it. */
 export async function endLeftovers(): Promise<void> {
   const { processes, guests } = await endAll(isOver);
   const left = [...(processes > 0 ? [`${processes} processes`] : []), ...guests];

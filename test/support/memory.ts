@@ -7,7 +7,7 @@ import { afterAll, onTestFinished, vi } from "vitest";
 // On a machine that also runs guests a process may take seconds to start.
 vi.setConfig({ testTimeout: 30_000, hookTimeout: 30_000 });
 
-/** A directory that is removed with the test, or with the file. */
+/** Makes a directory that is removed with the test, or with the file. */
 export function temporaryDirectory(until: "test" | "file" = "test"): string {
   const directory = mkdtempSync(join(tmpdir(), "bootwright-test-"));
   const remove = () => rmSync(directory, { recursive: true, force: true });
@@ -16,7 +16,7 @@ export function temporaryDirectory(until: "test" | "file" = "test"): string {
   return directory;
 }
 
-/** Settings of a server on VMs in memory: `guest` are settings of the connection, `shutdownMs=5` say. */
+/** Returns the settings of a server on VMs in memory; `guest` are settings of the connection, `shutdownMs=5` say. */
 export const memorySettings = (data: string, ...guest: readonly string[]): string[] => [
   ...["--data", data],
   ...["--connection", ["local=memory", ...guest].join(",")],

@@ -1,4 +1,4 @@
-/** The pages of documentation as they lie in the repository, and what is in them. */
+/** The repository's pages of documentation, and their parts. */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 export const root = fileURLToPath(new URL("../..", import.meta.url));
 export const read = (file: string): string => readFileSync(join(root, file), "utf8");
 
-/** Every page: those of `docs/`, and those beside the README. */
+/** The paths of every page: those of `docs/`, and those beside the README. */
 export const pages: readonly string[] = [
   ...readdirSync(root).filter((name) => name.endsWith(".md")),
   ...readdirSync(join(root, "docs"), { recursive: true, encoding: "utf8" })
@@ -16,7 +16,7 @@ export const pages: readonly string[] = [
 
 const withoutFences = (text: string) => text.replaceAll(/^```[\s\S]*?^```$/gm, "");
 
-/** The anchors that GitHub gives a page's headings. */
+/** Returns the anchors that GitHub gives a page's headings. */
 export function anchorsOf(text: string): string[] {
   const counts = new Map<string, number>();
   return [...withoutFences(text).matchAll(/^#{1,6} +(.+)$/gm)].map(([, heading]) => {
@@ -28,13 +28,13 @@ export function anchorsOf(text: string): string[] {
   });
 }
 
-/** Where a page's links and pictures lead, as they are written. */
+/** Returns the targets of a page's links and pictures, as they are written. */
 export const linksOf = (text: string): string[] =>
   [...withoutFences(text).matchAll(/\]\(([^)\s]+)\)|^\[[^\]]+\]: (\S+)$/gm)].map(
     ([, first, second]) => first ?? second!,
   );
 
-/** The links of a page that lead to no file of the repository, or to no heading of a page. */
+/** Returns the links of a page that lead to no file of the repository, or to no heading of a page. */
 export function brokenLinks(page: string, text: string): string[] {
   return linksOf(text).filter((link) => {
     if (/^(?:https?|mailto):/.test(link)) return false;
@@ -46,21 +46,21 @@ export function brokenLinks(page: string, text: string): string[] {
   });
 }
 
-/** What stands between a heading of the second level and the next. */
+/** Returns the text between a heading of the second level and the next. */
 export function sectionOf(text: string, heading: string): string {
   const [, after] = text.split(`\n## ${heading}\n`);
   if (after === undefined) throw new Error(`No section "${heading}"`);
   return after.split("\n## ", 1)[0]!;
 }
 
-/** What stands between the markers of a part that the program makes. */
+/** Returns the text between the markers of a part that the program makes. */
 export function partOf(text: string, name: string): string {
   const [, part] = new RegExp(`^<!-- ${name} -->\\n([\\s\\S]*?)^<!-- /${name} -->$`, "m").exec(text) ?? [];
   if (part === undefined) throw new Error(`No part "${name}"`);
   return part;
 }
 
-/** The files of the repository that a text names. AREA and NAME stand for a name of one's own. */
+/** Returns the files of the repository that a text names. AREA and NAME stand for a name of one's own. */
 export const filesIn = (text: string): string[] =>
   [...text.matchAll(/(?<![\w/.-])(?:src|plugins|test|scripts|bench|docs|ui)\/[\w./-]*\w\/?/g)].map(([path]) => path);
 export const isPlaceholder = (path: string): boolean => /\b(?:AREA|NAME)\b/.test(path);

@@ -1,4 +1,4 @@
-/** A plugin's functions as the tests call them that need whole events, and a call's own signal. */
+/** A plugin's functions, called with whole events and a call's own signal. */
 import { createHmac } from "node:crypto";
 import { tmpdir } from "node:os";
 import type { DomainEvent, EventType, FetchContext, Plugin, PluginContext } from "../../src/plugin.ts";
@@ -6,8 +6,8 @@ import type { DomainEvent, EventType, FetchContext, Plugin, PluginContext } from
 type Call = FetchContext["call"];
 
 export type Opened = Readonly<{
-  /** Tells the plugin's function of an event. */
-  tell: (event: DomainEvent, signal?: AbortSignal) => Promise<void>;
+  /** Gives an event to the plugin's function for its type. */
+  deliver: (event: DomainEvent, signal?: AbortSignal) => Promise<void>;
   /** Every line that the plugin wrote. */
   lines: string[];
   close: () => Promise<void>;
@@ -32,7 +32,7 @@ export async function openPlugin<Config, Session>(
   };
   const session = await plugin.open(plugin.config.parse(settings), context);
   return {
-    tell: async (event, signal = ending.signal) => plugin.on![event.type]!(session, event, { call, log, signal }),
+    deliver: async (event, signal = ending.signal) => plugin.on![event.type]!(session, event, { call, log, signal }),
     lines,
     async close() {
       ending.abort();
@@ -43,7 +43,7 @@ export async function openPlugin<Config, Session>(
 
 let count = 0;
 
-/** An event like those of the journal, with an id of its own. */
+/** Makes an event like those of the journal, with an id of its own. */
 export const anEvent = (type: EventType = "media.attached", more: Partial<DomainEvent> = {}): DomainEvent => ({
   specversion: "1.0",
   id: `5b3a2c9e-0000-4000-8000-000000000000:${count++}`,

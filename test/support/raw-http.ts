@@ -1,7 +1,7 @@
-/** HTTP as nobody's client would send it. */
+/** HTTP requests that no client's library would send. */
 import { connect } from "node:net";
 
-/** Sends this text, in pieces where it is several, and gives what comes back until the server ends the connection. */
+/** Sends this text, in pieces where it is several. Returns what comes back until the server ends the connection. */
 export function sendRaw(url: string, pieces: string | readonly string[], pauseMs = 0): Promise<string> {
   const { hostname, port } = new URL(url);
   const { promise, resolve } = Promise.withResolvers<string>();
@@ -21,7 +21,7 @@ export function sendRaw(url: string, pieces: string | readonly string[], pauseMs
   return promise;
 }
 
-/** A request as text; the connection ends with its answer. */
+/** Writes a request as text; the connection ends with its answer. */
 export const requestText = (
   target: string,
   headers: Readonly<Record<string, string>>,

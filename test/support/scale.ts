@@ -2,11 +2,11 @@
  * of each; the full run is `npm run reliability`, and docs/reliability.md holds its figures. */
 import { appendFileSync } from "node:fs";
 
-/** The full run's number where the full run was asked for, else CI's. */
+/** Returns the full run's number where that was asked for, else CI's. */
 export const scaled = (full: number, inCi: number): number =>
   process.env.BOOTWRIGHT_RELIABILITY === "full" ? full : inCi;
 
-/** Tells a figure: `kills`, `300`. One line on stdout, and one in the file that the full run collects them in. */
+/** Writes a figure, `kills`, `300` say, as a line on stdout, and as one in the file in which the full run collects them. */
 export function figure(name: string, value: string | number): void {
   console.log(`figure: ${name}: ${value}`);
   const file = process.env.BOOTWRIGHT_FIGURES;

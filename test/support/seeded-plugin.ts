@@ -1,5 +1,5 @@
-/** VMs in memory with something in them from the start, and a letter box through which a test tells the server's process
- * what guests and other programs do meanwhile. Named by its path: --connection local=…/seeded-plugin.ts,seed=FILE */
+/** VMs in memory with something in them from the start, and a file of commands by which a test has guests
+ * and other programs act in the server's process. Named by its path: --connection local=…/seeded-plugin.ts,seed=FILE */
 import { readFileSync, rmSync } from "node:fs";
 import { z } from "zod";
 import memory from "../../plugins/memory/index.ts";
@@ -7,7 +7,7 @@ import type { Session } from "../../plugins/memory/machine.ts";
 import { type BootConfig, DomainError, definePlugin, type VmDefinition } from "../../src/plugin.ts";
 import * as outside from "./simulator.ts";
 
-/** Whether the hypervisor answers when it is looked at, refuses to, or never says a word. */
+/** The hypervisor's behaviour when it is looked at: it answers, refuses, or never returns. */
 type Manner = "answers" | "refuses" | "hangs";
 const manners = new WeakMap<Session, Manner>();
 
@@ -26,13 +26,13 @@ const actions = {
 export type Actions = {
   [K in keyof typeof actions]: Parameters<(typeof actions)[K]> extends [Session, ...infer Rest] ? Rest : never;
 };
-export type Letter = { [K in keyof Actions]: [K, ...Actions[K]] }[keyof Actions];
+export type Command = { [K in keyof Actions]: [K, ...Actions[K]] }[keyof Actions];
 
-const letterBoxes = new WeakMap<Session, string>();
-export const letterBoxOf = (seed: string) => `${seed}.letters`;
+const commandFiles = new WeakMap<Session, string>();
+export const commandFileOf = (seed: string) => `${seed}.commands.json`;
 
-function readLetters(session: Session): Session {
-  const path = letterBoxes.get(session)!;
+function runCommands(session: Session): Session {
+  const path = commandFiles.get(session)!;
   let text: string;
   try {
     text = readFileSync(path, "utf8");
@@ -65,7 +65,7 @@ export default definePlugin<{ seed: string; config: z.infer<typeof memory.config
   }),
   async open({ seed, config }, context) {
     const session = await memory.open(config, context);
-    letterBoxes.set(session, letterBoxOf(seed));
+    commandFiles.set(session, commandFileOf(seed));
     return session;
   },
   close: memory.close,
@@ -79,7 +79,7 @@ export default definePlugin<{ seed: string; config: z.infer<typeof memory.config
 });
 
 async function answering(session: Session): Promise<Session> {
-  readLetters(session);
+  runCommands(session);
   const manner = manners.get(session) ?? "answers";
   if (manner === "hangs") await new Promise(() => {});
   if (manner === "refuses")

@@ -1,4 +1,4 @@
-/** Files that say `// @module-tag long` are the first to be run, so that none of them is what everybody waits for at the end. */
+/** Runs files that say `// @module-tag long` first, so that no run waits for one of them at its end. */
 import { readFileSync } from "node:fs";
 import { BaseSequencer, type TestSpecification } from "vitest/node";
 

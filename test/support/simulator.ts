@@ -1,4 +1,4 @@
-/** What guests and other programs do behind the backend's back, for tests. No part of the plugin's contract. */
+/** The acts of guests and other programs, which do not pass through the backend. They are no part of the plugin's contract. */
 
 import type { DiskSeed, Guest, VmSeed } from "../../plugins/memory/config.ts";
 import { advance, finishInstallation, powerOff, reboot } from "../../plugins/memory/guest.ts";

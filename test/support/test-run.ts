@@ -1,4 +1,4 @@
-// One run of the tests: its guests, directories and processes carry its id, so that they are told from those of another run
+// One run of the tests. Its guests, directories and processes carry its id, which tells them apart from those of another run
 // beside it.
 
 import { readFileSync } from "node:fs";
@@ -14,7 +14,7 @@ export const isRun = (text: string): boolean => new RegExp(`^${RUN}$`).test(text
 /** The prefix of the names of a run's guests, and of its directories below /var/tmp. */
 export const prefixOf = (run: string): string => `${PREFIX}${run}-`;
 
-/** The run that a guest or a directory belongs to by its name, or a process by its command line. */
+/** Returns the run that a guest's or directory's name, or a process's command line, belongs to. */
 export const runIn = (text: string): string | undefined => new RegExp(`(?:^|\\W)${PREFIX}(${RUN})-`).exec(text)?.[1];
 
 /** Of `/proc/PID/stat`: what comes behind the program's name, which may hold anything. Undefined where there is no such
@@ -28,7 +28,7 @@ export function statOf(pid: number | string): readonly string[] | undefined {
   }
 }
 
-/** When it began, in clock ticks after the host did. */
+/** Returns when the process began, in clock ticks after the host did. */
 const startOf = (pid: number | string): string | undefined => {
   const ticks = statOf(pid)?.[19];
   return ticks === undefined ? undefined : Number(ticks).toString(36);
@@ -36,7 +36,7 @@ const startOf = (pid: number | string): string | undefined => {
 
 export const newRun = (): string => `${process.pid}-${startOf(process.pid) ?? Date.now().toString(36)}`;
 
-/** Whether the process that owns a run is gone: nobody ends what a living run has. */
+/** Returns whether the process that owns a run is gone: what a living run has is left alone. */
 export function isOver(run: string): boolean {
   const [pid, start] = run.split("-");
   return startOf(pid!) !== start;

@@ -1,5 +1,5 @@
-// VMs on the real libvirt for one test file: a server on a data and an image directory of its own, virsh to look and to
-// edit from outside as another program would, and an end that leaves nothing behind, whatever happened before.
+// VMs on the real libvirt for one test file: a server on a data and an image directory of its own, and virsh to look and to
+// edit as another program does. Its end leaves nothing behind, whatever happened before.
 
 import { randomBytes } from "node:crypto";
 import { chmod, copyFile, mkdir, rm, writeFile } from "node:fs/promises";
@@ -12,7 +12,7 @@ import { putInstalled } from "../fixtures/installed-disk.ts";
 import { type BootwrightClient, openClient, type Refusal, Refused } from "./client.ts";
 import { guestPrefix, workDirectory } from "./guest-names.ts";
 
-export type LabOptions = Readonly<{
+export type TestbedOptions = Readonly<{
   /** ISOs that go into the library, under their own names. */
   isos?: readonly string[];
   uri?: string;
@@ -20,46 +20,50 @@ export type LabOptions = Readonly<{
   env?: Readonly<Record<string, string>>;
   /** The program that runs the server. */
   command?: readonly string[];
-  /** The server looks at nothing by itself, since another process has that task: for who counts its calls. */
+  /** Keeps the server from watching, since another process has that task, for tests that count its calls. */
   unwatched?: boolean;
 }>;
 
-export type Lab = Readonly<{
+export type Testbed = Readonly<{
   directory: string;
   server: BootwrightClient;
   call: BootwrightClient["call"];
-  /** What the user was asked to confirm, oldest first; every question is answered with yes. */
+  /** The questions that the user was asked, oldest first; each is answered with yes. */
   asked: string[];
   virsh: (...args: readonly string[]) => Promise<string>;
-  /** A name that is removed with the lab. */
+  /** Makes a VM's name; a VM of that name is removed with the testbed. */
   name: (word: string) => string;
   iso: (path: string) => string;
   /** Makes a small VM, off and without acceleration. */
-  create: (word: string, args?: Readonly<Record<string, unknown>>) => Promise<LabVm>;
-  /** A VM whose disk boots a guest of a few hundred bytes, under both firmwares. */
-  installed: (word: string, args?: Readonly<Record<string, unknown>>) => Promise<LabVm>;
-  /** A VM whose disk has a Linux of its own, with an agent (test/fixtures/installed-disk.ts). */
-  withSystem: (word: string, args?: Readonly<Record<string, unknown>>, kernel?: "cloud" | "generic") => Promise<LabVm>;
+  create: (word: string, args?: Readonly<Record<string, unknown>>) => Promise<TestbedVm>;
+  /** Makes a VM whose disk boots a guest of a few hundred bytes, under both firmwares. */
+  installed: (word: string, args?: Readonly<Record<string, unknown>>) => Promise<TestbedVm>;
+  /** Makes a VM whose disk has a Linux of its own, with an agent (test/fixtures/installed-disk.ts). */
+  withSystem: (
+    word: string,
+    args?: Readonly<Record<string, unknown>>,
+    kernel?: "cloud" | "generic",
+  ) => Promise<TestbedVm>;
   /** Defines XML as another program would. */
   define: (xml: string) => Promise<void>;
   xml: (vm: string) => Promise<string>;
   close: () => Promise<void>;
 }>;
 
-export type LabVm = Readonly<{ name: string; uuid: string; disk_path: string; serial_log: string }>;
+export type TestbedVm = Readonly<{ name: string; uuid: string; disk_path: string; serial_log: string }>;
 
-export type ToolName = Parameters<Lab["call"]>[0];
+export type ToolName = Parameters<Testbed["call"]>[0];
 
 export const SYSTEM = "qemu:///system";
 
-export async function openLab({
+export async function openTestbed({
   isos = [],
   uri = SYSTEM,
   settings: more = [],
   env = {},
   command,
   unwatched = false,
-}: LabOptions = {}): Promise<Lab> {
+}: TestbedOptions = {}): Promise<Testbed> {
   const directory = await workDirectory();
   // QEMU runs as a user of its own, who has to be able to enter the directories.
   await chmod(directory, 0o711);
@@ -86,7 +90,7 @@ export async function openLab({
     env: { XDG_CACHE_HOME: join(directory, "cache"), ...env },
     confirm: (message) => asked.push(message) > 0,
   });
-  const lab: Lab = {
+  const testbed: Testbed = {
     directory,
     server,
     call: server.call,
@@ -100,12 +104,12 @@ export async function openLab({
       return { name: vm.name, uuid: vm.uuid, disk_path: vm.disk_path!, serial_log: vm.serial_log! };
     },
     async installed(word, args = {}) {
-      const vm = await lab.create(word, args);
+      const vm = await testbed.create(word, args);
       await makeDisk(vm.disk_path, { format: "qcow2", sizeBytes: 1024 ** 3, ...installedSystem });
       return vm;
     },
     async withSystem(word, args = {}, kernel = "cloud") {
-      const vm = await lab.create(word, { memory_mb: 256, ...args });
+      const vm = await testbed.create(word, { memory_mb: 256, ...args });
       await putInstalled(vm.disk_path, kernel);
       return vm;
     },
@@ -126,7 +130,7 @@ export async function openLab({
       }
     },
   };
-  return lab;
+  return testbed;
 }
 
 /** Takes the task of watching from every server on this data directory until it is closed. */
@@ -137,8 +141,8 @@ async function watchInstead(directory: string, imageDirectory: string): Promise<
   return store;
 }
 
-/** Waits until the lab's server watches: what happened before that leaves no trace but what a look finds. */
-export async function watched({ directory }: Pick<Lab, "directory">): Promise<void> {
+/** Waits until the testbed's server watches: what happened before that leaves no trace but what a look finds. */
+export async function watched({ directory }: Pick<Testbed, "directory">): Promise<void> {
   const database = join(directory, "data/bootwright.sqlite");
   for (let begun = false; !begun; ) {
     await new Promise((wake) => setTimeout(wake, 300));
@@ -146,17 +150,17 @@ export async function watched({ directory }: Pick<Lab, "directory">): Promise<vo
     begun = store.prepare("select 1 from leases where task = 'watch:local'").get() !== undefined;
     store.close();
   }
-  // It has the task before it listens.
+  // It has the task before it listens, and nothing outside its process shows that it does.
   await new Promise((wake) => setTimeout(wake, 500));
 }
 
-async function removeDomain(virsh: Lab["virsh"], name: string): Promise<void> {
+async function removeDomain(virsh: Testbed["virsh"], name: string): Promise<void> {
   await virsh("destroy", name).catch(() => undefined);
   const everything = ["--managed-save", "--nvram", "--tpm", "--snapshots-metadata", "--checkpoints-metadata"];
   await virsh("undefine", name, ...everything).catch(() => virsh("undefine", name, "--nvram"));
 }
 
-/** What a call is refused with. */
+/** Returns the refusal of a call. @throws Error where it was not refused */
 export async function refusalOf(call: Promise<unknown>): Promise<Refusal> {
   try {
     await call;
@@ -169,8 +173,8 @@ export async function refusalOf(call: Promise<unknown>): Promise<Refusal> {
 
 export const codesOf = (vm: { findings: readonly { code: string }[] }): string[] => vm.findings.map(({ code }) => code);
 
-/** Runs a command in a guest that has an agent, and answers with what it wrote. */
-export async function inGuest({ virsh }: Pick<Lab, "virsh">, vm: string, command: string): Promise<string> {
+/** Runs a command in a guest that has an agent. Returns what it wrote. */
+export async function inGuest({ virsh }: Pick<Testbed, "virsh">, vm: string, command: string): Promise<string> {
   const agent = async (execute: string, args: Record<string, unknown>) =>
     JSON.parse(await virsh("qemu-agent-command", vm, JSON.stringify({ execute, arguments: args }))).return;
   const { pid } = await agent("guest-exec", { path: "/bin/sh", arg: ["-c", command], "capture-output": true });
@@ -183,7 +187,7 @@ export async function inGuest({ virsh }: Pick<Lab, "virsh">, vm: string, command
 }
 
 /** Waits until the guest's agent answers. */
-export async function agentAnswers({ virsh }: Pick<Lab, "virsh">, vm: string, timeoutMs = 60_000): Promise<void> {
+export async function agentAnswers({ virsh }: Pick<Testbed, "virsh">, vm: string, timeoutMs = 60_000): Promise<void> {
   const until = performance.now() + timeoutMs;
   for (;;) {
     const answered = await virsh("qemu-agent-command", vm, '{"execute":"guest-ping"}').then(

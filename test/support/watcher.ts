@@ -1,16 +1,16 @@
-// What a backend tells, kept in order, for tests that wait for it.
+// The hints of a backend, in order, for tests that wait for one.
 
 import type { Backend } from "../../src/domain/ports/backend.ts";
 import type { Hint } from "../../src/domain/ports/backend-groups.ts";
 
-const TOLD_MS = 100_000;
+const HINT_MS = 100_000;
 
 export type Watcher = Readonly<{
   hints: readonly Hint[];
-  /** Waits for a hint behind this place that fits; fails with what was told instead. */
-  told(fits: (hint: Hint) => boolean, after?: number, timeoutMs?: number): Promise<Hint>;
-  /** Does something, and waits until the backend tells of this VM. */
-  tellsOf(uuid: string, work: () => Promise<unknown>): Promise<Hint>;
+  /** Waits for a hint after this place that fits. @throws Error with the hints that came instead, after `timeoutMs` */
+  waitForHint(fits: (hint: Hint) => boolean, after?: number, timeoutMs?: number): Promise<Hint>;
+  /** Does something, and waits for the next hint on this VM. */
+  hintOf(uuid: string, work: () => Promise<unknown>): Promise<Hint>;
   /** How the watching ended. */
   ended: Promise<void>;
   stop(): Promise<void>;
@@ -27,7 +27,7 @@ export async function watcherOf(backend: Pick<Backend, "events">): Promise<Watch
     for (const look of waiting) look();
   }, ending.signal);
   ended.catch(() => undefined);
-  const told: Watcher["told"] = (fits, after = 0, timeoutMs = TOLD_MS) =>
+  const waitForHint: Watcher["waitForHint"] = (fits, after = 0, timeoutMs = HINT_MS) =>
     new Promise((resolve, reject) => {
       const settle = (end: () => void) => {
         waiting.delete(look);
@@ -40,7 +40,7 @@ export async function watcherOf(backend: Pick<Backend, "events">): Promise<Watch
       };
       const timer = setTimeout(
         () =>
-          settle(() => reject(new Error(`Not told in ${timeoutMs} ms. Told: ${JSON.stringify(hints.slice(after))}`))),
+          settle(() => reject(new Error(`No such hint in ${timeoutMs} ms, but ${JSON.stringify(hints.slice(after))}`))),
         timeoutMs,
       );
       waiting.add(look);
@@ -48,18 +48,18 @@ export async function watcherOf(backend: Pick<Backend, "events">): Promise<Watch
     });
   const watcher: Watcher = {
     hints,
-    told,
+    waitForHint,
     ended,
-    async tellsOf(uuid, work) {
+    async hintOf(uuid, work) {
       const after = hints.length;
       await work();
-      return told((hint) => hint.uuid === uuid, after);
+      return waitForHint((hint) => hint.uuid === uuid, after);
     },
     async stop() {
       ending.abort();
       await ended;
     },
   };
-  await Promise.race([told(() => true), ended]);
+  await Promise.race([waitForHint(() => true), ended]);
   return watcher;
 }

@@ -1,4 +1,4 @@
-/** What tests are told about: builders for the domain's values, and a world with a memory backend and a real store. */
+/** Builders of the domain's values, and a world with a memory backend and a real store. */
 import { createHmac } from "node:crypto";
 import { rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -64,7 +64,7 @@ export function vmSpec(more: Partial<VmSpec> = {}): VmSpec {
   };
 }
 
-/** What `vmSpec` leads to: one virtio disk `vda`, one SATA drive `sda`, booted `cdrom_hd`, an empty tray. */
+/** The definition that `vmSpec` leads to: one virtio disk `vda`, one SATA drive `sda`, booted `cdrom_hd`, an empty tray. */
 export const vmDefinition = ({
   order,
   isoPath,
@@ -92,7 +92,7 @@ export function vm(more: Partial<Vm> = {}): Vm {
   };
 }
 
-/** What the host knows the image at this path by, in a fixture. */
+/** Returns the identity of the image at this path, in a fixture. */
 export const imageAt = (path: string): ImageIdentity => path as ImageIdentity;
 
 export const diskFact = ({ path = diskPath, ...more }: Partial<DiskFact> = {}): DiskFact => {
@@ -173,7 +173,7 @@ export function state({ disks = [], isos: given = [], ...more }: StateParts = {}
   };
 }
 
-/** The change that gives a VM this order. */
+/** Makes the change that gives a VM this order. */
 export const orderChange = (now: State, order: PresetOrder): Change => ({
   kind: "boot_order.set",
   boot: bootWith(now.vm!.next, now.record?.roles ?? rolesOf(now.vm!.next), order),
@@ -223,13 +223,13 @@ export type World = Readonly<{
   look(at: Target): Promise<State>;
   /** Runs changes through the whole flow. */
   run(at: Target, intent: Request["intent"] | Change, more?: Asked): Promise<Outcome>;
-  /** The same, with the confirmation that it asks for. */
+  /** Runs changes with the confirmation that they ask for. */
   agree: World["run"];
   /** Creates a VM as `create_vm` does. */
   create(more?: Partial<VmSpec>, sizeBytes?: number): Promise<Target>;
 }>;
 
-/** Opens everything; closed and removed when the test has finished. */
+/** Opens a world, which is closed and removed when the test has finished. */
 export async function world(options: WorldOptions = {}): Promise<World> {
   let count = 0;
   const newId = options.newId ?? (() => `00000000-0000-4000-8000-${String(++count).padStart(12, "0")}`);

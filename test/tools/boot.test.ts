@@ -1,9 +1,9 @@
 // @module-tag process
 import { describe, expect, it } from "vitest";
-import { foreign, openBench, seedOf, uuid } from "./bench.ts";
+import { foreign, openHarness, seedOf, uuid } from "./harness.ts";
 
 describe("set_boot_order", () => {
-  const { call, refused } = openBench({ local: seedOf(foreign(1, "web", { running: true })) });
+  const { call, refused } = openHarness({ local: seedOf(foreign(1, "web", { running: true })) });
 
   it.each(["cdrom_hd", "hd_cdrom", "hd"])("sets %s, and has nothing to do the second time", async (boot_order) => {
     await call("adopt_vm", { vm: "web" });
@@ -66,7 +66,7 @@ describe("set_boot_order", () => {
 });
 
 describe("check_boot", () => {
-  const { call, outside } = openBench({
+  const { call, outside } = openHarness({
     local: seedOf(foreign(1, "web", { order: "cdrom_hd", isoPath: "/memory/isos/installer.iso", running: true })),
   });
 

@@ -132,23 +132,23 @@ describe.each([...allTools])("$name", (tool) => {
   });
 });
 
-it("has a REST place of its own for every tool", () => {
+it("every tool has a REST place of its own", () => {
   const places = allTools.map(({ http: { method, path } }) => `${method} ${path}`);
   expect(new Set(places).size).toBe(places.length);
 });
 
-it("lets exactly those findings be accepted that stand in the way of something", () => {
+it("`accept` takes exactly those findings that stand in the way of something", () => {
   const { properties } = listed.find(({ name }) => name === "start_vm")!.inputSchema;
   const accepted = (properties!.accept!.items as { enum: string[] }).enum;
   expect(accepted).toEqual(findingCodes.filter((code) => finding(code, "").blocks.length > 0));
 });
 
-describe("a tool's name that is mentioned", () => {
-  it("exists, after a refusal", () => {
+describe("every tool's name", () => {
+  it("that a refusal names as the next step exists", () => {
     for (const [code, tool] of Object.entries(nextTool)) if (tool) expect(names, code).toContain(tool);
   });
 
-  it("exists, in fixes and next steps", () => {
+  it("that fixes and next steps have exists", () => {
     const files = readdirSync(source, { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".ts"));
     const texts = files.map((name) => readFileSync(join(source, name), "utf8")).join("\n");
     const mentioned = [...texts.matchAll(/\b(?:tool: |next: |call\()"([a-z]+_[a-z_]+)"/g)].map(([, name]) => name!);
@@ -156,7 +156,7 @@ describe("a tool's name that is mentioned", () => {
     expect([...new Set(mentioned)].filter((name) => !names.includes(name))).toEqual([]);
   });
 
-  it("exists, in descriptions, instructions and hints", () => {
+  it("that descriptions, instructions and hints have exists", () => {
     const verbs = [...new Set(names.map((name) => name.split("_")[0]))].join("|");
     const texts = [JSON.stringify(listed), server.client.getInstructions() ?? ""].join("\n");
     const mentioned = [...texts.matchAll(new RegExp(`\\b(?:${verbs})_[a-z_]+\\b`, "g"))].map(([name]) => name);

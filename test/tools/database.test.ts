@@ -7,9 +7,9 @@ import type { ToolContext } from "../../src/tools/tool.ts";
 import { openClient } from "../support/client.ts";
 import { temporaryDirectory } from "../support/memory.ts";
 import { world } from "../support/world.ts";
-import { foreign, openBench, seedOf, uuid } from "./bench.ts";
+import { foreign, openHarness, seedOf, uuid } from "./harness.ts";
 
-const { call, outside } = openBench({ local: seedOf(foreign(1, "web"), foreign(2, "db"), foreign(3, "copy")) });
+const { call, outside } = openHarness({ local: seedOf(foreign(1, "web"), foreign(2, "db"), foreign(3, "copy")) });
 
 describe("backup_database", () => {
   it("copies the database while the server runs, for the owner alone", async () => {

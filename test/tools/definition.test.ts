@@ -1,8 +1,8 @@
 // @module-tag process
 import { describe, expect, it } from "vitest";
-import { foreign, openBench, seedOf, uuid } from "./bench.ts";
+import { foreign, openHarness, seedOf, uuid } from "./harness.ts";
 
-const { call, refused, outside } = openBench({ local: seedOf(foreign(1, "web"), foreign(2, "db")) });
+const { call, refused, outside } = openHarness({ local: seedOf(foreign(1, "web"), foreign(2, "db")) });
 
 describe("list_definitions", () => {
   it("lists the definitions that operations kept, newest first, and never their text", async () => {

@@ -1,6 +1,6 @@
 // @module-tag process
 import { describe, expect, it } from "vitest";
-import { foreign, openBench, seedOf } from "./bench.ts";
+import { foreign, openHarness, seedOf } from "./harness.ts";
 
 const remote = foreign(3, "remote");
 const { path: _none, ...pathless } = remote.vm.next.disks[0]!;
@@ -21,7 +21,7 @@ const seed = {
     { path: "/memory/images/base.qcow2", content: "data" as const, bootsBios: true },
   ],
 };
-const { call, refused } = openBench({ local: seed });
+const { call, refused } = openHarness({ local: seed });
 
 describe("get_disk_info", () => {
   it("says what a disk is, what is on it, and how much room there is", async () => {

@@ -1,8 +1,8 @@
 // @module-tag process
 import { describe, expect, it } from "vitest";
-import { foreign, openBench, seedOf } from "./bench.ts";
+import { foreign, openHarness, seedOf } from "./harness.ts";
 
-const { call, refused } = openBench({ local: seedOf(foreign(1, "web")) });
+const { call, refused } = openHarness({ local: seedOf(foreign(1, "web")) });
 
 describe("list_events", () => {
   it("tells what happened, newest first, of one VM or all, by type and in pages", async () => {

@@ -5,10 +5,10 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type BootwrightClient, openClient } from "../support/client.ts";
 import { memorySettings, temporaryDirectory } from "../support/memory.ts";
 import { freePort } from "../support/port.ts";
-import { foreign, openBench, seedOf, uuid } from "./bench.ts";
+import { foreign, openHarness, seedOf, uuid } from "./harness.ts";
 
 describe("create_guest_link", () => {
-  const { call, refused } = openBench({ local: seedOf(foreign(1, "web"), foreign(2, "foreign")) }, [
+  const { call, refused } = openHarness({ local: seedOf(foreign(1, "web"), foreign(2, "foreign")) }, [
     ...["--guest-listen", "127.0.0.1:1", "--plugin", "phone-home", "--plugin", "home=phone-home,boot-order=hd"],
   ]);
 
@@ -40,7 +40,7 @@ describe("create_guest_link", () => {
 });
 
 describe("create_guest_link where nobody listens", () => {
-  const { refused } = openBench({ local: seedOf(foreign(1, "web")) }, ["--plugin", "phone-home"]);
+  const { refused } = openHarness({ local: seedOf(foreign(1, "web")) }, ["--plugin", "phone-home"]);
 
   it("is refused, and says what to start", async () => {
     expect((await refused("GUEST_LISTENER_OFF", "create_guest_link", { vm: "web" })).hint).toContain("--guest-listen");

@@ -6,14 +6,17 @@ import type { Plugin } from "../../src/plugin.ts";
 import { capabilitiesOf } from "../../src/plugin-host/backends.ts";
 import { openApiOf } from "../../src/serve/http/openapi.ts";
 import { offeredTools } from "../../src/tools/catalogue.ts";
+import plugin from "../support/agentless-plugin.ts";
 import { openClient, serverPath } from "../support/client.ts";
 import { temporaryDirectory } from "../support/memory.ts";
-import plugin from "../support/mute-plugin.ts";
-import { openBench } from "./bench.ts";
+import { openHarness } from "./harness.ts";
 
-const mute = ["--connection", `mute=${fileURLToPath(new URL("../support/mute-plugin.ts", import.meta.url))}`];
+const agentless = [
+  "--connection",
+  `agentless=${fileURLToPath(new URL("../support/agentless-plugin.ts", import.meta.url))}`,
+];
 
-const { call, refused, outside } = openBench({ local: { agentAfterMs: 0 } }, mute);
+const { call, refused, outside } = openHarness({ local: { agentAfterMs: 0 } }, agentless);
 
 describe("get_guest_info", () => {
   it("says that a VM is off, and that no agent answers", async () => {
@@ -41,16 +44,16 @@ describe("get_guest_info", () => {
   });
 
   it("is refused for a VM whose connection has no way to ask, with those that have one", async () => {
-    await call("create_vm", { name: "silent", connection: "mute", iso_path: "installer.iso" });
+    await call("create_vm", { name: "silent", connection: "agentless", iso_path: "installer.iso" });
     const { message, hint, details } = await refused("GROUP_UNSUPPORTED", "get_guest_info", { vm: "silent" });
-    expect(message).toContain('connection "mute": its backend "mute" has no group "guest"');
+    expect(message).toContain('connection "agentless": its backend "agentless" has no group "guest"');
     expect([hint, details]).toMatchObject(["Connections that have it: local", { connections: ["local"] }]);
   });
 });
 
 describe("a server whose connections cannot ask a guest", () => {
   it("offers get_guest_info nowhere: to no client, on no command line, and not in REST", async () => {
-    const settings = ["--data", temporaryDirectory(), ...mute];
+    const settings = ["--data", temporaryDirectory(), ...agentless];
     const server = await openClient({ settings });
     try {
       const { tools } = await server.client.listTools();
@@ -65,7 +68,7 @@ describe("a server whose connections cannot ask a guest", () => {
     expect(stdout).toMatch(/^get_vm /m);
     expect(stdout).not.toContain("get_guest_info");
     const connections = {
-      names: ["mute"],
+      names: ["agentless"],
       capabilities: () => capabilitiesOf(plugin as unknown as Plugin),
       backend: () => Promise.reject(new Error("listing tools opens nothing")),
     };

@@ -1,12 +1,12 @@
 // @module-tag process
 import { describe, expect, it } from "vitest";
 import type { Answers } from "../../src/tools/catalogue.ts";
-import { openBench } from "./bench.ts";
+import { openHarness } from "./harness.ts";
 
 type Status = "NotInstalled" | "Installing" | "Installed" | "InstallationFailed";
 type Tool = "start_vm" | "complete_installation" | "fail_installation" | "cancel_installation" | "begin_reinstallation";
 
-const { call, refused } = openBench();
+const { call, refused } = openHarness();
 let made = 0;
 /** A VM in this status, off. */
 async function vmIn(status: Status): Promise<string> {

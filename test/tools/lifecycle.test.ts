@@ -1,9 +1,9 @@
 /** What stays of a VM that could not be made, and the way out; deleting what others use. */
 // @module-tag process
 import { describe, expect, it } from "vitest";
-import { foreign, openBench, seedOf, uuid } from "./bench.ts";
+import { foreign, openHarness, seedOf, uuid } from "./harness.ts";
 
-const { call, refused, outside, server } = openBench({ local: seedOf(foreign(1, "other")) });
+const { call, refused, outside, server } = openHarness({ local: seedOf(foreign(1, "other")) });
 type Confirm = { confirm: string; losses: string[] };
 
 /** Deletes a VM as a person who agrees. Returns what was said to be lost. */

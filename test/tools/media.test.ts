@@ -1,6 +1,6 @@
 // @module-tag process
 import { describe, expect, it } from "vitest";
-import { foreign, openBench, type Seed, seedOf, uuid } from "./bench.ts";
+import { foreign, openHarness, type Seed, seedOf, uuid } from "./harness.ts";
 
 const isos: Seed["isos"] = [
   { path: "installer.iso", volumeLabel: "INSTALLER", bootsBios: true, bootsUefi: true, installs: true },
@@ -17,7 +17,7 @@ const seed: Seed = {
 };
 
 describe("list_isos", () => {
-  const { call } = openBench({ local: seed });
+  const { call } = openHarness({ local: seed });
 
   it("lists the library alone, with what each is good for and who holds it", async () => {
     await call("create_vm", { name: "holder", iso_path: "live.iso" });
@@ -49,7 +49,7 @@ describe("list_isos", () => {
 const inDrive = ["attach_iso", "start_vm"] as const;
 
 describe("an ISO", () => {
-  const { call, refused } = openBench({ local: seed });
+  const { call, refused } = openHarness({ local: seed });
 
   it("goes into the drive by its name or its path, in place of another, and is there only once", async () => {
     await call("adopt_vm", { vm: "web" });
@@ -152,7 +152,7 @@ describe("an ISO", () => {
 });
 
 describe("a locked tray", () => {
-  const { call, refused, outside } = openBench({
+  const { call, refused, outside } = openHarness({
     local: {
       isos,
       ...seedOf(foreign(1, "web", { running: true, order: "cdrom_hd", isoPath: "/memory/isos/live.iso" })),

@@ -1,10 +1,10 @@
 // @module-tag process
 import { describe, expect, it } from "vitest";
-import { foreign, openBench, seedOf, uuid } from "./bench.ts";
+import { foreign, openHarness, seedOf, uuid } from "./harness.ts";
 
 type Confirm = { confirm: string };
 
-const { call, refused, outside } = openBench({ local: seedOf(foreign(1, "web")) });
+const { call, refused, outside } = openHarness({ local: seedOf(foreign(1, "web")) });
 
 describe("get_operation", () => {
   it("tells who asked for what, its steps, and what became of each", async () => {

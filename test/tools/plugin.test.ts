@@ -1,12 +1,12 @@
 // @module-tag process
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
-import { openBench } from "./bench.ts";
+import { openHarness } from "./harness.ts";
 
 const acts = fileURLToPath(new URL("../plugin-host/plugins/acts.ts", import.meta.url));
 
 describe("list_plugins", () => {
-  const { call } = openBench({ local: {} }, ["--plugin", `first=${acts}`, "--plugin", acts]);
+  const { call } = openHarness({ local: {} }, ["--plugin", `first=${acts}`, "--plugin", acts]);
 
   it("tells what each plugin may do and how it is, in the order of the settings", async () => {
     const { plugins } = await call("list_plugins");
@@ -29,7 +29,7 @@ describe("list_plugins", () => {
 });
 
 describe("list_plugins on a server without plugins", () => {
-  const { call } = openBench();
+  const { call } = openHarness();
   it("is an empty list", async () => {
     expect(await call("list_plugins")).toEqual({ plugins: [] });
   });

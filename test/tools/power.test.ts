@@ -1,9 +1,9 @@
 // @module-tag process
 import { describe, expect, it } from "vitest";
-import { foreign, openBench, seedOf, uuid } from "./bench.ts";
+import { foreign, openHarness, seedOf, uuid } from "./harness.ts";
 
 describe("start_vm", () => {
-  const { call, refused, outside } = openBench({
+  const { call, refused, outside } = openHarness({
     local: seedOf(foreign(1, "blank", { content: "blank" }), foreign(2, "web")),
   });
 
@@ -89,7 +89,7 @@ describe("start_vm", () => {
 });
 
 describe("stop_vm", () => {
-  const { call, refused, outside } = openBench({
+  const { call, refused, outside } = openHarness({
     local: seedOf(foreign(1, "web", { running: true }), foreign(2, "off")),
   });
 
@@ -138,7 +138,7 @@ describe("stop_vm", () => {
 });
 
 describe("restart_vm", () => {
-  const { call, refused, outside } = openBench({
+  const { call, refused, outside } = openHarness({
     local: seedOf(foreign(1, "web", { running: true, order: "cdrom_hd" })),
   });
 
@@ -168,7 +168,7 @@ describe("restart_vm", () => {
 });
 
 describe("start_vm at_reboot", () => {
-  const { call, refused } = openBench();
+  const { call, refused } = openHarness();
   const made = async (name: string) => (await call("create_vm", { name, iso_path: "installer.iso" })).vm.uuid;
   const runOf = async (vm: string) => (await call("get_installation_status", { vm })).last_run;
 
@@ -192,7 +192,7 @@ describe("start_vm at_reboot", () => {
     expect(await runOf(vm)).toMatchObject({ at_reboot: "boot_disk" });
   });
 
-  it("is to tell unless said, and then there is nothing to note", async () => {
+  it("is `tell` by default, with nothing to note", async () => {
     const vm = await made("tell");
     expect((await call("start_vm", { vm })).notes).toEqual([]);
     expect(await runOf(vm)).toMatchObject({ at_reboot: "tell" });

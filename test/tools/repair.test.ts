@@ -1,10 +1,10 @@
 /** What other programs do to a definition behind Bootwright's back, and both ways out of it. */
 // @module-tag process
 import { describe, expect, it } from "vitest";
-import { foreign, openBench, seedOf, uuid } from "./bench.ts";
+import { foreign, openHarness, seedOf, uuid } from "./harness.ts";
 
 const names = ["adopted", "stale", "reverted", "untouched", "renamed", "removed", "stranger"];
-const { call, refused, outside } = openBench({
+const { call, refused, outside } = openHarness({
   local: seedOf(...names.map((name, index) => foreign(index + 1, name))),
 });
 const idOf = (name: string) => uuid(names.indexOf(name) + 1);

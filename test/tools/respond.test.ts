@@ -4,10 +4,10 @@ import { DomainError, errorCodes } from "../../src/domain/error.ts";
 import { toolNamed } from "../../src/tools/call.ts";
 import { allTools } from "../../src/tools/catalogue.ts";
 import { answerText, nextTool, parseInput, refusalOf, refusalText } from "../../src/tools/respond.ts";
-import { openBench } from "./bench.ts";
+import { openHarness } from "./harness.ts";
 
 describe("the text of an answer", () => {
-  const { call, server } = openBench();
+  const { call, server } = openHarness();
   const text = (tool: string, args: object) => server().text(tool, { ...args });
 
   it("says what was done, how the VM is, what was found and how to mend it, and what may come next", async () => {

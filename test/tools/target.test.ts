@@ -1,6 +1,6 @@
 // @module-tag process
 import { describe, expect, it } from "vitest";
-import { foreign, openBench, seedOf, uuid } from "./bench.ts";
+import { foreign, openHarness, seedOf, uuid } from "./harness.ts";
 
 const perVm = [
   ["get_vm", {}],
@@ -24,7 +24,7 @@ const perVm = [
 ] as const;
 
 describe("a VM", () => {
-  const { call, refused } = openBench({
+  const { call, refused } = openHarness({
     local: seedOf(foreign(1, "web"), foreign(2, "mail"), foreign(3, "only-here")),
     lab: seedOf(foreign(4, "web"), foreign(5, "local")),
   });
@@ -90,7 +90,7 @@ describe("a VM", () => {
 });
 
 describe("a connection", () => {
-  const { call, refused } = openBench({ local: seedOf(foreign(1, "web")), lab: seedOf(foreign(2, "mail")) });
+  const { call, refused } = openHarness({ local: seedOf(foreign(1, "web")), lab: seedOf(foreign(2, "mail")) });
 
   it.each(["list_vms", "list_isos", "create_vm", "adopt_vm"] as const)(
     "that there is not is refused by %s",
@@ -117,7 +117,7 @@ describe("a connection", () => {
 });
 
 describe("a connection that cannot be reached", () => {
-  const { call, refused, server } = openBench({ local: seedOf(foreign(1, "web")) }, [
+  const { call, refused, server } = openHarness({ local: seedOf(foreign(1, "web")) }, [
     ...["--connection", "far=libvirt,uri=qemu:///system?socket=/no/such/socket"],
   ]);
 

@@ -1,9 +1,9 @@
 // @module-tag process
 import { describe, expect, it } from "vitest";
-import { foreign, openBench, seedOf, uuid } from "./bench.ts";
+import { foreign, openHarness, seedOf, uuid } from "./harness.ts";
 
 describe("create_vm", () => {
-  const { call, refused } = openBench();
+  const { call, refused } = openHarness();
 
   it("makes a VM that is off, with an empty disk, the ISO in its drive, and the order that boots it", async () => {
     const made = await call("create_vm", { name: "web", iso_path: "installer.iso" });
@@ -32,8 +32,8 @@ describe("create_vm", () => {
     });
   });
 
-  it("takes what it is told", async () => {
-    const told = {
+  it("makes the VM with every setting that it is given", async () => {
+    const given = {
       disk_size_gb: 7.5,
       memory_mb: 512,
       cpus: 1,
@@ -41,7 +41,7 @@ describe("create_vm", () => {
       boot_order: "hd_cdrom",
       disk_bus: "sata",
     };
-    const { vm } = await call("create_vm", { name: "told", ...told, network: "network:lan.0", tpm: true });
+    const { vm } = await call("create_vm", { name: "told", ...given, network: "network:lan.0", tpm: true });
     expect(vm).toMatchObject({ disk_size: 7.5, memory_mb: 512, cpus: 1, firmware: "uefi", boot_order: "hd_cdrom" });
     expect((await call("get_boot_order", { vm: "told" })).devices).toEqual(["disk:sda", "cdrom:sdb"]);
   });
@@ -127,7 +127,7 @@ describe("create_vm", () => {
 });
 
 describe("list_vms", () => {
-  const { call } = openBench({ local: seedOf(foreign(1, "web"), foreign(2, "mail", { running: true })) });
+  const { call } = openHarness({ local: seedOf(foreign(1, "web"), foreign(2, "mail", { running: true })) });
 
   it("lists those that are managed and those that are not, sorted, and either kind alone", async () => {
     await call("create_vm", { name: "own" });
@@ -151,7 +151,7 @@ describe("adopt_vm", () => {
     ...seed,
     vms: seed.vms!.map((vm) => (vm.name === "passing" ? { ...vm, persistent: false } : vm)),
   };
-  const { call, refused } = openBench({ local: transient });
+  const { call, refused } = openHarness({ local: transient });
 
   it("wants one VM or all, not both and not neither", async () => {
     for (const args of [{}, { vm: "web", all: true }]) {
@@ -192,7 +192,7 @@ describe("adopt_vm", () => {
 });
 
 describe("delete_vm", () => {
-  const { call, refused, outside } = openBench({ local: seedOf(foreign(1, "adopted"), foreign(2, "gone")) });
+  const { call, refused, outside } = openHarness({ local: seedOf(foreign(1, "adopted"), foreign(2, "gone")) });
   const remove = async (args: Record<string, unknown>) => {
     const { details } = await refused("CONFIRMATION_REQUIRED", "delete_vm", args);
     return { losses: details.losses as string[], done: await call("delete_vm", { ...args, confirm: details.confirm }) };

@@ -14,7 +14,7 @@ import { ko } from "../../ui/language/ko.ts";
 import { en as pageEn } from "../../ui/language/page-en.ts";
 import { ko as pageKo } from "../../ui/language/page-ko.ts";
 import { findings, refusals, toKorean } from "../../ui/language/server-text-ko.ts";
-import { foreign, seedOf, uuid } from "../tools/bench.ts";
+import { foreign, seedOf, uuid } from "../tools/harness.ts";
 import { violations } from "./axe.ts";
 import { describeInBrowser, picture, visit } from "./browser.ts";
 import { seeded } from "./seed.ts";
@@ -82,14 +82,14 @@ describeInBrowser("the page", () => {
 
   it("takes the colours that are chosen, whatever the system's are", async () => {
     const { page } = await visit({ browser: { colorScheme: "light" } });
-    const ground = () => page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor);
-    const light = await ground();
+    const background = () => page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor);
+    const light = await background();
     await page.getByLabel("Colours").selectOption("dark");
-    expect(await ground()).not.toBe(light);
+    expect(await background()).not.toBe(light);
     await page.reload();
-    expect(await ground()).not.toBe(light);
+    expect(await background()).not.toBe(light);
     await page.getByLabel("Colours").selectOption("auto");
-    expect(await ground()).toBe(light);
+    expect(await background()).toBe(light);
   });
 
   it.each([
@@ -180,8 +180,8 @@ describeInBrowser("the page", () => {
   it("tells who only listens what has become of a VM", async () => {
     const { page, web, server } = await furnished({});
     await at(page, web, "web");
-    const told = page.getByRole("status").filter({ hasText: "Installing" }).first();
-    await told.waitFor();
+    const status = page.getByRole("status").filter({ hasText: "Installing" }).first();
+    await status.waitFor();
     await server.ask("POST", `/api/vms/${web}/complete-installation`, {});
     await page.getByRole("status").filter({ hasText: "Installed" }).first().waitFor();
   });

@@ -7,23 +7,23 @@ import { fixturesDir, installerIso } from "../fixtures/installer-iso.ts";
 import { refusal } from "../support/console.ts";
 import { expectNoLine, serialEnd, waitForLine } from "../support/guest.ts";
 import { type HttpServer, openHttp } from "../support/http.ts";
-import { type Lab, openLab } from "../support/vm.ts";
+import { openTestbed, type Testbed } from "../support/vm.ts";
 import { violations } from "./axe.ts";
 import { buildPage, colours, describeInBrowser, logIn, picture } from "./browser.ts";
 
 const { installerIso: installer } = inject("guests");
-let lab: Lab;
+let testbed: Testbed;
 let live: string;
 beforeAll(async () => {
   live = await installerIso(fixturesDir, { medium: "live" });
-  lab = await openLab({ isos: [installer, live] });
+  testbed = await openTestbed({ isos: [installer, live] });
   await buildPage();
 }, 300_000);
-afterAll(() => lab?.close());
+afterAll(() => testbed?.close());
 
-/** A server over HTTP, which has the lab's images and a database of its own. */
+/** A server over HTTP, which has the testbed's images and a database of its own. */
 function serve(): Promise<HttpServer> {
-  const { directory } = lab;
+  const { directory } = testbed;
   return openHttp({
     data: join(directory, `http-${crypto.randomUUID().slice(0, 8)}`),
     settings: [
@@ -35,8 +35,8 @@ function serve(): Promise<HttpServer> {
 
 async function runningVm({ ask }: HttpServer, word: string, iso: string) {
   const small = { memory_mb: 256, disk_size_gb: 1, cpus: 1, network: "none", acceleration: "tcg" };
-  const name = lab.name(word);
-  const made = await ask("POST", "/api/vms", { name, connection: "real", iso_path: lab.iso(iso), ...small });
+  const name = testbed.name(word);
+  const made = await ask("POST", "/api/vms", { name, connection: "real", iso_path: testbed.iso(iso), ...small });
   expect(made.status, JSON.stringify(made.body)).toBe(201);
   const { uuid, serial_log: serial } = made.body.vm as { uuid: string; serial_log: string };
   expect((await ask("POST", `/api/vms/${uuid}/start`, {})).status).toBe(200);
@@ -72,7 +72,7 @@ describeInBrowser("the console in the page", () => {
     await expect.poll(() => colours(page)).toBeGreaterThan(1);
     await picture(page, "console-installer");
     await waitForLine(serial, /INSTALL-COMPLETE run=1/);
-    await lab.virsh("destroy", uuid);
+    await testbed.virsh("destroy", uuid);
     await page.getByText("Ended: the VM has stopped.").waitFor();
     const { body } = await server.ask("GET", `/api/events/history?vm=${uuid}&type=console.closed`);
     expect(body.events[0].data).toMatchObject({ by: "http:main", reason: expect.stringContaining("stopped") });

@@ -39,7 +39,7 @@ async function visitJobs(options: { offers?: Parameters<typeof openJobServer>[1]
 
 const bars = (page: Page) => page.getByRole("progressbar");
 const bar = (page: Page, name: string) => page.getByRole("progressbar", { name });
-/** The page polls every two seconds while it does. */
+/** The page polls every two seconds while it does, so that only more time than that shows that it does not. */
 const expectNoMorePolls = (page: Page, { requests }: JobServer) =>
   expect
     .poll(async () => {
@@ -198,8 +198,8 @@ describeInBrowser("jobs", () => {
     await page.route(`${real.url}/`, async (route) => {
       const response = await route.fetch();
       const body = (await response.text()).replace(
-        '"tools":{',
-        '"tools":{"list_jobs":{"method":"GET","path":"/no-such-jobs","effect":"read"},',
+        /("list_jobs":\{"method":"GET","path":)"[^"]*"/,
+        '$1"/no-such-jobs"',
       );
       await route.fulfill({ response, body });
     });

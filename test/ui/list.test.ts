@@ -6,7 +6,7 @@ import { connect, createServer, type Socket } from "node:net";
 import type { Page } from "playwright-core";
 import { expect, it, onTestFinished } from "vitest";
 import { openHttp } from "../support/http.ts";
-import { foreign, seedOf } from "../tools/bench.ts";
+import { foreign, seedOf } from "../tools/harness.ts";
 import { buildPage, describeInBrowser, logIn, visit } from "./browser.ts";
 import { seeded } from "./seed.ts";
 
@@ -60,6 +60,7 @@ describeInBrowser("the list", () => {
       })
       .toEqual([]);
     const { length } = asked;
+    // That nothing is asked shows in time alone.
     await page.waitForTimeout(1_500);
     expect(asked.slice(length)).toEqual([]);
     const { uuid } = made.body.vm;
@@ -112,6 +113,7 @@ describeInBrowser("the list", () => {
     const arrived = page.waitForResponse(`**/api/vms/${uuid}`);
     late.resolve();
     await (await arrived).finished();
+    // That the page leaves a late answer aside shows in time alone.
     await page.waitForTimeout(200);
     expect(await row.locator(".states").textContent()).toContain("Running");
   });
@@ -135,6 +137,7 @@ describeInBrowser("the list", () => {
     }
     await server.ask("POST", "/api/vms", { name: "meanwhile" });
     await tabs.at(-1)!.getByRole("link", { name: "meanwhile" }).waitFor();
+    // That a hidden tab does not hear of it shows in time alone.
     await page.waitForTimeout(500);
     expect(await page.getByRole("link", { name: "meanwhile" }).count()).toBe(0);
     await show(tabs.at(-1)!, "hidden");

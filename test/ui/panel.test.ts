@@ -80,7 +80,7 @@ async function open() {
   return { server, uuid: vm.uuid };
 }
 
-const sizeTold = (page: Page) =>
+const sizeShown = (page: Page) =>
   page.evaluate(() => (globalThis as unknown as { size?: { height: number } }).size?.height ?? 0);
 
 describeInBrowser("the panel", () => {
@@ -104,7 +104,7 @@ describeInBrowser("the panel", () => {
     await frame.getByRole("button", { name: "Start", exact: true }).click();
     await frame.locator(".vm-head").getByText("Running").waitFor();
     await frame.getByText("Installing", { exact: true }).first().waitFor();
-    await expect.poll(() => sizeTold(page)).toBeGreaterThan(300);
+    await expect.poll(() => sizeShown(page)).toBeGreaterThan(300);
     await picture(page, "panel");
     // A frame is asked as a page is.
     expect(await violations(frame as unknown as Page)).toEqual([]);

@@ -1,10 +1,10 @@
-/** A server with VMs in it from the start, and what guests and other programs do there meanwhile. */
+/** A server with VMs in it from the start, and what guests and other programs do in it. */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { temporaryDirectory } from "../support/memory.ts";
-import { type Letter, letterBoxOf } from "../support/seeded-plugin.ts";
-import type { Seed } from "../tools/bench.ts";
+import { type Command, commandFileOf } from "../support/seeded-plugin.ts";
+import type { Seed } from "../tools/harness.ts";
 import type { VisitOptions } from "./browser.ts";
 
 const plugin = fileURLToPath(new URL("../support/seeded-plugin.ts", import.meta.url));
@@ -12,7 +12,7 @@ const plugin = fileURLToPath(new URL("../support/seeded-plugin.ts", import.meta.
 export type Seeded = Readonly<{
   server: NonNullable<VisitOptions["server"]>;
   /** What guests and other programs do before the hypervisor is looked at again. */
-  outside: (...letters: Letter[]) => void;
+  outside: (...commands: Command[]) => void;
 }>;
 
 export function seeded(seed: Seed, ...guest: readonly string[]): Seeded {
@@ -22,6 +22,6 @@ export function seeded(seed: Seed, ...guest: readonly string[]): Seeded {
   const settings = [`local=${plugin}`, `seed=${path}`, "installsAfterMs=never", ...guest];
   return {
     server: { data, connection: settings.join(",") },
-    outside: (...letters) => writeFileSync(letterBoxOf(path), JSON.stringify(letters)),
+    outside: (...commands) => writeFileSync(commandFileOf(path), JSON.stringify(commands)),
   };
 }

@@ -2,7 +2,7 @@
  * guests and other people have written. */
 // @module-tag process
 import { expect, it } from "vitest";
-import { foreign, seedOf, uuid } from "../tools/bench.ts";
+import { foreign, seedOf, uuid } from "../tools/harness.ts";
 import { describeInBrowser, picture, visit } from "./browser.ts";
 import { seeded } from "./seed.ts";
 

@@ -6,7 +6,7 @@ import type { VmDefinition } from "../../../src/domain/model/vm.ts";
 import { type Clock, hurryClock } from "../../reliability/sweep-clock.ts";
 import { orderChange, world } from "../../support/world.ts";
 import { AT, presetBoot, refused } from "../fixture.ts";
-import { applying, perform, told } from "./faults.ts";
+import { applying, perform, recordCalls } from "./faults.ts";
 import { edit, look, meaningOf, orderIn, threeSteps } from "./three-steps.ts";
 
 describe("operate() and other programs", () => {
@@ -23,7 +23,7 @@ describe("operate() and other programs", () => {
         edit(w, at.uuid, more);
         await real(vm, change, context);
       });
-      const { ports, calls } = told(raced);
+      const { ports, calls } = recordCalls(raced);
       const error = await refused(
         "VM_CHANGED_MEANWHILE",
         perform(ports, at, (now) => [orderChange(now, "hd")]),
@@ -82,7 +82,7 @@ describe("operate() cancelled", () => {
   test("operate() touches nothing when it was cancelled before", async () => {
     const w = await world();
     const at = await w.create();
-    const { ports, calls } = told(w.ports);
+    const { ports, calls } = recordCalls(w.ports);
     await expect(
       perform(ports, at, (now) => [orderChange(now, "hd")], { signal: AbortSignal.abort() }),
     ).rejects.toThrow();

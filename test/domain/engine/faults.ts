@@ -1,5 +1,5 @@
-/** Ports that fail, stop or tell what they were called for. Wrapped around those of a world, so that what is under them
- * is a real store and a backend that behaves like one. */
+/** Ports that fail, stop or record their calls. They are wrapped around those of a world, so that what is under them is a
+ * real store and a backend that behaves like one. */
 
 import type { Change } from "../../../src/domain/changes/catalogue.ts";
 import { type Outcome, operate, type Request } from "../../../src/domain/engine/operate.ts";
@@ -78,7 +78,7 @@ export const around = (
   });
 
 /** The ports, and the list of what is called on them. */
-export function told(ports: Ports): { ports: Ports; calls: string[] } {
+export function recordCalls(ports: Ports): { ports: Ports; calls: string[] } {
   const calls: string[] = [];
   return { calls, ports: around(ports, { before: (call) => calls.push(call) }) };
 }

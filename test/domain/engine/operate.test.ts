@@ -6,7 +6,7 @@ import type { State } from "../../../src/domain/model/state.ts";
 import { editDefinition, passTime } from "../../support/simulator.ts";
 import { isos, orderChange, world } from "../../support/world.ts";
 import { AT, ableToNothing, refused } from "../fixture.ts";
-import { applying, perform, told } from "./faults.ts";
+import { applying, perform, recordCalls } from "./faults.ts";
 
 const start: Change = { kind: "power.start", purpose: "live", at: AT };
 const cut: Change = { kind: "power.stop", force: true, timeoutMs: 0 };
@@ -18,7 +18,7 @@ describe("operate() flow", () => {
   test("operate() claims, looks, records, touches, looks and settles, in this order", async () => {
     const w = await world();
     const at = await w.create();
-    const { ports, calls } = told(w.ports);
+    const { ports, calls } = recordCalls(w.ports);
     const outcome = await perform(ports, at, toHd);
     expect(calls).toEqual([
       "claim",
@@ -38,7 +38,7 @@ describe("operate() flow", () => {
   test("operate() says which operation it is once that is on record, before anything is touched", async () => {
     const w = await world();
     const at = await w.create();
-    const { ports, calls } = told(w.ports);
+    const { ports, calls } = recordCalls(w.ports);
     const begun = (id: string) => void calls.push(`begun ${id}`);
     const { operation } = await perform(ports, at, toHd, { begun });
     expect(calls.slice(3, 6)).toEqual(["begin", `begun ${operation}`, "apply boot_order.set"]);
@@ -49,7 +49,7 @@ describe("operate() flow", () => {
   test("operate() looks after every step, and records each before it is made", async () => {
     const w = await world();
     const at = await w.create();
-    const { ports, calls } = told(w.ports);
+    const { ports, calls } = recordCalls(w.ports);
     await perform(ports, at, (now) => [attach, orderChange(now, "hd_cdrom")], { look: { isoPaths: [isos.installer] } });
     expect(calls.slice(3)).toEqual([
       "begin",
@@ -89,7 +89,7 @@ describe("operate() flow", () => {
   test("operate() says changed: false and records no operation for what is so already", async () => {
     const w = await world();
     const at = await w.create();
-    const { ports, calls } = told(w.ports);
+    const { ports, calls } = recordCalls(w.ports);
     const outcome = await perform(ports, at, (now) => [orderChange(now, "cdrom_hd")]);
     expect(outcome).toMatchObject({ changed: false, plan: { steps: [] } });
     expect(outcome).not.toHaveProperty("operation");
@@ -99,7 +99,7 @@ describe("operate() flow", () => {
   test("operate() leaves the backend alone where only the record changes", async () => {
     const w = await world();
     const at = await w.create();
-    const { ports, calls } = told(w.ports);
+    const { ports, calls } = recordCalls(w.ports);
     const outcome = await perform(ports, at, [{ kind: "installation.set", transition: "complete" }]);
     expect(calls.filter((call) => call.startsWith("apply"))).toEqual([]);
     expect(outcome.after.record?.status).toBe("Installed");
@@ -165,7 +165,7 @@ describe("operate() dry run", () => {
     const at = await w.create();
     await perform(w.ports, at, [start], { accept: ["NOTHING_BOOTS"] });
     const claim = await w.store.claim(at, { actor: "cli", what: "start_vm" }, 0);
-    const { ports, calls } = told(w.ports);
+    const { ports, calls } = recordCalls(w.ports);
     const outcome = await perform(ports, at, [cut], { dryRun: true });
     expect(calls).toEqual(["observe"]);
     expect(outcome).toMatchObject({ changed: true, plan: { losses: [expect.stringContaining("memory")] } });

@@ -88,14 +88,14 @@ describe("operate()", () => {
     const w = await world();
     const at = await w.create();
     const id = await leave(w, at, (now) => [orderChange(now, "hd")], ["applying"]);
-    const [told, logged]: [string[], string[]] = [[], []];
+    const [reported, logged]: [string[], string[]] = [[], []];
     const telling = {
-      progress: (message: string) => void told.push(message),
+      progress: (message: string) => void reported.push(message),
       log: (message: string) => void logged.push(message),
     };
     for (const order of ["hd_cdrom", "hd"] as const) await w.run(at, (now) => [orderChange(now, order)], telling);
     const line = `operation ${id} (test_tool on ${at.uuid}), left by a process that ended: rolled_back`;
-    expect(told[0]).toBe(line);
+    expect(reported[0]).toBe(line);
     expect(logged).toEqual([line]);
   });
 
@@ -109,10 +109,10 @@ describe("operate()", () => {
       ...w.store,
       settle: (id, settlement) => (id === failing ? Promise.reject(broken) : w.store.settle(id, settlement)),
     };
-    const told: string[] = [];
-    const all = recoverAll({ ...w.ports, store }, signal, ({ status }) => told.push(status));
+    const reported: string[] = [];
+    const all = recoverAll({ ...w.ports, store }, signal, ({ status }) => reported.push(status));
     await expect(all).rejects.toThrow(broken);
-    expect(told).toEqual(["rolled_back"]);
+    expect(reported).toEqual(["rolled_back"]);
     expect((await settleAll(w)).map(({ status }) => status)).toEqual(["rolled_back"]);
   });
 });

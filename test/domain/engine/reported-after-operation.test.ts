@@ -36,10 +36,10 @@ async function lookAround(w: World): Promise<string[]> {
   await expect.poll(() => looks).toBeGreaterThan(2);
   ending.abort();
   await running;
-  return told(w);
+  return reportedTypes(w);
 }
 const places = new WeakMap<World, number>();
-async function told(w: World): Promise<string[]> {
+async function reportedTypes(w: World): Promise<string[]> {
   const events = await w.store.events(places.get(w) ?? 0);
   places.set(w, events.at(-1)?.seq ?? places.get(w) ?? 0);
   return events.map(({ event: { type, data } }) => (type === "vm.changed_elsewhere" ? `${type} ${data.what}` : type));
@@ -73,7 +73,7 @@ describe("a settled operation", () => {
     );
     await w.agree(at, () => [stop]);
     await perform(w.ports, at, [start], { look });
-    expect(await told(w)).toEqual(["media.attached", "vm.stopped", "vm.started"]);
+    expect(await reportedTypes(w)).toEqual(["media.attached", "vm.stopped", "vm.started"]);
     expect(await lookAround(w)).toEqual([]);
   });
 
@@ -83,7 +83,7 @@ describe("a settled operation", () => {
     guestPowersOff(w.session, at.uuid);
     edit(w, at.uuid, { cpus: 7 });
     await perform(w.ports, at, (now) => [orderChange(now, "hd_cdrom")]);
-    expect(await told(w)).toEqual(["vm.stopped", "vm.changed_elsewhere redefined", "boot_order.changed"]);
+    expect(await reportedTypes(w)).toEqual(["vm.stopped", "vm.changed_elsewhere redefined", "boot_order.changed"]);
     expect(await lookAround(w)).toEqual([]);
   });
 
@@ -95,7 +95,7 @@ describe("a settled operation", () => {
       at,
       (now) => [orderChange(now, "hd_cdrom")],
     );
-    expect(await told(w)).toEqual(["boot_order.changed"]);
+    expect(await reportedTypes(w)).toEqual(["boot_order.changed"]);
     expect(await lookAround(w)).toEqual(["vm.stopped"]);
   });
 
@@ -106,7 +106,7 @@ describe("a settled operation", () => {
     const raced = rightAfter(w, "power.stop", () => edit(w, at.uuid, { cpus: 7 }));
     const { confirm } = (await refused("CONFIRMATION_REQUIRED", perform(raced, at, changes))).details;
     await perform(raced, at, changes, { confirm });
-    expect(await told(w)).toEqual(["boot_order.changed", "vm.stopped"]);
+    expect(await reportedTypes(w)).toEqual(["boot_order.changed", "vm.stopped"]);
     expect(await lookAround(w)).toEqual(["vm.changed_elsewhere redefined"]);
   });
 
@@ -118,7 +118,7 @@ describe("a settled operation", () => {
       setIdentity(w.session, at.uuid, { name: "db" });
     };
     await perform(rightAfter(w, "boot_order.set", acts), at, (now) => [orderChange(now, "hd_cdrom")]);
-    expect(await told(w)).toEqual(["boot_order.changed"]);
+    expect(await reportedTypes(w)).toEqual(["boot_order.changed"]);
     expect(await lookAround(w)).toEqual(["vm.changed_elsewhere media", "vm.changed_elsewhere renamed"]);
   });
 
@@ -127,7 +127,7 @@ describe("a settled operation", () => {
     const at = await running(w);
     const opens = rightAfter(w, "boot_order.set", () => guestEjects(w.session, at.uuid, "sda"));
     await perform(opens, at, (now) => [orderChange(now, "hd_cdrom")]);
-    await told(w);
+    await reportedTypes(w);
     expect(await lookAround(w)).toEqual(["media.ejected_by_guest"]);
   });
 
@@ -147,7 +147,7 @@ describe("a settled operation", () => {
       { kind: "claim.write", tag },
     ];
     await expect(perform(failing, at, changes)).rejects.toThrow("no");
-    expect(await told(w)).toEqual(["operation.rolled_back"]);
+    expect(await reportedTypes(w)).toEqual(["operation.rolled_back"]);
     expect(await lookAround(w)).toEqual(["vm.stopped"]);
   });
 });

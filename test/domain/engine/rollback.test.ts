@@ -4,7 +4,7 @@ import type { Change } from "../../../src/domain/changes/catalogue.ts";
 import { DomainError } from "../../../src/domain/error.ts";
 import { GIB, isos, orderChange, world } from "../../support/world.ts";
 import { AT, refused } from "../fixture.ts";
-import { applying, perform, refusing, told } from "./faults.ts";
+import { applying, perform, recordCalls, refusing } from "./faults.ts";
 import { attach, edit, look, meaningOf, orderIn, threeSteps } from "./three-steps.ts";
 
 describe("operate() when a step fails", () => {
@@ -38,7 +38,7 @@ describe("operate() when a step fails", () => {
     const w = await world();
     const at = await w.create();
     const before = await w.look(at);
-    const { ports, calls } = told(
+    const { ports, calls } = recordCalls(
       refusing(
         w.ports,
         "claim.write",

@@ -7,7 +7,7 @@ import { callOf } from "../../support/call.ts";
 import { orderChange, world } from "../../support/world.ts";
 import { refused } from "../fixture.ts";
 import { left } from "./abandoned-operation.ts";
-import { told } from "./faults.ts";
+import { recordCalls } from "./faults.ts";
 
 const request = (target: Target, also: readonly Target[]) => ({
   target,
@@ -50,7 +50,7 @@ test("operate() settles what was left on a further VM first, and holds all of th
   const w = await world();
   const [web, db] = [await w.create({ name: "web" }), await w.create({ name: "db" })];
   const open = await left(w, db, (now) => [orderChange(now, "hd")], { targets: [db, web] }, ["applying"]);
-  const { ports, calls } = told(w.ports);
+  const { ports, calls } = recordCalls(w.ports);
   const { changed } = await operate(ports, { ...request(web, []), intent: (now) => [orderChange(now, "hd")] });
   expect(changed).toBe(true);
   expect((await w.store.operation(open.id))?.status).toBe("rolled_back");
@@ -71,7 +71,7 @@ test("recoverAll() settles an operation over several once, under a claim of all 
 test("a change of one step takes three durable writes: claim, begin, settle", async () => {
   const w = await world();
   const at = await w.create();
-  const { ports, calls } = told(w.ports);
+  const { ports, calls } = recordCalls(w.ports);
   await operate(ports, { ...request(at, []), intent: (now) => [orderChange(now, "hd")] });
   expect(calls.filter((call) => ["claim", "begin", "advance", "settle"].includes(call))).toEqual([
     "claim",

@@ -3,7 +3,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { recover } from "../../../src/domain/engine/recover.ts";
 import { type Clock, startClock } from "../../reliability/sweep-clock.ts";
-import { faulty, toldBy } from "../../reliability/sweep-fault.ts";
+import { answerOf, faulty } from "../../reliability/sweep-fault.ts";
 import { world } from "../../support/world.ts";
 import { AT, refusal, refused } from "../fixture.ts";
 import { perform, refusing } from "./faults.ts";
@@ -31,9 +31,9 @@ describe("operate() with a call that never returns", () => {
       nth: at.nth,
       mode: "never returns, not done",
     });
-    const told = await toldBy(perform(planted.ports, target, threeSteps, { look }), planted, clock);
+    const answered = await answerOf(perform(planted.ports, target, threeSteps, { look }), planted, clock);
     const { details } = refusal("OUTCOME_UNKNOWN", () => {
-      throw (told as { error: unknown } | undefined)?.error;
+      throw (answered as { error: unknown } | undefined)?.error;
     });
     expect(details.reason).toContain("no answer within");
     expect(await w.store.operation(details.operation)).toMatchObject({ status: "unknown" });
@@ -54,8 +54,8 @@ describe("operate() with a call that never returns", () => {
     await expect(perform(process.ports, target, restart, { ...more, confirm })).rejects.toThrow();
     const [operation] = await w.store.operations({ target, limit: 1 });
     const planted = faulty(w.ports, { call: "apply power.start", nth: 1, mode: "never returns, not done" });
-    const told = await toldBy(recover(planted.ports, operation!), planted, clock);
-    expect(told).toMatchObject({ answer: { status: "unknown" } });
+    const answered = await answerOf(recover(planted.ports, operation!), planted, clock);
+    expect(answered).toMatchObject({ answer: { status: "unknown" } });
     expect(await recover(w.ports, (await w.store.operation(operation!.id))!)).toEqual({ status: "applied" });
     expect((await w.look(target)).vm?.power).toBe("running");
   });

@@ -26,7 +26,7 @@ function delivering(store: SqliteStore, subscriber: Subscriber, more: Partial<De
 
 /** A subscriber that notes what it was told; `fails` says which. */
 function listener(name: string, fails: (event: DomainEvent, time: number) => boolean = () => false) {
-  const told: string[] = [];
+  const delivered: string[] = [];
   const times = new Map<string, number>();
   const subscriber: Subscriber = {
     name,
@@ -35,54 +35,54 @@ function listener(name: string, fails: (event: DomainEvent, time: number) => boo
       const time = (times.get(one.id) ?? 0) + 1;
       times.set(one.id, time);
       if (fails(one, time)) throw new Error(`not ${one.id}`);
-      told.push(one.id);
+      delivered.push(one.id);
     },
   };
-  return { subscriber, told, times };
+  return { subscriber, delivered, times };
 }
 
 describe("deliver()", () => {
   it("tells a new subscriber of what happens from now on, in order, once", async () => {
     const store = await open(temporaryDirectory());
     await write(store, event("old"));
-    const { subscriber, told } = listener("one");
+    const { subscriber, delivered } = listener("one");
     await store.feed("one", 1);
     const { end } = delivering(store, subscriber);
     await write(store, event("a"), event("b", "vm.started"), event("c"));
     await write(store, event("d"));
-    await expect.poll(() => told).toEqual(["a", "c", "d"]);
+    await expect.poll(() => delivered).toEqual(["a", "c", "d"]);
     await end();
     const again = listener("one");
     delivering(store, again.subscriber);
     await write(store, event("e"));
-    await expect.poll(() => again.told).toEqual(["e"]);
+    await expect.poll(() => again.delivered).toEqual(["e"]);
   });
 
   it("calls again after growing pauses, while other VMs' events go on and the same VM's wait", async () => {
     const store = await open(temporaryDirectory());
-    const { subscriber, told } = listener("one", ({ id }, time) => id === "a1" && time < 3);
+    const { subscriber, delivered } = listener("one", ({ id }, time) => id === "a1" && time < 3);
     await store.feed("one", 1);
     delivering(store, subscriber);
     await write(store, of("a", "a1"), of("a", "a2"), of("b", "b1"));
-    await expect.poll(() => told).toEqual(["b1", "a1", "a2"]);
+    await expect.poll(() => delivered).toEqual(["b1", "a1", "a2"]);
     expect(await store.deliveries({ limit: 9 })).toEqual([]);
   });
 
   it("gives up in the end, keeps what it gave up, and delivers it again when asked to", async () => {
     const store = await open(temporaryDirectory());
     let broken = true;
-    const { subscriber, told, times } = listener("one", ({ id }) => id === "a1" && broken);
+    const { subscriber, delivered, times } = listener("one", ({ id }) => id === "a1" && broken);
     await store.feed("one", 1);
     delivering(store, subscriber, { attemptsMax: 3 });
     await write(store, of("a", "a1"), of("a", "a2"));
-    await expect.poll(() => told).toEqual(["a2"]);
+    await expect.poll(() => delivered).toEqual(["a2"]);
     expect(times.get("a1")).toBe(3);
     const [dead, ...rest] = await store.deliveries({ state: "dead", limit: 9 });
     expect(rest).toEqual([]);
     expect(dead).toMatchObject({ subscriber: "one", attempts: 3, error: "not a1", event: { id: "a1" } });
     broken = false;
     await store.redeliver("one", (await store.event("a1"))!);
-    await expect.poll(() => told).toEqual(["a2", "a1"]);
+    await expect.poll(() => delivered).toEqual(["a2", "a1"]);
     expect(await store.deliveries({ limit: 9 })).toEqual([]);
   });
 
@@ -99,7 +99,7 @@ describe("deliver()", () => {
     const { end } = delivering(store, slow);
     delivering(store, quick.subscriber);
     await write(store, event("a"));
-    await expect.poll(() => quick.told).toEqual(["a"]);
+    await expect.poll(() => quick.delivered).toEqual(["a"]);
     await end();
     expect((await store.feed("slow", 9)).events.map(({ event: { id } }) => id)).toEqual(["a"]);
   });
@@ -113,17 +113,17 @@ describe("deliver()", () => {
     await expect.poll(() => second.lease("deliver:same")).toBe(false);
     delivering(second, two.subscriber);
     for (let number = 0; number < 20; number++) await write(first, event(`e${number}`));
-    await expect.poll(() => one.told).toHaveLength(20);
-    expect(two.told).toEqual([]);
+    await expect.poll(() => one.delivered).toHaveLength(20);
+    expect(two.delivered).toEqual([]);
     await end();
     await first.close();
     await write(second, event("last"));
-    await expect.poll(() => two.told).toEqual(["last"]);
+    await expect.poll(() => two.delivered).toEqual(["last"]);
   });
 
   it("goes on where it was once a database that could not be written can be written again", async () => {
     const store = await open(temporaryDirectory());
-    const { subscriber, told } = listener("one");
+    const { subscriber, delivered } = listener("one");
     await store.feed("one", 1);
     let broken = true;
     const endRound: SqliteStore["endRound"] = (...round) =>
@@ -133,8 +133,8 @@ describe("deliver()", () => {
     await expect.poll(() => logged).toEqual(["events for one: the disk is full"]);
     broken = false;
     await write(store, event("b"));
-    await expect.poll(() => told.at(-1)).toBe("b");
-    expect(new Set(told)).toEqual(new Set(["a", "b"]));
+    await expect.poll(() => delivered.at(-1)).toBe("b");
+    expect(new Set(delivered)).toEqual(new Set(["a", "b"]));
     expect((await store.feed("one", 9)).events).toEqual([]);
     expect(target.uuid).toBe((await store.events()).at(-1)?.event.subject);
   });

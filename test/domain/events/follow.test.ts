@@ -7,12 +7,12 @@ import { event, Other, open, run, target, temporaryDirectory } from "../../store
 
 /** Follows until the test has finished, and gives the ids that were told. */
 function following(journal: Follow["journal"], more: Partial<Follow> = {}) {
-  const told: string[] = [];
+  const heard: string[] = [];
   const ending = new AbortController();
   const ended = follow({
     journal,
     after: 0,
-    tell: ({ id }) => void told.push(id),
+    tell: ({ id }) => void heard.push(id),
     signal: ending.signal,
     ...more,
   });
@@ -21,7 +21,7 @@ function following(journal: Follow["journal"], more: Partial<Follow> = {}) {
     await ended;
   };
   onTestFinished(end);
-  return { told, end };
+  return { heard, end };
 }
 
 let operations = 0;
@@ -35,19 +35,19 @@ test("follow() tells what is behind its place, and then each event once as it is
   await write(store, "a", "b");
   const place = await store.lastEvent();
   await write(store, "c");
-  const { told } = following(store, { after: place, everyMs: 60_000 });
-  await expect.poll(() => told).toEqual(["c"]);
+  const { heard } = following(store, { after: place, everyMs: 60_000 });
+  await expect.poll(() => heard).toEqual(["c"]);
   await write(store, "d", "e");
   await write(store, "f");
-  await expect.poll(() => told).toEqual(["c", "d", "e", "f"]);
+  await expect.poll(() => heard).toEqual(["c", "d", "e", "f"]);
 });
 
 test("follow() reads what is more than it reads at one time", async () => {
   const store = await open(temporaryDirectory());
   const ids = Array.from({ length: 25 }, (_, n) => `e${n}`);
   await write(store, ...ids);
-  const { told } = following(store, { atOnce: 5, everyMs: 60_000 });
-  await expect.poll(() => told).toEqual(ids);
+  const { heard } = following(store, { atOnce: 5, everyMs: 60_000 });
+  await expect.poll(() => heard).toEqual(ids);
 });
 
 test("follow() tells each event's place, and waits for whoever cannot take the next one yet", async () => {
@@ -73,39 +73,39 @@ test("follow() tells each event's place, and waits for whoever cannot take the n
 test("follow() tells what another process writes, everything, once and in order", async () => {
   const directory = temporaryDirectory();
   const store = await open(directory);
-  const { told } = following(store);
+  const { heard } = following(store);
   const other = new Other("node", ["settle", directory, target.uuid]);
-  await expect.poll(() => told.length).toBeGreaterThan(50);
+  await expect.poll(() => heard.length).toBeGreaterThan(50);
   await other.kill();
   const written = await allIds(store);
-  await expect.poll(() => told).toEqual(written);
+  await expect.poll(() => heard).toEqual(written);
 });
 
 test("follow() tells at once what another process writes, also where it then writes nothing more", async () => {
   const directory = temporaryDirectory();
   const store = await open(directory);
-  const { told } = following(store, { everyMs: 60_000 });
-  const other = new Other("node", ["tell", directory, target.uuid]);
+  const { heard } = following(store, { everyMs: 60_000 });
+  const other = new Other("node", ["report", directory, target.uuid]);
   expect(await other.line()).toBe("ready");
   for (const id of ["a", "b", "c"]) {
     other.say(id);
-    expect(await other.line()).toBe("told");
-    await expect.poll(() => told.at(-1)).toBe(id);
+    expect(await other.line()).toBe("reported");
+    await expect.poll(() => heard.at(-1)).toBe(id);
   }
 });
 
 test("follow() looks now and then where nothing calls", async () => {
   const store = await open(temporaryDirectory());
-  const { told } = following({ events: store.events, onChange: () => () => {} }, { everyMs: 20 });
+  const { heard } = following({ events: store.events, onChange: () => () => {} }, { everyMs: 20 });
   await write(store, "a");
-  await expect.poll(() => told).toEqual(["a"]);
+  await expect.poll(() => heard).toEqual(["a"]);
 });
 
 test("follow() goes on from its place when a store that could not be read can be read again", async () => {
   const store = await open(temporaryDirectory());
   let refusals = 0;
   let away = false;
-  const { told } = following(
+  const { heard } = following(
     {
       onChange: store.onChange,
       async events(after, limit) {
@@ -117,19 +117,19 @@ test("follow() goes on from its place when a store that could not be read can be
     { everyMs: 60_000 },
   );
   await write(store, "a");
-  await expect.poll(() => told).toEqual(["a"]);
+  await expect.poll(() => heard).toEqual(["a"]);
   away = true;
   await write(store, "b");
   await expect.poll(() => refusals).toBeGreaterThan(1);
   away = false;
   await write(store, "c");
-  await expect.poll(() => told).toEqual(["a", "b", "c"]);
+  await expect.poll(() => heard).toEqual(["a", "b", "c"]);
 });
 
 test("follow() tells nothing more once it has ended, and is called no more", async () => {
   const store = await open(temporaryDirectory());
   let listeners = 0;
-  const { told, end } = following({
+  const { heard, end } = following({
     events: store.events,
     onChange(listener) {
       listeners++;
@@ -141,10 +141,10 @@ test("follow() tells nothing more once it has ended, and is called no more", asy
     },
   });
   await write(store, "a");
-  await expect.poll(() => told).toEqual(["a"]);
+  await expect.poll(() => heard).toEqual(["a"]);
   await end();
   expect(listeners).toBe(0);
   await write(store, "b");
   expect(await allIds(store)).toEqual(["a", "b"]);
-  expect(told).toEqual(["a"]);
+  expect(heard).toEqual(["a"]);
 });

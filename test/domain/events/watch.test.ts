@@ -18,13 +18,13 @@ const ended = (signal: AbortSignal | undefined) =>
 /** Watches the world's connection; `tell` is what the hypervisor says. */
 async function watching(world: World, more: Partial<Backend> = {}) {
   const ending = new AbortController();
-  const tellers: ((hint: Hint) => void)[] = [];
+  const senders: ((hint: Hint) => void)[] = [];
   const backend: Backend = {
     ...world.backend,
     events: {
-      watch(tell, signal) {
-        tellers.push(tell);
-        tell({});
+      watch(sendHint, signal) {
+        senders.push(sendHint);
+        sendHint({});
         return new Promise((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
       },
     },
@@ -40,26 +40,26 @@ async function watching(world: World, more: Partial<Backend> = {}) {
     await running;
   };
   onTestFinished(end);
-  const tell = (hint: Hint) => {
-    for (const teller of tellers) teller(hint);
+  const sendHint = (hint: Hint) => {
+    for (const teller of senders) teller(hint);
   };
-  return { tell, logged, end };
+  return { sendHint, logged, end };
 }
 
 describe("watch()", () => {
   it("tells what the guest did itself, once, and never what an operation did", async () => {
     const world = await openWorld();
     const at = await world.create({ isoPath: isos.live, order: "cdrom_hd" });
-    const { tell } = await watching(world);
+    const { sendHint } = await watching(world);
     await world.run(at, start);
     await expect.poll(() => world.store.reportedStates("local")).toHaveLength(1);
-    tell({ uuid: at.uuid });
+    sendHint({ uuid: at.uuid });
     guestPowersOff(world.session, at.uuid);
-    tell({ uuid: at.uuid });
-    tell({ uuid: at.uuid });
-    tell({});
+    sendHint({ uuid: at.uuid });
+    sendHint({ uuid: at.uuid });
+    sendHint({});
     await expect.poll(() => typesIn(world)).toContain("vm.stopped");
-    tell({});
+    sendHint({});
     expect(await typesIn(world)).toEqual(["vm.created", "vm.started", "vm.stopped"]);
     const [{ event } = expect.unreachable()] = (await world.store.events()).slice(-1);
     expect(event).toMatchObject({ subject: at.uuid, source: "bootwright/local", data: { name: "web", managed: true } });
@@ -93,8 +93,8 @@ describe("watch()", () => {
     await expect.poll(() => store.reportedStates("local")).toEqual([]);
     ending.abort();
     await running;
-    const told = (await store.events()).slice(1).map(({ event }) => event.data.what);
-    expect(told).toEqual(["redefined", "undefined"]);
+    const reported = (await store.events()).slice(1).map(({ event }) => event.data.what);
+    expect(reported).toEqual(["redefined", "undefined"]);
   });
 
   it("waits with its news for the operation that holds the VM", async () => {
@@ -102,7 +102,7 @@ describe("watch()", () => {
     const at = await world.create({ isoPath: isos.live });
     await world.run(at, start);
     let looks = 0;
-    const { tell } = await watching(world, {
+    const { sendHint } = await watching(world, {
       observe: (uuid, signal) => {
         looks += 1;
         return world.backend.observe(uuid, signal);
@@ -112,7 +112,7 @@ describe("watch()", () => {
     const claim = await world.store.claim(at, { actor: "test", what: "test" }, 0);
     const before = looks;
     guestPowersOff(world.session, at.uuid);
-    tell({ uuid: at.uuid, occurrence: { type: "rebooted", run: "another" } });
+    sendHint({ uuid: at.uuid, occurrence: { type: "rebooted", run: "another" } });
     // It has looked at the news and, since it looks again, has kept them.
     await expect.poll(() => looks).toBeGreaterThan(before + 1);
     expect(await typesIn(world)).not.toContain("vm.stopped");
@@ -124,9 +124,9 @@ describe("watch()", () => {
     const world = await openWorld();
     const at = await world.create({ isoPath: isos.live });
     await world.run(at, start);
-    const { tell } = await watching(world);
+    const { sendHint } = await watching(world);
     const { run } = (await world.look(at)).vm!;
-    const reset = () => tell({ uuid: at.uuid, occurrence: { type: "rebooted", run: run! } });
+    const reset = () => sendHint({ uuid: at.uuid, occurrence: { type: "rebooted", run: run! } });
     const resets = async () => (await typesIn(world)).filter((type) => type === "vm.rebooted").length;
     await expect.poll(() => world.store.reportedStates("local")).toHaveLength(1);
     for (let time = 0; time < 3; time++) reset();
@@ -144,9 +144,9 @@ describe("watch()", () => {
     let listened = 0;
     const { logged } = await watching(world, {
       events: {
-        watch(tell, signal) {
+        watch(sendHint, signal) {
           listened += 1;
-          tell({});
+          sendHint({});
           return new Promise((resolve, reject) => {
             signal.addEventListener("abort", () => resolve(), { once: true });
             ends = () => reject(new Error("the daemon went away"));
@@ -169,14 +169,14 @@ describe("watch()", () => {
     const world = await openWorld();
     const [bad, good] = [await world.create({ name: "bad" }), await world.create({ name: "good", isoPath: isos.live })];
     await world.run(good, start);
-    const { tell } = await watching(world, {
+    const { sendHint } = await watching(world, {
       observe: (uuid, signal) =>
         uuid === bad.uuid ? Promise.race([broken(), ended(signal)]) : world.backend.observe(uuid, signal),
     });
     await expect.poll(() => world.store.isWatched("local")).toBe(true);
-    for (let hint = 0; hint < 6; hint++) tell({ uuid: bad.uuid });
+    for (let hint = 0; hint < 6; hint++) sendHint({ uuid: bad.uuid });
     guestPowersOff(world.session, good.uuid);
-    tell({ uuid: good.uuid });
+    sendHint({ uuid: good.uuid });
     await expect.poll(() => typesIn(world)).toContain("vm.stopped");
   });
 
@@ -203,21 +203,21 @@ describe("watch()", () => {
     const world = await openWorld();
     const at = await world.create({ isoPath: isos.live });
     await world.run(at, start);
-    const { tell } = await watching(world);
+    const { sendHint } = await watching(world);
     await expect.poll(() => world.store.isWatched("local")).toBe(true);
     const { run } = (await world.look(at)).vm!;
     const claim = await world.store.claim(at, { actor: "test", what: "test" }, 0);
     const since = Date.now();
-    tell({ uuid: at.uuid, occurrence: { type: "rebooted", run: run! } });
+    sendHint({ uuid: at.uuid, occurrence: { type: "rebooted", run: run! } });
     const until = Date.now();
     skipAhead(HOUR_MS);
     await claim.release();
     await expect.poll(() => typesIn(world)).toContain("vm.rebooted");
     const { event } = (await world.store.events()).at(-1)!;
     // That hour has not passed by the time of day, which the event's time was counted back from.
-    const toldAt = Date.parse(event.time) + HOUR_MS;
-    expect(toldAt).toBeGreaterThanOrEqual(since - ROUNDED_MS);
-    expect(toldAt).toBeLessThanOrEqual(until + ROUNDED_MS);
+    const reportedAt = Date.parse(event.time) + HOUR_MS;
+    expect(reportedAt).toBeGreaterThanOrEqual(since - ROUNDED_MS);
+    expect(reportedAt).toBeLessThanOrEqual(until + ROUNDED_MS);
   });
 
   it("goes on once a backend that could not be asked answers again", async () => {
@@ -226,7 +226,7 @@ describe("watch()", () => {
     await world.run(at, start);
     let away = false;
     let refused = 0;
-    const { tell } = await watching(world, {
+    const { sendHint } = await watching(world, {
       async observe(uuid, signal) {
         if (!away) return world.backend.observe(uuid, signal);
         refused += 1;
@@ -236,7 +236,7 @@ describe("watch()", () => {
     await expect.poll(() => world.store.reportedStates("local")).toHaveLength(1);
     away = true;
     guestPowersOff(world.session, at.uuid);
-    tell({ uuid: at.uuid });
+    sendHint({ uuid: at.uuid });
     await expect.poll(() => refused).toBeGreaterThan(1);
     away = false;
     await expect.poll(() => typesIn(world)).toContain("vm.stopped");

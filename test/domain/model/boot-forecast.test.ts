@@ -12,7 +12,7 @@ const styles = {
   "with a network card first": deviceBoot({ "network:52:54:00:00:00:01": 1, "disk:vda": 2 }),
 };
 
-describe("predictOrder", () => {
+describe("predictOrder()", () => {
   it.each(Object.entries(styles))("says what comes of each order once it is set, in a definition %s", (_name, boot) => {
     const now = state({ vm: vm({ next: definition({ boot, drives: [drive({ path: ISO })] }) }) });
     for (const order of presetOrders) {
@@ -22,7 +22,7 @@ describe("predictOrder", () => {
     }
   });
 
-  it("is nothing that could be said of a VM that is not there", () => {
+  it("is a defect for a VM that is not there", () => {
     const { vm: _gone, ...left } = state();
     expect(() => predictOrder(left, "hd")).toThrow(TypeError);
   });

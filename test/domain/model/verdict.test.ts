@@ -62,7 +62,7 @@ describe("diskVerdict()", () => {
     ["a UEFI disk", disk(), uefiDisk, "uefi_secure", "boots", "the disk has an EFI system partition"],
     ["a BIOS disk", disk(), biosDisk, "uefi", "unknown", "the disk holds data, and no EFI system partition was found"],
   ];
-  test.each(cases)("diskVerdict() of %s", (_what, given, fact, firmware, verdict, cause) => {
+  test.each(cases)("diskVerdict() judges %s", (_what, given, fact, firmware, verdict, cause) => {
     expect(diskVerdict(given, fact, firmware)).toEqual({ verdict, cause });
   });
 });
@@ -116,7 +116,7 @@ describe("mediaVerdict()", () => {
     ],
     ["a signed ISO", full, isoFact({ signed: true }), "uefi_secure", "boots", "the ISO has a boot record for UEFI"],
   ];
-  test.each(cases)("mediaVerdict() of %s", (_what, given, fact, firmware, verdict, cause) => {
+  test.each(cases)("mediaVerdict() judges %s", (_what, given, fact, firmware, verdict, cause) => {
     expect(mediaVerdict(given, fact, firmware)).toEqual({ verdict, cause });
   });
 });

@@ -17,7 +17,7 @@ const ejected = (tray: "open" | "closed", path: string | null = isos.installer):
 };
 const paused: Vm = { ...running, power: "paused", powerReason: "io_error" };
 
-describe("newsOf()", () => {
+describe("diffVm()", () => {
   it.each<[string, Vm | undefined, Vm | undefined, Occurrence[], [string, object][]]>([
     ["a VM that is as it was", running, running, [], []],
     ["a start", off, running, [], [["vm.started", { run: "run-1" }]]],
@@ -155,8 +155,8 @@ describe("newsOf()", () => {
       ],
     ],
     ["a VM that was never there", undefined, undefined, [], []],
-  ])("tells of %s", (_what, before, now, occurrences, told) => {
-    expect(typesOf(before, now, occurrences)).toEqual(told);
+  ])("tells of %s", (_what, before, now, occurrences, reported) => {
+    expect(typesOf(before, now, occurrences)).toEqual(reported);
   });
 
   it("counts the resets of one run, and from the beginning in the next", () => {
@@ -167,15 +167,15 @@ describe("newsOf()", () => {
     expect(diffVm("local", second.sighting!, vm({ run: "run-2" })).sighting?.reboots).toBe(0);
   });
 
-  it("waits with an I/O error until it is told of the disk, or until nobody tells of it", () => {
+  it("waits with an I/O error until its disk is known, or until a look finds no more", () => {
     const hinted = diffVm("local", seen(running), paused, [], { isFound: false });
     expect(hinted.facts).toEqual([]);
     const error: Occurrence = { type: "io_error", run: "run-1", target: "vda", reason: "enospc" };
-    const told = diffVm("local", hinted.sighting!, paused, [error], { isFound: false });
-    expect(told.facts).toEqual([
+    const reported = diffVm("local", hinted.sighting!, paused, [error], { isFound: false });
+    expect(reported.facts).toEqual([
       { type: "disk.io_error", data: { run: "run-1", paused: true, disk: "vda", reason: "enospc" } },
     ]);
-    expect(diffVm("local", told.sighting!, paused).facts).toEqual([]);
+    expect(diffVm("local", reported.sighting!, paused).facts).toEqual([]);
     const found = diffVm("local", hinted.sighting!, paused);
     expect(found.facts).toEqual([{ type: "disk.io_error", data: { run: "run-1", paused: true } }]);
   });
@@ -200,7 +200,7 @@ describe("newsOf()", () => {
   });
 });
 
-describe("newsOf() of a reset", () => {
+describe("diffVm() of a reset", () => {
   const read = (vda: number): Vm => ({ ...running, readBytes: { vda } });
   const rebooted: Occurrence = { type: "rebooted", run: "run-1" };
   const first = diffVm("local", seen(read(10)), read(20), [rebooted]).sighting!;

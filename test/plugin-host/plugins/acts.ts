@@ -2,7 +2,10 @@
 import { closeSync, writeSync } from "node:fs";
 import { definePlugin, ToolRefused, z } from "../../../src/plugin.ts";
 
-export default definePlugin<{ greeting: string; openMs: number; closeMs: number }, { opened: number; told: string[] }>({
+export default definePlugin<
+  { greeting: string; openMs: number; closeMs: number },
+  { opened: number; handled: string[] }
+>({
   manifest: {
     name: "acts",
     api: 1,
@@ -19,7 +22,7 @@ export default definePlugin<{ greeting: string; openMs: number; closeMs: number 
     if (greeting === "no") throw new Error("no greeting");
     await new Promise((resolve) => setTimeout(resolve, openMs));
     log(`${greeting}, opened`);
-    return { opened: Date.now(), told: [] };
+    return { opened: Date.now(), handled: [] };
   },
   async close() {
     console.error("closed");
@@ -27,7 +30,7 @@ export default definePlugin<{ greeting: string; openMs: number; closeMs: number 
   on: {
     "vm.started": async (session, event, { call, log, signal }) => {
       const { act, tool, args } = event.data as { act?: string; tool?: string; args?: Record<string, unknown> };
-      session.told.push(event.id);
+      session.handled.push(event.id);
       if (act === "loop") for (;;);
       if (act === "throw") throw new Error("out of order");
       if (act === "exit") process.exit(3);
@@ -45,6 +48,7 @@ export default definePlugin<{ greeting: string; openMs: number; closeMs: number 
         process.stdout.write("printed by process\n");
       }
       if (act === "env") log(`env ${JSON.stringify(process.env)}`);
+      // Long enough for an event behind this one to be handled first, were events not handled in order.
       if (act === "sleep") await new Promise((resolve) => setTimeout(resolve, 300));
       if (act === "call")
         try {
@@ -54,7 +58,7 @@ export default definePlugin<{ greeting: string; openMs: number; closeMs: number 
           log(`refused ${JSON.stringify([error.code, error.message, error.details])}`);
         }
       if (act === "unsendable") await call("get_vm", { vm: () => undefined });
-      log(`told ${event.id} ${session.told.length}`);
+      log(`handled ${event.id} ${session.handled.length}`);
     },
   },
   async fetch(_session, request, { vm }) {

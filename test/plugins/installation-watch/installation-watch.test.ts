@@ -2,21 +2,21 @@ import { describe, expect, it } from "vitest";
 import plugin from "../../../plugins/installation-watch/index.ts";
 import type { Backend } from "../../../src/domain/ports/backend.ts";
 import { skipAhead } from "../../support/clock.ts";
-import { type Lane, openLane } from "../../support/functions.ts";
+import { openPluginHarness, type PluginHarness } from "../../support/functions.ts";
 import { guestInstalls, guestPowersOff, guestReboots, setGuest } from "../../support/simulator.ts";
 import type { WorldOptions } from "../../support/world.ts";
 
-const lane = (config: object = {}, guest: WorldOptions["config"] = {}) =>
-  openLane([{ plugin, config }], { config: { agentAfterMs: 10, ...guest } });
+const openHarness = (config: object = {}, guest: WorldOptions["config"] = {}) =>
+  openPluginHarness([{ plugin, config }], { config: { agentAfterMs: 10, ...guest } });
 
 /** A VM whose installer is running. */
-async function installing({ call }: Lane, more: object = {}): Promise<string> {
+async function installing({ call }: PluginHarness, more: object = {}): Promise<string> {
   const { vm } = await call("create_vm", { name: "web", iso_path: "installer.iso", ...more });
   await call("start_vm", { vm: vm.uuid });
   return vm.uuid;
 }
 /** A system on the VM's disk, started from there while the installation is not yet answered for. */
-async function installedAndStarted(at: Lane): Promise<string> {
+async function installedAndStarted(at: PluginHarness): Promise<string> {
   const vm = await installing(at);
   setGuest(at.session, vm, { rebootsWhenInstalled: false });
   guestInstalls(at.session, vm);
@@ -28,12 +28,13 @@ async function installedAndStarted(at: Lane): Promise<string> {
   await at.quiet();
   return vm;
 }
-const statusOf = async ({ call }: Lane, vm: string) => (await call("get_vm", { vm })).installation_status;
-const suggestions = async ({ store }: Lane) => store.listEvents({ types: ["installation.suggested"], limit: 9 });
+const statusOf = async ({ call }: PluginHarness, vm: string) => (await call("get_vm", { vm })).installation_status;
+const suggestions = async ({ store }: PluginHarness) =>
+  store.listEvents({ types: ["installation.suggested"], limit: 9 });
 
 describe("installation-watch", () => {
   it("suggests once where the installer powered off with a boot record on the disk", async () => {
-    const at = await lane();
+    const at = await openHarness();
     const vm = await installing(at);
     setGuest(at.session, vm, { rebootsWhenInstalled: false });
     guestInstalls(at.session, vm);
@@ -49,7 +50,7 @@ describe("installation-watch", () => {
   });
 
   it("suggests once of an installer that loops, however often it reboots, and never completes for that", async () => {
-    const at = await lane({ auto: "true" });
+    const at = await openHarness({ auto: "true" });
     const vm = await installing(at);
     guestInstalls(at.session, vm);
     await at.heard("vm.rebooted");
@@ -66,7 +67,7 @@ describe("installation-watch", () => {
   });
 
   it("says nothing of an installer that ended with nothing on the disk", async () => {
-    const at = await lane();
+    const at = await openHarness();
     const vm = await installing(at);
     guestReboots(at.session, vm);
     await at.heard("vm.rebooted");
@@ -77,7 +78,7 @@ describe("installation-watch", () => {
   });
 
   it("says nothing of a reinstallation that ended before it wrote to the disk", async () => {
-    const at = await lane();
+    const at = await openHarness();
     const vm = await installing(at);
     guestInstalls(at.session, vm);
     await at.call("complete_installation", { vm });
@@ -95,7 +96,7 @@ describe("installation-watch", () => {
   });
 
   it("says nothing of a stop that was asked for", async () => {
-    const at = await lane({}, { installerHonoursShutdown: true });
+    const at = await openHarness({}, { installerHonoursShutdown: true });
     const vm = await installing(at);
     setGuest(at.session, vm, { rebootsWhenInstalled: false });
     guestInstalls(at.session, vm);
@@ -106,7 +107,7 @@ describe("installation-watch", () => {
   });
 
   it("suggests on what the agent of a system on the disk says", async () => {
-    const at = await lane();
+    const at = await openHarness();
     const vm = await installedAndStarted(at);
     expect(await statusOf(at, vm)).toBe("Installing");
     const status = await at.call("get_installation_status", { vm });
@@ -114,7 +115,7 @@ describe("installation-watch", () => {
   });
 
   it("completes by itself on that, where it is told to, and says on which evidence", async () => {
-    const at = await lane({ auto: "true", "boot-order": "hd", "detach-iso": "true" });
+    const at = await openHarness({ auto: "true", "boot-order": "hd", "detach-iso": "true" });
     const vm = await installedAndStarted(at);
     expect(await at.call("get_vm", { vm })).toMatchObject({ installation_status: "Installed", boot_order: "hd" });
     expect(await at.call("get_vm", { vm })).not.toHaveProperty("current_media");
@@ -126,7 +127,7 @@ describe("installation-watch", () => {
   });
 
   it("completes a VM that installed itself with the disk first, once its system is up", async () => {
-    const at = await lane({ auto: true }, { agentAfterMs: 500 });
+    const at = await openHarness({ auto: true }, { agentAfterMs: 500 });
     const vm = await installing(at, { boot_order: "hd_cdrom" });
     guestInstalls(at.session, vm);
     await at.heard("installation.completed");
@@ -134,7 +135,7 @@ describe("installation-watch", () => {
   });
 
   it("does not take a live medium that runs the agent for an installed system", async () => {
-    const at = await lane({ auto: true }, { mediumRunsAgent: true });
+    const at = await openHarness({ auto: true }, { mediumRunsAgent: true });
     const vm = await installing(at);
     await at.heard("agent.connected");
     await at.quiet();
@@ -148,7 +149,7 @@ describe("installation-watch", () => {
       ...rest,
       capabilities: { ...rest.capabilities, groups: ["events"] },
     });
-    const at = await openLane([{ plugin, config: { auto: true } }], { config: { agentAfterMs: 10 }, wrap });
+    const at = await openPluginHarness([{ plugin, config: { auto: true } }], { config: { agentAfterMs: 10 }, wrap });
     const vm = await installedAndStarted(at);
     await expect(at.call("get_guest_info", { vm })).rejects.toMatchObject({ code: "GROUP_UNSUPPORTED" });
     expect(await statusOf(at, vm)).toBe("Installing");
@@ -156,7 +157,7 @@ describe("installation-watch", () => {
   });
 
   it("leaves VMs alone that are not being installed", async () => {
-    const at = await lane({ auto: true });
+    const at = await openHarness({ auto: true });
     const vm = await installedAndStarted(at);
     await at.call("restart_vm", { vm });
     await at.heard("agent.connected", 2);

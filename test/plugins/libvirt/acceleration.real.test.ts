@@ -11,58 +11,58 @@ import { PROCEDURE } from "../../../plugins/libvirt/client/procedure.ts";
 import libvirt from "../../../plugins/libvirt/index.ts";
 import { localHost } from "../../../src/host-access/local-host.ts";
 import { openProxy } from "../../support/libvirt-proxy.ts";
-import { type Lab, openLab, refusalOf, SYSTEM } from "../../support/vm.ts";
+import { openTestbed, refusalOf, SYSTEM, type Testbed } from "../../support/vm.ts";
 import { pluginContext } from "../../support/world.ts";
 
 const small = { memory_mb: 64, disk_size_gb: 1, cpus: 1, network: "none" };
-const create = async (lab: Lab, word: string, acceleration: string) =>
-  (await lab.call("create_vm", { name: lab.name(word), ...small, acceleration })).vm;
+const create = async (testbed: Testbed, word: string, acceleration: string) =>
+  (await testbed.call("create_vm", { name: testbed.name(word), ...small, acceleration })).vm;
 /** Nothing is known for good of a host whose guests neither run nor fail under KVM in the probe's time. */
-const known = (lab: Lab): Promise<{ works?: boolean }> =>
-  readFile(join(lab.directory, "cache/bootwright/kvm-probe.json"), "utf8").then(JSON.parse, () => ({}));
-const probes = async (lab: Lab) =>
-  (await lab.virsh("list", "--all", "--name")).split("\n").filter((name) => /probe/.test(name));
+const known = (testbed: Testbed): Promise<{ works?: boolean }> =>
+  readFile(join(testbed.directory, "cache/bootwright/kvm-probe.json"), "utf8").then(JSON.parse, () => ({}));
+const probes = async (testbed: Testbed) =>
+  (await testbed.virsh("list", "--all", "--name")).split("\n").filter((name) => /probe/.test(name));
 
 describe("KVM on this host", () => {
-  let lab: Lab;
+  let testbed: Testbed;
   beforeAll(async () => {
-    lab = await openLab();
+    testbed = await openTestbed();
   });
-  afterAll(() => lab?.close());
+  afterAll(() => testbed?.close());
 
   test("auto takes it if a guest runs under it and emulates otherwise, and leaves nothing behind", async () => {
     const since = performance.now();
-    const vm = await create(lab, "auto", "auto");
+    const vm = await create(testbed, "auto", "auto");
     expect(performance.now() - since).toBeLessThan(20_000);
-    expect(vm.accelerator).toBe((await known(lab)).works ? "kvm" : "tcg");
-    expect(await probes(lab)).toEqual([]);
-    const images = await readdir(join(lab.directory, "images"));
+    expect(vm.accelerator).toBe((await known(testbed)).works ? "kvm" : "tcg");
+    expect(await probes(testbed)).toEqual([]);
+    const images = await readdir(join(testbed.directory, "images"));
     expect(images.filter((name) => /probe/.test(name))).toEqual([]);
-    if (vm.accelerator === "tcg") expect(await lab.virsh("dumpxml", vm.name)).toContain("<domain type='qemu'>");
+    if (vm.accelerator === "tcg") expect(await testbed.virsh("dumpxml", vm.name)).toContain("<domain type='qemu'>");
   });
 
-  test("what was found out is not found out again", async ({ skip }) => {
-    skip((await known(lab)).works === undefined, "this host gave the probe no answer");
+  test("is probed once, and remembered", async ({ skip }) => {
+    skip((await known(testbed)).works === undefined, "this host gave the probe no answer");
     const since = performance.now();
-    await create(lab, "again", "auto");
+    await create(testbed, "again", "auto");
     expect(performance.now() - since).toBeLessThan(6_000);
   });
 
   test("kvm is refused with the reason where guests do not run under it, and nothing is made", async () => {
-    const before = await readdir(join(lab.directory, "images"));
-    const asked = create(lab, "kvm", "kvm");
-    if ((await known(lab)).works) return void expect((await asked).accelerator).toBe("kvm");
+    const before = await readdir(join(testbed.directory, "images"));
+    const asked = create(testbed, "kvm", "kvm");
+    if ((await known(testbed)).works) return void expect((await asked).accelerator).toBe("kvm");
     expect(await refusalOf(asked)).toMatchObject({
       code: "BACKEND_FAILED",
       message: expect.stringMatching(/KVM on this host/),
       outcome: { status: "rolled_back" },
     });
-    expect(await readdir(join(lab.directory, "images"))).toEqual(before);
+    expect(await readdir(join(testbed.directory, "images"))).toEqual(before);
   });
 
   // Without KVM a host cannot show that the probe would see it: the guest's disk was once too small for SeaBIOS to read.
   test("the probe guest gives its sign of life where guests run", async () => {
-    const images = join(lab.directory, "images");
+    const images = join(testbed.directory, "images");
     const session = await libvirt.open({ uri: SYSTEM, images }, pluginContext("local"));
     try {
       expect(await probe({ ...session, host: localHost }, AbortSignal.timeout(60_000), "qemu")).toBe(true);
@@ -71,8 +71,8 @@ describe("KVM on this host", () => {
     }
   });
 
-  test("tcg asks nobody", async () => {
-    expect((await create(lab, "tcg", "tcg")).accelerator).toBe("tcg");
+  test("tcg is taken without a probe guest", async () => {
+    expect((await create(testbed, "tcg", "tcg")).accelerator).toBe("tcg");
   });
 });
 
@@ -85,21 +85,21 @@ test("a probe that never comes back hangs no create: it is given up, and the VM 
   const proxy = await openProxy(path, async ({ procedure }) => {
     if (procedure === PROCEDURE.DOMAIN_CREATE_XML) await held;
   });
-  const lab = await openLab({ settings: ["--connection", `local=libvirt,uri=${SYSTEM}?socket=${path}`] });
+  const testbed = await openTestbed({ settings: ["--connection", `local=libvirt,uri=${SYSTEM}?socket=${path}`] });
   try {
     const since = performance.now();
-    const vm = await create(lab, "hung", "auto");
+    const vm = await create(testbed, "hung", "auto");
     expect(performance.now() - since).toBeLessThan(30_000);
     expect(vm.accelerator).toBe("tcg");
-    const images = await readdir(join(lab.directory, "images"));
+    const images = await readdir(join(testbed.directory, "images"));
     expect(images.filter((name) => /probe/.test(name))).toEqual([]);
-    expect(existsSync(join(lab.directory, "cache/bootwright/kvm-probe.json"))).toBe(false);
+    expect(existsSync(join(testbed.directory, "cache/bootwright/kvm-probe.json"))).toBe(false);
     // The start that was held back happens after all, and its guest is ended.
     letGo();
-    await expect.poll(() => probes(lab)).toEqual([]);
+    await expect.poll(() => probes(testbed)).toEqual([]);
   } finally {
     letGo();
-    await lab.close();
+    await testbed.close();
     await proxy.close();
   }
 });

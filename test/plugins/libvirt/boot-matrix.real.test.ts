@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import type { PresetOrder } from "../../../src/domain/model/boot-order.ts";
 import { serialLines, waitForLine } from "../../support/guest.ts";
 import { scaled } from "../../support/scale.ts";
-import { codesOf, type Lab, type LabVm, openLab, refusalOf } from "../../support/vm.ts";
+import { codesOf, openTestbed, refusalOf, type Testbed, type TestbedVm } from "../../support/vm.ts";
 
 type Firmware = "bios" | "uefi";
 type DiskContent = "blank" | "system";
@@ -63,21 +63,24 @@ const saysWhatBooted = { cdrom: "CD-", hd: "DISK-" };
 /** What the firmware says when it has nothing left to try: SeaBIOS on its debug port, OVMF on the serial line. */
 const givesUp = { bios: /^No bootable device\./, uefi: /UEFI Interactive Shell|No bootable option or device/ };
 
-let lab: Lab;
+let testbed: Testbed;
 beforeAll(async () => {
-  lab = await openLab({ isos: Object.values(isos) });
+  testbed = await openTestbed({ isos: Object.values(isos) });
 });
-afterAll(() => lab?.close());
+afterAll(() => testbed?.close());
 
 for (const firmware of ["bios", "uefi"] as const) {
   describe(firmware === "bios" ? "SeaBIOS" : "OVMF", () => {
-    const vms = {} as Record<DiskContent, LabVm>;
+    const vms = {} as Record<DiskContent, TestbedVm>;
     /** While one VM's power is cut, which takes a second or two, the other one is started. */
     const stopping: Partial<Record<DiskContent, Promise<unknown>>> = {};
     afterAll(() => Promise.all(Object.values(stopping)));
     beforeAll(async () => {
-      vms.blank = await lab.create(`${firmware}-blank`, { firmware, memory_mb: firmware === "bios" ? 64 : 128 });
-      vms.system = await lab.installed(`${firmware}-system`, { firmware, memory_mb: firmware === "bios" ? 64 : 128 });
+      vms.blank = await testbed.create(`${firmware}-blank`, { firmware, memory_mb: firmware === "bios" ? 64 : 128 });
+      vms.system = await testbed.installed(`${firmware}-system`, {
+        firmware,
+        memory_mb: firmware === "bios" ? 64 : 128,
+      });
       if (firmware === "bios") for (const vm of Object.values(vms)) await addDebugPort(vm);
     });
 
@@ -88,44 +91,45 @@ for (const firmware of ["bios", "uefi"] as const) {
         await stopping[disk];
         await arrange(vm, order, tray);
 
-        const { cold_start: predicted } = await lab.call("check_boot", { vm: vm.uuid });
+        const { cold_start: predicted } = await testbed.call("check_boot", { vm: vm.uuid });
         expect(predicted.boots).toBe(booted);
 
         const accept = booted === "none" ? await refusedCodes(vm) : ["UEFI_ENTRY_AT_RISK"];
-        await lab.call("start_vm", { vm: vm.uuid, accept });
+        await testbed.call("start_vm", { vm: vm.uuid, accept });
         try {
           expect(await bootedBy(vm, firmware)).toBe(booted);
-          const running = await lab.call("get_vm", { vm: vm.uuid });
+          const running = await testbed.call("get_vm", { vm: vm.uuid });
           expect([running.current_boot_device, running.current_boot_certainty]).toEqual(
             booted === "none" ? [undefined, undefined] : [booted, "confirmed"],
           );
         } finally {
-          stopping[disk] = lab.call("stop_vm", { vm: vm.uuid, force: true });
+          stopping[disk] = testbed.call("stop_vm", { vm: vm.uuid, force: true });
         }
       },
     );
   });
 }
 
-async function arrange(vm: LabVm, order: PresetOrder, tray: Tray): Promise<void> {
-  if (tray === "empty") await lab.call("detach_iso", { vm: vm.uuid });
-  else await lab.call("attach_iso", { vm: vm.uuid, iso_path: lab.iso(tray === "data" ? isos.data : isos.both) });
-  await lab.call("set_boot_order", { vm: vm.uuid, boot_order: order, accept: ["NO_MEDIA", "UEFI_ENTRY_AT_RISK"] });
+async function arrange(vm: TestbedVm, order: PresetOrder, tray: Tray): Promise<void> {
+  if (tray === "empty") await testbed.call("detach_iso", { vm: vm.uuid });
+  else
+    await testbed.call("attach_iso", { vm: vm.uuid, iso_path: testbed.iso(tray === "data" ? isos.data : isos.both) });
+  await testbed.call("set_boot_order", { vm: vm.uuid, boot_order: order, accept: ["NO_MEDIA", "UEFI_ENTRY_AT_RISK"] });
 }
 
 /** A start of a VM that cannot boot is refused; the codes that let it be started all the same. */
-async function refusedCodes(vm: LabVm): Promise<string[]> {
-  const { code, details } = await refusalOf(lab.call("start_vm", { vm: vm.uuid }));
+async function refusedCodes(vm: TestbedVm): Promise<string[]> {
+  const { code, details } = await refusalOf(testbed.call("start_vm", { vm: vm.uuid }));
   expect(code).toBe("BLOCKED_BY_FINDINGS");
   const codes = codesOf(details as { findings: { code: string }[] });
   expect(codes).toContainEqual(expect.stringMatching(/^(NOTHING_BOOTS|NO_MEDIA|DISK_BLANK)$/));
   return codes;
 }
 
-const debugLog = (vm: LabVm) => vm.serial_log.replace(/serial\.log$/, "debug.log");
+const debugLog = (vm: TestbedVm) => vm.serial_log.replace(/serial\.log$/, "debug.log");
 
 /** SeaBIOS says why it boots nothing on its debug port only, which a new VM does not have. */
-async function addDebugPort(vm: LabVm): Promise<void> {
+async function addDebugPort(vm: TestbedVm): Promise<void> {
   // QEMU's own user opens it, and libvirt does not know of it.
   await writeFile(debugLog(vm), "");
   await chmod(debugLog(vm), 0o666);
@@ -133,10 +137,10 @@ async function addDebugPort(vm: LabVm): Promise<void> {
   const commandline = `<qemu:commandline xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'>${args
     .map((value) => `<qemu:arg value='${value}'/>`)
     .join("")}</qemu:commandline>`;
-  await lab.define((await lab.xml(vm.name)).replace("</domain>", `${commandline}</domain>`));
+  await testbed.define((await testbed.xml(vm.name)).replace("</domain>", `${commandline}</domain>`));
 }
 
-async function bootedBy(vm: LabVm, firmware: Firmware): Promise<Booted> {
+async function bootedBy(vm: TestbedVm, firmware: Firmware): Promise<Booted> {
   const given = firmware === "bios" ? debugLog(vm) : vm.serial_log;
   const watching = new AbortController();
   const seen = (path: string, pattern: RegExp) =>

@@ -6,28 +6,28 @@ import libvirt from "../../../plugins/libvirt/index.ts";
 import type { Backend } from "../../../src/domain/ports/backend.ts";
 import { bindBackend } from "../../../src/plugin-host/backends.ts";
 import { screenOf } from "../../display/rfb.ts";
-import { type Lab, openLab, SYSTEM } from "../../support/vm.ts";
+import { openTestbed, SYSTEM, type Testbed } from "../../support/vm.ts";
 import { pluginContext } from "../../support/world.ts";
 
 const { isos } = inject("guests");
-let lab: Lab;
+let testbed: Testbed;
 let backend: Backend;
 let close: () => Promise<void>;
 beforeAll(async () => {
-  lab = await openLab({ isos: [isos.both] });
+  testbed = await openTestbed({ isos: [isos.both] });
   const session = await libvirt.open({ uri: SYSTEM }, pluginContext("local"));
   backend = bindBackend(libvirt, session, "local");
   close = async () => libvirt.close(session);
 });
 afterAll(async () => {
   await close?.();
-  await lab?.close();
+  await testbed?.close();
 });
 
 async function running(word: string, graphics: string): Promise<string> {
-  const { uuid } = await lab.create(word, { iso_path: lab.iso(isos.both) });
-  await lab.define((await lab.xml(uuid)).replace(/<graphics[\s\S]*?<\/graphics>/, graphics));
-  await lab.virsh("start", uuid);
+  const { uuid } = await testbed.create(word, { iso_path: testbed.iso(isos.both) });
+  await testbed.define((await testbed.xml(uuid)).replace(/<graphics[\s\S]*?<\/graphics>/, graphics));
+  await testbed.virsh("start", uuid);
   return uuid;
 }
 
@@ -41,7 +41,7 @@ test("a display behind a password is shown without one", async () => {
   await reader.cancel();
 });
 
-test("a password that is good no longer is said so, and not shown", async () => {
+test("a display whose password has expired is refused, and the password is not shown", async () => {
   const uuid = await running(
     "expired",
     "<graphics type='vnc' port='-1' autoport='yes' listen='127.0.0.1' passwd='s3c&amp;t' passwdValidTo='2001-01-01T00:00:00'/>",
@@ -57,7 +57,7 @@ test("a password that is good no longer is said so, and not shown", async () => 
 test.each([
   ["that listens nowhere", "<graphics type='vnc'><listen type='none'/></graphics>"],
   ["that is no VNC", ""],
-])("a display %s is none", async (word, graphics) => {
+])("a display %s has no console", async (word, graphics) => {
   const uuid = await running(word.replaceAll(" ", "-"), graphics);
   expect(await backend.display!.console(uuid)).toBeUndefined();
 });

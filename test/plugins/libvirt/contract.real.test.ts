@@ -4,7 +4,7 @@
 import { inject } from "vitest";
 import libvirt from "../../../plugins/libvirt/index.ts";
 import { bindBackend } from "../../../src/plugin-host/backends.ts";
-import { openLab, SYSTEM } from "../../support/vm.ts";
+import { openTestbed, SYSTEM } from "../../support/vm.ts";
 import { backendContract } from "../contract.ts";
 import { openOtherNames } from "../other-names.ts";
 
@@ -23,35 +23,36 @@ backendContract({
   ],
   async open() {
     const names = await openOtherNames();
-    const lab = await openLab({ isos: [isos.both, isos.data, isos.resets] });
-    const images = `${lab.directory}/images`;
+    const testbed = await openTestbed({ isos: [isos.both, isos.data, isos.resets] });
+    const images = `${testbed.directory}/images`;
     const ending = new AbortController();
     const session = await libvirt.open(
-      { uri: SYSTEM, images, "iso-dirs": [`${lab.directory}/isos`] },
+      { uri: SYSTEM, images, "iso-dirs": [`${testbed.directory}/isos`] },
       {
         connection: "local",
         log: () => {},
         signal: ending.signal,
         fingerprint: (meaning) => meaning,
-        cacheDirectory: `${lab.directory}/cache`,
-        stateDirectory: `${lab.directory}/data`,
+        cacheDirectory: `${testbed.directory}/cache`,
+        stateDirectory: `${testbed.directory}/data`,
         defaults: {},
       },
     );
     return {
       backend: bindBackend(libvirt, session, "local"),
-      isos: { bootable: lab.iso(isos.both), data: lab.iso(isos.data), resets: lab.iso(isos.resets) },
+      isos: { bootable: testbed.iso(isos.both), data: testbed.iso(isos.data), resets: testbed.iso(isos.resets) },
       spec: { acceleration: "tcg", memoryBytes: 64 * 1024 ** 2 },
       otherNames: names.of,
-      saveState: async (uuid) => void (await lab.virsh("managedsave", uuid)),
+      saveState: async (uuid) => void (await testbed.virsh("managedsave", uuid)),
       // Not `virsh setvcpus --config`: libvirt has an event for a definition that is defined again, and none for that.
-      editElsewhere: async (uuid) => lab.define((await lab.xml(uuid)).replace(/<vcpu.*<\/vcpu>/, "<vcpu>2</vcpu>")),
+      editElsewhere: async (uuid) =>
+        testbed.define((await testbed.xml(uuid)).replace(/<vcpu.*<\/vcpu>/, "<vcpu>2</vcpu>")),
       guestResets: async () => {},
       async close() {
         await libvirt.close(session);
         ending.abort();
         await names.close();
-        await lab.close();
+        await testbed.close();
       },
     };
   },

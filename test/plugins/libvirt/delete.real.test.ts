@@ -8,94 +8,94 @@ import { execa } from "execa";
 import { afterAll, beforeAll, expect, inject, test } from "vitest";
 import { installedSystem, makeDisk } from "../../fixtures/boot-images.ts";
 import { waitForLine } from "../../support/guest.ts";
-import { type Lab, openLab, refusalOf } from "../../support/vm.ts";
+import { openTestbed, refusalOf, type Testbed } from "../../support/vm.ts";
 
 const { isos } = inject("guests");
-let lab: Lab;
+let testbed: Testbed;
 beforeAll(async () => {
-  lab = await openLab({ isos: [isos.both] });
+  testbed = await openTestbed({ isos: [isos.both] });
 });
-afterAll(() => lab?.close());
+afterAll(() => testbed?.close());
 
-const images = () => readdir(join(lab.directory, "images"));
-const isDefined = async (name: string) => (await lab.virsh("list", "--all", "--name")).split("\n").includes(name);
+const images = () => readdir(join(testbed.directory, "images"));
+const isDefined = async (name: string) => (await testbed.virsh("list", "--all", "--name")).split("\n").includes(name);
 
-test("what Bootwright made goes, after the list of it was confirmed; the ISO stays", async () => {
-  const vm = await lab.installed("made", { iso_path: lab.iso(isos.both), boot_order: "hd" });
-  await lab.call("start_vm", { vm: vm.uuid });
+test("delete_vm removes what Bootwright made, once its list was confirmed, and leaves the ISO", async () => {
+  const vm = await testbed.installed("made", { iso_path: testbed.iso(isos.both), boot_order: "hd" });
+  await testbed.call("start_vm", { vm: vm.uuid });
   await waitForLine(vm.serial_log, /^DISK-BIOS/);
-  expect(await refusalOf(lab.call("delete_vm", { vm: vm.uuid }))).toMatchObject({ code: "VM_MUST_BE_OFF" });
+  expect(await refusalOf(testbed.call("delete_vm", { vm: vm.uuid }))).toMatchObject({ code: "VM_MUST_BE_OFF" });
 
-  const plan = await lab.call("delete_vm", { vm: vm.uuid, force: true, dry_run: true });
+  const plan = await testbed.call("delete_vm", { vm: vm.uuid, force: true, dry_run: true });
   expect(plan.would_lose?.join()).toContain(vm.disk_path);
   expect(await isDefined(vm.name)).toBe(true);
 
-  const asked = lab.asked.length;
-  await lab.call("delete_vm", { vm: vm.uuid, force: true });
-  expect(lab.asked.slice(asked).join()).toContain(vm.disk_path);
+  const asked = testbed.asked.length;
+  await testbed.call("delete_vm", { vm: vm.uuid, force: true });
+  expect(testbed.asked.slice(asked).join()).toContain(vm.disk_path);
   expect(await isDefined(vm.name)).toBe(false);
   expect(await images()).toEqual([]);
-  expect(existsSync(lab.iso(isos.both))).toBe(true);
+  expect(existsSync(testbed.iso(isos.both))).toBe(true);
 });
 
-test("keep_files leaves the disk; a saved state goes with the definition", async () => {
-  const vm = await lab.installed("kept", { boot_order: "hd" });
-  await lab.call("start_vm", { vm: vm.uuid });
+test("delete_vm with keep_files leaves the disk, and removes a saved state with the definition", async () => {
+  const vm = await testbed.installed("kept", { boot_order: "hd" });
+  await testbed.call("start_vm", { vm: vm.uuid });
   await waitForLine(vm.serial_log, /^DISK-BIOS/);
-  await lab.virsh("managedsave", vm.name);
-  await lab.call("delete_vm", { vm: vm.uuid, keep_files: true });
+  await testbed.virsh("managedsave", vm.name);
+  await testbed.call("delete_vm", { vm: vm.uuid, keep_files: true });
   expect(await isDefined(vm.name)).toBe(false);
   expect(existsSync(vm.disk_path)).toBe(true);
   await execa("rm", [vm.disk_path, vm.serial_log]);
 });
 
-test("a UEFI VM's variables and TPM go with it", async () => {
-  const vm = await lab.installed("uefi", { firmware: "uefi", tpm: true, boot_order: "hd" });
-  await lab.call("start_vm", { vm: vm.uuid });
+test("delete_vm removes a UEFI VM's variables and TPM", async () => {
+  const vm = await testbed.installed("uefi", { firmware: "uefi", tpm: true, boot_order: "hd" });
+  await testbed.call("start_vm", { vm: vm.uuid });
   await waitForLine(vm.serial_log, /^DISK-UEFI/, { timeoutMs: 120_000 });
-  const variables = /<nvram[^>]*>([^<]+)</.exec(await lab.virsh("dumpxml", vm.name))?.[1] ?? "none";
+  const variables = /<nvram[^>]*>([^<]+)</.exec(await testbed.virsh("dumpxml", vm.name))?.[1] ?? "none";
   expect(existsSync(variables)).toBe(true);
   const tpm = `/var/lib/libvirt/swtpm/${vm.uuid}`;
   expect(existsSync(tpm)).toBe(true);
-  await lab.call("stop_vm", { vm: vm.uuid, force: true });
-  await lab.call("delete_vm", { vm: vm.uuid });
+  await testbed.call("stop_vm", { vm: vm.uuid, force: true });
+  await testbed.call("delete_vm", { vm: vm.uuid });
   expect([existsSync(variables), existsSync(tpm), await isDefined(vm.name)]).toEqual([false, false, false]);
   expect(await images()).toEqual([]);
 });
 
-test("an adopted VM's disk stays", async () => {
-  const [name, path] = [lab.name("adopted"), join(lab.directory, "theirs.qcow2")];
+test("delete_vm leaves an adopted VM's disk", async () => {
+  const [name, path] = [testbed.name("adopted"), join(testbed.directory, "theirs.qcow2")];
   await makeDisk(path, { format: "qcow2", ...installedSystem });
-  await lab.define(`<domain type='qemu'><name>${name}</name><memory unit='MiB'>64</memory><vcpu>1</vcpu>
+  await testbed.define(`<domain type='qemu'><name>${name}</name><memory unit='MiB'>64</memory><vcpu>1</vcpu>
     <os><type arch='x86_64' machine='q35'>hvm</type><boot dev='hd'/></os><devices><disk type='file' device='disk'>
     <driver name='qemu' type='qcow2'/><source file='${path}'/><target dev='vda' bus='virtio'/></disk></devices></domain>`);
-  await lab.call("adopt_vm", { vm: name });
-  await lab.call("delete_vm", { vm: name });
+  await testbed.call("adopt_vm", { vm: name });
+  await testbed.call("delete_vm", { vm: name });
   expect([await isDefined(name), existsSync(path)]).toEqual([false, true]);
 });
 
-test("a disk that another VM's disk stands on is refused, and stays with its VM", async () => {
-  const base = await lab.installed("base", { boot_order: "hd" });
-  const clone = join(lab.directory, "images", "clone.qcow2");
+test("delete_vm refuses a disk that another VM's disk stands on, and leaves it with its VM", async () => {
+  const base = await testbed.installed("base", { boot_order: "hd" });
+  const clone = join(testbed.directory, "images", "clone.qcow2");
   await execa("qemu-img", ["create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", base.disk_path, clone]);
-  const name = lab.name("clone");
-  const text = await lab.xml(base.name);
+  const name = testbed.name("clone");
+  const text = await testbed.xml(base.name);
   const other = text.replace(/<uuid>.*<\/uuid>/, "").replace(/<metadata>[\s\S]*<\/metadata>/, "");
-  await lab.define(other.replace(base.name, name).replace(base.disk_path, clone));
+  await testbed.define(other.replace(base.name, name).replace(base.disk_path, clone));
 
-  const refused = await refusalOf(lab.call("delete_vm", { vm: base.uuid }));
+  const refused = await refusalOf(testbed.call("delete_vm", { vm: base.uuid }));
   expect(refused).toMatchObject({ code: "IMAGE_REFUSED", message: expect.stringContaining(name) });
   expect([await isDefined(base.name), existsSync(base.disk_path)]).toEqual([true, true]);
   // Starting it would ruin the clone, too.
-  expect(await refusalOf(lab.call("start_vm", { vm: base.uuid }))).toMatchObject({
+  expect(await refusalOf(testbed.call("start_vm", { vm: base.uuid }))).toMatchObject({
     code: "BLOCKED_BY_FINDINGS",
     message: expect.stringContaining("DISK_HAS_CLONES"),
   });
-  expect(await refusalOf(lab.call("start_vm", { vm: base.uuid, accept: ["DISK_HAS_CLONES"] }))).toMatchObject({
+  expect(await refusalOf(testbed.call("start_vm", { vm: base.uuid, accept: ["DISK_HAS_CLONES"] }))).toMatchObject({
     code: "BLOCKED_BY_FINDINGS",
   });
-  await lab.virsh("undefine", name);
-  await lab.call("delete_vm", { vm: base.uuid });
+  await testbed.virsh("undefine", name);
+  await testbed.call("delete_vm", { vm: base.uuid });
   expect(existsSync(base.disk_path)).toBe(false);
   await execa("rm", [clone]);
 });

@@ -10,19 +10,19 @@ import { PROCEDURE } from "../../../plugins/libvirt/client/procedure.ts";
 import { installedSystem, makeDisk } from "../../fixtures/boot-images.ts";
 import { waitForLine } from "../../support/guest.ts";
 import { openProxy } from "../../support/libvirt-proxy.ts";
-import { codesOf, type Lab, openLab, refusalOf, SYSTEM, type ToolName } from "../../support/vm.ts";
+import { codesOf, openTestbed, refusalOf, SYSTEM, type Testbed, type ToolName } from "../../support/vm.ts";
 import { canonical } from "./canonical.ts";
 
 const { isos } = inject("guests");
-let lab: Lab;
+let testbed: Testbed;
 beforeAll(async () => {
-  lab = await openLab({ isos: Object.values(isos) });
+  testbed = await openTestbed({ isos: Object.values(isos) });
 });
-afterAll(() => lab?.close());
+afterAll(() => testbed?.close());
 
 /** A definition without Bootwright's own tag, line by line. */
 const linesOf = async (vm: string): Promise<string[]> =>
-  canonical((await lab.xml(vm)).replace(/<bootwright:vm [^>]*\/>/, ""))
+  canonical((await testbed.xml(vm)).replace(/<bootwright:vm [^>]*\/>/, ""))
     .replace(/^metadata\n\/metadata\n/m, "")
     .split("\n");
 /** What is in one and not in the other. */
@@ -56,60 +56,60 @@ const domain = (name: string, { os = "", devices = "" }) => `<domain type='qemu'
    <graphics type='vnc' port='-1' autoport='yes' listen='127.0.0.1' passwd='s3cret&amp;'/><video><model type='vga'/></video>
   </devices>
   <qemu:commandline><qemu:arg value='-fw_cfg'/><qemu:arg value='name=opt/org.example/a,string=b'/></qemu:commandline></domain>`;
-const logOf = (name: string) => join(lab.directory, "images", `${name}.serial.log`);
+const logOf = (name: string) => join(testbed.directory, "images", `${name}.serial.log`);
 async function foreignDisk(name: string, boots = true): Promise<string> {
-  const path = join(lab.directory, "images", `${name}.qcow2`);
+  const path = join(testbed.directory, "images", `${name}.qcow2`);
   await makeDisk(path, { format: "qcow2", ...(boots && installedSystem) });
   return path;
 }
 
 describe("a domain that somebody else made", () => {
   test("with orders in its devices keeps all but what was asked", async () => {
-    const name = lab.name("devices");
+    const name = testbed.name("devices");
     const [data, system] = [await foreignDisk("devices-data", false), await foreignDisk("devices-system")];
     const devices = [
       ...[disk(data, "vda"), disk(system, "vdb", "<boot order='2'/>")],
-      ...[drive("sda"), drive("sdb", "<boot order='1'/>", lab.iso(isos.both))],
+      ...[drive("sda"), drive("sdb", "<boot order='1'/>", testbed.iso(isos.both))],
       `<interface type='user'><mac address='52:54:00:12:34:56'/><model type='virtio'/><boot order='5'/></interface>`,
     ];
-    await lab.define(domain(name, { devices: devices.join("") }));
+    await testbed.define(domain(name, { devices: devices.join("") }));
     const original = await linesOf(name);
     expect(original.join()).toContain("s3cret&");
 
-    const { adopted } = await lab.call("adopt_vm", { vm: name });
+    const { adopted } = await testbed.call("adopt_vm", { vm: name });
     expect(adopted[0]?.vm).toMatchObject({ managed: true, boot_order: "cdrom_hd", disk_path: system });
     expect(difference(original, await linesOf(name))).toEqual(nothing);
-    expect(await lab.xml(name)).toMatch(/<bootwright:vm [^>]*revision="1"[^>]*status="NotInstalled"/);
+    expect(await testbed.xml(name)).toMatch(/<bootwright:vm [^>]*revision="1"[^>]*status="NotInstalled"/);
 
-    await lab.call("set_boot_order", { vm: name, boot_order: "hd" });
+    await testbed.call("set_boot_order", { vm: name, boot_order: "hd" });
     const ordered = await linesOf(name);
     expect(difference(original, ordered)).toEqual({ gone: ['boot order="1"'], come: [] });
-    expect((await lab.call("get_boot_order", { vm: name })).other_devices).toEqual(["network:52:54:00:12:34:56"]);
+    expect((await testbed.call("get_boot_order", { vm: name })).other_devices).toEqual(["network:52:54:00:12:34:56"]);
 
-    await lab.call("attach_iso", { vm: name, drive: "sda", iso_path: lab.iso(isos.data) });
+    await testbed.call("attach_iso", { vm: name, drive: "sda", iso_path: testbed.iso(isos.data) });
     const attached = await linesOf(name);
-    expect(difference(ordered, attached)).toEqual({ gone: [], come: [`source file="${lab.iso(isos.data)}"`] });
-    expect((await lab.call("get_vm", { vm: name })).current_media).toBe(lab.iso(isos.both));
+    expect(difference(ordered, attached)).toEqual({ gone: [], come: [`source file="${testbed.iso(isos.data)}"`] });
+    expect((await testbed.call("get_vm", { vm: name })).current_media).toBe(testbed.iso(isos.both));
 
-    await lab.call("detach_iso", { vm: name, drive: "sda" });
-    await lab.call("set_boot_order", { vm: name, boot_order: "cdrom_hd" });
+    await testbed.call("detach_iso", { vm: name, drive: "sda" });
+    await testbed.call("set_boot_order", { vm: name, boot_order: "cdrom_hd" });
     expect(difference(original, await linesOf(name))).toEqual(nothing);
 
-    await lab.call("set_boot_order", { vm: name, boot_order: "hd" });
-    await lab.call("start_vm", { vm: name });
+    await testbed.call("set_boot_order", { vm: name, boot_order: "hd" });
+    await testbed.call("start_vm", { vm: name });
     await waitForLine(logOf(name), /^DISK-BIOS/);
-    await lab.call("stop_vm", { vm: name, force: true });
+    await testbed.call("stop_vm", { vm: name, force: true });
     expect(difference(ordered, await linesOf(name))).toEqual(nothing);
   });
 
   test("with an order of classes keeps its style, its password and all else", async () => {
-    const name = lab.name("classes");
-    const devices = disk(await foreignDisk("classes"), "vda") + drive("sda", "", lab.iso(isos.both));
+    const name = testbed.name("classes");
+    const devices = disk(await foreignDisk("classes"), "vda") + drive("sda", "", testbed.iso(isos.both));
     const os = "<boot dev='cdrom'/><boot dev='hd'/><boot dev='network'/>";
-    await lab.define(domain(name, { os, devices }));
+    await testbed.define(domain(name, { os, devices }));
     const original = await linesOf(name);
-    await lab.call("adopt_vm", { vm: name });
-    await lab.call("set_boot_order", { vm: name, boot_order: "hd_cdrom" });
+    await testbed.call("adopt_vm", { vm: name });
+    await testbed.call("set_boot_order", { vm: name, boot_order: "hd_cdrom" });
     const after = await linesOf(name);
     expect(difference(original, after)).toEqual(nothing);
     expect(after.filter((line) => line.startsWith("boot "))).toEqual([
@@ -117,71 +117,71 @@ describe("a domain that somebody else made", () => {
       'boot dev="cdrom"',
       'boot dev="network"',
     ]);
-    await lab.call("start_vm", { vm: name });
+    await testbed.call("start_vm", { vm: name });
     await waitForLine(logOf(name), /^DISK-BIOS/);
-    await lab.call("stop_vm", { vm: name, force: true });
+    await testbed.call("stop_vm", { vm: name, force: true });
   });
 
   test("whose system disk and ISO drive come second is converted, and boots from them", async () => {
-    const name = lab.name("second");
+    const name = testbed.name("second");
     const system = await foreignDisk("second-system");
-    await lab.define(
+    await testbed.define(
       domain(name, {
         os: "<boot dev='cdrom'/><boot dev='hd'/>",
-        devices: disk(system, "vdb") + drive("sdb", "", lab.iso(isos.both)),
+        devices: disk(system, "vdb") + drive("sdb", "", testbed.iso(isos.both)),
       }),
     );
-    await lab.call("adopt_vm", { vm: name });
+    await testbed.call("adopt_vm", { vm: name });
     // Somebody puts a disk and a drive in front of them, and <boot dev> reaches the first of a class only.
-    const text = await lab.xml(name);
+    const text = await testbed.xml(name);
     const more = disk(await foreignDisk("second-data", false), "vda") + drive("sda");
-    await lab.define(text.replace("<disk ", `${more}<disk `));
-    expect(await lab.call("get_vm", { vm: name })).toMatchObject({ boot_order: "custom", disk_path: system });
+    await testbed.define(text.replace("<disk ", `${more}<disk `));
+    expect(await testbed.call("get_vm", { vm: name })).toMatchObject({ boot_order: "custom", disk_path: system });
     const before = await linesOf(name);
 
-    await lab.call("set_boot_order", { vm: name, boot_order: "hd_cdrom" });
+    await testbed.call("set_boot_order", { vm: name, boot_order: "hd_cdrom" });
     expect(difference(before, await linesOf(name))).toEqual({
       gone: ['boot dev="cdrom"', 'boot dev="hd"'],
       // The two that the classes had come to mean keep their places, behind ours.
       come: ['boot order="4"', 'boot order="1"', 'boot order="3"', 'boot order="2"'],
     });
-    expect(await lab.call("get_boot_order", { vm: name })).toMatchObject({
+    expect(await testbed.call("get_boot_order", { vm: name })).toMatchObject({
       boot_order: "hd_cdrom",
       devices: ["disk:vdb", "cdrom:sdb", "cdrom:sda", "disk:vda"],
     });
-    await lab.call("start_vm", { vm: name });
+    await testbed.call("start_vm", { vm: name });
     await waitForLine(logOf(name), /^DISK-BIOS/);
-    await lab.call("set_boot_order", { vm: name, boot_order: "cdrom_hd", restart: true, force: true });
+    await testbed.call("set_boot_order", { vm: name, boot_order: "cdrom_hd", restart: true, force: true });
     await waitForLine(logOf(name), /^CD-BIOS/);
-    await lab.call("stop_vm", { vm: name, force: true });
+    await testbed.call("stop_vm", { vm: name, force: true });
   });
 
   test("that is not managed is never changed", async () => {
-    const name = lab.name("theirs");
-    await lab.define(domain(name, { devices: disk(await foreignDisk("theirs"), "vda") + drive("sda") }));
-    const before = await lab.xml(name);
-    expect(await refusalOf(lab.call("set_boot_order", { vm: name, boot_order: "hd" }))).toMatchObject({
+    const name = testbed.name("theirs");
+    await testbed.define(domain(name, { devices: disk(await foreignDisk("theirs"), "vda") + drive("sda") }));
+    const before = await testbed.xml(name);
+    expect(await refusalOf(testbed.call("set_boot_order", { vm: name, boot_order: "hd" }))).toMatchObject({
       code: "VM_NOT_MANAGED",
       next: "adopt_vm",
     });
-    expect(await refusalOf(lab.call("start_vm", { vm: name }))).toMatchObject({ code: "VM_NOT_MANAGED" });
-    expect(await lab.xml(name)).toBe(before);
+    expect(await refusalOf(testbed.call("start_vm", { vm: name }))).toMatchObject({ code: "VM_NOT_MANAGED" });
+    expect(await testbed.xml(name)).toBe(before);
   });
 });
 
 describe("another program", () => {
   test("that edits between the look and the write stops the operation, and its edit stays", async () => {
-    const path = join(lab.directory, "proxy.sock");
-    const name = lab.name("edited");
+    const path = join(testbed.directory, "proxy.sock");
+    const name = testbed.name("edited");
     let looks: number[] = [];
     let editAt = 0;
     const proxy = await openProxy(path, async ({ procedure, count }) => {
       if (procedure !== PROCEDURE.DOMAIN_GET_XML_DESC) return;
       looks.push(count);
-      if (looks.length === editAt) await lab.virsh("setmem", name, "70000", "--config");
+      if (looks.length === editAt) await testbed.virsh("setmem", name, "70000", "--config");
     });
     const settings = ["--connection", `local=libvirt,uri=${SYSTEM}?socket=${path}`];
-    const theirs = await openLab({ isos: [isos.both], settings, unwatched: true });
+    const theirs = await openTestbed({ isos: [isos.both], settings, unwatched: true });
     try {
       const small = { memory_mb: 128, disk_size_gb: 1, network: "none", acceleration: "tcg" };
       await theirs.call("create_vm", { name, ...small, iso_path: theirs.iso(isos.both) });
@@ -192,14 +192,14 @@ describe("another program", () => {
         ["start_vm", { vm: name }],
       ];
       for (const [tool, args] of calls) {
-        await lab.virsh("setmem", name, "131072", "--config");
+        await testbed.virsh("setmem", name, "131072", "--config");
         // The decision's look, the backup, and then the look right before the write.
         [looks, editAt] = [[], 3];
         const refused = await refusalOf(theirs.call(tool, args));
         editAt = 0;
         expect([tool, refused.code, refused.outcome?.status]).toEqual([tool, "VM_CHANGED_MEANWHILE", "rolled_back"]);
-        expect(await lab.virsh("dominfo", name)).toMatch(/Used memory: +70000 KiB/);
-        expect(await lab.xml(name)).toContain(`<source file='${theirs.iso(isos.both)}'/>`);
+        expect(await testbed.virsh("dominfo", name)).toMatch(/Used memory: +70000 KiB/);
+        expect(await testbed.xml(name)).toContain(`<source file='${theirs.iso(isos.both)}'/>`);
         expect(await theirs.call("get_vm", { vm: name })).toMatchObject({
           power: "off",
           boot_order: "cdrom_hd",
@@ -213,77 +213,77 @@ describe("another program", () => {
   });
 
   test("that changed the boot order is noticed, and a start puts back what was asked for", async () => {
-    const vm = await lab.installed("drift", { boot_order: "hd", iso_path: lab.iso(isos.both) });
+    const vm = await testbed.installed("drift", { boot_order: "hd", iso_path: testbed.iso(isos.both) });
     const theirOrder = async () =>
-      lab.define((await lab.xml(vm.name)).replace("<boot dev='hd'/>", "<boot dev='cdrom'/><boot dev='hd'/>"));
+      testbed.define((await testbed.xml(vm.name)).replace("<boot dev='hd'/>", "<boot dev='cdrom'/><boot dev='hd'/>"));
     await theirOrder();
-    expect(codesOf(await lab.call("get_vm", { vm: vm.uuid }))).toContain("BOOT_ORDER_DRIFT");
-    const reasserted = await lab.call("start_vm", { vm: vm.uuid });
+    expect(codesOf(await testbed.call("get_vm", { vm: vm.uuid }))).toContain("BOOT_ORDER_DRIFT");
+    const reasserted = await testbed.call("start_vm", { vm: vm.uuid });
     expect(reasserted.vm.boot_order).toBe("hd");
     expect(reasserted.notes).toEqual([expect.stringMatching(/hd was put back/)]);
     await waitForLine(vm.serial_log, /^DISK-BIOS/);
-    await lab.call("stop_vm", { vm: vm.uuid, force: true });
+    await testbed.call("stop_vm", { vm: vm.uuid, force: true });
 
     await theirOrder();
-    const adopted = await lab.call("start_vm", { vm: vm.uuid, on_drift: "adopt" });
+    const adopted = await testbed.call("start_vm", { vm: vm.uuid, on_drift: "adopt" });
     expect(adopted.vm.boot_order).toBe("cdrom_hd");
     expect(codesOf(adopted.vm)).not.toContain("BOOT_ORDER_DRIFT");
     await waitForLine(vm.serial_log, /^CD-BIOS/);
-    expect(await lab.call("get_boot_order", { vm: vm.uuid })).toMatchObject({ requested_boot_order: "cdrom_hd" });
-    await lab.call("stop_vm", { vm: vm.uuid, force: true });
+    expect(await testbed.call("get_boot_order", { vm: vm.uuid })).toMatchObject({ requested_boot_order: "cdrom_hd" });
+    await testbed.call("stop_vm", { vm: vm.uuid, force: true });
   });
 
   test("that saved the VM's state keeps it from starting until that is discarded", async () => {
-    const vm = await lab.installed("saved", { boot_order: "cdrom_hd", iso_path: lab.iso(isos.both) });
-    await lab.call("start_vm", { vm: vm.uuid });
+    const vm = await testbed.installed("saved", { boot_order: "cdrom_hd", iso_path: testbed.iso(isos.both) });
+    await testbed.call("start_vm", { vm: vm.uuid });
     await waitForLine(vm.serial_log, /^CD-BIOS/);
-    await lab.virsh("managedsave", vm.name);
-    await lab.call("set_boot_order", { vm: vm.uuid, boot_order: "hd" });
-    expect(codesOf(await lab.call("check_boot", { vm: vm.uuid }))).toContain("SAVED_STATE");
-    const refused = await refusalOf(lab.call("start_vm", { vm: vm.uuid }));
+    await testbed.virsh("managedsave", vm.name);
+    await testbed.call("set_boot_order", { vm: vm.uuid, boot_order: "hd" });
+    expect(codesOf(await testbed.call("check_boot", { vm: vm.uuid }))).toContain("SAVED_STATE");
+    const refused = await refusalOf(testbed.call("start_vm", { vm: vm.uuid }));
     expect(refused.code).toBe("BLOCKED_BY_FINDINGS");
     expect(codesOf(refused.details as { findings: { code: string }[] })).toEqual(["SAVED_STATE"]);
 
-    const asked = lab.asked.length;
-    const started = await lab.call("start_vm", { vm: vm.uuid, discard_saved_state: true });
-    expect(lab.asked.slice(asked)).toEqual([expect.stringMatching(/saved state/)]);
+    const asked = testbed.asked.length;
+    const started = await testbed.call("start_vm", { vm: vm.uuid, discard_saved_state: true });
+    expect(testbed.asked.slice(asked)).toEqual([expect.stringMatching(/saved state/)]);
     expect(codesOf(started.vm)).not.toContain("SAVED_STATE");
     await waitForLine(vm.serial_log, /^DISK-BIOS/);
-    await lab.call("stop_vm", { vm: vm.uuid, force: true });
+    await testbed.call("stop_vm", { vm: vm.uuid, force: true });
   });
 
   test("that took the ISO away keeps the VM from starting, whatever is accepted, until it is detached", async () => {
-    const copy = join(lab.directory, "isos", "short-lived.iso");
+    const copy = join(testbed.directory, "isos", "short-lived.iso");
     await copyFile(isos.both, copy);
-    const vm = await lab.installed("iso-gone", { iso_path: copy });
+    const vm = await testbed.installed("iso-gone", { iso_path: copy });
     await rm(copy);
-    const refused = await refusalOf(lab.call("start_vm", { vm: vm.uuid }));
+    const refused = await refusalOf(testbed.call("start_vm", { vm: vm.uuid }));
     expect(codesOf(refused.details as { findings: { code: string }[] })).toEqual(["ISO_MISSING"]);
-    expect(await refusalOf(lab.call("start_vm", { vm: vm.uuid, accept: ["ISO_MISSING"] }))).toMatchObject({
+    expect(await refusalOf(testbed.call("start_vm", { vm: vm.uuid, accept: ["ISO_MISSING"] }))).toMatchObject({
       code: "BACKEND_FAILED",
       message: expect.stringContaining("No such file or directory"),
       outcome: { status: "rolled_back" },
     });
-    expect(await lab.call("get_vm", { vm: vm.uuid })).toMatchObject({ power: "off", power_reason: "failed" });
-    await lab.call("detach_iso", { vm: vm.uuid });
-    await lab.call("start_vm", { vm: vm.uuid });
+    expect(await testbed.call("get_vm", { vm: vm.uuid })).toMatchObject({ power: "off", power_reason: "failed" });
+    await testbed.call("detach_iso", { vm: vm.uuid });
+    await testbed.call("start_vm", { vm: vm.uuid });
     await waitForLine(vm.serial_log, /^DISK-BIOS/);
-    expect(await lab.call("get_vm", { vm: vm.uuid })).not.toHaveProperty("power_reason");
-    await lab.call("stop_vm", { vm: vm.uuid, force: true });
+    expect(await testbed.call("get_vm", { vm: vm.uuid })).not.toHaveProperty("power_reason");
+    await testbed.call("stop_vm", { vm: vm.uuid, force: true });
   });
 
   test("that started, paused or removed the VM is seen at the next look", async () => {
-    const vm = await lab.installed("elsewhere", { boot_order: "hd" });
-    await lab.virsh("start", vm.name);
+    const vm = await testbed.installed("elsewhere", { boot_order: "hd" });
+    await testbed.virsh("start", vm.name);
     await waitForLine(vm.serial_log, /^DISK-BIOS/);
-    expect(await lab.call("get_vm", { vm: vm.uuid })).toMatchObject({ power: "running" });
-    await lab.virsh("suspend", vm.name);
-    expect(await lab.call("get_vm", { vm: vm.uuid })).toMatchObject({ power: "paused" });
-    expect(await refusalOf(lab.call("start_vm", { vm: vm.uuid }))).toMatchObject({ code: "VM_PAUSED" });
-    await lab.virsh("destroy", vm.name);
-    await lab.virsh("undefine", vm.name);
-    expect(await lab.call("get_vm", { vm: vm.uuid })).toMatchObject({ power: "missing", managed: true });
-    await lab.call("delete_vm", { vm: vm.uuid });
-    expect(await refusalOf(lab.call("get_vm", { vm: vm.uuid }))).toMatchObject({ code: "VM_NOT_FOUND" });
+    expect(await testbed.call("get_vm", { vm: vm.uuid })).toMatchObject({ power: "running" });
+    await testbed.virsh("suspend", vm.name);
+    expect(await testbed.call("get_vm", { vm: vm.uuid })).toMatchObject({ power: "paused" });
+    expect(await refusalOf(testbed.call("start_vm", { vm: vm.uuid }))).toMatchObject({ code: "VM_PAUSED" });
+    await testbed.virsh("destroy", vm.name);
+    await testbed.virsh("undefine", vm.name);
+    expect(await testbed.call("get_vm", { vm: vm.uuid })).toMatchObject({ power: "missing", managed: true });
+    await testbed.call("delete_vm", { vm: vm.uuid });
+    expect(await refusalOf(testbed.call("get_vm", { vm: vm.uuid }))).toMatchObject({ code: "VM_NOT_FOUND" });
   });
 });

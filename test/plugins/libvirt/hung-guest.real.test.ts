@@ -4,26 +4,26 @@
 
 import { readFile } from "node:fs/promises";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
-import { type Lab, type LabVm, openLab } from "../../support/vm.ts";
+import { openTestbed, type Testbed, type TestbedVm } from "../../support/vm.ts";
 
-let lab: Lab;
-let hung: LabVm;
-let other: LabVm;
+let testbed: Testbed;
+let hung: TestbedVm;
+let other: TestbedVm;
 let pid: number;
 
 beforeAll(async () => {
-  lab = await openLab();
-  [hung, other] = [await lab.installed("hung", { boot_order: "hd" }), await lab.installed("other")];
-  for (const vm of [hung, other]) await lab.call("start_vm", { vm: vm.uuid });
+  testbed = await openTestbed();
+  [hung, other] = [await testbed.installed("hung", { boot_order: "hd" }), await testbed.installed("other")];
+  for (const vm of [hung, other]) await testbed.call("start_vm", { vm: vm.uuid });
   pid = Number(await readFile(`/run/libvirt/qemu/${hung.name}.pid`, "utf8"));
 });
 afterAll(async () => {
   if (pid) process.kill(pid, "SIGCONT");
-  await lab?.close();
+  await testbed?.close();
 });
 
-const look = async ({ uuid }: LabVm) => (await lab.call("get_vm", { vm: uuid })) as Record<string, unknown>;
-const isConfirmed = (vm: LabVm) =>
+const look = async ({ uuid }: TestbedVm) => (await testbed.call("get_vm", { vm: uuid })) as Record<string, unknown>;
+const isConfirmed = (vm: TestbedVm) =>
   vi.waitFor(async () => expect(await look(vm)).toMatchObject({ current_boot_certainty: "confirmed" }), {
     timeout: 60_000,
     interval: 500,
@@ -35,7 +35,7 @@ describe("a guest whose QEMU hangs", () => {
     process.kill(pid, "SIGSTOP");
     for (const boot_order of ["hd", "hd_cdrom"]) {
       const planned = Array.from({ length: 4 }, () =>
-        lab.call("set_boot_order", { vm: hung.uuid, boot_order: "hd_cdrom", dry_run: true }),
+        testbed.call("set_boot_order", { vm: hung.uuid, boot_order: "hd_cdrom", dry_run: true }),
       );
       const seen = await Promise.all([look(other), look(hung), look(other)]);
       for (const each of seen) expect(each).not.toHaveProperty("stale");
@@ -45,7 +45,7 @@ describe("a guest whose QEMU hangs", () => {
           current_boot_certainty: certainty,
         })),
       );
-      expect(await lab.call("set_boot_order", { vm: other.uuid, boot_order })).toMatchObject({ changed: true });
+      expect(await testbed.call("set_boot_order", { vm: other.uuid, boot_order })).toMatchObject({ changed: true });
       for (const each of await Promise.all(planned)) expect(each).toMatchObject({ changed: true, dry_run: true });
     }
   });

@@ -9,22 +9,22 @@ import { watch } from "../../../src/domain/events/watch.ts";
 import { bindBackend } from "../../../src/plugin-host/backends.ts";
 import { openSqliteStore, type SqliteStore } from "../../../src/store/sqlite/store.ts";
 import { makeDisk } from "../../fixtures/boot-images.ts";
-import { type Lab, openLab, SYSTEM } from "../../support/vm.ts";
+import { openTestbed, SYSTEM, type Testbed } from "../../support/vm.ts";
 import { pluginContext } from "../../support/world.ts";
 
 describe("a watcher that hears nothing", () => {
-  let lab: Lab;
+  let testbed: Testbed;
   let session: LibvirtSession;
   let store: SqliteStore;
   const ending = new AbortController();
   let watching: Promise<void>;
   beforeAll(async () => {
-    lab = await openLab({ unwatched: true });
+    testbed = await openTestbed({ unwatched: true });
     session = await libvirt.open({ uri: SYSTEM }, pluginContext("local"));
-    const images = join(lab.directory, "images");
+    const images = join(testbed.directory, "images");
     const newId = () => crypto.randomUUID();
     store = await openSqliteStore({
-      directory: join(lab.directory, "watcher"),
+      directory: join(testbed.directory, "watcher"),
       imageDirectory: images,
       connection: "local",
       newId,
@@ -48,28 +48,28 @@ describe("a watcher that hears nothing", () => {
     await watching;
     await store?.close();
     if (session) await libvirt.close(session);
-    await lab?.close();
+    await testbed?.close();
   });
 
   test("tells of a device that is added, of a new name, and of a definition that goes and comes", async () => {
     await expect.poll(() => store.isWatched("local")).toBe(true);
-    const { name, uuid } = await lab.create("silent", {});
-    const told = async () =>
+    const { name, uuid } = await testbed.create("silent", {});
+    const reported = async () =>
       (await store.events())
         .filter(({ event }) => event.subject === uuid && event.type === "vm.changed_elsewhere")
         .map(({ event }) => event.data.what);
-    const tells = (...what: string[]) => expect.poll(told).toEqual(what);
-    await tells("defined");
-    const path = join(lab.directory, "images", "second.qcow2");
+    const expectReported = (...what: string[]) => expect.poll(reported).toEqual(what);
+    await expectReported("defined");
+    const path = join(testbed.directory, "images", "second.qcow2");
     await makeDisk(path, { format: "qcow2" });
-    await lab.virsh("attach-disk", name, path, "vdb", "--config", "--subdriver", "qcow2");
-    await tells("defined", "redefined");
-    await lab.virsh("domrename", name, `${name}-b`);
-    await tells("defined", "redefined", "renamed");
-    const xml = await lab.virsh("dumpxml", "--inactive", "--security-info", `${name}-b`);
-    await lab.virsh("undefine", `${name}-b`);
-    await tells("defined", "redefined", "renamed", "undefined");
-    await lab.define(xml);
-    await tells("defined", "redefined", "renamed", "undefined", "defined");
+    await testbed.virsh("attach-disk", name, path, "vdb", "--config", "--subdriver", "qcow2");
+    await expectReported("defined", "redefined");
+    await testbed.virsh("domrename", name, `${name}-b`);
+    await expectReported("defined", "redefined", "renamed");
+    const xml = await testbed.virsh("dumpxml", "--inactive", "--security-info", `${name}-b`);
+    await testbed.virsh("undefine", `${name}-b`);
+    await expectReported("defined", "redefined", "renamed", "undefined");
+    await testbed.define(xml);
+    await expectReported("defined", "redefined", "renamed", "undefined", "defined");
   });
 });

@@ -6,14 +6,14 @@ import { chmod, chown, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { waitForLine } from "../../support/guest.ts";
-import { type Lab, openLab, refusalOf, SYSTEM, type ToolName } from "../../support/vm.ts";
+import { openTestbed, refusalOf, SYSTEM, type Testbed, type ToolName } from "../../support/vm.ts";
 import { hasLibvirtd, isRoot, NOBODY, type PrivateDaemon, startDaemon } from "./client/private-daemon.ts";
 
 const { isos, workDir } = inject("guests");
 
 describe.skipIf(!hasLibvirtd)("a libvirt daemon that ends and comes back", () => {
   let daemon: PrivateDaemon;
-  let lab: Lab;
+  let testbed: Testbed;
   let vm: string;
   let config: string;
   let up = true;
@@ -36,7 +36,7 @@ describe.skipIf(!hasLibvirtd)("a libvirt daemon that ends and comes back", () =>
     const uri = `${daemon.qemuUri}?socket=${daemon.socketPath}`;
     const at = (name: string, where: string) => ["--connection", `${name}=libvirt,uri=${where}`];
     const nowhere = `qemu:///system?socket=${join(workDir, "no.sock")}`;
-    lab = await openLab({
+    testbed = await openTestbed({
       isos: [isos.both],
       uri,
       settings: [...at("lab", uri), ...at("host", SYSTEM), ...at("nowhere", nowhere)],
@@ -45,28 +45,28 @@ describe.skipIf(!hasLibvirtd)("a libvirt daemon that ends and comes back", () =>
   afterAll(async () => {
     // Its guests outlive a daemon, so there must be one to end them.
     if (!up) await start();
-    await lab?.close().finally(() => daemon.stop());
+    await testbed?.close().finally(() => daemon.stop());
     await rm(config, { recursive: true, force: true });
   });
 
   test("while it runs its VMs are listed beside those of other connections, and one that is away is named", async () => {
-    const made = await lab.installed("here", { connection: "lab", boot_order: "hd" });
+    const made = await testbed.installed("here", { connection: "lab", boot_order: "hd" });
     vm = made.uuid;
     // This daemon runs as another user, and so do its guests.
     await chmod(made.disk_path, 0o666);
     await chmod(dirname(made.disk_path), 0o777);
-    const listed = await lab.call("list_vms");
+    const listed = await testbed.call("list_vms");
     expect(listed.unreachable).toEqual([{ connection: "nowhere", reason: expect.stringMatching(/no\.sock/) }]);
     const own = listed.vms.find(({ uuid }: { uuid: string }) => uuid === vm);
     expect(own).toMatchObject({ connection: "lab", managed: true, power: "off" });
-    expect(await lab.call("get_vm", { vm: `lab/${vm}` })).toMatchObject({ uuid: vm });
-    expect((await lab.call("list_vms", { connection: "host" })).unreachable).toEqual([]);
+    expect(await testbed.call("get_vm", { vm: `lab/${vm}` })).toMatchObject({ uuid: vm });
+    expect((await testbed.call("list_vms", { connection: "host" })).unreachable).toEqual([]);
   });
 
   test("when it has ended list_vms names it and shows what is on record, what needs it is refused with its code", async () => {
     await kill();
     const since = performance.now();
-    const listed = await lab.call("list_vms");
+    const listed = await testbed.call("list_vms");
     expect(listed.unreachable.map(({ connection }: { connection: string }) => connection).sort()).toEqual([
       "lab",
       "nowhere",
@@ -76,46 +76,46 @@ describe.skipIf(!hasLibvirtd)("a libvirt daemon that ends and comes back", () =>
       ["check_boot", { vm: `lab/${vm}` }],
       ["set_boot_order", { vm: `lab/${vm}`, boot_order: "cdrom_hd" }],
       ["start_vm", { vm: `lab/${vm}` }],
-      ["attach_iso", { vm: `lab/${vm}`, iso_path: lab.iso(isos.both) }],
+      ["attach_iso", { vm: `lab/${vm}`, iso_path: testbed.iso(isos.both) }],
       ["delete_vm", { vm: `lab/${vm}` }],
-      ["create_vm", { name: lab.name("never"), connection: "lab" }],
+      ["create_vm", { name: testbed.name("never"), connection: "lab" }],
       ["adopt_vm", { all: true, connection: "lab" }],
     ];
-    for (const [tool, args] of calls) refused[tool] = (await refusalOf(lab.call(tool, args))).code;
+    for (const [tool, args] of calls) refused[tool] = (await refusalOf(testbed.call(tool, args))).code;
     expect(refused).toEqual(Object.fromEntries(calls.map(([tool]) => [tool, "BACKEND_UNAVAILABLE"])));
     // By its UUID, by its name with the connection, and by its name alone, which no other connection has.
-    for (const ref of [vm, `lab/${lab.name("here")}`, lab.name("here")])
-      expect(await lab.call("get_vm", { vm: ref })).toMatchObject({ uuid: vm, power: "unknown", stale: true });
-    expect((await lab.call("list_isos", { connection: "lab" })).isos).toHaveLength(1);
+    for (const ref of [vm, `lab/${testbed.name("here")}`, testbed.name("here")])
+      expect(await testbed.call("get_vm", { vm: ref })).toMatchObject({ uuid: vm, power: "unknown", stale: true });
+    expect((await testbed.call("list_isos", { connection: "lab" })).isos).toHaveLength(1);
     // A name that could be on either connection is looked for where somebody answers.
-    const unknown = await refusalOf(lab.call("get_vm", { vm: lab.name("nobody") }));
+    const unknown = await refusalOf(testbed.call("get_vm", { vm: testbed.name("nobody") }));
     expect(unknown).toMatchObject({
       code: "VM_NOT_FOUND",
       hint: expect.stringMatching(/cannot be reached: (lab|nowhere)/),
     });
-    expect((await lab.server.client.listTools()).tools.length).toBeGreaterThan(10);
+    expect((await testbed.server.client.listTools()).tools.length).toBeGreaterThan(10);
     expect(performance.now() - since).toBeLessThan(10_000);
   });
 
   test("when it is back the same server goes on, with the VM as it was", async () => {
     await start();
-    const seen = await lab.call("get_vm", { vm: `lab/${vm}` });
+    const seen = await testbed.call("get_vm", { vm: `lab/${vm}` });
     expect(seen).toMatchObject({ power: "off", boot_order: "hd", installation_status: "NotInstalled" });
     expect(seen.findings).toEqual([]);
-    await lab.call("start_vm", { vm });
+    await testbed.call("start_vm", { vm });
     await waitForLine(seen.serial_log!, /^DISK-BIOS/);
   });
 
   test("a guest goes on running while the daemon is away, and is the same run afterwards", async () => {
-    const before = await lab.call("get_vm", { vm });
+    const before = await testbed.call("get_vm", { vm });
     await kill();
-    expect(await refusalOf(lab.call("stop_vm", { vm: `lab/${vm}`, force: true }))).toMatchObject({
+    expect(await refusalOf(testbed.call("stop_vm", { vm: `lab/${vm}`, force: true }))).toMatchObject({
       code: "BACKEND_UNAVAILABLE",
     });
     await start();
-    const after = await lab.call("get_vm", { vm });
+    const after = await testbed.call("get_vm", { vm });
     expect(after).toEqual(before);
     expect(after).toMatchObject({ power: "running", current_boot_device: "hd", current_boot_certainty: "confirmed" });
-    await lab.call("delete_vm", { vm, force: true });
+    await testbed.call("delete_vm", { vm, force: true });
   });
 });

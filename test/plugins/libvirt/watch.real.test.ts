@@ -17,7 +17,7 @@ import type { Backend } from "../../../src/domain/ports/backend.ts";
 import type { Hint } from "../../../src/domain/ports/backend-groups.ts";
 import { bindBackend } from "../../../src/plugin-host/backends.ts";
 import { makeIso } from "../../fixtures/boot-images.ts";
-import { agentAnswers, type Lab, type LabVm, openLab, SYSTEM, watched } from "../../support/vm.ts";
+import { agentAnswers, openTestbed, SYSTEM, type Testbed, type TestbedVm, watched } from "../../support/vm.ts";
 import { type Watcher, watcherOf } from "../../support/watcher.ts";
 import { pluginContext } from "../../support/world.ts";
 import { isRoot } from "./client/private-daemon.ts";
@@ -25,15 +25,15 @@ import { writingSector } from "./client/tcg-guest.ts";
 
 const { isos } = inject("guests");
 const MIB = 1024 ** 2;
-let lab: Lab;
+let testbed: Testbed;
 let session: LibvirtSession;
 let backend: Backend;
 let watcher: Watcher;
 const observe = async (uuid: string) => (await backend.observe(uuid))!;
 const of =
   (uuid: string, type?: string) =>
-  ({ uuid: told, occurrence }: Hint): boolean =>
-    told === uuid && (type === undefined || occurrence?.type === type);
+  ({ uuid: heard, occurrence }: Hint): boolean =>
+    heard === uuid && (type === undefined || occurrence?.type === type);
 const occurrences = (uuid: string, after: number) =>
   watcher.hints
     .slice(after)
@@ -41,7 +41,7 @@ const occurrences = (uuid: string, after: number) =>
     .flatMap(({ occurrence }) => occurrence ?? []);
 
 /** Of the QEMU that a running VM is. */
-const pidOf = async ({ name }: LabVm) => Number(await readFile(`/run/libvirt/qemu/${name}.pid`, "utf8"));
+const pidOf = async ({ name }: TestbedVm) => Number(await readFile(`/run/libvirt/qemu/${name}.pid`, "utf8"));
 
 /** Looks whenever something is told of a VM, as whoever watches does, until it is as expected. */
 async function until(uuid: string, fits: (vm: Vm) => boolean, timeoutMs?: number): Promise<Vm> {
@@ -49,47 +49,47 @@ async function until(uuid: string, fits: (vm: Vm) => boolean, timeoutMs?: number
     const place = watcher.hints.length;
     const vm = await observe(uuid);
     if (fits(vm)) return vm;
-    await watcher.told(of(uuid), place, timeoutMs);
+    await watcher.waitForHint(of(uuid), place, timeoutMs);
   }
 }
 
-/** The one event of this type that the lab's server made of what happened to a VM. */
+/** The one event of this type that the testbed's server made of what happened to a VM. */
 async function eventOf(uuid: string, type: EventType): Promise<Record<string, unknown>> {
-  const told = () => lab.call("list_events", { vm: uuid, type: [type] });
-  await expect.poll(async () => (await told()).events).not.toEqual([]);
-  const [event, ...more] = (await told()).events;
+  const heard = () => testbed.call("list_events", { vm: uuid, type: [type] });
+  await expect.poll(async () => (await heard()).events).not.toEqual([]);
+  const [event, ...more] = (await heard()).events;
   expect(more).toEqual([]);
   return event!.data;
 }
 
 beforeAll(async () => {
-  lab = await openLab({ isos: [isos.both, isos.resets] });
-  await makeIso(join(lab.directory, "isos/off.iso"), { bios: { text: "CD-OFF", offAfterMs: 200 } });
-  const own = { cacheDirectory: join(lab.directory, "cache") };
+  testbed = await openTestbed({ isos: [isos.both, isos.resets] });
+  await makeIso(join(testbed.directory, "isos/off.iso"), { bios: { text: "CD-OFF", offAfterMs: 200 } });
+  const own = { cacheDirectory: join(testbed.directory, "cache") };
   session = await libvirt.open({ uri: SYSTEM }, pluginContext("local", own));
   backend = bindBackend(libvirt, session, "local");
   watcher = await watcherOf(backend);
-  await lab.call("list_vms");
-  await watched(lab);
+  await testbed.call("list_vms");
+  await watched(testbed);
 });
 afterAll(async () => {
   await watcher?.stop();
   if (session) await libvirt.close(session);
-  await lab?.close();
+  await testbed?.close();
 });
 
-test("the first hint is for all VMs", () => {
+test("the watcher's first hint is for all VMs", () => {
   expect(watcher.hints[0]).toEqual({});
 });
 
-describe("a definition", () => {
-  test("that another program makes, writes to, and removes", async () => {
-    const name = lab.name("defined");
+describe("the watcher of a definition", () => {
+  test("hints when another program makes it, writes to it, and removes it", async () => {
+    const name = testbed.name("defined");
     const xml = (more: string) => `<domain type='qemu'><name>${name}</name><uuid>${uuid}</uuid><memory>65536</memory>
       <os><type arch='x86_64' machine='q35'>hvm</type></os>${more}</domain>`;
     const uuid = crypto.randomUUID();
-    await watcher.tellsOf(uuid, () => lab.define(xml("")));
-    await watcher.tellsOf(uuid, () => lab.define(xml("<vcpu>2</vcpu>")));
+    await watcher.hintOf(uuid, () => testbed.define(xml("")));
+    await watcher.hintOf(uuid, () => testbed.define(xml("<vcpu>2</vcpu>")));
     const metadata = [
       "metadata",
       uuid,
@@ -101,17 +101,17 @@ describe("a definition", () => {
       "--set",
       "<a/>",
     ];
-    await watcher.tellsOf(uuid, () => lab.virsh(...metadata));
-    await watcher.tellsOf(uuid, () => lab.virsh("undefine", uuid));
+    await watcher.hintOf(uuid, () => testbed.virsh(...metadata));
+    await watcher.hintOf(uuid, () => testbed.virsh("undefine", uuid));
   });
 });
 
-describe("power", () => {
-  test("a start, and a guest that turns itself off", async () => {
-    const vm = await lab.create("off", { iso_path: join(lab.directory, "isos/off.iso"), boot_order: "cdrom" });
+describe("the watcher of a VM's power", () => {
+  test("tells of a start, and that a guest turned itself off", async () => {
+    const vm = await testbed.create("off", { iso_path: join(testbed.directory, "isos/off.iso"), boot_order: "cdrom" });
     expect((await observe(vm.uuid)).stopReason).toBeUndefined();
     const after = watcher.hints.length;
-    await watcher.tellsOf(vm.uuid, () => lab.virsh("start", vm.uuid));
+    await watcher.hintOf(vm.uuid, () => testbed.virsh("start", vm.uuid));
     const off = await until(vm.uuid, ({ power }) => power === "off");
     expect(off.stopReason).toBe("shutdown");
     expect(occurrences(vm.uuid, after)).toEqual([]);
@@ -120,68 +120,68 @@ describe("power", () => {
     expect((await backend.list()).find(({ uuid }) => uuid === vm.uuid)).toEqual(off);
   });
 
-  test("a guest's reset as rebooted, with the run that goes on", async () => {
-    const vm = await lab.create("resets", { iso_path: lab.iso(isos.resets), boot_order: "cdrom" });
+  test("tells of a guest's reset as rebooted, with the run that goes on", async () => {
+    const vm = await testbed.create("resets", { iso_path: testbed.iso(isos.resets), boot_order: "cdrom" });
     const after = watcher.hints.length;
-    await lab.virsh("start", vm.uuid);
-    await watcher.told(of(vm.uuid, "rebooted"), after);
+    await testbed.virsh("start", vm.uuid);
+    await watcher.waitForHint(of(vm.uuid, "rebooted"), after);
     const { run, agent } = await observe(vm.uuid);
     expect(agent).toBe(false);
     expect(occurrences(vm.uuid, after)[0]).toEqual({ type: "rebooted", run });
-    await watcher.tellsOf(vm.uuid, () => lab.virsh("destroy", vm.uuid));
+    await watcher.hintOf(vm.uuid, () => testbed.virsh("destroy", vm.uuid));
     expect(await until(vm.uuid, ({ power }) => power === "off")).toMatchObject({ stopReason: "power_cut" });
     expect(await eventOf(vm.uuid, "vm.stopped")).toMatchObject({ reason: "power_cut", run });
   });
 
-  test("a reset that ends the run, which libvirt itself does not tell from a guest that turned itself off", async () => {
-    const vm = await lab.create("ends", { iso_path: lab.iso(isos.resets), boot_order: "cdrom" });
+  test("tells of a reset that ends the run, which libvirt itself does not tell from a guest that turned itself off", async () => {
+    const vm = await testbed.create("ends", { iso_path: testbed.iso(isos.resets), boot_order: "cdrom" });
     const after = watcher.hints.length;
-    await lab.virsh("start", vm.uuid);
+    await testbed.virsh("start", vm.uuid);
     const { run } = await observe(vm.uuid);
-    await lab.virsh("set-lifecycle-action", vm.uuid, "reboot", "destroy", "--live");
+    await testbed.virsh("set-lifecycle-action", vm.uuid, "reboot", "destroy", "--live");
     expect(await until(vm.uuid, ({ power }) => power === "off")).toMatchObject({ stopReason: "shutdown" });
     expect(occurrences(vm.uuid, after)).toContainEqual({ type: "rebooted", run });
   });
 
-  test("a guest that is suspended, and one that is saved", async () => {
-    const vm = await lab.create("saved", { iso_path: lab.iso(isos.both), boot_order: "cdrom" });
-    await lab.virsh("start", vm.uuid);
-    await watcher.tellsOf(vm.uuid, () => lab.virsh("suspend", vm.uuid));
+  test("tells that a guest is suspended, and that it is saved", async () => {
+    const vm = await testbed.create("saved", { iso_path: testbed.iso(isos.both), boot_order: "cdrom" });
+    await testbed.virsh("start", vm.uuid);
+    await watcher.hintOf(vm.uuid, () => testbed.virsh("suspend", vm.uuid));
     await until(vm.uuid, ({ power }) => power === "paused");
     await eventOf(vm.uuid, "vm.paused");
-    await watcher.tellsOf(vm.uuid, () => lab.virsh("managedsave", vm.uuid));
+    await watcher.hintOf(vm.uuid, () => testbed.virsh("managedsave", vm.uuid));
     const saved = await until(vm.uuid, ({ power }) => power === "off");
     expect(saved).toMatchObject({ savedState: true, stopReason: "saved" });
     expect(await eventOf(vm.uuid, "vm.stopped")).toMatchObject({ reason: "saved" });
   });
 
-  test("a QEMU that crashes", async () => {
-    const vm = await lab.create("crashes", { iso_path: lab.iso(isos.both), boot_order: "cdrom" });
-    await lab.virsh("start", vm.uuid);
-    await watcher.tellsOf(vm.uuid, async () => process.kill(await pidOf(vm), "SIGKILL"));
+  test("tells that QEMU crashed", async () => {
+    const vm = await testbed.create("crashes", { iso_path: testbed.iso(isos.both), boot_order: "cdrom" });
+    await testbed.virsh("start", vm.uuid);
+    await watcher.hintOf(vm.uuid, async () => process.kill(await pidOf(vm), "SIGKILL"));
     expect(await until(vm.uuid, ({ power }) => power === "off")).toMatchObject({ stopReason: "crashed" });
     await eventOf(vm.uuid, "vm.crashed");
   });
 });
 
 describe("an installed guest", () => {
-  let vm: LabVm;
+  let vm: TestbedVm;
   beforeAll(async () => {
-    vm = await lab.withSystem("installed", { iso_path: lab.iso(isos.both), boot_order: "hd_cdrom" }, "generic");
+    vm = await testbed.withSystem("installed", { iso_path: testbed.iso(isos.both), boot_order: "hd_cdrom" }, "generic");
   });
 
   test("has no agent that answers until its system is up, and then tells that it has, after a reset as well", async () => {
     expect(await backend.guest!.info(vm.uuid)).toBeUndefined();
     const after = watcher.hints.length;
-    await lab.virsh("start", vm.uuid);
+    await testbed.virsh("start", vm.uuid);
     expect((await observe(vm.uuid)).agent).toBe(false);
     expect(await backend.guest!.info(vm.uuid)).toBeUndefined();
-    await lab.virsh("reset", vm.uuid);
+    await testbed.virsh("reset", vm.uuid);
     const { run } = await until(vm.uuid, ({ agent }) => agent === true, 170_000);
     expect(occurrences(vm.uuid, after)[0]).toEqual({ type: "rebooted", run });
     expect(await eventOf(vm.uuid, "vm.rebooted")).toMatchObject({ run, reboots: 1 });
     expect(await eventOf(vm.uuid, "agent.connected")).toMatchObject({ run });
-    await agentAnswers(lab, vm.uuid);
+    await agentAnswers(testbed, vm.uuid);
     const said = await backend.guest!.info(vm.uuid);
     expect(said).toMatchObject({ osId: "mini", osName: "Mini Linux 1 (test fixture)" });
     expect(said!.filesystems).toContainEqual({ mountpoint: "/", type: "ext4", disks: ["vda"] });
@@ -195,39 +195,39 @@ describe("an installed guest", () => {
     } finally {
       process.kill(pid, "SIGCONT");
     }
-    await agentAnswers(lab, vm.uuid);
+    await agentAnswers(testbed, vm.uuid);
     expect(await backend.guest!.info(vm.uuid)).toMatchObject({ osId: "mini" });
   });
 
-  test("has its tray opened, as by the button of the drive", async () => {
+  test("is reported when its tray is opened as by the button of the drive", async () => {
     // The guest has no program to eject with; QEMU's monitor opens the tray just as its own eject does.
     const open = '{"execute":"blockdev-open-tray","arguments":{"id":"sata0-0-0"}}';
-    await watcher.tellsOf(vm.uuid, () => lab.virsh("qemu-monitor-command", vm.uuid, open));
+    await watcher.hintOf(vm.uuid, () => testbed.virsh("qemu-monitor-command", vm.uuid, open));
     const { live } = await until(vm.uuid, ({ live }) => live?.drives[0]?.tray === "open");
     expect(live!.drives[0]).toHaveProperty("path");
     expect(await eventOf(vm.uuid, "media.ejected_by_guest")).toMatchObject({ drive: live!.drives[0]!.target });
   });
 
-  test("gets a device, and loses it", async () => {
-    const xml = join(lab.directory, "tablet.xml");
+  test("is reported when it gets a device, and when it loses it", async () => {
+    const xml = join(testbed.directory, "tablet.xml");
     await writeFile(xml, "<input type='tablet' bus='usb'><alias name='ua-tablet'/></input>");
-    await watcher.tellsOf(vm.uuid, () => lab.virsh("attach-device", vm.uuid, xml, "--live"));
-    await watcher.tellsOf(vm.uuid, () => lab.virsh("detach-device", vm.uuid, xml, "--live"));
+    await watcher.hintOf(vm.uuid, () => testbed.virsh("attach-device", vm.uuid, xml, "--live"));
+    await watcher.hintOf(vm.uuid, () => testbed.virsh("detach-device", vm.uuid, xml, "--live"));
   });
 });
 
 describe.skipIf(!isRoot)("a file system that fills up", () => {
-  const mounted = () => join(lab.directory, "full");
+  const mounted = () => join(testbed.directory, "full");
   const diskOf = (word: string) => join(mounted(), `${word}.raw`);
   const begin = async (word: string) => {
     const disk = diskOf(word);
-    await lab.define(`<domain type='qemu'><name>${lab.name(word)}</name><memory unit='MiB'>64</memory>
+    await testbed.define(`<domain type='qemu'><name>${testbed.name(word)}</name><memory unit='MiB'>64</memory>
       <os><type arch='x86_64' machine='q35'>hvm</type><boot dev='hd'/></os><devices>
       <disk type='file' device='disk'><driver name='qemu' type='raw'/><source file='${disk}'/>
         <target dev='vdb' bus='virtio'/></disk></devices></domain>`);
-    const uuid = await lab.virsh("domuuid", lab.name(word));
+    const uuid = await testbed.virsh("domuuid", testbed.name(word));
     const after = watcher.hints.length;
-    await lab.virsh("start", uuid);
+    await testbed.virsh("start", uuid);
     return { uuid, after };
   };
   beforeAll(async () => {
@@ -243,15 +243,15 @@ describe.skipIf(!isRoot)("a file system that fills up", () => {
 
   test("tells that the space is low before a write fails, and that it failed on which disk", async () => {
     const { uuid, after } = await begin("fills");
-    await watcher.told(of(uuid, "io_error"), after, 120_000);
+    await watcher.waitForHint(of(uuid, "io_error"), after, 120_000);
     const { run } = await until(uuid, ({ powerReason }) => powerReason === "io_error");
-    const told = occurrences(uuid, after);
-    expect(told[0]).toEqual({ type: "space_low", run, target: "vdb", freeBytes: expect.any(Number) });
-    const low = told.flatMap((one) => (one.type === "space_low" ? one.freeBytes : []));
+    const heard = occurrences(uuid, after);
+    expect(heard[0]).toEqual({ type: "space_low", run, target: "vdb", freeBytes: expect.any(Number) });
+    const low = heard.flatMap((one) => (one.type === "space_low" ? one.freeBytes : []));
     expect(low[0]).toBeGreaterThan(0);
     expect(low[0]).toBeLessThanOrEqual(4 * MIB);
     expect([...low].sort((a, b) => b - a)).toEqual(low);
-    expect(told.find(({ type }) => type === "io_error")).toEqual({
+    expect(heard.find(({ type }) => type === "io_error")).toEqual({
       type: "io_error",
       run,
       target: "vdb",
@@ -263,7 +263,7 @@ describe.skipIf(!isRoot)("a file system that fills up", () => {
 
   test("tells at once at a start where the space is low already", async () => {
     const { uuid, after } = await begin("late");
-    const told = await watcher.told(of(uuid, "space_low"), after);
-    expect(told.occurrence).toMatchObject({ target: "vdb" });
+    const heard = await watcher.waitForHint(of(uuid, "space_low"), after);
+    expect(heard.occurrence).toMatchObject({ target: "vdb" });
   });
 });

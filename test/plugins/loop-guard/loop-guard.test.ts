@@ -1,24 +1,24 @@
 import { describe, expect, it } from "vitest";
 import installationWatch from "../../../plugins/installation-watch/index.ts";
 import plugin from "../../../plugins/loop-guard/index.ts";
-import { type Lane, openLane } from "../../support/functions.ts";
+import { openPluginHarness, type PluginHarness } from "../../support/functions.ts";
 import { guestInstalls, guestLocksTray, guestPowersOff, guestReboots, putDisk } from "../../support/simulator.ts";
 
 /** A busy machine has its time to eject. */
-const lane = (config: object = {}) =>
-  openLane([{ plugin, config: { "eject-within-ms": 60_000, ...config } }], { config: { agentAfterMs: 300 } });
+const openHarness = (config: object = {}) =>
+  openPluginHarness([{ plugin, config: { "eject-within-ms": 60_000, ...config } }], { config: { agentAfterMs: 300 } });
 
-async function installing({ call }: Lane, at_reboot: string, more: object = {}): Promise<string> {
+async function installing({ call }: PluginHarness, at_reboot: string, more: object = {}): Promise<string> {
   const { vm } = await call("create_vm", { name: "web", iso_path: "installer.iso", ...more });
   await call("start_vm", { vm: vm.uuid, at_reboot });
   return vm.uuid;
 }
-const evidenceIn = async ({ call }: Lane, vm: string) =>
+const evidenceIn = async ({ call }: PluginHarness, vm: string) =>
   (await call("get_installation_status", { vm })).suggestion?.evidence;
 
 describe("loop-guard", () => {
-  it("tells, and does no more unless it was asked to", async () => {
-    const at = await lane();
+  it("makes a suggestion, and does no more unless the start asked for it", async () => {
+    const at = await openHarness();
     const vm = await installing(at, "tell");
     guestInstalls(at.session, vm);
     await at.heard("installation.suggested");
@@ -31,8 +31,8 @@ describe("loop-guard", () => {
     });
   });
 
-  it("ejects, so that the disk is next", async () => {
-    const at = await lane();
+  it("ejects the ISO at the reboot, so that the disk boots next", async () => {
+    const at = await openHarness();
     const vm = await installing(at, "eject");
     guestInstalls(at.session, vm);
     await at.heard("media.detached");
@@ -49,7 +49,7 @@ describe("loop-guard", () => {
   });
 
   it("leaves the medium where it is once the firmware may be reading it", async () => {
-    const at = await lane({ "eject-within-ms": 0 });
+    const at = await openHarness({ "eject-within-ms": 0 });
     const vm = await installing(at, "eject");
     guestInstalls(at.session, vm);
     await at.heard("installation.suggested");
@@ -61,7 +61,7 @@ describe("loop-guard", () => {
     [false, "the installer runs again"],
     [true, "the ISO was ejected"],
   ])("opens a tray that the guest has locked only if it may: %s", async (force, said) => {
-    const at = await lane({ force });
+    const at = await openHarness({ force });
     const vm = await installing(at, "eject");
     at.session.machines.get(vm)!.guest = { ...at.session.machines.get(vm)!.guest, locksTray: true };
     guestLocksTray(at.session, vm, "sda");
@@ -71,7 +71,7 @@ describe("loop-guard", () => {
   });
 
   it("starts the VM from its disk once the reboot has ended the run", async () => {
-    const at = await lane();
+    const at = await openHarness();
     const vm = await installing(at, "boot_disk");
     guestInstalls(at.session, vm);
     await at.heard("agent.connected");
@@ -89,7 +89,7 @@ describe("loop-guard", () => {
   });
 
   it("leaves a VM off whose run ended with nothing to boot on the disk", async () => {
-    const at = await lane();
+    const at = await openHarness();
     const vm = await installing(at, "boot_disk");
     guestPowersOff(at.session, vm);
     await at.heard("vm.stopped");
@@ -104,7 +104,7 @@ describe("loop-guard", () => {
   ] as const;
 
   it.each(others)("takes the ISO out of no %s VM whose disk has %s alone", async (_firmware, _what, given, content) => {
-    const at = await lane();
+    const at = await openHarness();
     const vm = await installing(at, "eject", given);
     const { path } = await at.call("get_disk_info", { vm });
     putDisk(at.session, { path: path!, content: "data", ...content });
@@ -116,7 +116,7 @@ describe("loop-guard", () => {
   });
 
   it.each(others)("starts no %s VM whose disk has %s alone", async (_firmware, _what, given, content) => {
-    const at = await lane();
+    const at = await openHarness();
     const vm = await installing(at, "boot_disk", given);
     const { path } = await at.call("get_disk_info", { vm });
     putDisk(at.session, { path: path!, content: "data", ...content });
@@ -128,7 +128,7 @@ describe("loop-guard", () => {
   });
 
   it("does not start a VM that somebody stopped", async () => {
-    const at = await lane();
+    const at = await openHarness();
     const vm = await installing(at, "boot_disk", { boot_order: "cdrom_hd" });
     at.session.machines.get(vm)!.guest = { ...at.session.machines.get(vm)!.guest, installerHonoursShutdown: true };
     await at.call("stop_vm", { vm });
@@ -138,7 +138,7 @@ describe("loop-guard", () => {
   });
 
   it("has nothing to say of a disk that comes first, and of a reboot that is not the installer's", async () => {
-    const at = await lane();
+    const at = await openHarness();
     const vm = await installing(at, "eject", { boot_order: "hd_cdrom" });
     guestInstalls(at.session, vm);
     await at.heard("vm.rebooted");
@@ -148,7 +148,7 @@ describe("loop-guard", () => {
   });
 
   it("makes one suggestion together with installation-watch", async () => {
-    const at = await openLane([{ plugin }, { plugin: installationWatch }]);
+    const at = await openPluginHarness([{ plugin }, { plugin: installationWatch }]);
     const vm = await installing(at, "tell");
     guestInstalls(at.session, vm);
     await at.heard("installation.suggested");
@@ -157,7 +157,7 @@ describe("loop-guard", () => {
   });
 
   it("and installation-watch take a VM from its start to Installed, with nobody calling anything", async () => {
-    const at = await openLane([{ plugin }, { plugin: installationWatch, config: { auto: "true" } }], {
+    const at = await openPluginHarness([{ plugin }, { plugin: installationWatch, config: { auto: "true" } }], {
       config: { agentAfterMs: 10 },
     });
     const vm = await installing(at, "boot_disk");

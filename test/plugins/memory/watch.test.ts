@@ -37,8 +37,8 @@ describe("watching VMs in memory", () => {
     );
     await start("install");
     const after = watcher.hints.length;
-    await watcher.told(withOccurrence("rebooted"), after);
-    await watcher.told(({ occurrence }) => !occurrence, watcher.hints.length);
+    await watcher.waitForHint(withOccurrence("rebooted"), after);
+    await watcher.waitForHint(({ occurrence }) => !occurrence, watcher.hints.length);
     expect(await observe()).toMatchObject({ power: "running", agent: true });
   });
 

@@ -3,19 +3,19 @@
 
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { acceleratorFor, probe } from "../../../plugins/qemu/acceleration.ts";
-import { openQemuBench, type QemuBench } from "./bench.ts";
+import { openQemuHarness, type QemuHarness } from "./harness.ts";
 
-let lab: QemuBench;
+let testbed: QemuHarness;
 beforeAll(async () => {
-  lab = await openQemuBench();
+  testbed = await openQemuHarness();
 });
-afterAll(() => lab?.close());
+afterAll(() => testbed?.close());
 
 test("the probe guest writes its byte and ends by itself", async () => {
-  expect(await probe(lab.session, "tcg", AbortSignal.timeout(60_000))).toBe(true);
+  expect(await probe(testbed.session, "tcg", AbortSignal.timeout(60_000))).toBe(true);
 });
 
-test("auto is what a guest runs under here", async () => {
-  const found = await acceleratorFor(lab.session, "auto", () => {}, AbortSignal.timeout(60_000));
-  expect(await probe(lab.session, found, AbortSignal.timeout(60_000))).toBe(true);
+test("acceleration auto is one under which a guest runs on this host", async () => {
+  const found = await acceleratorFor(testbed.session, "auto", () => {}, AbortSignal.timeout(60_000));
+  expect(await probe(testbed.session, found, AbortSignal.timeout(60_000))).toBe(true);
 });

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { newDefinition, writtenDefinition } from "../../../plugins/qemu/definition.ts";
 import { type Watcher, watcherOf } from "../../support/watcher.ts";
 import { vmSpec } from "../../support/world.ts";
-import { openQemuBench, type QemuBench } from "./bench.ts";
+import { openQemuHarness, type QemuHarness } from "./harness.ts";
 
 const run = "6f9f6a3e-3b0e-4f5c-9d0e-2b1f0f0d7a11";
 const line = (event: string, data: object) =>
@@ -13,20 +13,20 @@ const failure = line("BLOCK_IO_ERROR", { "node-name": "disk-vda", nospace: true 
 const rebooted = { type: "rebooted", run };
 const failed = { type: "io_error", run, target: "vda", reason: "enospc" };
 
-let lab: QemuBench;
+let testbed: QemuHarness;
 let watcher: Watcher | undefined;
 beforeEach(async () => {
-  lab = await openQemuBench();
+  testbed = await openQemuHarness();
 });
 afterEach(async () => {
   await watcher?.stop();
-  await lab.close();
+  await testbed.close();
 });
 
 /** What a run leaves, of a VM that is not on. */
 async function aVm(log: string) {
   const definition = newDefinition(vmSpec(), "tcg");
-  const place = lab.session.pathsOf(definition.uuid);
+  const place = testbed.session.pathsOf(definition.uuid);
   await mkdir(place.run, { recursive: true });
   const text = writtenDefinition(definition);
   await writeFile(place.started, JSON.stringify({ run, definition: JSON.parse(text) }));
@@ -34,33 +34,33 @@ async function aVm(log: string) {
   await writeFile(place.definition, text);
   return { uuid: definition.uuid, ...place };
 }
-/** Waits for this many, and answers with all that were told. */
+/** Waits for this many occurrences, and returns all that came. */
 async function occurrences(count: number) {
-  const told = () => watcher!.hints.flatMap(({ occurrence }) => occurrence ?? []);
-  await watcher!.told(() => told().length >= count);
-  return told();
+  const received = () => watcher!.hints.flatMap(({ occurrence }) => occurrence ?? []);
+  await watcher!.waitForHint(() => received().length >= count);
+  return received();
 }
 
 describe("watch()", () => {
   it("tells of a reset that comes, and of none from before it began", async () => {
     const { eventLog } = await aVm(failure);
-    watcher = await watcherOf(lab.backend);
+    watcher = await watcherOf(testbed.backend);
     await appendFile(eventLog, reset);
     expect(await occurrences(1)).toEqual([rebooted]);
   });
 
   it("tells nothing again when somebody touches the VM's folder", async () => {
     const { uuid, home, eventLog } = await aVm(reset);
-    watcher = await watcherOf(lab.backend);
-    await watcher.tellsOf(uuid, () => chmod(home, 0o750));
-    await watcher.tellsOf(uuid, () => utimes(home, 1, 1));
+    watcher = await watcherOf(testbed.backend);
+    await watcher.hintOf(uuid, () => chmod(home, 0o750));
+    await watcher.hintOf(uuid, () => utimes(home, 1, 1));
     await appendFile(eventLog, failure);
     expect(await occurrences(1)).toEqual([failed]);
   });
 
   it("tells of a VM that comes later all that QEMU says of it", async () => {
-    await mkdir(lab.session.directory, { recursive: true });
-    watcher = await watcherOf(lab.backend);
+    await mkdir(testbed.session.directory, { recursive: true });
+    watcher = await watcherOf(testbed.backend);
     await aVm(reset + failure);
     expect(await occurrences(2)).toEqual([rebooted, failed]);
   });

@@ -151,6 +151,7 @@ describe("connections", () => {
       heard += chunk;
       if (heard.includes(body.vm.uuid)) break;
     }
+    expect(heard).toContain(body.vm.uuid);
   });
 
   it("beyond the limit are ended, whosever they are", async () => {

@@ -6,7 +6,7 @@ import { type HttpServer, openHttp } from "../../support/http.ts";
 import { type HttpHere, openHere } from "../../support/http-here.ts";
 import { temporaryDirectory } from "../../support/memory.ts";
 import { type WorldOptions, world } from "../../support/world.ts";
-import { foreign, seedOf } from "../../tools/bench.ts";
+import { foreign, seedOf } from "../../tools/harness.ts";
 
 async function withVm(config: WorldOptions["config"] = {}): Promise<HttpHere> {
   const server = await openHere(await world({ config }));
@@ -164,6 +164,7 @@ describe("Prefer: respond-async", () => {
     const slowly = (real: Backend): Backend => ({
       ...real,
       apply: async (...given) => {
+        // Longer than an answer takes that says where the operation is followed.
         await new Promise((wake) => setTimeout(wake, 50));
         await real.apply(...given);
       },

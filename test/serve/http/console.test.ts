@@ -148,7 +148,7 @@ describe("a console", () => {
     };
     screen.on("drain", more);
     more();
-    // It takes as much as sockets hold, and then no more.
+    // It takes as much as sockets hold, and then no more. No event says so: only time shows that nothing drains.
     while (taken !== before) {
       before = taken;
       await new Promise((wake) => setTimeout(wake, 300));
@@ -168,7 +168,7 @@ const lastEventOf = async ({ ask, vm }: HttpHere & { vm: string }) =>
   (await ask("GET", `/api/events/history?vm=${vm}`)).body.events[0];
 
 describe("who opens a console", () => {
-  it("shows a ticket, which is good once", async () => {
+  it("needs a ticket, which is good once", async () => {
     const here = await start();
     const url = await ticketFor(here);
     await connected(url);
@@ -178,14 +178,14 @@ describe("who opens a console", () => {
     expect(await refusal(`${here.url}/api/console/x`)).toEqual(used);
   });
 
-  it("shows it in time", async () => {
+  it("needs a ticket whose time is not over", async () => {
     const here = await start({ consoles: { ticketMs: 60_000 } });
     const { body } = await here.ask("POST", `/api/vms/${here.vm}/console`);
     skipAhead(60_001);
     expect(await refusal(here.url + body.path)).toMatchObject({ code: "CONSOLE_TICKET_INVALID" });
   });
 
-  it("is who asked for the ticket, which is gone once another has shown it", async () => {
+  it("needs a ticket of their own, which is gone once another has shown it", async () => {
     const here = await start();
     const token = await furtherToken(here, ["vm:write"]);
     const url = await ticketFor(here);
@@ -195,7 +195,7 @@ describe("who opens a console", () => {
     expect(await refusal(await ticketFor(here), browser)).toMatchObject({ code: "CONSOLE_TICKET_INVALID" });
   });
 
-  it("may change VMs, and is somebody at all", async () => {
+  it("needs a token with the scope to change VMs", async () => {
     const here = await start();
     const url = await ticketFor(here);
     expect(await refusal(url, { token: null })).toEqual({ status: 401, code: "UNAUTHORISED" });
@@ -208,7 +208,7 @@ describe("who opens a console", () => {
     await connected(url);
   });
 
-  it("is at this server's own page, where it is a browser", async () => {
+  it("needs this server's own page, in a browser", async () => {
     const here = await start();
     const foreign = { status: 403, code: "ORIGIN_REFUSED" };
     const url = await ticketFor(here);
@@ -225,7 +225,7 @@ describe("who opens a console", () => {
     await connected(await ticketFor(here, own), own);
   });
 
-  it("is one of not too many", async () => {
+  it("is refused while too many consoles are open", async () => {
     const here = await start({ consoles: { most: 1 } });
     const [one, two] = [await ticketFor(here), await ticketFor(here)];
     const { socket, closed } = await connected(one);
@@ -238,7 +238,7 @@ describe("who opens a console", () => {
     await connected(await ticketFor(here));
   });
 
-  it("asks for a WebSocket", async () => {
+  it("needs to ask for a WebSocket", async () => {
     const here = await start();
     const path = new URL(await ticketFor(here)).pathname;
     const plain = await here.ask("GET", path);
@@ -257,7 +257,7 @@ describe("who opens a console", () => {
   });
 });
 
-describe("where there is no console", () => {
+describe("POST /api/vms/{vm}/console where there is none", () => {
   it("says why", async () => {
     const here = await start();
     await here.ask("POST", `/api/vms/${here.vm}/stop`, { force: true });
@@ -281,7 +281,7 @@ describe("where there is no console", () => {
     expect([status, body]).toMatchObject([422, { code: "GROUP_UNSUPPORTED", details }]);
   });
 
-  it("has none for a server that only reads", async () => {
+  it("is no place of a server that only reads", async () => {
     const own = await world();
     const here = await openHere(own, {}, { tools: [] });
     expect((await here.ask("POST", "/api/vms/x/console")).status).toBe(404);

@@ -130,10 +130,10 @@ describe("the server", () => {
 
 /** Where the document says what an answer with this status is, as a pointer into it. */
 function schemaFor(operation: Operation, status: number): string {
-  const told = operation.responses[status] ?? operation.responses[`${String(status)[0]}XX`];
-  if (!told) throw new Error(`${operation.operationId} does not say what ${status} is`);
+  const documented = operation.responses[status] ?? operation.responses[`${String(status)[0]}XX`];
+  if (!documented) throw new Error(`${operation.operationId} does not say what ${status} is`);
   if (status === 202) return "#/components/responses/Begun/content/application~1json/schema";
   if (status >= 400) return "#/components/schemas/Problem";
-  const { content } = told as { content: { "application/json": { schema: { $ref: string } } } };
+  const { content } = documented as { content: { "application/json": { schema: { $ref: string } } } };
   return content["application/json"].schema.$ref;
 }

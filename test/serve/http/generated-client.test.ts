@@ -13,10 +13,10 @@ import { openHttp } from "../../support/http.ts";
 import { temporaryDirectory } from "../../support/memory.ts";
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
-const STORY = here("generated-client/story.ts");
+const JOURNEY = here("generated-client/journey-client.ts");
 const compiler = here("../../../node_modules/typescript/bin/tsc");
 
-/** The generated client, and the story beside it; the path of the story. */
+/** The generated client, and the journey beside it; returns the path of the journey. */
 async function generate(document: OpenApi): Promise<string> {
   const directory = temporaryDirectory();
   const input = join(directory, "openapi.json");
@@ -29,27 +29,27 @@ async function generate(document: OpenApi): Promise<string> {
     disableThrowOnError: true,
     silent: true,
   });
-  const story = join(directory, "story.ts");
-  copyFileSync(STORY, story);
-  return story;
+  const journeyPath = join(directory, "journey-client.ts");
+  copyFileSync(JOURNEY, journeyPath);
+  return journeyPath;
 }
 
-/** What the compiler has to say about the story and the client. */
-async function complaintsAbout(story: string): Promise<string> {
+/** What the compiler has to say about the journey and the client. */
+async function complaintsAbout(journeyPath: string): Promise<string> {
   const flags = ["--ignoreConfig", "--noEmit", "--strict", "--noUncheckedIndexedAccess", "--erasableSyntaxOnly"];
   const dialect = ["--target", "esnext", "--module", "nodenext", "--allowImportingTsExtensions", "--types", ""];
-  const { stdout } = await execa(process.execPath, [compiler, ...flags, ...dialect, story], { reject: false });
+  const { stdout } = await execa(process.execPath, [compiler, ...flags, ...dialect, journeyPath], { reject: false });
   return stdout;
 }
 
 describe("a client generated from the OpenAPI document", () => {
   it("goes the whole way of the plan, and its types are as the answers are", async () => {
     const { ask, url, token } = await openHttp({ guest: ["installsAfterMs=0", "installerHonoursShutdown=true"] });
-    const story = await generate((await ask("GET", "/api/openapi.json")).body);
-    expect(await complaintsAbout(story)).toBe("");
-    const { clientOf, story: tell } = await import(story);
-    const told = await tell(clientOf(url, token));
-    const { uuid } = told.made;
+    const journeyPath = await generate((await ask("GET", "/api/openapi.json")).body);
+    expect(await complaintsAbout(journeyPath)).toBe("");
+    const { clientOf, journey: walk } = await import(journeyPath);
+    const seen = await walk(clientOf(url, token));
+    const { uuid } = seen.made;
     const facts = {
       uuid,
       installation_status: "NotInstalled",
@@ -59,7 +59,7 @@ describe("a client generated from the OpenAPI document", () => {
       disk_size: 20,
       current_media: "/memory/isos/installer.iso",
     };
-    expect(told).toEqual({
+    expect(seen).toEqual({
       made: facts,
       started: "running",
       listed: [{ ...facts, installation_status: "Installing", current_boot_device: "cdrom" }],

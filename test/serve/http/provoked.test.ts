@@ -13,7 +13,7 @@ import { sessionOf, TOKEN } from "../../support/http-here.ts";
 import { temporaryDirectory } from "../../support/memory.ts";
 import * as outside from "../../support/simulator.ts";
 import { isos } from "../../support/world.ts";
-import { foreign, seedOf, uuid } from "../../tools/bench.ts";
+import { foreign, seedOf, uuid } from "../../tools/harness.ts";
 
 import {
   accepted,
@@ -63,9 +63,9 @@ const provoked: Partial<Record<ErrorCode, () => Promise<HttpAnswer>>> = {
   CONNECTION_NOT_FOUND: async () => (await open()).ask("GET", "/api/vms?connection=nowhere"),
   VM_NOT_FOUND: async () => (await withVm()).ask("GET", "/api/vms/wbe"),
   async VM_GONE() {
-    const bench = await withVm();
-    outside.undefineVm(bench.world.session, await idIn(bench));
-    return bench.ask("GET", "/api/vms/web/boot-check");
+    const harness = await withVm();
+    outside.undefineVm(harness.world.session, await idIn(harness));
+    return harness.ask("GET", "/api/vms/web/boot-check");
   },
   VM_AMBIGUOUS: async () => (await onTwo()).ask("GET", "/api/vms/web"),
   VM_NOT_MANAGED: async () =>
@@ -78,22 +78,22 @@ const provoked: Partial<Record<ErrorCode, () => Promise<HttpAnswer>>> = {
   },
   VM_MUST_BE_OFF: async () => (await withRunningVm()).ask("DELETE", "/api/vms/web"),
   async VM_PAUSED() {
-    const bench = await withRunningVm();
-    outside.setPaused(bench.world.session, await idIn(bench), "I/O error");
-    return bench.ask("POST", "/api/vms/web/stop");
+    const harness = await withRunningVm();
+    outside.setPaused(harness.world.session, await idIn(harness), "I/O error");
+    return harness.ask("POST", "/api/vms/web/stop");
   },
   async VM_BUSY() {
-    const bench = await withRunningVm({ claimWaitMs: 20 });
+    const harness = await withRunningVm({ claimWaitMs: 20 });
     const asynchronously = { headers: { prefer: "respond-async" } };
-    const begun = await bench.ask("POST", "/api/vms/web/stop", { timeout_seconds: 60 }, asynchronously);
+    const begun = await harness.ask("POST", "/api/vms/web/stop", { timeout_seconds: 60 }, asynchronously);
     expect(begun.status).toBe(202);
-    const refused = await bench.ask("POST", "/api/vms/web/boot-order", accepted);
-    outside.guestPowersOff(bench.world.session, await idIn(bench));
+    const refused = await harness.ask("POST", "/api/vms/web/boot-order", accepted);
+    outside.guestPowersOff(harness.world.session, await idIn(harness));
     return refused;
   },
   async VM_CHANGED_MEANWHILE() {
     const raced: { edit?: () => void } = {};
-    const bench = await withVm({
+    const harness = await withVm({
       wrap: (real) => ({
         ...real,
         apply: (vm, change, context) => {
@@ -102,9 +102,9 @@ const provoked: Partial<Record<ErrorCode, () => Promise<HttpAnswer>>> = {
         },
       }),
     });
-    const id = await idIn(bench);
-    raced.edit = () => outside.editDefinition(bench.world.session, id, (next) => ({ ...next, memoryBytes: 2 ** 30 }));
-    return bench.ask("POST", "/api/vms/web/boot-order", accepted);
+    const id = await idIn(harness);
+    raced.edit = () => outside.editDefinition(harness.world.session, id, (next) => ({ ...next, memoryBytes: 2 ** 30 }));
+    return harness.ask("POST", "/api/vms/web/boot-order", accepted);
   },
   CONSOLE_UNAVAILABLE: async () =>
     (await withVm({ wrap: (real) => ({ ...real, display: { console: async () => undefined } }) })).ask(
@@ -128,10 +128,10 @@ const provoked: Partial<Record<ErrorCode, () => Promise<HttpAnswer>>> = {
     return (await open(refusing("disk.create", outsideImages))).ask("POST", "/api/vms", { name: "web" });
   },
   async DISK_EXISTS() {
-    const bench = await open({ newId: () => uuid(1) });
-    const { body } = await bench.ask("POST", "/api/vms", { name: "web", dry_run: true });
-    outside.putDisk(bench.world.session, { path: body.vm.disk_path });
-    return bench.ask("POST", "/api/vms", { name: "web" });
+    const harness = await open({ newId: () => uuid(1) });
+    const { body } = await harness.ask("POST", "/api/vms", { name: "web", dry_run: true });
+    outside.putDisk(harness.world.session, { path: body.vm.disk_path });
+    return harness.ask("POST", "/api/vms", { name: "web" });
   },
   async IMAGE_REFUSED() {
     const error = new DomainError("IMAGE_REFUSED", { path: "/memory/images/web.qcow2", reason: "it is a directory" });
@@ -147,12 +147,12 @@ const provoked: Partial<Record<ErrorCode, () => Promise<HttpAnswer>>> = {
   DISK_NOT_FOUND: async () => (await withVm()).ask("GET", "/api/vms/web/disk?disk=vdb"),
   SHRINK_REFUSED: async () => (await withVm()).ask("POST", "/api/vms/web/disk/resize", { size_gb: 1 }),
   async DISK_NOT_GROWABLE() {
-    const bench = await withVm();
-    outside.editDefinition(bench.world.session, await idIn(bench), ({ disks, ...next }) => ({
+    const harness = await withVm();
+    outside.editDefinition(harness.world.session, await idIn(harness), ({ disks, ...next }) => ({
       ...next,
       disks: disks.map(({ path: _path, ...disk }) => disk),
     }));
-    return bench.ask("POST", "/api/vms/web/disk/resize", { size_gb: 40 });
+    return harness.ask("POST", "/api/vms/web/disk/resize", { size_gb: 40 });
   },
   TRAY_LOCKED: async () =>
     (await withRunningVm({ config: { locksTray: true } })).ask("POST", "/api/vms/web/media/detach"),
@@ -180,9 +180,9 @@ const provoked: Partial<Record<ErrorCode, () => Promise<HttpAnswer>>> = {
     return (await withVm()).ask("POST", "/api/vms/web/definitions/nothing/restore");
   },
   async REPAIR_IMPOSSIBLE() {
-    const bench = await withVm();
-    outside.editDefinition(bench.world.session, await idIn(bench), (next) => ({ ...next, disks: [] }));
-    return bench.ask("POST", "/api/vms/web/repair", { action: "put_back" });
+    const harness = await withVm();
+    outside.editDefinition(harness.world.session, await idIn(harness), (next) => ({ ...next, disks: [] }));
+    return harness.ask("POST", "/api/vms/web/repair", { action: "put_back" });
   },
   async OUTCOME_UNKNOWN() {
     const options = failing();
@@ -216,7 +216,7 @@ const provoked: Partial<Record<ErrorCode, () => Promise<HttpAnswer>>> = {
   },
   async BACKEND_FAILED() {
     const gone: { remove?: () => void } = {};
-    const bench = await withRunningVm({
+    const harness = await withRunningVm({
       wrap: (real) => ({
         ...real,
         async apply(...given) {
@@ -225,14 +225,14 @@ const provoked: Partial<Record<ErrorCode, () => Promise<HttpAnswer>>> = {
         },
       }),
     });
-    gone.remove = () => void outside.removeFile(bench.world.session, isos.live);
-    return bench.ask("POST", "/api/vms/web/media/attach", { iso_path: "live.iso" });
+    gone.remove = () => void outside.removeFile(harness.world.session, isos.live);
+    return harness.ask("POST", "/api/vms/web/media/attach", { iso_path: "live.iso" });
   },
   async CANCELLED() {
-    const bench = await withRunningVm();
-    const stopping = bench.ask("POST", "/api/vms/web/stop", { timeout_seconds: 60 });
-    await expect.poll(async () => (await bench.world.store.operations({ limit: 1 }))[0]?.status).toBe("begun");
-    await bench.close();
+    const harness = await withRunningVm();
+    const stopping = harness.ask("POST", "/api/vms/web/stop", { timeout_seconds: 60 });
+    await expect.poll(async () => (await harness.world.store.operations({ limit: 1 }))[0]?.status).toBe("begun");
+    await harness.close();
     return stopping;
   },
   GUEST_LISTENER_OFF: async () => (await withVm()).ask("POST", "/api/vms/web/guest-link"),

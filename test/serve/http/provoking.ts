@@ -11,14 +11,14 @@ import { allTools } from "../../../src/tools/catalogue.ts";
 import { databaseOf } from "../../store/fixture.ts";
 import { type HttpHere, openHere, sessionOf } from "../../support/http-here.ts";
 import { memoryBackend, type World, type WorldOptions, world } from "../../support/world.ts";
-import { foreign, seedOf } from "../../tools/bench.ts";
+import { foreign, seedOf } from "../../tools/harness.ts";
 
-export type Bench = HttpHere & Readonly<{ world: World }>;
+export type Harness = HttpHere & Readonly<{ world: World }>;
 
 export async function open(
   options: WorldOptions = {},
   session: (world: World) => Partial<Session> = () => ({}),
-): Promise<Bench> {
+): Promise<Harness> {
   const made = await world(options);
   const unbounded = { burst: 1e6, perSecond: 1e6 };
   const here = await openHere(made, { rates: { changes: unbounded } }, session(made));
@@ -26,20 +26,20 @@ export async function open(
 }
 
 /** A server with a VM `web`, which is off and whose drive has an installer. */
-export async function withVm(options?: WorldOptions, session?: (world: World) => Partial<Session>): Promise<Bench> {
-  const bench = await open(options, session);
-  const { status, body } = await bench.ask("POST", "/api/vms", { name: "web", iso_path: "installer.iso" });
+export async function withVm(options?: WorldOptions, session?: (world: World) => Partial<Session>): Promise<Harness> {
+  const harness = await open(options, session);
+  const { status, body } = await harness.ask("POST", "/api/vms", { name: "web", iso_path: "installer.iso" });
   expect([status, body]).toEqual([201, expect.anything()]);
-  return bench;
+  return harness;
 }
 
 export async function withRunningVm(
   options?: WorldOptions,
   session?: (world: World) => Partial<Session>,
-): Promise<Bench> {
-  const bench = await withVm(options, session);
-  expect((await bench.ask("POST", "/api/vms/web/start")).status).toBe(200);
-  return bench;
+): Promise<Harness> {
+  const harness = await withVm(options, session);
+  expect((await harness.ask("POST", "/api/vms/web/start")).status).toBe(200);
+  return harness;
 }
 
 export const broken = new DomainError("BACKEND_FAILED", {
@@ -112,7 +112,7 @@ export async function made(directory: string, statement: string): Promise<void> 
 }
 
 /** Two connections, on both of which there is a VM `web`. */
-export async function onTwo(capable: Partial<Backend["capabilities"]> = {}): Promise<Bench> {
+export async function onTwo(capable: Partial<Backend["capabilities"]> = {}): Promise<Harness> {
   const other = await memoryBackend(seedOf(foreign(1, "web")), "lab");
   return withVm({}, (first) => {
     const second: Backend = { ...other.backend, capabilities: { ...other.backend.capabilities, ...capable } };

@@ -13,7 +13,7 @@ async function withVm(): Promise<HttpHere & { uuid: string }> {
 describe("the places of the plan", () => {
   it("GET /vms and /vms/{uuid} tell status, order, what was booted, disk and medium", async () => {
     const { ask, uuid } = await withVm();
-    const told = {
+    const described = {
       uuid,
       installation_status: "NotInstalled",
       boot_order: "cdrom_hd",
@@ -21,8 +21,8 @@ describe("the places of the plan", () => {
       disk_size: 20,
       current_media: "/memory/isos/installer.iso",
     };
-    expect(await ask("GET", "/api/vms")).toMatchObject({ status: 200, body: { vms: [told], total: 1 } });
-    expect(await ask("GET", `/api/vms/${uuid}`)).toMatchObject({ status: 200, body: told });
+    expect(await ask("GET", "/api/vms")).toMatchObject({ status: 200, body: { vms: [described], total: 1 } });
+    expect(await ask("GET", `/api/vms/${uuid}`)).toMatchObject({ status: 200, body: described });
     await ask("POST", `/api/vms/${uuid}/action`, { action: "start" });
     expect((await ask("GET", `/api/vms/${uuid}`)).body).toMatchObject({ current_boot_device: "cdrom" });
   });
@@ -79,8 +79,8 @@ describe("the places of the plan", () => {
     await ask("POST", `/api/vms/${uuid}/action`, { action: "start" });
     const done = await ask("POST", `/api/vms/${uuid}/complete-installation`);
     expect(done.body.vm).toMatchObject({ installation_status: "Installed", boot_order: "cdrom_hd" });
-    const told = await ask("GET", `/api/vms/${uuid}/installation-status`);
-    expect(told).toMatchObject({ status: 200, body: { installation_status: "Installed" } });
+    const described = await ask("GET", `/api/vms/${uuid}/installation-status`);
+    expect(described).toMatchObject({ status: 200, body: { installation_status: "Installed" } });
   });
 
   it("GET /vms/{uuid}/disk and POST disk/resize tell and grow", async () => {

@@ -190,7 +190,7 @@ describe("Host and Origin", () => {
 });
 
 describe("every answer", () => {
-  it("keeps browsers from guessing, framing, telling and keeping", async () => {
+  it("keeps browsers from guessing its type, framing it, sending on its address and caching it", async () => {
     const server = await openHere(await world());
     for (const [path, token] of [
       ["/api/vms", TOKEN],

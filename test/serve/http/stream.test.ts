@@ -24,7 +24,7 @@ function answer() {
   };
 }
 
-it("passes on what is written, and tells once when all is read", async () => {
+it("watched() passes on what is written, and tells once when all is read", async () => {
   const { response, write, end } = answer();
   const left = vi.fn();
   const passed = watched(response, { isLetIn: () => true, left });
@@ -36,7 +36,7 @@ it("passes on what is written, and tells once when all is read", async () => {
   expect(left).toHaveBeenCalledTimes(1);
 });
 
-it("tells when its reader goes away, and writes no more", async () => {
+it("watched() tells when its reader goes away, and writes no more", async () => {
   const { response, cancelled } = answer();
   const left = vi.fn();
   await watched(response, { isLetIn: () => true, left }).body!.cancel();
@@ -44,7 +44,7 @@ it("tells when its reader goes away, and writes no more", async () => {
   expect(left).toHaveBeenCalledTimes(1);
 });
 
-it("ends for who does not read, once more is unread than the longest answer takes", async () => {
+it("watched() ends for who does not read, once more is unread than the longest answer takes", async () => {
   const { response, write, cancelled } = answer();
   const left = vi.fn();
   const passed = watched(response, { isLetIn: () => true, left });
@@ -54,7 +54,7 @@ it("ends for who does not read, once more is unread than the longest answer take
   await expect(passed.arrayBuffer()).rejects.toThrow("cut off");
 });
 
-it("ends for the one that comes on top when too much of all is unread, and for none that reads", async () => {
+it("watched() ends for the one that comes on top when too much of all is unread, and for none that reads", async () => {
   const others = Array.from({ length: 16 }, answer);
   const all = others.map(({ response, write }) => {
     const one = watched(response, { isLetIn: () => true, left: () => undefined });
@@ -72,12 +72,14 @@ it("ends for the one that comes on top when too much of all is unread, and for n
   expect([done, value?.length]).toEqual([false, MIB]);
 });
 
-it("ends once its reader would no longer be let in", async () => {
+it("watched() ends once its reader would no longer be let in", async () => {
   const { response, cancelled } = answer();
   let isLetIn = true;
-  const passed = watched(response, { isLetIn: () => isLetIn, left: () => undefined, heartbeatMs: 5 });
+  const left = vi.fn();
+  const passed = watched(response, { isLetIn: () => isLetIn, left, heartbeatMs: 5 });
   const read = passed.arrayBuffer();
   isLetIn = false;
   await read;
   await cancelled;
+  expect(left).toHaveBeenCalledTimes(1);
 });

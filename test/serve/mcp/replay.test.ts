@@ -10,12 +10,12 @@ const message = (id: number, length = 0): JSONRPCMessage => ({
 
 /** What a client gets that heard of `id` last. */
 async function after(store: ReturnType<typeof replayOf>, id: string): Promise<number[]> {
-  const told: number[] = [];
-  await store.replayEventsAfter(id, { send: async (_id, sent) => void told.push((sent as { id: number }).id) });
-  return told;
+  const replayed: number[] = [];
+  await store.replayEventsAfter(id, { send: async (_id, sent) => void replayed.push((sent as { id: number }).id) });
+  return replayed;
 }
 
-it("tells of one stream what came after a place in it, and nothing that only opened it", async () => {
+it("replayOf() gives of one stream what came after a place in it, and nothing that only opened it", async () => {
   const store = replayOf(10_000);
   const opening = await store.storeEvent("a", {} as JSONRPCMessage);
   const first = await store.storeEvent("a", message(1));
@@ -26,7 +26,7 @@ it("tells of one stream what came after a place in it, and nothing that only ope
   expect(await store.getStreamIdForEventId!(first)).toBe("a");
 });
 
-it("keeps the newest that fit, and knows no place before them", async () => {
+it("replayOf() keeps the newest that fit, and knows no place before them", async () => {
   const store = replayOf(1_000);
   const places: string[] = [];
   for (let id = 0; id < 10; id++) places.push(await store.storeEvent("a", message(id, 150)));

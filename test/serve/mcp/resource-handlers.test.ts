@@ -5,19 +5,19 @@ import { DatabaseSync } from "node:sqlite";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { databaseOf, open as openStore } from "../../store/fixture.ts";
 import { memorySettings, temporaryDirectory } from "../../support/memory.ts";
-import { foreign, openBench, seedOf, uuid } from "../../tools/bench.ts";
+import { foreign, openHarness, seedOf, uuid } from "../../tools/harness.ts";
 import { envelope, openRaw, type RawServer } from "../raw.ts";
 
 const VMS = 1_203;
 
 describe("many VMs on two connections", () => {
   const numbers = Array.from({ length: VMS }, (_, n) => n);
-  const bench = openBench({
+  const harness = openHarness({
     local: seedOf(foreign(VMS - 1, "twice")),
     other: seedOf(...numbers.map((n) => foreign(n, `vm-${String(n).padStart(4, "0")}`))),
   });
   const page = (cursor?: string) =>
-    bench.server().client.request({ method: "resources/list", params: cursor === undefined ? {} : { cursor } });
+    harness.server().client.request({ method: "resources/list", params: cursor === undefined ? {} : { cursor } });
 
   it("are listed by name, in pages that each say where the next begins", async () => {
     const { resources, nextCursor } = await page();
@@ -33,7 +33,7 @@ describe("many VMs on two connections", () => {
 
   it("stay where they are in the list when others go before the next page is asked for", async () => {
     const { resources, nextCursor } = await page();
-    bench.outsideOn("other", ["undefineVm", uuid(3)]);
+    harness.outsideOn("other", ["undefineVm", uuid(3)]);
     const { resources: rest } = await page(nextCursor);
     expect(rest[0]).toMatchObject({ name: "vm-0999" });
     expect(resources.at(-1)).toMatchObject({ name: "vm-0998" });
@@ -45,7 +45,7 @@ describe("many VMs on two connections", () => {
   });
 
   it("are completed up to the protocol's bound", async () => {
-    const { completion } = await bench.server().client.complete({
+    const { completion } = await harness.server().client.complete({
       ref: { type: "ref/resource", uri: "vm://{uuid}" },
       argument: { name: "uuid", value: "vm-0" },
     });
@@ -54,16 +54,16 @@ describe("many VMs on two connections", () => {
   });
 
   it("cannot be read where two connections have one of that id, and the error names both", async () => {
-    await expect(bench.server().client.readResource({ uri: `vm://${uuid(VMS - 1)}` })).rejects.toMatchObject({
+    await expect(harness.server().client.readResource({ uri: `vm://${uuid(VMS - 1)}` })).rejects.toMatchObject({
       code: -32603,
       data: { code: "VM_AMBIGUOUS", next: "list_vms", details: { candidates: [/^local/, /^other/] } },
     });
   });
 
   it("are not said to be gone by one connection while the other does not answer", async () => {
-    const read = () => bench.server().client.readResource({ uri: `vm://${uuid(VMS + 1)}` });
+    const read = () => harness.server().client.readResource({ uri: `vm://${uuid(VMS + 1)}` });
     await expect(read()).rejects.toMatchObject({ code: -32602 });
-    bench.outsideOn("other", ["setManner", "refuses"]);
+    harness.outsideOn("other", ["setManner", "refuses"]);
     await expect(read()).rejects.toMatchObject({
       code: -32603,
       data: { code: "VM_NOT_FOUND", details: { unreachable: ["other"] } },

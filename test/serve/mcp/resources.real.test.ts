@@ -5,23 +5,23 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { afterAll, beforeAll, expect, it, onTestFinished, vi } from "vitest";
-import { type Lab, type LabVm, openLab, SYSTEM } from "../../support/vm.ts";
+import { openTestbed, SYSTEM, type Testbed, type TestbedVm } from "../../support/vm.ts";
 import { type Caller, generations } from "../callers.ts";
 
 const ROUNDS = 8;
 const WAIT = { timeout: 60_000, interval: 2 };
 
-let lab: Lab;
-let vm: LabVm;
+let testbed: Testbed;
+let vm: TestbedVm;
 beforeAll(async () => {
-  lab = await openLab();
-  vm = await lab.installed("watched");
+  testbed = await openTestbed();
+  vm = await testbed.installed("watched");
 });
-afterAll(() => lab.close());
+afterAll(() => testbed.close());
 
 const callers = ["2026-07-28", "2025-11-25, second SDK", "2025-06-18, first SDK"] as const;
 const open = async (generation: (typeof callers)[number]): Promise<Caller> => {
-  const { directory } = lab;
+  const { directory } = testbed;
   const settings = ["--data", join(directory, "data"), "--images", join(directory, "images"), "--iso-dir", directory];
   const caller = await generations[generation]({
     settings: [...settings, "--connection", `local=libvirt,uri=${SYSTEM}`],
@@ -57,13 +57,13 @@ it("a start and a stop by another program reach whoever subscribed to the VM, an
   for (const { reads } of clients) onTestFinished(await reads.hear(`vm://${vm.uuid}`));
   const latencies = new Map<string, number[]>(callers.map((name) => [name, []]));
   // A server watches once it has lived for a moment; the first thing that is told shows that one does.
-  await lab.virsh("start", vm.name);
+  await testbed.virsh("start", vm.name);
   for (const { reads } of clients) await expect.poll(() => reads.heard.updated, WAIT).not.toEqual([]);
   const lists = clients.map(({ reads }) => reads.heard.lists());
   for (let round = 0; round < ROUNDS; round++) {
     const before = clients.map(({ reads }) => reads.heard.updated.length);
     const count = bare.at.length;
-    await lab.virsh(...(round % 2 === 0 ? (["destroy", vm.name] as const) : (["start", vm.name] as const)));
+    await testbed.virsh(...(round % 2 === 0 ? (["destroy", vm.name] as const) : (["start", vm.name] as const)));
     await Promise.all(
       clients.map(({ reads }, one) =>
         vi.waitFor(() => expect(reads.heard.updated.length).toBeGreaterThan(before[one]!), WAIT),
@@ -86,7 +86,7 @@ it("a start and a stop by another program reach whoever subscribed to the VM, an
 it("a VM that another program defines and removes changes the list", async () => {
   const client = await open("2026-07-28");
   onTestFinished(await client.reads.hear("bootwright://vms"));
-  const name = lab.name("foreign");
+  const name = testbed.name("foreign");
   const memory = "<memory>65536</memory><vcpu>1</vcpu><os><type>hvm</type></os>";
   const listed = async () => (await client.reads.resources()).some((resource) => resource.name === name);
   const changed = async (change: Promise<unknown>) => {
@@ -94,8 +94,8 @@ it("a VM that another program defines and removes changes the list", async () =>
     await change;
     await expect.poll(() => client.reads.heard.lists(), WAIT).toBeGreaterThan(before);
   };
-  await changed(lab.define(`<domain type="qemu"><name>${name}</name>${memory}</domain>`));
+  await changed(testbed.define(`<domain type="qemu"><name>${name}</name>${memory}</domain>`));
   expect(await listed()).toBe(true);
-  await changed(lab.virsh("undefine", name));
+  await changed(testbed.virsh("undefine", name));
   expect(await listed()).toBe(false);
 }, 120_000);

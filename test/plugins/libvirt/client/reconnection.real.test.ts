@@ -19,12 +19,12 @@ describe.skipIf(!hasLibvirtd)("A daemon's restart", () => {
 
   test("is followed at the next call, and onReconnect is told", async () => {
     daemon = await startDaemon();
-    const told: string[] = [];
+    const logged: string[] = [];
     libvirt = openLibvirt({
       uri: "test:///default",
       socketPath: daemon.socketPath,
-      onReconnect: () => told.push("reconnected"),
-      log: (message) => told.push(message),
+      onReconnect: () => logged.push("reconnected"),
+      log: (message) => logged.push(message),
     });
     expect(await libvirt.connectGetType()).toBe("TEST");
     await daemon.kill();
@@ -37,7 +37,7 @@ describe.skipIf(!hasLibvirtd)("A daemon's restart", () => {
     });
     await daemon.start();
     expect(await Promise.all([libvirt.connectGetType(), libvirt.connectGetType()])).toEqual(["TEST", "TEST"]);
-    expect(told).toEqual([
+    expect(logged).toEqual([
       "connected to libvirt",
       "the connection to libvirt is gone",
       "connected to libvirt",
@@ -81,6 +81,7 @@ describe.skipIf(!hasLibvirtd)("A daemon's restart", () => {
       procedure: "DOMAIN_DEFINE_XML_FLAGS",
       sent: true,
     });
+    // A stopped daemon shows nothing of a call that has reached its socket.
     await wait(50);
     await daemon.kill();
     await outcome;
@@ -91,6 +92,7 @@ describe.skipIf(!hasLibvirtd)("A daemon's restart", () => {
     const keepalive = { intervalMs: 50, count: 3 };
     libvirt = openLibvirt({ uri: "test:///default", socketPath: daemon.socketPath, keepalive });
     await libvirt.connectGetType();
+    // Ten keepalive intervals: a daemon that answers them is not taken for one that hangs.
     await wait(500);
     process.kill(daemon.pid, "SIGSTOP");
     await expect(libvirt.connectGetType()).rejects.toThrow("the daemon has been silent for 200 ms");
@@ -98,13 +100,14 @@ describe.skipIf(!hasLibvirtd)("A daemon's restart", () => {
 
   test("does not happen to a client that answers the daemon's pings", async () => {
     daemon = await startDaemon({ settings: ["keepalive_interval = 1", "keepalive_count = 1"] });
-    const told: string[] = [];
+    const logged: string[] = [];
     const keepalive = { intervalMs: 0, count: 0 };
-    const log = (message: string) => told.push(message);
+    const log = (message: string) => logged.push(message);
     libvirt = openLibvirt({ uri: "test:///default", socketPath: daemon.socketPath, keepalive, log });
     expect(await libvirt.connectSupportsFeature(FEATURE_KEEPALIVE)).toBe(true);
+    // The daemon ends a client that does not answer within 2 s: an interval of 1 s, and one ping more.
     await wait(4500);
     expect(await libvirt.connectGetType()).toBe("TEST");
-    expect(told).toEqual(["connected to libvirt"]);
+    expect(logged).toEqual(["connected to libvirt"]);
   });
 });

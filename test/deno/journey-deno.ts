@@ -1,7 +1,7 @@
 // deno run --allow-read --allow-write --allow-env --allow-sys --allow-run --allow-net
 //
-// Tells the story through an MCP client, with the server on Deno under the permissions that docs/deploy.md names for it and no
-// others. What the client above needs is the business of this script alone.
+// Takes VMs from an installer ISO to their own disks through an MCP client, with the server on Deno under the permissions that
+// docs/deploy.md names for it and no others. What the client above needs is the business of this script alone.
 import { spawnSync } from "node:child_process";
 import { chmodSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -64,7 +64,7 @@ async function withServer(
   }
 }
 
-await check("the story on memory", () =>
+await check("the journey on memory", () =>
   withServer("memory", async ({ client, call }) => {
     expectEqual((await client.listTools()).tools.length, allTools.length);
     const { vm } = await call("create_vm", { name: "web", iso_path: "installer.iso" });
@@ -150,9 +150,9 @@ async function onGuest(backend: "libvirt" | "qemu"): Promise<void> {
     }
   });
 }
-if (existsSync(socket)) await check("the story on libvirt", () => onGuest("libvirt"));
+if (existsSync(socket)) await check("the journey on libvirt", () => onGuest("libvirt"));
 else console.log(`# no libvirt here: nothing answers at ${socket}`);
 if (spawnSync("qemu-system-x86_64", ["--version"]).status === 0)
-  await check("the story on QEMU alone", () => onGuest("qemu"));
+  await check("the journey on QEMU alone", () => onGuest("qemu"));
 else console.log("# no QEMU here");
 process.exit(hasFailed() ? 1 : 0);

@@ -7,7 +7,7 @@ import type { Settlement, Store } from "../../src/domain/ports/store.ts";
 import { event, operation, record } from "./fixture.ts";
 import type { Process } from "./shared-databases.ts";
 
-export type Bench = Readonly<{
+export type Harness = Readonly<{
   one: Store;
   two: Store;
   /** One more store, in a process that can be killed. */
@@ -15,7 +15,7 @@ export type Bench = Readonly<{
   /** A VM that no other test knows. */
   vm(): Target;
 }>;
-export type Test = (title: string, body: (bench: Bench) => Promise<unknown>) => void;
+export type Test = (title: string, body: (harness: Harness) => Promise<unknown>) => void;
 
 export const asking = { actor: "cli", what: "set_boot_order" };
 

@@ -1,22 +1,26 @@
-// Goal: the product's story holds on the real thing. Method: an MCP client on the real server, an unattended installer that
+// Goal: a VM gets from an installer ISO to its own disk on real libvirt, over MCP. Method: an MCP client on the real server, an unattended installer that
 // reboots into itself as installers do, and a system on the disk that counts its boots; what is true is what the guest says
 // on its serial line. What it cannot see: KVM, distributions' own installers.
 
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { waitForLine } from "./support/guest.ts";
-import { codesOf, type Lab, openLab, refusalOf } from "./support/vm.ts";
+import { codesOf, openTestbed, refusalOf, type Testbed } from "./support/vm.ts";
 
 const { installerIso, isos } = inject("guests");
-let lab: Lab;
+let testbed: Testbed;
 beforeAll(async () => {
-  lab = await openLab({ isos: [installerIso, isos.both] });
+  testbed = await openTestbed({ isos: [installerIso, isos.both] });
 });
-afterAll(() => lab?.close());
+afterAll(() => testbed?.close());
 
 describe("from an installer ISO to running from the VM's own disk", () => {
   test.each(["bios", "uefi"] as const)("under %s", async (firmware) => {
-    const { call } = lab;
-    const vm = await lab.create(`story-${firmware}`, { firmware, memory_mb: 256, iso_path: lab.iso(installerIso) });
+    const { call } = testbed;
+    const vm = await testbed.create(`journey-${firmware}`, {
+      firmware,
+      memory_mb: 256,
+      iso_path: testbed.iso(installerIso),
+    });
     const of = { vm: vm.uuid };
     const hears = (pattern: RegExp, after = 0) => waitForLine(vm.serial_log, pattern, { after, timeoutMs: 120_000 });
 
@@ -54,14 +58,18 @@ describe("from an installer ISO to running from the VM's own disk", () => {
   });
 
   test("hd_cdrom installs once and then runs from the disk, without anybody doing anything", async () => {
-    const vm = await lab.create("self", { memory_mb: 256, iso_path: lab.iso(installerIso), boot_order: "hd_cdrom" });
-    await lab.call("start_vm", { vm: vm.uuid });
+    const vm = await testbed.create("self", {
+      memory_mb: 256,
+      iso_path: testbed.iso(installerIso),
+      boot_order: "hd_cdrom",
+    });
+    await testbed.call("start_vm", { vm: vm.uuid });
     const installed = await waitForLine(vm.serial_log, /INSTALL-COMPLETE run=1/, { timeoutMs: 120_000 });
-    const report = await lab.call("check_boot", { vm: vm.uuid });
+    const report = await testbed.call("check_boot", { vm: vm.uuid });
     expect(report.guest_reboot.boots).toBe("hd");
     expect(codesOf(report)).not.toContain("INSTALLER_LOOP");
     await waitForLine(vm.serial_log, /BOOTED-FROM-DISK 1$/, { after: installed.end, timeoutMs: 120_000 });
-    await lab.call("delete_vm", { vm: vm.uuid, force: true });
+    await testbed.call("delete_vm", { vm: vm.uuid, force: true });
   });
 });
 
@@ -71,28 +79,28 @@ describe("other hardware", () => {
     ["scsi", {}, "sda"],
     ["virtio", { tpm: true, firmware: "uefi" }, "vda"],
   ] as const)("a VM with a %s disk and %o starts, and is seen as it was asked for", async (bus, more, target) => {
-    const vm = await lab.installed(`bus-${bus}`, {
+    const vm = await testbed.installed(`bus-${bus}`, {
       disk_bus: bus,
-      iso_path: lab.iso(isos.both),
+      iso_path: testbed.iso(isos.both),
       boot_order: "hd",
       ...more,
     });
-    await lab.call("start_vm", { vm: vm.uuid });
+    await testbed.call("start_vm", { vm: vm.uuid });
     await waitForLine(vm.serial_log, /^DISK-(BIOS|UEFI)/);
-    const seen = await lab.call("get_vm", { vm: vm.uuid });
+    const seen = await testbed.call("get_vm", { vm: vm.uuid });
     expect(seen).toMatchObject({
       power: "running",
       boot_order: "hd",
       disk_path: vm.disk_path,
-      current_media: lab.iso(isos.both),
+      current_media: testbed.iso(isos.both),
       current_boot_device: "hd",
       current_boot_certainty: "confirmed",
     });
-    const order = await lab.call("get_boot_order", { vm: vm.uuid });
+    const order = await testbed.call("get_boot_order", { vm: vm.uuid });
     expect(order.devices).toEqual([`disk:${target}`]);
-    const live = await lab.virsh("dumpxml", vm.name);
+    const live = await testbed.virsh("dumpxml", vm.name);
     expect(live).toContain(`<target dev='${target}' bus='${bus}'/>`);
     expect(/<tpm model=/.test(live)).toBe("tpm" in more);
-    await lab.call("delete_vm", { vm: vm.uuid, force: true });
+    await testbed.call("delete_vm", { vm: vm.uuid, force: true });
   });
 });

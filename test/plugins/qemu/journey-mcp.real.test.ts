@@ -40,7 +40,7 @@ const small = { memory_mb: 256, disk_size_gb: 1, cpus: 1, acceleration: "tcg" };
 describe("from an installer ISO to running from the VM's own disk, with QEMU alone", () => {
   test.each(["bios", "uefi"] as const)("under %s", async (firmware) => {
     const { vm } = await server.call("create_vm", {
-      name: `story-${firmware}`,
+      name: `journey-${firmware}`,
       firmware,
       iso_path: installerIso,
       ...small,

@@ -7,8 +7,8 @@ import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from 
 import type { ProcedureName } from "../../plugins/libvirt/client/procedure.ts";
 import { canBeSystem, hasLibvirtd } from "../plugins/libvirt/client/private-daemon.ts";
 import { figure, scaled } from "../support/scale.ts";
-import { codesOf, type Lab } from "../support/vm.ts";
-import { type Hooks, type Meanwhile, openMeanwhile, THEIRS } from "./meanwhile-lab.ts";
+import { codesOf, type Testbed } from "../support/vm.ts";
+import { type ConcurrentEdit, type Hooks, openConcurrentEdit, THEIRS } from "./concurrent-edit-testbed.ts";
 
 const { isos } = inject("guests");
 
@@ -23,13 +23,13 @@ type Change = Readonly<{
   call: (vm: string) => Promise<unknown>;
 }>;
 
-describe.skipIf(!hasLibvirtd || !canBeSystem)("another program that edits meanwhile", () => {
-  let world: Meanwhile;
-  let lab: Lab;
+describe.skipIf(!hasLibvirtd || !canBeSystem)("another program's edit", () => {
+  let world: ConcurrentEdit;
+  let testbed: Testbed;
   let hooks: Hooks;
   beforeAll(async () => {
-    world = await openMeanwhile({ isos });
-    ({ lab, hooks } = world);
+    world = await openConcurrentEdit({ isos });
+    ({ testbed, hooks } = world);
   });
   afterAll(() => world?.close());
   beforeEach(() => world.quiet());
@@ -39,37 +39,37 @@ describe.skipIf(!hasLibvirtd || !canBeSystem)("another program that edits meanwh
       what: "set_boot_order of classes",
       write: "DOMAIN_DEFINE_XML_FLAGS",
       window: "lost",
-      call: (vm) => lab.call("set_boot_order", { vm, boot_order: "hd_cdrom" }),
+      call: (vm) => testbed.call("set_boot_order", { vm, boot_order: "hd_cdrom" }),
     },
     {
       what: "attach_iso",
       write: "DOMAIN_UPDATE_DEVICE_FLAGS",
       window: "kept",
-      call: (vm) => lab.call("attach_iso", { vm, iso_path: lab.iso(isos.bios) }),
+      call: (vm) => testbed.call("attach_iso", { vm, iso_path: testbed.iso(isos.bios) }),
     },
     {
       what: "detach_iso",
       write: "DOMAIN_UPDATE_DEVICE_FLAGS",
       window: "kept",
-      call: (vm) => lab.call("detach_iso", { vm }),
+      call: (vm) => testbed.call("detach_iso", { vm }),
     },
     {
       what: "complete_installation",
       write: "DOMAIN_SET_METADATA",
       window: "kept",
-      call: (vm) => lab.call("complete_installation", { vm }),
+      call: (vm) => testbed.call("complete_installation", { vm }),
     },
     {
       what: "start_vm",
       write: "DOMAIN_CREATE_WITH_FLAGS",
       window: "kept",
-      call: (vm) => lab.call("start_vm", { vm, purpose: "live" }),
+      call: (vm) => testbed.call("start_vm", { vm, purpose: "live" }),
     },
     {
       what: "delete_vm",
       write: "DOMAIN_UNDEFINE_FLAGS",
       window: "gone with the VM",
-      call: (vm) => lab.call("delete_vm", { vm }),
+      call: (vm) => testbed.call("delete_vm", { vm }),
     },
   ];
 
@@ -91,7 +91,7 @@ describe.skipIf(!hasLibvirtd || !canBeSystem)("another program that edits meanwh
     return last;
   }
 
-  test("before the last look stops every kind of change, and the edit stays", async () => {
+  test("before the last look stops every kind of change, and stays", async () => {
     for (const change of chosen) {
       const last = await looksBefore(change);
       const vm = await world.prepared();
@@ -103,15 +103,15 @@ describe.skipIf(!hasLibvirtd || !canBeSystem)("another program that edits meanwh
       };
       const refused = await change.call(vm).then(() => undefined, world.refusalOf);
       world.quiet();
-      const told = [change.what, refused?.code, refused?.outcome?.status];
-      expect(told).toEqual([change.what, "VM_CHANGED_MEANWHILE", "rolled_back"]);
+      const answered = [change.what, refused?.code, refused?.outcome?.status];
+      expect(answered).toEqual([change.what, "VM_CHANGED_MEANWHILE", "rolled_back"]);
       expect([change.what, await world.xmlOf(vm)]).toEqual([change.what, theirs]);
       await world.removed(vm);
     }
     expect(await world.openOperations()).toEqual([]);
   });
 
-  test("between the last look and the write is the window that libvirt leaves open", async () => {
+  test("between the last look and the write is overwritten only where libvirt leaves that window open", async () => {
     const lost: string[] = [];
     for (const { what, write, window, call } of chosen) {
       const vm = await world.prepared();
@@ -133,11 +133,11 @@ describe.skipIf(!hasLibvirtd || !canBeSystem)("another program that edits meanwh
       if (kept !== "kept") lost.push(what);
       await world.removed(vm);
     }
-    figure("meanwhile: changes that go over an edit in the window", lost.join(", "));
+    figure("concurrent edit: changes that go over an edit in the window", lost.join(", "));
     expect(await world.openOperations()).toEqual([]);
   });
 
-  test("between the last look and the write has little time for it", async () => {
+  test("between the last look and the write has a window of milliseconds", async () => {
     const rounds = scaled(50, 5);
     const windows: number[] = [];
     const vm = await world.prepared();
@@ -151,22 +151,22 @@ describe.skipIf(!hasLibvirtd || !canBeSystem)("another program that edits meanwh
       return undefined;
     };
     for (let round = 0; round < rounds; round++) {
-      await lab.call("set_boot_order", { vm, boot_order: round % 2 ? "cdrom_hd" : "hd_cdrom" });
-      if (round % 2) await lab.call("attach_iso", { vm, iso_path: lab.iso(isos.both) });
-      else await lab.call("detach_iso", { vm });
+      await testbed.call("set_boot_order", { vm, boot_order: round % 2 ? "cdrom_hd" : "hd_cdrom" });
+      if (round % 2) await testbed.call("attach_iso", { vm, iso_path: testbed.iso(isos.both) });
+      else await testbed.call("detach_iso", { vm });
     }
     await world.removed(vm);
     windows.sort((a, b) => a - b);
-    figure("meanwhile: writes whose window was measured", windows.length);
+    figure("concurrent edit: writes whose window was measured", windows.length);
     figure(
-      "meanwhile: window between the last look and the write, median ms",
+      "concurrent edit: window between the last look and the write, median ms",
       windows[windows.length >> 1]!.toFixed(2),
     );
-    figure("meanwhile: window between the last look and the write, longest ms", windows.at(-1)!.toFixed(2));
+    figure("concurrent edit: window between the last look and the write, longest ms", windows.at(-1)!.toFixed(2));
     expect(windows.length).toBe(rounds * 2);
   });
 
-  test("between the write and the look after it leaves both edits, and the operation is applied", async () => {
+  test("between the write and the look after it stays, and the operation is applied", async () => {
     for (const { what, write, window, call } of chosen) {
       if (window === "gone with the VM") continue;
       const vm = await world.prepared();
@@ -186,7 +186,7 @@ describe.skipIf(!hasLibvirtd || !canBeSystem)("another program that edits meanwh
     expect(await world.openOperations()).toEqual([]);
   });
 
-  test("the very thing after the write is told, and stays", async () => {
+  test("of the very thing that was changed is told when it comes after the write, and stays", async () => {
     const vm = await world.prepared();
     let [written, edited] = [false, false];
     hooks.call = async (procedure) => {
@@ -196,14 +196,14 @@ describe.skipIf(!hasLibvirtd || !canBeSystem)("another program that edits meanwh
       } else written ||= procedure === "DOMAIN_DEFINE_XML_FLAGS";
       return undefined;
     };
-    const refused = await lab
+    const refused = await testbed
       .call("set_boot_order", { vm, boot_order: "hd_cdrom" })
       .then(() => undefined, world.refusalOf);
     world.quiet();
     expect(refused?.code).toBe("ROLLBACK_FAILED");
     expect(refused?.message).toContain("another program");
     expect((await world.xmlOf(vm)).match(/<boot dev='\w+'/g)).toEqual(["<boot dev='cdrom'"]);
-    const seen = await lab.call("get_vm", { vm });
+    const seen = await testbed.call("get_vm", { vm });
     expect(seen.boot_order).toBe("cdrom");
     expect(codesOf(seen)).toContain("BOOT_ORDER_DRIFT");
     await world.removed(vm);
@@ -223,7 +223,7 @@ describe.skipIf(!hasLibvirtd || !canBeSystem)("another program that edits meanwh
       if (failed && procedure === "DOMAIN_GET_XML_DESC" && ++looks === 2) await world.edit(vm);
       return undefined;
     };
-    const refused = await lab
+    const refused = await testbed
       .call("complete_installation", { vm, boot_order: "hd_cdrom", detach_iso: true })
       .then(() => undefined, world.refusalOf);
     world.quiet();
@@ -231,7 +231,7 @@ describe.skipIf(!hasLibvirtd || !canBeSystem)("another program that edits meanwh
     const xml = await world.xmlOf(vm);
     expect(xml).toContain(THEIRS);
     expect(xml.match(/<boot dev='\w+'/g)).toEqual(["<boot dev='hd'", "<boot dev='cdrom'"]);
-    expect(await lab.call("get_vm", { vm })).toMatchObject({
+    expect(await testbed.call("get_vm", { vm })).toMatchObject({
       boot_order: "hd_cdrom",
       installation_status: "NotInstalled",
     });
@@ -239,7 +239,7 @@ describe.skipIf(!hasLibvirtd || !canBeSystem)("another program that edits meanwh
       expect.stringMatching(/boot order/),
       expect.stringMatching(/empty CD-ROM drive/),
     ]);
-    expect((await lab.call("set_boot_order", { vm, boot_order: "cdrom_hd" })).changed).toBe(true);
+    expect((await testbed.call("set_boot_order", { vm, boot_order: "cdrom_hd" })).changed).toBe(true);
     await world.removed(vm);
   });
 
@@ -254,7 +254,7 @@ describe.skipIf(!hasLibvirtd || !canBeSystem)("another program that edits meanwh
     ] as const;
     for (const [what, args] of restarts.slice(0, scaled(2, 1))) {
       const vm = await world.prepared();
-      await lab.call("start_vm", { vm, purpose: "live" });
+      await testbed.call("start_vm", { vm, purpose: "live" });
       let stopped = false;
       let lookups = 0;
       hooks.call = async (procedure) => {
@@ -264,7 +264,7 @@ describe.skipIf(!hasLibvirtd || !canBeSystem)("another program that edits meanwh
         if (++lookups === (held === "DOMAIN_DESTROY_FLAGS" ? 1 : 2)) await world.edit(vm);
         return undefined;
       };
-      const { vm: after } = await lab.call(what, { vm, ...args });
+      const { vm: after } = await testbed.call(what, { vm, ...args });
       world.quiet();
       expect([what, after.power]).toEqual([what, "running"]);
       const running = await world.libvirt.domainLookupByUuid(vm);

@@ -30,7 +30,7 @@ export type Opened = Readonly<{
 }>;
 
 /** What a test gets: the backend, and VMs that are removed when it has ended. */
-export type Bench = Opened &
+export type Harness = Opened &
   Readonly<{
     /** A VM to be made; whatever comes of it is removed when the test has ended. */
     newSpec(more?: Partial<VmSpec>): VmSpec;
@@ -91,21 +91,21 @@ export const codeOf = async (work: Promise<unknown>): Promise<string> =>
     (error: unknown) => (error instanceof DomainError ? error.code : String(error)),
   );
 
-export type Test = (title: string, body: (bench: Bench) => Promise<unknown>, timeoutMs?: number) => void;
+export type Test = (title: string, body: (harness: Harness) => Promise<unknown>, timeoutMs?: number) => void;
 
 /** A test of a group, which gets the backend's own. */
 export type GroupTest<G extends GroupName> = (
   title: string,
-  body: (bench: Bench, group: BackendGroups[G]) => Promise<unknown>,
+  body: (harness: Harness, group: BackendGroups[G]) => Promise<unknown>,
   timeoutMs?: number,
 ) => void;
 
-/** A bench over an open backend, and what clears it. */
-export function benchOn(opened: Opened): Readonly<{ bench: Bench; clear: () => Promise<void> }> {
+/** A harness over an open backend, and what clears it. */
+export function harnessOn(opened: Opened): Readonly<{ harness: Harness; clear: () => Promise<void> }> {
   const { backend } = opened;
   const made = new Set<string>();
   const files = new Set<string>();
-  const bench: Bench = {
+  const harness: Harness = {
     ...opened,
     newSpec(more) {
       const spec = specFor(backend, { ...opened.spec, ...more });
@@ -122,16 +122,16 @@ export function benchOn(opened: Opened): Readonly<{ bench: Bench; clear: () => P
       ),
     async apply(seen, change, context) {
       await backend.apply(seen.vm, change, contextFor(seen, context));
-      return bench.look(seen.target.uuid, { disks: Object.keys(seen.disks), isos: Object.keys(seen.isos) });
+      return harness.look(seen.target.uuid, { disks: Object.keys(seen.disks), isos: Object.keys(seen.isos) });
     },
     async prepare({ uuid, diskPath, isoPath }) {
-      const nothing = await bench.look(uuid, { disks: [diskPath], isos: isoPath === undefined ? [] : [isoPath] });
-      return bench.apply(nothing, { kind: "disk.create", path: diskPath, sizeBytes: DISK_BYTES });
+      const nothing = await harness.look(uuid, { disks: [diskPath], isos: isoPath === undefined ? [] : [isoPath] });
+      return harness.apply(nothing, { kind: "disk.create", path: diskPath, sizeBytes: DISK_BYTES });
     },
     async make(more, running = false) {
-      const spec = bench.newSpec(more);
-      const off = await bench.apply(await bench.prepare(spec), creation(spec));
-      return running ? bench.apply(off, start) : off;
+      const spec = harness.newSpec(more);
+      const off = await harness.apply(await harness.prepare(spec), creation(spec));
+      return running ? harness.apply(off, start) : off;
     },
   };
   const clear = async () => {
@@ -140,7 +140,7 @@ export function benchOn(opened: Opened): Readonly<{ bench: Bench; clear: () => P
     made.clear();
     files.clear();
   };
-  return { bench, clear };
+  return { harness, clear };
 }
 
 export const start: Change = { kind: "power.start", purpose: "live", at: AT };

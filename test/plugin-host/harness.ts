@@ -39,7 +39,7 @@ export type Opened = Functions &
     /** Resolves once a line says this. */
     said(text: string): Promise<void>;
     subscriber(name?: string): Subscriber;
-    tell(data: DomainEvent["data"], name?: string): Promise<void>;
+    deliver(data: DomainEvent["data"], name?: string): Promise<void>;
   }>;
 
 /** Closed with the test. */
@@ -83,7 +83,7 @@ export async function open(
         look();
       }),
     subscriber,
-    tell: (data, name) => subscriber(name).deliver(event(data), new AbortController().signal),
+    deliver: (data, name) => subscriber(name).deliver(event(data), new AbortController().signal),
   };
 }
 

@@ -8,7 +8,7 @@ import { bindBackend } from "../../../src/plugin-host/backends.ts";
 import { workDirectory } from "../../support/guest-names.ts";
 import { pluginContext } from "../../support/world.ts";
 
-export type QemuBench = Readonly<{
+export type QemuHarness = Readonly<{
   directory: string;
   session: QemuSession;
   backend: Backend;
@@ -18,7 +18,7 @@ export type QemuBench = Readonly<{
   close: () => Promise<void>;
 }>;
 
-export async function openQemuBench(isos: readonly string[] = []): Promise<QemuBench> {
+export async function openQemuHarness(isos: readonly string[] = []): Promise<QemuHarness> {
   const directory = await workDirectory();
   await chmod(directory, 0o711);
   for (const name of ["images", "isos"]) await mkdir(join(directory, name), { mode: 0o755 });

@@ -1,5 +1,5 @@
-// VMs on a daemon of the tests' own, a server that reaches it through a proxy which tells of every call, and the other
-// program: a second client, past the proxy.
+// VMs on a daemon of the tests' own, a server that reaches it through a proxy which reports every call, and the other
+// program: a second client that does not go through the proxy.
 
 import { mkdtemp, rm } from "node:fs/promises";
 import { join } from "node:path";
@@ -9,21 +9,21 @@ import { PROCEDURE, type ProcedureName } from "../../plugins/libvirt/client/proc
 import { startDaemon } from "../plugins/libvirt/client/private-daemon.ts";
 import type { Refused } from "../support/client.ts";
 import { type Fault, openProxy } from "../support/libvirt-proxy.ts";
-import { openLab } from "../support/vm.ts";
+import { openTestbed } from "../support/vm.ts";
 
 const OURS = /<vcpu.*?<\/vcpu>/;
-/** What the other program's edit is seen by. */
+/** The mark that the other program's edit leaves in a definition. */
 export const THEIRS = "<vcpu placement='static'>2</vcpu>";
 
 export type Hooks = {
-  /** Before each call is passed on to the daemon. */
+  /** The proxy calls it before it passes a call on to the daemon. */
   call: (procedure: ProcedureName) => Promise<Fault | undefined>;
   answer: (procedure: ProcedureName) => void;
 };
 
-export type Meanwhile = Awaited<ReturnType<typeof openMeanwhile>>;
+export type ConcurrentEdit = Awaited<ReturnType<typeof openConcurrentEdit>>;
 
-export async function openMeanwhile({ isos }: Readonly<{ isos: Readonly<{ both: string; bios: string }> }>) {
+export async function openConcurrentEdit({ isos }: Readonly<{ isos: Readonly<{ both: string; bios: string }> }>) {
   const names = new Map(Object.entries(PROCEDURE).map(([name, number]) => [number as number, name as ProcedureName]));
   const nameOf = (procedure: number) => names.get(procedure) ?? "CONNECT_CLOSE";
   const quiet = (): Hooks => ({ call: async () => undefined, answer: () => {} });
@@ -39,7 +39,7 @@ export async function openMeanwhile({ isos }: Readonly<{ isos: Readonly<{ both: 
   );
   const uri = (socket: string) => `qemu:///system?socket=${socket}`;
   const libvirt = openLibvirt({ uri: uri(daemon.socketPath) });
-  const lab = await openLab({
+  const testbed = await openTestbed({
     isos: [isos.both, isos.bios],
     uri: uri(daemon.socketPath),
     unwatched: true,
@@ -51,13 +51,13 @@ export async function openMeanwhile({ isos }: Readonly<{ isos: Readonly<{ both: 
   };
   let count = 0;
   return {
-    lab,
+    testbed,
     libvirt,
     hooks,
     xmlOf,
     quiet: () => void Object.assign(hooks, quiet()),
-    prepared: async () => (await lab.create(`m${++count}`, { iso_path: lab.iso(isos.both) })).uuid,
-    /** What the other program does; answers with the definition that it leaves. */
+    prepared: async () => (await testbed.create(`m${++count}`, { iso_path: testbed.iso(isos.both) })).uuid,
+    /** Edits the VM as the other program. Returns the definition that it leaves. */
     async edit(uuid: string, from: RegExp = OURS, to = THEIRS): Promise<string> {
       const xml = await xmlOf(uuid);
       expect(xml).toMatch(from);
@@ -65,15 +65,15 @@ export async function openMeanwhile({ isos }: Readonly<{ isos: Readonly<{ both: 
       return xmlOf(uuid);
     },
     refusalOf: (error: unknown) => (error as Refused).refusal,
-    /** Every VM of a test is removed by it, so that looks at all VMs stay the same. */
+    /** Removes a test's VM, so that looks at all VMs stay the same. */
     async removed(vm: string): Promise<void> {
       Object.assign(hooks, quiet());
-      await lab.call("delete_vm", { vm, force: true }).catch(() => undefined);
+      await testbed.call("delete_vm", { vm, force: true }).catch(() => undefined);
     },
     openOperations: async () =>
-      (await lab.call("list_operations", { status: ["begun", "unknown"] })).operations.map(({ tool }) => tool),
+      (await testbed.call("list_operations", { status: ["begun", "unknown"] })).operations.map(({ tool }) => tool),
     async close(): Promise<void> {
-      await lab.close();
+      await testbed.close();
       await libvirt.close();
       await proxy.close();
       await daemon.stop();

@@ -1,14 +1,14 @@
-// The operation after one whose call was lost: what a VM has to take once everything answers again.
+// The operation after one whose call was lost, which a VM has to take once everything answers again.
 
 import { setTimeout as sleep } from "node:timers/promises";
 import { Refused } from "../support/client.ts";
-import type { Lab } from "../support/vm.ts";
+import type { Testbed } from "../support/vm.ts";
 
-/** Changes the VM, waiting first for as long as a lost call may still be carried out. Returns what is wrong about that; a
- * VM that is gone takes no change, and rightly. */
-export async function nextOperation(lab: Lab, uuid: string): Promise<string[]> {
+/** Changes the VM once a lost call can no longer be carried out. Returns a sentence for each thing that is wrong; a VM that
+ * is gone rightly takes no change. */
+export async function nextOperation(testbed: Testbed, uuid: string): Promise<string[]> {
   for (;;) {
-    const refusal = await lab.call("detach_iso", { vm: uuid }).then(
+    const refusal = await testbed.call("detach_iso", { vm: uuid }).then(
       () => undefined,
       (error: unknown) => {
         if (!(error instanceof Refused)) throw error;

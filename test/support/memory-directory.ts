@@ -1,5 +1,5 @@
-/** Where tests put databases that need not outlive a loss of power: in memory, where there is room, since a disk takes its time
- * at every commit. */
+/** The directory for databases that need not outlive a loss of power. It is in memory where there is room, since a disk takes
+ * its time at every commit. */
 import { statfsSync } from "node:fs";
 import { tmpdir } from "node:os";
 
@@ -15,4 +15,4 @@ function hasRoom(path: string): boolean {
   }
 }
 
-export const quickPlace = hasRoom(MEMORY) ? MEMORY : tmpdir();
+export const memoryDirectory = hasRoom(MEMORY) ? MEMORY : tmpdir();

@@ -2,8 +2,8 @@
 // true, nothing is left begun, and once the daemon answers again record, definition and disk agree and the VM takes the
 // next operation. Method: a proxy loses the nth call of each operation in every way that a connection or a daemon can,
 // before the daemon gets it, while it works on it and after it has answered; another eye than the program's looks
-// afterwards. What it cannot see: a daemon that does a call a long time after it was given it (away-late.real.test.ts has
-// one, and away-daemon one that is stopped and goes on).
+// afterwards. What it cannot see: a daemon that does a call a long time after it was given it (backend-outage-late.real.test.ts
+// has one, and backend-outage-daemon one that is stopped and goes on).
 
 import { randomInt } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
@@ -18,19 +18,20 @@ import { canBeSystem, hasLibvirtd, type PrivateDaemon, startDaemon } from "../pl
 import { Refused } from "../support/client.ts";
 import { type Fault, type LibvirtProxy, openProxy } from "../support/libvirt-proxy.ts";
 import { figure, scaled } from "../support/scale.ts";
-import { type Lab, openLab } from "../support/vm.ts";
-import { disagreements } from "./away-agreement.ts";
-import { nextOperation } from "./away-next.ts";
-import { operations, type Ready } from "./away-operations.ts";
+import { openTestbed, type Testbed } from "../support/vm.ts";
+import { disagreements } from "./backend-outage-agreement.ts";
+import { nextOperation } from "./backend-outage-next.ts";
+import { operations, type Ready } from "./backend-outage-operations.ts";
 
 const { isos } = inject("guests");
-const plugin = fileURLToPath(new URL("../support/impatient-libvirt.ts", import.meta.url));
+const plugin = fileURLToPath(new URL("../support/short-call-limit-libvirt.ts", import.meta.url));
 
-/** How long an operation may take that is given one daemon that does not answer: a few of the impatient plugin's limits. */
+/** How long an operation may take that is given one daemon that does not answer: a few of the plugin's short call limits. */
 const LIMIT_MS = 40_000;
 const SAMPLES_IN_CI = 4;
 const SEED = Number(process.env.BOOTWRIGHT_SEED ?? randomInt(2 ** 31));
 
+/** Within this the server has noticed that its connection was cut; it does not show outside. */
 const NOTICED_MS = 50;
 const SETTLED_MS = 30_000;
 
@@ -50,13 +51,13 @@ describe.skipIf(!hasLibvirtd || !canBeSystem)("a daemon that loses a call", () =
   let daemon: PrivateDaemon;
   let proxy: LibvirtProxy;
   let libvirt: Libvirt;
-  let lab: Lab;
+  let testbed: Testbed;
   let sockets: string;
-  /** The calls of the operation under way, and which of them is lost. */
+  /** The calls of the operation under way. */
   let calls: string[] = [];
   let armed: Readonly<{ nth: number; fault: Fault }> | undefined;
   let recording = false;
-  const library = () => ({ one: lab.iso(isos.both), other: lab.iso(isos.bios) });
+  const library = () => ({ one: testbed.iso(isos.both), other: testbed.iso(isos.bios) });
 
   beforeAll(async () => {
     daemon = await startDaemon({ system: true });
@@ -72,7 +73,7 @@ describe.skipIf(!hasLibvirtd || !canBeSystem)("a daemon that loses a call", () =
     );
     const uri = (socket: string) => `${daemon.qemuUri}?socket=${socket}`;
     libvirt = openLibvirt({ uri: uri(daemon.socketPath) });
-    lab = await openLab({
+    testbed = await openTestbed({
       isos: [isos.both, isos.bios],
       uri: uri(daemon.socketPath),
       unwatched: true,
@@ -80,7 +81,7 @@ describe.skipIf(!hasLibvirtd || !canBeSystem)("a daemon that loses a call", () =
     });
   });
   afterAll(async () => {
-    await lab?.close();
+    await testbed?.close();
     await libvirt?.close();
     await proxy?.close();
     await daemon?.stop();
@@ -88,12 +89,12 @@ describe.skipIf(!hasLibvirtd || !canBeSystem)("a daemon that loses a call", () =
   });
 
   let count = 0;
-  const prepare = (what: string): Promise<Ready> => operations[what]!({ lab, isos: library(), word: `${++count}` });
+  const prepare = (what: string): Promise<Ready> => operations[what]!({ testbed, isos: library(), word: `${++count}` });
 
-  /** Makes the call over a connection of its own, so that opening that is part of what can be lost. */
+  /** Makes the call over a connection of its own, so that the calls that open it can be lost too. */
   async function perform(ready: Ready): Promise<{ answer?: Record<string, unknown>; refused?: Refused["refusal"] }> {
     proxy.cut();
-    // A connection whose end the program has not noticed yet would be one more fault.
+    // A connection whose end the server has not noticed yet would be one more fault.
     await sleep(NOTICED_MS);
     [calls, recording] = [[], true];
     try {
@@ -107,12 +108,12 @@ describe.skipIf(!hasLibvirtd || !canBeSystem)("a daemon that loses a call", () =
     }
   }
 
-  /** The VM that an operation was about; none where nothing had begun. */
+  /** Returns the UUID of the operation's VM; undefined where nothing had begun. */
   async function vmOf({ answer, refused }: Awaited<ReturnType<typeof perform>>): Promise<string | undefined> {
     if (answer) return answer.uuid as string;
     const { outcome, details } = refused ?? {};
     const operation = (outcome?.operation ?? details?.operation) as string | undefined;
-    return operation === undefined ? undefined : (await lab.call("get_operation", { operation })).vm;
+    return operation === undefined ? undefined : (await testbed.call("get_operation", { operation })).vm;
   }
 
   const outcomes = new Map<string, number>();
@@ -130,37 +131,37 @@ describe.skipIf(!hasLibvirtd || !canBeSystem)("a daemon that loses a call", () =
     const lost = calls[nth - 1] ?? "(none)";
     proxy.cut();
     await sleep(NOTICED_MS);
-    const told = refused ? (refused.outcome?.status ?? refused.code) : "applied";
-    outcomes.set(String(told), (outcomes.get(String(told)) ?? 0) + 1);
+    const outcome = refused ? (refused.outcome?.status ?? refused.code) : "applied";
+    outcomes.set(String(outcome), (outcomes.get(String(outcome)) ?? 0) + 1);
     const problems: string[] = [];
     if (tookMs > LIMIT_MS) problems.push(`took ${Math.round(tookMs)} ms`);
     if (refused && refused.code === undefined) problems.push("was a defect");
     const uuid = ready.uuid ?? (await vmOf(ended));
     if (uuid !== undefined) problems.push(...(await settles(uuid)));
     if (process.env.BOOTWRIGHT_TRACE)
-      console.log(what, nth, lost, fault.when, fault.how, Math.round(tookMs), told, ...problems);
+      console.log(what, nth, lost, fault.when, fault.how, Math.round(tookMs), outcome, ...problems);
     if (problems.length)
       wrong.push(
-        `${what}, call ${nth} (${lost}) ${fault.when} ${fault.how}, told ${refused?.code ?? "applied"} ${told} (${refused?.message ?? ""}): ${problems.join("; ")}`,
+        `${what}, call ${nth} (${lost}) ${fault.when} ${fault.how}, answered ${refused?.code ?? "applied"} ${outcome} (${refused?.message ?? ""}): ${problems.join("; ")}`,
       );
   }
 
-  /** The VM takes another operation, and everything agrees then. */
+  /** Has the VM take another operation. Returns a sentence for each thing that disagrees then. */
   async function settles(uuid: string): Promise<string[]> {
-    const problems = await nextOperation(lab, uuid);
+    const problems = await nextOperation(testbed, uuid);
     // A creation that nobody knew the outcome of leaves no VM to call by its UUID: it is settled in the background.
-    const open = async () => (await lab.call("list_operations", { status: ["begun", "unknown"] })).operations;
+    const open = async () => (await testbed.call("list_operations", { status: ["begun", "unknown"] })).operations;
     await expect.poll(open, { timeout: SETTLED_MS }).toEqual([]);
-    problems.push(...(await disagreements(libvirt, lab.directory, uuid)));
-    await lab.call("delete_vm", { vm: uuid, force: true }).catch(async () => {
-      await lab.virsh("destroy", uuid).catch(() => {});
-      await lab.virsh("undefine", uuid, "--nvram").catch(() => {});
+    problems.push(...(await disagreements(libvirt, testbed.directory, uuid)));
+    await testbed.call("delete_vm", { vm: uuid, force: true }).catch(async () => {
+      await testbed.virsh("destroy", uuid).catch(() => {});
+      await testbed.virsh("undefine", uuid, "--nvram").catch(() => {});
     });
     return problems;
   }
 
   test(
-    "each operation's calls, in every way that they can be lost",
+    "leaves every operation as its answer says, whichever call is lost in whichever way",
     async () => {
       console.log(`seed ${SEED}: BOOTWRIGHT_SEED=${SEED} makes the same choice of calls`);
       const chosen = process.env.BOOTWRIGHT_ONLY;
@@ -204,11 +205,11 @@ describe.skipIf(!hasLibvirtd || !canBeSystem)("a daemon that loses a call", () =
         }
       }
       for (const one of cases) await lose(one);
-      figure("away: operations whose calls were lost", counts.size);
-      figure("away: calls swept", [...counts.values()].flat().length);
-      figure("away: calls lost", cases.length);
-      for (const [told, times] of [...outcomes].sort()) figure(`away: ended ${told}`, times);
-      figure("away: slowest answer, ms", Math.round(slowestMs));
+      figure("backend outage: operations whose calls were lost", counts.size);
+      figure("backend outage: calls swept", [...counts.values()].flat().length);
+      figure("backend outage: calls lost", cases.length);
+      for (const [outcome, times] of [...outcomes].sort()) figure(`backend outage: ended ${outcome}`, times);
+      figure("backend outage: slowest answer, ms", Math.round(slowestMs));
       expect(wrong).toEqual([]);
     },
     scaled(4 * 3600_000, 600_000),

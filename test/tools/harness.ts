@@ -13,26 +13,29 @@ import { type Answers, allTools } from "../../src/tools/catalogue.ts";
 import { parseInput } from "../../src/tools/respond.ts";
 import { type BootwrightClient, openClient, type Refusal } from "../support/client.ts";
 import { temporaryDirectory } from "../support/memory.ts";
-import { type Letter, letterBoxOf } from "../support/seeded-plugin.ts";
+import { type Command, commandFileOf } from "../support/seeded-plugin.ts";
 
 export type Seed = z.input<typeof Config>;
 type Tool = keyof Answers;
 type Args = Record<string, unknown>;
 
-export type Bench = Readonly<{
+export type Harness = Readonly<{
   server: () => BootwrightClient;
   call: <Name extends Tool>(tool: Name, args?: Args) => Promise<Answers[Name]>;
   /** Makes a call that must be refused with this code, and must have changed nothing. */
   refused: (code: ErrorCode, tool: Tool, args?: Args) => Promise<Refusal>;
   /** What guests and other programs do, on this connection. */
-  outside: (...letters: Letter[]) => void;
-  outsideOn: (connection: string, ...letters: Letter[]) => void;
+  outside: (...commands: Command[]) => void;
+  outsideOn: (connection: string, ...commands: Command[]) => void;
 }>;
 
 const plugin = fileURLToPath(new URL("../support/seeded-plugin.ts", import.meta.url));
 
 /** Opens a server for the tests of a file or of one describe(): `local` alone, or one connection for each seed. */
-export function openBench(seeds: Readonly<Record<string, Seed>> = { local: {} }, more: readonly string[] = []): Bench {
+export function openHarness(
+  seeds: Readonly<Record<string, Seed>> = { local: {} },
+  more: readonly string[] = [],
+): Harness {
   const directory = temporaryDirectory("file");
   const seedOf = (connection: string) => join(directory, `${connection}.json`);
   let server: BootwrightClient;
@@ -45,7 +48,7 @@ export function openBench(seeds: Readonly<Record<string, Seed>> = { local: {} },
   });
   afterAll(() => server.close());
   const everything = async () => [await server.call("list_vms"), await server.call("list_isos")];
-  const bench: Bench = {
+  const harness: Harness = {
     server: () => server,
     async call(tool, args) {
       const answer = await server.call(tool, args);
@@ -60,10 +63,10 @@ export function openBench(seeds: Readonly<Record<string, Seed>> = { local: {} },
       expect(await everything()).toEqual(before);
       return refusal!;
     },
-    outside: (...letters) => bench.outsideOn("local", ...letters),
-    outsideOn: (connection, ...letters) => writeFileSync(letterBoxOf(seedOf(connection)), JSON.stringify(letters)),
+    outside: (...commands) => harness.outsideOn("local", ...commands),
+    outsideOn: (connection, ...commands) => writeFileSync(commandFileOf(seedOf(connection)), JSON.stringify(commands)),
   };
-  return bench;
+  return harness;
 }
 
 /** Every `{ tool, arguments }` in a value names a tool that takes these arguments. */

@@ -1,5 +1,5 @@
 /** The libvirt plugin for tests that lose calls or strike the daemon: a call whose answer was lost counts as one that may
- * still happen for seconds, not for minutes. --connection local=…/brief-libvirt.ts,uri=… */
+ * still happen for seconds, not for minutes. --connection local=…/short-late-limit-libvirt.ts,uri=… */
 
 import libvirt from "../../plugins/libvirt/index.ts";
 

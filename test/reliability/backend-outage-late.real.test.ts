@@ -9,8 +9,8 @@ import { openLibvirt } from "../../plugins/libvirt/client/libvirt.ts";
 import { PROCEDURE } from "../../plugins/libvirt/client/procedure.ts";
 import { canBeSystem, hasLibvirtd, startDaemon } from "../plugins/libvirt/client/private-daemon.ts";
 import { openProxy } from "../support/libvirt-proxy.ts";
-import { openLab } from "../support/vm.ts";
-import { disagreements } from "./away-agreement.ts";
+import { openTestbed } from "../support/vm.ts";
+import { disagreements } from "./backend-outage-agreement.ts";
 
 const { isos } = inject("guests");
 const SETTLED_MS = 30_000;
@@ -35,26 +35,26 @@ describe.skipIf(!hasLibvirtd || !canBeSystem)("a daemon that is late", () => {
     const uri = (socket: string) => `qemu:///system?socket=${socket}`;
     const libvirt = openLibvirt({ uri: uri(daemon.socketPath) });
     onTestFinished(() => libvirt.close());
-    const lab = await openLab({
+    const testbed = await openTestbed({
       isos: [isos.both],
       uri: uri(daemon.socketPath),
       settings: ["--connection", `local=libvirt,uri=${uri(path)}`],
     });
-    onTestFinished(() => lab.close());
-    const { uuid } = await lab.create("late", { iso_path: lab.iso(isos.both) });
+    onTestFinished(() => testbed.close());
+    const { uuid } = await testbed.create("late", { iso_path: testbed.iso(isos.both) });
 
-    const lost = await lab.server.refusal("start_vm", { vm: uuid });
+    const lost = await testbed.server.refusal("start_vm", { vm: uuid });
     expect(lost).toMatchObject({ code: "OUTCOME_UNKNOWN", details: { until: expect.any(String) } });
     const { operation, until } = lost!.details;
-    const other = await lab.server.refusal("detach_iso", { vm: uuid });
+    const other = await testbed.server.refusal("detach_iso", { vm: uuid });
     expect(other).toMatchObject({ code: "OUTCOME_UNKNOWN", details: { operation, until } });
-    expect(await lab.call("get_vm", { vm: uuid })).toMatchObject({ power: "off" });
+    expect(await testbed.call("get_vm", { vm: uuid })).toMatchObject({ power: "off" });
 
     release.resolve();
-    const status = async () => (await lab.call("get_operation", { operation: String(operation) })).status;
+    const status = async () => (await testbed.call("get_operation", { operation: String(operation) })).status;
     await expect.poll(status, { timeout: SETTLED_MS }).toBe("applied");
-    expect(await lab.call("get_vm", { vm: uuid })).toMatchObject({ power: "running" });
-    expect(await disagreements(libvirt, lab.directory, uuid)).toEqual([]);
-    await lab.call("delete_vm", { vm: uuid, force: true });
+    expect(await testbed.call("get_vm", { vm: uuid })).toMatchObject({ power: "running" });
+    expect(await disagreements(libvirt, testbed.directory, uuid)).toEqual([]);
+    await testbed.call("delete_vm", { vm: uuid, force: true });
   });
 });

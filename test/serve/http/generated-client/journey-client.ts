@@ -39,7 +39,7 @@ async function refused(
   return { status: error.status, code: error.code, next: error.next, details: error.details };
 }
 
-export async function story({ vms, isos }: Api<string>) {
+export async function journey({ vms, isos }: Api<string>) {
   const { vm: made } = await done(vms.createVm({ name: "web", iso_path: "installer.iso", disk_size_gb: 20 }));
   const vm = made.uuid;
   const act = async (action: "start" | "restart") => (await done(vms.vmAction(vm, { action }))).vm.power;

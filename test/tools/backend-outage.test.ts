@@ -1,19 +1,19 @@
 /** Reading while a hypervisor does not answer: what is on record is told, and that it is no more than that. */
 // @module-tag process
 import { describe, expect, it } from "vitest";
-import { foreign, openBench, seedOf, uuid } from "./bench.ts";
+import { foreign, openHarness, seedOf, uuid } from "./harness.ts";
 
 const installer = "/memory/isos/installer.iso";
 const RECORDED = { stale: true, stale_since: expect.stringMatching(/^\d{4}-\d\d-\d\dT.*Z$/) };
 
 describe.each(["refuses", "hangs"] as const)("while a hypervisor %s", (manner) => {
-  const bench = openBench({
+  const harness = openHarness({
     local: {},
     other: seedOf(foreign(1, "theirs"), foreign(2, "twice")),
   });
-  const { call, outsideOn } = bench;
+  const { call, outsideOn } = harness;
   const refusal = async (tool: Parameters<typeof call>[0], args: Record<string, unknown>) =>
-    bench.server().refusal(tool, args);
+    harness.server().refusal(tool, args);
   const reason = manner === "hangs" ? /no answer within 5 s/ : /told to refuse/;
 
   it("each tool that reads says what is on record, and why it says no more", async () => {
@@ -45,7 +45,7 @@ describe.each(["refuses", "hangs"] as const)("while a hypervisor %s", (manner) =
       call("get_disk_info", { vm: id }),
       call("list_isos", { connection: "local" }),
       call("list_operations", { vm: "web" }),
-      bench.server().text("get_vm", { vm: id }),
+      harness.server().text("get_vm", { vm: id }),
     ]);
     expect(order).toEqual({
       vm: id,
@@ -88,7 +88,7 @@ describe.each(["refuses", "hangs"] as const)("while a hypervisor %s", (manner) =
   it("the VMs of other connections are answered for, but for a name that it has on record too", async () => {
     const [{ vms, unreachable }, text, twice] = await Promise.all([
       call("list_vms"),
-      bench.server().text("list_vms"),
+      harness.server().text("list_vms"),
       refusal("adopt_vm", { vm: "twice" }),
     ]);
     expect(unreachable).toEqual([{ connection: "local", reason: expect.stringMatching(reason) }]);

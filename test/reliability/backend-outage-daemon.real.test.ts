@@ -1,7 +1,7 @@
 // Goal: a libvirt daemon that is really killed, stopped for a while or restarted at any moment of an operation leaves
 // nothing begun and nothing that disagrees, and tools that only read answer meanwhile. Method: a daemon of the tests' own,
 // struck when the proxy in front of it has passed the nth call of an operation on. What it cannot see: every moment (the
-// sweep in away.real.test.ts has every call, against a daemon that lives).
+// sweep in backend-outage.real.test.ts has every call, against a daemon that lives).
 
 import { randomInt } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
@@ -15,32 +15,33 @@ import { canBeSystem, hasLibvirtd, type PrivateDaemon, startDaemon } from "../pl
 import { Refused } from "../support/client.ts";
 import { type LibvirtProxy, openProxy } from "../support/libvirt-proxy.ts";
 import { figure, scaled } from "../support/scale.ts";
-import { type Lab, openLab } from "../support/vm.ts";
-import { disagreements } from "./away-agreement.ts";
-import { nextOperation } from "./away-next.ts";
-import { operations } from "./away-operations.ts";
+import { openTestbed, type Testbed } from "../support/vm.ts";
+import { disagreements } from "./backend-outage-agreement.ts";
+import { nextOperation } from "./backend-outage-next.ts";
+import { operations } from "./backend-outage-operations.ts";
 
 const { isos } = inject("guests");
-const plugin = fileURLToPath(new URL("../support/brief-libvirt.ts", import.meta.url));
+const plugin = fileURLToPath(new URL("../support/short-late-limit-libvirt.ts", import.meta.url));
 const SEED = Number(process.env.BOOTWRIGHT_SEED ?? randomInt(2 ** 31));
 /** A stopped daemon counts as dead after some 35 s, and a connection to it as failed after 10 s more. */
 const LIMIT_MS = 60_000;
 /** Tools that only read give a hypervisor 5 s for a look, twice where a name is to be found first. */
 const READ_LIMIT_MS = 15_000;
+/** Shorter than a daemon has to be silent to count as dead. */
 const STOPPED_MS = 2_000;
 const strikes = ["killed", "killed and started again", "stopped for a while"] as const;
 
 describe.skipIf(!hasLibvirtd || !canBeSystem)("a daemon that is struck", () => {
   let daemon: PrivateDaemon;
   let proxy: LibvirtProxy;
-  let lab: Lab;
+  let testbed: Testbed;
   let sockets: string;
   let calls = 0;
   let struck: Readonly<{ at: number; how: (typeof strikes)[number] }> | undefined;
   let striking: Promise<void> = Promise.resolve();
   let up = true;
   const uri = (socket: string) => `qemu:///system?socket=${socket}`;
-  const library = () => ({ one: lab.iso(isos.both), other: lab.iso(isos.bios) });
+  const library = () => ({ one: testbed.iso(isos.both), other: testbed.iso(isos.bios) });
   const start = async () => {
     await daemon.start();
     up = true;
@@ -73,7 +74,7 @@ describe.skipIf(!hasLibvirtd || !canBeSystem)("a daemon that is struck", () => {
       },
       daemon.socketPath,
     );
-    lab = await openLab({
+    testbed = await openTestbed({
       isos: [isos.both, isos.bios],
       uri: uri(daemon.socketPath),
       settings: ["--connection", `local=${plugin},uri=${uri(path)}`],
@@ -81,14 +82,14 @@ describe.skipIf(!hasLibvirtd || !canBeSystem)("a daemon that is struck", () => {
   });
   afterAll(async () => {
     if (!up) await start();
-    await lab?.close();
+    await testbed?.close();
     await proxy?.close();
     await daemon?.stop();
     await rm(sockets, { recursive: true, force: true });
   });
 
   test(
-    "at a moment of each operation",
+    "leaves every operation applied, refused or unknown until a look settles it",
     async () => {
       console.log(`seed ${SEED}: BOOTWRIGHT_SEED=${SEED} makes the same choice of moments`);
       const names = Object.keys(operations);
@@ -100,7 +101,7 @@ describe.skipIf(!hasLibvirtd || !canBeSystem)("a daemon that is struck", () => {
       for (const [index, [one, moment, way]] of picks.slice(0, amount).entries()) {
         const what = names[amount > names.length ? index % names.length : one % names.length]!;
         const how = strikes[way % strikes.length]!;
-        const ready = await operations[what]!({ lab, isos: library(), word: `${index}` });
+        const ready = await operations[what]!({ testbed, isos: library(), word: `${index}` });
         [calls, struck] = [0, { at: 1 + (moment % 30), how }];
         const began = performance.now();
         let refused: Refused["refusal"] | undefined;
@@ -113,18 +114,22 @@ describe.skipIf(!hasLibvirtd || !canBeSystem)("a daemon that is struck", () => {
         struck = undefined;
         await striking;
         if (!up) await start();
-        const told = String(refused ? (refused.outcome?.status ?? refused.code) : "applied");
-        outcomes.set(told, (outcomes.get(told) ?? 0) + 1);
+        const outcome = String(refused ? (refused.outcome?.status ?? refused.code) : "applied");
+        outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
         const operation = (refused?.outcome?.operation ?? refused?.details.operation) as string | undefined;
         const uuid =
-          ready.uuid ?? answer?.uuid ?? (operation && (await lab.call("get_operation", { operation })).vm) ?? undefined;
+          ready.uuid ??
+          answer?.uuid ??
+          (operation && (await testbed.call("get_operation", { operation })).vm) ??
+          undefined;
         const problems = refused && refused.code === undefined ? ["was a defect"] : [];
         if (uuid !== undefined) problems.push(...(await settles(uuid)));
-        if (problems.length) wrong.push(`${what}, daemon ${how} at call ${at}, told ${told}: ${problems.join("; ")}`);
+        if (problems.length)
+          wrong.push(`${what}, daemon ${how} at call ${at}, answered ${outcome}: ${problems.join("; ")}`);
       }
-      figure("away: daemons struck", amount);
-      for (const [told, times] of [...outcomes].sort()) figure(`away: struck, ended ${told}`, times);
-      figure("away: struck, slowest answer, ms", Math.round(slowestMs));
+      figure("backend outage: daemons struck", amount);
+      for (const [outcome, times] of [...outcomes].sort()) figure(`backend outage: struck, ended ${outcome}`, times);
+      figure("backend outage: struck, slowest answer, ms", Math.round(slowestMs));
       expect(wrong).toEqual([]);
       expect(slowestMs).toBeLessThan(LIMIT_MS);
     },
@@ -134,31 +139,31 @@ describe.skipIf(!hasLibvirtd || !canBeSystem)("a daemon that is struck", () => {
   async function settles(uuid: string): Promise<string[]> {
     const libvirt = openLibvirt({ uri: uri(daemon.socketPath) });
     try {
-      return [...(await nextOperation(lab, uuid)), ...(await disagreements(libvirt, lab.directory, uuid))];
+      return [...(await nextOperation(testbed, uuid)), ...(await disagreements(libvirt, testbed.directory, uuid))];
     } finally {
       await libvirt.close();
-      await lab.call("delete_vm", { vm: uuid, force: true }).catch(() => undefined);
+      await testbed.call("delete_vm", { vm: uuid, force: true }).catch(() => undefined);
     }
   }
 
-  test("and while it hangs, what is on record is told within seconds", async () => {
-    const { uuid, name } = await lab.create("read", { iso_path: library().one });
+  test("keeps no tool from answering from the record within seconds while it hangs", async () => {
+    const { uuid, name } = await testbed.create("read", { iso_path: library().one });
     process.kill(daemon.pid, "SIGSTOP");
     try {
       const began = performance.now();
       const [listed, seen, named, order, status, disk, library_, history, check] = await Promise.all([
-        lab.call("list_vms"),
-        lab.call("get_vm", { vm: uuid }),
-        lab.call("get_vm", { vm: name }),
-        lab.call("get_boot_order", { vm: uuid }),
-        lab.call("get_installation_status", { vm: uuid }),
-        lab.call("get_disk_info", { vm: uuid }),
-        lab.call("list_isos"),
-        lab.call("list_operations", { vm: uuid }),
-        lab.server.refusal("check_boot", { vm: uuid }),
+        testbed.call("list_vms"),
+        testbed.call("get_vm", { vm: uuid }),
+        testbed.call("get_vm", { vm: name }),
+        testbed.call("get_boot_order", { vm: uuid }),
+        testbed.call("get_installation_status", { vm: uuid }),
+        testbed.call("get_disk_info", { vm: uuid }),
+        testbed.call("list_isos"),
+        testbed.call("list_operations", { vm: uuid }),
+        testbed.server.refusal("check_boot", { vm: uuid }),
       ]);
       const tookMs = performance.now() - began;
-      figure("away: reading while the daemon hangs, slowest answer, ms", Math.round(tookMs));
+      figure("backend outage: reading while the daemon hangs, slowest answer, ms", Math.round(tookMs));
       expect(tookMs).toBeLessThan(READ_LIMIT_MS);
       expect(listed.vms.find((vm) => vm.uuid === uuid)).toMatchObject({ stale: true, boot_order: "cdrom_hd" });
       expect(listed.unreachable).toHaveLength(1);
@@ -170,7 +175,9 @@ describe.skipIf(!hasLibvirtd || !canBeSystem)("a daemon that is struck", () => {
     } finally {
       process.kill(daemon.pid, "SIGCONT");
     }
-    await expect.poll(async () => (await lab.call("get_vm", { vm: uuid })).stale, { timeout: 60_000 }).toBeUndefined();
-    await lab.call("delete_vm", { vm: uuid });
+    await expect
+      .poll(async () => (await testbed.call("get_vm", { vm: uuid })).stale, { timeout: 60_000 })
+      .toBeUndefined();
+    await testbed.call("delete_vm", { vm: uuid });
   });
 });

@@ -7,20 +7,20 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, inject, test } from "vitest";
 import { waitForLine } from "../support/guest.ts";
 import { openHttp } from "../support/http.ts";
-import { type Lab, openLab, SYSTEM } from "../support/vm.ts";
+import { openTestbed, SYSTEM, type Testbed } from "../support/vm.ts";
 import { buildPage, colours, describeInBrowser, logIn, picture } from "./browser.ts";
 import { type InputMethod, keyboard, keyboardBackwards, mouse } from "./input-method.ts";
 
 const { installerIso } = inject("guests");
-let lab: Lab;
+let testbed: Testbed;
 beforeAll(async () => {
-  lab = await openLab({ isos: [installerIso] });
+  testbed = await openTestbed({ isos: [installerIso] });
 });
-afterAll(() => lab?.close());
+afterAll(() => testbed?.close());
 
-async function visitLab() {
+async function visitTestbed() {
   await buildPage();
-  const { directory } = lab;
+  const { directory } = testbed;
   const settings = ["--images", join(directory, "images"), "--iso-dir", join(directory, "isos")];
   const server = await openHttp({
     data: join(directory, "data"),
@@ -30,7 +30,7 @@ async function visitLab() {
   });
   return { server, ...(await logIn(server.login)) };
 }
-type Here = Awaited<ReturnType<typeof visitLab>>;
+type Here = Awaited<ReturnType<typeof visitTestbed>>;
 
 const statesOf = ({ page }: Here) => page.locator(".vm-head .states");
 
@@ -40,7 +40,7 @@ async function makeVm(here: Here, input: InputMethod, name: string): Promise<str
   await input.press(page, "button", "Create VM");
   const dialog = page.getByRole("dialog");
   await input.write(dialog, "Name", name);
-  const option = dialog.getByLabel("Installer ISO").locator(`option[value="${lab.iso(installerIso)}"]`);
+  const option = dialog.getByLabel("Installer ISO").locator(`option[value="${testbed.iso(installerIso)}"]`);
   await option.waitFor({ state: "attached" });
   await input.choose(page, "Installer ISO", (await option.textContent())!);
   await input.write(dialog, "Disk in GiB", "1");
@@ -82,9 +82,9 @@ async function bootFromDisk(here: Here, input: InputMethod, serial: string): Pro
 
 describeInBrowser("a person at the page", () => {
   test("installs a system by clicks alone, believes the suggestion and boots it from its disk", async () => {
-    const here = await visitLab();
+    const here = await visitTestbed();
     const { page, faults } = here;
-    const serial = await makeVm(here, mouse, lab.name("page"));
+    const serial = await makeVm(here, mouse, testbed.name("page"));
     await complete(here, mouse, serial, "libvirt-suggestion");
     await cut(here, mouse);
     await bootFromDisk(here, mouse, serial);
@@ -96,9 +96,9 @@ describeInBrowser("a person at the page", () => {
   }, 300_000);
 
   test("does by keys alone all that there is to do, from watching the installer's screen to deleting the VM", async () => {
-    const here = await visitLab();
+    const here = await visitTestbed();
     const { page, server, faults } = here;
-    const name = lab.name("keys");
+    const name = testbed.name("keys");
     const serial = await makeVm(here, keyboard, name);
 
     await keyboard.press(page, "button", "Open console");

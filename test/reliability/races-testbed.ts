@@ -10,46 +10,50 @@ import { type Operation, plannedEnd } from "../../src/domain/changes/operation.t
 import type { State } from "../../src/domain/model/state.ts";
 import { type BootwrightClient, openClient, serverPath } from "../support/client.ts";
 import { permissionsFor } from "../support/deno.ts";
-import type { Lab } from "../support/vm.ts";
+import type { Testbed } from "../support/vm.ts";
 
-export const settingsOf = ({ directory }: Pick<Lab, "directory">): string[] => [
+export const settingsOf = ({ directory }: Pick<Testbed, "directory">): string[] => [
   ...["--data", join(directory, "data"), "--images", join(directory, "images"), "--iso-dir", join(directory, "isos")],
   ...["--connection", "local=libvirt,uri=qemu:///system"],
 ];
 
 const denoPath = fileURLToPath(new URL("../../node_modules/.bin/deno", import.meta.url));
 
-/** One more server on the lab's directories. */
+/** Opens one more server on the testbed's directories. */
 export async function openBeside(
-  lab: Lab,
+  testbed: Testbed,
   runtime: "node" | "deno",
   more: readonly string[],
 ): Promise<BootwrightClient> {
-  const [cache, temporary] = [join(lab.directory, "cache"), join(lab.directory, "tmp")];
+  const [cache, temporary] = [join(testbed.directory, "cache"), join(testbed.directory, "tmp")];
   await mkdir(temporary, { recursive: true });
   await chmod(temporary, 0o711);
   return openClient({
-    settings: [...settingsOf(lab), ...more],
+    settings: [...settingsOf(testbed), ...more],
     confirm: () => true,
     env: {
       XDG_CACHE_HOME: cache,
-      XDG_CONFIG_HOME: lab.directory,
+      XDG_CONFIG_HOME: testbed.directory,
       ...(runtime === "deno" && { TMPDIR: temporary, NO_COLOR: "1" }),
     },
     ...(runtime === "deno" && {
-      command: [denoPath, "run", "--no-prompt", ...permissionsFor(lab.directory, "libvirt"), serverPath],
+      command: [denoPath, "run", "--no-prompt", ...permissionsFor(testbed.directory, "libvirt"), serverPath],
     }),
   });
 }
 
-/** One call on the command line; what it refuses with, or nothing. */
-export async function callOnce(lab: Lab, tool: string, args: object): Promise<{ answer?: unknown; error?: unknown }> {
-  const line = [serverPath, ...settingsOf(lab), "call", tool, "--json", JSON.stringify(args)];
+/** Makes one call on the command line. Returns its refusal, or undefined. */
+export async function callOnce(
+  testbed: Testbed,
+  tool: string,
+  args: object,
+): Promise<{ answer?: unknown; error?: unknown }> {
+  const line = [serverPath, ...settingsOf(testbed), "call", tool, "--json", JSON.stringify(args)];
   const { exitCode, stdout, stderr } = await execa(process.execPath, line, {
     reject: false,
     stdin: "ignore",
     timeout: 60_000,
-    env: { XDG_CACHE_HOME: join(lab.directory, "cache"), XDG_CONFIG_HOME: lab.directory },
+    env: { XDG_CACHE_HOME: join(testbed.directory, "cache"), XDG_CONFIG_HOME: testbed.directory },
   });
   if (exitCode === 0) return { answer: JSON.parse(stdout) };
   if (exitCode === 1) return { error: JSON.parse(stdout).error };
@@ -60,7 +64,7 @@ export type Recorded = Pick<Operation, "id" | "status" | "steps" | "what" | "act
   Readonly<{
     place: number;
     uuid: string;
-    /** What it began with, and where its steps lead to from there. */
+    /** The state that it began with, and the one that its steps lead to from there. */
     before: State;
     after: State;
   }>;
@@ -101,7 +105,7 @@ export function chronicleOf(directory: string) {
   const timer = setInterval(collect, 250);
   const count = (sql: string) => Number((database.prepare(sql).get() as { n: number }).n);
   return {
-    /** What there is by now, oldest first. */
+    /** Returns what has been collected, oldest first. */
     operations(): Recorded[] {
       collect();
       return [...seen.values()].sort((a, b) => a.place - b.place);

@@ -1,5 +1,5 @@
-// Whether one VM's definition, its disk, its medium and its rows in the database agree, seen past the program under test:
-// the daemon is asked for its XML, the database file and the directory are read.
+// The points on which one VM's definition, its disk, its medium and its rows in the database differ. The daemon's XML, the
+// database file and the directory are read past the program under test.
 
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
@@ -10,7 +10,7 @@ import { DOMAIN_XML, ERROR_CODE, type Libvirt, LibvirtError } from "../../plugin
 type Row = Readonly<Record<string, string | number | null>>;
 type Seen = Readonly<{ id: number | undefined; next: string; live: string | undefined }>;
 
-/** Every point on which the witnesses disagree, as a sentence. */
+/** Returns a sentence for each point on which the sources disagree. */
 export async function disagreements(libvirt: Libvirt, directory: string, uuid: string): Promise<string[]> {
   const [domain, { record, open, claims }] = [await domainOf(libvirt, uuid), rowsOf(directory, uuid)];
   const files = readdirSync(join(directory, "images")).filter((name) => name.startsWith(uuid));

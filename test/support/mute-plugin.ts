@@ -1,7 +1,0 @@
-/** VMs in memory whose guests' agents cannot be asked. --connection mute=…/mute-plugin.ts */
-import memory from "../../plugins/memory/index.ts";
-import { definePlugin } from "../../src/plugin.ts";
-
-const { guest: _none, ...backend } = memory.backend!;
-
-export default definePlugin({ ...memory, manifest: { ...memory.manifest, name: "mute" }, backend });
