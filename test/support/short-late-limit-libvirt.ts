@@ -6,4 +6,4 @@ import libvirt from "../../plugins/libvirt/index.ts";
 /** A busy machine may take seconds to start a guest. */
 export const LATE_MS = 10_000;
 
-export default { ...libvirt, backend: { ...libvirt.backend, lateMs: LATE_MS } };
+export default { ...libvirt, backend: { ...libvirt.backend, callOutlivesCallerMs: LATE_MS } };

@@ -14,11 +14,11 @@ import { temporaryDirectory } from "../../support/memory.ts";
 import * as outside from "../../support/simulator.ts";
 import { isos } from "../../support/world.ts";
 import { foreign, seedOf, uuid } from "../../tools/harness.ts";
-
 import {
   accepted,
   broken,
   doing,
+  endedJob,
   failing,
   hd,
   idIn,
@@ -35,6 +35,7 @@ const elsewhere: Partial<Record<ErrorCode, string>> = {
   TOOL_NOT_FOUND: "a path that no tool has is ROUTE_NOT_FOUND",
   ANSWER_TOO_LARGE: "the bound is one of MCP's clients",
   CONFIRMATION_DECLINED: "only MCP asks a person and hears no",
+  JOB_INTERRUPTED: "a job ends with it, and no call is refused with it",
   PLUGIN_NOT_FOUND: "the server does not start",
   PLUGIN_INVALID: "the server does not start",
   PLUGIN_CONFIG_INVALID: "the server does not start",
@@ -76,6 +77,8 @@ const provoked: Partial<Record<ErrorCode, () => Promise<HttpAnswer>>> = {
     const config = { ...rest, vms: vms.map((vm) => ({ ...vm, persistent: false })) };
     return (await open({ config })).ask("POST", "/api/vms/adopt", { vm: "web" });
   },
+  JOB_NOT_FOUND: async () => (await open()).ask("GET", "/api/jobs/nothing"),
+  JOB_ENDED: endedJob,
   VM_MUST_BE_OFF: async () => (await withRunningVm()).ask("DELETE", "/api/vms/web"),
   async VM_PAUSED() {
     const harness = await withRunningVm();

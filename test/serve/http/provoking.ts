@@ -9,6 +9,7 @@ import type { Session } from "../../../src/serve/session.ts";
 import { openSqliteStore } from "../../../src/store/sqlite/store.ts";
 import { allTools } from "../../../src/tools/catalogue.ts";
 import { databaseOf } from "../../store/fixture.ts";
+import type { HttpAnswer } from "../../support/http.ts";
 import { type HttpHere, openHere, sessionOf } from "../../support/http-here.ts";
 import { memoryBackend, type World, type WorldOptions, world } from "../../support/world.ts";
 import { foreign, seedOf } from "../../tools/harness.ts";
@@ -125,4 +126,14 @@ export async function onTwo(capable: Partial<Backend["capabilities"]> = {}): Pro
     const { services } = sessionOf(first);
     return { tools: allTools, services: { ...services, connections } };
   });
+}
+
+/** Cancels a job that has ended. */
+export async function endedJob(): Promise<HttpAnswer> {
+  const { ask, world: made } = await open();
+  const at = new Date().toISOString();
+  const job = { id: "job-1", kind: "test.copy", title: "Copy web", actor: "cli", input: {} };
+  await made.store.addJob({ ...job, attempts: 1, status: "queued", startedAt: at, updatedAt: at }, []);
+  await made.store.endJob(job.id, { status: "done" }, []);
+  return ask("POST", `/api/jobs/${job.id}/cancel`, {});
 }
