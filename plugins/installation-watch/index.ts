@@ -35,7 +35,7 @@ async function lookInside(config: Config, event: DomainEvent, context: FunctionC
   const vm = refOf(event);
   if (!(await installing(event, context))) return;
   if (!isFromDisk(Booted.parse(await context.call("get_vm", { vm })))) return;
-  const said = await unlessRefused(unasked, () => context.call("get_guest_info", { vm }));
+  const said = await ignoreRefusals(unasked, () => context.call("get_guest_info", { vm }));
   if (said === undefined) return;
   const guest = Guest.parse(said);
   if (guest.agent === "silent" && event.type === "agent.connected")
@@ -45,7 +45,7 @@ async function lookInside(config: Config, event: DomainEvent, context: FunctionC
   if (!config.auto) return suggest(vm, evidence, context);
   const { "boot-order": boot_order, "detach-iso": detach_iso } = config;
   context.log(`${nameOf(event)}: complete, since ${evidence}`);
-  await unlessOver(() =>
+  await ignoreIfOver(() =>
     context.call("complete_installation", { vm, evidence, detach_iso, ...(boot_order && { boot_order }) }),
   );
 }
@@ -64,24 +64,24 @@ async function lookAtDisk(ended: string, event: DomainEvent, context: FunctionCo
 /** The status of a VM that is being installed; undefined of any other. */
 async function installing(event: DomainEvent, context: FunctionContext) {
   if (event.data.managed === false) return undefined;
-  const answer = await unlessOver(() => context.call("get_installation_status", { vm: refOf(event) }));
+  const answer = await ignoreIfOver(() => context.call("get_installation_status", { vm: refOf(event) }));
   const status = answer && Status.parse(answer);
   return status?.installation_status === "Installing" ? status : undefined;
 }
 
 async function suggest(vm: string, evidence: string, context: FunctionContext): Promise<void> {
-  await unlessOver(() => context.call("suggest_completion", { vm, evidence }));
+  await ignoreIfOver(() => context.call("suggest_completion", { vm, evidence }));
 }
 
 /** Between the event and now the VM may have gone, or somebody may have decided. */
 const over = ["VM_NOT_FOUND", "VM_GONE", "VM_NOT_MANAGED", "INSTALLATION_TRANSITION_ILLEGAL"];
 
-const unlessOver = <T>(call: () => Promise<T>) => unlessRefused(over, call);
+const ignoreIfOver = <T>(call: () => Promise<T>) => ignoreRefusals(over, call);
 
 /** No connection, or not the VM's, has a way to ask a guest's agent. */
 const unasked = ["TOOL_NOT_FOUND", "GROUP_UNSUPPORTED"];
 
-async function unlessRefused<T>(codes: readonly string[], call: () => Promise<T>): Promise<T | undefined> {
+async function ignoreRefusals<T>(codes: readonly string[], call: () => Promise<T>): Promise<T | undefined> {
   try {
     return await call();
   } catch (error) {

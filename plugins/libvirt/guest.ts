@@ -41,7 +41,7 @@ async function ask({ slowCalls }: LibvirtSession, domain: Domain, signal?: Abort
 
 /** Reads virDomainGetGuestInfo's values, in which a disk's alias is its target in the definition. */
 export function infoFrom(said: Parameters): GuestInfo {
-  const text = (name: string) => plainText(said[name]);
+  const text = (name: string) => untrustedText(said[name]);
   const [osId, osName] = [text("os.id"), text("os.pretty-name") ?? text("os.name")];
   const filesystems = numbered(said["fs.count"], FILESYSTEMS_MAX).map((place) => {
     const disks = numbered(said[`fs.${place}.disk.count`], DISKS_MAX).map((disk) =>
@@ -60,7 +60,7 @@ const numbered = (count: Parameters[string] | undefined, most: number): number[]
   Array.from({ length: typeof count === "number" ? Math.min(count, most) : 0 }, (_, place) => place);
 
 /** Cuts off a text that a guest may have made and removes its control characters; undefined where nothing is left. */
-export const plainText = (value: Parameters[string] | undefined): string | undefined =>
+export const untrustedText = (value: Parameters[string] | undefined): string | undefined =>
   typeof value === "string"
     ? value
         .replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, "")

@@ -4,7 +4,7 @@ import { ConnectFailed, ConnectionLost, type Domain, type DomainEvent, LIST_DOMA
 import { isLibvirtError, type LibvirtSession, runOf } from "./session.ts";
 
 /** Reports `space_low` for every VM that runs now or is started later. */
-export function domainSpace(session: LibvirtSession, tell: (hint: Hint) => void, signal: AbortSignal) {
+export function domainSpace(session: LibvirtSession, notify: (hint: Hint) => void, signal: AbortSignal) {
   const { slowCalls, context, host } = session;
   const space: SpaceWatch<Domain> = watchSpace({
     host,
@@ -24,7 +24,7 @@ export function domainSpace(session: LibvirtSession, tell: (hint: Hint) => void,
       isLibvirtError(error, "noDomain") ||
       error instanceof ConnectFailed ||
       error instanceof ConnectionLost,
-    tell,
+    notify,
     log: context.log,
     signal,
   });

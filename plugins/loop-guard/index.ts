@@ -54,8 +54,8 @@ async function rebooted(config: Config, event: DomainEvent, context: FunctionCon
   const vm = refOf(event);
   const [run, order, disk] = await Promise.all([
     installing(event, context),
-    unless(gone, () => context.call("get_boot_order", { vm })),
-    unless(gone, () => written(vm, context)),
+    ignoreRefusals(gone, () => context.call("get_boot_order", { vm })),
+    ignoreRefusals(gone, () => written(vm, context)),
   ]);
   if (!run || !order) return;
   const { running_boot_order: running } = Order.parse(order);
@@ -68,14 +68,14 @@ async function rebooted(config: Config, event: DomainEvent, context: FunctionCon
   const ejected = ejects && !isLate && (await eject(vm, config.force, context));
   context.log(`${nameOf(event)}: ${ejected ? "ejected the ISO, the disk is next" : "the installer runs again"}`);
   const next = ejected ? "the ISO was ejected, so the disk is next" : "the medium is next, so the installer runs again";
-  await unless(["INSTALLATION_TRANSITION_ILLEGAL"], () =>
+  await ignoreRefusals(["INSTALLATION_TRANSITION_ILLEGAL"], () =>
     context.call("suggest_completion", { vm, evidence: `${found}; ${next}` }),
   );
 }
 
 /** False where the guest keeps the tray locked. */
 async function eject(vm: string, force: boolean, context: FunctionContext): Promise<boolean> {
-  return (await unless(["TRAY_LOCKED"], () => context.call("detach_iso", { vm, force }))) !== undefined;
+  return (await ignoreRefusals(["TRAY_LOCKED"], () => context.call("detach_iso", { vm, force }))) !== undefined;
 }
 
 /** A run that ended with the guest's reboot: whoever is there now starts the VM again, from the disk. */
@@ -98,7 +98,7 @@ const gone = ["VM_NOT_FOUND", "VM_GONE", "VM_NOT_MANAGED"];
 /** The run that the event is about, if it installs from a medium and is still the last one. */
 async function installing(event: DomainEvent, context: FunctionContext) {
   if (event.data.managed === false) return undefined;
-  const answer = await unless(gone, () => context.call("get_installation_status", { vm: refOf(event) }));
+  const answer = await ignoreRefusals(gone, () => context.call("get_installation_status", { vm: refOf(event) }));
   const status = answer && Status.parse(answer);
   const run = status?.last_run;
   if (status?.installation_status !== "Installing" || run?.run !== event.data.run) return undefined;
@@ -112,7 +112,7 @@ async function written(vm: string, context: FunctionContext): Promise<string | u
 }
 
 /** What a call answers; undefined where it is refused with one of these codes. */
-async function unless<T>(codes: readonly string[], call: () => Promise<T>): Promise<T | undefined> {
+async function ignoreRefusals<T>(codes: readonly string[], call: () => Promise<T>): Promise<T | undefined> {
   try {
     return await call();
   } catch (error) {

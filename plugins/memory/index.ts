@@ -17,7 +17,7 @@ import { imagesOf, writeFile } from "./images.ts";
 import { fingerprintOf, type Machine, type Session, viewOf } from "./machine.ts";
 import { notify } from "./notify.ts";
 import { bringUpToDate } from "./observe.ts";
-import { guestInfo, telling, watch } from "./watch.ts";
+import { guestInfo, notifying, watchVms } from "./watch.ts";
 
 const Kept = z.object({
   uuid: z.string(),
@@ -116,7 +116,7 @@ export default definePlugin<Config, Session>({
         return guestInfo(session, uuid);
       },
     },
-    events: { watch },
-    changes: telling(changes),
+    events: { watch: watchVms },
+    changes: notifying(changes),
   },
 });

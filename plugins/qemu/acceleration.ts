@@ -7,8 +7,8 @@ import { join } from "node:path";
 import { DomainError, PROBE_EXIT_PORT, PROBE_SHOWS, PROBE_SIGN, probeDisk } from "../../src/plugin.ts";
 import { cpuOf } from "./command-line.ts";
 import type { Accelerator } from "./definition.ts";
-import { textOf, writeWhole } from "./file.ts";
-import { runProgram } from "./program.ts";
+import { readText, writeWhole } from "./file.ts";
+import { runToExit } from "./program.ts";
 import type { QemuSession } from "./session.ts";
 
 const PROBE_LIMIT_MS = 8_000;
@@ -43,7 +43,7 @@ async function works(
   const path = join(cacheDirectory, `${accelerator}-probe-qemu.json`);
   // Another program or boot of the host may fare otherwise.
   const about = { hostBoot: (await host.bootId()) ?? "host", binary: session.binary, accelerator, shows: PROBE_SHOWS };
-  const known = await textOf(path)
+  const known = await readText(path)
     .then((text) => JSON.parse(text ?? "{}") as Record<string, unknown>)
     .catch(() => ({}) as Record<string, unknown>);
   if (Object.entries(about).every(([key, value]) => known[key] === value) && typeof known.works === "boolean")
@@ -78,7 +78,7 @@ export async function probe(
     ...["-device", `isa-debug-exit,iobase=${PROBE_EXIT_PORT},iosize=4`],
   ];
   try {
-    const { stdout, stderr, timedOut } = await runProgram(binary, args, { timeoutMs: PROBE_LIMIT_MS, signal });
+    const { stdout, stderr, timedOut } = await runToExit(binary, args, { timeoutMs: PROBE_LIMIT_MS, signal });
     if (stdout.includes(PROBE_SIGN)) return true;
     // QEMU stays, stopped, where KVM gives up.
     return timedOut && !/internal error/i.test(stderr) ? "no answer" : false;

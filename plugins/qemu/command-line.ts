@@ -98,7 +98,7 @@ export const fileNode = (target: string) => `file-${target}`;
 
 function storage(definition: Definition): string[] {
   const sequence = bootSequence(asDomain(definition));
-  const placeOf = (ref: string) => {
+  const bootIndexOption = (ref: string) => {
     const index = sequence.indexOf(ref);
     return index < 0 ? "" : `,bootindex=${index + 1}`;
   };
@@ -115,7 +115,10 @@ function storage(definition: Definition): string[] {
         discard: "unmap",
         file: { driver: "file", "node-name": fileNode(target), filename: path, discard: "unmap" },
       }),
-      ...["-device", `${diskDevice[bus](target)},drive=${diskNode(target)},id=${target}${placeOf(`disk:${target}`)}`],
+      ...[
+        "-device",
+        `${diskDevice[bus](target)},drive=${diskNode(target)},id=${target}${bootIndexOption(`disk:${target}`)}`,
+      ],
     ]),
     ...drives.flatMap(({ target, bus, path }) => [
       ...(path === undefined
@@ -128,7 +131,7 @@ function storage(definition: Definition): string[] {
           })),
       ...[
         "-device",
-        `${driveDevice[bus](target)}${path === undefined ? "" : `,drive=medium-${target}`},id=${target}${placeOf(`cdrom:${target}`)}`,
+        `${driveDevice[bus](target)}${path === undefined ? "" : `,drive=medium-${target}`},id=${target}${bootIndexOption(`cdrom:${target}`)}`,
       ],
     ]),
   ];

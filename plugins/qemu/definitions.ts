@@ -3,7 +3,7 @@ import { mkdir, readdir, rm, unlink } from "node:fs/promises";
 import { dirname } from "node:path";
 import { type ApplyContext, DomainError, type Vm } from "../../src/plugin.ts";
 import { type Definition, writtenDefinition } from "./definition.ts";
-import { syncDirectory, textOf, writeWhole } from "./file.ts";
+import { readText, syncDirectory, writeWhole } from "./file.ts";
 import { NAMES, withLock } from "./lock.ts";
 import { type Parsed, type QemuSession, requireOpen } from "./session.ts";
 import { isUuid } from "./vm-paths.ts";
@@ -21,7 +21,7 @@ export async function uuidsIn({ directory }: QemuSession): Promise<string[]> {
 export async function definitionOf(session: QemuSession, uuid: string): Promise<Parsed | undefined> {
   if (!isUuid(uuid)) return undefined;
   const path = session.pathsOf(uuid).definition;
-  const text = await textOf(path);
+  const text = await readText(path);
   if (text === undefined) return undefined;
   let parsed: Parsed;
   try {

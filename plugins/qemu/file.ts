@@ -34,7 +34,7 @@ export async function syncDirectory(path: string): Promise<void> {
 }
 
 /** The file's text; undefined where there is none. */
-export async function textOf(path: string): Promise<string | undefined> {
+export async function readText(path: string): Promise<string | undefined> {
   try {
     return await readFile(path, "utf8");
   } catch (error) {

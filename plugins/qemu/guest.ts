@@ -52,7 +52,7 @@ export async function guestInfo(
 /** Reads the agent's answers to guest-get-osinfo and guest-get-fsinfo. */
 export function infoFrom(system: unknown, filesystems: unknown): GuestInfo {
   const said = System.safeParse(system).data;
-  const [osId, osName] = [plainText(said?.id), plainText(said?.["pretty-name"] ?? said?.name)];
+  const [osId, osName] = [untrustedText(said?.id), untrustedText(said?.["pretty-name"] ?? said?.name)];
   const all = Array.isArray(filesystems) ? filesystems.slice(0, FILESYSTEMS_MAX) : [];
   return {
     ...(osId && { osId }),
@@ -63,8 +63,8 @@ export function infoFrom(system: unknown, filesystems: unknown): GuestInfo {
       const disks = parsed.disk.slice(0, DISKS_MAX).map(targetOf);
       return [
         {
-          mountpoint: plainText(parsed.mountpoint) ?? "",
-          type: plainText(parsed.type) ?? "",
+          mountpoint: untrustedText(parsed.mountpoint) ?? "",
+          type: untrustedText(parsed.type) ?? "",
           disks: [...new Set(disks.filter((target) => target !== undefined))],
         },
       ];
@@ -87,7 +87,7 @@ function targetOf(disk: unknown): string | undefined {
 const SATA = { slot: 31, function: 2 };
 
 /** Cuts off a text that a guest may have made and removes its control characters; undefined where nothing is left. */
-const plainText = (value: string | undefined): string | undefined =>
+const untrustedText = (value: string | undefined): string | undefined =>
   value
     ?.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, "")
     .slice(0, TEXT_MAX)

@@ -7,9 +7,9 @@ import { DomainError } from "../../src/plugin.ts";
 import { commandLine } from "./command-line.ts";
 import { type Definition, readDefinition, writtenDefinition } from "./definition.ts";
 import { endingEvent } from "./event-log.ts";
-import { textOf, writeWhole } from "./file.ts";
+import { readText, writeWhole } from "./file.ts";
 import { firmwareFor } from "./firmware.ts";
-import { describeFailure, runProgram } from "./program.ts";
+import { describeFailure, runToExit } from "./program.ts";
 import { isListening } from "./qmp/client.ts";
 import type { QemuSession } from "./session.ts";
 import { endTpm, startTpm } from "./tpm.ts";
@@ -31,7 +31,7 @@ export const isOn = (session: QemuSession, uuid: string): Promise<boolean> => is
 
 /** Reads what the last run was started with, whether or not it still runs. */
 export async function startedOf(session: QemuSession, uuid: string): Promise<Started | undefined> {
-  const text = await textOf(session.pathsOf(uuid).started);
+  const text = await readText(session.pathsOf(uuid).started);
   if (text === undefined) return undefined;
   const { run, definition } = StartedFile.parse(JSON.parse(text));
   return { run, definition: readDefinition(JSON.stringify(definition)) };
@@ -54,7 +54,7 @@ export async function startProcess(session: QemuSession, definition: Definition)
     await writeFile(place.eventLog, "", { mode: 0o600 });
     if (definition.tpm) await startTpm(place);
     const args = commandLine(definition, { place, firmware });
-    const ended = await runProgram(session.binary, args, { timeoutMs: START_LIMIT_MS });
+    const ended = await runToExit(session.binary, args, { timeoutMs: START_LIMIT_MS });
     if (ended.code !== 0) throw new Error(describeFailure(session.binary, ended, START_LIMIT_MS));
   } catch (error) {
     if (definition.tpm) await endTpm(place);
@@ -84,7 +84,7 @@ async function copyOnce(from: string, to: string): Promise<void> {
 
 async function rememberProcess(session: QemuSession, uuid: string): Promise<void> {
   const place = session.pathsOf(uuid);
-  const pid = Number(await textOf(place.pid));
+  const pid = Number(await readText(place.pid));
   const startTime = pid > 0 ? await startTimeOf(pid) : undefined;
   if (startTime !== undefined) await writeWhole(place.process, JSON.stringify({ pid, startTime }));
 }
@@ -92,11 +92,11 @@ async function rememberProcess(session: QemuSession, uuid: string): Promise<void
 /** When a process began, in the system's own words. Number and start time together name one process for ever. */
 async function startTimeOf(pid: number): Promise<string | undefined> {
   if (process.platform === "linux") {
-    const stat = await textOf(`/proc/${pid}/stat`).catch(() => undefined);
+    const stat = await readText(`/proc/${pid}/stat`).catch(() => undefined);
     // The second field is the program's name in brackets, which may hold anything.
     return stat?.slice(stat.lastIndexOf(")") + 2).split(" ")[19];
   }
-  const { code, stdout } = await runProgram("ps", ["-o", "lstart=", "-p", String(pid)], { timeoutMs: 5_000 });
+  const { code, stdout } = await runToExit("ps", ["-o", "lstart=", "-p", String(pid)], { timeoutMs: 5_000 });
   return code === 0 ? stdout.trim() : undefined;
 }
 
@@ -118,7 +118,7 @@ export async function endProcess(session: QemuSession, uuid: string): Promise<vo
 
 /** Kills the process only if it began when the VM's process began: numbers are given out again. */
 async function killProcess(session: QemuSession, uuid: string): Promise<void> {
-  const text = await textOf(session.pathsOf(uuid).process);
+  const text = await readText(session.pathsOf(uuid).process);
   if (text === undefined) return;
   const { pid, startTime } = ProcessFile.parse(JSON.parse(text));
   if ((await startTimeOf(pid)) !== startTime) return;

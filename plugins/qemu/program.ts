@@ -6,7 +6,7 @@ export type Ended = Readonly<{ code: number | null; stdout: string; stderr: stri
 const OUTPUT_CHARACTERS_MAX = 64 * 1024;
 
 /** @throws Error when it cannot be started; the signal's reason */
-export async function runProgram(
+export async function runToExit(
   command: string,
   args: readonly string[],
   { timeoutMs, signal }: Readonly<{ timeoutMs: number; signal?: AbortSignal | undefined }>,

@@ -11,7 +11,7 @@ import {
   type PluginContext,
 } from "../../src/plugin.ts";
 import { type Definition, meaningOf, readDefinition } from "./definition.ts";
-import { textOf } from "./file.ts";
+import { readText } from "./file.ts";
 import { isListening, NotListening, openQmp, type Qmp, QmpLost, type QmpOptions } from "./qmp/client.ts";
 import { pathsOf, requireRoom, type VmPaths } from "./vm-paths.ts";
 
@@ -121,7 +121,7 @@ async function calling<T>(
       throw new NotListening(`nobody listens at ${place.qmp}`, { cause: error });
     const unanswered = error.sent !== undefined && !isLook(error.sent);
     // Whoever has to end it needs to know which process it is.
-    const pid = Number(await textOf(place.pid)) || "unknown";
+    const pid = Number(await readText(place.pid)) || "unknown";
     throw new DomainError(
       "BACKEND_UNAVAILABLE",
       { connection, reason: `QEMU (process ${pid}): ${error.message}` },

@@ -2,7 +2,7 @@
 import { once } from "node:events";
 import { mkdir } from "node:fs/promises";
 import { connect } from "node:net";
-import { describeFailure, runProgram } from "./program.ts";
+import { describeFailure, runToExit } from "./program.ts";
 import type { VmPaths } from "./vm-paths.ts";
 
 const START_LIMIT_MS = 15_000;
@@ -15,7 +15,7 @@ export async function startTpm(place: VmPaths): Promise<void> {
     ...["--ctrl", `type=unixio,path=${place.tpmSocket},mode=0600`],
     ...["--terminate", "--daemon"],
   ];
-  const ended = await runProgram("swtpm", args, { timeoutMs: START_LIMIT_MS });
+  const ended = await runToExit("swtpm", args, { timeoutMs: START_LIMIT_MS });
   if (ended.code !== 0) throw new Error(describeFailure("swtpm", ended, START_LIMIT_MS));
 }
 

@@ -15,20 +15,20 @@ const ALIVE_EVERY_MS = 1_000;
 /** Milliseconds between two looks while QEMU is ending, after its last event. */
 const END_POLL_MS = 20;
 
-type Teller = (hint: Hint) => void;
+type Notify = (hint: Hint) => void;
 type Space = ReturnType<typeof machineSpace>;
 type Watched = Readonly<{ folder: string; begun: Promise<void>; alive: () => void; end: () => void }>;
 
 /** Reports hints until the signal ends it or the session is closed. QEMU's earlier events are old: the VM is looked at anyway,
  * and an event that left no trace in it needs no action any more. */
-export async function watch(session: QemuSession, tell: Teller, ends: AbortSignal): Promise<void> {
+export async function watchVms(session: QemuSession, notify: Notify, ends: AbortSignal): Promise<void> {
   const signal = AbortSignal.any([ends, session.closing.signal]);
   if (signal.aborted) return;
   mkdirSync(session.directory, { recursive: true, mode: 0o700 });
   const ending = Promise.withResolvers<void>();
   const stop = () => ending.resolve();
   signal.addEventListener("abort", stop, { once: true });
-  const space = machineSpace(session, tell, signal);
+  const space = machineSpace(session, notify, signal);
   const vms = new Map<string, Watched>();
   /** Whether the VM's folder is there, or is another one, may have changed. */
   const appear = (uuid: string, known: boolean) => {
@@ -36,14 +36,14 @@ export async function watch(session: QemuSession, tell: Teller, ends: AbortSigna
     if (folder === vms.get(uuid)?.folder) return;
     vms.get(uuid)?.end();
     vms.delete(uuid);
-    const watched = folder === undefined ? undefined : watchVm(session, uuid, folder, { tell, space, known });
+    const watched = folder === undefined ? undefined : watchVm(session, uuid, folder, { notify, space, known });
     if (watched) vms.set(uuid, watched);
   };
   let isListed = false;
   const folder = watchFile(session.directory, (_kind, name) => {
     if (name === null || !isUuid(name)) return;
     appear(name, !isListed);
-    tell({ uuid: name });
+    notify({ uuid: name });
   });
   folder.on("error", ending.reject);
   const beat = setInterval(() => {
@@ -53,7 +53,7 @@ export async function watch(session: QemuSession, tell: Teller, ends: AbortSigna
     for (const uuid of await uuidsIn(session)) appear(uuid, true);
     isListed = true;
     await Promise.all([...vms.values()].map(({ begun }) => begun));
-    if (!signal.aborted) tell({});
+    if (!signal.aborted) notify({});
     await ending.promise;
   } finally {
     signal.removeEventListener("abort", stop);
@@ -74,7 +74,7 @@ function watchVm(
   session: QemuSession,
   uuid: string,
   folder: string,
-  { tell, space, known }: Readonly<{ tell: Teller; space: Space; known: boolean }>,
+  { notify, space, known }: Readonly<{ notify: Notify; space: Space; known: boolean }>,
 ): Watched | undefined {
   const { home, eventLog } = session.pathsOf(uuid);
   const reader = readEvents(eventLog);
@@ -87,7 +87,7 @@ function watchVm(
   const look = async () => {
     const now = await isOn(session, uuid);
     if (over) return;
-    if (now !== on && on !== undefined) tell({ uuid });
+    if (now !== on && on !== undefined) notify({ uuid });
     if (!now) space.stopped(uuid);
     on = now;
   };
@@ -103,7 +103,7 @@ function watchVm(
     skip = false;
     if (over || !more) return;
     // Also at what is no event: QEMU's answer to the negotiation says that the machine is up.
-    if (!old) tell({ uuid });
+    if (!old) notify({ uuid });
     await look();
     const run = (await startedOf(session, uuid))?.run;
     if (over || run === undefined) return;
@@ -114,7 +114,7 @@ function watchVm(
     if (old) return;
     for (const event of events) {
       const occurrence = occurrenceOf(event, run);
-      if (occurrence) tell({ uuid, occurrence });
+      if (occurrence) notify({ uuid, occurrence });
       const passed = thresholdIn(event);
       if (passed) space.passed(uuid, passed.target, passed.thresholdBytes, passed.excessBytes);
     }
@@ -127,7 +127,7 @@ function watchVm(
   let watcher: FSWatcher;
   try {
     watcher = watchFile(home, (_kind, name) => {
-      if (name === DEFINITION) tell({ uuid });
+      if (name === DEFINITION) notify({ uuid });
       if (name === EVENT_LOG) readOn();
     });
   } catch {

@@ -37,7 +37,7 @@ export async function readDiskHead(files: HostFiles, real: string): Promise<{ fo
 }
 
 /** An expected failure leaves the fact unknown; anything else is a defect, or an abort. */
-async function unlessFailed<T>(work: Promise<T>, signal?: AbortSignal): Promise<T | undefined> {
+async function undefinedIfFailed<T>(work: Promise<T>, signal?: AbortSignal): Promise<T | undefined> {
   return work.catch((error: unknown) => {
     signal?.throwIfAborted();
     if (error instanceof DomainError || errnoOf(error) !== undefined) return undefined;
@@ -76,7 +76,7 @@ export async function observeDisk(
     return { path, image: await identify(path, files), state: found.state, content: "unknown", chain: [path] };
   const { real, stat } = found;
   const image = imageIdentityOf(stat);
-  const head = await unlessFailed(readDiskHead(files, real), signal);
+  const head = await undefinedIfFailed(readDiskHead(files, real), signal);
   if (!head)
     return { path, image, state: "unreadable", content: "unknown", chain: [real], identity: contentVersionOf(stat) };
 
@@ -84,7 +84,8 @@ export async function observeDisk(
   const openable =
     chain.refused === undefined && chain.missing === undefined && worksWith(head.format) ? head.format : undefined;
   const virtualBytes =
-    head.virtualBytes ?? (openable && (await unlessFailed(qemuImg.info(real, openable, signal), signal))?.virtualBytes);
+    head.virtualBytes ??
+    (openable && (await undefinedIfFailed(qemuImg.info(real, openable, signal), signal))?.virtualBytes);
   const known = {
     path,
     image,
@@ -102,10 +103,10 @@ export async function observeDisk(
 
   const version = { text: chain.version, changedAtMs: chain.changedAtMs };
   const look = (own: AbortSignal) => lookAtContent({ files, qemuImg }, real, { format: openable, virtualBytes }, own);
-  const content = (await unlessFailed(cache.get(real, version, look, signal), signal)) ?? {
+  const content = (await undefinedIfFailed(cache.get(real, version, look, signal), signal)) ?? {
     content: "unknown" as const,
   };
   const checked =
-    check && openable === "qcow2" ? await unlessFailed(qemuImg.check(real, openable, signal), signal) : undefined;
+    check && openable === "qcow2" ? await undefinedIfFailed(qemuImg.check(real, openable, signal), signal) : undefined;
   return { ...known, state, ...content, ...(checked && { corrupt: chain.corrupt || checked.corrupt }) };
 }

@@ -34,7 +34,7 @@ const EXTENSIONS_MAX = 64;
 export const isQcow2 = (head: Buffer): boolean => head.length >= 4 && head.readUInt32BE(0) === 0x514649fb;
 
 /** A name that is not UTF-8, or that would end early at a NUL, cannot be checked as the path that QEMU would open. */
-function textOf(bytes: Buffer): string | undefined {
+function decodeName(bytes: Buffer): string | undefined {
   if (bytes.includes(0)) return undefined;
   try {
     return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
@@ -54,7 +54,7 @@ function readExtensions(cluster: Buffer, start: number, end: number): Extensions
     if (type === 0) return found;
     if (at + 8 + length > end) return { malformed: "a header extension is longer than the header" };
     if (type === EXTENSION_BACKING_FORMAT || type === EXTENSION_DATA_FILE) {
-      const text = length <= NAME_BYTES_MAX ? textOf(cluster.subarray(at + 8, at + 8 + length)) : undefined;
+      const text = length <= NAME_BYTES_MAX ? decodeName(cluster.subarray(at + 8, at + 8 + length)) : undefined;
       if (text === undefined) return { malformed: "a header extension holds no text" };
       if (type === EXTENSION_DATA_FILE) found.dataFileName = text;
       else found.backingFormat = text;
@@ -127,6 +127,6 @@ export async function readQcow2Header(read: ReadAt): Promise<Qcow2Header | Malfo
   };
   if (backingAt === 0n || backingBytes === 0) return header;
   const bytes = cluster.subarray(Number(backingAt), Number(backingAt) + backingBytes);
-  const backing = bytes.length === backingBytes ? textOf(bytes) : undefined;
+  const backing = bytes.length === backingBytes ? decodeName(bytes) : undefined;
   return backing === undefined ? { malformed: "the backing file's name cannot be read" } : { ...header, backing };
 }

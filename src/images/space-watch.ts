@@ -17,7 +17,7 @@ export type SpaceOptions<Of extends Readonly<{ uuid: string }>> = Readonly<{
   arm(vm: Of, target: string, offsetBytes: bigint): Promise<void>;
   /** Whether the error only means that the VM, or what runs it, is gone. */
   isOver(error: unknown): boolean;
-  tell(hint: Hint): void;
+  notify(hint: Hint): void;
   log(message: string): void;
   signal: AbortSignal;
 }>;
@@ -55,7 +55,7 @@ export type SpaceWatch<Of> = Readonly<{
 /** Arms a threshold in every writable image file of every running VM, and tells `space_low` when the host has no more
  * than its reserve: at once where that is so already. The work is sequential and in the background, so that a hung QEMU delays nothing else. */
 export function watchSpace<Of extends Readonly<{ uuid: string }>>(options: SpaceOptions<Of>): SpaceWatch<Of> {
-  const { host, tell, signal } = options;
+  const { host, notify, signal } = options;
   const watched = new Map<string, Watched<Of>>();
   const keyOf = (uuid: string, target: string) => `${uuid}/${target}`;
   let logged = false;
@@ -79,7 +79,7 @@ export function watchSpace<Of extends Readonly<{ uuid: string }>>(options: Space
     const sharers = [...watched.values()].filter(({ fileSystem }) => fileSystem === totalBytes).length;
     if (signal.aborted) return;
     if (freeBytes <= reserveOf(totalBytes))
-      tell({ uuid: vm.uuid, occurrence: { type: "space_low", run, target, freeBytes } });
+      notify({ uuid: vm.uuid, occurrence: { type: "space_low", run, target, freeBytes } });
     const step = stepFor(freeBytes, totalBytes, sharers);
     if (step === 0) return;
     // A threshold is an offset in the file. Where an image has holes its blocks say less than its length, and passing

@@ -10,7 +10,7 @@ import { ClaimRow, VmRow } from "./entities.ts";
 import { KeyedMutex, type Unlock } from "./keyed-mutex.ts";
 import { livingOf } from "./living.ts";
 import { openOperationsOn } from "./open-operations.ts";
-import type { Database, Liveness, Session } from "./ports.ts";
+import type { Database, Liveness, SqlSession } from "./ports.ts";
 import { keyOf, keyText } from "./records.ts";
 
 /** Callers of this process that wait for one VM. The next one would wait in vain, and wait in others' way. */
@@ -144,7 +144,7 @@ export function createClaimStore(database: Database, liveness: Liveness, release
     },
 
     /** Removes the rows of a claim in a transaction that ends it. */
-    endIn: (em: Session, { targets }: Claim): Promise<unknown> =>
+    endIn: (em: SqlSession, { targets }: Claim): Promise<unknown> =>
       em.nativeDelete(ClaimRow, { $or: targets.map((target) => ({ ...keyOf(target), holder: liveness.id })) }),
 
     /** That transaction was written: releasing the claim has nothing left to remove. */

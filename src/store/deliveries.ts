@@ -4,7 +4,7 @@ import type { JournalEvent } from "../domain/model/event.ts";
 import type { Delivery, Feed, Round } from "../domain/ports/event-store.ts";
 import { DeliveryRow, SubscriberRow } from "./entities.ts";
 import { eventsAfter, lastPlace } from "./events.ts";
-import type { Database, Session } from "./ports.ts";
+import type { Database, SqlSession } from "./ports.ts";
 
 /** Of one subscriber. With more than that waiting it is told nothing new until some of it is taken or given up. */
 export const DELIVERIES_WAITING_MAX = 10_000;
@@ -88,7 +88,7 @@ async function cursorOf(database: Database, name: string, at: Date): Promise<num
   });
 }
 
-async function putDelivery(em: Session, row: Values): Promise<void> {
+async function putDelivery(em: SqlSession, row: Values): Promise<void> {
   const { subscriber, seq } = row;
   await em.nativeDelete(DeliveryRow, { subscriber, seq });
   await em.insert(DeliveryRow, row);

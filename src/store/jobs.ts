@@ -7,7 +7,7 @@ import { JobRow } from "./entities.ts";
 import { appendEvent } from "./events.ts";
 import { livingOf } from "./living.ts";
 import { jobOf, jobValues } from "./mapping.ts";
-import type { Database, Liveness, Session } from "./ports.ts";
+import type { Database, Liveness, SqlSession } from "./ports.ts";
 import { keyOf } from "./records.ts";
 
 /** Nobody has this id, so nobody alive holds what it holds. */
@@ -15,7 +15,7 @@ const NOBODY = "";
 const active = { status: { $in: [...activeJobStatuses] } };
 
 export function createJobStore(database: Database, liveness: Liveness, now: () => Date): JobStore {
-  const append = async (em: Session, events: readonly DomainEvent[]) => {
+  const append = async (em: SqlSession, events: readonly DomainEvent[]) => {
     for (const event of events) await appendEvent(em, event);
   };
   const at = () => now().toISOString();
@@ -115,13 +115,13 @@ export function createJobStore(database: Database, liveness: Liveness, now: () =
   };
 }
 
-const jobIn = async (em: Session, id: string): Promise<Job | undefined> => {
+const jobIn = async (em: SqlSession, id: string): Promise<Job | undefined> => {
   const row = await em.findOne(JobRow, { id }, { refresh: true });
   return row ? jobOf(row) : undefined;
 };
 
 /** What comes behind this job, newest first. */
-async function behind(em: Session, id: string) {
+async function behind(em: SqlSession, id: string) {
   const row = await em.findOne(JobRow, { id }, { fields: ["startedAt"] });
   if (!row) throw new DomainError("JOB_NOT_FOUND", { job: id });
   const { startedAt } = row;

@@ -5,7 +5,7 @@ import type { Target } from "../domain/model/vm.ts";
 import type { KeptDefinition, OperationQuery } from "../domain/ports/store.ts";
 import { OperationRow, operationColumns } from "./entities.ts";
 import { holding, operationsOf } from "./open-operations.ts";
-import type { Database, Session } from "./ports.ts";
+import type { Database, SqlSession } from "./ports.ts";
 import { keyOf } from "./records.ts";
 
 /** `octet_length` takes a text's size from the head of its row; the text itself is not read. */
@@ -55,7 +55,7 @@ export const createOperationHistory = (database: Database) => ({
 });
 
 /** What comes behind this operation, newest first. */
-async function behind(em: Session, id: string) {
+async function behind(em: SqlSession, id: string) {
   const row = await em.findOne(OperationRow, { id }, { fields: ["begunAt"] });
   if (!row) throw new DomainError("OPERATION_NOT_FOUND", { operation: id });
   const { begunAt } = row;

@@ -9,7 +9,7 @@ import { appendEvent } from "./events.ts";
 import { livingOf } from "./living.ts";
 import { operationValues } from "./mapping.ts";
 import { openRows, operationsOf, unsettled } from "./open-operations.ts";
-import type { Database, Liveness, Session } from "./ports.ts";
+import type { Database, Liveness, SqlSession } from "./ports.ts";
 import { keyOf, putRecord, removeRecord } from "./records.ts";
 import { writeReports } from "./reported-states.ts";
 import type { createRetention } from "./retention.ts";
@@ -82,7 +82,7 @@ export const createOperationStore = (
 });
 
 /** A row that an older program wrote gets today's schema before new steps are written into it. */
-async function carryForward(em: Session, id: string): Promise<void> {
+async function carryForward(em: SqlSession, id: string): Promise<void> {
   const old = { id, schema: { $lt: JOURNAL_SCHEMA } };
   const row = await em.findOne(OperationRow, old, { fields: ["schema", "steps", "before"] });
   if (row) await em.nativeUpdate(OperationRow, { id }, journalRowOf(readJournalRow(row)));

@@ -3,7 +3,7 @@
 import type { EntityManager } from "@mikro-orm/core";
 
 /** MikroORM's entity manager of an SQL database. */
-export interface Session extends EntityManager {
+export interface SqlSession extends EntityManager {
   /** Runs SQL with `?` for each parameter. */
   execute<T>(query: string, parameters?: readonly unknown[], method?: "all" | "get" | "run"): Promise<T>;
 }
@@ -12,11 +12,11 @@ export interface Session extends EntityManager {
  * STORE_READ_ONLY, STORE_CORRUPT, STORE_UNAVAILABLE. */
 export interface Database {
   /** Reads outside a transaction: each query sees one moment. */
-  read<T>(work: (em: Session) => Promise<T>): Promise<T>;
+  read<T>(work: (em: SqlSession) => Promise<T>): Promise<T>;
   /** Runs the work in one transaction, durable when this returns. Transactions of all processes run one after another: what
    * the work reads stays true until it ends, and events are numbered in the order in which they can be read. The work may
    * run again, so it does nothing but read and write this database. */
-  write<T>(work: (em: Session) => Promise<T>): Promise<T>;
+  write<T>(work: (em: SqlSession) => Promise<T>): Promise<T>;
   close(): Promise<void>;
 }
 

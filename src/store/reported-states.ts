@@ -7,7 +7,7 @@ import type { Settlement } from "../domain/ports/store.ts";
 import { ClaimRow, ReportedStateRow, SettingRow } from "./entities.ts";
 import { appendEvent } from "./events.ts";
 import { openOperationsOn } from "./open-operations.ts";
-import type { Database, Liveness, Session } from "./ports.ts";
+import type { Database, Liveness, SqlSession } from "./ports.ts";
 import { keyOf } from "./records.ts";
 
 export const createReportedStateStore = (
@@ -30,16 +30,16 @@ export const createReportedStateStore = (
     sighting: ReportedState | null,
     events: readonly DomainEvent[],
   ): Promise<ReportOutcome> {
-    const told = await database.write(async (em): Promise<ReportOutcome> => {
+    const outcome = await database.write(async (em): Promise<ReportOutcome> => {
       if (await isHeld(em, liveness, target)) return "held";
       const row = await em.findOne(ReportedStateRow, keyOf(target), { fields: ["revision"] });
       if (row?.revision !== expect) return "stale";
       await putReportedState(em, target, sighting);
       for (const event of events) await appendEvent(em, event);
-      return "told";
+      return "reported";
     });
-    if (told === "told") appended(events.length);
-    return told;
+    if (outcome === "reported") appended(events.length);
+    return outcome;
   },
 
   async isWatched(connection: string): Promise<boolean> {
@@ -66,7 +66,7 @@ const watchedKey = (connection: string) => `watched:${connection}`;
 const STATES_PER_TRANSACTION = 100;
 
 /** A dead process holds nothing; the operation that it left is settled by whoever recovers it, and tells what it saw. */
-async function isHeld(em: Session, liveness: Liveness, target: Target): Promise<boolean> {
+async function isHeld(em: SqlSession, liveness: Liveness, target: Target): Promise<boolean> {
   const claim = await em.findOne(ClaimRow, keyOf(target), { fields: ["holder"] });
   if (claim && (await liveness.isAlive(claim.holder))) return true;
   return (await openOperationsOn(em, [target])).length > 0;
@@ -78,7 +78,7 @@ const revisionOf = ({ body, revision }: Pick<ReportedStateRow, "body" | "revisio
 });
 
 /** Within the transaction that says why. */
-async function putReportedState(em: Session, target: Target, sighting: ReportedState | null): Promise<void> {
+async function putReportedState(em: SqlSession, target: Target, sighting: ReportedState | null): Promise<void> {
   const key = keyOf(target);
   if (sighting === null) {
     await em.nativeDelete(ReportedStateRow, key);
@@ -91,7 +91,7 @@ async function putReportedState(em: Session, target: Target, sighting: ReportedS
 
 /** What an operation reports behind. Returns the events that it takes. */
 export async function writeReports(
-  em: Session,
+  em: SqlSession,
   target: Target,
   reports: NonNullable<Settlement["reports"]>,
 ): Promise<readonly DomainEvent[]> {

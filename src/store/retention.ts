@@ -2,7 +2,7 @@
  * leave in the file is used again. */
 import { DomainError } from "../domain/error.ts";
 import { SettingRow } from "./entities.ts";
-import type { Database, Session } from "./ports.ts";
+import type { Database, SqlSession } from "./ports.ts";
 
 /** How much history stays. Operations that are begun or ended `unknown` stay whatever it says, and so do the newest few of
  * every VM on record, whatever their age. */
@@ -118,7 +118,7 @@ export function createRetention(
   function soon(): void {
     if (closed) return;
     running ??= prune(retention)
-      .then(() => undefined, tell)
+      .then(() => undefined, reportDefect)
       .finally(() => {
         running = undefined;
       });
@@ -130,7 +130,7 @@ export function createRetention(
 
     /** Counts a settlement, and tells whether to prune after it. The database counts and not this process, since there may
      * be many that make one change each and end. */
-    async isDue(em: Session): Promise<boolean> {
+    async isDue(em: SqlSession): Promise<boolean> {
       const row = await em.findOne(SettingRow, { key: SETTLEMENTS });
       const value = ((row?.value as number | undefined) ?? 0) + 1;
       if (row) await em.nativeUpdate(SettingRow, { key: SETTLEMENTS }, { value });
@@ -157,6 +157,6 @@ export function createRetention(
 }
 
 /** A database that cannot be written now is pruned another time; nothing else may go wrong here. */
-function tell(error: unknown): void {
+function reportDefect(error: unknown): void {
   if (!(error instanceof DomainError)) process.stderr.write(`${error instanceof Error ? error.stack : error}\n`);
 }

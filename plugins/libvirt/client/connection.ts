@@ -18,7 +18,7 @@ import {
   REMOTE_PROGRAM,
 } from "./frames.ts";
 import { type Keepalive, type KeepaliveOptions, startKeepalive } from "./keepalive.ts";
-import { type CallOptions, type ProcedureName, type ProcedurePlace, placeOf } from "./procedure.ts";
+import { type CallOptions, type ProcedureName, type ProcedureNumbers, procedureNumbers } from "./procedure.ts";
 import { XdrReader, XdrWriter } from "./xdr.ts";
 
 /**
@@ -32,7 +32,7 @@ const SERIAL_MAX = 0xffff_ffff;
 export interface ConnectionOptions {
   readonly keepalive: KeepaliveOptions;
   /** An event's procedure and its message. A throw counts as nonsense from the daemon. */
-  readonly onEvent: (place: ProcedurePlace, message: XdrReader) => void;
+  readonly onEvent: (place: ProcedureNumbers, message: XdrReader) => void;
   /** Called once, whoever ended the connection. */
   readonly onClose: (reason: Error) => void;
 }
@@ -213,7 +213,7 @@ export class Connection {
     const call = this.#sent.get(serial);
     const procedure = call?.procedure ?? this.#abandoned.get(serial);
     if (procedure === undefined) throw new ProtocolError(`an answer to call ${serial}, which nobody made`);
-    const asked = placeOf(procedure);
+    const asked = procedureNumbers(procedure);
     if (header.program !== asked.program || header.procedure !== asked.procedure)
       throw new ProtocolError(`an answer of procedure ${header.procedure} to ${procedure}`);
     if (status !== MESSAGE_STATUS.ok && status !== MESSAGE_STATUS.error)
@@ -250,7 +250,7 @@ export class Connection {
 
 function callHeader(procedure: ProcedureName, serial: number): FrameHeader {
   return {
-    ...placeOf(procedure),
+    ...procedureNumbers(procedure),
     version: PROGRAM_VERSION,
     type: MESSAGE_TYPE.call,
     serial,

@@ -3,7 +3,7 @@
 
 import { type Domain, readDomain } from "./domain.ts";
 import { QEMU_PROGRAM } from "./frames.ts";
-import { PROCEDURE, type ProcedurePlace, QEMU_PROCEDURE } from "./procedure.ts";
+import { PROCEDURE, type ProcedureNumbers, QEMU_PROCEDURE } from "./procedure.ts";
 import { XdrError, type XdrReader } from "./xdr.ts";
 
 interface EventShape {
@@ -107,7 +107,7 @@ export function eventId(kind: EventKind): number | string {
 }
 
 /** The event in a message. Events that nobody can have asked for are an XdrError. */
-export function readEvent({ program, procedure }: ProcedurePlace, reader: XdrReader): DomainEvent {
+export function readEvent({ program, procedure }: ProcedureNumbers, reader: XdrReader): DomainEvent {
   const kind = EVENT_KINDS.find((candidate) => {
     const { id, procedure: its } = EVENT[candidate];
     return its === procedure && (typeof id === "string") === (program === QEMU_PROGRAM);

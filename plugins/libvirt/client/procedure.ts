@@ -81,12 +81,12 @@ export const QEMU_PROCEDURE = {
 export type ProcedureName = keyof typeof PROCEDURE | keyof typeof QEMU_PROCEDURE;
 
 /** Whose procedure it is, and its number there. */
-export interface ProcedurePlace {
+export interface ProcedureNumbers {
   readonly program: number;
   readonly procedure: number;
 }
 
-export const placeOf = (name: ProcedureName): ProcedurePlace =>
+export const procedureNumbers = (name: ProcedureName): ProcedureNumbers =>
   name in PROCEDURE
     ? { program: REMOTE_PROGRAM, procedure: PROCEDURE[name as keyof typeof PROCEDURE] }
     : { program: QEMU_PROGRAM, procedure: QEMU_PROCEDURE[name as keyof typeof QEMU_PROCEDURE] };

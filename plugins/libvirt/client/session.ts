@@ -8,7 +8,7 @@ import { CallInterrupted, ConnectFailed, ConnectionLost, LibvirtError } from "./
 import { type EventKind, eventId, readEvent } from "./event.ts";
 import { EventStream } from "./event-stream.ts";
 import type { KeepaliveOptions } from "./keepalive.ts";
-import { type Call, type CallOptions, nothing, type ProcedureName, type ProcedurePlace } from "./procedure.ts";
+import { type Call, type CallOptions, nothing, type ProcedureName, type ProcedureNumbers } from "./procedure.ts";
 import { connectSocket } from "./socket.ts";
 import type { XdrReader, XdrWriter } from "./xdr.ts";
 
@@ -160,7 +160,7 @@ export class Session {
       });
   }
 
-  readonly #deliver = (place: ProcedurePlace, message: XdrReader): void => {
+  readonly #deliver = (place: ProcedureNumbers, message: XdrReader): void => {
     const event = readEvent(place, message);
     for (const stream of this.#streams) {
       if (stream.kinds.has(event.kind)) stream.push(event);

@@ -102,7 +102,7 @@ export async function openQmp(path: string, { timeoutMs = TIMEOUT_MS, signal }: 
 /** Whether a process listens there. A socket file alone says nothing: it outlives a process that was killed. */
 export async function isListening(path: string): Promise<boolean> {
   for (;;) {
-    const tried = await attempt(path);
+    const tried = await tryConnect(path);
     if (typeof tried !== "string") {
       tried.destroy();
       return true;
@@ -122,7 +122,7 @@ const isNobody = (code: string) => code === "ENOENT" || code === "ECONNREFUSED" 
 async function connected(path: string, until: number, signal?: AbortSignal): Promise<Duplex> {
   for (;;) {
     signal?.throwIfAborted();
-    const tried = await attempt(path);
+    const tried = await tryConnect(path);
     if (typeof tried !== "string") return tried;
     if (isNobody(tried)) throw new NotListening(`nobody listens at ${path}`);
     if (tried !== FULL && tried !== CUT_OFF) throw new QmpLost(`cannot connect to ${path}: ${tried}`);
@@ -131,7 +131,7 @@ async function connected(path: string, until: number, signal?: AbortSignal): Pro
   }
 }
 
-const attempt = (path: string): Promise<Duplex | string> =>
+const tryConnect = (path: string): Promise<Duplex | string> =>
   connectUnix(path).catch((error: NodeJS.ErrnoException) => error.code ?? error.message);
 
 /** @throws what `late` makes when the time is up; the signal's reason */

@@ -34,7 +34,7 @@ export async function deliver(subscriber: Subscriber, options: DeliveryOptions, 
   const { journal, log, now, idleMs = IDLE_MS } = options;
   const task = `deliver:${subscriber.name}`;
   const bell = createChangeSignal(journal, signal);
-  let told = "";
+  let lastLogged = "";
   try {
     while (!signal.aborted) {
       bell.clear();
@@ -47,12 +47,12 @@ export async function deliver(subscriber: Subscriber, options: DeliveryOptions, 
         const feed = await journal.feed(subscriber.name, ROUND_MAX);
         if (await round(subscriber, feed, options, signal)) continue;
         if (feed.nextAt !== undefined) waitMs = Math.min(waitMs, Date.parse(feed.nextAt) - now().getTime());
-        told = "";
+        lastLogged = "";
       } catch (error) {
         // A database that cannot be asked now is asked again; what was delivered meanwhile comes once more.
         const reason = error instanceof Error ? error.message : String(error);
-        if (reason !== told && !signal.aborted) log(`events for ${subscriber.name}: ${reason}`);
-        told = reason;
+        if (reason !== lastLogged && !signal.aborted) log(`events for ${subscriber.name}: ${reason}`);
+        lastLogged = reason;
       }
       await bell.wait(waitMs);
     }
@@ -76,7 +76,7 @@ async function round(
   let { cursor } = feed;
   for (const { seq, event, attempts } of feed.due) {
     if (isOver()) break;
-    const failure = await attempt(subscriber, event, signal);
+    const failure = await tryDelivery(subscriber, event, signal);
     if (signal.aborted && failure) break;
     if (failure) failed.push(again({ seq, event, attempts: attempts + 1 }, failure, options));
     else taken.push(seq);
@@ -86,7 +86,7 @@ async function round(
     if (subscriber.types.includes(event.type)) {
       if (blocked.has(event.subject)) failed.push(behind({ seq, event }, options));
       else {
-        const failure = await attempt(subscriber, event, signal);
+        const failure = await tryDelivery(subscriber, event, signal);
         if (signal.aborted && failure) break;
         if (failure) {
           failed.push(again({ seq, event, attempts: 1 }, failure, options));
@@ -101,7 +101,11 @@ async function round(
   return true;
 }
 
-async function attempt({ deliver }: Subscriber, event: DomainEvent, signal: AbortSignal): Promise<Error | undefined> {
+async function tryDelivery(
+  { deliver }: Subscriber,
+  event: DomainEvent,
+  signal: AbortSignal,
+): Promise<Error | undefined> {
   try {
     await deliver(event, signal);
     return undefined;

@@ -9,7 +9,7 @@ export type Follow = Readonly<{
   /** What is behind this place is told. */
   after: number;
   /** Whoever cannot take the next one yet returns a promise. */
-  tell: (event: DomainEvent, place: number) => unknown;
+  onEvent: (event: DomainEvent, place: number) => unknown;
   signal: AbortSignal;
   /** How many events are read at one time. */
   atOnce?: number;
@@ -21,7 +21,14 @@ export type Follow = Readonly<{
 const RETRY_MS = 250;
 
 /** Tells what happens until the signal. A store that cannot be read is asked again from the same place. */
-export async function follow({ journal, after, tell, signal, atOnce = 200, everyMs = 5_000 }: Follow): Promise<void> {
+export async function follow({
+  journal,
+  after,
+  onEvent,
+  signal,
+  atOnce = 200,
+  everyMs = 5_000,
+}: Follow): Promise<void> {
   const bell = createChangeSignal(journal, signal);
   let place = after;
   try {
@@ -31,7 +38,7 @@ export async function follow({ journal, after, tell, signal, atOnce = 200, every
       for (const { seq, event } of events ?? []) {
         if (signal.aborted) return;
         place = seq;
-        await tell(event, seq);
+        await onEvent(event, seq);
       }
       if (!events) await bell.sleep(RETRY_MS);
       else if (events.length < atOnce) await bell.wait(everyMs);

@@ -36,11 +36,11 @@ const SIDE_BY_SIDE = 4;
 const PATIENCE_MS = 1_000;
 
 /** Watches until the signal ends; one process at a time does it for one connection. */
-export async function watch(options: WatchOptions, signal: AbortSignal): Promise<void> {
+export async function watchConnection(options: WatchOptions, signal: AbortSignal): Promise<void> {
   const { connection, store } = options;
   const bell = createChangeSignal(store, signal);
   const marks = new DirtyVms(bell.ring, options.everyMs ?? EVERY_MS);
-  const told = onceEach(options.log);
+  const faults = createFaultLog(options.log);
   const slow = new Map<string, Promise<void>>();
   let listening: Promise<void> | undefined;
   try {
@@ -50,13 +50,13 @@ export async function watch(options: WatchOptions, signal: AbortSignal): Promise
           await bell.sleep(TAKE_OVER_MS);
           continue;
         }
-        listening ??= listen(options, marks, bell, told, signal);
+        listening ??= listen(options, marks, bell, faults, signal);
         bell.clear();
-        const waitMs = await lookAtMarked({ options, marks, told, slow, ring: bell.ring }, signal);
+        const waitMs = await lookAtMarked({ options, marks, faults, slow, ring: bell.ring }, signal);
         await bell.wait(Math.min(waitMs, marks.untilFull()));
       } catch (error) {
         // What cannot be looked at now is looked at again; the marks are kept.
-        if (!signal.aborted) told.tell(error);
+        if (!signal.aborted) faults.report(error);
         await bell.sleep(options.retryMs ?? RETRY_MS);
       }
     }
@@ -71,7 +71,7 @@ async function listen(
   { backend, retryMs = RETRY_MS }: WatchOptions,
   marks: DirtyVms,
   bell: ReturnType<typeof createChangeSignal>,
-  told: ReturnType<typeof onceEach>,
+  faults: ReturnType<typeof createFaultLog>,
   signal: AbortSignal,
 ): Promise<void> {
   for (let pauseMs = retryMs; !signal.aborted; pauseMs = Math.min(pauseMs * 2, RETRY_MS_MAX)) {
@@ -83,7 +83,7 @@ async function listen(
         marks.add(hint);
       }, signal);
     } catch (error) {
-      if (!signal.aborted) told.tell(error);
+      if (!signal.aborted) faults.report(error);
     }
     marks.add({});
     await bell.sleep(pauseMs);
@@ -93,7 +93,7 @@ async function listen(
 type Looking = Readonly<{
   options: WatchOptions;
   marks: DirtyVms;
-  told: ReturnType<typeof onceEach>;
+  faults: ReturnType<typeof createFaultLog>;
   /** VMs that have not answered yet, and are waited for by nobody. */
   slow: Map<string, Promise<void>>;
   ring: () => void;
@@ -101,7 +101,7 @@ type Looking = Readonly<{
 
 /** No VM keeps the others from being looked at. Returns after how long to look again, though nothing rings, at what an
  * operation held or could not be looked at. */
-async function lookAtMarked({ options, marks, told, slow, ring }: Looking, signal: AbortSignal): Promise<number> {
+async function lookAtMarked({ options, marks, faults, slow, ring }: Looking, signal: AbortSignal): Promise<number> {
   if (marks.untilFull() <= 0) {
     marks.takeFull();
     await markDifferent(options, marks, signal).catch((error: unknown) => {
@@ -114,7 +114,7 @@ async function lookAtMarked({ options, marks, told, slow, ring }: Looking, signa
   let failed = false;
   const fail = (error: unknown) => {
     failed = true;
-    if (!signal.aborted) told.tell(error);
+    if (!signal.aborted) faults.report(error);
   };
   const next = due.filter(([uuid]) => !slow.has(uuid)).values();
   const lookOn = async () => {
@@ -123,17 +123,17 @@ async function lookAtMarked({ options, marks, told, slow, ring }: Looking, signa
       const outcome = await soon(looking);
       if (outcome === "slow") {
         const after = looking.then((late) => {
-          if (late !== "told") marks.putBack([[uuid, mark]]);
+          if (late !== "reported") marks.putBack([[uuid, mark]]);
           slow.delete(uuid);
           ring();
         });
         slow.set(uuid, after);
-      } else if (outcome !== "told") waiting.push([uuid, mark]);
+      } else if (outcome !== "reported") waiting.push([uuid, mark]);
     }
   };
   await Promise.all(Array.from({ length: SIDE_BY_SIDE }, lookOn));
   marks.putBack(waiting);
-  if (!failed && slow.size === 0) told.forget();
+  if (!failed && slow.size === 0) faults.forget();
   if (failed) return options.retryMs ?? RETRY_MS;
   return waiting.length > 0 ? HELD_MS : Number.POSITIVE_INFINITY;
 }
@@ -192,7 +192,7 @@ async function lookAtOne(
       ({ reportedMs }) => reportedMs !== undefined && performance.now() - reportedMs > FRESH_MS,
     );
     const news = diffVm(connection, seen?.reportedState, vm, occurrences, { isLate, isFound: found });
-    if (isEmptyDelta(news, seen?.reportedState)) return "told";
+    if (isEmptyDelta(news, seen?.reportedState)) return "reported";
     const name = vm?.name ?? seen?.reportedState.name ?? uuid;
     const events = eventsOf({ newId, now }, target, news.facts, { name, managed: record !== undefined });
     const outcome = await store.report(target, seen?.revision, news.sighting, events);
@@ -202,10 +202,10 @@ async function lookAtOne(
 }
 
 /** Tells a fault once, and again after things went well in between. */
-function onceEach(log: (message: string) => void) {
+function createFaultLog(log: (message: string) => void) {
   let last = "";
   return {
-    tell(error: unknown): void {
+    report(error: unknown): void {
       const message = error instanceof Error ? error.message : String(error);
       if (message !== last) log(`events: ${message}`);
       last = message;

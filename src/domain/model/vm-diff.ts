@@ -35,16 +35,20 @@ export function diffVm(
   const read = inRun > 0 && vm.readBytes && !isLate ? { readAtReset: vm.readBytes } : {};
   const low = occurrences.flatMap((one) => (one.type === "space_low" && one.run === vm.run ? [one.target] : []));
   const lowSpace = [...new Set([...seen.lowSpace, ...low])].sort();
-  const isTold = occurrences.some(({ type }) => type === "io_error");
+  const isReported = occurrences.some(({ type }) => type === "io_error");
   // The hypervisor says on which disk a moment later; until then, or until a look finds it, it has not been told.
-  const waits = isIoError(vm) && !(before && isIoError(before)) && !isTold && !isFound;
-  const { powerReason: _untold, ...rest } = seen;
+  const waits = isIoError(vm) && !(before && isIoError(before)) && !isReported && !isFound;
+  const { powerReason: _unreported, ...rest } = seen;
   const sighting = { ...(waits ? rest : seen), lowSpace, reboots: seen.reboots + inRun, ...read };
   if (!before) return { sighting, facts: [elsewhere("defined"), ...(vm.run === undefined ? [] : [started(vm)])] };
   const facts: Fact[] = [];
-  const told = before.run === vm.run ? before.reboots : 0;
+  const rebootsBefore = before.run === vm.run ? before.reboots : 0;
   for (const [index, reset] of resets.entries())
-    facts.push({ type: "vm.rebooted", data: { run: vm.run ?? before.run, reboots: told + index + 1 }, ...when(reset) });
+    facts.push({
+      type: "vm.rebooted",
+      data: { run: vm.run ?? before.run, reboots: rebootsBefore + index + 1 },
+      ...when(reset),
+    });
   if (before.run !== undefined && before.run !== vm.run) facts.push(...ended(before, vm));
   const isNew = vm.run !== undefined && before.run !== vm.run;
   if (isNew) facts.push(started(vm));
@@ -152,7 +156,7 @@ function troubles(
     }
     return [];
   });
-  const isTold = facts.some(({ type }) => type === "disk.io_error");
+  const isReported = facts.some(({ type }) => type === "disk.io_error");
   const isNew = paused && !isIoError(before) && !waits;
-  return isNew && !isTold ? [...facts, { type: "disk.io_error", data: { run: vm.run, paused } }] : facts;
+  return isNew && !isReported ? [...facts, { type: "disk.io_error", data: { run: vm.run, paused } }] : facts;
 }

@@ -41,7 +41,7 @@ export interface GuestAgent {
 export interface BackendEvents {
   /** Tells what is worth a look, the first time of all VMs once it listens. Ends with the signal, and when the connection
    * is lost: what happened meanwhile nobody tells. */
-  watch(tell: (hint: Hint) => void, signal: AbortSignal): Promise<void>;
+  watch(notify: (hint: Hint) => void, signal: AbortSignal): Promise<void>;
 }
 
 export interface BackendGroups {

@@ -16,7 +16,7 @@ export type ReportedRevision = Readonly<{ reportedState: ReportedState; revision
 
 /** What became of telling: `held`, an operation is at the VM and will settle; `stale`, somebody has written since it was
  * looked at. Either way nothing was written. */
-export type ReportOutcome = "told" | "held" | "stale";
+export type ReportOutcome = "reported" | "held" | "stale";
 
 /** An event that a subscriber has not taken yet, or never took. */
 export type Delivery = Readonly<{

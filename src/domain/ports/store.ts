@@ -33,7 +33,7 @@ export type Settlement = Readonly<{
   /** Given what was last told of the VM: what is told of it from now on (`null` when it is gone), and the events that this
    * takes, which come before those of the operation. Absent leaves all that as it is. */
   reports?: (
-    told: ReportedState | undefined,
+    reported: ReportedState | undefined,
   ) => Readonly<{ sighting: ReportedState | null; events: readonly DomainEvent[] }>;
   events: readonly DomainEvent[];
   /** The claim that ends with it, in the same transaction. */

@@ -4,11 +4,11 @@ import { pauses } from "../backoff.ts";
 import { faultOf } from "./sqlite-errors.ts";
 
 /** Repeats an attempt for as long as it fails because somebody else holds the database, at most for this long. */
-export async function retryBusy<T>(waitMs: number, attempt: () => Promise<T>): Promise<T> {
+export async function retryBusy<T>(waitMs: number, work: () => Promise<T>): Promise<T> {
   const end = performance.now() + waitMs;
   for (const pauseMs of pauses()) {
     try {
-      return await attempt();
+      return await work();
     } catch (error) {
       const leftMs = end - performance.now();
       if (faultOf(error) !== "busy" || leftMs <= 0) throw error;

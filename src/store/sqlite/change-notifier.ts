@@ -21,7 +21,7 @@ export function createChangeNotifier(path: string, version: () => Promise<unknow
   let known: unknown;
 
   /** Many writes of one moment are told once, when they are all there to be read. */
-  const tell = (): void => {
+  const callListeners = (): void => {
     if (due || listeners.size === 0) return;
     due = true;
     setImmediate(() => {
@@ -40,7 +40,7 @@ export function createChangeNotifier(path: string, version: () => Promise<unknow
       const now = await version().catch(() => known);
       if (now === known) continue;
       known = now;
-      tell();
+      callListeners();
       // One process writes at a time. What the first look finds may be the commit before the one that is looked for.
       if (!isFirst && looks > 1) break;
     }
@@ -66,7 +66,7 @@ export function createChangeNotifier(path: string, version: () => Promise<unknow
   return {
     notify(): void {
       if (looks < LAST_LOOKS) looks = LAST_LOOKS;
-      tell();
+      callListeners();
     },
 
     subscribe(listener: () => void): () => void {

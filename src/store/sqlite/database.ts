@@ -29,9 +29,9 @@ export async function openDatabase(
   lockWaitMs: number,
 ): Promise<SqliteDatabase> {
   const path = join(directory, "bootwright.sqlite");
-  const guarded = async <T>(attempt: () => Promise<T>): Promise<T> => {
+  const guarded = async <T>(work: () => Promise<T>): Promise<T> => {
     try {
-      return await retryBusy(lockWaitMs, attempt);
+      return await retryBusy(lockWaitMs, work);
     } catch (error) {
       throw asDomainError(error, path);
     }

@@ -1,7 +1,7 @@
 /** The store on one SQLite file, shared by every process that is given the same directory. */
 import { join } from "node:path";
 import type { DatabaseBackup, Store } from "../../domain/ports/store.ts";
-import type { Session } from "../ports.ts";
+import type { SqlSession } from "../ports.ts";
 import { createStore, type StoreOptions } from "../store.ts";
 import { createChangeNotifier } from "./change-notifier.ts";
 import { openDatabase } from "./database.ts";
@@ -41,7 +41,7 @@ export async function openSqlitePorts(options: SqliteStoreOptions) {
   return { database, liveness, changes };
 }
 
-const versionOf = async (em: Session): Promise<unknown> => {
+const versionOf = async (em: SqlSession): Promise<unknown> => {
   const [row] = await em.execute<{ data_version: number }[]>("pragma data_version");
   return row?.data_version;
 };
