@@ -9,9 +9,9 @@ import type { VmPaths } from "./vm-paths.ts";
  * itself. Without it SeaBIOS stays at "No bootable device" for ever. It means nothing to UEFI. */
 const REBOOT_TIMEOUT_MS = 10_000;
 
-export type Surroundings = Readonly<{ place: VmPaths; firmware?: UefiFirmware | undefined }>;
+export type Surroundings = Readonly<{ paths: VmPaths; firmware?: UefiFirmware | undefined }>;
 
-export function commandLine(definition: Definition, { place, firmware }: Surroundings): string[] {
+export function commandLine(definition: Definition, { paths, firmware }: Surroundings): string[] {
   const { name, uuid, accelerator, memoryBytes, cpus } = definition;
   return [
     ...["-name", `guest=${name}`, "-uuid", uuid],
@@ -21,15 +21,15 @@ export function commandLine(definition: Definition, { place, firmware }: Surroun
     ...["-m", `size=${Math.ceil(memoryBytes / 1024)}k`, "-smp", String(cpus)],
     ...clock(accelerator),
     ...["-boot", `strict=on${definition.firmware === "bios" ? `,reboot-timeout=${REBOOT_TIMEOUT_MS}` : ""}`],
-    ...(firmware ? flash(firmware, place) : []),
-    ...monitors(place),
+    ...(firmware ? flash(firmware, paths) : []),
+    ...monitors(paths),
     ...storage(definition),
     ...network(definition),
-    ...lines(definition, place),
-    ...(definition.tpm ? tpm(place) : []),
+    ...lines(definition, paths),
+    ...(definition.tpm ? tpm(paths) : []),
     ...["-device", `virtio-balloon-pci,${at(PCI_SLOT.balloon)},id=balloon`, "-object", "rng-builtin,id=rng0"],
     ...["-device", `virtio-rng-pci,${at(PCI_SLOT.rng)},rng=rng0,id=rng`],
-    ...["-daemonize", "-pidfile", place.pid],
+    ...["-daemonize", "-pidfile", paths.pid],
   ];
 }
 
@@ -59,7 +59,7 @@ const clock = (accelerator: Accelerator) => [
 
 const blockdev = (options: object) => ["-blockdev", JSON.stringify(options)];
 
-function flash(firmware: UefiFirmware, place: VmPaths): string[] {
+function flash(firmware: UefiFirmware, paths: VmPaths): string[] {
   const file = (filename: string) => ({ driver: "file", filename });
   return [
     ...blockdev({
@@ -72,7 +72,7 @@ function flash(firmware: UefiFirmware, place: VmPaths): string[] {
       driver: firmware.variablesFormat,
       "node-name": "firmware-variables",
       "read-only": false,
-      file: file(place.variables),
+      file: file(paths.variables),
     }),
     ...(firmware.needsSmm
       ? [
@@ -87,9 +87,9 @@ function flash(firmware: UefiFirmware, place: VmPaths): string[] {
 /** Commands over a socket, for one session at a time; events into a file that any number of processes may follow, also
  * those that come later. The second monitor's "pipe" is two regular files: it reads its negotiation from the one, and
  * from then on writes every event to the other. */
-const monitors = (place: VmPaths) => [
-  ...["-chardev", `socket,id=qmp,path=${value(place.qmp)},server=on,wait=off`, "-mon", "chardev=qmp,mode=control"],
-  ...["-chardev", `pipe,id=events,path=${value(place.events)}`, "-mon", "chardev=events,mode=control"],
+const monitors = (paths: VmPaths) => [
+  ...["-chardev", `socket,id=qmp,path=${value(paths.qmp)},server=on,wait=off`, "-mon", "chardev=qmp,mode=control"],
+  ...["-chardev", `pipe,id=events,path=${value(paths.events)}`, "-mon", "chardev=events,mode=control"],
 ];
 
 export const diskNode = (target: string) => `disk-${target}`;
@@ -169,21 +169,21 @@ export function macOf(uuid: string): string {
   return ["52", "54", "00", digest.slice(0, 2), digest.slice(2, 4), digest.slice(4, 6)].join(":");
 }
 
-const lines = ({ serialLog }: Definition, place: VmPaths) => {
+const lines = ({ serialLog }: Definition, paths: VmPaths) => {
   const socket = (id: string, path: string) => `socket,id=${id},path=${value(path)},server=on,wait=off`;
   return [
-    ...["-chardev", `${socket("com1", place.serial)},logfile=${value(serialLog)},logappend=off`],
+    ...["-chardev", `${socket("com1", paths.serial)},logfile=${value(serialLog)},logappend=off`],
     ...["-device", "isa-serial,chardev=com1,id=serial0"],
-    ...["-device", `virtio-serial-pci,${at(PCI_SLOT.ports)},id=ports`, "-chardev", socket("agent", place.agent)],
+    ...["-device", `virtio-serial-pci,${at(PCI_SLOT.ports)},id=ports`, "-chardev", socket("agent", paths.agent)],
     ...["-device", "virtserialport,bus=ports.0,chardev=agent,id=agent0,name=org.qemu.guest_agent.0"],
     ...["-device", `qemu-xhci,${at(PCI_SLOT.usb)},id=usb`, "-device", "usb-tablet,bus=usb.0,id=tablet"],
     // The one card that BIOS, UEFI and every installer can draw on from the first moment. A port on loopback could be
     // reached by every user of the host, and by a guest on user-mode networking.
-    ...["-device", `VGA,${at(PCI_SLOT.video)},id=video`, "-vnc", `unix:${value(place.vnc)}`],
+    ...["-device", `VGA,${at(PCI_SLOT.video)},id=video`, "-vnc", `unix:${value(paths.vnc)}`],
   ];
 };
 
-const tpm = (place: VmPaths) => [
-  ...["-chardev", `socket,id=tpm,path=${value(place.tpmSocket)}`],
+const tpm = (paths: VmPaths) => [
+  ...["-chardev", `socket,id=tpm,path=${value(paths.tpmSocket)}`],
   ...["-tpmdev", "emulator,id=tpm0,chardev=tpm", "-device", "tpm-crb,tpmdev=tpm0,id=tpm-device"],
 ];

@@ -42,23 +42,23 @@ export async function startedOf(session: QemuSession, uuid: string): Promise<Sta
  * @throws Error in QEMU's words */
 export async function startProcess(session: QemuSession, definition: Definition): Promise<void> {
   const { uuid } = definition;
-  const place = session.pathsOf(uuid);
+  const paths = session.pathsOf(uuid);
   const firmware = definition.firmware === "bios" ? undefined : await firmwareFor(definition.firmware);
-  await clear(place);
-  await mkdir(place.run, { recursive: true, mode: 0o700 });
+  await clear(paths);
+  await mkdir(paths.run, { recursive: true, mode: 0o700 });
   try {
-    if (firmware) await copyOnce(firmware.variables, place.variables);
+    if (firmware) await copyOnce(firmware.variables, paths.variables);
     const started = { run: randomUUID(), definition: JSON.parse(writtenDefinition(definition)) };
-    await writeWhole(place.started, JSON.stringify(started));
-    await writeFile(`${place.events}.in`, NEGOTIATION, { mode: 0o600 });
-    await writeFile(place.eventLog, "", { mode: 0o600 });
-    if (definition.tpm) await startTpm(place);
-    const args = commandLine(definition, { place, firmware });
+    await writeWhole(paths.started, JSON.stringify(started));
+    await writeFile(`${paths.events}.in`, NEGOTIATION, { mode: 0o600 });
+    await writeFile(paths.eventLog, "", { mode: 0o600 });
+    if (definition.tpm) await startTpm(paths);
+    const args = commandLine(definition, { paths, firmware });
     const ended = await runToExit(session.binary, args, { timeoutMs: START_LIMIT_MS });
     if (ended.code !== 0) throw new Error(describeFailure(session.binary, ended, START_LIMIT_MS));
   } catch (error) {
-    if (definition.tpm) await endTpm(place);
-    await clear(place);
+    if (definition.tpm) await endTpm(paths);
+    await clear(paths);
     throw error;
   }
   await rememberProcess(session, uuid);
@@ -83,10 +83,10 @@ async function copyOnce(from: string, to: string): Promise<void> {
 }
 
 async function rememberProcess(session: QemuSession, uuid: string): Promise<void> {
-  const place = session.pathsOf(uuid);
-  const pid = Number(await readText(place.pid));
+  const paths = session.pathsOf(uuid);
+  const pid = Number(await readText(paths.pid));
   const startTime = pid > 0 ? await startTimeOf(pid) : undefined;
-  if (startTime !== undefined) await writeWhole(place.process, JSON.stringify({ pid, startTime }));
+  if (startTime !== undefined) await writeWhole(paths.process, JSON.stringify({ pid, startTime }));
 }
 
 /** When a process began, in the system's own words. Number and start time together name one process for ever. */

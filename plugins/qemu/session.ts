@@ -106,22 +106,22 @@ const isLook = (command: string) => command.startsWith("query-") || command === 
 
 async function calling<T>(
   connection: string,
-  place: VmPaths,
+  paths: VmPaths,
   options: QmpOptions,
   work: (qmp: Qmp) => Promise<T>,
 ): Promise<T> {
   let qmp: Qmp | undefined;
   try {
-    qmp = await openQmp(place.qmp, options);
+    qmp = await openQmp(paths.qmp, options);
     return await work(qmp);
   } catch (error) {
     if (!(error instanceof QmpLost)) throw error;
     // A process that has ended takes its session with it.
-    if ((error.sent === undefined || isLook(error.sent)) && !(await isListening(place.qmp)))
-      throw new NotListening(`nobody listens at ${place.qmp}`, { cause: error });
+    if ((error.sent === undefined || isLook(error.sent)) && !(await isListening(paths.qmp)))
+      throw new NotListening(`nobody listens at ${paths.qmp}`, { cause: error });
     const unanswered = error.sent !== undefined && !isLook(error.sent);
     // Whoever has to end it needs to know which process it is.
-    const pid = Number(await readText(place.pid)) || "unknown";
+    const pid = Number(await readText(paths.pid)) || "unknown";
     throw new DomainError(
       "BACKEND_UNAVAILABLE",
       { connection, reason: `QEMU (process ${pid}): ${error.message}` },

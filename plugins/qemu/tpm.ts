@@ -8,11 +8,11 @@ import type { VmPaths } from "./vm-paths.ts";
 const START_LIMIT_MS = 15_000;
 
 /** @throws Error when swtpm is not there, or does not start */
-export async function startTpm(place: VmPaths): Promise<void> {
-  await mkdir(place.tpm, { recursive: true, mode: 0o700 });
+export async function startTpm(paths: VmPaths): Promise<void> {
+  await mkdir(paths.tpm, { recursive: true, mode: 0o700 });
   const args = [
-    ...["socket", "--tpm2", "--tpmstate", `dir=${place.tpm},mode=0600`],
-    ...["--ctrl", `type=unixio,path=${place.tpmSocket},mode=0600`],
+    ...["socket", "--tpm2", "--tpmstate", `dir=${paths.tpm},mode=0600`],
+    ...["--ctrl", `type=unixio,path=${paths.tpmSocket},mode=0600`],
     ...["--terminate", "--daemon"],
   ];
   const ended = await runToExit("swtpm", args, { timeoutMs: START_LIMIT_MS });
@@ -23,8 +23,8 @@ export async function startTpm(place: VmPaths): Promise<void> {
 const SHUTDOWN = Buffer.from([0, 0, 0, 3]);
 
 /** Ends a TPM that QEMU never connected to. */
-export async function endTpm(place: VmPaths): Promise<void> {
-  const socket = connect(place.tpmSocket);
+export async function endTpm(paths: VmPaths): Promise<void> {
+  const socket = connect(paths.tpmSocket);
   // Nobody listens there where it was not started, or QEMU has been.
   socket.on("error", () => undefined);
   socket.setTimeout(1_000, () => socket.destroy());
