@@ -1,6 +1,6 @@
-/** Watching one connection. Hints only say where to look: what is told is the difference between what is seen and what was
- * last told, so a lost connection or a dead process misses nothing that is still to be seen, and tells nothing twice.
- * While an operation holds a VM its hints wait; what the operation caused it tells itself. */
+/** Watches one connection. Hints only mark VMs to observe; the events report the difference between the observed and
+ * the last reported state. So a lost connection or a dead process misses nothing that is still visible, and reports
+ * nothing twice. While an operation holds a VM its hints wait, since the operation reports its own effects. */
 
 import { reportedStateOf } from "../model/reported-state.ts";
 import { diffVm, eventsOf, isEmptyDelta } from "../model/vm-diff.ts";
@@ -17,25 +17,25 @@ export type WatchOptions = Readonly<{
   newId: () => string;
   now: () => Date;
   log: (message: string) => void;
-  /** How often everything is looked at although nothing tells: edits of a definition may make no event. */
+  /** How often all VMs are listed without a hint, in milliseconds: edits of a definition may cause no event. */
   everyMs?: number;
-  /** The pause before a lost connection is tried again; it grows. */
+  /** The first pause before a lost connection is tried again, in milliseconds; it doubles each time. */
   retryMs?: number;
 }>;
 
 const EVERY_MS = 30_000;
 const RETRY_MS = 500;
 const RETRY_MS_MAX = 10_000;
-/** How often a process that does not watch looks whether the one that does is still there. */
+/** How often a process without the lease tries to take it. */
 const TAKE_OVER_MS = 2_000;
-/** An operation that holds a VM rings when it settles; this is for one that dies. */
+/** How long to wait for a VM that an operation holds. A settlement rings earlier; this covers a process that dies. */
 const HELD_MS = 1_000;
-/** How many VMs are looked at side by side. */
+/** How many VMs are observed at once. */
 const SIDE_BY_SIDE = 4;
-/** How long the others wait for a VM that does not answer. */
+/** How long a VM that does not answer delays the others. */
 const PATIENCE_MS = 1_000;
 
-/** Watches until the signal ends; one process at a time does it for one connection. */
+/** Watches until the signal ends. One process at a time watches one connection. */
 export async function watchConnection(options: WatchOptions, signal: AbortSignal): Promise<void> {
   const { connection, store } = options;
   const bell = createChangeSignal(store, signal);
@@ -55,7 +55,7 @@ export async function watchConnection(options: WatchOptions, signal: AbortSignal
         const waitMs = await lookAtMarked({ options, marks, faults, slow, ring: bell.ring }, signal);
         await bell.wait(Math.min(waitMs, marks.untilFull()));
       } catch (error) {
-        // What cannot be looked at now is looked at again; the marks are kept.
+        // A failed observation is repeated; the marks are kept.
         if (!signal.aborted) faults.report(error);
         await bell.sleep(options.retryMs ?? RETRY_MS);
       }
@@ -66,7 +66,7 @@ export async function watchConnection(options: WatchOptions, signal: AbortSignal
   }
 }
 
-/** Keeps the backend telling. After each end of it everything is looked at, since nobody told what happened meanwhile. */
+/** Keeps a watch of the backend open. Each time it ends, all VMs are marked, since events may have been missed. */
 async function listen(
   { backend, retryMs = RETRY_MS }: WatchOptions,
   marks: DirtyVms,
@@ -94,13 +94,13 @@ type Looking = Readonly<{
   options: WatchOptions;
   marks: DirtyVms;
   faults: ReturnType<typeof createFaultLog>;
-  /** VMs that have not answered yet, and are waited for by nobody. */
+  /** Observations of VMs that have not answered yet, which delay no other VM. */
   slow: Map<string, Promise<void>>;
   ring: () => void;
 }>;
 
-/** No VM keeps the others from being looked at. Returns after how long to look again, though nothing rings, at what an
- * operation held or could not be looked at. */
+/** Observes the marked VMs; no VM delays the others. Returns the milliseconds until VMs that were held or failed are
+ * tried again without a ring. */
 async function lookAtMarked({ options, marks, faults, slow, ring }: Looking, signal: AbortSignal): Promise<number> {
   if (marks.untilFull() <= 0) {
     marks.takeFull();
@@ -148,7 +148,7 @@ async function soon<T>(looking: Promise<T>): Promise<T | "slow"> {
   }
 }
 
-/** Looks at all VMs and marks those that are not as was last told. The first look at a connection finds no news. */
+/** Lists all VMs and marks those that differ from their reported state. The first list of a connection marks none. */
 async function markDifferent(
   { connection, backend, store }: WatchOptions,
   marks: DirtyVms,
@@ -175,7 +175,8 @@ async function markDifferent(
 }
 
 const STALE_MAX = 5;
-/** What was read by a reset is what is read right after it: the firmware takes about as long before it boots anything. */
+/** The age in milliseconds up to which the counters still hold the bytes read by the time of a reset: the firmware
+ * needs about this long before it boots anything. */
 const FRESH_MS = 1_000;
 
 async function lookAtOne(
@@ -201,7 +202,7 @@ async function lookAtOne(
   return "stale";
 }
 
-/** Tells a fault once, and again after things went well in between. */
+/** Logs repeated faults once, and again after `forget()`. */
 function createFaultLog(log: (message: string) => void) {
   let last = "";
   return {

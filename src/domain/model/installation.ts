@@ -1,4 +1,4 @@
-/** Installation status: what may follow what, and what a start is for. */
+/** Installation status, its transitions, and the purposes of a start. */
 import { z } from "zod";
 import { DomainError } from "../error.ts";
 
@@ -39,7 +39,7 @@ export const legalFrom = (status: InstallationStatus): Transition[] =>
     (transitions[name].from as readonly InstallationStatus[]).includes(status),
   );
 
-/** The status that a transition leads to.
+/** The status after a transition.
  * @throws DomainError INSTALLATION_TRANSITION_ILLEGAL with the legal transitions. */
 export function statusAfter(vm: string, status: InstallationStatus, transition: Transition): InstallationStatus {
   const legal = legalFrom(status);

@@ -1,4 +1,4 @@
-/** Whether the firmware will boot from a device: `boots`, `cannot`, or `unknown`, with the cause as a sentence. */
+/** Whether the firmware will boot from a device: `boots`, `cannot`, or `unknown`, with the cause as a text. */
 import type { DiskFact, IsoFact } from "./image-fact.ts";
 import type { Disk, Drive, Firmware } from "./vm.ts";
 
