@@ -21,11 +21,11 @@ export type DiskContext = Readonly<{
   cache: FactCache<Content>;
   headers?: FactCache<References>;
   qemuImg: QemuImg;
-  /** Directories that backing and data files may lie in. */
+  /** Directories that may contain backing and data files. */
   allowedChain: readonly string[];
 }>;
 
-/** Format and size by the image's first bytes. QEMU's own guess at the format is never used.
+/** Format and size from the image's first bytes. QEMU's guess at the format is never used.
  * @throws the read's error */
 export async function readDiskHead(files: HostFiles, real: string): Promise<{ format: string; virtualBytes?: number }> {
   return withFile(files, real, async ({ read, sizeBytes, stat }) => {
@@ -36,7 +36,7 @@ export async function readDiskHead(files: HostFiles, real: string): Promise<{ fo
   });
 }
 
-/** An expected failure leaves the fact unknown; anything else is a defect, or an abort. */
+/** The result, or undefined after an expected failure. A defect or an abort is thrown. */
 async function undefinedIfFailed<T>(work: Promise<T>, signal?: AbortSignal): Promise<T | undefined> {
   return work.catch((error: unknown) => {
     signal?.throwIfAborted();
@@ -62,8 +62,8 @@ function lookAtContent(
   });
 }
 
-/** Facts of the image at `path`, whatever it is; it may be in use by a running VM, unless `check`. An image whose chain
- * must not be opened is `unreadable`, its chain shown as far as it was walked.
+/** Facts of the image at `path`, whatever it is. A running VM may use it, except with `check`. An image whose chain
+ * must not be opened is `unreadable`, with its chain as far as it was walked.
  * @throws the signal's reason only */
 export async function observeDisk(
   path: string,

@@ -10,7 +10,7 @@ import { jobOf, jobValues } from "./mapping.ts";
 import type { Database, Liveness, SqlSession } from "./ports.ts";
 import { keyOf } from "./records.ts";
 
-/** Nobody has this id, so nobody alive holds what it holds. */
+/** The holder of a job without one: no process has this id, so it never counts as alive. */
 const NOBODY = "";
 const active = { status: { $in: [...activeJobStatuses] } };
 
@@ -78,12 +78,12 @@ export function createJobStore(database: Database, liveness: Liveness, now: () =
             updatedAt: at(),
             ...(percent !== undefined && { percent }),
             ...(message !== undefined && { message }),
-            // A process that ended before the next one would have gone on from here.
+            // A checkpoint is progress, so the attempts are counted anew.
             ...(checkpoint !== undefined && { checkpoint, attempts: 1 }),
           },
         );
         if (changed === 0) return undefined;
-        // One that is to be cancelled stays so.
+        // A job that is being cancelled stays so.
         if (status) await em.nativeUpdate(JobRow, { ...held, status: "queued" }, { status });
         await append(em, events);
         return jobIn(em, id);
@@ -120,7 +120,7 @@ const jobIn = async (em: SqlSession, id: string): Promise<Job | undefined> => {
   return row ? jobOf(row) : undefined;
 };
 
-/** What comes behind this job, newest first. */
+/** The condition for jobs behind this one, newest first. */
 async function behind(em: SqlSession, id: string) {
   const row = await em.findOne(JobRow, { id }, { fields: ["startedAt"] });
   if (!row) throw new DomainError("JOB_NOT_FOUND", { job: id });

@@ -17,13 +17,13 @@ export const createRecordStore = (database: Database) => ({
   },
 });
 
-/** Reads the columns by name: an upgraded table has others too, with values that JavaScript may not be able to hold. */
+/** Reads the columns by name: an upgraded table has others, too, with values that JavaScript may not represent. */
 const rows = async (em: SqlSession, where: Partial<Target>): Promise<VmRow[]> => {
   const fields = vmColumns as (keyof VmRow & string)[];
   return (await em.find(VmRow, where, { fields, orderBy: { connection: 1, name: 1, uuid: 1 } })) as unknown as VmRow[];
 };
 
-/** Writes the row as it should be now: within the transaction that says why. */
+/** Writes the row, within the transaction of the change that causes it. */
 export async function putRecord(em: SqlSession, record: VmRecord, at: string): Promise<void> {
   const values = { ...vmValues(record), updatedAt: at };
   const changed = await em.nativeUpdate(VmRow, keyOf(record), {
@@ -38,7 +38,7 @@ const insertRecord = (em: SqlSession, record: VmRecord, at: string) =>
 
 export const removeRecord = (em: SqlSession, target: Target) => em.nativeDelete(VmRow, keyOf(target));
 
-/** Just the key: a caller's target may be a larger object. */
+/** Only the key: a caller's target may be a larger object. */
 export const keyOf = ({ connection, uuid }: Target): Target => ({ connection, uuid });
 
 /** The key as one text. */

@@ -1,4 +1,4 @@
-/** What was last seen of each VM, and the events that differ from it: written together, or not at all. */
+/** The last reported state of each VM. A new state and its events are written together or not at all. */
 import type { DomainEvent } from "../domain/model/event.ts";
 import type { ReportedState } from "../domain/model/reported-state.ts";
 import type { Target } from "../domain/model/vm.ts";
@@ -59,13 +59,15 @@ export const createReportedStateStore = (
   },
 });
 
-/** Operations leave sightings too, so that there are some says nothing. */
+/** The key that marks a connection as watched. Reported states alone prove nothing, since operations write them,
+ * too. */
 const watchedKey = (connection: string) => `watched:${connection}`;
 
-/** In one transaction: nobody else writes meanwhile. */
+/** States per transaction, since no other process can write during one. */
 const STATES_PER_TRANSACTION = 100;
 
-/** A dead process holds nothing; the operation that it left is settled by whoever recovers it, and tells what it saw. */
+/** Whether an operation holds the VM. A dead process holds nothing; recovery settles its operation and reports its
+ * effects. */
 async function isHeld(em: SqlSession, liveness: Liveness, target: Target): Promise<boolean> {
   const claim = await em.findOne(ClaimRow, keyOf(target), { fields: ["holder"] });
   if (claim && (await liveness.isAlive(claim.holder))) return true;
@@ -77,7 +79,7 @@ const revisionOf = ({ body, revision }: Pick<ReportedStateRow, "body" | "revisio
   revision,
 });
 
-/** Within the transaction that says why. */
+/** Writes the state, within the transaction of the report or settlement. */
 async function putReportedState(em: SqlSession, target: Target, sighting: ReportedState | null): Promise<void> {
   const key = keyOf(target);
   if (sighting === null) {
@@ -89,7 +91,7 @@ async function putReportedState(em: SqlSession, target: Target, sighting: Report
   else await em.insert(ReportedStateRow, { ...key, body: sighting, revision: 1 });
 }
 
-/** What an operation reports behind. Returns the events that it takes. */
+/** Applies an operation's report to the reported state. Returns the report's events. */
 export async function writeReports(
   em: SqlSession,
   target: Target,
