@@ -12,7 +12,7 @@ import { powerHandlers } from "./power.ts";
 import { inactiveXml, type LibvirtSession, openSession } from "./session.ts";
 import { watchDomains } from "./watch.ts";
 
-/** As long as any step may take, in milliseconds: a busy daemon may take up a call long after it has read it. */
+/** The longest time limit of any step, in milliseconds: a busy daemon may run a call long after it has read it. */
 const LATE_MS = 120_000;
 
 const paths = z.string().transform((text) => text.split(":").filter(Boolean));

@@ -18,7 +18,7 @@ export function domainSpace(session: LibvirtSession, notify: (hint: Hint) => voi
       return { run, images: writable };
     },
     arm: (domain, target, offsetBytes) => slowCalls.domainSetBlockThreshold(domain, target, offsetBytes, { signal }),
-    // A domain that has ended meanwhile refuses; a daemon that is gone ends the watch as a whole.
+    // A domain that ended meanwhile refuses; a daemon that is gone ends the whole watch.
     isOver: (error) =>
       isLibvirtError(error, "operationInvalid") ||
       isLibvirtError(error, "noDomain") ||
