@@ -1,5 +1,5 @@
-/** VMs in memory: the reference backend, the tests' double, and the example to copy. Everything is gone when the process
- * ends. What happens behind its back (the guest, other programs) is what `test/support/simulator.ts` does. */
+/** VMs in memory: the reference backend, the tests' double, and the example to copy. Everything is gone when the
+ * process ends. `test/support/simulator.ts` simulates external events (the guest, other programs). */
 import { z } from "zod";
 import {
   type ApplyContext,

@@ -5,7 +5,8 @@ import { nowOf, powerOf, type Session } from "./machine.ts";
 import { notify } from "./notify.ts";
 import { bringUpToDate } from "./observe.ts";
 
-/** Reports hints until the signal. A guest acts at its own time, so a timer brings the guests up to date while somebody watches. */
+/** Reports hints until the signal ends. A guest acts at its own time, so a timer brings the guests up to date
+ * meanwhile. */
 export async function watchVms(session: Session, notify: (hint: Hint) => void, signal: AbortSignal): Promise<void> {
   if (signal.aborted) return;
   bringUpToDate(session, signal);

@@ -28,7 +28,7 @@ const FileSystem = z.object({
   disk: z.array(z.unknown()).default([]),
 });
 
-/** What the agent says of the system and its file systems; undefined where none answers. */
+/** The agent's description of the system and its file systems; undefined if no agent answers. */
 export async function guestInfo(
   session: QemuSession,
   uuid: string,
@@ -72,7 +72,8 @@ export function infoFrom(system: unknown, filesystems: unknown): GuestInfo {
   };
 }
 
-/** The target of the disk that the guest sees at this address. Its own name for it (`/dev/sda`) says nothing about ours. */
+/** The target of the disk at this address in the guest. The guest's own name (`/dev/sda`) is unrelated to the
+ * target. */
 function targetOf(disk: unknown): string | undefined {
   const { data } = Address.safeParse(disk);
   if (data?.["pci-controller"].bus !== 0) return undefined;
@@ -86,7 +87,7 @@ function targetOf(disk: unknown): string | undefined {
 /** q35's own controller. */
 const SATA = { slot: 31, function: 2 };
 
-/** Cuts off a text that a guest may have made and removes its control characters; undefined where nothing is left. */
+/** Truncates a guest's text and removes its control characters; undefined if nothing is left. */
 const untrustedText = (value: string | undefined): string | undefined =>
   value
     ?.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, "")

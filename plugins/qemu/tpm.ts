@@ -1,4 +1,4 @@
-/** A TPM of the VM's own, by swtpm: a process beside QEMU's, which ends when QEMU lets go of its socket. */
+/** A TPM of the VM's own, by swtpm: a process beside QEMU's, which ends when QEMU closes its socket. */
 import { once } from "node:events";
 import { mkdir } from "node:fs/promises";
 import { connect } from "node:net";
@@ -7,7 +7,7 @@ import type { VmPaths } from "./vm-paths.ts";
 
 const START_LIMIT_MS = 15_000;
 
-/** @throws Error when swtpm is not there, or does not start */
+/** Starts the VM's swtpm. @throws Error when swtpm is missing or does not start */
 export async function startTpm(paths: VmPaths): Promise<void> {
   await mkdir(paths.tpm, { recursive: true, mode: 0o700 });
   const args = [
@@ -25,7 +25,7 @@ const SHUTDOWN = Buffer.from([0, 0, 0, 3]);
 /** Ends a TPM that QEMU never connected to. */
 export async function endTpm(paths: VmPaths): Promise<void> {
   const socket = connect(paths.tpmSocket);
-  // Nobody listens there where it was not started, or QEMU has been.
+  // No process listens there if it was not started, or if QEMU was connected.
   socket.on("error", () => undefined);
   socket.setTimeout(1_000, () => socket.destroy());
   socket.end(SHUTDOWN);

@@ -1,5 +1,5 @@
-/** Events of VMs, as hints. A VM's folder shows that its definition is written, by whomever; QEMU's event log shows what the
- * machine does. */
+/** Events of VMs, as hints. A VM's folder shows writes of its definition by any program; QEMU's event log shows the
+ * machine's events. */
 import { type FSWatcher, mkdirSync, statSync, watch as watchFile } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Hint, Occurrence } from "../../src/plugin.ts";
@@ -19,8 +19,8 @@ type Notify = (hint: Hint) => void;
 type Space = ReturnType<typeof machineSpace>;
 type Watched = Readonly<{ folder: string; begun: Promise<void>; alive: () => void; end: () => void }>;
 
-/** Reports hints until the signal ends it or the session is closed. QEMU's earlier events are old: the VM is looked at anyway,
- * and an event that left no trace in it needs no action any more. */
+/** Reports hints until the signal ends it or the session is closed. QEMU's earlier events are old: the VM is looked at
+ * anyway, and an event that left no trace in it needs no action any more. */
 export async function watchVms(session: QemuSession, notify: Notify, ends: AbortSignal): Promise<void> {
   const signal = AbortSignal.any([ends, session.closing.signal]);
   if (signal.aborted) return;
@@ -30,7 +30,7 @@ export async function watchVms(session: QemuSession, notify: Notify, ends: Abort
   signal.addEventListener("abort", stop, { once: true });
   const space = machineSpace(session, notify, signal);
   const vms = new Map<string, Watched>();
-  /** Whether the VM's folder is there, or is another one, may have changed. */
+  /** Handles a VM's folder that may have appeared, vanished or been replaced. */
   const appear = (uuid: string, known: boolean) => {
     const folder = identityOf(session.pathsOf(uuid).home);
     if (folder === vms.get(uuid)?.folder) return;
@@ -63,13 +63,14 @@ export async function watchVms(session: QemuSession, notify: Notify, ends: Abort
   }
 }
 
-/** A folder that was made anew may have the number of the one before. */
+/** Identifies a folder by number and birth time: a new one may have the number of the previous one. */
 function identityOf(path: string): string | undefined {
   const found = statSync(path, { throwIfNoEntry: false });
   return found && `${found.ino}:${found.birthtimeMs}`;
 }
 
-/** Watches one VM's folder; undefined when it is gone. The log of a VM that was `known` before begins with old events. */
+/** Watches one VM's folder; undefined when it is gone. The log of a VM that was `known` before begins with old
+ * events. */
 function watchVm(
   session: QemuSession,
   uuid: string,
@@ -102,7 +103,7 @@ function watchVm(
     const old = skip;
     skip = false;
     if (over || !more) return;
-    // Also at what is no event: QEMU's answer to the negotiation says that the machine is up.
+    // Lines that are no events count, too: QEMU's answer to the negotiation means that the machine is up.
     if (!old) notify({ uuid });
     await look();
     const run = (await startedOf(session, uuid))?.run;
@@ -131,7 +132,7 @@ function watchVm(
       if (name === EVENT_LOG) readOn();
     });
   } catch {
-    // It was removed while its coming was being told.
+    // The folder was removed while it was being reported.
     return undefined;
   }
   watcher.on("error", () => watcher.close());
@@ -148,9 +149,9 @@ function watchVm(
   };
 }
 
-/** The events that leave no trace which a later look could find. */
+/** The occurrence of an event that a later observation cannot see. */
 export function occurrenceOf({ event, data }: QmpEvent, run: string): Occurrence | undefined {
-  // One that ends the run is a shutdown to QEMU.
+  // QEMU reports a reset that ends the run as a shutdown.
   if ((event === "RESET" || event === "SHUTDOWN") && data.reason === "guest-reset") return { type: "rebooted", run };
   if (event !== "BLOCK_IO_ERROR") return undefined;
   // Named by the node that QEMU was given for the disk; a medium that was put in later has a name of QEMU's own.

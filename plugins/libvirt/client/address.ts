@@ -12,7 +12,7 @@ export interface Address {
 const ACCEPTED = `qemu:///system, qemu:///session and test:///default, each with an optional "?socket=/path"`;
 
 /**
- * The socket and the name for a URI: libvirt's monolithic daemon, or the modular virtqemud if only that one has a socket.
+ * The socket and the name for a URI: libvirt's one daemon, or the modular virtqemud if only that one has a socket.
  * Throws a RangeError that lists the accepted URIs for every other URI.
  */
 export function addressOf(

@@ -83,8 +83,8 @@ export function openLibvirt(options: LibvirtOptions) {
     ...guestProcedures(call),
 
     /**
-     * Events of all domains, for one reader, who closes the stream when done. With more than `capacity` waiting events, or
-     * when the connection is lost, the stream yields a "gap": the reader observes again, which also reconnects.
+     * Events of all domains, for one reader, who closes the stream when done. With more than `capacity` waiting events,
+     * or when the connection is lost, the stream yields a "gap": the reader observes again, which also reconnects.
      */
     subscribe: (
       kinds: readonly EventKind[],

@@ -47,7 +47,7 @@ const bySystemCode: Readonly<Record<string, SqliteFault>> = {
 export function faultOf(error: unknown): SqliteFault | undefined {
   if (!(error instanceof Error) || error instanceof DomainError) return undefined;
   const { code, errcode } = error as { code?: unknown; errcode?: unknown };
-  // The low byte is the primary code; the rest distinguishes its variants (SQLITE_BUSY_SNAPSHOT, SQLITE_IOERR_READ …).
+  // The low byte is the primary code; the rest names its variants (SQLITE_BUSY_SNAPSHOT, SQLITE_IOERR_READ …).
   if (typeof errcode === "number") return byCode[errcode & 0xff];
   if (code === "ERR_SQLITE_ERROR") return byText.find(([text]) => error.message.includes(text))?.[1];
   return typeof code === "string" ? bySystemCode[code] : undefined;
