@@ -58,7 +58,7 @@ async function runVitest(projects: readonly Project[], isBeside = false): Promis
     ...(isBeside ? { all: true, stderr: "pipe" } : { stdout: "inherit" }),
   });
   if (isBeside && running.pid !== undefined) setPriority(running.pid, BESIDE_NICENESS);
-  const ended = await unlessEnding(running);
+  const ended = await untilEnding(running);
   if (isBeside) console.log(ended.all);
   try {
     const counted = JSON.parse(await readFile(report, "utf8")) as Report;
@@ -119,7 +119,7 @@ async function runDeno(): Promise<Sum> {
       ?.trim()
       .split(/\s+/);
     const since = performance.now();
-    const ended = await unlessEnding(
+    const ended = await untilEnding(
       execa(bin("deno"), ["run", "--no-prompt", ...(permissions ?? []), path], {
         ...inherited,
         timeout: DENO_MS,
@@ -143,7 +143,7 @@ async function runDeno(): Promise<Sum> {
 }
 
 /** What the work comes to, unless this run is being ended: then nothing goes on from here. */
-async function unlessEnding<T>(work: Promise<T>): Promise<T> {
+async function untilEnding<T>(work: Promise<T>): Promise<T> {
   const result = await work;
   return isEnding ? new Promise<never>(() => {}) : result;
 }
@@ -156,7 +156,7 @@ async function endOwnLeftovers(): Promise<void> {
   if (processes > 0) console.warn(`warning: tests left ${processes} processes behind; they are ended`);
 }
 
-async function tellFigures(): Promise<void> {
+async function printFigures(): Promise<void> {
   const lines = (await readFile(figures, "utf8").catch(() => "")).split("\n").filter(Boolean);
   if (lines.length > 0) console.log("\nFigures:");
   for (const { name, value } of lines.map((line) => JSON.parse(line))) console.log(`  ${name}: ${value}`);
@@ -179,7 +179,7 @@ const light = async () => {
 };
 const sums = (await Promise.all([hasGuests ? runVitest(["real"]).then((sum) => [sum]) : [], light()])).flat();
 await endOwnLeftovers();
-await tellFigures();
+await printFigures();
 
 const slowest = sums.flatMap(({ files }) => files).sort((one, other) => other.ms - one.ms);
 for (const { name, ms } of slowest.slice(0, SLOWEST_SHOWN))

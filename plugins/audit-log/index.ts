@@ -1,4 +1,4 @@
-/** Writes every event into a file, as one line of JSON, with who asked for the operation that it came out of. */
+/** Writes every event into a file, as one line of JSON, with the caller of the operation that caused it. */
 import { resolve } from "node:path";
 import { z } from "zod";
 import {
@@ -12,7 +12,7 @@ import {
 import { openTrail, type Trail } from "./trail.ts";
 
 const MIB = 2 ** 20;
-/** A line this long is still one write; what is longer loses its data and says so. */
+/** A line up to this length is one write; a longer one is written without its data, marked as such. */
 const LINE_BYTES_MAX = 65_536;
 
 const Config = z.strictObject({
@@ -51,7 +51,7 @@ async function record(trail: Trail, event: DomainEvent, context: FunctionContext
 
 type Asked = Readonly<Record<string, unknown>>;
 
-/** The operation that the event came out of: who asked for what, when, and how it ended. */
+/** The operation that caused the event: its caller, tool, time and outcome. */
 async function operationOf({ data }: DomainEvent, { call }: FunctionContext): Promise<Asked | undefined> {
   const id = data.operation;
   if (typeof id !== "string") return undefined;
@@ -59,13 +59,13 @@ async function operationOf({ data }: DomainEvent, { call }: FunctionContext): Pr
     const { tool, actor, status, begun_at, settled_at, steps, error } = await call("get_operation", { operation: id });
     return { id, tool, actor, status, begun_at, settled_at, steps, error };
   } catch (error) {
-    // History ends somewhere, and a line without it is better than none.
+    // The operation may be pruned, and a line without it is better than none.
     if (error instanceof ToolRefused) return { id, not_found: error.code };
     throw error;
   }
 }
 
-/** The id comes first: it is how a line is recognised. */
+/** The id comes first, since it identifies the line. */
 function lineOf({ id, time, type, source, subject, data }: DomainEvent, operation: Asked | undefined): string {
   const head = { id, time, type, source, vm: subject };
   const line = JSON.stringify({ ...head, data, operation });

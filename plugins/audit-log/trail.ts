@@ -1,6 +1,6 @@
-/** Numbered files of lines, of which the one with the highest number is written. Nothing is ever renamed, so any number of
- * processes may write the same trail without a lock: each line is one write to a file opened for appending, and whoever
- * finds a file full goes on to the next number. */
+/** Numbered files of lines; the one with the highest number is written. Files are never renamed, so any number of
+ * processes may write the same trail without a lock: each line is one write to a file opened for appending, and a
+ * process that finds a file full continues with the next number. */
 import {
   closeSync,
   constants,
@@ -17,8 +17,8 @@ import {
 import { join } from "node:path";
 
 export type Trail = Readonly<{
-  /** Writes one line, which is on the disk when this returns. False where a line of this id stands in the present file or
-   * the one before it, whoever wrote it. @throws Error where it cannot be written whole */
+  /** Writes one line, which is on the disk when this returns. False if the present or the previous file already has a
+   * line with this id, from any process. @throws Error if the line cannot be written whole */
   append(id: string, line: string): boolean;
   close(): void;
 }>;
@@ -27,7 +27,7 @@ export type TrailOptions = Readonly<{ directory: string; maxBytes: number; keep:
 
 type File = { number: number; fd: number /** How far it was read. */; read: number; ids: Set<string> };
 
-/** What of a file is read to know its ids, at most. */
+/** The most bytes of a file that are read for its ids. */
 const LEARNED_BYTES_MAX = 16 * 2 ** 20;
 const CHUNK_BYTES = 65_536;
 const NEWLINE = 0x0a;
@@ -62,7 +62,7 @@ export function openTrail({ directory, maxBytes, keep }: TrailOptions): Trail {
     files = undefined;
   };
   const newest = (): File => {
-    // Another process may have gone on for so long that this one's file was removed, or somebody removed it.
+    // This process's file may be gone: another process continued long enough to remove it, or a user did.
     if (files && isRemoved(files.present)) forget();
     const there = numbers();
     const number = there.at(-1) ?? 1;
@@ -89,7 +89,7 @@ export function openTrail({ directory, maxBytes, keep }: TrailOptions): Trail {
         const file = newest();
         if (file.ids.has(id) || files?.before?.ids.has(id)) return false;
         const { size } = fstatSync(file.fd);
-        // What stands before it may have been cut short, by a full disk or a loss of power.
+        // The previous line may be incomplete, after a full disk or a loss of power.
         const bytes = Buffer.from(`${size > 0 && !endsLine(file.fd, size) ? "\n" : ""}${line}\n`);
         if (size > 0 && size + bytes.length > maxBytes) {
           goOn(file.number + 1);
@@ -115,7 +115,7 @@ function endsLine(fd: number, size: number): boolean {
   return last[0] === NEWLINE;
 }
 
-/** Takes up the ids of the lines that have come since, of other processes too. */
+/** Reads the ids of the lines since the last read, of other processes, too. */
 function learn(file: File): void {
   let rest = Buffer.alloc(0);
   for (let at = file.read; ; ) {
@@ -134,7 +134,7 @@ function learn(file: File): void {
   }
 }
 
-/** A line that was cut short has no id: it is to be written again. */
+/** The id of a line; an incomplete line has none, so that it is written again. */
 function idIn(line: string): string | undefined {
   try {
     const { id } = JSON.parse(line) as { id?: unknown };

@@ -1,4 +1,4 @@
-/** What says that an installation is complete. Pure. */
+/** Evidence that an installation is complete. Pure. */
 import { z } from "zod";
 
 /** Of `get_installation_status`. */
@@ -14,7 +14,7 @@ export const Booted = z.object({
   current_boot_certainty: z.string().optional(),
 });
 
-/** Of `get_guest_info`: text that the guest made. */
+/** Of `get_guest_info`: untrusted text of the guest. */
 export const Guest = z.object({
   agent: z.string(),
   system_disk: z.string().optional(),
@@ -28,14 +28,14 @@ export const Disk = z.object({
   written_in_run: z.boolean().optional(),
 });
 
-/** Of live systems, which also have a root: what is lost with the power, or lies on the medium. */
+/** Root file systems of live systems: they are lost with the power, or are on the medium. */
 const passing = /^(overlay(fs)?|aufs|unionfs|squashfs|erofs|iso9660|cdfs|udf|tmpfs|ramfs|rootfs|devtmpfs)$/i;
 
-/** A run that was booted from the medium may have its root on the disk all the same: a rescue system, say. */
+/** A run that was booted from the medium may still have its root on the disk, for example a rescue system. */
 export const isFromDisk = (vm: z.infer<typeof Booted>): boolean =>
   vm.current_boot_device === "hd" && (vm.current_boot_certainty === "confirmed" || vm.boot_order === "hd");
 
-/** Strong: the system that is running lives on the VM's own disk. To be asked only of a run that is from the disk. */
+/** Strong evidence: the running system is on the VM's own disk. Valid only for a run that was booted from the disk. */
 export function rootOnDisk({ filesystems, system_disk: disk }: z.infer<typeof Guest>): string | undefined {
   const root = filesystems.find(({ mountpoint }) => mountpoint === "/" || /^c:[\\/]?$/i.test(mountpoint));
   if (!root || disk === undefined || !root.disks.includes(disk) || passing.test(root.type)) return undefined;
@@ -43,7 +43,7 @@ export function rootOnDisk({ filesystems, system_disk: disk }: z.infer<typeof Gu
   return `the guest's agent has ${root.mountpoint}${type} on the VM's own disk ${disk}, in a run that was booted from the disk`;
 }
 
-/** Weak, since installers also reboot in the middle: what they write the boot record for is not done yet. */
+/** Weak evidence, since installers also reboot in the middle, after the boot record and before the end. */
 export function bootRecord(ended: string, disk: z.infer<typeof Disk>): string | undefined {
   if (disk.verdict !== "boots" || disk.written_in_run === false) return undefined;
   return `the guest ${ended} in the run that installs, after it wrote a boot record to disk ${disk.disk}`;

@@ -1,5 +1,6 @@
-/** Recognises that an installation is complete. A system that runs from the VM's own disk is proof enough to say so by
- * itself, where that is asked for; an installer that ended with a boot record on the disk is only worth a suggestion. */
+/** Recognises that an installation is complete. A system that runs from the VM's own disk is proof enough to
+ * complete the installation, if `auto` is set; an installer that ended with a boot record on the disk only makes a
+ * suggestion. */
 import { z } from "zod";
 import { type DomainEvent, definePlugin, type FunctionContext, ToolRefused } from "../../src/plugin.ts";
 import { Booted, bootRecord, Disk, Guest, isFromDisk, rootOnDisk, Status } from "./evidence.ts";
@@ -35,22 +36,22 @@ async function lookInside(config: Config, event: DomainEvent, context: FunctionC
   const vm = refOf(event);
   if (!(await installing(event, context))) return;
   if (!isFromDisk(Booted.parse(await context.call("get_vm", { vm })))) return;
-  const said = await unlessRefused(unasked, () => context.call("get_guest_info", { vm }));
+  const said = await ignoreRefusals(unasked, () => context.call("get_guest_info", { vm }));
   if (said === undefined) return;
   const guest = Guest.parse(said);
   if (guest.agent === "silent" && event.type === "agent.connected")
-    throw new Error("the guest's agent has connected, and does not answer yet");
+    throw new Error("the guest's agent has connected but does not answer yet");
   const evidence = rootOnDisk(guest);
   if (evidence === undefined) return;
   if (!config.auto) return suggest(vm, evidence, context);
   const { "boot-order": boot_order, "detach-iso": detach_iso } = config;
   context.log(`${nameOf(event)}: complete, since ${evidence}`);
-  await unlessOver(() =>
+  await ignoreIfOver(() =>
     context.call("complete_installation", { vm, evidence, detach_iso, ...(boot_order && { boot_order }) }),
   );
 }
 
-/** What the guest ended by itself: a stop that somebody asked for says nothing. */
+/** Whether the guest ended by itself; a requested stop proves nothing. */
 async function lookAtDisk(ended: string, event: DomainEvent, context: FunctionContext): Promise<void> {
   const vm = refOf(event);
   const { type, data } = event;
@@ -64,24 +65,24 @@ async function lookAtDisk(ended: string, event: DomainEvent, context: FunctionCo
 /** The status of a VM that is being installed; undefined of any other. */
 async function installing(event: DomainEvent, context: FunctionContext) {
   if (event.data.managed === false) return undefined;
-  const answer = await unlessOver(() => context.call("get_installation_status", { vm: refOf(event) }));
+  const answer = await ignoreIfOver(() => context.call("get_installation_status", { vm: refOf(event) }));
   const status = answer && Status.parse(answer);
   return status?.installation_status === "Installing" ? status : undefined;
 }
 
 async function suggest(vm: string, evidence: string, context: FunctionContext): Promise<void> {
-  await unlessOver(() => context.call("suggest_completion", { vm, evidence }));
+  await ignoreIfOver(() => context.call("suggest_completion", { vm, evidence }));
 }
 
-/** Between the event and now the VM may have gone, or somebody may have decided. */
+/** Since the event the VM may have gone, or a user may have decided. */
 const over = ["VM_NOT_FOUND", "VM_GONE", "VM_NOT_MANAGED", "INSTALLATION_TRANSITION_ILLEGAL"];
 
-const unlessOver = <T>(call: () => Promise<T>) => unlessRefused(over, call);
+const ignoreIfOver = <T>(call: () => Promise<T>) => ignoreRefusals(over, call);
 
-/** No connection, or not the VM's, has a way to ask a guest's agent. */
+/** Refusals that mean that the VM's connection, or every connection, lacks access to guest agents. */
 const unasked = ["TOOL_NOT_FOUND", "GROUP_UNSUPPORTED"];
 
-async function unlessRefused<T>(codes: readonly string[], call: () => Promise<T>): Promise<T | undefined> {
+async function ignoreRefusals<T>(codes: readonly string[], call: () => Promise<T>): Promise<T | undefined> {
   try {
     return await call();
   } catch (error) {

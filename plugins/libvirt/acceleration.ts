@@ -1,6 +1,7 @@
-/** Finds out whether guests really run under KVM on the host. /dev/kvm and libvirt's capabilities cannot be trusted: both
- * may say yes where guests abort on a model-specific register or pause with an internal error. A guest of 200 bytes is
- * started once per boot of the host; it has to get from real to long mode and write a byte to its serial port. */
+/** Finds out whether guests really run under KVM on the host. /dev/kvm and libvirt's capabilities cannot be trusted:
+ * both may report KVM on hosts whose guests abort on a model-specific register or pause with an internal error. So a
+ * probe guest of 200 bytes runs once per boot of the host; it must get from real to long mode and write a byte to its
+ * serial port. */
 import { randomUUID } from "node:crypto";
 import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -11,7 +12,7 @@ import type { LibvirtSession } from "./session.ts";
 
 const PROBE_LIMIT_MS = 8_000;
 const POLL_MS = 50;
-/** Time limit for the probe guest's end, in milliseconds; nobody waits for a daemon that hangs. */
+/** Time limit for the probe guest's end, in milliseconds, also with a daemon that hangs. */
 const END_LIMIT_MS = 5_000;
 
 /** @throws DomainError BACKEND_FAILED when KVM is asked for and does not work */
@@ -37,7 +38,7 @@ async function kvmWorks(
   signal: AbortSignal,
 ): Promise<boolean> {
   const { host, hostBoot } = session;
-  // Where nobody can put the guest's files there, nobody can try it.
+  // Without access to the host's files the probe guest cannot run.
   if (!host.probe) return false;
   const path = join(session.context.cacheDirectory, "kvm-probe.json");
   const known = await readFile(path, "utf8")
@@ -47,10 +48,10 @@ async function kvmWorks(
   if (isOfNow && typeof known.works === "boolean") return known.works;
   progress("finding out whether guests run under KVM here");
   const works = await probe({ ...session, host: { ...host, probe: host.probe } }, signal);
-  // What took too long says nothing for good: the host may only have been busy.
+  // A timeout is not remembered: the host may only have been busy.
   if (works === "no answer") {
     session.context.log(
-      `a guest under KVM gave no sign of life within ${PROBE_LIMIT_MS / 1000} s; emulating this time`,
+      `a probe guest under KVM did not answer within ${PROBE_LIMIT_MS / 1000} s; emulating this time`,
     );
     return false;
   }
@@ -64,7 +65,7 @@ async function kvmWorks(
 
 type Probed = Pick<LibvirtSession, "libvirt" | "images"> & Readonly<{ host: Required<Pick<HostAccess, "probe">> }>;
 
-/** Whether a guest gives its sign of life under this hypervisor: `qemu` is QEMU without KVM. */
+/** Whether the probe guest runs under this hypervisor: `qemu` is QEMU without KVM. */
 export async function probe(
   { libvirt, images, host }: Probed,
   signal: AbortSignal,
@@ -97,7 +98,7 @@ export async function probe(
     if (error instanceof LibvirtError) return false;
     throw error;
   } finally {
-    // One that comes up after it was given up is ended all the same; nobody waits for that.
+    // A probe guest that starts after the time limit is still destroyed, in the background.
     const ended = starting.then((domain) => libvirt.domainDestroyFlags(domain, 0)).catch(() => undefined);
     if (up) await Promise.race([ended, sleep(END_LIMIT_MS, undefined, { ref: false })]);
     await Promise.all([host.probe.remove(disk), host.probe.remove(log)]);

@@ -6,7 +6,7 @@ import { type LibvirtSession, mapConnectionErrors, options, requireUnchangedDoma
 
 export const bootHandlers: BackendDefinition<LibvirtSession>["changes"] = {
   "boot_order.set": {
-    // A guest's own reboot never reads the definition again, and a running device's boot number cannot be changed.
+    // A guest's reboot does not read the definition again, and a running device's boot number cannot change.
     running: "next_start",
     async apply(session, vm, { boot }, context) {
       const { libvirt } = session;
@@ -24,8 +24,7 @@ export const bootHandlers: BackendDefinition<LibvirtSession>["changes"] = {
   },
 };
 
-/** The disk or CD-ROM drive whose number has to change, if it is the only one: the rest of the definition then stays
- * untouched. */
+/** The disk or CD-ROM drive whose number has to change, if only one has to: the rest of the definition then stays. */
 function onlyDevice(definition: VmDefinition, boot: BootConfig) {
   const now = definition.boot;
   if (now.style !== "device" || boot.style !== "device") return undefined;
@@ -35,7 +34,7 @@ function onlyDevice(definition: VmDefinition, boot: BootConfig) {
   const [kind, target] = changed?.split(":", 2) ?? [];
   if (changed === undefined || more.length || target === undefined || (kind !== "disk" && kind !== "cdrom"))
     return undefined;
-  // The last per-device number going would make libvirt write <boot dev='hd'/> by itself.
+  // Without any per-device number libvirt would add <boot dev='hd'/> by itself.
   if (boot.entries.length === 0) return undefined;
   return { kind: kind as "disk" | "cdrom", target, order: number(boot, changed) };
 }

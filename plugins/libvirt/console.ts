@@ -5,7 +5,7 @@ import { DOMAIN_XML } from "./client/libvirt.ts";
 import { domainOf, isLibvirtError, type LibvirtSession, mapConnectionErrors, options } from "./session.ts";
 import { vncOf } from "./xml/graphics.ts";
 
-/** Undefined where the domain is off or has no VNC display.
+/** The console; undefined if the domain is off or has no VNC display.
  * @throws DomainError CONSOLE_UNAVAILABLE */
 export async function openConsole(
   session: LibvirtSession,
@@ -22,7 +22,7 @@ export async function openConsole(
       throw error;
     }
   });
-  // Not session.parse(), which keeps what it has read: here it would be the password.
+  // session.parse() would cache the password in this definition.
   const vnc = xml === undefined ? undefined : vncOf(xml);
   if (!vnc) return undefined;
   const { at, password } = vnc;

@@ -32,7 +32,7 @@ export const diskHandlers: BackendDefinition<LibvirtSession>["changes"] = {
       }
       await mapConnectionErrors(session, async () => {
         const domain = await domainOf(session, vm!.uuid, signal);
-        // libvirt before 12.3 shrinks a live disk without a word, so the size is looked at right before.
+        // libvirt before 12.3 shrinks a live disk without an error, so the size is checked right before.
         refuseBelow((await session.libvirt.domainGetBlockInfo(domain, disk, 0, options(signal))).capacityBytes);
         await session.libvirt.domainBlockResize(domain, disk, sizeBytes, options(signal));
       });

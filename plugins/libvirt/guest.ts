@@ -7,7 +7,7 @@ const TEXT_MAX = 256;
 const FILESYSTEMS_MAX = 64;
 const DISKS_MAX = 64;
 
-/** What the agent says of the system and its file systems; undefined where none answers. */
+/** The agent's description of the system and its file systems; undefined if no agent answers. */
 export async function guestInfo(
   session: LibvirtSession,
   uuid: string,
@@ -18,7 +18,7 @@ export async function guestInfo(
       const domain = await domainOf(session, uuid, signal);
       return domain.id === undefined ? undefined : infoFrom(await ask(session, domain, signal));
     } catch (error) {
-      // No channel; nobody at it, or somebody who does not answer; the domain is off; there is none.
+      // No channel, no agent, an agent that does not answer, a domain that is off, or no domain.
       const silent = (
         ["argumentUnsupported", "agentUnresponsive", "agentUnsynced", "operationInvalid", "noDomain"] as const
       ).some((code) => isLibvirtError(error, code));
@@ -34,14 +34,14 @@ async function ask({ slowCalls }: LibvirtSession, domain: Domain, signal?: Abort
     return await slowCalls.domainGetGuestInfo(domain, GUEST_INFO.os | GUEST_INFO.filesystem, 0, options(signal));
   } catch (error) {
     if (!isLibvirtError(error, "operationUnsupported")) throw error;
-    // This agent lacks one of them, or may not answer it. Asked for everything, libvirt gives what there is.
+    // This agent lacks one of the commands, or may not answer it. A request for everything returns the rest.
     return await slowCalls.domainGetGuestInfo(domain, 0, 0, options(signal));
   }
 }
 
 /** Reads virDomainGetGuestInfo's values, in which a disk's alias is its target in the definition. */
 export function infoFrom(said: Parameters): GuestInfo {
-  const text = (name: string) => plainText(said[name]);
+  const text = (name: string) => untrustedText(said[name]);
   const [osId, osName] = [text("os.id"), text("os.pretty-name") ?? text("os.name")];
   const filesystems = numbered(said["fs.count"], FILESYSTEMS_MAX).map((place) => {
     const disks = numbered(said[`fs.${place}.disk.count`], DISKS_MAX).map((disk) =>
@@ -59,8 +59,8 @@ export function infoFrom(said: Parameters): GuestInfo {
 const numbered = (count: Parameters[string] | undefined, most: number): number[] =>
   Array.from({ length: typeof count === "number" ? Math.min(count, most) : 0 }, (_, place) => place);
 
-/** Cuts off a text that a guest may have made and removes its control characters; undefined where nothing is left. */
-export const plainText = (value: Parameters[string] | undefined): string | undefined =>
+/** Truncates a guest's text and removes its control characters; undefined if nothing is left. */
+export const untrustedText = (value: Parameters[string] | undefined): string | undefined =>
   typeof value === "string"
     ? value
         .replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, "")

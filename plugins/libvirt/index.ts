@@ -10,9 +10,9 @@ import { mediaHandlers } from "./media.ts";
 import { hostOf, listVms, lookup, observeVm } from "./observe.ts";
 import { powerHandlers } from "./power.ts";
 import { inactiveXml, type LibvirtSession, openSession } from "./session.ts";
-import { watch } from "./watch.ts";
+import { watchDomains } from "./watch.ts";
 
-/** As long as any step may take, in milliseconds: a busy daemon may take up a call long after it has read it. */
+/** The longest time limit of any step, in milliseconds: a busy daemon may run a call long after it has read it. */
 const LATE_MS = 120_000;
 
 const paths = z.string().transform((text) => text.split(":").filter(Boolean));
@@ -39,7 +39,7 @@ export default definePlugin({
     images: (session) => session.images,
     display: { console: openConsole },
     guest: { info: guestInfo },
-    events: { watch },
+    events: { watch: watchDomains },
     callOutlivesCallerMs: LATE_MS,
     changes: { ...lifecycleHandlers, ...powerHandlers, ...bootHandlers, ...mediaHandlers, ...diskHandlers },
   },

@@ -26,10 +26,10 @@ export const lifecycleHandlers: BackendDefinition<LibvirtSession>["changes"] = {
     async apply(session, vm, _change, context) {
       await mapConnectionErrors(session, async () => {
         const { domain } = await requireUnchangedDomain(session, vm!.uuid, context);
-        // libvirt would let it run on without a definition, and it would be gone at its end.
+        // libvirt would let it run without a definition, and it would vanish when it ends.
         if (await session.libvirt.domainIsActive(domain, options(context.signal)))
           throw new DomainError("VM_MUST_BE_OFF", { vm: vm!.name, change: "vm.delete" });
-        // Each of these is refused without its flag, and all of them are the VM's own and of no use without it.
+        // libvirt refuses each of these without its flag, and all of them are useless without the VM.
         const flags =
           DOMAIN_UNDEFINE.managedSave |
           DOMAIN_UNDEFINE.nvram |
@@ -45,7 +45,7 @@ export const lifecycleHandlers: BackendDefinition<LibvirtSession>["changes"] = {
     async apply(session, vm, { name }, context) {
       await mapConnectionErrors(session, async () => {
         const { domain } = await requireUnchangedDomain(session, vm!.uuid, context);
-        // libvirt refuses the name that it has.
+        // libvirt refuses the present name.
         if (domain.name !== name) await session.libvirt.domainRename(domain, name, options(context.signal));
       });
     },
@@ -55,7 +55,7 @@ export const lifecycleHandlers: BackendDefinition<LibvirtSession>["changes"] = {
     async apply(session, vm, { tag }, context) {
       await mapConnectionErrors(session, async () => {
         const { domain } = await requireUnchangedDomain(session, vm!.uuid, context);
-        // The running definition has a copy of its own, which a snapshot or a migration would carry on.
+        // The running definition has its own copy of the tag, which a snapshot or a migration would preserve.
         const flags = DOMAIN_AFFECT.config | (vm!.live ? DOMAIN_AFFECT.live : 0);
         const metadata = tag ? { metadata: claimXml(tag), key: CLAIM_PREFIX } : {};
         await session.libvirt.domainSetMetadata(
@@ -77,7 +77,7 @@ export async function importDefinition(
   context: ApplyContext,
 ): Promise<void> {
   if (context.expect !== undefined) await requireUnchangedDomain(session, uuid, context);
-  // Defining it would overwrite what somebody else has made under this UUID meanwhile.
+  // A define would overwrite a VM that another program made under this UUID meanwhile.
   else if (await observeVm(session, uuid, context.signal)) throw new DomainError("VM_CHANGED_MEANWHILE", { vm: uuid });
   await mapConnectionErrors(session, async () => {
     await session.libvirt.domainDefineXmlFlags(xml, 0, options(context.signal));

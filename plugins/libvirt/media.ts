@@ -11,7 +11,7 @@ import {
   requireUnchangedDomain,
 } from "./session.ts";
 
-/** A guest that is asked to eject needs a moment to let go of the tray. */
+/** A guest needs a moment to release the tray after an eject request. */
 const TRAY_RETRY_MS = 3_000;
 
 export const mediaHandlers: BackendDefinition<LibvirtSession>["changes"] = {
@@ -20,7 +20,7 @@ export const mediaHandlers: BackendDefinition<LibvirtSession>["changes"] = {
     async apply(session, vm, { drive, next, live, force }, context) {
       await mapConnectionErrors(session, async () => {
         const { domain, xml } = await requireUnchangedDomain(session, vm!.uuid, context);
-        // The live part goes first: it is the one that a guest can refuse, and then nothing has been changed.
+        // The live part goes first: only it can be refused by the guest, and then nothing has changed.
         if (vm!.live) await setLive(session, domain, vm!, { drive, live, force }, context.signal);
         if (driveOf(session.parse(xml).definition, drive)?.path === next) return;
         const update = deviceXml(xml, "cdrom", drive, { media: next ?? false });
@@ -63,7 +63,7 @@ async function setLive(
   const { libvirt } = session;
   const xml = await libvirt.domainGetXmlDesc(domain, DOMAIN_XML.secure, options(signal));
   const held = driveOf(session.parse(xml).definition, drive);
-  // A drive that is only in the next definition has nothing to be changed now.
+  // A drive that exists only in the next definition needs no live change.
   if (!held) return;
   const update = async (media: string | undefined) => {
     const flags = DEVICE_MODIFY.live | (force ? DEVICE_MODIFY.force : 0);
@@ -76,12 +76,12 @@ async function setLive(
   };
   if (held.path === live && (held.tray === "closed" || live === undefined)) return;
   try {
-    // With the tray open libvirt still names the old medium, and putting the same one in again would change nothing.
+    // With the tray open libvirt still names the old medium, so inserting the same one would change nothing.
     if (held.tray === "open" && live !== undefined) await update(undefined);
     await update(live);
   } catch (error) {
     if (!isTrayLocked(error)) throw error;
-    // The first try has sent the guest an eject request, which it may follow by now.
+    // The first try sent the guest an eject request, which it may have followed by now.
     await sleep(TRAY_RETRY_MS, undefined, { signal });
     try {
       await update(live);

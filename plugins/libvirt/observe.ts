@@ -68,7 +68,7 @@ export async function listVms(session: LibvirtSession, signal?: AbortSignal): Pr
           // It was undefined while the list was being read.
           if (isLibvirtError(error, "noDomain")) return undefined;
           if (!(error instanceof SyntaxError || error instanceof RangeError)) throw error;
-          // One definition that cannot be read must not hide all the others.
+          // One unreadable definition must not hide all the others.
           session.context.log(`cannot read the definition of ${domain.name}: ${error.message}`);
           return undefined;
         }
@@ -130,7 +130,7 @@ function powerOf(state: number): Power {
   return state === DOMAIN_STATE.paused || state === DOMAIN_STATE.pmSuspended ? "paused" : "running";
 }
 
-/** What halts a guest other than a user; most of it lasts a moment. */
+/** Reasons of a pause other than a user; most of them last a moment. */
 const pauses: Readonly<Record<number, string>> = {
   [PAUSED_REASON.migration]: "migrating",
   [PAUSED_REASON.save]: "saving",
@@ -144,7 +144,7 @@ const pauses: Readonly<Record<number, string>> = {
   [PAUSED_REASON.postcopy]: "migrating",
 };
 
-/** Reports the reasons that change what to do next, and no ordinary one. */
+/** The reason of a pause, if it affects what to do next. */
 function reasonOf(power: Power, reason: number): string | undefined {
   if (power === "paused") return pauses[reason];
   if (power === "off")
@@ -152,7 +152,8 @@ function reasonOf(power: Power, reason: number): string | undefined {
   return undefined;
 }
 
-/** How the last run ended; undefined where libvirt does not know, as for a domain that has not run since it was defined. */
+/** How the last run ended; undefined if libvirt does not know, as for a domain that has not run since it was
+ * defined. */
 function stopReasonOf(state: number, reason: number): StopReason | undefined {
   if (state === DOMAIN_STATE.crashed) return "crashed";
   if (state !== DOMAIN_STATE.shutoff) return undefined;

@@ -12,7 +12,7 @@ import {
 } from "./session.ts";
 
 const STATE_POLL_MS = 200;
-/** A guest that was still starting when it was first asked is asked again. */
+/** The interval of repeated requests, for a guest that was still starting at the first one. */
 const ASK_AGAIN_MS = 15_000;
 
 export const powerHandlers: BackendDefinition<LibvirtSession>["changes"] = {
@@ -39,7 +39,7 @@ export const powerHandlers: BackendDefinition<LibvirtSession>["changes"] = {
           if (force) return await libvirt.domainDestroyFlags(domain, 0, options(signal));
           await shutDown(session, { uuid: vm!.uuid, name: vm!.name, timeoutMs, progress }, signal);
         } catch (error) {
-          // It ended by itself in the meantime.
+          // The domain ended by itself meanwhile.
           if (isLibvirtError(error, "operationInvalid") && !(await libvirt.domainIsActive(domain, options(signal))))
             return;
           throw error;
@@ -54,7 +54,7 @@ export const powerHandlers: BackendDefinition<LibvirtSession>["changes"] = {
       await mapConnectionErrors(session, async () => {
         await requireUnchanged(session, vm, context);
         const domain = await domainOf(session, vm!.uuid, signal);
-        // The running domain alone: the next start has what the definition says.
+        // Only the running domain: the next start follows the definition.
         const action = endsRun ? LIFECYCLE_ACTION.destroy : LIFECYCLE_ACTION.restart;
         const change = { lifecycle: LIFECYCLE.reboot, action };
         await session.libvirt.domainSetLifecycleAction(domain, change, DOMAIN_AFFECT.live, options(signal));
@@ -76,7 +76,8 @@ export const powerHandlers: BackendDefinition<LibvirtSession>["changes"] = {
 
 type Shutdown = Readonly<{ uuid: string; name: string; timeoutMs: number; progress: (message: string) => void }>;
 
-/** Success from libvirt says only that the guest was asked. @throws DomainError SHUTDOWN_TIMED_OUT */
+/** Shuts down and waits: libvirt's success only means that the guest was asked. @throws DomainError
+ * SHUTDOWN_TIMED_OUT */
 async function shutDown(
   session: LibvirtSession,
   { uuid, name, timeoutMs, progress }: Shutdown,

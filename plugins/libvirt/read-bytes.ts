@@ -1,6 +1,6 @@
-/** Counts what guests have read from their disks and CD-ROMs. QEMU alone knows that, so an observation goes on without the
- * figures of a QEMU that hangs. Each question to such a QEMU holds a thread of the daemon and a place on the connection;
- * a VM is therefore asked one question at a time, and after an unanswered one only takes what is answered at once. */
+/** Counts the bytes that guests have read from their disks and CD-ROMs. Only QEMU knows them, so an observation
+ * continues without the counters of a hung QEMU. Each query to a hung QEMU holds a thread of the daemon and a place on
+ * the connection; so each VM has one query at a time, and after an unanswered one only queries that do not wait. */
 import {
   CallInterrupted,
   type CallOptions,
@@ -11,12 +11,12 @@ import {
   STATS_FLAG,
 } from "./client/libvirt.ts";
 
-/** A QEMU that answers takes milliseconds. */
+/** Time limit of a query in milliseconds; a working QEMU answers faster. */
 const ANSWER_LIMIT_MS = 2_000;
 
 export type ReadBytes = Readonly<Record<string, number>>;
 
-/** By target, since this run began; undefined where QEMU does not answer, and where the domain has just ended. */
+/** Bytes by target, since this run began; undefined if QEMU does not answer or the domain has just ended. */
 export function openReadBytes(libvirt: Libvirt) {
   const silent = new Set<string>();
   const asked = new Map<string, Promise<unknown>>();
@@ -27,7 +27,7 @@ export function openReadBytes(libvirt: Libvirt) {
     try {
       const [answer] = await libvirt.connectGetAllDomainStats([domain], DOMAIN_STATS.block, flags, each);
       const read = readBytesIn(answer?.stats ?? {});
-      // Without waiting QEMU was not asked where something else is being done to the VM.
+      // A query that does not wait is skipped while another job runs on the VM.
       if (flags && Object.keys(read).length === 0) return undefined;
       silent.delete(domain.uuid);
       return read;
@@ -48,7 +48,7 @@ export function openReadBytes(libvirt: Libvirt) {
   };
 }
 
-/** A device without a medium has figures as well. */
+/** Devices without a medium have counters as well. */
 function readBytesIn(stats: Parameters): ReadBytes {
   const devices = Array.from({ length: Number(stats["block.count"] ?? 0) }, (_, index) => `block.${index}`);
   return Object.fromEntries(

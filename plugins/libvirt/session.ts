@@ -1,4 +1,5 @@
-/** One connection to a libvirt daemon with its host, its images, its parsed definitions, and the check before a write. */
+/** One connection to a libvirt daemon with its host, its images, its parsed definitions, and the check before a
+ * write. */
 import { homedir } from "node:os";
 import { join } from "node:path";
 import {
@@ -32,8 +33,8 @@ export type Definition = ParsedDomain & Readonly<{ fingerprint: string }>;
 
 export type LibvirtSession = Readonly<{
   libvirt: Libvirt;
-  /** A second connection, for calls that wait for a guest or for its QEMU. A call that was given up holds its place until it
-   * is answered, and four such calls end a connection. */
+  /** A second connection, for calls that wait for a guest or its QEMU. An abandoned call holds its place until it is
+   * answered, and four such calls end a connection. */
   slowCalls: Libvirt;
   readBytes: ReturnType<typeof openReadBytes>;
   /** The host that the daemon runs on. The daemon is reached over a unix socket, so it is this host. */
@@ -42,16 +43,16 @@ export type LibvirtSession = Readonly<{
   context: PluginContext;
   /** Parses a definition; the same text is parsed once. */
   parse: (xml: string) => Definition;
-  /** Identifies this boot of the host: libvirt's domain ids begin anew after each. */
+  /** Identifies this boot of the host: libvirt's domain ids restart with each boot. */
   hostBoot: string;
 }>;
 
-/** Time limit of a call, in milliseconds. A call takes microseconds; one that is not answered by then never is. */
+/** Time limit of a call, in milliseconds. A call takes microseconds; one without an answer by then never gets one. */
 const CALL_LIMIT_MS = 60_000;
-/** Time limit of a call to a guest's agent, in milliseconds: it looks at its disks, on a machine that may be busy. */
+/** Time limit of a call to a guest's agent, in milliseconds: it examines its disks, on a machine that may be busy. */
 const GUEST_CALL_LIMIT_MS = 20_000;
 const PARSED_MAX = 4_096;
-/** The users that distributions have libvirt run QEMU as. */
+/** QEMU's users under libvirt on the distributions. */
 const HYPERVISOR_USERS = ["libvirt-qemu", "qemu"];
 
 export type SessionOptions = Readonly<{ callLimitMs?: number; host?: ImageHost }>;
@@ -102,7 +103,8 @@ export async function openSession(
 }
 
 /** Runs calls to the daemon.
- * @throws DomainError BACKEND_UNAVAILABLE when the daemon cannot be reached or does not answer; LibvirtError when it refuses */
+ * @throws DomainError BACKEND_UNAVAILABLE when the daemon cannot be reached or does not answer; LibvirtError when it
+ * refuses */
 export async function mapConnectionErrors<T>({ context }: LibvirtSession, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
@@ -119,7 +121,7 @@ export async function mapConnectionErrors<T>({ context }: LibvirtSession, work: 
   }
 }
 
-/** Whether the daemon has been given a call that changes something: it carries the call out whether or not anybody waits. */
+/** Whether the daemon has received a call that changes something: it then runs the call even if no caller waits. */
 const mayStillHappen = (error: unknown): boolean =>
   (error instanceof ConnectionLost || error instanceof CallInterrupted) &&
   error.sent &&
@@ -132,11 +134,11 @@ export const isLibvirtError = (error: unknown, code: keyof typeof ERROR_CODE): e
 export const domainOf = ({ libvirt }: LibvirtSession, uuid: string, signal?: AbortSignal): Promise<Domain> =>
   libvirt.domainLookupByUuid(uuid, options(signal));
 
-/** Identifies one power cycle, over boots of the host too; absent for a domain that is off. */
+/** Identifies one power cycle, across boots of the host, too; absent for a domain that is off. */
 export const runOf = ({ hostBoot }: LibvirtSession, { id }: Domain): string | undefined =>
   id === undefined ? undefined : `${hostBoot}:${id}`;
 
-/** The next definition, passwords included: the one text that may be defined again. */
+/** The next definition, passwords included: the only text that may be defined again. */
 export const inactiveXml = async (session: LibvirtSession, uuid: string, signal?: AbortSignal): Promise<string> =>
   (await inactive(session, uuid, signal)).xml;
 
@@ -147,7 +149,7 @@ const inactive = (session: LibvirtSession, uuid: string, signal?: AbortSignal) =
     return { domain, xml: await session.libvirt.domainGetXmlDesc(domain, flags, options(signal)) };
   });
 
-/** Returns the domain and its next definition right before a write, which must be what the operation was decided on.
+/** The domain and its next definition right before a write, which must be the ones that the operation was decided on.
  * @throws DomainError VM_CHANGED_MEANWHILE */
 export async function requireUnchangedDomain(
   session: LibvirtSession,

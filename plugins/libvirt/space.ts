@@ -4,7 +4,7 @@ import { ConnectFailed, ConnectionLost, type Domain, type DomainEvent, LIST_DOMA
 import { isLibvirtError, type LibvirtSession, runOf } from "./session.ts";
 
 /** Reports `space_low` for every VM that runs now or is started later. */
-export function domainSpace(session: LibvirtSession, tell: (hint: Hint) => void, signal: AbortSignal) {
+export function domainSpace(session: LibvirtSession, notify: (hint: Hint) => void, signal: AbortSignal) {
   const { slowCalls, context, host } = session;
   const space: SpaceWatch<Domain> = watchSpace({
     host,
@@ -18,13 +18,13 @@ export function domainSpace(session: LibvirtSession, tell: (hint: Hint) => void,
       return { run, images: writable };
     },
     arm: (domain, target, offsetBytes) => slowCalls.domainSetBlockThreshold(domain, target, offsetBytes, { signal }),
-    // A domain that has ended meanwhile refuses; a daemon that is gone ends the watch as a whole.
+    // A domain that ended meanwhile refuses; a daemon that is gone ends the whole watch.
     isOver: (error) =>
       isLibvirtError(error, "operationInvalid") ||
       isLibvirtError(error, "noDomain") ||
       error instanceof ConnectFailed ||
       error instanceof ConnectionLost,
-    tell,
+    notify,
     log: context.log,
     signal,
   });

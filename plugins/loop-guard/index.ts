@@ -1,6 +1,6 @@
-/** Catches the installer that comes up again after it has installed: a guest's own reboot runs the boot order that the VM
- * was started with, and with the medium first that is the installer. What is done then, `start_vm` was told
- * (`at_reboot`); nothing is done unless it was. */
+/** Catches an installer that starts again after it has installed: a guest's reboot uses the boot order that the VM was
+ * started with, and with the medium first that is the installer. `at_reboot` of `start_vm` decides the reaction;
+ * without it the plugin only reports. */
 import { z } from "zod";
 import { type DomainEvent, definePlugin, type FunctionContext, ToolRefused } from "../../src/plugin.ts";
 
@@ -34,28 +34,28 @@ export default definePlugin({
   manifest: {
     name: "loop-guard",
     api: 1,
-    summary: "Catches an installer that is about to run again: tells, ejects the ISO, or starts from the disk",
+    summary: "Catches an installer that is about to run again: reports it, ejects the ISO, or starts from the disk",
     permissions: ["vm:read", "vm:write"],
   },
   config: Config,
   open: async (config): Promise<Config> => config,
   close: async () => {},
   on: {
-    // To be called at a start has this worker up when the installer reboots, when every moment counts.
+    // A call at the start makes this worker run before the installer reboots, when time is short.
     "vm.started": () => {},
     "vm.rebooted": rebooted,
     "vm.stopped": stopped,
   },
 });
 
-/** The firmware is on its way to the medium: an ISO is to be out within a second or so. Taken out of a boot loader's hands
- * it would leave the guest hanging, and an installer that runs once more does not; its next reboot is the next chance. */
+/** Ejects the ISO before the firmware reads it, within about a second. An eject during the boot loader would hang the
+ * guest; an installer that runs once more does not, and its next reboot is the next chance. */
 async function rebooted(config: Config, event: DomainEvent, context: FunctionContext): Promise<void> {
   const vm = refOf(event);
   const [run, order, disk] = await Promise.all([
     installing(event, context),
-    unless(gone, () => context.call("get_boot_order", { vm })),
-    unless(gone, () => written(vm, context)),
+    ignoreRefusals(gone, () => context.call("get_boot_order", { vm })),
+    ignoreRefusals(gone, () => written(vm, context)),
   ]);
   if (!run || !order) return;
   const { running_boot_order: running } = Order.parse(order);
@@ -68,20 +68,20 @@ async function rebooted(config: Config, event: DomainEvent, context: FunctionCon
   const ejected = ejects && !isLate && (await eject(vm, config.force, context));
   context.log(`${nameOf(event)}: ${ejected ? "ejected the ISO, the disk is next" : "the installer runs again"}`);
   const next = ejected ? "the ISO was ejected, so the disk is next" : "the medium is next, so the installer runs again";
-  await unless(["INSTALLATION_TRANSITION_ILLEGAL"], () =>
+  await ignoreRefusals(["INSTALLATION_TRANSITION_ILLEGAL"], () =>
     context.call("suggest_completion", { vm, evidence: `${found}; ${next}` }),
   );
 }
 
-/** False where the guest keeps the tray locked. */
+/** Ejects the ISO; false if the guest keeps the tray locked. */
 async function eject(vm: string, force: boolean, context: FunctionContext): Promise<boolean> {
-  return (await unless(["TRAY_LOCKED"], () => context.call("detach_iso", { vm, force }))) !== undefined;
+  return (await ignoreRefusals(["TRAY_LOCKED"], () => context.call("detach_iso", { vm, force }))) !== undefined;
 }
 
-/** A run that ended with the guest's reboot: whoever is there now starts the VM again, from the disk. */
+/** Starts the VM again, from the disk, after a run that ended with the guest's reboot. */
 async function stopped(_config: Config, event: DomainEvent, context: FunctionContext): Promise<void> {
   const vm = refOf(event);
-  // What ended by an operation was asked for.
+  // An end by an operation was requested.
   if (event.data.reason !== "shutdown" || event.data.operation !== undefined) return;
   if ((await installing(event, context))?.at_reboot !== "boot_disk") return;
   if ((await written(vm, context)) === undefined) {
@@ -98,7 +98,7 @@ const gone = ["VM_NOT_FOUND", "VM_GONE", "VM_NOT_MANAGED"];
 /** The run that the event is about, if it installs from a medium and is still the last one. */
 async function installing(event: DomainEvent, context: FunctionContext) {
   if (event.data.managed === false) return undefined;
-  const answer = await unless(gone, () => context.call("get_installation_status", { vm: refOf(event) }));
+  const answer = await ignoreRefusals(gone, () => context.call("get_installation_status", { vm: refOf(event) }));
   const status = answer && Status.parse(answer);
   const run = status?.last_run;
   if (status?.installation_status !== "Installing" || run?.run !== event.data.run) return undefined;
@@ -111,8 +111,8 @@ async function written(vm: string, context: FunctionContext): Promise<string | u
   return info.verdict === "boots" && info.written_in_run !== false ? info.disk : undefined;
 }
 
-/** What a call answers; undefined where it is refused with one of these codes. */
-async function unless<T>(codes: readonly string[], call: () => Promise<T>): Promise<T | undefined> {
+/** The call's answer; undefined if it is refused with one of these codes. */
+async function ignoreRefusals<T>(codes: readonly string[], call: () => Promise<T>): Promise<T | undefined> {
   try {
     return await call();
   } catch (error) {

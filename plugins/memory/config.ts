@@ -1,4 +1,4 @@
-/** The settings of a memory connection, and what it starts with: VMs, disks and ISOs as plain data. */
+/** The settings of a memory connection, and its initial VMs, disks and ISOs as plain data. */
 import { z } from "zod";
 import { ClaimTag, type VmDefinition } from "../../src/plugin.ts";
 
@@ -9,22 +9,22 @@ const MIB = 1024 ** 2;
 const bool = z.union([z.boolean(), z.stringbool()]);
 const count = z.coerce.number().int().nonnegative();
 
-/** How a guest behaves. A setting of the connection, for every VM; a VM's own goes before it. */
+/** How a guest behaves: a setting of the connection for every VM, which a VM's own overrides. */
 export const Guest = z.object({
   /** The installed system reacts to the power button; firmware without anything to boot never does. */
   honoursShutdown: bool.default(true),
   /** An installer or live system reacts to it as well; many do not. */
   installerHonoursShutdown: bool.default(false),
   shutdownMs: count.default(10),
-  /** How long an installer runs until the system is on the disk; `never`: until somebody says so. */
+  /** How long an installer runs until the system is on the disk; `never`: until a test ends it. */
   installsAfterMs: z.union([z.literal("never"), count]).default(2_000),
   /** The guest reboots once it is installed, as installers do. */
   rebootsWhenInstalled: bool.default(true),
-  /** What is booted from a medium locks the tray, as live systems do. */
+  /** A system booted from a medium locks the tray, as live systems do. */
   locksTray: bool.default(false),
-  /** How long after the system on the disk has booted its agent opens its channel; `never`: it has none. */
+  /** The time from the boot of the system on the disk until its agent opens its channel; `never`: it has no agent. */
   agentAfterMs: z.union([z.literal("never"), count]).default("never"),
-  /** What is booted from a medium runs that agent as well, as some live systems do. */
+  /** A system booted from a medium runs that agent as well, as some live systems do. */
   mediumRunsAgent: bool.default(false),
 });
 export type Guest = Readonly<z.infer<typeof Guest>>;

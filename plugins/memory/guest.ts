@@ -1,18 +1,18 @@
-/** The guest of a VM: firmware, an installer, the installed system. The firmware is a second, independent reading of what
- * SeaBIOS and OVMF were seen to do, so that a mistake in the domain's boot rules shows. */
+/** The guest of a VM: firmware, an installer, the installed system. The firmware implements the observed behaviour of
+ * SeaBIOS and OVMF a second time and independently, so that a mistake in the domain's boot rules shows. */
 import { bootSequence, DomainError, diskOf, driveOf, type StopReason, type VmDefinition } from "../../src/plugin.ts";
 import { contentOf, fileAt, fileOf, usersOf, walk, writeFile } from "./images.ts";
 import { type Booted, type Machine, nowOf, type Run, type Session } from "./machine.ts";
 import { notify } from "./notify.ts";
 
-/** More than firmware reads in search of something to boot, and less. */
+/** More bytes than firmware reads while it probes devices, and fewer. */
 const BOOTED_BYTES = 4 * 1024 ** 2;
 const LOOKED_AT_BYTES = 2_048;
 const INSTALLER_BYTES = 400 * 1024 ** 2;
 const STEP_MS = 20;
 
 /** Starts the VM from its next definition, or resumes its saved state with the definition that it was saved with.
- * @throws Error in a hypervisor's words when a file is missing or in use */
+ * @throws Error with a hypervisor's message when a file is missing or in use */
 export function startMachine(session: Session, machine: Machine, purpose: string): void {
   const live = machine.saved ?? machine.next;
   for (const { path } of live.drives) {
@@ -39,7 +39,7 @@ export function startMachine(session: Session, machine: Machine, purpose: string
     agent: false,
   };
   delete machine.stopReason;
-  // Whatever had been booted was saved with it; no firmware runs. That it was a system is as good a guess as any.
+  // The booted system was saved, too, so no firmware runs. Its kind is unknown; a system is the best guess.
   if (resumed) machine.run.booted = { what: "system" };
   else boot(session, machine, machine.run);
   expectAgent(session, machine, machine.run);
@@ -84,7 +84,7 @@ function boot(session: Session, machine: Machine, run: Run): void {
   );
   delete run.installedAtMs;
   const { installsAfterMs } = machine.guest;
-  // An installer that comes up again after it was done waits for a person: that is the loop.
+  // An installer that starts again after it was done waits for a person: that is the loop.
   if (
     run.booted.what === "installer" &&
     run.purpose === "install" &&
@@ -150,8 +150,7 @@ export function finishInstallation(session: Session, machine: Machine): void {
   else notify(session, machine.uuid);
 }
 
-/** Brings the guests up to the present time. Every observation calls it, so that a timer has to run only while somebody
- * watches. */
+/** Brings the guests up to the present time. Every observation calls it, so a timer is needed only during a watch. */
 export function advance(session: Session): void {
   const now = nowOf(session);
   for (const machine of session.machines.values()) {

@@ -46,7 +46,7 @@ export const fileOf = <K extends "iso" | "disk">(session: Session, kind: K, path
   return file?.kind === kind ? (file as Extract<IsoFile | DiskFile, { kind: K }>) : undefined;
 };
 
-/** The images below one, itself first. `missing` and `refused` say why the walk ended early. */
+/** The backing chain of an image, itself first. `missing` and `refused` are reasons of an early end. */
 export function walk(session: Session, path: string): { files: string[]; missing?: string; refused?: string } {
   const files: string[] = [];
   const directory = realOf(session, session.imageDirectory);
@@ -63,13 +63,13 @@ export function walk(session: Session, path: string): { files: string[]; missing
   return { files };
 }
 
-/** The content that a guest finds on an image: the image's own, or that of an image below it. */
+/** The content that a guest finds on an image: the image's own, or that of a backing image. */
 export const contentOf = (session: Session, path: string): DiskFile | undefined => {
   const layers = walk(session, path).files.map((layer) => fileOf(session, "disk", layer));
   return layers.find((layer) => layer?.content === "data") ?? layers[0];
 };
 
-/** The VMs that run on this image, or on an image that stands on it, as QEMU's image locks would show. */
+/** The VMs that run on this image or on a clone of it, as QEMU's image locks would show. */
 export const usersOf = (session: Session, path: string): string[] =>
   [...session.machines.values()]
     .filter(({ run }) =>

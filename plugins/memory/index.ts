@@ -1,5 +1,5 @@
-/** VMs in memory: the reference backend, the tests' double, and the example to copy. Everything is gone when the process
- * ends. What happens behind its back (the guest, other programs) is what `test/support/simulator.ts` does. */
+/** VMs in memory: the reference backend, the tests' double, and the example to copy. Everything is gone when the
+ * process ends. `test/support/simulator.ts` simulates external events (the guest, other programs). */
 import { z } from "zod";
 import {
   type ApplyContext,
@@ -17,7 +17,7 @@ import { imagesOf, writeFile } from "./images.ts";
 import { fingerprintOf, type Machine, type Session, viewOf } from "./machine.ts";
 import { notify } from "./notify.ts";
 import { bringUpToDate } from "./observe.ts";
-import { guestInfo, telling, watch } from "./watch.ts";
+import { guestInfo, notifying, watchVms } from "./watch.ts";
 
 const Kept = z.object({
   uuid: z.string(),
@@ -116,7 +116,7 @@ export default definePlugin<Config, Session>({
         return guestInfo(session, uuid);
       },
     },
-    events: { watch },
-    changes: telling(changes),
+    events: { watch: watchVms },
+    changes: notifying(changes),
   },
 });

@@ -10,7 +10,7 @@ import {
 } from "../../src/plugin.ts";
 import type { DiskSeed, Guest, IsoSeed } from "./config.ts";
 
-/** `version` is raised with every write, so that a replaced file is told from the one before. */
+/** `version` is raised with every write, so that a replaced file is distinguished from the previous one. */
 export type IsoFile = IsoSeed & Readonly<{ kind: "iso"; version: number }>;
 export type DiskFile = DiskSeed & Readonly<{ kind: "disk"; version: number }>;
 
@@ -34,7 +34,7 @@ export type Run = {
   agentAtMs?: number;
 };
 
-/** `nothing`: the firmware found nothing to boot and waits. `hung`: it jumped into something that goes nowhere. */
+/** `nothing`: the firmware found nothing to boot and waits. `hung`: it jumped into code that hangs. */
 export type Booted = Readonly<{ what: "system" | "installer" | "live" | "hung" | "nothing"; target?: string }>;
 
 export type Machine = {
@@ -71,7 +71,7 @@ export type Session = {
   readonly signal: AbortSignal;
   /** Numbers runs and versions of files. */
   count: number;
-  /** By how much the guests' clock is ahead, so that tests need not wait for an installer. */
+  /** The lead of the guests' clock, so that tests need not wait for an installer. */
   aheadMs: number;
 };
 

@@ -3,5 +3,5 @@ import type { Occurrence } from "../../src/plugin.ts";
 import type { Session } from "./machine.ts";
 
 export function notify({ watchers }: Session, uuid: string, occurrence?: Occurrence): void {
-  for (const tell of watchers) tell({ uuid, ...(occurrence && { occurrence }) });
+  for (const watcher of watchers) watcher({ uuid, ...(occurrence && { occurrence }) });
 }

@@ -5,8 +5,9 @@ import { nowOf, powerOf, type Session } from "./machine.ts";
 import { notify } from "./notify.ts";
 import { bringUpToDate } from "./observe.ts";
 
-/** Reports hints until the signal. A guest acts at its own time, so a timer brings the guests up to date while somebody watches. */
-export async function watch(session: Session, tell: (hint: Hint) => void, signal: AbortSignal): Promise<void> {
+/** Reports hints until the signal ends. A guest acts at its own time, so a timer brings the guests up to date
+ * meanwhile. */
+export async function watchVms(session: Session, notify: (hint: Hint) => void, signal: AbortSignal): Promise<void> {
   if (signal.aborted) return;
   bringUpToDate(session, signal);
   const ends = AbortSignal.any([signal, session.signal]);
@@ -23,7 +24,7 @@ export async function watch(session: Session, tell: (hint: Hint) => void, signal
     wait();
   };
   const watcher = (hint: Hint) => {
-    tell(hint);
+    notify(hint);
     wait();
   };
   session.watchers.add(watcher);
@@ -37,7 +38,7 @@ export async function watch(session: Session, tell: (hint: Hint) => void, signal
 type Changes = BackendDefinition<Session>["changes"];
 
 /** The same handlers, each of which reports its VM when it has ended, however it ends. */
-export const telling = (changes: Changes): Changes =>
+export const notifying = (changes: Changes): Changes =>
   Object.fromEntries(
     Object.entries(changes as Record<string, NonNullable<Changes["vm.create"]>>).map(([kind, handler]) => [
       kind,

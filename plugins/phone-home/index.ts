@@ -1,5 +1,5 @@
-/** Completes the installation of the VM whose installer calls, by a link that was made for it alone. Nothing that the
- * guest sends is read: that it knows the link is all there is to know. */
+/** Completes the installation of the VM whose installer calls a link that was made for this VM alone. The plugin reads
+ * nothing that the guest sends: knowing the link is the only proof. */
 import { z } from "zod";
 import { definePlugin, type FetchContext, PLUGIN_API, presetOrders, ToolRefused } from "../../src/plugin.ts";
 
@@ -9,7 +9,7 @@ const Config = z.strictObject({
 });
 type Config = z.infer<typeof Config>;
 
-/** The VM may be busy, and that is waited for. */
+/** Time limit of a completion, in milliseconds, which allows for a busy VM. */
 const LIMIT_MS = 60_000;
 /** How long an installer is asked to wait before it tries again, in seconds. */
 const AGAIN_AFTER = 10;
@@ -32,9 +32,9 @@ export default definePlugin<Config, Config>({
       return answer(200, "installation complete");
     } catch (error) {
       if (!(error instanceof ToolRefused)) throw error;
-      log(`${vm} called, and its installation cannot be completed: ${error.code}: ${error.message}`);
+      log(`cannot complete the installation of ${vm}, whose guest called: ${error.code}: ${error.message}`);
       const again = ["VM_BUSY", "BACKEND_UNAVAILABLE", "VM_CHANGED_MEANWHILE"].includes(error.code);
-      // Why, is none of the guest's business.
+      // The guest does not learn the reason.
       return again ? answer(503, "try again", { "retry-after": String(AGAIN_AFTER) }) : answer(409, "not now");
     }
   },
@@ -46,7 +46,7 @@ async function complete(config: Config, vm: string, { call, log }: FetchContext)
   try {
     await call("complete_installation", { ...args, detach_iso: config["detach-iso"] });
   } catch (error) {
-    // An installer that runs from its medium holds it. That the system is installed is true all the same.
+    // A running installer locks its medium. The system is installed nevertheless.
     if (!(error instanceof ToolRefused && error.code === "TRAY_LOCKED")) throw error;
     await call("complete_installation", args);
     log(`${vm}: its guest holds the ISO, which stays in the drive`);

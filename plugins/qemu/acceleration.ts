@@ -1,14 +1,14 @@
-/** Finds out whether guests really run under the host's hypervisor. A device that exists and may be opened proves nothing:
- * guests can still abort on a model-specific register or stop with an internal error. A guest of 200 bytes is started
- * once per boot of the host; it has to get from real to long mode and write a byte to its serial port. */
+/** Finds out whether guests really run under the host's hypervisor. A device that exists and may be opened proves
+ * nothing: guests can still abort on a model-specific register or stop with an internal error. So a probe guest of 200
+ * bytes runs once per boot of the host; it must get from real to long mode and write a byte to its serial port. */
 import { randomUUID } from "node:crypto";
 import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { DomainError, PROBE_EXIT_PORT, PROBE_SHOWS, PROBE_SIGN, probeDisk } from "../../src/plugin.ts";
 import { cpuOf } from "./command-line.ts";
 import type { Accelerator } from "./definition.ts";
-import { textOf, writeWhole } from "./file.ts";
-import { runProgram } from "./program.ts";
+import { readText, writeWhole } from "./file.ts";
+import { runToExit } from "./program.ts";
 import type { QemuSession } from "./session.ts";
 
 const PROBE_LIMIT_MS = 8_000;
@@ -41,18 +41,18 @@ async function works(
   const { host, context } = session;
   const { cacheDirectory, log } = context;
   const path = join(cacheDirectory, `${accelerator}-probe-qemu.json`);
-  // Another program or boot of the host may fare otherwise.
+  // Another program or boot of the host may give another result.
   const about = { hostBoot: (await host.bootId()) ?? "host", binary: session.binary, accelerator, shows: PROBE_SHOWS };
-  const known = await textOf(path)
+  const known = await readText(path)
     .then((text) => JSON.parse(text ?? "{}") as Record<string, unknown>)
     .catch(() => ({}) as Record<string, unknown>);
   if (Object.entries(about).every(([key, value]) => known[key] === value) && typeof known.works === "boolean")
     return known.works;
   progress(`finding out whether guests run under ${accelerator.toUpperCase()} here`);
   const answer = await probe(session, accelerator, signal);
-  // What took too long says nothing for good: the host may only have been busy.
+  // A timeout is not remembered: the host may only have been busy.
   if (answer === "no answer") {
-    log(`a guest under ${accelerator.toUpperCase()} gave no sign of life in ${PROBE_LIMIT_MS / 1000} s; emulating it`);
+    log(`a probe guest under ${accelerator.toUpperCase()} did not answer within ${PROBE_LIMIT_MS / 1000} s; emulating`);
     return false;
   }
   await writeWhole(path, JSON.stringify({ ...about, works: answer }));
@@ -60,7 +60,7 @@ async function works(
   return answer;
 }
 
-/** Whether a guest gives its sign of life under this accelerator. */
+/** Whether the probe guest runs under this accelerator. */
 export async function probe(
   { binary, context }: QemuSession,
   accelerator: Accelerator,
@@ -78,7 +78,7 @@ export async function probe(
     ...["-device", `isa-debug-exit,iobase=${PROBE_EXIT_PORT},iosize=4`],
   ];
   try {
-    const { stdout, stderr, timedOut } = await runProgram(binary, args, { timeoutMs: PROBE_LIMIT_MS, signal });
+    const { stdout, stderr, timedOut } = await runToExit(binary, args, { timeoutMs: PROBE_LIMIT_MS, signal });
     if (stdout.includes(PROBE_SIGN)) return true;
     // QEMU stays, stopped, where KVM gives up.
     return timedOut && !/internal error/i.test(stderr) ? "no answer" : false;

@@ -6,7 +6,7 @@ import type { QemuSession } from "./session.ts";
 
 export const bootHandlers: BackendDefinition<QemuSession>["changes"] = {
   "boot_order.set": {
-    // QEMU hands the order to the firmware when it is started, and never again.
+    // QEMU gives the order to the firmware only at its start.
     running: "next_start",
     apply: (session, vm, { boot }, context) =>
       edit(session, vm!, context, (definition) =>

@@ -5,36 +5,36 @@ import { type Accelerator, asDomain, type Definition, letterOf } from "./definit
 import type { UefiFirmware } from "./firmware.ts";
 import type { VmPaths } from "./vm-paths.ts";
 
-/** How long a BIOS that found nothing to boot waits before it tries again: a medium that is inserted meanwhile boots by
- * itself. Without it SeaBIOS stays at "No bootable device" for ever. It means nothing to UEFI. */
+/** Milliseconds after which a BIOS without a bootable device tries again, so that a medium inserted meanwhile boots.
+ * Without it SeaBIOS stays at "No bootable device" for ever. UEFI ignores it. */
 const REBOOT_TIMEOUT_MS = 10_000;
 
-export type Surroundings = Readonly<{ place: VmPaths; firmware?: UefiFirmware | undefined }>;
+export type Surroundings = Readonly<{ paths: VmPaths; firmware?: UefiFirmware | undefined }>;
 
-export function commandLine(definition: Definition, { place, firmware }: Surroundings): string[] {
+export function commandLine(definition: Definition, { paths, firmware }: Surroundings): string[] {
   const { name, uuid, accelerator, memoryBytes, cpus } = definition;
   return [
     ...["-name", `guest=${name}`, "-uuid", uuid],
-    // Nothing but what stands here: no file of the user's or the host's adds a device.
+    // No configuration file of the user or the host may add a device.
     ...["-no-user-config", "-nodefaults", "-display", "none"],
     ...["-machine", machineOf(accelerator, firmware), "-cpu", cpuOf(accelerator)],
     ...["-m", `size=${Math.ceil(memoryBytes / 1024)}k`, "-smp", String(cpus)],
     ...clock(accelerator),
     ...["-boot", `strict=on${definition.firmware === "bios" ? `,reboot-timeout=${REBOOT_TIMEOUT_MS}` : ""}`],
-    ...(firmware ? flash(firmware, place) : []),
-    ...monitors(place),
+    ...(firmware ? flash(firmware, paths) : []),
+    ...monitors(paths),
     ...storage(definition),
     ...network(definition),
-    ...lines(definition, place),
-    ...(definition.tpm ? tpm(place) : []),
+    ...lines(definition, paths),
+    ...(definition.tpm ? tpm(paths) : []),
     ...["-device", `virtio-balloon-pci,${at(PCI_SLOT.balloon)},id=balloon`, "-object", "rng-builtin,id=rng0"],
     ...["-device", `virtio-rng-pci,${at(PCI_SLOT.rng)},rng=rng0,id=rng`],
-    ...["-daemonize", "-pidfile", place.pid],
+    ...["-daemonize", "-pidfile", paths.pid],
   ];
 }
 
-/** Each device's place on the PCI bus. A place that QEMU chose would move when a device is added, and a guest's network cards
- * would be renamed; the guest's agent also names a disk by its place. */
+/** Each device's slot on the PCI bus. A slot that QEMU chose would move when a device is added, and rename a guest's
+ * network cards; the guest's agent also names a disk by its slot. */
 export const PCI_SLOT = { video: 1, network: 2, ports: 3, usb: 4, balloon: 5, rng: 6, scsi: 7, disk: 16 } as const;
 const at = (slot: number) => `bus=pcie.0,addr=0x${slot.toString(16)}`;
 
@@ -48,7 +48,7 @@ const machineOf = (accelerator: Accelerator, firmware: UefiFirmware | undefined)
     ...(firmware?.needsSmm ? ["smm=on"] : []),
   ].join(",");
 
-/** `max` is all that TCG can emulate; its default lacks what today's systems ask of a CPU (x86-64-v2). */
+/** `max` is everything that TCG can emulate; its default lacks features that today's systems require (x86-64-v2). */
 export const cpuOf = (accelerator: Accelerator) => (accelerator === "tcg" ? "max" : "host");
 
 /** The clock that virt-install gives KVM guests: ticks that were missed are caught up. */
@@ -59,7 +59,7 @@ const clock = (accelerator: Accelerator) => [
 
 const blockdev = (options: object) => ["-blockdev", JSON.stringify(options)];
 
-function flash(firmware: UefiFirmware, place: VmPaths): string[] {
+function flash(firmware: UefiFirmware, paths: VmPaths): string[] {
   const file = (filename: string) => ({ driver: "file", filename });
   return [
     ...blockdev({
@@ -72,24 +72,24 @@ function flash(firmware: UefiFirmware, place: VmPaths): string[] {
       driver: firmware.variablesFormat,
       "node-name": "firmware-variables",
       "read-only": false,
-      file: file(place.variables),
+      file: file(paths.variables),
     }),
     ...(firmware.needsSmm
       ? [
           ...["-global", "driver=cfi.pflash01,property=secure,value=on"],
-          // OVMF cannot come back from S3 with system management mode on.
+          // OVMF cannot resume from S3 with system management mode on.
           ...["-global", "ICH9-LPC.disable_s3=1"],
         ]
       : []),
   ];
 }
 
-/** Commands over a socket, for one session at a time; events into a file that any number of processes may follow, also
- * those that come later. The second monitor's "pipe" is two regular files: it reads its negotiation from the one, and
- * from then on writes every event to the other. */
-const monitors = (place: VmPaths) => [
-  ...["-chardev", `socket,id=qmp,path=${value(place.qmp)},server=on,wait=off`, "-mon", "chardev=qmp,mode=control"],
-  ...["-chardev", `pipe,id=events,path=${value(place.events)}`, "-mon", "chardev=events,mode=control"],
+/** Two monitors: commands over a socket, for one session at a time, and events into a file that any number of processes
+ * may follow, later ones included. The second monitor's "pipe" is two regular files: it reads its negotiation from one
+ * and then writes every event to the other. */
+const monitors = (paths: VmPaths) => [
+  ...["-chardev", `socket,id=qmp,path=${value(paths.qmp)},server=on,wait=off`, "-mon", "chardev=qmp,mode=control"],
+  ...["-chardev", `pipe,id=events,path=${value(paths.events)}`, "-mon", "chardev=events,mode=control"],
 ];
 
 export const diskNode = (target: string) => `disk-${target}`;
@@ -98,7 +98,7 @@ export const fileNode = (target: string) => `file-${target}`;
 
 function storage(definition: Definition): string[] {
   const sequence = bootSequence(asDomain(definition));
-  const placeOf = (ref: string) => {
+  const bootIndexOption = (ref: string) => {
     const index = sequence.indexOf(ref);
     return index < 0 ? "" : `,bootindex=${index + 1}`;
   };
@@ -115,7 +115,10 @@ function storage(definition: Definition): string[] {
         discard: "unmap",
         file: { driver: "file", "node-name": fileNode(target), filename: path, discard: "unmap" },
       }),
-      ...["-device", `${diskDevice[bus](target)},drive=${diskNode(target)},id=${target}${placeOf(`disk:${target}`)}`],
+      ...[
+        "-device",
+        `${diskDevice[bus](target)},drive=${diskNode(target)},id=${target}${bootIndexOption(`disk:${target}`)}`,
+      ],
     ]),
     ...drives.flatMap(({ target, bus, path }) => [
       ...(path === undefined
@@ -128,7 +131,7 @@ function storage(definition: Definition): string[] {
           })),
       ...[
         "-device",
-        `${driveDevice[bus](target)}${path === undefined ? "" : `,drive=medium-${target}`},id=${target}${placeOf(`cdrom:${target}`)}`,
+        `${driveDevice[bus](target)}${path === undefined ? "" : `,drive=medium-${target}`},id=${target}${bootIndexOption(`cdrom:${target}`)}`,
       ],
     ]),
   ];
@@ -137,7 +140,7 @@ function storage(definition: Definition): string[] {
 const sata = (target: string) => `bus=ide.${letterOf(target)}`;
 const scsiUnit = (target: string) => `bus=scsi.0,scsi-id=${letterOf(target)}`;
 const diskDevice = {
-  // The last slots are the board's own.
+  // The board uses the last slots itself.
   virtio: (target: string) => {
     const slot = PCI_SLOT.disk + letterOf(target);
     return slot < 31 ? `virtio-blk-pci,${at(slot)}` : "virtio-blk-pci";
@@ -160,27 +163,27 @@ function network(definition: Definition): string[] {
   ];
 }
 
-/** The same at every start: guests know their network by it. 52:54:00 is what QEMU's guests begin with. */
+/** The MAC address, the same at every start, since guests recognise their network by it. 52:54:00 is QEMU's prefix. */
 export function macOf(uuid: string): string {
   const digest = createHash("sha256").update(uuid).digest("hex");
   return ["52", "54", "00", digest.slice(0, 2), digest.slice(2, 4), digest.slice(4, 6)].join(":");
 }
 
-const lines = ({ serialLog }: Definition, place: VmPaths) => {
+const lines = ({ serialLog }: Definition, paths: VmPaths) => {
   const socket = (id: string, path: string) => `socket,id=${id},path=${value(path)},server=on,wait=off`;
   return [
-    ...["-chardev", `${socket("com1", place.serial)},logfile=${value(serialLog)},logappend=off`],
+    ...["-chardev", `${socket("com1", paths.serial)},logfile=${value(serialLog)},logappend=off`],
     ...["-device", "isa-serial,chardev=com1,id=serial0"],
-    ...["-device", `virtio-serial-pci,${at(PCI_SLOT.ports)},id=ports`, "-chardev", socket("agent", place.agent)],
+    ...["-device", `virtio-serial-pci,${at(PCI_SLOT.ports)},id=ports`, "-chardev", socket("agent", paths.agent)],
     ...["-device", "virtserialport,bus=ports.0,chardev=agent,id=agent0,name=org.qemu.guest_agent.0"],
     ...["-device", `qemu-xhci,${at(PCI_SLOT.usb)},id=usb`, "-device", "usb-tablet,bus=usb.0,id=tablet"],
-    // The one card that BIOS, UEFI and every installer can draw on from the first moment. A port on loopback could be
-    // reached by every user of the host, and by a guest on user-mode networking.
-    ...["-device", `VGA,${at(PCI_SLOT.video)},id=video`, "-vnc", `unix:${value(place.vnc)}`],
+    // BIOS, UEFI and every installer can draw on this card at once. Every user of the host, and a guest on user-mode
+    // networking, could reach a port on loopback.
+    ...["-device", `VGA,${at(PCI_SLOT.video)},id=video`, "-vnc", `unix:${value(paths.vnc)}`],
   ];
 };
 
-const tpm = (place: VmPaths) => [
-  ...["-chardev", `socket,id=tpm,path=${value(place.tpmSocket)}`],
+const tpm = (paths: VmPaths) => [
+  ...["-chardev", `socket,id=tpm,path=${value(paths.tpmSocket)}`],
   ...["-tpmdev", "emulator,id=tpm0,chardev=tpm", "-device", "tpm-crb,tpmdev=tpm0,id=tpm-device"],
 ];

@@ -3,7 +3,7 @@ import { type Console, openVnc } from "../../src/plugin.ts";
 import { isOn } from "./process.ts";
 import { type QemuSession, requireOpen } from "./session.ts";
 
-/** Undefined where the VM is off.
+/** The console; undefined if the VM is off.
  * @throws DomainError CONSOLE_UNAVAILABLE */
 export async function openConsole(
   session: QemuSession,

@@ -1,4 +1,4 @@
-/** The definition of a VM as it stands in its file: JSON that a person may read and edit. */
+/** The definition of a VM in its file: JSON that a person may read and edit. */
 import { z } from "zod";
 import {
   ClaimTag,
@@ -45,7 +45,7 @@ const Schema = z.strictObject({
 });
 export type Definition = Readonly<z.infer<typeof Schema>>;
 
-/** @throws Error that says what is wrong with the text */
+/** Parses a definition. @throws Error with the fault of the text */
 export function readDefinition(text: string): Definition {
   const parsed = Schema.safeParse(JSON.parse(text));
   if (!parsed.success) {
@@ -57,18 +57,19 @@ export function readDefinition(text: string): Definition {
 
 export const writtenDefinition = (definition: Definition): string => `${JSON.stringify(definition, undefined, 2)}\n`;
 
-/** The definition with this in it. @throws Error in a hypervisor's words when that cannot be */
+/** The definition with these changes. @throws Error with the hypervisor's message if they are invalid */
 export const changed = (definition: Definition, change: Partial<Definition>): Definition =>
   accepted({ ...definition, ...change });
 
-/** The text that the fingerprint is made of. It leaves out the claim tag, so that writing the tag does not look like an edit. */
+/** The text that the fingerprint is made of. It leaves out the claim tag, so that writing the tag does not look like an
+ * edit. */
 export const meaningOf = ({ claim: _tag, ...rest }: Definition): string => canonicalJson(rest);
 
 /** The definition of a new VM. @throws Error when this backend has no such network */
 export function newDefinition(spec: VmSpec, accelerator: Accelerator): Definition {
   const { network } = spec;
   if (network !== "user" && network !== "none")
-    throw new Error(`network ${network} is libvirt's to make; here it is user or none`);
+    throw new Error(`network ${network} needs libvirt; this backend takes user or none`);
   const { disks: _disks, drives: _drives, boot } = definitionFor(spec);
   return accepted({
     format: 1,
@@ -89,7 +90,7 @@ export function newDefinition(spec: VmSpec, accelerator: Accelerator): Definitio
   });
 }
 
-/** The definition in the domain's words; its trays are closed, since an open one is a running machine's. */
+/** The definition in the domain model. Its trays are closed, since only a running machine has an open one. */
 export function asDomain(definition: Definition): VmDefinition {
   const { firmware, machine, memoryBytes, cpus, disks, drives, boot, serialLog } = definition;
   return {
@@ -119,7 +120,7 @@ function accepted(definition: Definition): Definition {
   const far = [...definition.disks, ...definition.drives].find(
     ({ bus, target: name }) => bus === "sata" && (!name.startsWith("sd") || letterOf(name) >= SATA_PORTS),
   );
-  if (far) throw new Error(`target '${far.target}' is on no SATA port: there are ${SATA_PORTS}, sda to sdf`);
+  if (far) throw new Error(`target '${far.target}' has no SATA port: there are ${SATA_PORTS}, sda to sdf`);
   return {
     ...definition,
     disks: [...definition.disks].sort(rank(ordered.disks)),

@@ -3,7 +3,7 @@ import { mkdir, readdir, rm, unlink } from "node:fs/promises";
 import { dirname } from "node:path";
 import { type ApplyContext, DomainError, type Vm } from "../../src/plugin.ts";
 import { type Definition, writtenDefinition } from "./definition.ts";
-import { syncDirectory, textOf, writeWhole } from "./file.ts";
+import { readText, syncDirectory, writeWhole } from "./file.ts";
 import { NAMES, withLock } from "./lock.ts";
 import { type Parsed, type QemuSession, requireOpen } from "./session.ts";
 import { isUuid } from "./vm-paths.ts";
@@ -17,11 +17,11 @@ export async function uuidsIn({ directory }: QemuSession): Promise<string[]> {
   return names.filter(isUuid).sort();
 }
 
-/** @throws Error that says what is wrong with the file */
+/** Reads a definition. @throws Error with the fault of the file */
 export async function definitionOf(session: QemuSession, uuid: string): Promise<Parsed | undefined> {
   if (!isUuid(uuid)) return undefined;
   const path = session.pathsOf(uuid).definition;
-  const text = await textOf(path);
+  const text = await readText(path);
   if (text === undefined) return undefined;
   let parsed: Parsed;
   try {
@@ -30,7 +30,7 @@ export async function definitionOf(session: QemuSession, uuid: string): Promise<
     throw new Error(`Cannot read ${path}: ${(error as Error).message}`, { cause: error });
   }
   if (parsed.definition.uuid !== uuid)
-    throw new Error(`Cannot read ${path}: it is one of VM ${parsed.definition.uuid}`);
+    throw new Error(`Cannot read ${path}: it is the definition of VM ${parsed.definition.uuid}`);
   return parsed;
 }
 
@@ -47,7 +47,7 @@ export async function definitionsIn(session: QemuSession): Promise<Parsed[]> {
   return all.filter((one) => one !== undefined);
 }
 
-/** Returns the definition right before a write, which must be what the operation was decided on.
+/** The definition right before a write, which must be the one that the operation was decided on.
  * @throws DomainError VM_CHANGED_MEANWHILE; BACKEND_UNAVAILABLE when the session is closed */
 export async function requireUnchanged(
   session: QemuSession,
@@ -61,7 +61,7 @@ export async function requireUnchanged(
   return found.definition;
 }
 
-/** Compares and writes under the VM's lock, so that no other process of this backend comes between.
+/** Compares and writes under the VM's lock, so that no other process of this backend writes in between.
  * @throws DomainError VM_CHANGED_MEANWHILE */
 export const edit = (
   session: QemuSession,
@@ -74,7 +74,7 @@ export const edit = (
     await write(session, await change(before));
   });
 
-/** Runs the work while no other VM of this connection is named, and nothing else happens to this VM.
+/** Runs the work while no other VM of this connection gets a name, and nothing else happens to this VM.
  * @throws DomainError VM_EXISTS when another VM has the name */
 export const withNameLock = <T>(
   session: QemuSession,

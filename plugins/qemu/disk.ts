@@ -27,7 +27,7 @@ export const diskHandlers: BackendDefinition<QemuSession>["changes"] = {
   "disk.resize": {
     running: "now",
     apply: (session, vm, { disk, path, sizeBytes }, context) =>
-      // Nobody starts it while its image is grown from outside.
+      // The lock prevents a start while the image grows from outside.
       withLock(session.directory, vm!.uuid, context.signal, async () => {
         const { signal } = context;
         await requireUnchanged(session, vm!, context);
@@ -43,7 +43,7 @@ export const diskHandlers: BackendDefinition<QemuSession>["changes"] = {
           const inserted = (await queryBlock(qmp, signal)).find(({ qdev }) => deviceOf(qdev) === disk)?.inserted;
           if (!inserted)
             throw new DomainError("DISK_NOT_GROWABLE", { vm: vm!.name, disk, reason: "the running VM has none" });
-          // QEMU shrinks a live disk without a word, so the size is looked at right before.
+          // QEMU shrinks a live disk without an error, so the size is checked right before.
           refuseBelow(inserted.image["virtual-size"]);
           await qmp.execute("block_resize", { "node-name": diskNode(disk), size: sizeBytes }, signal);
         });

@@ -1,12 +1,12 @@
-/** QEMU's own events. QEMU writes them to a file from its first moment to its last, so that no event is missed while nobody
- * is connected, and any number of processes can follow. Each run begins a new file in the same place. */
+/** QEMU's own events. QEMU writes them to a file from its start to its end, so that no event is missed without a
+ * connection, and any number of processes can follow. Each run begins a new file at the same path. */
 import { type FileHandle, open } from "node:fs/promises";
 
 /** `SHUTDOWN` and `RESET` (with a reason: `guest-reset`, `guest-shutdown`, `host-qmp-quit` …), `STOP`, `RESUME`,
  * `DEVICE_TRAY_MOVED`, `BLOCK_IO_ERROR` and the others of QEMU's QMP reference. */
 export type QmpEvent = Readonly<{ event: string; data: Readonly<Record<string, unknown>>; atMs: number }>;
 
-/** The events in these lines; what is none (the greeting, the answer to the negotiation) is left out. */
+/** The events in these lines, without the greeting and the answer to the negotiation. */
 export function eventsIn(lines: string): QmpEvent[] {
   return lines.split("\n").flatMap((line) => {
     const message = parsed(line);
@@ -34,7 +34,7 @@ function parsed(line: string): Record<string, unknown> | undefined {
 
 const PIECE_BYTES = 64 * 1024;
 
-/** The last events of a run; undefined where there is no such file. */
+/** The last events of a run; undefined if there is no such file. */
 export async function lastEvents(path: string): Promise<QmpEvent[] | undefined> {
   const file = await openThere(path);
   if (!file) return undefined;
@@ -47,8 +47,8 @@ export async function lastEvents(path: string): Promise<QmpEvent[] | undefined> 
 }
 
 export type EventReader = Readonly<{
-  /** Returns the events since the last read, from the beginning where the file is another run's; `more` says whether
-   * anything was written. */
+  /** The events since the last read, or all events if the file is another run's; `more`: whether anything was
+   * written. */
   read(): Promise<Readonly<{ events: readonly QmpEvent[]; more: boolean }>>;
 }>;
 
@@ -62,7 +62,7 @@ export function readEvents(path: string): EventReader {
       if (!file) return { events: [], more: false };
       try {
         const { ino, birthtimeMs, size } = await file.stat();
-        // File systems give the number of a file that was removed to the next one that is made.
+        // File systems reuse a removed file's number for the next new file.
         const now = `${ino}:${birthtimeMs}`;
         if (now !== identity || size < at) at = 0;
         identity = now;

@@ -1,4 +1,4 @@
-/** Writes files that are whole or absent, whenever the power fails. */
+/** Writes files atomically: whole or absent after a loss of power. */
 import { randomUUID } from "node:crypto";
 import { mkdir, open, readFile, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
@@ -23,7 +23,7 @@ export async function writeWhole(path: string, text: string): Promise<void> {
   await syncDirectory(dirname(path));
 }
 
-/** Makes renames into and removals from the directory durable. */
+/** Makes a directory's renames and removals durable. */
 export async function syncDirectory(path: string): Promise<void> {
   const directory = await open(path, "r");
   try {
@@ -33,8 +33,8 @@ export async function syncDirectory(path: string): Promise<void> {
   }
 }
 
-/** The file's text; undefined where there is none. */
-export async function textOf(path: string): Promise<string | undefined> {
+/** The file's text; undefined if it is missing. */
+export async function readText(path: string): Promise<string | undefined> {
   try {
     return await readFile(path, "utf8");
   } catch (error) {

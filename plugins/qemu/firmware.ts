@@ -27,7 +27,8 @@ export type UefiFirmware = Readonly<{
   needsSmm: boolean;
 }>;
 
-/** From the user's own to the distribution's; a name in an earlier one hides the same name in a later one. */
+/** Directories of descriptors, from the user's own to the distribution's; a name in an earlier one hides it in a later
+ * one. */
 const directories = (): string[] => [
   join(process.env.XDG_CONFIG_HOME || join(homedir(), ".config"), "qemu", "firmware"),
   "/etc/qemu/firmware",
@@ -36,8 +37,8 @@ const directories = (): string[] => [
   "/opt/homebrew/share/qemu/firmware",
 ];
 
-/** The first firmware, in the descriptors' own order, that keeps to the kind: with Secure Boot and Microsoft's keys, or
- * without either, since unsigned installers end in "Access Denied" under the first kind.
+/** The first firmware of this kind, in the descriptors' own order: with Secure Boot and Microsoft's keys, or without
+ * either, since unsigned installers end in "Access Denied" under the first kind.
  * @throws Error when this host has none */
 export async function firmwareFor(
   kind: "uefi" | "uefi_secure",

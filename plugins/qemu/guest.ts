@@ -28,7 +28,7 @@ const FileSystem = z.object({
   disk: z.array(z.unknown()).default([]),
 });
 
-/** What the agent says of the system and its file systems; undefined where none answers. */
+/** The agent's description of the system and its file systems; undefined if no agent answers. */
 export async function guestInfo(
   session: QemuSession,
   uuid: string,
@@ -52,7 +52,7 @@ export async function guestInfo(
 /** Reads the agent's answers to guest-get-osinfo and guest-get-fsinfo. */
 export function infoFrom(system: unknown, filesystems: unknown): GuestInfo {
   const said = System.safeParse(system).data;
-  const [osId, osName] = [plainText(said?.id), plainText(said?.["pretty-name"] ?? said?.name)];
+  const [osId, osName] = [untrustedText(said?.id), untrustedText(said?.["pretty-name"] ?? said?.name)];
   const all = Array.isArray(filesystems) ? filesystems.slice(0, FILESYSTEMS_MAX) : [];
   return {
     ...(osId && { osId }),
@@ -63,8 +63,8 @@ export function infoFrom(system: unknown, filesystems: unknown): GuestInfo {
       const disks = parsed.disk.slice(0, DISKS_MAX).map(targetOf);
       return [
         {
-          mountpoint: plainText(parsed.mountpoint) ?? "",
-          type: plainText(parsed.type) ?? "",
+          mountpoint: untrustedText(parsed.mountpoint) ?? "",
+          type: untrustedText(parsed.type) ?? "",
           disks: [...new Set(disks.filter((target) => target !== undefined))],
         },
       ];
@@ -72,7 +72,8 @@ export function infoFrom(system: unknown, filesystems: unknown): GuestInfo {
   };
 }
 
-/** The target of the disk that the guest sees at this address. Its own name for it (`/dev/sda`) says nothing about ours. */
+/** The target of the disk at this address in the guest. The guest's own name (`/dev/sda`) is unrelated to the
+ * target. */
 function targetOf(disk: unknown): string | undefined {
   const { data } = Address.safeParse(disk);
   if (data?.["pci-controller"].bus !== 0) return undefined;
@@ -86,8 +87,8 @@ function targetOf(disk: unknown): string | undefined {
 /** q35's own controller. */
 const SATA = { slot: 31, function: 2 };
 
-/** Cuts off a text that a guest may have made and removes its control characters; undefined where nothing is left. */
-const plainText = (value: string | undefined): string | undefined =>
+/** Truncates a guest's text and removes its control characters; undefined if nothing is left. */
+const untrustedText = (value: string | undefined): string | undefined =>
   value
     ?.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, "")
     .slice(0, TEXT_MAX)

@@ -10,7 +10,7 @@ import { mediaHandlers } from "./media.ts";
 import { hostOf, listVms, lookup, observeVm } from "./observe.ts";
 import { powerHandlers } from "./power.ts";
 import { openSession, type QemuSession } from "./session.ts";
-import { watch } from "./watch.ts";
+import { watchVms } from "./watch.ts";
 
 const paths = z.string().transform((text) => text.split(":").filter(Boolean));
 
@@ -35,7 +35,7 @@ export default definePlugin({
     images: (session) => session.images,
     display: { console: openConsole },
     guest: { info: guestInfo },
-    events: { watch },
+    events: { watch: watchVms },
     changes: { ...lifecycleHandlers, ...powerHandlers, ...bootHandlers, ...mediaHandlers, ...diskHandlers },
   },
 });

@@ -69,7 +69,7 @@ export async function importDefinition(
   const definition = readDefinition(text);
   if (definition.uuid !== uuid) throw new Error(`the definition is one of VM ${definition.uuid}`);
   await withNameLock(session, definition, signal, async () => {
-    // Without an expectation the VM is taken to be gone: what somebody has made under this UUID meanwhile stays.
+    // Without `expect` the VM must be gone: one that was made under this UUID meanwhile stays.
     const found = await definitionOf(session, uuid);
     if (found?.fingerprint !== expect) throw new DomainError("VM_CHANGED_MEANWHILE", { vm: definition.name });
     await write(session, definition);

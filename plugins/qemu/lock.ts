@@ -12,10 +12,10 @@ const RETRY_MS = 5;
 export const NAMES = "names";
 
 /** Runs the work while no other process runs any under a lock of the same name. The lock is an SQLite transaction on an
- * empty file, which the operating system ends with the process, however it ends: a lock file that is there or not would
- * outlive a process that was killed, and a pid in it may be another's by now. A UUID's first digit names its lock, so
- * that there are sixteen files for all VMs there will ever be, and none has to be removed while somebody waits for it.
- * @throws Error when others have held it for too long; the signal's reason */
+ * empty file, which the operating system ends with the process, however it ends: a mere lock file would outlive a
+ * killed process, and its pid could be reused. A UUID's first digit names its lock, so there are sixteen files for all
+ * VMs, and none has to be removed while a process waits for it.
+ * @throws Error when other processes hold it for too long; the signal's reason */
 export async function withLock<T>(
   directory: string,
   name: string,
@@ -45,9 +45,9 @@ function lockNow(path: string): DatabaseSync | undefined {
   createFile(path);
   const database = new DatabaseSync(path);
   try {
-    // Deno waits five seconds unless it is told like this.
+    // Deno waits five seconds without this pragma.
     database.exec("pragma busy_timeout = 0");
-    // Even a transaction that writes nothing would otherwise make a journal beside the file.
+    // Otherwise even a transaction without writes makes a journal beside the file.
     database.exec("pragma journal_mode = memory");
     database.exec("begin exclusive");
     return database;
@@ -58,7 +58,8 @@ function lockNow(path: string): DatabaseSync | undefined {
   }
 }
 
-/** An existing file is not opened: closing a second descriptor of a database file would drop this process's lock on it. */
+/** Creates the file unless it exists. It does not open an existing one: closing a second descriptor of a database file
+ * would drop this process's lock on it. */
 function createFile(path: string): void {
   try {
     closeSync(openSync(path, "wx", 0o600));

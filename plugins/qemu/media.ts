@@ -7,7 +7,7 @@ import { type Block, deviceOf, queryBlock } from "./observe.ts";
 import { NotListening, type Qmp, QmpRefused } from "./qmp/client.ts";
 import type { QemuSession } from "./session.ts";
 
-/** A guest that is asked to eject needs a moment to let go of the tray. */
+/** A guest needs a moment to release the tray after an eject request. */
 const TRAY_WAIT_MS = 5_000;
 const TRAY_POLL_MS = 100;
 /** Longer than a read that is under way takes. */
@@ -19,7 +19,7 @@ export const mediaHandlers: BackendDefinition<QemuSession>["changes"] = {
     apply: (session, vm, { drive, next, live, force }, context) =>
       edit(session, vm!, context, async (definition) => {
         const edited = withMedium(definition, drive, next);
-        // The live part goes first: it is the one that a guest can refuse, and then nothing has been changed.
+        // The live part goes first: only it can be refused by the guest, and then nothing has changed.
         await setLive(session, vm!, { drive, live, force }, context.signal);
         return edited;
       }),
@@ -58,7 +58,7 @@ function withMedium(definition: Definition, target: string, path: string | undef
 
 type LiveMedium = Readonly<{ drive: string; live: string | undefined; force: boolean }>;
 
-/** Does nothing where the VM is off, or has no such drive yet.
+/** Changes the live medium; does nothing if the VM is off, or has no such drive yet.
  * @throws DomainError TRAY_LOCKED; QmpRefused */
 async function setLive(session: QemuSession, vm: Vm, medium: LiveMedium, signal: AbortSignal): Promise<void> {
   const { drive, live, force } = medium;
@@ -71,7 +71,7 @@ async function setLive(session: QemuSession, vm: Vm, medium: LiveMedium, signal:
         await exchange(qmp, medium, signal);
       } catch (error) {
         if (!(error instanceof QmpRefused) || force || !(await blockOf(qmp, drive, signal))?.locked) throw error;
-        // The first try has sent the guest an eject request, which it may follow by now.
+        // The first try sent the guest an eject request, which it may have followed by now.
         if (!(await letsGo(qmp, drive, signal)))
           throw new DomainError("TRAY_LOCKED", { vm: vm.name, drive }, { cause: error });
         await exchange(qmp, { drive, live, force }, signal);
@@ -82,9 +82,9 @@ async function setLive(session: QemuSession, vm: Vm, medium: LiveMedium, signal:
   }
 }
 
-/** Opens the tray and waits: from then on the guest reads nothing, and what it was reading comes to its end. QEMU 7.2 was
- * seen to hang for good where a medium was taken out that OVMF was reading: it waits for a read that waits for it. Where the
- * guest has locked the tray this is a request to let go of it, and no error. */
+/** Opens the tray and waits until the guest's last read has ended. QEMU 7.2 was observed to hang for good when a medium
+ * was removed while OVMF read it: the two wait for each other. For a locked tray this is only a request to the guest,
+ * and no error. */
 async function comeToRest(qmp: Qmp, { drive, force }: LiveMedium, signal: AbortSignal): Promise<void> {
   await qmp.execute("blockdev-open-tray", { id: drive, force }, signal);
   await sleep(READ_MS, undefined, { signal });

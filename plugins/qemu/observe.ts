@@ -25,8 +25,8 @@ export async function listVms(session: QemuSession, signal?: AbortSignal): Promi
         return await vmFrom(session, uuid, next, running);
       } catch (error) {
         signal?.throwIfAborted();
-        // One VM that cannot be looked at must not hide all the others.
-        session.context.log(`cannot look at VM ${uuid}: ${(error as Error).message}`);
+        // One VM that cannot be observed must not hide all the others.
+        session.context.log(`cannot observe VM ${uuid}: ${(error as Error).message}`);
         return undefined;
       }
     }),
@@ -55,8 +55,8 @@ type Run = Readonly<{
   readBytes: Readonly<Record<string, number>>;
 }>;
 
-/** The run that is on; undefined when the VM is off.
- * @throws DomainError BACKEND_UNAVAILABLE when its process is there and does not answer */
+/** The present run; undefined when the VM is off.
+ * @throws DomainError BACKEND_UNAVAILABLE when its process exists and does not answer */
 async function runOf(session: QemuSession, uuid: string, signal?: AbortSignal): Promise<Run | undefined> {
   const started = await startedOf(session, uuid);
   if (!started) return undefined;
@@ -85,7 +85,7 @@ async function runOf(session: QemuSession, uuid: string, signal?: AbortSignal): 
   }
 }
 
-/** Counts the VM's own disks and drives alone: QEMU counts its firmware's files, too. */
+/** Counts only the VM's own disks and drives: QEMU counts its firmware's files, too. */
 function readBytesOf({ definition: { disks, drives } }: Started, stats: readonly BlockStats[]): Record<string, number> {
   const targets = new Set([...disks, ...drives].map(({ target }) => target));
   const read = stats.map(({ qdev, stats: { rd_bytes } }) => [deviceOf(qdev), rd_bytes] as const);
@@ -131,7 +131,7 @@ async function vmFrom(
   next: Parsed | undefined,
   run: Run | undefined,
 ): Promise<Vm | undefined> {
-  // A running VM whose definition somebody has removed is there until it is off.
+  // A running VM whose definition was removed exists until it is off.
   const text = next ?? (run && session.parse(JSON.stringify(run.started.definition)));
   if (!text) return undefined;
   const { definition, fingerprint } = text;
@@ -189,8 +189,8 @@ type BlockStats = Readonly<{ qdev?: string; stats: Readonly<{ rd_bytes: number }
 
 export const queryBlock = (qmp: Qmp, signal?: AbortSignal) => qmp.execute<Block[]>("query-block", undefined, signal);
 
-/** A device has its target for an id. QEMU names one by the id, or by a path with the id in it where the disk is the
- * child of what bears the id. */
+/** The target of a device, which is its id. QEMU names a device by its id, or by a path with the id in it if the disk
+ * is a child of the device with that id. */
 export const deviceOf = (qdev = ""): string => /^\/machine\/peripheral\/([^/]+)/.exec(qdev)?.[1] ?? qdev;
 
 const mediumOf = ({ inserted, tray_open }: Block): Medium => ({

@@ -10,14 +10,14 @@ import { NotListening } from "./qmp/client.ts";
 import type { QemuSession } from "./session.ts";
 
 const STATE_POLL_MS = 200;
-/** A guest that was still starting when it was first asked is asked again. */
+/** The interval of repeated requests, for a guest that was still starting at the first one. */
 const ASK_AGAIN_MS = 15_000;
 
 export const powerHandlers: BackendDefinition<QemuSession>["changes"] = {
   "power.start": {
     running: "now",
     apply: (session, vm, _change, context) =>
-      // Two processes that start one VM at once would each clear the other's sockets away.
+      // Two processes that start one VM at once would remove each other's sockets.
       withLock(session.directory, vm!.uuid, context.signal, async () => {
         const definition = await requireUnchanged(session, vm!, context);
         if (!(await isOn(session, vm!.uuid))) await startProcess(session, definition);
@@ -42,14 +42,15 @@ export const powerHandlers: BackendDefinition<QemuSession>["changes"] = {
         await session.withQmp(vm!.uuid, { signal: context.signal }, (qmp) =>
           qmp.execute("set-action", { reboot: endsRun ? "shutdown" : "reset" }, context.signal),
         );
-        // QEMU does not say what it was told. What is not on record yet is told again.
+        // QEMU does not report this setting, so it is set again unless it is recorded.
         if (endsRun) await writeWhole(resetEnds, "");
         else await rm(resetEnds, { force: true });
       }),
   },
 };
 
-/** An answer from QEMU says only that the button was pressed. @throws DomainError SHUTDOWN_TIMED_OUT, VM_PAUSED */
+/** Shuts down and waits: QEMU's answer only means that the button was pressed.
+ * @throws DomainError SHUTDOWN_TIMED_OUT, VM_PAUSED */
 async function shutDown(
   session: QemuSession,
   { uuid, name }: Vm,
@@ -79,7 +80,7 @@ async function pressButton(session: QemuSession, uuid: string, name: string, sig
       await qmp.execute("system_powerdown", undefined, signal);
     });
   } catch (error) {
-    // It ended by itself in the meantime.
+    // The VM ended by itself meanwhile.
     if (!(error instanceof NotListening)) throw error;
   }
 }

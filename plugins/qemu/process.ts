@@ -1,4 +1,4 @@
-/** The process that runs a VM: it outlives this process, and is found again by its socket. */
+/** The process of a VM. It outlives this process, and is found again by its socket. */
 import { randomUUID } from "node:crypto";
 import { appendFile, copyFile, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -7,64 +7,64 @@ import { DomainError } from "../../src/plugin.ts";
 import { commandLine } from "./command-line.ts";
 import { type Definition, readDefinition, writtenDefinition } from "./definition.ts";
 import { endingEvent } from "./event-log.ts";
-import { textOf, writeWhole } from "./file.ts";
+import { readText, writeWhole } from "./file.ts";
 import { firmwareFor } from "./firmware.ts";
-import { describeFailure, runProgram } from "./program.ts";
+import { describeFailure, runToExit } from "./program.ts";
 import { isListening } from "./qmp/client.ts";
 import type { QemuSession } from "./session.ts";
 import { endTpm, startTpm } from "./tpm.ts";
 import type { VmPaths } from "./vm-paths.ts";
 
-/** What one run was started with. `run` is random, so that no two runs of a VM share one. */
+/** The start parameters of one run. `run` is random, so that it is unique among a VM's runs. */
 export type Started = Readonly<{ run: string; definition: Definition }>;
 const StartedFile = z.object({ run: z.string(), definition: z.unknown() });
 const ProcessFile = z.object({ pid: z.number().int().positive(), startTime: z.string() });
 
 /** Time limit of a start, in milliseconds, for a loaded host: QEMU is up in less than a second. */
 const START_LIMIT_MS = 60_000;
-/** QEMU writes what its caches hold before it ends. */
+/** Time limit of an end, in milliseconds: QEMU writes its caches first. */
 const END_LIMIT_MS = 20_000;
 const POLL_MS = 20;
 const NEGOTIATION = '{"execute":"qmp_capabilities"}\n';
 
 export const isOn = (session: QemuSession, uuid: string): Promise<boolean> => isListening(session.pathsOf(uuid).qmp);
 
-/** Reads what the last run was started with, whether or not it still runs. */
+/** Reads the start parameters of the last run, whether or not it still runs. */
 export async function startedOf(session: QemuSession, uuid: string): Promise<Started | undefined> {
-  const text = await textOf(session.pathsOf(uuid).started);
+  const text = await readText(session.pathsOf(uuid).started);
   if (text === undefined) return undefined;
   const { run, definition } = StartedFile.parse(JSON.parse(text));
   return { run, definition: readDefinition(JSON.stringify(definition)) };
 }
 
-/** Starts a VM that is off, under its lock. QEMU says when its guest runs, or why it does not: with `-daemonize` the
- * process that is started here ends only then, and the process that is left belongs to nobody.
- * @throws Error in QEMU's words */
+/** Starts a VM that is off, under its lock. QEMU reports when its guest runs, or why it does not: with `-daemonize` the
+ * process started here ends only then, and the remaining process has no parent here.
+ * @throws Error with QEMU's message */
 export async function startProcess(session: QemuSession, definition: Definition): Promise<void> {
   const { uuid } = definition;
-  const place = session.pathsOf(uuid);
+  const paths = session.pathsOf(uuid);
   const firmware = definition.firmware === "bios" ? undefined : await firmwareFor(definition.firmware);
-  await clear(place);
-  await mkdir(place.run, { recursive: true, mode: 0o700 });
+  await clear(paths);
+  await mkdir(paths.run, { recursive: true, mode: 0o700 });
   try {
-    if (firmware) await copyOnce(firmware.variables, place.variables);
+    if (firmware) await copyOnce(firmware.variables, paths.variables);
     const started = { run: randomUUID(), definition: JSON.parse(writtenDefinition(definition)) };
-    await writeWhole(place.started, JSON.stringify(started));
-    await writeFile(`${place.events}.in`, NEGOTIATION, { mode: 0o600 });
-    await writeFile(place.eventLog, "", { mode: 0o600 });
-    if (definition.tpm) await startTpm(place);
-    const args = commandLine(definition, { place, firmware });
-    const ended = await runProgram(session.binary, args, { timeoutMs: START_LIMIT_MS });
+    await writeWhole(paths.started, JSON.stringify(started));
+    await writeFile(`${paths.events}.in`, NEGOTIATION, { mode: 0o600 });
+    await writeFile(paths.eventLog, "", { mode: 0o600 });
+    if (definition.tpm) await startTpm(paths);
+    const args = commandLine(definition, { paths, firmware });
+    const ended = await runToExit(session.binary, args, { timeoutMs: START_LIMIT_MS });
     if (ended.code !== 0) throw new Error(describeFailure(session.binary, ended, START_LIMIT_MS));
   } catch (error) {
-    if (definition.tpm) await endTpm(place);
-    await clear(place);
+    if (definition.tpm) await endTpm(paths);
+    await clear(paths);
     throw error;
   }
   await rememberProcess(session, uuid);
 }
 
-/** Removes what the last run has left. */
+/** Removes the files of the last run. */
 async function clear({ run, eventLog }: VmPaths): Promise<void> {
   await rm(eventLog, { force: true });
   await rm(run, { recursive: true, force: true });
@@ -83,42 +83,42 @@ async function copyOnce(from: string, to: string): Promise<void> {
 }
 
 async function rememberProcess(session: QemuSession, uuid: string): Promise<void> {
-  const place = session.pathsOf(uuid);
-  const pid = Number(await textOf(place.pid));
+  const paths = session.pathsOf(uuid);
+  const pid = Number(await readText(paths.pid));
   const startTime = pid > 0 ? await startTimeOf(pid) : undefined;
-  if (startTime !== undefined) await writeWhole(place.process, JSON.stringify({ pid, startTime }));
+  if (startTime !== undefined) await writeWhole(paths.process, JSON.stringify({ pid, startTime }));
 }
 
-/** When a process began, in the system's own words. Number and start time together name one process for ever. */
+/** A process's start time, as the system prints it. Number and start time together identify a process uniquely. */
 async function startTimeOf(pid: number): Promise<string | undefined> {
   if (process.platform === "linux") {
-    const stat = await textOf(`/proc/${pid}/stat`).catch(() => undefined);
+    const stat = await readText(`/proc/${pid}/stat`).catch(() => undefined);
     // The second field is the program's name in brackets, which may hold anything.
     return stat?.slice(stat.lastIndexOf(")") + 2).split(" ")[19];
   }
-  const { code, stdout } = await runProgram("ps", ["-o", "lstart=", "-p", String(pid)], { timeoutMs: 5_000 });
+  const { code, stdout } = await runToExit("ps", ["-o", "lstart=", "-p", String(pid)], { timeoutMs: 5_000 });
   return code === 0 ? stdout.trim() : undefined;
 }
 
-/** Cuts the power: by QMP, which leaves the images whole, and where QEMU does not answer by ending its process.
- * @throws Error when it is still there afterwards */
+/** Cuts the power: by QMP, which leaves the images intact, or, if QEMU does not answer, by killing its process.
+ * @throws Error when the process still exists afterwards */
 export async function endProcess(session: QemuSession, uuid: string): Promise<void> {
   const asked = session.withQmp(uuid, { timeoutMs: 5_000 }, (qmp) => qmp.execute("quit"));
   const refused = await asked.then(
     () => undefined,
     (error: unknown) => error,
   );
-  // Where the request may have arrived, what QEMU still has to write is waited for.
+  // If the request may have arrived, QEMU gets time to write its caches.
   const heard = refused === undefined || (refused instanceof DomainError && refused.unanswered);
   if (await ends(session, uuid, heard ? END_LIMIT_MS : 1_000)) return;
   await killProcess(session, uuid);
   if (!(await ends(session, uuid, END_LIMIT_MS)))
-    throw new Error("QEMU does not end, and its process cannot be told from others", { cause: refused });
+    throw new Error("QEMU does not end, and its process cannot be identified", { cause: refused });
 }
 
-/** Kills the process only if it began when the VM's process began: numbers are given out again. */
+/** Kills the process only if it has the start time of the VM's process, since numbers are reused. */
 async function killProcess(session: QemuSession, uuid: string): Promise<void> {
-  const text = await textOf(session.pathsOf(uuid).process);
+  const text = await readText(session.pathsOf(uuid).process);
   if (text === undefined) return;
   const { pid, startTime } = ProcessFile.parse(JSON.parse(text));
   if ((await startTimeOf(pid)) !== startTime) return;

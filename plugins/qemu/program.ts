@@ -1,18 +1,19 @@
-/** Runs one program to its end: a list of arguments, no shell, a small environment, a time limit. */
+/** Runs one program to its exit, whatever its exit code: a list of arguments, no shell, a small environment, a time
+ * limit. */
 import { spawn } from "node:child_process";
 
 export type Ended = Readonly<{ code: number | null; stdout: string; stderr: string; timedOut: boolean }>;
 
 const OUTPUT_CHARACTERS_MAX = 64 * 1024;
 
-/** @throws Error when it cannot be started; the signal's reason */
-export async function runProgram(
+/** Returns the program's exit code and output. @throws Error when it cannot start; the signal's reason */
+export async function runToExit(
   command: string,
   args: readonly string[],
   { timeoutMs, signal }: Readonly<{ timeoutMs: number; signal?: AbortSignal | undefined }>,
 ): Promise<Ended> {
   signal?.throwIfAborted();
-  // What the program says is shown, and must not follow the user's language.
+  // The program's output is shown, so it must not follow the user's language.
   const env: Record<string, string> = { LC_ALL: "C", PATH: process.env.PATH ?? "/usr/sbin:/usr/bin:/sbin:/bin" };
   if (process.env.TMPDIR !== undefined) env.TMPDIR = process.env.TMPDIR;
   const child = spawn(command, args, { stdio: ["ignore", "pipe", "pipe"], env });
@@ -44,7 +45,7 @@ export async function runProgram(
   }
 }
 
-/** Describes why a program failed, by its own last words. */
+/** Describes why a program failed, from the end of its output. */
 export const describeFailure = (command: string, { code, stderr, timedOut }: Ended, timeoutMs: number): string => {
   if (timedOut) return `${command} had not started after ${timeoutMs / 1000} s`;
   // Control characters could come from a file's name.

@@ -11,7 +11,7 @@ import {
   type PluginContext,
 } from "../../src/plugin.ts";
 import { type Definition, meaningOf, readDefinition } from "./definition.ts";
-import { textOf } from "./file.ts";
+import { readText } from "./file.ts";
 import { isListening, NotListening, openQmp, type Qmp, QmpLost, type QmpOptions } from "./qmp/client.ts";
 import { pathsOf, requireRoom, type VmPaths } from "./vm-paths.ts";
 
@@ -75,7 +75,7 @@ export function openSession(config: QemuConfig, context: PluginContext, host: Im
   return {
     context,
     host,
-    // QEMU runs as this user, and nobody gives it a file that this user may not read.
+    // QEMU runs as this user, so it needs files that this user may read.
     images: openImages({ host, imageDirectory, isoDirectories, ownFile: true, signal: context.signal }),
     binary: config.binary,
     directory,
@@ -86,7 +86,7 @@ export function openSession(config: QemuConfig, context: PluginContext, host: Im
   };
 }
 
-/** Directory for what has to stay: in the state directory, unless the settings name another.
+/** Directory of persistent files: in the state directory, unless the settings name another.
  * @throws DomainError PLUGIN_CONFIG_INVALID */
 function ownDirectory({ stateDirectory, connection }: PluginContext, setting: string): string {
   if (stateDirectory !== undefined) return stateDirectory;
@@ -106,22 +106,22 @@ const isLook = (command: string) => command.startsWith("query-") || command === 
 
 async function calling<T>(
   connection: string,
-  place: VmPaths,
+  paths: VmPaths,
   options: QmpOptions,
   work: (qmp: Qmp) => Promise<T>,
 ): Promise<T> {
   let qmp: Qmp | undefined;
   try {
-    qmp = await openQmp(place.qmp, options);
+    qmp = await openQmp(paths.qmp, options);
     return await work(qmp);
   } catch (error) {
     if (!(error instanceof QmpLost)) throw error;
     // A process that has ended takes its session with it.
-    if ((error.sent === undefined || isLook(error.sent)) && !(await isListening(place.qmp)))
-      throw new NotListening(`nobody listens at ${place.qmp}`, { cause: error });
+    if ((error.sent === undefined || isLook(error.sent)) && !(await isListening(paths.qmp)))
+      throw new NotListening(`no process listens at ${paths.qmp}`, { cause: error });
     const unanswered = error.sent !== undefined && !isLook(error.sent);
-    // Whoever has to end it needs to know which process it is.
-    const pid = Number(await textOf(place.pid)) || "unknown";
+    // A user who has to end the process needs its number.
+    const pid = Number(await readText(paths.pid)) || "unknown";
     throw new DomainError(
       "BACKEND_UNAVAILABLE",
       { connection, reason: `QEMU (process ${pid}): ${error.message}` },

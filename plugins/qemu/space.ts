@@ -8,7 +8,7 @@ import type { QemuSession } from "./session.ts";
 /** Reports `space_low` for the VMs that it is given. */
 export const machineSpace = (
   session: QemuSession,
-  tell: (hint: Hint) => void,
+  notify: (hint: Hint) => void,
   signal: AbortSignal,
 ): SpaceWatch<Readonly<{ uuid: string }>> =>
   watchSpace({
@@ -26,7 +26,7 @@ export const machineSpace = (
         ),
       ),
     isOver: (error) => error instanceof NotListening,
-    tell,
+    notify,
     log: session.context.log,
     signal,
   });

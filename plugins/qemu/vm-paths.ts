@@ -1,4 +1,5 @@
-/** The files of a connection's VMs: each VM has a folder with its definition, and one run's files are in its "run". */
+/** The paths of a connection's VMs: each VM has a folder with its definition; the files of one run are in its "run"
+ * folder. */
 import { join } from "node:path";
 import { DomainError } from "../../src/plugin.ts";
 
@@ -9,15 +10,15 @@ export type VmPaths = Readonly<{
   /** UEFI variables and TPM state, which outlive runs. */
   variables: string;
   tpm: string;
-  /** QEMU's events, of the run that is on or was the last. The chardev appends ".in" and ".out". */
+  /** QEMU's events of the present or last run. The chardev appends ".in" and ".out". */
   events: string;
   eventLog: string;
   /** The folder of one run; each start makes it anew. */
   run: string;
-  /** What was started, and how its process is told from another of the same number. */
+  /** The start parameters, and the identity of the process among others with the same number. */
   started: string;
   process: string;
-  /** Exists while the guest's reset is to end the run. */
+  /** Exists while a guest's reset ends the run. */
   resetEnds: string;
   pid: string;
   /** QMP's commands, for one session at a time. */

@@ -1,5 +1,5 @@
-/** Events of VMs, as hints. A VM's folder shows that its definition is written, by whomever; QEMU's event log shows what the
- * machine does. */
+/** Events of VMs, as hints. A VM's folder shows writes of its definition by any program; QEMU's event log shows the
+ * machine's events. */
 import { type FSWatcher, mkdirSync, statSync, watch as watchFile } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Hint, Occurrence } from "../../src/plugin.ts";
@@ -15,35 +15,35 @@ const ALIVE_EVERY_MS = 1_000;
 /** Milliseconds between two looks while QEMU is ending, after its last event. */
 const END_POLL_MS = 20;
 
-type Teller = (hint: Hint) => void;
+type Notify = (hint: Hint) => void;
 type Space = ReturnType<typeof machineSpace>;
 type Watched = Readonly<{ folder: string; begun: Promise<void>; alive: () => void; end: () => void }>;
 
-/** Reports hints until the signal ends it or the session is closed. QEMU's earlier events are old: the VM is looked at anyway,
- * and an event that left no trace in it needs no action any more. */
-export async function watch(session: QemuSession, tell: Teller, ends: AbortSignal): Promise<void> {
+/** Reports hints until the signal ends it or the session is closed. QEMU's earlier events are old: the VM is looked at
+ * anyway, and an event that left no trace in it needs no action any more. */
+export async function watchVms(session: QemuSession, notify: Notify, ends: AbortSignal): Promise<void> {
   const signal = AbortSignal.any([ends, session.closing.signal]);
   if (signal.aborted) return;
   mkdirSync(session.directory, { recursive: true, mode: 0o700 });
   const ending = Promise.withResolvers<void>();
   const stop = () => ending.resolve();
   signal.addEventListener("abort", stop, { once: true });
-  const space = machineSpace(session, tell, signal);
+  const space = machineSpace(session, notify, signal);
   const vms = new Map<string, Watched>();
-  /** Whether the VM's folder is there, or is another one, may have changed. */
+  /** Handles a VM's folder that may have appeared, vanished or been replaced. */
   const appear = (uuid: string, known: boolean) => {
     const folder = identityOf(session.pathsOf(uuid).home);
     if (folder === vms.get(uuid)?.folder) return;
     vms.get(uuid)?.end();
     vms.delete(uuid);
-    const watched = folder === undefined ? undefined : watchVm(session, uuid, folder, { tell, space, known });
+    const watched = folder === undefined ? undefined : watchVm(session, uuid, folder, { notify, space, known });
     if (watched) vms.set(uuid, watched);
   };
   let isListed = false;
   const folder = watchFile(session.directory, (_kind, name) => {
     if (name === null || !isUuid(name)) return;
     appear(name, !isListed);
-    tell({ uuid: name });
+    notify({ uuid: name });
   });
   folder.on("error", ending.reject);
   const beat = setInterval(() => {
@@ -53,7 +53,7 @@ export async function watch(session: QemuSession, tell: Teller, ends: AbortSigna
     for (const uuid of await uuidsIn(session)) appear(uuid, true);
     isListed = true;
     await Promise.all([...vms.values()].map(({ begun }) => begun));
-    if (!signal.aborted) tell({});
+    if (!signal.aborted) notify({});
     await ending.promise;
   } finally {
     signal.removeEventListener("abort", stop);
@@ -63,18 +63,19 @@ export async function watch(session: QemuSession, tell: Teller, ends: AbortSigna
   }
 }
 
-/** A folder that was made anew may have the number of the one before. */
+/** Identifies a folder by number and birth time: a new one may have the number of the previous one. */
 function identityOf(path: string): string | undefined {
   const found = statSync(path, { throwIfNoEntry: false });
   return found && `${found.ino}:${found.birthtimeMs}`;
 }
 
-/** Watches one VM's folder; undefined when it is gone. The log of a VM that was `known` before begins with old events. */
+/** Watches one VM's folder; undefined when it is gone. The log of a VM that was `known` before begins with old
+ * events. */
 function watchVm(
   session: QemuSession,
   uuid: string,
   folder: string,
-  { tell, space, known }: Readonly<{ tell: Teller; space: Space; known: boolean }>,
+  { notify, space, known }: Readonly<{ notify: Notify; space: Space; known: boolean }>,
 ): Watched | undefined {
   const { home, eventLog } = session.pathsOf(uuid);
   const reader = readEvents(eventLog);
@@ -87,7 +88,7 @@ function watchVm(
   const look = async () => {
     const now = await isOn(session, uuid);
     if (over) return;
-    if (now !== on && on !== undefined) tell({ uuid });
+    if (now !== on && on !== undefined) notify({ uuid });
     if (!now) space.stopped(uuid);
     on = now;
   };
@@ -102,8 +103,8 @@ function watchVm(
     const old = skip;
     skip = false;
     if (over || !more) return;
-    // Also at what is no event: QEMU's answer to the negotiation says that the machine is up.
-    if (!old) tell({ uuid });
+    // Lines that are no events count, too: QEMU's answer to the negotiation means that the machine is up.
+    if (!old) notify({ uuid });
     await look();
     const run = (await startedOf(session, uuid))?.run;
     if (over || run === undefined) return;
@@ -114,7 +115,7 @@ function watchVm(
     if (old) return;
     for (const event of events) {
       const occurrence = occurrenceOf(event, run);
-      if (occurrence) tell({ uuid, occurrence });
+      if (occurrence) notify({ uuid, occurrence });
       const passed = thresholdIn(event);
       if (passed) space.passed(uuid, passed.target, passed.thresholdBytes, passed.excessBytes);
     }
@@ -127,11 +128,11 @@ function watchVm(
   let watcher: FSWatcher;
   try {
     watcher = watchFile(home, (_kind, name) => {
-      if (name === DEFINITION) tell({ uuid });
+      if (name === DEFINITION) notify({ uuid });
       if (name === EVENT_LOG) readOn();
     });
   } catch {
-    // It was removed while its coming was being told.
+    // The folder was removed while it was being reported.
     return undefined;
   }
   watcher.on("error", () => watcher.close());
@@ -148,9 +149,9 @@ function watchVm(
   };
 }
 
-/** The events that leave no trace which a later look could find. */
+/** The occurrence of an event that a later observation cannot see. */
 export function occurrenceOf({ event, data }: QmpEvent, run: string): Occurrence | undefined {
-  // One that ends the run is a shutdown to QEMU.
+  // QEMU reports a reset that ends the run as a shutdown.
   if ((event === "RESET" || event === "SHUTDOWN") && data.reason === "guest-reset") return { type: "rebooted", run };
   if (event !== "BLOCK_IO_ERROR") return undefined;
   // Named by the node that QEMU was given for the disk; a medium that was put in later has a name of QEMU's own.

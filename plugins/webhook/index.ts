@@ -1,5 +1,5 @@
-/** Sends events to URLs: CloudEvents 1.0 in JSON, signed as Standard Webhooks 1.0 says. Whoever runs the server chose the
- * URLs, so none is refused for where it leads, private addresses included. */
+/** Sends events to URLs: CloudEvents 1.0 in JSON, signed by Standard Webhooks 1.0. The server's operator chose the
+ * URLs, so every address is allowed, private ones included. */
 import { readFileSync, statSync } from "node:fs";
 import { resolve } from "node:path";
 import { type DomainEvent, definePlugin, eventTypes, type FunctionContext, PLUGIN_API } from "../../src/plugin.ts";
@@ -29,7 +29,7 @@ export default definePlugin<Config, Session>({
   on: Object.fromEntries(eventTypes.map((type) => [type, send])),
 });
 
-/** All receivers are tried, whatever becomes of the others. */
+/** Tries all receivers, independently of each other's result. */
 async function send({ config, receivers }: Session, event: DomainEvent, { signal }: FunctionContext): Promise<void> {
   if (!isWanted(config, event)) return;
   const sent = await Promise.allSettled(receivers.map((receiver) => receiver.send(event, signal)));

@@ -1,11 +1,11 @@
-/** One URL that events are sent to, and what it has said so far. */
+/** One URL that events are sent to, with its state. */
 import { setTimeout as after } from "node:timers/promises";
 import type { DomainEvent } from "../../src/plugin.ts";
 import { type Secret, signedHeaders } from "./signature.ts";
 
 export type Receiver = Readonly<{
-  /** Sends one event, once. One that was taken before is not sent again.
-   * @throws Error that says why it was not taken, without the URL's path, which may be a secret */
+  /** Sends one event, unless the receiver has already taken it.
+   * @throws Error with the reason, without the URL's path, which may be a secret */
   send(event: DomainEvent, signal: AbortSignal): Promise<void>;
 }>;
 
@@ -16,7 +16,7 @@ export type ReceiverOptions = Readonly<{
   log: (message: string) => void;
 }>;
 
-/** How long a receiver may ask to be left alone, and how long of that is waited for within a call. */
+/** The longest pause that a receiver may request, and how much of it a call waits for. */
 const PAUSE_MAX_MS = 600_000;
 const WAIT_MAX_MS = 5_000;
 const TAKEN_MAX = 1_000;
@@ -29,7 +29,7 @@ export function receiverAt({ url, secrets, timeoutMs, log }: ReceiverOptions): R
   const patience = async (signal: AbortSignal) => {
     const waitMs = notBefore - Date.now();
     if (waitMs > WAIT_MAX_MS)
-      throw new Error(`${url.host} asked to be left alone until ${new Date(notBefore).toISOString()}`);
+      throw new Error(`${url.host} requested a pause until ${new Date(notBefore).toISOString()}`);
     if (waitMs > 0) await after(waitMs, undefined, { signal });
   };
   const post = async (event: DomainEvent, signal: AbortSignal): Promise<Response> => {
@@ -46,7 +46,7 @@ export function receiverAt({ url, secrets, timeoutMs, log }: ReceiverOptions): R
         redirect: "manual",
         signal: AbortSignal.any([signal, limit]),
       });
-      // Nothing in it is wanted, and it may have no end.
+      // The body is not needed, and it may be endless.
       await response.body?.cancel();
       return response;
     } catch (error) {
@@ -81,7 +81,7 @@ export function receiverAt({ url, secrets, timeoutMs, log }: ReceiverOptions): R
   };
 }
 
-/** Seconds or a date, as HTTP has it; what is neither is no pause. */
+/** The pause in milliseconds from HTTP's seconds or date; anything else is no pause. */
 function pauseOf(retryAfter: string | null): number {
   if (retryAfter === null) return 0;
   const askedMs = /^\d+$/.test(retryAfter) ? Number(retryAfter) * 1000 : Date.parse(retryAfter) - Date.now();

@@ -1,4 +1,4 @@
-/** Signatures as Standard Webhooks 1.0 has them: HMAC-SHA-256 over "id.timestamp.body". */
+/** Signatures of Standard Webhooks 1.0: HMAC-SHA-256 over "id.timestamp.body". */
 import { createHmac } from "node:crypto";
 
 export type Secret = Readonly<{ key: Buffer }>;
@@ -21,7 +21,7 @@ export function parseSecrets(text: string): Secret[] {
 function secretOf(line: string, number: number): Secret {
   const encoded = line.startsWith(PREFIX) ? line.slice(PREFIX.length) : "";
   const key = Buffer.from(encoded, "base64");
-  // Whatever is no base64 is passed over when it is decoded, and would make another key than the receiver has.
+  // The decoder skips invalid base64, which would give another key than the receiver's.
   const isWhole = key.toString("base64").replaceAll("=", "") === encoded.replaceAll("=", "");
   if (!isWhole || key.length < KEY_MIN || key.length > KEY_MAX)
     throw new Error(`line ${number} is no ${PREFIX} followed by ${KEY_MIN} to ${KEY_MAX} bytes in base64`);

@@ -98,7 +98,7 @@ async function checkBoot(server: BootwrightClient, vm: string): Promise<Exchange
 
 async function named(server: BootwrightClient, text: string): Promise<string> {
   const { vms } = await server.call("list_vms");
-  return vms.reduce((told, { uuid, name }) => told.replaceAll(uuid, name), text);
+  return vms.reduce((renamed, { uuid, name }) => renamed.replaceAll(uuid, name), text);
 }
 
 export const callText = ({ tool, args }: Call): string => `${tool} ${JSON.stringify(args)}`;

@@ -4,11 +4,11 @@ import { callText, type Exchange } from "./session.ts";
 
 /** Each call and the first lines of its answer. */
 export function transcript(exchanges: readonly Exchange[], linesMax: number): string {
-  const told = exchanges.map((exchange) => {
+  const parts = exchanges.map((exchange) => {
     const answer = exchange.lines.slice(0, linesMax).flatMap((line) => wrapped(line, COLUMNS - 2));
     return [`> ${callText(exchange)}`, ...answer.map((line) => `  ${line}`)].join("\n");
   });
-  return fenced(told.join("\n\n"), "text");
+  return fenced(parts.join("\n\n"), "text");
 }
 
 const COLUMNS = 92;

@@ -5,10 +5,10 @@ import { refusalOf, refusalText } from "../../src/tools/respond.ts";
 import { fenced } from "./markdown.ts";
 
 const iso = "/home/kim/isos/debian-13.iso";
-const unreadable = finding("ISO_UNREADABLE", `the hypervisor cannot read ${iso}: stopped at /home/kim`);
+const unreadable = finding("ISO_UNREADABLE", `the hypervisor cannot read ${iso}: /home/kim denies access`);
 const truncated = finding(
   "ISO_TRUNCATED",
-  "/srv/isos/debian-13.iso ends before the volume in it does: its copy was cut off, or is not finished",
+  "/srv/isos/debian-13.iso is shorter than its volume: its copy was cut off, or is not finished",
 );
 
 const refusals = {

@@ -1,27 +1,27 @@
-/** Limits of time. A call has one deadline, made at its surface; whoever passes the call on may narrow it, and nobody
- * widens it. Three things are not on the caller's time, and state their own: a step that has begun, the look after it,
- * and the settlement. Ending those with the caller would leave a change of which nobody knows how it ended. */
+/** Deadlines. A call has one deadline, made at its surface; inner calls may narrow it and never widen it. Three things
+ * have time limits of their own: a step that has begun, the observation after it, and the settlement. Ending those
+ * with the caller would leave a change whose outcome is unknown. */
 
-/** What has not returned may still happen. */
+/** A call did not return in time and may still take effect. */
 export class DeadlineExceeded extends Error {}
 
-/** Why a signal was aborted: its deadline is over. */
+/** The reason of a signal that its deadline aborted. */
 export class TimeIsUp extends Error {
-  // As the reason of AbortSignal.timeout(), by which plugins know it.
+  // The name of AbortSignal.timeout()'s reason, by which plugins recognise it.
   override readonly name = "TimeoutError";
 }
 
 export type Deadline = Readonly<{
-  /** Aborted with TimeIsUp when the time is up, or with the outer signal and its reason. */
+  /** Aborted with TimeIsUp when the time is up, or together with the outer signal and with its reason. */
   signal: AbortSignal;
-  /** Lets go of the timer and of the outer signal. */
+  /** Releases the timer and the outer signal. */
   end(): void;
 }>;
 
-/** Begins a deadline of so many milliseconds, which ends with the outer signal at the latest: so it narrows an outer
- * deadline and cannot widen it. Whoever begins it ends it. */
+/** Starts a deadline of `limitMs` milliseconds. It ends with the outer signal at the latest, so it can only narrow an
+ * outer deadline. The caller must call `end()`. */
 export function startDeadline(limitMs: number, outer?: AbortSignal): Deadline {
-  // AbortSignal.timeout() would keep what listens to it until its time is up, long after the work is done.
+  // AbortSignal.timeout() would keep its listeners alive until its time is up, long after the work is done.
   const ending = new AbortController();
   const timer = setTimeout(() => ending.abort(new TimeIsUp(`no answer within ${limitMs / 1000} s`)), limitMs);
   const giveUp = () => ending.abort(outer?.reason);
@@ -36,7 +36,7 @@ export function startDeadline(limitMs: number, outer?: AbortSignal): Deadline {
   };
 }
 
-/** What work does within a deadline that narrows the outer signal's. */
+/** Runs work within a deadline that narrows the outer signal's. */
 export async function within<T>(
   limitMs: number,
   outer: AbortSignal,
@@ -50,10 +50,10 @@ export async function within<T>(
   }
 }
 
-/** Work that heeds its signal has this long to say by itself how it ended. */
+/** Time in which work that observes its signal can still report how it ended. */
 const GRACE_MS = 1_000;
 
-/** As `within()`, for work that may heed no signal: soon after the deadline nobody waits for it any more.
+/** Like `within()`, for work that may ignore its signal: it stops waiting soon after the deadline.
  * @throws DeadlineExceeded for work that has not ended by then */
 export async function withDeadline<T>(
   limitMs: number,
@@ -65,7 +65,7 @@ export async function withDeadline<T>(
   let grace: ReturnType<typeof setTimeout> | undefined;
   const giveUp = () => {
     const { reason } = signal;
-    const message = reason instanceof TimeIsUp ? reason.message : "no answer, and nobody waits any longer";
+    const message = reason instanceof TimeIsUp ? reason.message : "no answer before the caller gave up";
     grace = setTimeout(() => reject(new DeadlineExceeded(message)), GRACE_MS);
   };
   if (signal.aborted) giveUp();

@@ -1,5 +1,5 @@
-/** Every way a request can be refused: what failed (message), and what would make it succeed (hint). A code is never
- * renamed and never reused. Anything that is thrown and is not a DomainError is a defect. */
+/** Every refusal of a request: what failed (message), and what would make it succeed (hint). A code is never renamed
+ * and never reused. Any other thrown value is a defect. */
 import type { Finding } from "./model/finding.ts";
 import { serverErrors } from "./server-errors.ts";
 
@@ -16,15 +16,15 @@ const catalogue = {
     hint: `Known tools, nearest first: ${list(d.known)}`,
   }),
   MESSAGE_TOO_LARGE: (d: { bytes: number; bytesMax: number }) => ({
-    message: `Cannot read a message of ${d.bytes} bytes: at most ${d.bytesMax} are taken`,
+    message: `Cannot read a message of ${d.bytes} bytes: the limit is ${d.bytesMax}`,
     hint: "Nothing was done. No tool needs arguments of this length; send fewer or shorter ones",
   }),
   ANSWER_TOO_LARGE: (d: { tool: string; bytes: number; bytesMax: number }) => ({
-    message: `Cannot send the answer of ${d.tool}: it has ${d.bytes} bytes, and at most ${d.bytesMax} are sent`,
-    hint: "Ask for less at a time: a smaller limit, or one VM; a change that was asked for was made all the same",
+    message: `Cannot send the answer of ${d.tool}: it has ${d.bytes} bytes, and the limit is ${d.bytesMax}`,
+    hint: "Ask for less at a time: a smaller limit, or one VM. A requested change was made nevertheless",
   }),
   SERVER_BUSY: (d: { calls: number }) => ({
-    message: `Cannot take this call: ${d.calls} calls are under way, and no more are taken at one time`,
+    message: `Cannot take this call: ${d.calls} calls are under way, which is the limit`,
     hint: "Nothing was done. Wait for answers before making further calls",
   }),
   CONNECTION_NOT_FOUND: (d: { connection: string; known: readonly string[] }) => ({
@@ -33,27 +33,27 @@ const catalogue = {
   }),
   VM_NOT_FOUND: (d: { vm: string; known: readonly string[]; unreachable?: readonly string[] }) => ({
     message: `Cannot find VM "${d.vm}"`,
-    hint: `Known VMs, nearest first: ${list(d.known)}${d.unreachable?.length ? `. Not asked, since it cannot be reached: ${list(d.unreachable)}` : ""}`,
+    hint: `Known VMs, nearest first: ${list(d.known)}${d.unreachable?.length ? `. Unreachable, so not searched: ${list(d.unreachable)}` : ""}`,
   }),
   VM_GONE: (d: { vm: string }) => ({
-    message: `Cannot look at VM "${d.vm}": it is on record, and its definition is gone`,
-    hint: "Another program removed it. repair_vm with action put_back defines it again from what was kept; delete_vm removes the record and what is left of its files",
+    message: `Cannot look at VM "${d.vm}": its definition is gone, and only its record is left`,
+    hint: "Another program removed it. repair_vm with action put_back defines it again from its kept definition; delete_vm removes the record and the remaining files",
   }),
   VM_AMBIGUOUS: (d: { vm: string; candidates: readonly string[] }) => ({
-    message: `Cannot tell which VM "${d.vm}" is: several have that name`,
+    message: `Cannot tell which VM "${d.vm}" is: several VMs have that name`,
     hint: `Name one of: ${list(d.candidates)}`,
   }),
   VM_NOT_MANAGED: (d: { vm: string }) => ({
     message: `Cannot change VM "${d.vm}": Bootwright does not manage it`,
-    hint: "Adopt it first; that changes nothing about it but a metadata tag",
+    hint: "Adopt it first; adoption only adds a metadata tag to it",
   }),
   VM_EXISTS: (d: { name: string; connection: string; uuid: string }) => ({
-    message: `Cannot create VM "${d.name}": connection "${d.connection}" has a VM of that name (${d.uuid})`,
+    message: `Cannot create VM "${d.name}": connection "${d.connection}" already has a VM of that name (${d.uuid})`,
     hint: "Choose another name",
   }),
   VM_TRANSIENT: (d: { vm: string }) => ({
-    message: `Cannot manage VM "${d.vm}": it is transient and is gone once it is off`,
-    hint: "Define it in the hypervisor first, so that it is persistent",
+    message: `Cannot manage VM "${d.vm}": it is transient and disappears when it is off`,
+    hint: "Define it as a persistent VM in the hypervisor first",
   }),
   VM_MUST_BE_OFF: (d: { vm: string; change: string }) => ({
     message: `Cannot make change "${d.change}" while VM "${d.vm}" is running`,
@@ -63,16 +63,16 @@ const catalogue = {
     message: `Cannot do this while VM "${d.vm}" is paused (${d.reason})`,
     hint: "Resume it in the hypervisor, or stop it with force, then try again",
   }),
-  /** `waitingMax`: as many callers were waiting for this VM already, so that this one was not let in. */
+  /** `waitingMax`: the limit of callers that wait for one VM, where it was reached. */
   VM_BUSY: (d: { vm: string; holder: string; what: string; since: string; waitedMs: number; waitingMax?: number }) => ({
     message: `Cannot start on VM "${d.vm}": ${d.holder} has been running ${d.what} on it since ${d.since}`,
     hint:
       d.waitingMax === undefined
         ? `Waited ${d.waitedMs} ms. Try again when that operation has ended`
-        : `Did not wait, since ${d.waitingMax} calls wait for it already. Try again when they have ended`,
+        : `Did not wait: ${d.waitingMax} calls already wait for it. Try again when they have ended`,
   }),
   VM_CHANGED_MEANWHILE: (d: { vm: string }) => ({
-    message: `Cannot go on: another program changed VM "${d.vm}" while this operation was running`,
+    message: `Cannot continue: another program changed VM "${d.vm}" during this operation`,
     hint: "Look at the VM again and decide anew; the other program's change was left as it is",
   }),
   CONSOLE_UNAVAILABLE: (d: { vm: string; reason: string }) => ({
@@ -90,8 +90,8 @@ const catalogue = {
   BLOCKED_BY_FINDINGS: (d: { vm: string; action: string; findings: readonly Finding[] }) => ({
     message: `Cannot ${d.action} VM "${d.vm}": ${d.findings.map((f) => `${f.code}: ${f.message}`).join("; ")}`,
     hint: d.findings.every((f) => f.overridable)
-      ? `Mend what is named, or accept it on purpose with accept: ${JSON.stringify(d.findings.map((f) => f.code))}`
-      : "Mend what is named; this cannot be overridden, since data would be lost",
+      ? `Fix these findings, or accept them on purpose with accept: ${JSON.stringify(d.findings.map((f) => f.code))}`
+      : "Fix these findings; they cannot be overridden, since data would be lost",
   }),
   INSTALLATION_TRANSITION_ILLEGAL: (d: {
     vm: string;
@@ -100,7 +100,7 @@ const catalogue = {
     legal: readonly string[];
   }) => ({
     message: `Cannot ${d.transition.replaceAll("_", " ")} for VM "${d.vm}": its installation status is ${d.status}`,
-    hint: `From ${d.status} these are possible: ${list(d.legal)}`,
+    hint: `Possible from ${d.status}: ${list(d.legal)}`,
   }),
   ISO_OUTSIDE_LIBRARY: (d: { path: string; directories: readonly string[] }) => ({
     message: `Cannot use ISO "${d.path}": it lies outside the ISO library`,
@@ -112,11 +112,11 @@ const catalogue = {
   }),
   PATH_OUTSIDE_IMAGES: (d: { path: string; directory: string }) => ({
     message: `Cannot touch "${d.path}": it lies outside the image directory`,
-    hint: `Only files inside ${d.directory} are Bootwright's to make or remove`,
+    hint: `Bootwright makes and removes files only inside ${d.directory}`,
   }),
   DISK_EXISTS: (d: { path: string }) => ({
     message: `Cannot create disk "${d.path}": a file of that name exists`,
-    hint: "Move the file away; nothing is ever overwritten",
+    hint: "Move the file away; Bootwright never overwrites a file",
   }),
   IMAGE_REFUSED: (d: { path: string; reason: string }) => ({
     message: `Cannot use image "${d.path}": ${d.reason}`,
@@ -124,7 +124,7 @@ const catalogue = {
   }),
   IMAGE_TOOL_FAILED: (d: { command: string; reason: string }) => ({
     message: `Cannot work on the image: ${d.command} failed: ${d.reason}`,
-    hint: "Check that qemu-utils is installed and that the image is whole (get_disk_info tells)",
+    hint: "Check that qemu-utils is installed and, with get_disk_info, that the image is intact",
   }),
   HOST_SPACE_LACKING: (d: { path: string; neededBytes: number; freeBytes: number }) => ({
     message: `Cannot make "${d.path}" ${gib(d.neededBytes)} large: the host's file system holds ${gib(d.freeBytes)}`,
@@ -152,22 +152,22 @@ const catalogue = {
   }),
   TRAY_LOCKED: (d: { vm: string; drive: string }) => ({
     message: `Cannot open tray "${d.drive}" of VM "${d.vm}": the guest has locked it`,
-    hint: "Eject it inside the guest or wait until the guest lets go; force opens it all the same, and a guest that runs from this medium may then crash",
+    hint: "Eject it inside the guest, or wait until the guest unlocks it. force opens it anyway; a guest that runs from this medium may then crash",
   }),
   SHUTDOWN_TIMED_OUT: (d: { vm: string; waitedMs: number }) => ({
     message: `Cannot shut down VM "${d.vm}": the guest did not power off within ${Math.round(d.waitedMs / 1000)} s`,
     hint: "Installers and guests without ACPI ignore the request. Wait and try again, or cut the power with force: true",
   }),
   CONFIRMATION_REQUIRED: (d: { vm: string; losses: readonly string[]; confirm: string; expiresAt: string }) => ({
-    message: `This loses something on VM "${d.vm}": ${d.losses.join("; ")}`,
+    message: `This call loses something on VM "${d.vm}": ${d.losses.join("; ")}`,
     hint: `Ask the user. If they agree, make the same call again with confirm: "${d.confirm}" (once, before ${d.expiresAt})`,
   }),
   CONFIRMATION_BY_PERSON: (d: { vm: string; losses: readonly string[] }) => ({
-    message: `This loses something on VM "${d.vm}" and only a person may confirm it: ${d.losses.join("; ")}`,
+    message: `This call loses something on VM "${d.vm}", and only a person may confirm it: ${d.losses.join("; ")}`,
     hint: "Use a client that can ask its user (MCP elicitation), or start Bootwright without --confirm human",
   }),
   CONFIRMATION_INVALID: (d: { vm: string }) => ({
-    message: `Cannot accept this confirmation for VM "${d.vm}": it was used, has expired, or belongs to another call or another state of the VM`,
+    message: `Cannot accept this confirmation for VM "${d.vm}": it was used already, has expired, or belongs to another call or another state of the VM`,
     hint: "Make the call without confirm to see what it would lose now",
   }),
   CONFIRMATION_DECLINED: (d: { vm: string }) => ({
@@ -180,19 +180,19 @@ const catalogue = {
   }),
   JOB_NOT_FOUND: (d: { job: string }) => ({
     message: `Cannot find job "${d.job}"`,
-    hint: "The tool list_jobs has the ids of the jobs that are kept; the oldest go",
+    hint: "The tool list_jobs gives the ids of the kept jobs; the oldest jobs are removed",
   }),
   JOB_ENDED: (d: { job: string; status: string }) => ({
     message: `Cannot cancel job "${d.job}": it has ended (${d.status})`,
-    hint: "What it did stays; the tool get_job says how it ended",
+    hint: "Its effects stay; get_job says how it ended",
   }),
   JOB_INTERRUPTED: (d: { job: string; attempts: number }) => ({
-    message: `Job "${d.job}" was taken up ${d.attempts} times, and each time its process ended before it came further`,
-    hint: "The log of the server that ran it may say why; begin the job again once that is mended",
+    message: `Job "${d.job}" failed: its process ended ${d.attempts} times in a row before the job made progress`,
+    hint: "The log of the server that ran it may say why. Begin the job again once the cause is fixed",
   }),
   EVENT_NOT_FOUND: (d: { event: string }) => ({
     message: `Cannot find event "${d.event}"`,
-    hint: "The tool list_events has the ids of the events that are kept; the oldest go",
+    hint: "The tool list_events gives the ids of the kept events; the oldest events are removed",
   }),
   SUBSCRIBER_NOT_FOUND: (d: { subscriber: string; known: readonly string[] }) => ({
     message: `Cannot find subscriber "${d.subscriber}"`,
@@ -200,7 +200,7 @@ const catalogue = {
   }),
   UNDO_IMPOSSIBLE: (d: { operation: string; reason: string }) => ({
     message: `Cannot undo operation ${d.operation}: ${d.reason}`,
-    hint: "Boot order and media can be undone while they are as the operation left them; make another change instead",
+    hint: "Make another change instead. Only boot order and media can be undone, while they are as the operation left them",
   }),
   DEFINITION_NOT_FOUND: (d: { vm: string; operation: string; known: readonly string[] }) => ({
     message: `Cannot find a definition of VM "${d.vm}" from before operation "${d.operation}"`,
@@ -208,25 +208,25 @@ const catalogue = {
   }),
   REPAIR_IMPOSSIBLE: (d: { vm: string; reason: string }) => ({
     message: `Cannot repair VM "${d.vm}": ${d.reason}`,
-    hint: "Look with get_vm at what is there; its findings name the calls that mend it",
+    hint: "The tool get_vm shows the VM's present state; its findings name the calls that fix it",
   }),
   OUTCOME_UNKNOWN: (d: { vm: string; operation: string; reason: string; until?: string }) => ({
-    message: `Nobody can tell whether this change of VM "${d.vm}" happened: ${d.reason}`,
+    message: `The outcome of this change of VM "${d.vm}" is unknown: ${d.reason}`,
     hint: d.until
-      ? `It may still happen until ${d.until}: operation ${d.operation} stays open until then, or until it is seen to have happened, and the VM takes no other change`
+      ? `It may still happen until ${d.until}. Operation ${d.operation} stays open, and the VM takes no other change, until then or until the change is observed`
       : `Operation ${d.operation} stays open, and the VM takes no other change until Bootwright has looked at it again`,
   }),
   ROLLBACK_FAILED: (d: { vm: string; operation: string; reason: string; left: readonly string[] }) => ({
     message: `The change of VM "${d.vm}" failed (${d.reason}) and could not be undone`,
-    hint: `What stays: ${list(d.left)}. Operation ${d.operation} has the details; repair_vm brings back what is on record, or takes what is there. Of a VM that was being created nothing is on record: delete_vm on ${d.vm} removes what stays of it`,
+    hint: `Left over: ${list(d.left)}. Operation ${d.operation} has the details; repair_vm restores what is on record, or adopts what is there. A VM whose creation failed has no record: delete_vm on ${d.vm} removes its leftovers`,
   }),
   GOAL_NOT_REACHED: (d: { vm: string; change: string }) => ({
-    message: `Change "${d.change}" of VM "${d.vm}" was made without an error, and the VM does not show it`,
+    message: `Change "${d.change}" of VM "${d.vm}" ended without an error, but the VM does not show it`,
     hint: "Look at the VM again; another program may be changing it",
   }),
   CANCELLED: (d: { vm: string }) => ({
     message: `The request for VM "${d.vm}" was cancelled`,
-    hint: "What had been done by then was undone where it can be; the operation tells",
+    hint: "Its finished steps were undone where possible; the operation has the details",
   }),
   BACKEND_UNAVAILABLE: (d: { connection: string; reason: string }) => ({
     message: `Cannot reach connection "${d.connection}": ${d.reason}`,
@@ -234,7 +234,7 @@ const catalogue = {
   }),
   BACKEND_FAILED: (d: { connection: string; change: string; reason: string }) => ({
     message: `Connection "${d.connection}" refused "${d.change}": ${d.reason}`,
-    hint: "The reason is the hypervisor's own; mend it there, then try again",
+    hint: "The reason is the hypervisor's own; fix it there, then try again",
   }),
   ...serverErrors,
 } satisfies Record<string, (details: never) => { message: string; hint: string }>;
@@ -243,7 +243,7 @@ export type ErrorCode = keyof typeof catalogue;
 export const errorCodes = Object.keys(catalogue) as ErrorCode[];
 export type ErrorDetails<C extends ErrorCode> = Parameters<(typeof catalogue)[C]>[0];
 
-/** How the operation ended that this error came out of, once it is known. */
+/** How the operation that this error came from ended, once known. */
 export type FailedOutcome = Readonly<{ operation: string; status: string; kept: readonly string[] }>;
 
 export class DomainError<C extends ErrorCode = ErrorCode> extends Error {
@@ -252,7 +252,7 @@ export class DomainError<C extends ErrorCode = ErrorCode> extends Error {
   readonly hint: string;
   readonly details: ErrorDetails<C>;
   outcome?: FailedOutcome;
-  /** What was asked for went out and was not answered: it may still happen. */
+  /** The request was sent and not answered, so it may still happen. */
   readonly unanswered: boolean;
   constructor(code: C, details: ErrorDetails<C>, options?: ErrorOptions & { unanswered?: boolean }) {
     const { message, hint } = (catalogue[code] as (d: ErrorDetails<C>) => { message: string; hint: string })(details);

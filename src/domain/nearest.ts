@@ -1,10 +1,10 @@
-/** The known names, nearest to what was typed first, so that a refusal can be mended without another call. */
+/** Known names, sorted by nearness to the input, so that a refusal can be corrected without another call. */
 
 const KNOWN_MAX = 20;
-/** Bounds the cost of a comparison: what is typed may be of any length. */
+/** Bounds the cost of a comparison, since the input may be of any length. */
 const COMPARED_MAX = 80;
 
-/** Names that are what was typed, then those that contain it, then by edit distance, without regard to case. */
+/** Exact matches first, then names that contain the input, then by edit distance; case is ignored. */
 export function nearestFirst(typed: string, known: readonly string[], most = KNOWN_MAX): string[] {
   const wanted = typed.toLowerCase().slice(0, COMPARED_MAX);
   const rank = (name: string) => {

@@ -1,4 +1,4 @@
-/** What a call does, and the scope that whoever makes it needs: the same for tokens, access tokens and plugins. */
+/** The effect of a call, and the scope that its caller needs: the same for tokens, access tokens and plugins. */
 
 /** read: looks only. change: can be undone by another call. destroy: loses data. */
 export type Effect = "read" | "change" | "destroy";

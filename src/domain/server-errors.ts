@@ -1,4 +1,4 @@
-/** Refusals that are about this program and no VM: its plugins, the guests it listens to, its database. */
+/** Refusals about this program rather than a VM: its plugins, its guest listener, its database. */
 
 const list = (names: readonly string[], none = "none") => (names.length ? names.join(", ") : none);
 
@@ -9,7 +9,7 @@ export const serverErrors = {
   }),
   PLUGIN_INVALID: (d: { plugin: string; reason: string }) => ({
     message: `Cannot use plugin "${d.plugin}": ${d.reason}`,
-    hint: "A plugin exports the value of definePlugin() as its default and is written for this plugin API",
+    hint: "A plugin's default export is the value of definePlugin(), written for this plugin API",
   }),
   PLUGIN_CONFIG_INVALID: (d: { plugin: string; connection?: string; issues: readonly string[] }) => ({
     message:
@@ -22,7 +22,7 @@ export const serverErrors = {
         : "Correct the connection's settings: --connection NAME=PLUGIN,KEY=VALUE",
   }),
   PLUGIN_NAME_TAKEN: (d: { name: string; plugins: readonly string[] }) => ({
-    message: `Cannot load two plugins by the name "${d.name}": ${list(d.plugins)}`,
+    message: `Cannot load two plugins under the name "${d.name}": ${list(d.plugins)}`,
     hint: "Give one of them another name: --plugin NAME=PLUGIN",
   }),
   PLUGIN_FAILED: (d: { plugin: string; what: string; reason: string }) => ({
@@ -30,15 +30,15 @@ export const serverErrors = {
     hint: "The reason is the plugin's own; its lines on stderr may say more",
   }),
   PLUGIN_TIMED_OUT: (d: { plugin: string; what: string; limitMs: number }) => ({
-    message: `Plugin "${d.plugin}" was ended: "${d.what}" took longer than ${d.limitMs / 1000} s`,
-    hint: "The next call has a fresh worker. A plugin that needs longer says so with limitMs in its manifest",
+    message: `Plugin "${d.plugin}" was terminated: "${d.what}" took longer than ${d.limitMs / 1000} s`,
+    hint: "The next call starts a new worker. A plugin that needs longer sets limitMs in its manifest",
   }),
   PERMISSION_DENIED: (d: { plugin: string; tool: string; needs: string; permissions: readonly string[] }) => ({
-    message: `Plugin "${d.plugin}" may not call ${d.tool}: that needs ${d.needs}, and its manifest declares ${list(d.permissions, "no permission")}`,
-    hint: "A plugin's functions call the tools that its manifest's permissions cover, and no others",
+    message: `Plugin "${d.plugin}" may not call ${d.tool}: the tool needs ${d.needs}, and the plugin's manifest declares ${list(d.permissions, "no permission")}`,
+    hint: "A plugin may call only the tools that its manifest's permissions cover",
   }),
   GUEST_LISTENER_OFF: (_: Readonly<Record<string, never>>) => ({
-    message: "Cannot make a link for a guest: no guest is listened to",
+    message: "Cannot make a link for a guest: this server does not listen to guests",
     hint: "Start Bootwright with --guest-listen PORT; guests on user-mode networking reach it as 10.0.2.2",
   }),
   GUEST_PLUGIN_NOT_FOUND: (d: { plugin: string; known: readonly string[] }) => ({
@@ -46,7 +46,7 @@ export const serverErrors = {
     hint: `Plugins that answer guests: ${list(d.known)}`,
   }),
   STORE_LOCKED: (d: { path: string }) => ({
-    message: `Cannot use database "${d.path}": another program holds it locked`,
+    message: `Cannot use database "${d.path}": another program has locked it`,
     hint: "Close the program that has it open, then try again",
   }),
   STORE_READ_ONLY: (d: { path: string }) => ({
@@ -54,15 +54,15 @@ export const serverErrors = {
     hint: "Give this user write permission, or choose another directory with --data",
   }),
   STORE_TOO_NEW: (d: { path: string; found: string; known: string }) => ({
-    message: `Cannot open database "${d.path}": a newer Bootwright wrote it (it knows "${d.found}", this one ends at "${d.known}")`,
+    message: `Cannot open database "${d.path}": a newer Bootwright wrote it (its last migration is "${d.found}", this program's is "${d.known}")`,
     hint: "Update Bootwright; the database was left as it is",
   }),
   STORE_CORRUPT: (d: { path: string; reason: string }) => ({
     message: `Cannot read database "${d.path}": ${d.reason}`,
-    hint: "The file was left as it is. End every Bootwright, move it away, and put a copy of backup_database in its place or call rebuild_database, which reads the tags in the machines",
+    hint: "The file was left as it is. Stop every Bootwright and move the file away. Then put a copy made by backup_database in its place, or call rebuild_database, which reads the VMs' metadata tags",
   }),
   STORE_UNAVAILABLE: (d: { path: string; reason: string }) => ({
     message: `Cannot open database "${d.path}": ${d.reason}`,
-    hint: "Check its directory (--data names another), the permissions there and the space on its file system",
+    hint: "Check its directory (--data sets another one), the permissions there and the space on its file system",
   }),
 } satisfies Record<string, (details: never) => { message: string; hint: string }>;

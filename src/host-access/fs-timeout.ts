@@ -1,16 +1,16 @@
-/** A time limit for file system calls. A network mount whose server is gone never answers. Each call that waits for it
- * holds one of the four threads that this process has for files; with all four held, the process serves nobody. */
+/** A time limit for file system calls. A network mount whose server is gone never answers. Each waiting call holds one
+ * of this process's four threads for files; with all four held, it serves no request. */
 
 export type FsTimeoutOptions = Readonly<{
   /** Time limit of one system call, in milliseconds. */
   limitMs?: number;
-  /** Calls at one time, which is also how many threads can be held for ever. */
+  /** The number of calls at once, which is also the number of threads that can be held for ever. */
   parallel?: number;
 }>;
 
-/** Runs one file system call and waits for it. `late` disposes of a result that comes after the time limit.
- * @throws what the call throws; an error with the code ETIMEDOUT when the call takes too long, or when all threads are
- * held by calls that did */
+/** Runs one file system call within the time limit. `late` disposes of a result that comes after it.
+ * @throws the call's error; an error with the code ETIMEDOUT when the call takes too long, or when such calls hold all
+ * threads */
 export type FsTimeout = <T>(call: () => Promise<T>, late?: (result: T) => void) => Promise<T>;
 
 export function createFsTimeout({ limitMs = 10_000, parallel = 3 }: FsTimeoutOptions = {}): FsTimeout {

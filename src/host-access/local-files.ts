@@ -1,11 +1,11 @@
-/** Files of this host: each system call within its time limit, files in pieces and never whole. */
+/** Files of this host. Each system call has a time limit; files are read in pieces, never whole. */
 import { access, constants, open, opendir, realpath, stat } from "node:fs/promises";
 import type { DirectoryEntry, HostFiles, OpenFile } from "../domain/ports/host-access.ts";
 import { errnoOf } from "./errno.ts";
 import { withFsTimeout } from "./fs-timeout.ts";
 import { runProgram } from "./run-program.ts";
 
-/** Opens without following a last symbolic link, and without blocking on a FIFO. */
+/** Opens without following a symbolic link at the end of the path, and without blocking on a FIFO. */
 async function openLocal<T>(path: string, use: (file: OpenFile) => Promise<T>): Promise<T> {
   const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
   const handle = await withFsTimeout(
@@ -52,10 +52,10 @@ export const localFiles: HostFiles = {
   allows: (path, wanted) =>
     withFsTimeout(() => access(path, wanted === "search" ? constants.X_OK : constants.R_OK)).then(
       () => true,
-      // An error without a number is the runtime's: Deno may not look there, and QEMU, which is none of it, may.
+      // An error without a number comes from the runtime: Deno lacks the permission, and QEMU is not bound by it.
       (error: unknown) => errnoOf(error) === undefined,
     ),
-  // Who has no `getfacl` has no `setfacl` either (one package), so there the mode is all there is.
+  // One package brings `getfacl` and `setfacl`, so without it only the mode counts.
   accessList: (path) =>
     runProgram("getfacl", ["-c", "-n", "-p", "-E", "--", path], { timeoutMs: 5_000 }).then(
       ({ stdout }) => stdout,

@@ -8,7 +8,7 @@ import { meansMissing } from "./errno.ts";
 import { withFsTimeout } from "./fs-timeout.ts";
 import { localFiles } from "./local-files.ts";
 
-/** Space of the file system that `path` is on, or would be on: its nearest existing parent counts. */
+/** Space of the file system that `path` is on, or would be on: that of its nearest existing parent. */
 async function spaceAt(path: string): Promise<Space> {
   for (let at = path; ; at = dirname(at)) {
     try {
@@ -20,21 +20,21 @@ async function spaceAt(path: string): Promise<Space> {
   }
 }
 
-/** Empty where it cannot be read: there may be none, or this program may not. */
-const textOf = (path: string): Promise<string> => readFile(path, "utf8").catch(() => "");
+/** The file's text; empty if it is missing or unreadable. */
+const readText = (path: string): Promise<string> => readFile(path, "utf8").catch(() => "");
 
 const fieldsOf = (text: string) => text.split("\n").map((line) => line.split(":"));
 
-/** passwd(5) and group(5). */
+/** Fields of passwd(5) and group(5). */
 async function userNamed(names: readonly string[]): Promise<HostUser | undefined> {
-  const [name, , uid, gid] = fieldsOf(await textOf("/etc/passwd")).find(([user]) => names.includes(user!)) ?? [];
+  const [name, , uid, gid] = fieldsOf(await readText("/etc/passwd")).find(([user]) => names.includes(user!)) ?? [];
   if (name === undefined || !uid) return undefined;
-  const groups = fieldsOf(await textOf("/etc/group")).filter(([, , , members]) => members?.split(",").includes(name));
+  const groups = fieldsOf(await readText("/etc/group")).filter(([, , , members]) => members?.split(",").includes(name));
   return { uid: Number(uid), gids: [Number(gid), ...groups.map(([, , group]) => Number(group))] };
 }
 
 export const localHost: Required<HostAccess> = {
-  bootId: async () => (await textOf("/proc/sys/kernel/random/boot_id")).trim() || undefined,
+  bootId: async () => (await readText("/proc/sys/kernel/random/boot_id")).trim() || undefined,
   resources: async () => ({ memoryBytes: totalmem(), cpus: availableParallelism() }),
   user: userNamed,
   space: spaceAt,

@@ -1,18 +1,20 @@
-/** Runs one program with a list of arguments: no shell, a small environment, a time limit, bounded output. */
+/** Runs one program with a list of arguments: no shell, a small environment, a time limit, bounded output. A failure is
+ * a refusal. */
 import { DomainError } from "../domain/error.ts";
 
 export type ProgramOptions = Readonly<{
   timeoutMs: number;
-  /** Output limit in bytes. More output ends the program, and the answer says `tooLong`. */
+  /** Output limit in bytes. More output ends the program, and the answer has `tooLong`. */
   outputBytesMax?: number;
-  /** Exit codes that are an answer rather than a failure. */
+  /** Exit codes that count as success. */
   exitCodes?: readonly number[];
   signal?: AbortSignal | undefined;
 }>;
 
 export type ProgramResult = Readonly<{ stdout: string; exitCode: number; tooLong: boolean }>;
 
-/** Last lines say why; earlier ones are often warnings. Control characters could come from a file's name. */
+/** The last lines, which give the reason; earlier ones are often warnings. Control characters may come from a file's
+ * name. */
 const tail = (text: string): string =>
   text
     .trim()
@@ -24,7 +26,7 @@ const programEnvironment = () =>
     reject: false,
     stdin: "ignore",
     extendEnv: false,
-    // qemu-img's messages are read and shown; they must not follow the user's language.
+    // qemu-img's messages are parsed and shown, so they must not follow the user's language.
     env: {
       LC_ALL: "C",
       PATH: process.env.PATH ?? "/usr/sbin:/usr/bin:/sbin:/bin",
@@ -32,9 +34,9 @@ const programEnvironment = () =>
     },
   }) as const;
 
-/** The words before a command that make the program end with this process, however this process ends. Otherwise the
- * program goes on writing to a file after the next process has looked at the file and settled the operation. Empty where
- * util-linux's setpriv is missing or may not be run. */
+/** The prefix of a command that makes the program end with this process, however this process ends. Otherwise the
+ * program continues to write a file after the next process has observed it and settled the operation. Empty if
+ * util-linux's setpriv is missing or may not run. */
 let parentDeathWrapper: Promise<readonly string[]> | undefined;
 async function findParentDeathWrapper(): Promise<readonly string[]> {
   const { execa } = await import("execa");
@@ -43,8 +45,8 @@ async function findParentDeathWrapper(): Promise<readonly string[]> {
   return failed ? [] : words;
 }
 
-/** Runs `command` and waits for its end.
- * @throws DomainError IMAGE_TOOL_FAILED when it cannot be started, fails or takes too long; the signal's reason on abort */
+/** Runs `command` to its end.
+ * @throws DomainError IMAGE_TOOL_FAILED when it cannot start, fails or takes too long; the signal's reason on abort */
 export async function runProgram(
   command: string,
   args: readonly string[],
@@ -52,7 +54,7 @@ export async function runProgram(
 ): Promise<ProgramResult> {
   const { timeoutMs, signal, outputBytesMax = 1 << 20, exitCodes = [0] } = options;
   signal?.throwIfAborted();
-  // Loaded only now: it is a sixth of what starting the server would take.
+  // Loaded only when needed, since it would take a sixth of the server's start.
   const { execa } = await import("execa");
   parentDeathWrapper ??= findParentDeathWrapper();
   const [program, ...before] = [...(await parentDeathWrapper), command];
@@ -68,11 +70,11 @@ export async function runProgram(
   if (result.exitCode !== undefined && exitCodes.includes(result.exitCode)) {
     return { stdout: result.stdout, exitCode: result.exitCode, tooLong: false };
   }
-  // setpriv says it so, as a shell does.
+  // setpriv's exit code for a missing program, as a shell's.
   const notThere = result.code === "ENOENT" || (before.length > 0 && result.exitCode === 127);
   const shown = [command, ...args.slice(0, 1)].join(" ");
   const reason = result.timedOut
-    ? `no end after ${timeoutMs} ms`
+    ? `it did not end within ${timeoutMs} ms`
     : notThere
       ? `${command} is not installed`
       : tail(result.stderr) || tail(result.shortMessage ?? "") || `exit code ${result.exitCode}`;

@@ -1,22 +1,23 @@
-/** Whether the hypervisor's user can reach a file. Our own access proves nothing: QEMU runs as another user, and its
- * "Permission denied" comes only when the VM starts. libvirt gives the file itself to QEMU's user at start (dynamic
- * ownership), so by default only the directories above it count. The check does not see AppArmor, SELinux, root
- * squashing, and access control lists that take away what the mode grants. */
+/** Checks whether the hypervisor's user can reach a file. This program's access proves nothing: QEMU runs as another
+ * user, and its "Permission denied" comes only when the VM starts. libvirt gives the file itself to QEMU's user at
+ * start (dynamic ownership), so by default only the directories above it count. The check does not see AppArmor,
+ * SELinux, root squashing, and access control lists that revoke what the mode grants. */
 import { dirname } from "node:path";
 import type { FileStat, HostFiles, HostUser } from "../domain/ports/host-access.ts";
 import { localFiles } from "../host-access/local-files.ts";
 
 export type AccessCheckOptions = Readonly<{
-  /** Absent: this process's own user. */
+  /** Default: this process's own user. */
   reader?: HostUser | undefined;
   /** The file itself must be readable too (a hypervisor that changes no owners). */
   ownFile?: boolean | undefined;
-  /** This host's unless given. */
+  /** Default: this host's files. */
   files?: HostFiles | undefined;
 }>;
 
 export type AccessCheck = Readonly<{
-  /** The first directory above `path`, or `path` itself with `ownFile`, that stops the reader; `undefined` if none. */
+  /** The first directory above `path`, or with `ownFile` also `path` itself, that denies access; `undefined` if
+   * none. */
   blockedAt(path: string): Promise<string | undefined>;
 }>;
 
@@ -31,7 +32,8 @@ const parentsOf = (path: string): string[] => {
   }
 };
 
-/** What an access control list, as `getfacl -n` prints it, grants a user who is neither owner nor in the owning group. */
+/** The rights that an access control list, as `getfacl -n` prints it, grants a user who is neither owner nor in the
+ * owning group. */
 export function grantOfAcl(text: string, reader: HostUser): number {
   const bits = (rwx = "") => (rwx[0] === "r" ? 4 : 0) | (rwx[1] === "w" ? 2 : 0) | (rwx[2] === "x" ? 1 : 0);
   const entries = text.split("\n").flatMap((line) => {
@@ -52,8 +54,8 @@ async function aclGrants(files: HostFiles, path: string, reader: HostUser, wante
   return list !== undefined && (grantOfAcl(list, reader) & wanted) === wanted;
 }
 
-/** The mode decides, with one exception. Where the group's bits grant what others lack, they may be the mask of an access
- * control list that names this user (virt-manager sets such lists on home directories), so the list is read. */
+/** The mode decides, with one exception. Where the group's bits grant what others lack, they may be the mask of an
+ * access control list that names this user (virt-manager sets such lists on home directories), so the list is read. */
 async function allows(
   files: HostFiles,
   path: string,
@@ -75,7 +77,7 @@ export function createAccessCheck(options: AccessCheckOptions = {}): AccessCheck
   async function passes(path: string, wanted: number): Promise<boolean> {
     if (!reader) return files.allows(path, wanted === SEARCH ? "search" : "read");
     const found = await files.stat(path).catch(() => undefined);
-    // What we cannot look at ourselves we cannot judge for another user.
+    // A path that this program cannot examine cannot be judged for another user.
     if (!found) return true;
     const key = `${path}\0${wanted}:${found.mode}:${found.uid}:${found.gid}:${found.ctimeNs}`;
     const answer = known.get(key) ?? allows(files, path, found, { reader, wanted });

@@ -1,5 +1,6 @@
-/** The files that a disk image stands on, from their headers alone, held inside the allowed directories. QEMU opens an
- * image only after this walk: a guest can write any header into a raw disk, and a header can name any file. */
+/** The files of an image's backing chain, read from their headers alone and confined to the allowed directories.
+ * QEMU opens an image only after this walk: a guest can write any header into a raw disk, and a header can name any
+ * file. */
 import { dirname, resolve } from "node:path";
 import type { ImageIdentity } from "../domain/model/image-ref.ts";
 import type { HostFiles } from "../domain/ports/host-access.ts";
@@ -15,15 +16,15 @@ import { readQcow2Header } from "./qcow2.ts";
 const FILES_MAX = 64;
 
 export type Chain = Readonly<{
-  /** Real paths, the image itself first; an external data file stands right after its image. */
+  /** Real paths, the image itself first; an external data file comes right after its image. */
   files: readonly string[];
-  /** Which image each of the files is. */
+  /** The identity of each of the files. */
   identities: readonly ImageIdentity[];
-  /** Versions of all files; differs whenever one of the files does. */
+  /** The version of all files; it changes whenever one of them does. */
   version: string;
   /** When any of the files last changed, in ms. */
   changedAtMs: number;
-  /** A file that an image names and that does not exist; the walk ends there. */
+  /** A missing file that an image names; the walk ends there. */
   missing?: string;
   /** The reason why the image must not be opened; the walk ends there. */
   refused?: string;
@@ -33,7 +34,7 @@ export type Chain = Readonly<{
 
 type Reference = Readonly<{ name: string; raw: boolean }>;
 
-/** What one file refers to, or why it must not be opened. */
+/** The references of one file, or why it must not be opened. */
 export type References = Readonly<{
   references: readonly Reference[];
   refused?: string;
@@ -49,13 +50,13 @@ async function referencesOf(files: HostFiles, path: string, statedRaw: boolean):
       return { references: [], refused: `"${path}" is a ${format} image; only qcow2 and raw are supported` };
     const header = await readQcow2Header(read);
     if ("malformed" in header)
-      return { references: [], refused: `"${path}" is no valid qcow2 image: ${header.malformed}`, corrupt: true };
+      return { references: [], refused: `"${path}" is not a valid qcow2 image: ${header.malformed}`, corrupt: true };
     const { corrupt, encrypted, dataFile, backing, backingFormat } = header;
     const refuse = (refused: string) => ({ references: [], refused, corrupt, encrypted });
     if (dataFile && dataFile.name === undefined)
       return refuse(`"${path}" has an external data file that it does not name`);
     if (backing !== undefined && backingFormat !== undefined && !["raw", "qcow2"].includes(backingFormat)) {
-      return refuse(`"${path}" states a backing file in another format than qcow2 or raw`);
+      return refuse(`"${path}" has a backing file in a format other than qcow2 or raw`);
     }
     const references: Reference[] = [];
     if (dataFile?.name !== undefined) references.push({ name: dataFile.name, raw: true });
@@ -65,7 +66,7 @@ async function referencesOf(files: HostFiles, path: string, statedRaw: boolean):
 }
 
 /** The path that QEMU would open for a name in an image. `undefined` for `json:{…}`, `nbd://…` and other names that are
- * not paths: QEMU takes everything before a colon that no slash precedes for a protocol. */
+ * not paths: QEMU takes the text before a colon for a protocol if no slash precedes it. */
 function pathOfReference(name: string, image: string): string | undefined {
   if (name === "" || /^[^/]*:/.test(name)) return undefined;
   const path = resolve(dirname(image), name);
@@ -73,14 +74,14 @@ function pathOfReference(name: string, image: string): string | undefined {
 }
 
 export type ChainOptions = Readonly<{
-  /** This host's unless given. */
+  /** Default: this host's files. */
   files?: HostFiles | undefined;
-  /** What the headers of unchanged files say. */
+  /** Caches the headers of unchanged files. */
   cache?: FactCache<References> | undefined;
 }>;
 
-/** Walks from `path` (absolute; itself not held inside anything) to its last backing file. What is wrong with the
- * files stands in the answer.
+/** Walks from `path` (absolute; itself not confined) to its last backing file. The result contains any fault of the
+ * files.
  * @throws defects only */
 export async function walkChain(
   path: string,
@@ -108,7 +109,7 @@ export async function walkChain(
       const real = await host.realpath(next.path);
       if (!first && !isBelowAny(real, roots)) return end({ refused: outside });
       if (files.includes(real)) return end({ refused: `its backing files form a loop at "${real}"` });
-      if (files.length >= FILES_MAX) return end({ refused: `it stands on more than ${FILES_MAX} files` });
+      if (files.length >= FILES_MAX) return end({ refused: `its chain has more than ${FILES_MAX} files` });
       const found = await host.stat(real);
       if (!found.isFile() && !(first && found.isBlockDevice()))
         return end({ refused: `"${real}" is not a regular file` });
@@ -122,7 +123,7 @@ export async function walkChain(
       state.changedAtMs = Math.max(state.changedAtMs, version.changedAtMs);
       const { raw } = next;
       const read = () => referencesOf(host, real, raw);
-      // The times of a block device say nothing of what is written to it.
+      // A block device's times do not reflect writes to it.
       const isKept = cache !== undefined && found.isFile();
       const { references, refused, corrupt, encrypted } = await (isKept
         ? cache.get(`${real}\0${raw}`, version, read)
@@ -138,7 +139,7 @@ export async function walkChain(
     } catch (error) {
       if (!meansMissing(error))
         return end({ refused: `"${next.path}" cannot be read (${errnoOf(error) ?? String(error)})` });
-      // Of a path outside, not even its absence is told.
+      // The answer must not reveal whether a path outside exists.
       const inside = first || isBelowAny(next.path, [...roots, ...allowed.map((directory) => resolve(directory))]);
       return end(inside ? { missing: next.path } : { refused: outside });
     }

@@ -1,4 +1,4 @@
-/** Runs a limited number of pieces of work at one time; the others wait in order. */
+/** Limits how much work runs at once; the rest waits in order. */
 export type ConcurrencyLimit = <T>(work: () => Promise<T>, signal?: AbortSignal) => Promise<T>;
 
 export function createConcurrencyLimit(parallel: number): ConcurrencyLimit {

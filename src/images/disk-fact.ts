@@ -21,11 +21,11 @@ export type DiskContext = Readonly<{
   cache: FactCache<Content>;
   headers?: FactCache<References>;
   qemuImg: QemuImg;
-  /** Directories that backing and data files may lie in. */
+  /** Directories that may contain backing and data files. */
   allowedChain: readonly string[];
 }>;
 
-/** Format and size by the image's first bytes. QEMU's own guess at the format is never used.
+/** Format and size from the image's first bytes. QEMU's guess at the format is never used.
  * @throws the read's error */
 export async function readDiskHead(files: HostFiles, real: string): Promise<{ format: string; virtualBytes?: number }> {
   return withFile(files, real, async ({ read, sizeBytes, stat }) => {
@@ -36,8 +36,8 @@ export async function readDiskHead(files: HostFiles, real: string): Promise<{ fo
   });
 }
 
-/** An expected failure leaves the fact unknown; anything else is a defect, or an abort. */
-async function unlessFailed<T>(work: Promise<T>, signal?: AbortSignal): Promise<T | undefined> {
+/** The result, or undefined after an expected failure. A defect or an abort is thrown. */
+async function undefinedIfFailed<T>(work: Promise<T>, signal?: AbortSignal): Promise<T | undefined> {
   return work.catch((error: unknown) => {
     signal?.throwIfAborted();
     if (error instanceof DomainError || errnoOf(error) !== undefined) return undefined;
@@ -62,8 +62,8 @@ function lookAtContent(
   });
 }
 
-/** Facts of the image at `path`, whatever it is; it may be in use by a running VM, unless `check`. An image whose chain
- * must not be opened is `unreadable`, its chain shown as far as it was walked.
+/** Facts of the image at `path`, whatever it is. A running VM may use it, except with `check`. An image whose chain
+ * must not be opened is `unreadable`, with its chain as far as it was walked.
  * @throws the signal's reason only */
 export async function observeDisk(
   path: string,
@@ -76,7 +76,7 @@ export async function observeDisk(
     return { path, image: await identify(path, files), state: found.state, content: "unknown", chain: [path] };
   const { real, stat } = found;
   const image = imageIdentityOf(stat);
-  const head = await unlessFailed(readDiskHead(files, real), signal);
+  const head = await undefinedIfFailed(readDiskHead(files, real), signal);
   if (!head)
     return { path, image, state: "unreadable", content: "unknown", chain: [real], identity: contentVersionOf(stat) };
 
@@ -84,7 +84,8 @@ export async function observeDisk(
   const openable =
     chain.refused === undefined && chain.missing === undefined && worksWith(head.format) ? head.format : undefined;
   const virtualBytes =
-    head.virtualBytes ?? (openable && (await unlessFailed(qemuImg.info(real, openable, signal), signal))?.virtualBytes);
+    head.virtualBytes ??
+    (openable && (await undefinedIfFailed(qemuImg.info(real, openable, signal), signal))?.virtualBytes);
   const known = {
     path,
     image,
@@ -102,10 +103,10 @@ export async function observeDisk(
 
   const version = { text: chain.version, changedAtMs: chain.changedAtMs };
   const look = (own: AbortSignal) => lookAtContent({ files, qemuImg }, real, { format: openable, virtualBytes }, own);
-  const content = (await unlessFailed(cache.get(real, version, look, signal), signal)) ?? {
+  const content = (await undefinedIfFailed(cache.get(real, version, look, signal), signal)) ?? {
     content: "unknown" as const,
   };
   const checked =
-    check && openable === "qcow2" ? await unlessFailed(qemuImg.check(real, openable, signal), signal) : undefined;
+    check && openable === "qcow2" ? await undefinedIfFailed(qemuImg.check(real, openable, signal), signal) : undefined;
   return { ...known, state, ...content, ...(checked && { corrupt: chain.corrupt || checked.corrupt }) };
 }

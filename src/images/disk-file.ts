@@ -10,10 +10,10 @@ import { identify, refOf } from "./image-identity.ts";
 import { pathInside } from "./path-containment.ts";
 import type { QemuImg } from "./qemu-img.ts";
 
-/** A host on which image files are made, grown and removed. qemu-img runs on this host, so it has to be this host. */
+/** The host on which image files are made, grown and removed: this one, since qemu-img runs here. */
 export type ImageHost = HostAccess & Readonly<{ files: HostFiles }>;
 
-/** Refuses an image that is larger than its file system. One that is larger than the free space is allowed: it is sparse. */
+/** Refuses an image larger than its file system. One larger than the free space is allowed, since it is sparse. */
 async function requireSpace(host: ImageHost, path: string, neededBytes: number): Promise<void> {
   const { freeBytes, totalBytes } = await host.space(path);
   if (neededBytes > totalBytes) throw new DomainError("HOST_SPACE_LACKING", { path, neededBytes, freeBytes });
@@ -25,7 +25,7 @@ function requireSize(sizeBytes: number): void {
   }
 }
 
-/** Makes an empty qcow2 image of mode 0600. The path is taken first, so that nothing that exists is ever overwritten.
+/** Makes an empty qcow2 image of mode 0600. It reserves the path first, so that no existing file is ever overwritten.
  * @throws DomainError PATH_OUTSIDE_IMAGES, DISK_EXISTS, HOST_SPACE_LACKING, IMAGE_TOOL_FAILED */
 export async function createDisk(
   path: string,
@@ -55,9 +55,9 @@ export async function createDisk(
   }
 }
 
-/** Grows an image that nobody has open. An image of this size stays as it is.
- * @throws DomainError IMAGE_REFUSED (a smaller size, a chain that leaves the allowed directories, a format that is neither
- * qcow2 nor raw, no file), HOST_SPACE_LACKING, IMAGE_TOOL_FAILED (in use, among others) */
+/** Grows an image that no program has open. An image of this size stays as it is.
+ * @throws DomainError IMAGE_REFUSED (a smaller size, a chain that leaves the allowed directories, a format that is
+ * neither qcow2 nor raw, no file), HOST_SPACE_LACKING, IMAGE_TOOL_FAILED (in use, among others) */
 export async function growDisk(
   path: string,
   sizeBytes: number,
@@ -75,7 +75,7 @@ export async function growDisk(
   if (chain.refused !== undefined) throw refuse(chain.refused);
   if (chain.missing !== undefined) throw refuse(`"${chain.missing}" is missing`);
   const real = chain.files[0]!;
-  if (!(await lstat(real)).isFile()) throw refuse("it is no file, and only files can be grown");
+  if (!(await lstat(real)).isFile()) throw refuse("it is not a file, and only files can be grown");
   const { format, virtualBytes = 0 } = await readDiskHead(host.files, real);
   if (format !== "qcow2" && format !== "raw") throw refuse(`images of format ${format} cannot be grown`);
   if (sizeBytes < virtualBytes) throw refuse(`it has ${virtualBytes} bytes, and a disk is never made smaller`);
@@ -84,7 +84,7 @@ export async function growDisk(
   await qemuImg.grow(real, format, sizeBytes, signal);
 }
 
-/** Removes one file (of a symbolic link, the link); a missing one is no error.
+/** Removes one file (of a symbolic link, the link itself); a missing one is no error.
  * @throws DomainError PATH_OUTSIDE_IMAGES, IMAGE_REFUSED for a directory */
 export async function removeFile(path: string, directory: string, files: HostFiles): Promise<void> {
   const place = await pathInside(path, directory, files);
@@ -98,7 +98,7 @@ export async function removeFile(path: string, directory: string, files: HostFil
   }
 }
 
-/** Lists the image and the images that it stands on. A missing image is listed alone.
+/** Lists the image and its backing images. A missing image is listed alone.
  * @throws DomainError IMAGE_REFUSED */
 export async function chainOf(
   path: string,

@@ -1,6 +1,6 @@
-/** El Torito boot catalogues, read as QEMU's two firmwares read them: SeaBIOS looks at sector 17 for the boot record and
- * takes the first entry alone, and only from a catalogue for platform 0; OVMF takes any entry of the catalogue's first
- * sector and ignores a catalogue whose checksum is wrong. The type of a boot image does not matter here. */
+/** El Torito boot catalogues, read as QEMU's two firmwares read them: SeaBIOS looks at sector 17 for the boot record
+ * and takes the first entry alone, and only from a catalogue for platform 0; OVMF takes any entry of the catalogue's
+ * first sector and ignores a catalogue whose checksum is wrong. The type of a boot image does not matter here. */
 
 export const SECTOR = 2048;
 const ENTRY = 32;
@@ -11,7 +11,7 @@ const PLATFORM_UEFI = 0xef;
 export type Boots = Readonly<{ bootsBios: boolean; bootsUefi: boolean }>;
 export const bootsNothing: Boots = { bootsBios: false, bootsUefi: false };
 
-/** The sector that a boot record volume descriptor names as its catalogue; `undefined` if it is none. */
+/** The catalogue's sector in a boot record volume descriptor; `undefined` for any other sector. */
 export function catalogueSectorOf(descriptor: Buffer): number | undefined {
   if (descriptor.length < SECTOR || descriptor[0] !== 0) return undefined;
   const name = descriptor.toString("latin1", 7, 30);
@@ -42,7 +42,7 @@ function entriesOf(catalogue: Buffer): Entry[] {
     const platform = catalogue[at + 1]!;
     let left = catalogue.readUInt16LE(at + 2);
     for (at += ENTRY; left > 0 && at < SECTOR; at += ENTRY) {
-      // 0x44 continues the selection criteria of the entry before it.
+      // 0x44 extends the selection criteria of the previous entry.
       if (catalogue[at] === 0x44) continue;
       entries.push(entry(at, platform, false));
       left -= 1;
@@ -52,7 +52,8 @@ function entriesOf(catalogue: Buffer): Entry[] {
   return entries;
 }
 
-/** What the catalogue offers. An entry whose boot image would begin behind the end of the file does not count. */
+/** The platforms that the catalogue boots. An entry whose boot image would begin behind the end of the file does not
+ * count. */
 export function bootsOf(catalogue: Buffer, fileBytes: number): Boots {
   if (!isCatalogue(catalogue)) return bootsNothing;
   const entries = entriesOf(catalogue).filter(

@@ -1,20 +1,20 @@
-/** A cache of facts about files. A fact is kept as long as its file is the same; callers at the same time share one look. */
+/** A cache of facts about files. A fact is kept while its file is unchanged; simultaneous callers share one look. */
 
 export type FactCacheOptions = Readonly<{
-  /** Number of facts that are kept; the least recently used go first. */
+  /** Number of kept facts; the least recently used are dropped first. */
   entriesMax?: number;
-  /** A file that changed less than this many milliseconds ago could change again without its times moving on (ticks of
-   * 4 ms, on Deno and some file systems whole seconds), so what is read of it then is not kept. */
+  /** Facts of a file that changed less than this many milliseconds ago are not kept: it could change again without a
+   * new time (ticks of 4 ms, on Deno and some file systems whole seconds). */
   settleMs?: number;
   now?: () => number;
 }>;
 
-/** `text` differs for every state of the file that can be told apart. */
+/** `text` differs between any two distinguishable states of the file. */
 export type Version = Readonly<{ text: string; changedAtMs: number }>;
 
 export type FactCache<T> = Readonly<{
-  /** Returns the kept facts of `key` in this version, or those that `look` finds. A caller's abort ends the look when
-   * nobody else waits for it. */
+  /** Returns the kept facts of `key` in this version, or those that `look` finds. A caller's abort ends the look if no
+   * other caller waits for it. */
   get(key: string, version: Version, look: (signal: AbortSignal) => Promise<T>, signal?: AbortSignal): Promise<T>;
 }>;
 

@@ -1,5 +1,5 @@
-/** Detects an image's format by its first bytes, so that QEMU never guesses: its guess follows whatever the guest wrote.
- * Only qcow2 and raw are supported; other formats are known by name, so that none is taken for a raw disk. */
+/** Detects an image's format by its first bytes, so that QEMU never guesses: the guest controls such a guess. Only
+ * qcow2 and raw are supported; other formats are detected so that none is taken for a raw disk. */
 import { isQcow2 } from "./qcow2.ts";
 
 /** Bytes that `formatOf` needs to see. */

@@ -18,29 +18,29 @@ import { findIso, listLibrary } from "./library.ts";
 import { createQemuImg, type QemuImgOptions } from "./qemu-img.ts";
 
 export type ImagesOptions = Readonly<{
-  /** The host that the images are on; this one unless given. */
+  /** The host of the images; default: this one. */
   host?: ImageHost;
-  /** Where disks are made. */
+  /** The directory in which disks are made. */
   imageDirectory: string;
-  /** The ISO library; the image directory if absent. */
+  /** The ISO library; default: the image directory. */
   isoDirectories?: readonly string[];
-  /** The user that QEMU runs as, who must be able to reach what is attached; this process's user if absent. */
+  /** QEMU's user, who must be able to reach attached files; default: this process's user. */
   reader?: HostUser;
   /** The hypervisor changes no owners, so the file itself must be readable too. Default: false (libvirt's default). */
   ownFile?: boolean;
-  /** Directories that backing and data files may lie in; the image directory if absent. */
+  /** Directories that may contain backing and data files; default: the image directory. */
   allowedChain?: readonly string[];
   cache?: FactCacheOptions;
   qemuImg?: QemuImgOptions;
-  /** Ends everything under way, the programs that were started included. */
+  /** Aborts all work under way, started programs included. */
   signal?: AbortSignal;
 }>;
 
 const PROBES_AT_ONCE = 4;
-/** A host has thousands of disks, and what is kept of a header is small. */
+/** A host may have thousands of disks, and a cached header is small. */
 const HEADERS_MAX = 8_192;
 
-/** Makes the `Images` of a connection. Nothing is opened: directories and programs are looked for when they are needed. */
+/** Makes the `Images` of a connection. It opens nothing: directories and programs are looked up when needed. */
 export function openImages(options: ImagesOptions): Images {
   const imageDirectory = resolve(options.imageDirectory);
   const isoDirectories = (options.isoDirectories ?? [imageDirectory]).map((directory) => resolve(directory));

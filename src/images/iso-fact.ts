@@ -11,8 +11,8 @@ import { locateFile } from "./locate-file.ts";
 
 export type IsoContext = Readonly<{ access: AccessCheck; files: HostFiles; cache: FactCache<IsoVolume | undefined> }>;
 
-/** Facts of the file at `path`, whatever it is. An ISO that the hypervisor's user cannot reach is `unreadable` but shows
- * what we could read of it. The caller decides which paths are allowed: this looks at any.
+/** Facts of the file at `path`, whatever it is. An ISO that the hypervisor's user cannot reach is `unreadable`, but has
+ * the facts that this program could read. The caller decides which paths are allowed.
  * @throws the signal's reason only */
 export async function observeIso(
   path: string,

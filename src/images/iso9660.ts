@@ -1,6 +1,6 @@
-/** Reads an ISO image's volume and what it boots. A few sectors are read, wherever the file points; nothing in the file
- * makes this read more, loop or throw. Hybrid images (a partition table in the first 32 KiB, for USB
- * sticks) are ISOs like others: in a CD-ROM drive only El Torito counts. */
+/** Reads an ISO image's volume and its boot platforms. It reads a few sectors, wherever the file points; no content
+ * makes it read more, loop or throw. Hybrid images (a partition table in the first 32 KiB, for USB sticks) are ISOs
+ * like others: in a CD-ROM drive only El Torito counts. */
 import { type Boots, bootsNothing, bootsOf, catalogueSectorOf, SECTOR } from "./el-torito.ts";
 import type { ReadAt } from "./image-file.ts";
 
@@ -8,7 +8,7 @@ export type IsoVolume = Boots &
   Readonly<{
     /** Printable text, at most 32 characters; absent when empty. */
     volumeLabel?: string;
-    /** The volume claims to be larger than the file: a download that was cut off, as a rule. */
+    /** The volume claims to be larger than the file, usually after an incomplete download. */
     truncated: boolean;
   }>;
 
@@ -21,7 +21,8 @@ const TERMINATOR = 255;
 const isDescriptor = (sector: Buffer): boolean =>
   sector.length === SECTOR && sector.toString("latin1", 1, 6) === "CD001";
 
-/** Labels are ASCII by the standard, and UTF-8 or Latin-1 in life. Control, format and unassigned characters go. */
+/** Labels are ASCII by the standard, and UTF-8 or Latin-1 in practice. Control, format and unassigned characters are
+ * removed. */
 export function labelOf(bytes: Uint8Array): string | undefined {
   let text: string;
   try {

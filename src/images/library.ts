@@ -1,5 +1,5 @@
-/** The ISO library: which files are in it, and which one a caller means. Answers never name a file outside its directories,
- * and never say whether such a file exists. */
+/** The ISO library: lists its files, and resolves a caller's name of one. Answers never name a file outside its
+ * directories, and never reveal whether such a file exists. */
 import { basename, join, resolve } from "node:path";
 import { DomainError } from "../domain/error.ts";
 import { nearestFirst } from "../domain/nearest.ts";
@@ -11,24 +11,24 @@ import { isBelowAny, realDirectories } from "./path-containment.ts";
 /** `name` as it stands in the directory; `path` is real. `outside` marks a link that leaves the library. */
 export type LibraryEntry = Readonly<{ name: string; path: string; outside: boolean }>;
 
-/** Levels of directories below a library directory that are looked into. Hidden ones are not. */
+/** Searched levels of directories below a library directory. Hidden directories are skipped. */
 const DEPTH_MAX = 2;
 const ISOS_MAX = 2_000;
-/** Bounds the walk of a directory that holds anything but ISOs. */
+/** Bounds the walk of a directory with many other files. */
 const LOOKED_AT_MAX = 50_000;
 
 async function readDirectory(files: HostFiles, path: string, countMax: number): Promise<readonly DirectoryEntry[]> {
   try {
     return [...(await files.list(path, countMax))].sort((a, b) => (a.name < b.name ? -1 : 1));
   } catch (error) {
-    // A directory that we may not read, or that went away meanwhile, has nothing to offer.
+    // An unreadable or meanwhile removed directory counts as empty.
     if (errnoOf(error) !== "ETIMEDOUT") return [];
     throw new DomainError("IMAGE_TOOL_FAILED", { command: `list ${path}`, reason: String(error) }, { cause: error });
   }
 }
 
-/** Every `*.iso` file below the directories, sorted by path; a link counts as the file that it leads to.
- * @throws DomainError IMAGE_TOOL_FAILED where the file system does not answer */
+/** Every `*.iso` file below the directories, sorted by path; a link counts as its target.
+ * @throws DomainError IMAGE_TOOL_FAILED when the file system does not answer */
 export async function listLibrary(
   directories: readonly string[],
   files: HostFiles = localFiles,
@@ -56,7 +56,7 @@ export async function listLibrary(
   return [...found.values()].sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0));
 }
 
-/** A name where it names one file, else the whole path. */
+/** The file's name if only one file has it, else its whole path. */
 function knownNames(entries: readonly LibraryEntry[]): string[] {
   const paths = new Map<string, Set<string>>();
   for (const { name, path } of entries) paths.set(name, (paths.get(name) ?? new Set()).add(path));
@@ -90,7 +90,8 @@ export async function findIso(
 
   if (!absolute && pathOrName.split("/").includes("..")) throw outside();
   const roots = await realDirectories(directories, files);
-  // What is outside by its words alone is not looked at: not even whether it is there, or a mount that has to be made.
+  // A path that is lexically outside is not touched at all, so its existence stays hidden and no automount is
+  // triggered.
   const named = [...roots, ...directories.map((directory) => resolve(directory))];
   if (absolute && !isBelowAny(resolve(pathOrName), named)) throw outside();
   const places = absolute ? [pathOrName] : roots.map((root) => join(root, pathOrName));

@@ -1,4 +1,4 @@
-/** Finds the file that a path leads to, or what stands in the way. */
+/** Finds the file that a path leads to, or the obstacle. */
 import type { FileStat, HostFiles } from "../domain/ports/host-access.ts";
 import { isUsablePath, meansMissing } from "../host-access/errno.ts";
 import { localFiles } from "../host-access/local-files.ts";
@@ -7,18 +7,18 @@ import { type AccessCheck, createAccessCheck } from "./access-check.ts";
 export type LocatedFile = Readonly<
   | { state: "ok"; real: string; stat: FileStat; blockedAt?: string }
   | { state: "missing" | "not_a_file" }
-  /** This program cannot get there, whatever the hypervisor's user can do. */
+  /** This program cannot access it; the hypervisor's user may be able to. */
   | { state: "unreadable"; blockedAt: string }
 >;
 
 export type LocateOptions = Readonly<{
-  /** This host's unless given. */
+  /** Default: this host's files. */
   files?: HostFiles | undefined;
   blockDevices?: boolean;
 }>;
 
-/** Follows symbolic links. A path that cannot name a file (relative, with NUL) counts as missing. Block devices count as
- * files if `blockDevices` says so; no other special file does. Never throws. */
+/** Follows symbolic links. A path that cannot name a file (relative, with NUL) counts as missing. Block devices count
+ * as files if `blockDevices` says so; no other special file does. Never throws. */
 export async function locateFile(
   path: string,
   access: AccessCheck,

@@ -1,11 +1,11 @@
-/** What firmware would make of the first sectors of a disk. Pure. */
+/** Interprets the first sectors of a disk as firmware does. Pure. */
 
-/** How much of a disk `bootableOf` wants to see: a GPT's header and entries, for sectors of 512 and of 4096 bytes. */
+/** Bytes of a disk that `bootableOf` needs: a GPT's header and entries, for sectors of 512 and of 4096 bytes. */
 export const HEAD_BYTES = 64 * 1024;
 
 export type Bootable = Readonly<{ bootsBios: boolean; bootsUefi?: boolean }>;
 
-/** C12A7328-F81F-11D2-BA4B-00A0C93EC93B as it lies on the disk: its first three groups are little-endian. */
+/** C12A7328-F81F-11D2-BA4B-00A0C93EC93B as stored on the disk: its first three groups are little-endian. */
 const EFI_SYSTEM = Buffer.from("28732ac11ff8d211ba4b00a0c93ec93b", "hex");
 const MBR_EFI_SYSTEM = 0xef;
 const MBR_PROTECTIVE = 0xee;
@@ -24,8 +24,8 @@ const mbrEntriesOf = (head: Buffer): MbrEntry[] =>
     sectors: head.readUInt32LE(at + 12),
   }));
 
-/** Whether a GPT lists an EFI system partition that lies on the disk; `undefined` without a GPT for this sector size,
- * `unknown` where its entries lie beyond what was read. */
+/** Whether a GPT lists an EFI system partition within the disk; `undefined` without a GPT for this sector size,
+ * `unknown` if its entries are beyond the bytes that were read. */
 function gptHasEfi(head: Buffer, sectorBytes: number, diskBytes: number): boolean | "unknown" | undefined {
   if (head.length < sectorBytes + 92 || head.toString("latin1", sectorBytes, sectorBytes + 8) !== "EFI PART")
     return undefined;
@@ -45,11 +45,11 @@ function gptHasEfi(head: Buffer, sectorBytes: number, diskBytes: number): boolea
 }
 
 function hasEfi(head: Buffer, diskBytes: number): boolean | undefined {
-  // OVMF takes a GPT only behind a protective MBR.
+  // OVMF accepts a GPT only behind a protective MBR.
   if (!hasSignature(head)) return false;
   const entries = mbrEntriesOf(head);
   if (entries.some((entry) => entry.flag !== 0 && entry.flag !== 0x80)) {
-    // No partition table but a file system over the whole disk. OVMF boots from a FAT that holds a loader.
+    // A file system without a partition table. OVMF boots from a FAT with a loader.
     const isFat = head.toString("latin1", 54, 57) === "FAT" || head.toString("latin1", 82, 85) === "FAT";
     return isFat ? undefined : false;
   }
@@ -59,13 +59,13 @@ function hasEfi(head: Buffer, diskBytes: number): boolean | undefined {
   }
   const onDisk = (entry: MbrEntry) => entry.first > 0 && entry.sectors > 0 && entry.first * 512 < diskBytes;
   if (entries.some((entry) => entry.type === MBR_EFI_SYSTEM && onDisk(entry))) return true;
-  // A logical partition could be one; its table lies wherever the extended partition does.
+  // A logical partition could be one, but its table is inside the extended partition.
   return entries.some((entry) => MBR_EXTENDED.includes(entry.type)) ? undefined : false;
 }
 
-/** `bootsBios`: the first sector has the signature and something other than zeros where its code belongs. Partitioning
- * programs leave a stub there too (libparted with an MBR table), so it says "would be tried", not "is installed".
- * `bootsUefi`: an EFI system partition, whatever is in it. */
+/** `bootsBios`: the first sector has the signature and code other than zeros. Partitioning programs leave a stub there,
+ * too (libparted with an MBR table), so it means "would be tried", not "is installed". `bootsUefi`: an EFI system
+ * partition, whatever its content. */
 export function bootableOf(head: Buffer, diskBytes: number): Bootable {
   const bootsUefi = hasEfi(head, diskBytes);
   return {

@@ -1,5 +1,5 @@
-/** Holds paths inside directories. The real path decides, since a lexical test proves nothing where there are symbolic
- * links. A lexical test decides only what may be said of a path that does not exist. */
+/** Confines paths to directories. The real path decides, since symbolic links defeat a lexical test. A lexical test
+ * decides only what a refusal may reveal about a path that does not exist. */
 
 import { basename, dirname, join, resolve } from "node:path";
 import { DomainError } from "../domain/error.ts";
@@ -7,7 +7,7 @@ import type { HostFiles } from "../domain/ports/host-access.ts";
 import { errnoOf, isUsablePath, meansMissing } from "../host-access/errno.ts";
 import { localFiles } from "../host-access/local-files.ts";
 
-/** Whether `path` lies below `directory`; both must be normalised. The directory itself does not. */
+/** Whether `path` is below `directory`; both must be normalised. The directory is not below itself. */
 export function isBelow(path: string, directory: string): boolean {
   const prefix = directory.endsWith("/") ? directory : `${directory}/`;
   return path.startsWith(prefix) && path.length > prefix.length;
@@ -16,8 +16,8 @@ export function isBelow(path: string, directory: string): boolean {
 export const isBelowAny = (path: string, directories: readonly string[]): boolean =>
   directories.some((directory) => isBelow(path, directory));
 
-/** Returns the real paths of those directories that exist. A directory whose file system does not answer counts by its own
- * name. Nothing is kept: a mount or a link may change. */
+/** The real paths of the existing directories. A directory whose file system does not answer counts by its own name.
+ * Results are not cached, since a mount or a link may change. */
 export async function realDirectories(
   directories: readonly string[],
   files: HostFiles = localFiles,
@@ -32,8 +32,8 @@ export async function realDirectories(
   return [...new Set(real.filter((path) => path !== undefined))];
 }
 
-/** The real place of a file that may not exist yet: the real path of its directory, and its own last name.
- * `undefined` when the directory is not there.
+/** The real place of a file that may not exist yet: the real path of its directory, and its own name. `undefined` if
+ * the directory does not exist.
  * @throws DomainError PATH_OUTSIDE_IMAGES unless that place is below `directory` */
 export async function pathInside(
   path: string,

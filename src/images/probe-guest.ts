@@ -1,13 +1,13 @@
-/** A guest that shows whether guests run. It does what boot loaders and kernels do first. Writing a byte alone shows too
- * little: where KVM emulates unpaged code (on a host that is itself a guest, say) that works, and the first boot loader's
- * `iret` in protected mode still ends in an internal error. */
+/** A guest that shows whether guests run. It does what boot loaders and kernels do first. Writing a byte alone proves
+ * too little: with a KVM that emulates unpaged code (on a host that is itself a guest, for example) it works, but the
+ * first boot loader's `iret` in protected mode ends in an internal error. */
 
-/** SeaBIOS reads nothing of a disk that is smaller than a cylinder. */
+/** SeaBIOS reads nothing from a disk smaller than a cylinder. */
 const DISK_BYTES = 1024 ** 2;
 
-/** x86, at 0x7C00. Real mode: `lgdt`, CR0.PE. Protected mode: `iret` to itself; a page table of one 2 MiB page, CR4.PAE, EFER.LME by
- * `rdmsr` and `wrmsr`, CR0.PG. Long mode: `cpuid`; "K" to the first serial port (0x3F8); "K" to port 0xF4, where QEMU's
- * isa-debug-exit may be; `hlt` for ever. Behind it the descriptor table. */
+/** x86, at 0x7C00. Real mode: `lgdt`, CR0.PE. Protected mode: `iret` to itself; a page table of one 2 MiB page,
+ * CR4.PAE, EFER.LME by `rdmsr` and `wrmsr`, CR0.PG. Long mode: `cpuid`; "K" to the first serial port (0x3F8); "K" to
+ * port 0xF4, where QEMU's isa-debug-exit may be; `hlt` for ever. Behind it the descriptor table. */
 const CODE = [
   "fa31c08ed88ec08ed0bc00700f0116c07c0f20c00c010f22c0ea1e7c0800",
   "66b810008ed88ec08ed0bc007000009c6a0868367c0000cfbf001000000f22df31c0b9000c0000f3ab",
@@ -17,11 +17,11 @@ const CODE = [
   "ff0000009acf00ffff00000092cf0000000000009a20001f00a07c0000",
 ];
 
-/** What this guest shows: an answer that another one gave says nothing of it. */
+/** What this guest proves; a cached answer of another probe guest does not count. */
 export const PROBE_SHOWS = "long mode";
 /** Port of QEMU's isa-debug-exit device that ends the guest once it has given its sign. */
 export const PROBE_EXIT_PORT = 0xf4;
-/** What the guest writes to its first serial port. */
+/** The text that the guest writes to its first serial port. */
 export const PROBE_SIGN = "K";
 
 /** The guest's disk, a raw image. */

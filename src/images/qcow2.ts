@@ -1,19 +1,19 @@
-/** Reads qcow2 headers without QEMU: what an image refers to must be known before QEMU opens it, since QEMU follows the
- * reference. See QEMU's docs/interop/qcow2.txt. */
+/** Reads qcow2 headers without QEMU: an image's references must be known before QEMU opens it, since QEMU follows them.
+ * See QEMU's docs/interop/qcow2.txt. */
 import type { ReadAt } from "./image-file.ts";
 
 export type Qcow2Header = Readonly<{
   virtualBytes: number;
-  /** As written in the image: relative to its directory, absolute, or something that is no path at all. */
+  /** As written in the image: relative to its directory, absolute, or not a path at all. */
   backing?: string;
   backingFormat?: string;
-  /** Guest data lives in another file; the name is absent when whoever opens the image must know it. */
+  /** Guest data is in another file; `name` is absent when the image does not name it. */
   dataFile?: Readonly<{ name?: string }>;
   corrupt: boolean;
   encrypted: boolean;
 }>;
 
-/** A file with the magic whose header QEMU would not accept. */
+/** A file with qcow2's magic number whose header QEMU would not accept. */
 export type MalformedHeader = Readonly<{ malformed: string }>;
 
 const INCOMPATIBLE_CORRUPT = 1n << 1n;
@@ -33,8 +33,9 @@ const EXTENSIONS_MAX = 64;
 
 export const isQcow2 = (head: Buffer): boolean => head.length >= 4 && head.readUInt32BE(0) === 0x514649fb;
 
-/** A name that is not UTF-8, or that would end early at a NUL, cannot be checked as the path that QEMU would open. */
-function textOf(bytes: Buffer): string | undefined {
+/** The name in the bytes; undefined if it is not UTF-8 or contains a NUL, since QEMU would then open another path than
+ * the checked one. */
+function decodeName(bytes: Buffer): string | undefined {
   if (bytes.includes(0)) return undefined;
   try {
     return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
@@ -54,7 +55,7 @@ function readExtensions(cluster: Buffer, start: number, end: number): Extensions
     if (type === 0) return found;
     if (at + 8 + length > end) return { malformed: "a header extension is longer than the header" };
     if (type === EXTENSION_BACKING_FORMAT || type === EXTENSION_DATA_FILE) {
-      const text = length <= NAME_BYTES_MAX ? textOf(cluster.subarray(at + 8, at + 8 + length)) : undefined;
+      const text = length <= NAME_BYTES_MAX ? decodeName(cluster.subarray(at + 8, at + 8 + length)) : undefined;
       if (text === undefined) return { malformed: "a header extension holds no text" };
       if (type === EXTENSION_DATA_FILE) found.dataFileName = text;
       else found.backingFormat = text;
@@ -64,12 +65,12 @@ function readExtensions(cluster: Buffer, start: number, end: number): Extensions
   return at + 8 <= end ? { malformed: "too many header extensions" } : found;
 }
 
-/** What is wrong with the tables that the header names. QEMU reads those behind the end of the file as zeros, so an image
- * that was cut off would pass for a blank disk. */
+/** The fault of the tables that the header names. QEMU reads tables behind the end of the file as zeros, so a truncated
+ * image would pass for a blank disk. */
 async function troubleWithTables(start: Buffer, read: ReadAt): Promise<string | undefined> {
   const version = start.readUInt32BE(4);
   const clusterBytes = 1 << start.readUInt32BE(20);
-  if (version === 3 && start.readBigUInt64BE(72) > INCOMPATIBLE_KNOWN) return "it needs a feature that is unknown";
+  if (version === 3 && start.readBigUInt64BE(72) > INCOMPATIBLE_KNOWN) return "it needs an unknown feature";
   if (version === 3 && start.readUInt32BE(96) > REFCOUNT_ORDER_MAX) return "the refcount order is out of range";
   if (start.readUInt32BE(32) > CRYPT_METHOD_MAX) return "the encryption is unknown";
   const snapshots = start.readUInt32BE(60);
@@ -81,12 +82,13 @@ async function troubleWithTables(start: Buffer, read: ReadAt): Promise<string | 
     snapshots > 0 ? { ...tables, snapshot: start.readBigUInt64BE(64) } : tables,
   )) {
     const there = at <= BigInt(Number.MAX_SAFE_INTEGER) && (await read(Number(at), 1)).length === 1;
-    if (!there) return `the ${name} table lies behind the end of the file`;
+    if (!there) return `the ${name} table is behind the end of the file`;
   }
   return undefined;
 }
 
-/** The header of an image that has the magic. Reads one cluster (at most 2 MiB) and a byte of each table; never throws for what the bytes are.
+/** The header of an image with the magic number. Reads one cluster (at most 2 MiB) and a byte of each table; never
+ * throws because of the content.
  * @throws the read's error */
 export async function readQcow2Header(read: ReadAt): Promise<Qcow2Header | MalformedHeader> {
   const start = await read(0, 104);
@@ -127,6 +129,6 @@ export async function readQcow2Header(read: ReadAt): Promise<Qcow2Header | Malfo
   };
   if (backingAt === 0n || backingBytes === 0) return header;
   const bytes = cluster.subarray(Number(backingAt), Number(backingAt) + backingBytes);
-  const backing = bytes.length === backingBytes ? textOf(bytes) : undefined;
+  const backing = bytes.length === backingBytes ? decodeName(bytes) : undefined;
   return backing === undefined ? { malformed: "the backing file's name cannot be read" } : { ...header, backing };
 }

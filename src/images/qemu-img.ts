@@ -1,4 +1,5 @@
-/** qemu-img, with every image's format stated. Callers have walked the image's chain before: qemu-img would follow it. */
+/** Runs qemu-img, always with the image's format. Callers walk the image's chain first, since qemu-img would follow
+ * it. */
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -10,7 +11,7 @@ import { createConcurrencyLimit } from "./concurrency-limit.ts";
 
 export type Format = "qcow2" | "raw";
 
-/** A run of guest-visible bytes. `data` false or `zero` true: reads as zeros. */
+/** A range of guest-visible bytes. `data` false or `zero` true: reads as zeros. */
 export type Extent = Readonly<{ start: number; length: number; data: boolean; zero: boolean }>;
 
 const MAP_BYTES_MAX = 4 << 20;
@@ -45,7 +46,7 @@ export function createQemuImg(options: QemuImgOptions = {}) {
   }
 
   return {
-    /** Sizes in bytes; also while a VM has the image open.
+    /** Sizes in bytes; works while a VM has the image open.
      * @throws DomainError IMAGE_TOOL_FAILED, as every function here */
     async info(path: string, format: Format, signal?: AbortSignal) {
       const { stdout } = await run(["info", "-U", "--output=json", "-f", format, path], path, signal);
@@ -53,18 +54,18 @@ export function createQemuImg(options: QemuImgOptions = {}) {
       return { virtualBytes: info["virtual-size"], actualBytes: info["actual-size"] };
     },
 
-    /** Where data lies, backing files included; `undefined` when the list is too long to be worth reading (tens of
-     * thousands of pieces). Also while a VM has the image open. */
+    /** The ranges with data, backing files included; `undefined` when the list is too long to read (tens of thousands
+     * of ranges). Works while a VM has the image open. */
     async map(path: string, format: Format, signal?: AbortSignal): Promise<readonly Extent[] | undefined> {
       const args = ["map", "-U", "--output=json", "-f", format, path];
       const { stdout, tooLong } = await run(args, path, signal, { outputBytesMax: MAP_BYTES_MAX });
       return tooLong ? undefined : parse(Extents, stdout, "qemu-img map");
     },
 
-    /** Guest-visible bytes, exactly `length` of them. Also while a VM has the image open; what that VM's QEMU has not
-     * written to the file yet is not seen. */
+    /** Exactly `length` guest-visible bytes. Works while a VM has the image open, but without the data that its QEMU
+     * has not written yet. */
     async read(path: string, format: Format, position: number, length: number, signal?: AbortSignal): Promise<Buffer> {
-      // dd makes its output file anew, which it cannot do with a pipe.
+      // dd recreates its output file, which fails with a pipe.
       const directory = await mkdtemp(join(tmpdir(), "bootwright-"));
       try {
         const out = join(directory, "bytes");
@@ -81,7 +82,8 @@ export function createQemuImg(options: QemuImgOptions = {}) {
       }
     },
 
-    /** Whether the image's tables are sound. Leaked clusters waste space and are no corruption. Takes the image's lock. */
+    /** Whether the image's tables are corrupt. Leaked clusters waste space and are no corruption. Takes the image's
+     * lock. */
     async check(path: string, format: Format, signal?: AbortSignal): Promise<{ corrupt: boolean }> {
       const args = ["check", "--output=json", "-f", format, path];
       const { stdout } = await run(args, path, signal, { exitCodes: [0, 2, 3], timeoutMs: 10 * timeoutMs });
@@ -89,13 +91,13 @@ export function createQemuImg(options: QemuImgOptions = {}) {
       return { corrupt: check.corruptions > 0 || check["check-errors"] > 0 };
     },
 
-    /** Makes an empty qcow2 in place of whatever the file holds. */
+    /** Overwrites the file with an empty qcow2 image. */
     async create(path: string, sizeBytes: number, signal?: AbortSignal): Promise<void> {
       const layout = "compat=1.1,lazy_refcounts=off";
       await run(["create", "-q", "-f", "qcow2", "-o", layout, path, String(sizeBytes)], path, signal);
     },
 
-    /** Grows an image that nobody has open. qemu-img itself refuses to shrink one without being told so. */
+    /** Grows an image that no program has open. qemu-img itself refuses to shrink one without `--shrink`. */
     async grow(path: string, format: Format, sizeBytes: number, signal?: AbortSignal): Promise<void> {
       await run(["resize", "-q", "-f", format, path, String(sizeBytes)], path, signal);
     },

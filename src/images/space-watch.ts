@@ -1,5 +1,5 @@
-/** Reports that a VM's images are about to fill their file system, before a write fails. Each image has a threshold; the
- * hypervisor reports once that a guest has written beyond it. */
+/** Reports that a VM's images are about to fill their file system, before a write fails. Each image has a threshold;
+ * the hypervisor reports the first write beyond it. */
 import type { Hint } from "../domain/ports/backend-groups.ts";
 import type { HostAccess } from "../domain/ports/host-access.ts";
 
@@ -13,11 +13,11 @@ export type WritableImages = Readonly<{ run: string; images: readonly Readonly<{
 export type SpaceOptions<Of extends Readonly<{ uuid: string }>> = Readonly<{
   host: Pick<HostAccess, "space" | "files">;
   imagesOf(vm: Of): Promise<WritableImages | undefined>;
-  /** Has the hypervisor report once the first write beyond this offset in the image's file. */
+  /** Makes the hypervisor report the first write beyond this offset in the image's file. */
   arm(vm: Of, target: string, offsetBytes: bigint): Promise<void>;
-  /** Whether the error only means that the VM, or what runs it, is gone. */
+  /** Whether the error only means that the VM or its process is gone. */
   isOver(error: unknown): boolean;
-  tell(hint: Hint): void;
+  notify(hint: Hint): void;
   log(message: string): void;
   signal: AbortSignal;
 }>;
@@ -27,17 +27,18 @@ type Watched<Of> = {
   readonly run: string;
   readonly target: string;
   readonly path: string;
-  /** File systems are told apart by their size. */
+  /** The size of the file system, which identifies it. */
   fileSystem: number;
-  /** The threshold that was passed last. libvirt reports it twice: for the disk and for its image. */
+  /** The last passed threshold. libvirt reports it twice: for the disk and for its image. */
   passed?: bigint;
 };
 
-/** What is to stay free: a gibibyte or a twentieth, but of a small file system no more than a quarter. */
+/** The bytes that should stay free: 1 GiB or a twentieth, whichever is more, but at most a quarter. */
 const reserveOf = (totalBytes: number): number => Math.min(Math.max(RESERVE_BYTES, totalBytes / 20), totalBytes / 4);
 
-/** Bytes by which an image may grow until the space is looked at again; 0 means that looking again is useless. While more
- * is free than the reserve, an image gets its share of the rest, since others grow as well; below it, half of what is left. */
+/** Bytes by which an image may grow until the space is checked again; 0 means that another check is useless. While more
+ * than the reserve is free, an image gets its share of the rest, since others grow as well; below it, half of the free
+ * space. */
 export function stepFor(freeBytes: number, totalBytes: number, sharers: number): number {
   const room = freeBytes - reserveOf(totalBytes);
   if (room > 0) return Math.floor(Math.max(room / Math.max(1, sharers), STEP_MIN_BYTES));
@@ -45,17 +46,18 @@ export function stepFor(freeBytes: number, totalBytes: number, sharers: number):
 }
 
 export type SpaceWatch<Of> = Readonly<{
-  /** Begins with every VM that is running now. */
+  /** Begins to watch every VM that is running now. */
   all(running: () => Promise<readonly Of[]>): void;
   started(vm: Of): void;
   stopped(uuid: string): void;
   passed(uuid: string, target: string, thresholdBytes: bigint, excessBytes: bigint): void;
 }>;
 
-/** Arms a threshold in every writable image file of every running VM, and tells `space_low` when the host has no more
- * than its reserve: at once where that is so already. The work is sequential and in the background, so that a hung QEMU delays nothing else. */
+/** Arms a threshold in every writable image file of every running VM, and reports `space_low` when the host has no more
+ * than its reserve, at once if that is so already. The work is sequential and in the background, so that a hung QEMU
+ * delays nothing else. */
 export function watchSpace<Of extends Readonly<{ uuid: string }>>(options: SpaceOptions<Of>): SpaceWatch<Of> {
-  const { host, tell, signal } = options;
+  const { host, notify, signal } = options;
   const watched = new Map<string, Watched<Of>>();
   const keyOf = (uuid: string, target: string) => `${uuid}/${target}`;
   let logged = false;
@@ -79,11 +81,11 @@ export function watchSpace<Of extends Readonly<{ uuid: string }>>(options: Space
     const sharers = [...watched.values()].filter(({ fileSystem }) => fileSystem === totalBytes).length;
     if (signal.aborted) return;
     if (freeBytes <= reserveOf(totalBytes))
-      tell({ uuid: vm.uuid, occurrence: { type: "space_low", run, target, freeBytes } });
+      notify({ uuid: vm.uuid, occurrence: { type: "space_low", run, target, freeBytes } });
     const step = stepFor(freeBytes, totalBytes, sharers);
     if (step === 0) return;
-    // A threshold is an offset in the file. Where an image has holes its blocks say less than its length, and passing
-    // the threshold early only has the space looked at once more.
+    // A threshold is an offset in the file. With holes the allocated blocks are fewer than the length, and a threshold
+    // that is passed too early only causes one more check.
     const blocks = Number((await host.files?.stat(path))?.blocks ?? 0n);
     await options.arm(vm, target, BigInt(Math.max(blocks * 512, writtenBytes) + step));
   }
@@ -119,6 +121,6 @@ export function watchSpace<Of extends Readonly<{ uuid: string }>>(options: Space
   };
 }
 
-/** A file that cannot be looked at does not count: nobody can tell how far it has grown. */
+/** An inaccessible file does not count, since its growth is unknown. */
 const isFile = async ({ files }: Pick<HostAccess, "files">, path: string): Promise<boolean> =>
   (await files?.stat(path))?.isFile() ?? false;

@@ -40,7 +40,7 @@ export function runInBackground({
 
   const running = (async () => {
     await after(afterMs, undefined, { signal, ref: false });
-    const [{ watch }, { deliver }] = await Promise.all([
+    const [{ watchConnection }, { deliver }] = await Promise.all([
       import("../domain/events/watch.ts"),
       import("../domain/events/deliver.ts"),
     ]);
@@ -49,7 +49,7 @@ export function runInBackground({
       ...connections.names.map((connection) => {
         const tell = (message: string) => log(`${connection}: ${message}`);
         const backend = () => connections.backend(connection);
-        return watch({ connection, backend, store, newId, now, log: tell }, signal);
+        return watchConnection({ connection, backend, store, newId, now, log: tell }, signal);
       }),
       ...subscribers.map((subscriber) => deliver(subscriber, { journal: store, now, log }, signal)),
     ]);

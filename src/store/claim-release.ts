@@ -1,6 +1,6 @@
-/** Giving VMs back. A claim whose row cannot be removed (a full disk, a lock that lasts) would keep every other process
- * from the VM for as long as this one lives, so its removal is tried again: after growing pauses, and before whatever
- * the store is asked next. */
+/** Releases claims. A claim whose row cannot be removed (a full disk, a lasting lock) would block the VM for every
+ * other process while this one lives. So the removal is tried again, after growing pauses and before the store's next
+ * call. */
 import { DomainError } from "../domain/error.ts";
 import type { Target } from "../domain/model/vm.ts";
 import { ClaimRow } from "./entities.ts";
@@ -9,11 +9,11 @@ import { keyOf, keyText } from "./records.ts";
 
 const pauseMsMin = 200;
 const pauseMsMax = 30_000;
-/** Some minutes; after that only the next call tries. */
+/** These attempts take some minutes; after them only the next call tries. */
 const attemptsMax = 20;
 
 export function createClaimReleases(database: Database, holder: string) {
-  /** What is still to be given back, by key. */
+  /** The targets whose rows are still to be removed, by key. */
   const stuck = new Map<string, Target>();
   let running: Promise<void> | undefined;
   let timer: ReturnType<typeof setTimeout> | undefined;
@@ -23,7 +23,7 @@ export function createClaimReleases(database: Database, holder: string) {
   const remove = (targets: readonly Target[]): Promise<unknown> =>
     database.write((em) => em.nativeDelete(ClaimRow, { $or: targets.map((target) => ({ ...keyOf(target), holder })) }));
 
-  /** Removes the rows that are stuck when the transaction has its turn: by then one may be a new claim's. */
+  /** Removes the rows that are still stuck when the transaction runs: by then a row may belong to a new claim. */
   const removeStuck = async (): Promise<void> => {
     const removed = await database.write(async (em) => {
       const entries = [...stuck];
@@ -50,10 +50,10 @@ export function createClaimReleases(database: Database, holder: string) {
   };
 
   return {
-    /** Tries again, if there is anything to try; queued before whatever the database is asked next. */
+    /** Retries the stuck removals, if there are any; queued before the database's next call. */
     retry,
 
-    /** Gives VMs and things back, now or later. @throws what is no refusal of the database */
+    /** Releases VMs and things, now or later. @throws errors that are no refusals of the database */
     async release(targets: readonly Target[]): Promise<void> {
       try {
         await remove(targets);
@@ -65,7 +65,7 @@ export function createClaimReleases(database: Database, holder: string) {
       }
     },
 
-    /** Runs a transaction that puts a new claim in the place of whatever rows of ours are still there. */
+    /** Runs a transaction that replaces this process's remaining rows with a new claim. */
     async replacing<T>(targets: readonly Target[], transaction: (forget: () => void) => Promise<T>): Promise<T> {
       const keys = targets.map(keyText);
       const before = keys.flatMap((key) => (stuck.has(key) ? [[key, stuck.get(key)!] as const] : []));

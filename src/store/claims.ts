@@ -1,4 +1,4 @@
-/** One operation per VM at a time: in turns within this process, by a row between processes. */
+/** Claims: one operation per VM at a time, by a mutex within this process and by a row between processes. */
 import { setTimeout as delay } from "node:timers/promises";
 import type { Operation } from "../domain/changes/operation.ts";
 import { DomainError } from "../domain/error.ts";
@@ -10,10 +10,10 @@ import { ClaimRow, VmRow } from "./entities.ts";
 import { KeyedMutex, type Unlock } from "./keyed-mutex.ts";
 import { livingOf } from "./living.ts";
 import { openOperationsOn } from "./open-operations.ts";
-import type { Database, Liveness, Session } from "./ports.ts";
+import type { Database, Liveness, SqlSession } from "./ports.ts";
 import { keyOf, keyText } from "./records.ts";
 
-/** Callers of this process that wait for one VM. The next one would wait in vain, and wait in others' way. */
+/** The number of this process's callers that may wait for one VM. A further one would wait in vain and delay others. */
 export const CLAIM_WAITERS_MAX = 32;
 
 type Asking = Readonly<{ actor: string; what: string }>;
@@ -28,8 +28,8 @@ export function createClaimStore(database: Database, liveness: Liveness, release
 
   const heldBy = (target: Target): Promise<Held | null> => database.read((em) => em.findOne(ClaimRow, keyOf(target)));
 
-  /** Puts our rows in the place of `found`, which were nobody's or a dead holder's; undefined if any changed meanwhile. All
-   * are entered or none is, so that nobody holds a part and waits for the rest. */
+  /** Replaces the rows `found`, which are a dead holder's, with this process's rows; undefined if any changed
+   * meanwhile. It enters all rows or none, so that no process holds some and waits for the rest. */
   const enter = (targets: readonly Target[], asking: Asking, found: readonly ClaimRow[]) =>
     releases.replacing(targets, (forget) =>
       database.write(async (em): Promise<Operation[] | undefined> => {
@@ -56,7 +56,7 @@ export function createClaimStore(database: Database, liveness: Liveness, release
       signal?.throwIfAborted();
       const found = await database.read((em) => em.find(ClaimRow, { $or: targets.map(keyOf) }));
       const living = await livingOf(liveness, found);
-      // A row of our own, in our own turn, is one that could not be removed when it was released.
+      // This process's own row, in its own turn, is one whose removal failed at its release.
       const taken = found.find(({ holder }) => holder !== liveness.id && living.has(holder));
       const left = taken ? undefined : await enter(targets, asking, found);
       if (left) return left;
@@ -67,7 +67,7 @@ export function createClaimStore(database: Database, liveness: Liveness, release
     throw new Error("The pauses never end");
   }
 
-  /** The turn of each within this process, one after the other in their order. */
+  /** Takes the turn of each target within this process, in their order. */
   async function lockAll(targets: readonly Target[], begun: number, waitMs: number, signal?: AbortSignal) {
     const unlocks: Unlock[] = [];
     const unlockAll = () => {
@@ -89,8 +89,8 @@ export function createClaimStore(database: Database, liveness: Liveness, release
     }
   }
 
-  /** A process that died before its operation began leaves nothing but its row. On a VM that goes on the next claim takes
-   * its place; on one that was never made nobody asks again. */
+  /** Removes the rows of processes that died before their operation began. On an existing VM the next claim replaces
+   * such a row; a VM that was never created gets no further claim. */
   async function removeDead(): Promise<void> {
     const rows = await database.read((em) =>
       em.find(ClaimRow, {}, { fields: ["connection", "uuid", "holder", "since"] }),
@@ -144,10 +144,10 @@ export function createClaimStore(database: Database, liveness: Liveness, release
     },
 
     /** Removes the rows of a claim in a transaction that ends it. */
-    endIn: (em: Session, { targets }: Claim): Promise<unknown> =>
+    endIn: (em: SqlSession, { targets }: Claim): Promise<unknown> =>
       em.nativeDelete(ClaimRow, { $or: targets.map((target) => ({ ...keyOf(target), holder: liveness.id })) }),
 
-    /** That transaction was written: releasing the claim has nothing left to remove. */
+    /** Notes that this transaction was written, so that the claim's release has nothing left to remove. */
     hasEnded: (claim: Claim): void => void ended.add(claim),
 
     /** Removes every claim of this process. */
@@ -155,13 +155,13 @@ export function createClaimStore(database: Database, liveness: Liveness, release
   };
 }
 
-/** The release of a claim: its second call does nothing, and the turn ends even if the row could not be removed. */
+/** The release of a claim. A second call does nothing, and the turn ends even if the row could not be removed. */
 function once(release: () => Promise<void>, unlock: Unlock): () => Promise<void> {
   let released: Promise<void> | undefined;
   return () => (released ??= release().finally(unlock));
 }
 
-/** One order for all callers, each once. */
+/** The targets without duplicates, in the same order for all callers. */
 const inOrder = (targets: readonly Target[]): Target[] => {
   const byKey = new Map(targets.map((target) => [keyText(target), keyOf(target)]));
   return [...byKey].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, target]) => target);

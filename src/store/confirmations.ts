@@ -1,9 +1,9 @@
-/** One-time confirmations. Only a hash of a token is kept: who reads the database cannot confirm anything. */
+/** One-time confirmations. Only a hash of a token is kept, so that a reader of the database cannot confirm anything. */
 import { createHash } from "node:crypto";
 import { ConfirmationRow } from "./entities.ts";
 import type { Database } from "./ports.ts";
 
-/** Offers that wait for an answer; the newest stay. */
+/** The number of kept offers; the newest stay. */
 export const CONFIRMATIONS_MAX = 1_000;
 
 const beyond = `delete from confirmations where hash not in (

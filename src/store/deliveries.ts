@@ -1,14 +1,15 @@
-/** How far each subscriber has been told. Its place always moves on; what it did not take stands in a row of its own until
- * it does or is given up, and what comes later about the same VM waits behind that. */
+/** The progress of each subscriber. Its place always advances. An event that it did not take has a row of its own until
+ * it is taken or given up, and later events of the same VM wait behind it. */
 import type { JournalEvent } from "../domain/model/event.ts";
 import type { Delivery, Feed, Round } from "../domain/ports/event-store.ts";
 import { DeliveryRow, SubscriberRow } from "./entities.ts";
 import { eventsAfter, lastPlace } from "./events.ts";
-import type { Database, Session } from "./ports.ts";
+import type { Database, SqlSession } from "./ports.ts";
 
-/** Of one subscriber. With more than that waiting it is told nothing new until some of it is taken or given up. */
+/** Waiting deliveries of one subscriber. With more than these it gets no new events until some are taken or given
+ * up. */
 export const DELIVERIES_WAITING_MAX = 10_000;
-/** Of one subscriber; the newest stay. */
+/** Dead deliveries of one subscriber; the newest stay. */
 export const DELIVERIES_DEAD_MAX = 1_000;
 
 const beyond = `delete from deliveries where subscriber = ? and state = 'dead' and seq not in (
@@ -71,10 +72,10 @@ export const createDeliveryStore = (database: Database, now: () => Date) => ({
   },
 });
 
-/** How often it is noted that a subscriber is served, however often it asks. */
+/** How often the time at which a subscriber was served is updated, in milliseconds. */
 const SERVED_EVERY_MS = 24 * 60 * 60_000;
 
-/** A new subscriber is told of what happens from now on. */
+/** The place of a subscriber. A new one begins at the end of the journal. */
 async function cursorOf(database: Database, name: string, at: Date): Promise<number> {
   const known = await database.read((em) => em.findOne(SubscriberRow, { name }));
   const servedAt = at.toISOString();
@@ -88,7 +89,7 @@ async function cursorOf(database: Database, name: string, at: Date): Promise<num
   });
 }
 
-async function putDelivery(em: Session, row: Values): Promise<void> {
+async function putDelivery(em: SqlSession, row: Values): Promise<void> {
   const { subscriber, seq } = row;
   await em.nativeDelete(DeliveryRow, { subscriber, seq });
   await em.insert(DeliveryRow, row);

@@ -64,10 +64,10 @@ const OperationSchema = defineEntity({
 });
 export class OperationRow extends OperationSchema.class {}
 OperationSchema.setClass(OperationRow);
-/** All but the definition, which may be large. */
+/** All columns but the definition, which may be large. */
 export const operationColumns = Object.keys(OperationSchema.meta.properties).filter((name) => name !== "definition");
 
-/** What an operation holds beside the VM that it is about. */
+/** The targets that an operation holds beside its own VM. */
 const OperationTargetSchema = defineEntity({
   name: "OperationTarget",
   tableName: "operation_targets",

@@ -1,8 +1,8 @@
-/** The journal of events. Its places rise in the order in which events can be read. */
+/** The journal of events. Its places increase in the order in which events become readable. */
 import type { DomainEvent, JournalEvent } from "../domain/model/event.ts";
 import type { EventQuery } from "../domain/ports/event-store.ts";
 import { EventRow } from "./entities.ts";
-import type { Database, Session } from "./ports.ts";
+import type { Database, SqlSession } from "./ports.ts";
 
 export const createEventStore = (database: Database, appended: (events: number) => void) => ({
   events: (after = 0, limit = 1000): Promise<JournalEvent[]> => eventsAfter(database, after, limit),
@@ -30,23 +30,23 @@ export const createEventStore = (database: Database, appended: (events: number) 
   },
 });
 
-/** Events behind a place, oldest first. */
+/** Events after a place, oldest first. */
 export async function eventsAfter(database: Database, after: number, limit: number): Promise<JournalEvent[]> {
   const where = { seq: { $gt: after } };
   const rows = await database.read((em) => em.find(EventRow, where, { orderBy: { seq: 1 }, limit }));
   return rows.map(eventOf);
 }
 
-/** The place of the newest event; 0 where there is none. */
-export async function lastPlace(em: Session): Promise<number> {
+/** The place of the newest event; 0 if there is none. */
+export async function lastPlace(em: SqlSession): Promise<number> {
   const [row] = await em.execute<{ seq: number }[]>("select coalesce(max(seq), 0) as seq from events");
   return row?.seq ?? 0;
 }
 
-/** Writes an event within the transaction that makes it true, unless it is there already. An operation that ended unknown
- * and is settled later may count its events from the beginning again: the same id for another fact gets a new one, so
- * that neither is lost. */
-export async function appendEvent(em: Session, event: DomainEvent): Promise<void> {
+/** Writes an event within the transaction that makes it true, unless it exists already. An operation that ended unknown
+ * and is settled later may number its events from the beginning again: a different event with the same id gets a new
+ * id, so that neither is lost. */
+export async function appendEvent(em: SqlSession, event: DomainEvent): Promise<void> {
   const other = await em.findOne(EventRow, { id: event.id });
   if (other?.type === event.type) return;
   const body = other ? { ...event, id: `${event.id}:${event.type}` } : event;

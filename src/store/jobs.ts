@@ -7,15 +7,15 @@ import { JobRow } from "./entities.ts";
 import { appendEvent } from "./events.ts";
 import { livingOf } from "./living.ts";
 import { jobOf, jobValues } from "./mapping.ts";
-import type { Database, Liveness, Session } from "./ports.ts";
+import type { Database, Liveness, SqlSession } from "./ports.ts";
 import { keyOf } from "./records.ts";
 
-/** Nobody has this id, so nobody alive holds what it holds. */
+/** The holder of a job without one: no process has this id, so it never counts as alive. */
 const NOBODY = "";
 const active = { status: { $in: [...activeJobStatuses] } };
 
 export function createJobStore(database: Database, liveness: Liveness, now: () => Date): JobStore {
-  const append = async (em: Session, events: readonly DomainEvent[]) => {
+  const append = async (em: SqlSession, events: readonly DomainEvent[]) => {
     for (const event of events) await appendEvent(em, event);
   };
   const at = () => now().toISOString();
@@ -78,12 +78,12 @@ export function createJobStore(database: Database, liveness: Liveness, now: () =
             updatedAt: at(),
             ...(percent !== undefined && { percent }),
             ...(message !== undefined && { message }),
-            // A process that ended before the next one would have gone on from here.
+            // A checkpoint is progress, so the attempts are counted anew.
             ...(checkpoint !== undefined && { checkpoint, attempts: 1 }),
           },
         );
         if (changed === 0) return undefined;
-        // One that is to be cancelled stays so.
+        // A job that is being cancelled stays so.
         if (status) await em.nativeUpdate(JobRow, { ...held, status: "queued" }, { status });
         await append(em, events);
         return jobIn(em, id);
@@ -115,13 +115,13 @@ export function createJobStore(database: Database, liveness: Liveness, now: () =
   };
 }
 
-const jobIn = async (em: Session, id: string): Promise<Job | undefined> => {
+const jobIn = async (em: SqlSession, id: string): Promise<Job | undefined> => {
   const row = await em.findOne(JobRow, { id }, { refresh: true });
   return row ? jobOf(row) : undefined;
 };
 
-/** What comes behind this job, newest first. */
-async function behind(em: Session, id: string) {
+/** The condition for jobs behind this one, newest first. */
+async function behind(em: SqlSession, id: string) {
   const row = await em.findOne(JobRow, { id }, { fields: ["startedAt"] });
   if (!row) throw new DomainError("JOB_NOT_FOUND", { job: id });
   const { startedAt } = row;

@@ -1,4 +1,4 @@
-/** Turns within this process: first come, first served, one at a time for each key. */
+/** A mutex for each key within this process: first come, first served. */
 
 /** Ends a turn. */
 export type Unlock = () => void;
@@ -7,18 +7,18 @@ export class KeyedMutex {
   readonly #last = new Map<string, Promise<void>>();
   readonly #waiting = new Map<string, number>();
 
-  /** How many wait for their turn. */
+  /** The number of callers that wait for their turn. */
   waitingFor(key: string): number {
     return this.#waiting.get(key) ?? 0;
   }
 
-  /** Resolves when it is the caller's turn, or with `undefined` when the time is up.
+  /** Resolves at the caller's turn, or with `undefined` when the time is up.
    * @throws the signal's reason */
   async lock(key: string, waitMs: number, signal?: AbortSignal): Promise<Unlock | undefined> {
     signal?.throwIfAborted();
     const before = this.#last.get(key);
     const { promise, resolve: end } = Promise.withResolvers<void>();
-    // Whoever gives up ends the turn at once; the next one still waits for those before.
+    // A caller that gives up ends its turn at once; the next one still waits for those before.
     const last = Promise.all([before, promise]).then(() => {
       if (this.#last.get(key) === last) this.#last.delete(key);
     });

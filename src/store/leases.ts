@@ -1,5 +1,5 @@
-/** Tasks that one process at a time may have. The process that has one is told from a dead one by its holder's file, so a
- * lease needs no clock. */
+/** Leases of tasks that one process at a time may run. The holder's file shows whether its process lives, so a lease
+ * needs no clock. */
 import { LeaseRow } from "./entities.ts";
 import type { Database, Liveness } from "./ports.ts";
 
@@ -17,6 +17,6 @@ export const createLeaseStore = (database: Database, liveness: Liveness) => ({
     });
   },
 
-  /** Gives back whatever this process has. */
+  /** Releases every lease of this process. */
   endLeases: (): Promise<unknown> => database.write((em) => em.nativeDelete(LeaseRow, { holder: liveness.id })),
 });

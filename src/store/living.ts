@@ -1,4 +1,4 @@
-/** Of those who hold these rows, the ones that live. */
+/** The living holders of these rows. */
 import type { Liveness } from "./ports.ts";
 
 export async function livingOf(

@@ -1,4 +1,4 @@
-/** Rows and the domain's values: one function each way. Absent in the domain is NULL in a row. */
+/** Maps rows to the domain's values and back. An absent value is NULL in a row. */
 import { journalRowOf, readJournalRow } from "../domain/changes/journal.ts";
 import type { Operation } from "../domain/changes/operation.ts";
 import type { Job } from "../domain/model/job.ts";
@@ -16,7 +16,7 @@ function present<T extends Record<string, unknown>>(values: T): { [K in keyof T]
   };
 }
 
-/** The columns that hold what was last seen. */
+/** The columns of the last observed values. */
 const seenValues = (seen: Seen | undefined) => ({
   bootOrder: seen?.bootOrder ?? null,
   diskPath: seen?.diskPath ?? null,
@@ -88,12 +88,12 @@ export const operationValues = (operation: Operation, holder: string) => ({
   settledAt: operation.settledAt ?? null,
 });
 
-/** The name of the VM, by which its operations are found once it is gone. */
+/** The VM's name, by which its operations are found once it is gone. */
 const nameOf = ({ before, steps }: Operation): string | null => {
   return before?.vm?.name ?? before?.record?.name ?? steps.at(-1)?.goal.vm?.name ?? null;
 };
 
-/** `others`: what it holds beside the VM that it is about. */
+/** `others`: the targets that it holds beside its own VM. */
 export function operationOf(row: Values<OperationRow>, others: readonly Target[] = []): Operation {
   const { id, connection, uuid, actor, what, direction, status, begunAt } = row;
   const optional = present({ definition: row.definition, settledAt: row.settledAt, error: row.error });

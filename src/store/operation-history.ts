@@ -1,18 +1,18 @@
-/** The operations there were, and the definitions from before them. A list never loads these: they may be large. */
+/** Past operations, and the definitions from before them. A list never loads the definitions, which may be large. */
 import type { Operation } from "../domain/changes/operation.ts";
 import { DomainError } from "../domain/error.ts";
 import type { Target } from "../domain/model/vm.ts";
 import type { KeptDefinition, OperationQuery } from "../domain/ports/store.ts";
 import { OperationRow, operationColumns } from "./entities.ts";
 import { holding, operationsOf } from "./open-operations.ts";
-import type { Database, Session } from "./ports.ts";
+import type { Database, SqlSession } from "./ports.ts";
 import { keyOf } from "./records.ts";
 
-/** `octet_length` takes a text's size from the head of its row; the text itself is not read. */
+/** `octet_length` reads a text's size from the head of its row, without the text itself. */
 const definitionList = `select id as operation, what, begun_at as "begunAt", octet_length(definition) as bytes from operations
   where connection = ? and uuid = ? and definition is not null order by begun_at desc, id desc limit ?`;
 
-/** What makes or deletes a VM: the steps of all there is would take long to read. */
+/** The tools that create or delete a VM. Reading the steps of every operation instead would take long. */
 const makesOrDeletes = ["create_vm", "delete_vm"];
 
 export const createOperationHistory = (database: Database) => ({
@@ -54,8 +54,8 @@ export const createOperationHistory = (database: Database) => ({
   },
 });
 
-/** What comes behind this operation, newest first. */
-async function behind(em: Session, id: string) {
+/** The condition for operations behind this one, newest first. */
+async function behind(em: SqlSession, id: string) {
   const row = await em.findOne(OperationRow, { id }, { fields: ["begunAt"] });
   if (!row) throw new DomainError("OPERATION_NOT_FOUND", { operation: id });
   const { begunAt } = row;

@@ -1,4 +1,4 @@
-/** Operations and the events that they end in. */
+/** Begins, advances and settles operations. */
 import { JOURNAL_SCHEMA, journalRowOf, readJournalRow } from "../domain/changes/journal.ts";
 import { type Operation, type Step, targetsOf } from "../domain/changes/operation.ts";
 import type { Target } from "../domain/model/vm.ts";
@@ -9,7 +9,7 @@ import { appendEvent } from "./events.ts";
 import { livingOf } from "./living.ts";
 import { operationValues } from "./mapping.ts";
 import { openRows, operationsOf, unsettled } from "./open-operations.ts";
-import type { Database, Liveness, Session } from "./ports.ts";
+import type { Database, Liveness, SqlSession } from "./ports.ts";
 import { keyOf, putRecord, removeRecord } from "./records.ts";
 import { writeReports } from "./reported-states.ts";
 import type { createRetention } from "./retention.ts";
@@ -38,13 +38,13 @@ export const createOperationStore = (
       await carryForward(em, id);
       return em.nativeUpdate(OperationRow, { id, status: { $in: unsettled } }, { steps, direction });
     });
-    if (changed === 0) throw new Error(`Operation "${id}" is not open, so it cannot advance`);
+    if (changed === 0) throw new Error(`Cannot advance operation "${id}": it is not open`);
   },
 
   async settle(id: string, settlement: Settlement): Promise<void> {
     const due = await database.write(async (em) => {
       const row = await em.findOne(OperationRow, { id }, { fields: ["connection", "uuid", "status"] });
-      if (!row) throw new Error(`Operation "${id}" was never begun, so it cannot be settled`);
+      if (!row) throw new Error(`Cannot settle operation "${id}": it was never begun`);
       if (!unsettled.includes(row.status)) return undefined;
       await carryForward(em, id);
       const at = now().toISOString();
@@ -67,7 +67,7 @@ export const createOperationStore = (
   },
 
   async open(target?: Target): Promise<Operation[]> {
-    // Claims last: an operation is begun by whoever has the VM, and settled before the VM is given back.
+    // Claims are read last: a VM is held from before its operation begins until after it is settled.
     const [rows, claims] = await database.read(async (em) => [
       await openRows(em, target && [target]),
       await em.find(ClaimRow, target ? keyOf(target) : {}, { fields: ["connection", "uuid"] }),
@@ -81,8 +81,8 @@ export const createOperationStore = (
   },
 });
 
-/** A row that an older program wrote gets today's schema before new steps are written into it. */
-async function carryForward(em: Session, id: string): Promise<void> {
+/** Converts a row of an older program to the present schema before new steps are written into it. */
+async function carryForward(em: SqlSession, id: string): Promise<void> {
   const old = { id, schema: { $lt: JOURNAL_SCHEMA } };
   const row = await em.findOne(OperationRow, old, { fields: ["schema", "steps", "before"] });
   if (row) await em.nativeUpdate(OperationRow, { id }, journalRowOf(readJournalRow(row)));

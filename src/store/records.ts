@@ -4,7 +4,7 @@ import type { Target } from "../domain/model/vm.ts";
 import type { VmRecord } from "../domain/model/vm-record.ts";
 import { VmRow, vmColumns } from "./entities.ts";
 import { recordOf, vmValues } from "./mapping.ts";
-import type { Database, Session } from "./ports.ts";
+import type { Database, SqlSession } from "./ports.ts";
 
 export const createRecordStore = (database: Database) => ({
   async record(target: Target): Promise<VmRecord | undefined> {
@@ -17,14 +17,14 @@ export const createRecordStore = (database: Database) => ({
   },
 });
 
-/** Reads the columns by name: an upgraded table has others too, with values that JavaScript may not be able to hold. */
-const rows = async (em: Session, where: Partial<Target>): Promise<VmRow[]> => {
+/** Reads the columns by name: an upgraded table has others, too, with values that JavaScript may not represent. */
+const rows = async (em: SqlSession, where: Partial<Target>): Promise<VmRow[]> => {
   const fields = vmColumns as (keyof VmRow & string)[];
   return (await em.find(VmRow, where, { fields, orderBy: { connection: 1, name: 1, uuid: 1 } })) as unknown as VmRow[];
 };
 
-/** Writes the row as it should be now: within the transaction that says why. */
-export async function putRecord(em: Session, record: VmRecord, at: string): Promise<void> {
+/** Writes the row, within the transaction of the change that causes it. */
+export async function putRecord(em: SqlSession, record: VmRecord, at: string): Promise<void> {
   const values = { ...vmValues(record), updatedAt: at };
   const changed = await em.nativeUpdate(VmRow, keyOf(record), {
     ...values,
@@ -33,12 +33,12 @@ export async function putRecord(em: Session, record: VmRecord, at: string): Prom
   if (changed === 0) await insertRecord(em, record, at);
 }
 
-const insertRecord = (em: Session, record: VmRecord, at: string) =>
+const insertRecord = (em: SqlSession, record: VmRecord, at: string) =>
   em.insert(VmRow, { ...keyOf(record), ...vmValues(record), createdAt: record.createdAt, updatedAt: at, version: 1 });
 
-export const removeRecord = (em: Session, target: Target) => em.nativeDelete(VmRow, keyOf(target));
+export const removeRecord = (em: SqlSession, target: Target) => em.nativeDelete(VmRow, keyOf(target));
 
-/** Just the key: a caller's target may be a larger object. */
+/** Only the key: a caller's target may be a larger object. */
 export const keyOf = ({ connection, uuid }: Target): Target => ({ connection, uuid });
 
 /** The key as one text. */

@@ -1,4 +1,4 @@
-/** What was last seen of each VM, and the events that differ from it: written together, or not at all. */
+/** The last reported state of each VM. A new state and its events are written together or not at all. */
 import type { DomainEvent } from "../domain/model/event.ts";
 import type { ReportedState } from "../domain/model/reported-state.ts";
 import type { Target } from "../domain/model/vm.ts";
@@ -7,7 +7,7 @@ import type { Settlement } from "../domain/ports/store.ts";
 import { ClaimRow, ReportedStateRow, SettingRow } from "./entities.ts";
 import { appendEvent } from "./events.ts";
 import { openOperationsOn } from "./open-operations.ts";
-import type { Database, Liveness, Session } from "./ports.ts";
+import type { Database, Liveness, SqlSession } from "./ports.ts";
 import { keyOf } from "./records.ts";
 
 export const createReportedStateStore = (
@@ -30,16 +30,16 @@ export const createReportedStateStore = (
     sighting: ReportedState | null,
     events: readonly DomainEvent[],
   ): Promise<ReportOutcome> {
-    const told = await database.write(async (em): Promise<ReportOutcome> => {
+    const outcome = await database.write(async (em): Promise<ReportOutcome> => {
       if (await isHeld(em, liveness, target)) return "held";
       const row = await em.findOne(ReportedStateRow, keyOf(target), { fields: ["revision"] });
       if (row?.revision !== expect) return "stale";
       await putReportedState(em, target, sighting);
       for (const event of events) await appendEvent(em, event);
-      return "told";
+      return "reported";
     });
-    if (told === "told") appended(events.length);
-    return told;
+    if (outcome === "reported") appended(events.length);
+    return outcome;
   },
 
   async isWatched(connection: string): Promise<boolean> {
@@ -59,14 +59,16 @@ export const createReportedStateStore = (
   },
 });
 
-/** Operations leave sightings too, so that there are some says nothing. */
+/** The key that marks a connection as watched. Reported states alone prove nothing, since operations write them,
+ * too. */
 const watchedKey = (connection: string) => `watched:${connection}`;
 
-/** In one transaction: nobody else writes meanwhile. */
+/** States per transaction, since no other process can write during one. */
 const STATES_PER_TRANSACTION = 100;
 
-/** A dead process holds nothing; the operation that it left is settled by whoever recovers it, and tells what it saw. */
-async function isHeld(em: Session, liveness: Liveness, target: Target): Promise<boolean> {
+/** Whether an operation holds the VM. A dead process holds nothing; recovery settles its operation and reports its
+ * effects. */
+async function isHeld(em: SqlSession, liveness: Liveness, target: Target): Promise<boolean> {
   const claim = await em.findOne(ClaimRow, keyOf(target), { fields: ["holder"] });
   if (claim && (await liveness.isAlive(claim.holder))) return true;
   return (await openOperationsOn(em, [target])).length > 0;
@@ -77,8 +79,8 @@ const revisionOf = ({ body, revision }: Pick<ReportedStateRow, "body" | "revisio
   revision,
 });
 
-/** Within the transaction that says why. */
-async function putReportedState(em: Session, target: Target, sighting: ReportedState | null): Promise<void> {
+/** Writes the state, within the transaction of the report or settlement. */
+async function putReportedState(em: SqlSession, target: Target, sighting: ReportedState | null): Promise<void> {
   const key = keyOf(target);
   if (sighting === null) {
     await em.nativeDelete(ReportedStateRow, key);
@@ -89,9 +91,9 @@ async function putReportedState(em: Session, target: Target, sighting: ReportedS
   else await em.insert(ReportedStateRow, { ...key, body: sighting, revision: 1 });
 }
 
-/** What an operation reports behind. Returns the events that it takes. */
+/** Applies an operation's report to the reported state. Returns the report's events. */
 export async function writeReports(
-  em: Session,
+  em: SqlSession,
   target: Target,
   reports: NonNullable<Settlement["reports"]>,
 ): Promise<readonly DomainEvent[]> {

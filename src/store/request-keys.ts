@@ -1,15 +1,15 @@
-/** Requests that may be sent again. Which of them are under way is told by their process's holder, so a process that died
- * in the middle keeps no key for itself; what it had begun stays so. */
+/** Keys of requests that may be sent again. The holder's liveness shows which requests are under way, so a dead process
+ * blocks no key; a request that it had begun stays begun. */
 import type { KeyTaken, RequestKeys } from "../domain/ports/idempotency.ts";
 import { RequestKeyRow } from "./entities.ts";
 import { livingOf } from "./living.ts";
 import type { Database, Liveness } from "./ports.ts";
 
-/** Keys that are kept, and the size of all their answers; the newest stay. */
+/** The number of kept keys, and the size of all their answers in bytes; the newest stay. */
 export const REQUEST_KEYS_MAX = 2_000;
 export const ANSWERS_BYTES_MAX = 32 * 2 ** 20;
 
-/** Of a key that is answered for good. */
+/** The holder of a key with a final answer: none. */
 const NOBODY = "";
 
 const beyond = `delete from request_keys where answer is not null and key in (
@@ -50,7 +50,8 @@ export const createRequestKeyStore = (database: Database, liveness: Liveness, no
   },
 });
 
-/** Removes the keys of requests whose process died before it answered. Sent again, they are made anew all the same. */
+/** Removes the keys of requests whose process died before it answered. Such a request runs anew when it is sent
+ * again. */
 export async function pruneKeys(database: Database, liveness: Liveness): Promise<void> {
   const held = "select distinct holder from request_keys where answer is null";
   const rows = await database.read((em) => em.execute<{ holder: string }[]>(held));

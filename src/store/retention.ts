@@ -1,13 +1,13 @@
-/** How much history stays. Removed in small transactions, so that nobody waits long for the write lock; the space they
- * leave in the file is used again. */
+/** Removes old history, in small transactions, so that no process waits long for the write lock. The file reuses the
+ * space. */
 import { DomainError } from "../domain/error.ts";
 import { SettingRow } from "./entities.ts";
-import type { Database, Session } from "./ports.ts";
+import type { Database, SqlSession } from "./ports.ts";
 
-/** How much history stays. Operations that are begun or ended `unknown` stay whatever it says, and so do the newest few of
- * every VM on record, whatever their age. */
+/** How much history stays. Operations that are `begun` or `unknown` always stay, and so do the newest few of every VM
+ * on record, whatever their age. */
 export type Retention = Readonly<{
-  /** Of all VMs together, those that are gone included. */
+  /** The limit for all VMs together, gone ones included. */
   operations: number;
   operationsPerVm: number;
   operationAgeMs: number;
@@ -16,7 +16,7 @@ export type Retention = Readonly<{
   events: number;
 }>;
 
-/** How many operations, definitions of operations that stay, and events were removed. */
+/** The numbers of removed operations, of removed definitions of operations that stay, and of removed events. */
 export type Pruned = Readonly<{ operations: number; definitions: number; events: number }>;
 
 const dayMs = 24 * 60 * 60_000;
@@ -29,7 +29,7 @@ export const defaultRetention: Retention = {
   events: 10_000,
 };
 
-/** Operations of a VM on record that no age removes. */
+/** The number of newest operations of a VM on record that stay whatever their age. */
 const newestMin = 10;
 const rowsPerTransaction = 200;
 const settlementsBetween = 50;
@@ -50,17 +50,16 @@ const definitions = `update operations set definition = null where id in (
   select id from (select id, begun_at, status, ${numbered} from operations where definition is not null)
   where ${ended} and (place > ? or begun_at < ?) limit ${rowsPerTransaction})`;
 
-/** What removed operations held. */
+/** Removes the further targets of removed operations. */
 const orphans = "delete from operation_targets where operation not in (select id from operations)";
 
-/** Jobs that have ended, beyond the newest. */
+/** The number of ended jobs that stay; the newest. */
 export const JOBS_KEPT = 1_000;
 const jobs = `delete from jobs where id in (
   select id from (select id, ended_at, row_number() over (order by started_at desc, id desc) as place from jobs)
   where ended_at is not null and place > ? limit ${rowsPerTransaction})`;
 
-/** A subscriber that nobody has served for so long, a plugin that was removed say, is forgotten with all that it was still
- * to be told. */
+/** A subscriber that was not served for this long, such as a removed plugin, is removed with its waiting deliveries. */
 export const UNSERVED_MS = 30 * dayMs;
 const unserved = "(select name from subscribers where served_at < ?)";
 const deliveries = `delete from deliveries where (subscriber, seq) in (
@@ -68,7 +67,7 @@ const deliveries = `delete from deliveries where (subscriber, seq) in (
 const subscribers = `delete from subscribers where name in ${unserved}
   and not exists (select 1 from deliveries d where d.subscriber = name)`;
 
-/** What a subscriber has not been told yet stays longer than the rest, but not for ever. */
+/** The number of events that stay for subscribers that have not received them yet. */
 export const UNTOLD_MAX = 100_000;
 const nth = "(select seq from events order by seq desc limit 1 offset ?)";
 const events = `delete from events where seq in (
@@ -86,7 +85,7 @@ export function createRetention(
   let closed = false;
   let appendedSince = 0;
 
-  /** Runs the statement until it finds nothing more to do. */
+  /** Runs the statement until it removes nothing more. */
   async function all(statement: string, ...values: readonly (number | string)[]): Promise<number> {
     for (let removed = 0; ; ) {
       if (closed) return removed;
@@ -118,7 +117,7 @@ export function createRetention(
   function soon(): void {
     if (closed) return;
     running ??= prune(retention)
-      .then(() => undefined, tell)
+      .then(() => undefined, reportDefect)
       .finally(() => {
         running = undefined;
       });
@@ -128,9 +127,9 @@ export function createRetention(
     /** Removes history beyond this retention. */
     prune,
 
-    /** Counts a settlement, and tells whether to prune after it. The database counts and not this process, since there may
-     * be many that make one change each and end. */
-    async isDue(em: Session): Promise<boolean> {
+    /** Counts a settlement, and returns whether to prune after it. The database keeps the count, since there may be
+     * many processes that make one change each and end. */
+    async isDue(em: SqlSession): Promise<boolean> {
       const row = await em.findOne(SettingRow, { key: SETTLEMENTS });
       const value = ((row?.value as number | undefined) ?? 0) + 1;
       if (row) await em.nativeUpdate(SettingRow, { key: SETTLEMENTS }, { value });
@@ -140,7 +139,7 @@ export function createRetention(
 
     soon,
 
-    /** Events were written that belong to no settlement. */
+    /** Counts events that belong to no settlement. */
     appended(events: number): void {
       appendedSince += events;
       if (appendedSince < eventsBetween) return;
@@ -148,7 +147,7 @@ export function createRetention(
       soon();
     },
 
-    /** Ends what runs, after its present transaction. */
+    /** Ends a running pruning after its present transaction. */
     async close(): Promise<void> {
       closed = true;
       await running;
@@ -156,7 +155,8 @@ export function createRetention(
   };
 }
 
-/** A database that cannot be written now is pruned another time; nothing else may go wrong here. */
-function tell(error: unknown): void {
+/** Ignores refusals, since a database that cannot be written now is pruned another time, and reports everything
+ * else. */
+function reportDefect(error: unknown): void {
   if (!(error instanceof DomainError)) process.stderr.write(`${error instanceof Error ? error.stack : error}\n`);
 }

@@ -1,4 +1,4 @@
-/** The store: the domain's port over a database, the processes that share it, and a feed of its changes. */
+/** The store: implements the domain's port on a database, the liveness of processes, and a feed of changes. */
 import { DomainError } from "../domain/error.ts";
 import type { Store } from "../domain/ports/store.ts";
 import { createClaimReleases } from "./claim-release.ts";
@@ -16,12 +16,12 @@ import { createReportedStateStore } from "./reported-states.ts";
 import { createRequestKeyStore, pruneKeys } from "./request-keys.ts";
 import { createRetention, defaultRetention, type Retention } from "./retention.ts";
 
-/** What a store stands on. It closes them when it is closed. */
+/** The ports of a store. The store closes them when it is closed. */
 export type StorePorts = Readonly<{ database: Database; liveness: Liveness; changes: ChangeFeed }>;
 
 export type StoreOptions = Readonly<{
   now?: () => Date;
-  /** How much history stays when the store prunes by itself. */
+  /** How much history stays when the store prunes automatically. */
   retention?: Retention;
 }>;
 
@@ -36,7 +36,7 @@ export function createStore({ database: opened, liveness, changes }: StorePorts,
   const { lease, endLeases } = createLeaseStore(database, liveness);
   let closed: Promise<void> | undefined;
 
-  /** This process stays alive to the others to the last: a claim whose row could not be removed is a dead process's then. */
+  /** Liveness is closed last: a claim whose row could not be removed then belongs to a dead process. */
   const close = async (): Promise<void> => {
     await changes.close();
     await Promise.all([retention.close(), releases.close()]);
@@ -67,7 +67,7 @@ export function createStore({ database: opened, liveness, changes }: StorePorts,
   };
 }
 
-/** The database, with something to do before it is asked anything, and after it was written. */
+/** The database with hooks: one before each access, and one after each write. */
 const observed = (database: Database, before: () => void, written: () => void): Database => ({
   read: (work) => {
     before();

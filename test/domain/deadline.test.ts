@@ -91,7 +91,7 @@ describe("withDeadline()", () => {
     const outer = startDeadline(2_000);
     const narrowed = failure(withDeadline(5_000, never, outer.signal));
     await vi.advanceTimersByTimeAsync(3_000);
-    expect(await given).toMatchObject({ message: "no answer, and nobody waits any longer" });
+    expect(await given).toMatchObject({ message: "no answer before the caller gave up" });
     expect(await narrowed).toMatchObject({ message: "no answer within 2 s" });
   });
 });

@@ -59,7 +59,7 @@ const examples: { [C in ErrorCode]: ErrorDetails<C> } = {
   JOB_INTERRUPTED: { job: "job-1", attempts: 3 },
   EVENT_NOT_FOUND: { event: "op-1:0" },
   SUBSCRIBER_NOT_FOUND: { subscriber: "webhok", known: ["webhook"] },
-  UNDO_IMPOSSIBLE: { operation: "op-1", reason: "it ended rolled_back, so there is nothing of it to undo" },
+  UNDO_IMPOSSIBLE: { operation: "op-1", reason: "it ended rolled_back, so there is nothing to undo" },
   DEFINITION_NOT_FOUND: { vm, operation: "op-1", known: ["op-2"] },
   REPAIR_IMPOSSIBLE: { vm, reason: "nothing was kept of it" },
   OUTCOME_UNKNOWN: { vm, operation: "op-1", reason },

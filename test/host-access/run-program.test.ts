@@ -26,7 +26,7 @@ test("runProgram() refuses with IMAGE_TOOL_FAILED: missing program, failure, tim
   const failed = await refusalOf(runProgram("ls", ["/no-such-file"], limits));
   expect(failed.details).toMatchObject({ command: "ls /no-such-file", reason: expect.stringMatching(/No such file/) });
   const slow = await refusalOf(runProgram("sleep", ["10"], { timeoutMs: 50 }));
-  expect(slow.details).toMatchObject({ reason: "no end after 50 ms" });
+  expect(slow.details).toMatchObject({ reason: "it did not end within 50 ms" });
 });
 
 test("runProgram() takes stated exit codes for answers, and says when there is too much output", async () => {

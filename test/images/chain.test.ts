@@ -72,7 +72,7 @@ describe("walkChain()", () => {
     ["a vmdk backing format", { backing: "x", extensions: [[BACKING_FORMAT, Buffer.from("vmdk")]] }, /format/],
     ["itself as its backing file", { backing: "top.qcow2" }, /loop/],
     ["a directory as its backing file", { backing: "folder" }, /not a regular file/],
-    ["a malformed header", { version: 9 }, /no valid qcow2/],
+    ["a malformed header", { version: 9 }, /not a valid qcow2/],
   ];
   test.each(refused)("refuses %s", async (_name, parts, reason) => {
     const at = directory();

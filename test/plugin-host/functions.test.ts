@@ -180,7 +180,7 @@ describe("a session", () => {
       "last: closing",
       "last: closed",
       "hangs: closing",
-      'hangs: Plugin "hangs" was ended: "close" took longer than 2 s',
+      'hangs: Plugin "hangs" was terminated: "close" took longer than 2 s',
       "first: closing",
       "first: closed",
     ]);

@@ -56,7 +56,7 @@ describe("a refusal", () => {
     const opened = await openPlugin(plugin, {}, { complete_installation: refusedWith("VM_NOT_FOUND") });
     expect(await partsOf(await opened.request(request(), { vm }))).toEqual([409, "not now\n", null]);
     expect(opened.lines).toEqual([
-      `${vm} called, and its installation cannot be completed: VM_NOT_FOUND: Cannot do it: a secret reason`,
+      `cannot complete the installation of ${vm}, whose guest called: VM_NOT_FOUND: Cannot do it: a secret reason`,
     ]);
   });
 });

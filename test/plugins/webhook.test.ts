@@ -192,7 +192,7 @@ describe("a receiver that", () => {
     );
     const hook = await opened(url);
     await expect(hook.deliver(anEvent())).rejects.toThrow("answered 429");
-    await expect(hook.deliver(anEvent())).rejects.toThrow("asked to be left alone until");
+    await expect(hook.deliver(anEvent())).rejects.toThrow("requested a pause until");
     expect(got).toHaveLength(1);
   });
 

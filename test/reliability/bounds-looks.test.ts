@@ -70,7 +70,7 @@ describe("a look that is never answered", () => {
 
   test("ends when nobody waits for it any longer", async () => {
     const { reason } = (await refused("BACKEND_UNAVAILABLE", hanging.observe(uuid, AbortSignal.timeout(10)))).details;
-    expect(reason).toBe("observe: no answer, and nobody waits any longer");
+    expect(reason).toBe("observe: no answer before the caller gave up");
   });
 
   test("gives the VM back that it was about", async () => {

@@ -55,11 +55,11 @@ test("recoverInBackground() settles an unknown outcome once the hypervisor is ba
   await expect.poll(() => logged).toHaveLength(1);
   const before = hypervisor.refused;
   await expect.poll(() => hypervisor.refused).toBeGreaterThan(before + 3);
-  expect(logged).toEqual([expect.stringMatching(/of which nobody knew how it ended: unknown$/)]);
+  expect(logged).toEqual([expect.stringMatching(/whose outcome was unknown: unknown$/)]);
   hypervisor.away = false;
   await expect.poll(async () => (await w.store.operation(operation))?.status).toBe("applied");
   await expect.poll(() => logged).toHaveLength(2);
-  expect(logged[1]).toMatch(/of which nobody knew how it ended: applied$/);
+  expect(logged[1]).toMatch(/whose outcome was unknown: applied$/);
 });
 
 test("recoverInBackground() asks no hypervisor while nothing is open, and ends when it is told to", async () => {

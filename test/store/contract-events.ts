@@ -79,13 +79,13 @@ export function eventContract(test: Test): void {
       const before = await one.lastEvent();
       const [a, b, c] = [eventOf(target, crypto.randomUUID()), eventOf(target, "b"), eventOf(target, "c")];
       expect(await two.reportedState(target)).toBeUndefined();
-      expect(await one.report(target, undefined, stateOf(target), [a])).toBe("told");
+      expect(await one.report(target, undefined, stateOf(target), [a])).toBe("reported");
       expect(await two.report(target, undefined, stateOf(target), [b])).toBe("stale");
       expect(await two.reportedState(target)).toEqual({ reportedState: stateOf(target), revision: 1 });
-      expect(await two.report(target, 1, stateOf(target, { reboots: 2 }), [])).toBe("told");
+      expect(await two.report(target, 1, stateOf(target, { reboots: 2 }), [])).toBe("reported");
       expect(await one.report(target, 1, null, [c])).toBe("stale");
       expect((await one.reportedStates(target.connection)).map(({ revision }) => revision)).toEqual([2]);
-      expect(await one.report(target, 2, null, [])).toBe("told");
+      expect(await one.report(target, 2, null, [])).toBe("reported");
       expect(await two.reportedStates(target.connection)).toEqual([]);
       expect((await two.events(before)).map(({ event }) => event)).toEqual([a]);
     });
@@ -102,7 +102,7 @@ export function eventContract(test: Test): void {
       expect(await one.report(target, undefined, stateOf(target), [])).toBe("held");
       await two.settle(begun.id, settlement({ status: "rolled_back" }));
       // The dead one's claim holds nobody up.
-      expect(await one.report(target, undefined, stateOf(target), [])).toBe("told");
+      expect(await one.report(target, undefined, stateOf(target), [])).toBe("reported");
     });
 
     test("a settlement reports what it leaves, given what was reported last", async ({ one, two, vm }) => {

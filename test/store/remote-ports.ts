@@ -1,6 +1,6 @@
 /** The three ports of another process: what it reads and writes is a value under a key. */
 import { SettingRow } from "../../src/store/entities.ts";
-import type { Database, Session } from "../../src/store/ports.ts";
+import type { Database, SqlSession } from "../../src/store/ports.ts";
 import type { StorePorts } from "../../src/store/store.ts";
 import type { Calls, Methods } from "./remote-calls.ts";
 
@@ -42,11 +42,11 @@ export function userOf({ database, liveness, changes }: StorePorts): PortsUser {
   };
 }
 
-export async function putValue(em: Session, key: string, value: unknown): Promise<void> {
+export async function putValue(em: SqlSession, key: string, value: unknown): Promise<void> {
   if ((await em.nativeUpdate(SettingRow, { key }, { value })) === 0) await em.insert(SettingRow, { key, value });
 }
 
-export const getValue = async (em: Session, key: string): Promise<unknown> =>
+export const getValue = async (em: SqlSession, key: string): Promise<unknown> =>
   (await em.findOne(SettingRow, { key }))?.value;
 
 /** What a process answers that lends its ports. */

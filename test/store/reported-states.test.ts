@@ -19,13 +19,13 @@ const seen: ReportedState = {
 test("report() writes what was seen and its events together, once for each revision", async () => {
   const store = await open(temporaryDirectory());
   expect(await store.reportedState(target)).toBeUndefined();
-  expect(await store.report(target, undefined, seen, [event("a", "vm.started")])).toBe("told");
+  expect(await store.report(target, undefined, seen, [event("a", "vm.started")])).toBe("reported");
   expect(await store.report(target, undefined, seen, [event("b")])).toBe("stale");
   expect(await store.reportedState(target)).toEqual({ reportedState: seen, revision: 1 });
-  expect(await store.report(target, 1, { ...seen, reboots: 2 }, [event("c")])).toBe("told");
+  expect(await store.report(target, 1, { ...seen, reboots: 2 }, [event("c")])).toBe("reported");
   expect((await store.reportedStates("local")).map(({ revision }) => revision)).toEqual([2]);
   expect(await store.reportedStates("other")).toEqual([]);
-  expect(await store.report(target, 2, null, [])).toBe("told");
+  expect(await store.report(target, 2, null, [])).toBe("reported");
   expect(await store.reportedState(target)).toBeUndefined();
   expect((await store.events()).map(({ event: { id } }) => id)).toEqual(["a", "c"]);
 });
@@ -38,7 +38,7 @@ test("report() writes nothing while an operation holds the VM, or is left open b
   await store.begin(operation("left"));
   expect(await store.report(target, undefined, seen, [event("a")])).toBe("held");
   await store.settle("left", { status: "rolled_back", steps: [], events: [] });
-  expect(await store.report(target, undefined, seen, [event("a")])).toBe("told");
+  expect(await store.report(target, undefined, seen, [event("a")])).toBe("reported");
 });
 
 test("report() is not kept from writing by what a dead process held", async () => {
@@ -48,7 +48,7 @@ test("report() is not kept from writing by what a dead process held", async () =
   expect(await other.line()).toBe("ready");
   expect(await store.report(target, undefined, seen, [event("a")])).toBe("held");
   await other.kill();
-  expect(await store.report(target, undefined, seen, [event("a")])).toBe("told");
+  expect(await store.report(target, undefined, seen, [event("a")])).toBe("reported");
 });
 
 test("settle() writes what the operation leaves, given what was told, and the events of that before its own", async () => {

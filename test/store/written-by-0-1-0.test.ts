@@ -153,7 +153,7 @@ test("an operation of a kind that is no more is shown, and neither undone nor se
   sql(directory, `update operations set steps = replace(steps, '"power.stop"', '"power.hibernate"')`, "select 1");
   const shown = await newest(ports);
   expect(shown.steps[0]).toMatchObject({ change: { kind: "power.hibernate" }, summary: "power.hibernate" });
-  expect(shown.steps[0]?.unreadable).toContain('there is no change "power.hibernate"');
+  expect(shown.steps[0]?.unreadable).toContain('this version has no change "power.hibernate"');
   expect(await settleAll(ports)).toMatchObject([{ status: "unknown" }]);
   expect((await newest(ports)).error?.message).toContain("power.hibernate");
   const stopped = (await ports.store.operations({ limit: 100 })).find(({ what }) => what === "stop_vm")!;

@@ -4,7 +4,7 @@ import { onTestFinished } from "vitest";
 import { DomainError } from "../../src/domain/error.ts";
 import { deliver } from "../../src/domain/events/deliver.ts";
 import type { Subscriber } from "../../src/domain/events/subscriber.ts";
-import { watch } from "../../src/domain/events/watch.ts";
+import { watchConnection } from "../../src/domain/events/watch.ts";
 import type { DomainEvent, EventType } from "../../src/domain/model/event.ts";
 import { type EventFunction, type FunctionContext, type Plugin, ToolRefused } from "../../src/plugin.ts";
 import { callTool } from "../../src/tools/call.ts";
@@ -59,7 +59,7 @@ export async function openPluginHarness(
   for (const name of names) await store.feed(name, 1);
   const { newId, now } = ports;
   const running = [
-    watch({ connection: "local", backend: async () => backend, store, newId, now, log, retryMs: 20 }, signal),
+    watchConnection({ connection: "local", backend: async () => backend, store, newId, now, log, retryMs: 20 }, signal),
     ...subscribers.map((one) => deliver(one, { journal: store, now, log, pauseMs: 20, idleMs: 200 }, signal)),
   ];
   onTestFinished(async () => {

@@ -25,7 +25,7 @@ describe("repair_vm of a definition that was replaced", () => {
     const id = await replaced("stale");
     const { findings } = await call("get_vm", { vm: id });
     expect(findings.find(({ code }) => code === "DEFINITION_REPLACED")).toMatchObject({
-      message: expect.stringContaining("an older one (revision 1, NotInstalled) than the record (2, Installed)"),
+      message: expect.stringContaining("(revision 1, NotInstalled) is older than the record (2, Installed)"),
       blocks: ["status"],
     });
     await refused("BLOCKED_BY_FINDINGS", "begin_reinstallation", { vm: id });
@@ -41,7 +41,7 @@ describe("repair_vm of a definition that was replaced", () => {
     expect(dry.steps).toEqual([
       "set the boot order to hd_cdrom",
       "write the metadata tag (revision 3, Installed)",
-      "put on record that it is called stale and is Installed",
+      "record the name stale and the status Installed",
     ]);
     const done = await call("repair_vm", { vm: id, action: "put_back" });
     expect(done.vm).toMatchObject({ boot_order: "hd_cdrom", installation_status: "Installed", findings: [] });

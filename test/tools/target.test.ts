@@ -130,7 +130,7 @@ describe("a connection that cannot be reached", () => {
   it("does not keep VMs elsewhere from being found, and is named when one is not", async () => {
     expect((await call("get_vm", { vm: "web" })).uuid).toBe(uuid(1));
     const { hint } = await refused("VM_NOT_FOUND", "get_vm", { vm: "wbe" });
-    expect(hint).toBe("Known VMs, nearest first: local/web. Not asked, since it cannot be reached: far");
+    expect(hint).toBe("Known VMs, nearest first: local/web. Unreachable, so not searched: far");
   });
 
   it("is BACKEND_UNAVAILABLE where it is asked for by name", async () => {

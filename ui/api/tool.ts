@@ -1,12 +1,8 @@
 /** Tools as the page and the panel call them: the page over REST, the panel through its host. */
-import type { Answers as CatalogueAnswers } from "../../src/tools/catalogue.ts";
+import type { Answers } from "../../src/tools/catalogue.ts";
 import type { Refusal } from "../../src/tools/respond.ts";
-import type { JobAnswers } from "./job.ts";
 
-export type { Refusal };
-
-/** Answers by tool. The catalogue's own declaration of a tool counts before the page's. */
-export type Answers = CatalogueAnswers & Omit<JobAnswers, keyof CatalogueAnswers>;
+export type { Answers, Refusal };
 
 export type Vm = Answers["get_vm"];
 export type ListedVm = Answers["list_vms"]["vms"][number];

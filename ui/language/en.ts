@@ -61,7 +61,7 @@ export const en = {
       cdrom: (iso: string) => `would boot ${iso}`,
       other: "would boot another device",
       none: "nothing would boot",
-      unknown: "what it would boot cannot be told",
+      unknown: "what it would boot is unknown",
     },
     custom: "Another device comes first, or other drives are meant. Choosing one of the four replaces that.",
     reboot: (what: string) => `A reboot from inside the guest ${what}.`,
@@ -94,7 +94,7 @@ export const en = {
   },
   disk: {
     title: "Disk",
-    content: { blank: "Holds no data yet", data: "Holds data", unknown: "What it holds cannot be told" },
+    content: { blank: "Holds no data yet", data: "Holds data", unknown: "Content unknown" },
     virtual: "Size",
     actual: "Takes on the host",
     free: "Free on the host",

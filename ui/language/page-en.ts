@@ -150,7 +150,7 @@ export const en = {
     "installation.restarted": "Reinstallation begun",
     "operation.rolled_back": "An operation was undone",
     "operation.failed": "An operation failed",
-    "operation.unknown": "Nobody knows how an operation ended",
+    "operation.unknown": "The outcome of an operation is unknown",
     "job.started": "A job started",
     "job.progressed": "A job went on",
     "job.succeeded": "A job succeeded",

@@ -1,9 +1,9 @@
-// Where a libvirt URI leads. Only unix sockets of this host: another transport is offered once it is tested.
+// The socket for a libvirt URI. It supports only unix sockets of this host; other transports are untested.
 
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 
-/** The daemon's socket, and the name to open there: the URI without what only a client reads. */
+/** The daemon's socket, and the name to open there: the URI without the client's own parameters. */
 export interface Address {
   readonly socketPath: string;
   readonly name: string;
@@ -12,8 +12,8 @@ export interface Address {
 const ACCEPTED = `qemu:///system, qemu:///session and test:///default, each with an optional "?socket=/path"`;
 
 /**
- * The socket and the name for a URI. Takes libvirt's one daemon, or the modular virtqemud where only that one has a
- * socket. Throws a RangeError that says what is accepted for every other URI.
+ * The socket and the name for a URI: libvirt's one daemon, or the modular virtqemud if only that one has a socket.
+ * Throws a RangeError that lists the accepted URIs for every other URI.
  */
 export function addressOf(
   uri: string,
@@ -26,7 +26,7 @@ export function addressOf(
   if (url === undefined) throw refuse("it is not a URI");
   const [driver, transport = "unix"] = url.protocol.slice(0, -1).split("+");
   if (transport !== "unix") throw refuse(`the transport "${transport}" is not supported`);
-  if (url.host !== "" || url.username !== "") throw refuse("another host cannot be reached");
+  if (url.host !== "" || url.username !== "") throw refuse("it names a remote host");
   const name = `${driver}://${url.pathname}`;
   if (name !== "qemu:///system" && name !== "qemu:///session" && name !== "test:///default")
     throw refuse("it names no known connection");

@@ -5,14 +5,14 @@ import { nothing } from "./procedure.ts";
 const AUTH = { none: 0, sasl: 1, polkit: 2 } as const;
 const AUTH_TYPES_MAX = 20;
 
-/** The daemon lets nobody in whom this client could be, or asks for what it does not speak. */
+/** The daemon refuses this client, or requires an authentication that the client does not support. */
 export class AuthenticationRefused extends Error {
   override readonly name = "AuthenticationRefused";
 }
 
 /**
- * Does what the daemon asks for before it takes any other call. polkit decides by the process behind the socket,
- * so there is nothing to send but the wish; libvirtd asks root for nothing even where polkit is configured.
+ * Authenticates as the daemon requires before any other call. polkit decides by the process behind the socket, so the
+ * request carries no credentials; libvirtd requires nothing of root, even with polkit configured.
  */
 export async function authenticate(call: Call, options?: CallOptions): Promise<void> {
   const types = await call("AUTH_LIST", nothing, (reader) => reader.list(AUTH_TYPES_MAX, () => reader.int()), options);

@@ -1,5 +1,5 @@
-// One connection to the daemon: sends calls, matches answers by serial, passes events on. It never reconnects and
-// never repeats anything; at the first thing that makes no sense it closes and fails every waiting call.
+// One connection to the daemon: sends calls, matches answers by serial, passes events on. It never reconnects and never
+// repeats a call; at the first protocol error it closes and fails every waiting call.
 
 import type { Socket } from "node:net";
 import { CallInterrupted, ConnectionLost, ProtocolError, readError } from "./error.ts";
@@ -18,7 +18,7 @@ import {
   REMOTE_PROGRAM,
 } from "./frames.ts";
 import { type Keepalive, type KeepaliveOptions, startKeepalive } from "./keepalive.ts";
-import { type CallOptions, type ProcedureName, type ProcedurePlace, placeOf } from "./procedure.ts";
+import { type CallOptions, type ProcedureName, type ProcedureNumbers, procedureNumbers } from "./procedure.ts";
 import { XdrReader, XdrWriter } from "./xdr.ts";
 
 /**
@@ -31,9 +31,9 @@ const SERIAL_MAX = 0xffff_ffff;
 
 export interface ConnectionOptions {
   readonly keepalive: KeepaliveOptions;
-  /** An event's procedure and its message. A throw counts as nonsense from the daemon. */
-  readonly onEvent: (place: ProcedurePlace, message: XdrReader) => void;
-  /** Called once, whoever ended the connection. */
+  /** Takes an event's procedure and message. A throw counts as a protocol error. */
+  readonly onEvent: (place: ProcedureNumbers, message: XdrReader) => void;
+  /** Called once when the connection ends, by either side. */
   readonly onClose: (reason: Error) => void;
 }
 
@@ -41,7 +41,7 @@ interface WaitingCall {
   readonly serial: number;
   readonly procedure: ProcedureName;
   readonly frame: Buffer;
-  /** Takes the answer; throws where it cannot be one. */
+  /** Takes the answer; throws if it is invalid. */
   readonly answer: (status: number, payload: XdrReader) => void;
   readonly fail: (error: Error) => void;
 }
@@ -53,7 +53,7 @@ export class Connection {
   readonly #keepalive: Keepalive;
   readonly #unsent = new Map<number, WaitingCall>();
   readonly #sent = new Map<number, WaitingCall>();
-  /** Calls whose caller no longer waits: the daemon still works on them and will answer. */
+  /** Calls whose caller gave up: the daemon still works on them and will answer. */
   readonly #abandoned = new Map<number, ProcedureName>();
   #serial = 0;
   #closedBy: Error | undefined;
@@ -120,7 +120,7 @@ export class Connection {
     try {
       return await waiting.promise;
     } catch (error) {
-      // The error was made where the answer arrived; its stack should lead to who called.
+      // The error was created when the answer arrived; its stack should lead to the caller.
       if (error instanceof Error) Error.captureStackTrace(error);
       throw error;
     } finally {
@@ -154,7 +154,7 @@ export class Connection {
     }
   }
 
-  /** Forgets a call whose caller stopped waiting; says whether it had been sent. */
+  /** Forgets a call whose caller stopped waiting; returns whether it was sent. */
   #abandon(serial: number): boolean {
     const call = this.#sent.get(serial);
     if (call === undefined) {
@@ -164,7 +164,7 @@ export class Connection {
     this.#sent.delete(serial);
     this.#abandoned.set(serial, call.procedure);
     if (this.#abandoned.size >= CALLS_IN_FLIGHT_MAX) {
-      // Nobody waits for anything that the daemon works on here, and it would take nothing else.
+      // No caller waits for any call in flight, and the daemon would accept no further one.
       this.close(new Error("every call in flight was given up"));
     }
     return true;
@@ -212,8 +212,8 @@ export class Connection {
     const { serial, status } = header;
     const call = this.#sent.get(serial);
     const procedure = call?.procedure ?? this.#abandoned.get(serial);
-    if (procedure === undefined) throw new ProtocolError(`an answer to call ${serial}, which nobody made`);
-    const asked = placeOf(procedure);
+    if (procedure === undefined) throw new ProtocolError(`an answer to call ${serial}, which was never made`);
+    const asked = procedureNumbers(procedure);
     if (header.program !== asked.program || header.procedure !== asked.procedure)
       throw new ProtocolError(`an answer of procedure ${header.procedure} to ${procedure}`);
     if (status !== MESSAGE_STATUS.ok && status !== MESSAGE_STATUS.error)
@@ -221,7 +221,7 @@ export class Connection {
     try {
       call?.answer(status, reader);
     } catch (error) {
-      throw new ProtocolError(`the answer to ${procedure} is not one: ${messageOf(error)}`, { cause: error });
+      throw new ProtocolError(`an invalid answer to ${procedure}: ${messageOf(error)}`, { cause: error });
     }
     this.#sent.delete(serial);
     this.#abandoned.delete(serial);
@@ -250,7 +250,7 @@ export class Connection {
 
 function callHeader(procedure: ProcedureName, serial: number): FrameHeader {
   return {
-    ...placeOf(procedure),
+    ...procedureNumbers(procedure),
     version: PROGRAM_VERSION,
     type: MESSAGE_TYPE.call,
     serial,

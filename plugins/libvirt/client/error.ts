@@ -1,10 +1,10 @@
-// What can go wrong with a call. The classes tell apart what a caller must tell apart: the daemon's answer was
-// an error (nothing else happened), the call was never sent, or nobody knows whether it took effect.
+// Errors of calls. The classes distinguish the three cases that matter to a caller: the daemon answered with an error
+// (nothing else happened), the call was never sent, or its outcome is unknown.
 
 import { readDomain } from "./domain.ts";
 import type { XdrReader } from "./xdr.ts";
 
-/** libvirt's own numbers for the errors that callers tell apart (virErrorNumber in virterror.h). */
+/** libvirt's numbers of the errors that callers distinguish (virErrorNumber in virterror.h). */
 export const ERROR_CODE = {
   internalError: 1,
   noSupport: 3,
@@ -32,7 +32,7 @@ export const ERROR_CODE = {
   deviceMissing: 99,
 } as const;
 
-/** The daemon answered with an error: libvirt's code, its part that failed (`domain`), severity and message, unchanged. */
+/** The daemon answered with an error: libvirt's code, failed part (`domain`), severity and message, unchanged. */
 export class LibvirtError extends Error {
   override readonly name = "LibvirtError";
   readonly procedure: string;
@@ -54,7 +54,7 @@ export class ConnectFailed extends Error {
   override readonly name = "ConnectFailed";
 }
 
-/** The connection went away during a call. If `sent`, nobody knows whether the call took effect: look. */
+/** The connection was lost during a call. If `sent`, the call's outcome is unknown and must be observed. */
 export class ConnectionLost extends Error {
   override readonly name = "ConnectionLost";
   readonly procedure: string;
@@ -67,7 +67,7 @@ export class ConnectionLost extends Error {
   }
 }
 
-/** The caller stopped waiting (signal or time limit). If `sent`, libvirt may still carry the call out: look. */
+/** The caller stopped waiting (signal or time limit). If `sent`, libvirt may still run the call. */
 export class CallInterrupted extends Error {
   override readonly name = "CallInterrupted";
   readonly procedure: string;
@@ -80,7 +80,7 @@ export class CallInterrupted extends Error {
   }
 }
 
-/** The daemon sent what the protocol does not allow. The connection is closed, since nothing after it can be trusted. */
+/** The daemon broke the protocol. The connection is closed, since later data cannot be trusted. */
 export class ProtocolError extends Error {
   override readonly name = "ProtocolError";
 
@@ -96,7 +96,7 @@ export function readError(reader: XdrReader, procedure: string): LibvirtError {
   const domain = reader.int();
   const message = text() ?? "libvirt gave no reason";
   const level = reader.int();
-  // Details that libvirt itself no longer reads; they still take their place in the message.
+  // The message still contains these details, which libvirt itself no longer reads.
   reader.optional(() => readDomain(reader));
   text();
   text();

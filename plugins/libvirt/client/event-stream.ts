@@ -1,12 +1,12 @@
 import type { DomainEvent, EventKind } from "./event.ts";
 
-/** Events are missing at this place: look at the domains again instead of trusting what the events so far say. */
+/** Events are missing here: the reader must observe the domains again. */
 export interface EventGap {
   readonly kind: "gap";
   readonly reason: "overflow" | "disconnected";
 }
 
-/** Events waiting for one reader. Bounded: a reader that falls behind finds a gap, and the socket never waits. */
+/** A bounded queue of events for one reader. A reader that falls behind gets a gap, and the socket never waits. */
 export class EventStream implements AsyncIterableIterator<DomainEvent | EventGap, undefined> {
   readonly kinds: ReadonlySet<EventKind>;
   readonly #capacity: number;
@@ -26,7 +26,7 @@ export class EventStream implements AsyncIterableIterator<DomainEvent | EventGap
     if (this.#closed) return;
     const reader = this.#readers.shift();
     if (reader !== undefined) reader({ value: event, done: false });
-    // After an overflow nothing is queued until the gap is read, so that the gap stands where events are missing.
+    // After an overflow nothing is queued until the gap is read, so that the gap marks where events are missing.
     else if (this.#overflowed || this.#queue.length >= this.#capacity) this.#overflowed = true;
     else this.#queue.push(event);
   }

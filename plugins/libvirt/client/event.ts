@@ -1,13 +1,13 @@
-// The domain events that can be asked for: libvirt's number, the procedure that delivers it, and its fields
+// The supported domain events: libvirt's number, the procedure that delivers it, and its fields
 // (virDomainEventID in libvirt-domain.h, remote_domain_event_callback_*_msg in remote_protocol.x, 9.0).
 
 import { type Domain, readDomain } from "./domain.ts";
 import { QEMU_PROGRAM } from "./frames.ts";
-import { PROCEDURE, type ProcedurePlace, QEMU_PROCEDURE } from "./procedure.ts";
+import { PROCEDURE, type ProcedureNumbers, QEMU_PROCEDURE } from "./procedure.ts";
 import { XdrError, type XdrReader } from "./xdr.ts";
 
 interface EventShape {
-  /** QEMU's own events are asked for by their name. */
+  /** QEMU's own events are subscribed to by name. */
   readonly id: number | string;
   readonly procedure: number;
   readonly read: (reader: XdrReader) => object;
@@ -75,8 +75,8 @@ const EVENT = {
       excessBytes: reader.unsignedHyper(),
     }),
   },
-  /** QEMU's own word for why a run ends, as "guest-shutdown" or, where a reset ends it, "guest-reset": libvirt calls both
-   * a shutdown. A driver other than QEMU's never has it. */
+  /** QEMU's reason for the end of a run: "guest-shutdown", or "guest-reset" if a reset ends it; libvirt calls both a
+   * shutdown. Only QEMU's driver has it. */
   qemuShutdown: {
     id: "SHUTDOWN",
     procedure: QEMU_PROCEDURE.DOMAIN_MONITOR_EVENT,
@@ -106,20 +106,20 @@ export function eventId(kind: EventKind): number | string {
   return EVENT[kind].id;
 }
 
-/** The event in a message. Events that nobody can have asked for are an XdrError. */
-export function readEvent({ program, procedure }: ProcedurePlace, reader: XdrReader): DomainEvent {
+/** The event in a message. @throws XdrError for an event that cannot have been subscribed to */
+export function readEvent({ program, procedure }: ProcedureNumbers, reader: XdrReader): DomainEvent {
   const kind = EVENT_KINDS.find((candidate) => {
     const { id, procedure: its } = EVENT[candidate];
     return its === procedure && (typeof id === "string") === (program === QEMU_PROGRAM);
   });
   if (kind === undefined) throw new XdrError(`Cannot read a message of procedure ${procedure}`);
-  // The callback's number says nothing new: there is one callback for each kind of event.
+  // The callback's number is redundant: there is one callback for each kind of event.
   reader.int();
   const domain = readDomain(reader);
   return { kind, domain, ...EVENT[kind].read(reader) } as DomainEvent;
 }
 
-/** Out of the details of QEMU's event, which are JSON. */
+/** Reads the reason from the details of QEMU's event, which are JSON. */
 function reasonIn(details: string | undefined): string | undefined {
   try {
     const { reason } = JSON.parse(details ?? "") as { reason?: unknown };

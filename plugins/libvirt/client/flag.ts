@@ -39,7 +39,7 @@ export const SHUTOFF_REASON = {
   daemon: 8,
 } as const;
 
-/** virDomainPausedReason, as far as this program tells them apart. */
+/** virDomainPausedReason, as far as this program distinguishes them. */
 export const PAUSED_REASON = {
   unknown: 0,
   user: 1,

@@ -4,7 +4,7 @@
 import { ProtocolError } from "./error.ts";
 
 export const REMOTE_PROGRAM = 0x2000_8086;
-/** What only the QEMU driver knows, over the same connection. */
+/** The program of the QEMU driver, over the same connection. */
 export const QEMU_PROGRAM = 0x2000_8087;
 export const KEEPALIVE_PROGRAM = 0x6b65_6570;
 export const KEEPALIVE_PING = 1;
@@ -17,10 +17,11 @@ export const MESSAGE_STATUS = { ok: 0, error: 1 } as const;
 
 const LENGTH_BYTES = 4;
 const HEADER_BYTES = 24;
-/** Bytes of the largest packet that either side sends, its length word included (VIR_NET_MESSAGE_MAX and the length). */
+/** Bytes of the largest packet that either side sends, its length word included (VIR_NET_MESSAGE_MAX and the
+ * length). */
 export const FRAME_BYTES_MAX = 33_554_432 + LENGTH_BYTES;
 
-/** The header of a packet: whose procedure it is about, what it is, and which call it belongs to. */
+/** The header of a packet: its program and procedure, its type, and the call that it belongs to. */
 export interface FrameHeader {
   readonly program: number;
   readonly version: number;
@@ -52,7 +53,7 @@ export function encodeFrame(header: FrameHeader, payload: Uint8Array): Buffer {
 /** Cuts the bytes of a socket into packets, whatever pieces they arrive in. */
 export class FrameReader {
   readonly #lengthWord = Buffer.alloc(LENGTH_BYTES);
-  /** Of the body that is being read; absent while its length is. */
+  /** The body that is being read; absent while its length is read. */
   #announced: number | undefined;
   #body = Buffer.alloc(0);
   #filled = 0;
@@ -80,7 +81,7 @@ export class FrameReader {
     }
   }
 
-  /** The body with room for what has arrived: memory is taken for bytes that came, never for bytes that were announced. */
+  /** The body with room for the received bytes: memory is allocated for received bytes, never for announced ones. */
   #room(needed: number, announced: number): Buffer {
     if (needed > this.#body.length) {
       const grown = Buffer.alloc(Math.min(announced, Math.max(needed, 2 * this.#body.length)));

@@ -1,5 +1,5 @@
-// A daemon that hangs keeps its socket open, so silence has to be told from work. After `intervalMs` without a
-// word from the daemon it is pinged; after `count` pings without any it counts as dead.
+// Detects a hung daemon, which keeps its socket open. After `intervalMs` of silence the daemon is pinged; after `count`
+// pings without an answer it counts as dead.
 
 export interface KeepaliveOptions {
   /** 0 turns our own pings off; the daemon's are answered all the same. */
@@ -10,7 +10,7 @@ export interface KeepaliveOptions {
 export const KEEPALIVE_DEFAULT: KeepaliveOptions = { intervalMs: 5000, count: 5 };
 
 export interface Keepalive {
-  /** Anything at all arrived. */
+  /** Notes that any data arrived. */
   heard(): void;
   stop(): void;
 }

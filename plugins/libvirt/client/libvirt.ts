@@ -1,5 +1,5 @@
 // libvirt's own RPC protocol over the daemon's unix socket, without a child process or a native module. Methods
-// carry the names of libvirt's API without "vir"; what they do is said there (https://libvirt.org/html/).
+// have the names of libvirt's API without "vir"; its documentation describes them (https://libvirt.org/html/).
 
 import { addressOf } from "./address.ts";
 import type { EventKind } from "./event.ts";
@@ -40,16 +40,16 @@ const EVENT_CAPACITY = 1024;
 export interface LibvirtOptions {
   /** As "qemu:///system"; see addressOf for what is accepted. */
   readonly uri: string;
-  /** Instead of the socket that the URI leads to. */
+  /** Replaces the socket that the URI leads to. */
   readonly socketPath?: string | undefined;
-  /** For calls that do not say themselves; absent: as long as it takes, or until the daemon falls silent. */
+  /** Time limit of calls without one of their own, in milliseconds; absent: none, until the daemon falls silent. */
   readonly timeoutMs?: number | undefined;
-  /** For connecting, authentication and opening together. */
+  /** Time limit for connecting, authentication and opening together, in milliseconds. */
   readonly openTimeoutMs?: number | undefined;
   /** When a silent daemon counts as dead. */
   readonly keepalive?: KeepaliveOptions | undefined;
   readonly log?: ((message: string, details: Readonly<Record<string, unknown>>) => void) | undefined;
-  /** The daemon went away and is back, with events subscribed again: what was known of it may be out of date. */
+  /** Called when the connection is back, with events subscribed again: earlier observations may be out of date. */
   readonly onReconnect?: (() => void) | undefined;
 }
 
@@ -83,8 +83,8 @@ export function openLibvirt(options: LibvirtOptions) {
     ...guestProcedures(call),
 
     /**
-     * Events of all domains, for one reader; close the stream when done. At most `capacity` wait to be read, then
-     * the stream says "gap", as it does when the daemon goes away: look again, which also reconnects.
+     * Events of all domains, for one reader, who closes the stream when done. With more than `capacity` waiting events,
+     * or when the connection is lost, the stream yields a "gap": the reader observes again, which also reconnects.
      */
     subscribe: (
       kinds: readonly EventKind[],

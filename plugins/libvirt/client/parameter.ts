@@ -1,11 +1,11 @@
-// Typed parameters: libvirt's way of answering with a set of named values that grows from version to version.
+// Typed parameters: libvirt's answers as sets of named values, which grow from version to version.
 
 import { XdrError, type XdrReader } from "./xdr.ts";
 
 /** 64-bit integers are bigint whatever their value, 32-bit ones and doubles are number. */
 export type Parameter = number | bigint | boolean | string;
 
-/** Values by libvirt's names, as "block.0.capacity". */
+/** Values by libvirt's names, such as "block.0.capacity". */
 export type Parameters = Readonly<Record<string, Parameter>>;
 
 export function readParameters(reader: XdrReader, lengthMax: number): Parameters {
@@ -30,7 +30,7 @@ function readParameter(reader: XdrReader): Parameter {
     case 6:
       return reader.truth();
     case 7:
-      // A guest can put anything here, for example its agent's answers.
+      // A guest controls some of these texts, for example its agent's answers.
       return reader.shownString();
     default:
       throw new XdrError(`Cannot read a parameter of type ${type}`);

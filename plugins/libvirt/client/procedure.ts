@@ -80,18 +80,18 @@ export const QEMU_PROCEDURE = {
 /** A procedure's name in libvirt's protocol, without the prefix REMOTE_PROC_ or QEMU_PROC_. */
 export type ProcedureName = keyof typeof PROCEDURE | keyof typeof QEMU_PROCEDURE;
 
-/** Whose procedure it is, and its number there. */
-export interface ProcedurePlace {
+/** The program of a procedure, and its number there. */
+export interface ProcedureNumbers {
   readonly program: number;
   readonly procedure: number;
 }
 
-export const placeOf = (name: ProcedureName): ProcedurePlace =>
+export const procedureNumbers = (name: ProcedureName): ProcedureNumbers =>
   name in PROCEDURE
     ? { program: REMOTE_PROGRAM, procedure: PROCEDURE[name as keyof typeof PROCEDURE] }
     : { program: QEMU_PROGRAM, procedure: QEMU_PROCEDURE[name as keyof typeof QEMU_PROCEDURE] };
 
-/** How long a caller waits. Both end the waiting only: libvirt has no way to take a call back. */
+/** How long a caller waits. Both options end only the waiting: libvirt cannot cancel a call. */
 export interface CallOptions {
   readonly signal?: AbortSignal | undefined;
   readonly timeoutMs?: number | undefined;

@@ -1,5 +1,5 @@
-// What outlives a connection: opens one at the first call, and again at the first call after it went away, with
-// the same events subscribed. A call is sent again only if it is certain that it was never sent.
+// Outlives connections: opens one at the first call, and again at the first call after it was lost, with the same
+// events subscribed. A call is repeated only if it was certainly never sent.
 
 import type { Address } from "./address.ts";
 import { authenticate } from "./authentication.ts";
@@ -8,14 +8,14 @@ import { CallInterrupted, ConnectFailed, ConnectionLost, LibvirtError } from "./
 import { type EventKind, eventId, readEvent } from "./event.ts";
 import { EventStream } from "./event-stream.ts";
 import type { KeepaliveOptions } from "./keepalive.ts";
-import { type Call, type CallOptions, nothing, type ProcedureName, type ProcedurePlace } from "./procedure.ts";
+import { type Call, type CallOptions, nothing, type ProcedureName, type ProcedureNumbers } from "./procedure.ts";
 import { connectSocket } from "./socket.ts";
 import type { XdrReader, XdrWriter } from "./xdr.ts";
 
 export interface SessionOptions {
   readonly address: Address;
   readonly keepalive: KeepaliveOptions;
-  /** For socket, authentication and CONNECT_OPEN together. */
+  /** Time limit for socket, authentication and CONNECT_OPEN together, in milliseconds. */
   readonly openTimeoutMs: number;
   readonly log: (message: string, details: Readonly<Record<string, unknown>>) => void;
   readonly onReconnect: () => void;
@@ -23,17 +23,17 @@ export interface SessionOptions {
 
 const CLOSE_TIMEOUT_MS = 1000;
 
-/** An open connection with the event callbacks that it has; a new connection starts without any. */
+/** An open connection with its event callbacks; a new connection starts without any. */
 interface Link {
   readonly connection: Connection;
-  /** The number of each; none where the driver does not know events of the kind. */
+  /** The callback's number for each kind; none if the driver does not know that kind. */
   readonly callbacks: Map<EventKind, Promise<number | undefined>>;
 }
 
 export class Session {
   readonly #options: SessionOptions;
   readonly #streams = new Set<EventStream>();
-  /** The present link, or the attempt at one; absent while there is none. */
+  /** The present link or a pending one; absent while there is none. */
   #link: Promise<Link> | undefined;
   #opened = false;
   #closed = false;
@@ -58,7 +58,8 @@ export class Session {
     }
   };
 
-  /** Events of these kinds from now on. Waiting for events does not reconnect: the gap asks for a look, which does. */
+  /** Events of these kinds from now on. Waiting for events does not reconnect: a gap makes the reader observe, which
+   * does. */
   async subscribe(kinds: readonly EventKind[], capacity: number, options: CallOptions = {}): Promise<EventStream> {
     const stream = new EventStream(kinds, capacity, () => this.#unsubscribe(stream));
     this.#streams.add(stream);
@@ -83,7 +84,7 @@ export class Session {
     link.connection.close(new Error("this side closed the connection"));
   }
 
-  /** The present link or a new one; gives up waiting as `options` say, while others may go on. */
+  /** The present link or a new one; stops waiting as `options` say, while other callers may continue. */
   async #linked(procedure: ProcedureName, { signal, timeoutMs }: CallOptions): Promise<Link> {
     if (this.#closed) throw new ConnectFailed("Cannot call libvirt: this side closed the connection");
     this.#link ??= this.#startLink();
@@ -160,7 +161,7 @@ export class Session {
       });
   }
 
-  readonly #deliver = (place: ProcedurePlace, message: XdrReader): void => {
+  readonly #deliver = (place: ProcedureNumbers, message: XdrReader): void => {
     const event = readEvent(place, message);
     for (const stream of this.#streams) {
       if (stream.kinds.has(event.kind)) stream.push(event);
@@ -206,7 +207,7 @@ async function registerOne({ connection }: Link, id: number | string, options: C
   try {
     return await connection.call("CONNECT_DOMAIN_MONITOR_EVENT_REGISTER", write, read, options);
   } catch (error) {
-    // They only say more about what libvirt's events say: another driver has none, and a host's rules may keep them back.
+    // QEMU's events only add details to libvirt's: another driver has none, and a host's rules may withhold them.
     if (error instanceof LibvirtError) return undefined;
     throw error;
   }

@@ -3,11 +3,11 @@ import { ConnectFailed } from "./error.ts";
 
 const HINT: Readonly<Record<string, string>> = {
   ENOENT: "there is no such socket; is libvirtd (or virtqemud) running?",
-  ECONNREFUSED: "nobody listens on the socket; is libvirtd (or virtqemud) running?",
+  ECONNREFUSED: "no daemon listens on the socket; is libvirtd (or virtqemud) running?",
   EACCES: `access to the socket is denied; is the user in the group "libvirt"?`,
 };
 
-/** A socket connected to `path`, or ConnectFailed with what would make it succeed. */
+/** A socket connected to `path`. @throws ConnectFailed, with advice on how to succeed */
 export function connectSocket(path: string, timeoutMs: number): Promise<Socket> {
   const { promise, resolve, reject } = Promise.withResolvers<Socket>();
   const fail = (reason: string, cause?: unknown) =>

@@ -1,7 +1,7 @@
 // XDR (RFC 4506), the encoding of libvirt's RPC: big-endian, everything padded to four bytes.
-// Reading is strict: whatever the writer of the other side could not have written is an XdrError.
+// Reading is strict: bytes that no valid writer could have written are an XdrError.
 
-/** Text or a list in a message breaks XDR or a limit of libvirt's protocol, so the message cannot be trusted. */
+/** A message violates XDR or a limit of libvirt's protocol, so it cannot be trusted. */
 export class XdrError extends Error {
   override readonly name = "XdrError";
 }
@@ -13,7 +13,7 @@ const encoder = new TextEncoder();
 const strictDecoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 const lenientDecoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
-/** Builds the payload of one message. A value that cannot be sent throws a RangeError before anything is. */
+/** Builds the payload of one message. A value that cannot be sent throws a RangeError before anything is sent. */
 export class XdrWriter {
   #buffer = Buffer.alloc(256);
   #length = 0;
@@ -44,7 +44,7 @@ export class XdrWriter {
   }
 
   string(value: string): void {
-    // The daemon holds strings as C strings: it would see another value than the one that was checked here.
+    // The daemon reads strings as C strings, so it would see another value than the one checked here.
     if (value.includes("\0")) throw new RangeError("Cannot send a text with a NUL character");
     if (!value.isWellFormed()) throw new RangeError("Cannot send a text that is not valid Unicode");
     const bytes = encoder.encode(value);
@@ -123,7 +123,7 @@ export class XdrReader {
     return this.#buffer.subarray(start, start + length);
   }
 
-  /** Text that is written back later (XML, names): a byte that is not UTF-8 is an error, never a replacement character. */
+  /** Text that is written back later (XML, names): invalid UTF-8 is an error, never a replacement character. */
   string(): string {
     const bytes = this.#string();
     try {
@@ -133,7 +133,8 @@ export class XdrReader {
     }
   }
 
-  /** Text that is only shown (messages, what a guest says of itself): a guest must not be able to end the connection. */
+  /** Text that is only shown (messages, what a guest says of itself): a guest must not be able to end the
+   * connection. */
   shownString(): string {
     return lenientDecoder.decode(this.#string());
   }
@@ -151,7 +152,7 @@ export class XdrReader {
     return Array.from({ length }, read);
   }
 
-  /** Called when everything expected was read; bytes that are left mean that the message was another one. */
+  /** Called when everything expected was read; remaining bytes mean that the message was another one. */
   end(): void {
     const left = this.#buffer.length - this.#offset;
     if (left !== 0) throw new XdrError(`Cannot read a message with ${left} bytes too many`);

@@ -22,14 +22,14 @@ const behindOsBoot = named("bootmenu", "bios", "smbios");
 /** What stands behind `<boot>` within a device, as libvirt writes it (virDomainDeviceInfoFormat). */
 const behindDeviceBoot = named("alias", "master", "rom", "acpi", "address");
 
-/** The definition with one of the four orders. Roles that nobody has recorded are read from the definition. */
+/** The definition with one of the four orders. Unrecorded roles are read from the definition. */
 export function withBootOrder(xml: string, order: PresetOrder, roles?: Roles): string {
   const definition = definitionOf(parseXml(xml));
   return withBoot(xml, bootWith(definition, roles ?? rolesOf(definition), order));
 }
 
-/** The definition with this boot configuration and no other boot entries. An entry for a device that is not there is
- * left out in the per-device style. */
+/** The definition with this boot configuration and no other boot entries. The per-device style leaves out entries of
+ * missing devices. */
 export function withBoot(xml: string, boot: BootConfig): string {
   const entries = [...boot.entries].sort((a, b) => a.order - b.order);
   return editXml(xml, (domain) => {
@@ -39,7 +39,7 @@ export function withBoot(xml: string, boot: BootConfig): string {
 }
 
 function classOf(device: string): string {
-  if (!device.startsWith("class:")) throw new Error(`Cannot name device "${device}" in <os>: only classes stand there`);
+  if (!device.startsWith("class:")) throw new Error(`Cannot name device "${device}" in <os>: it takes only classes`);
   return device.slice("class:".length);
 }
 
@@ -47,7 +47,7 @@ function setClasses(domain: XmlNode, classes: readonly string[]): void {
   const os = find(domain, "os");
   if (os === undefined) throw new Error("Cannot set the boot order: the definition has no <os>");
   const held = elementsOf(os, "boot");
-  // Elements that are there are used again, so that what stands around them keeps its place.
+  // Existing elements are reused, so that the text around them stays.
   for (const [index, node] of held.entries()) {
     const name = classes[index];
     if (name === undefined) remove(os, node);
@@ -63,7 +63,7 @@ function setNumbers(domain: XmlNode, entries: BootConfig["entries"]): void {
   const numbers = new Map<XmlNode, number>();
   for (const { device, order } of entries) {
     const node = deviceFor(devices, device)?.node;
-    // A class may come down to a device that also has an entry of its own: the earlier one counts.
+    // A class may resolve to a device that also has an entry of its own: the earlier one counts.
     if (node && !numbers.has(node)) numbers.set(node, order);
   }
   for (const { node } of devices) setBootNumber(node, numbers.get(node));

@@ -5,11 +5,11 @@ import { withClaim } from "./claim.ts";
 import { driveElement } from "./media.ts";
 import { element, indent, writeXml, type XmlNode } from "./tree.ts";
 
-/** A VM to be made, with the accelerator decided: `kvm` only where a guest really runs under it. */
+/** A new VM's specification, with the accelerator decided: `kvm` only if a guest really runs under it. */
 export type DomainSpec = Omit<VmSpec, "acceleration"> & Readonly<{ accelerator: "kvm" | "tcg" }>;
 
-/** Milliseconds after which a BIOS that found nothing to boot tries again, so that a medium inserted meanwhile boots. Without
- * it SeaBIOS stays at "No bootable device" for ever. UEFI ignores it. */
+/** Milliseconds after which a BIOS without a bootable device tries again, so that a medium inserted meanwhile boots.
+ * Without it SeaBIOS stays at "No bootable device" for ever. UEFI ignores it. */
 const REBOOT_TIMEOUT_MS = 10_000;
 
 /** The definition of a new x86_64 VM, complete: q35, a qcow2 system disk, and a SATA CD-ROM drive that is there even
@@ -28,7 +28,8 @@ export function buildDomain(spec: DomainSpec): string {
       element("apic"),
       spec.firmware === "uefi_secure" ? element("smm", { state: "on" }) : undefined,
     ]),
-    // `maximum` is all that TCG can emulate; its default lacks what today's systems ask of a CPU (x86-64-v2).
+    // `maximum` is everything that TCG can emulate; its default lacks features that today's systems require
+    // (x86-64-v2).
     element("cpu", { mode: kvm ? "host-passthrough" : "maximum" }),
     element("clock", { offset: "utc" }, kvm ? timers() : []),
     element("on_poweroff", {}, "destroy"),
@@ -37,7 +38,7 @@ export function buildDomain(spec: DomainSpec): string {
     element("devices", {}, devicesFor(spec)),
   ]);
   const xml = writeXml([indent(domain)]);
-  // The domain's definition decides the order, so that what is read back is what was planned.
+  // The planned definition decides the order, so that the read-back definition equals it.
   return withClaim(withBoot(xml, definitionFor({ ...spec, acceleration: spec.accelerator }).boot), spec.claim);
 }
 
@@ -81,7 +82,7 @@ const devicesFor = (spec: DomainSpec): (XmlNode | undefined)[] => [
   spec.tpm
     ? element("tpm", { model: "tpm-crb" }, [element("backend", { type: "emulator", version: "2.0" })])
     : undefined,
-  // A port on loopback could be reached by every user of the host, and by a guest on user-mode networking.
+  // Every user of the host, and a guest on user-mode networking, could reach a port on loopback.
   element("graphics", { type: "vnc" }, [element("listen", { type: "socket" })]),
   // The one card that BIOS, UEFI and every installer can draw on from the first moment.
   element("video", {}, [element("model", { type: "vga" })]),

@@ -1,5 +1,5 @@
-/** Bootwright's claim tag in a domain's `<metadata>`: one element in a namespace of its own, which libvirt keeps as it
- * is. A witness of what the store should say; a clone or a rollback takes it along. */
+/** Bootwright's claim tag in a domain's `<metadata>`: one element in a namespace of its own, which libvirt keeps
+ * unchanged. It repeats the record; a clone or a rollback copies it. */
 import type { ClaimTag } from "../../../src/plugin.ts";
 import {
   attribute,
@@ -22,7 +22,7 @@ export const CLAIM_NAMESPACE = "https://bootwright.dev/xmlns/domain/1";
 /** The prefix that libvirt writes the namespace with: virDomainSetMetadata's `key`. */
 export const CLAIM_PREFIX = "bootwright";
 
-/** What stands before `<metadata>` as libvirt writes it (virDomainDefFormatInternal); all else comes behind it. */
+/** The elements that libvirt writes before `<metadata>` (virDomainDefFormatInternal); all others come behind it. */
 const aheadOfMetadata = ["name", "uuid", "genid", "title", "description"];
 
 const attributesFor = (tag: ClaimTag) => ({ uuid: tag.uuid, revision: tag.revision, status: tag.status });
@@ -48,14 +48,14 @@ function insertClaim(domain: XmlNode, tag: ClaimTag): void {
   else insert(domain, element("metadata", {}, [claim]), (sibling) => sibling === first);
 }
 
-/** Takes the claim tag out of the tree, and a `<metadata>` that held nothing else. */
+/** Removes the claim tag from the tree, and a `<metadata>` that contained nothing else. */
 export function removeClaim(domain: XmlNode): void {
   const metadata = find(domain, "metadata");
   for (const claim of claimElements(domain)) remove(metadata, claim);
   if (metadata && childrenOf(metadata).every(isBlank)) remove(domain, metadata);
 }
 
-/** The claim tag of a domain; one that cannot be read is none. */
+/** The claim tag of a domain; undefined if it is missing or unreadable. */
 export function claimOf(domain: XmlNode): ClaimTag | undefined {
   const claim = claimElements(domain)[0];
   const [uuid, revision, status] = ["uuid", "revision", "status"].map((name) => attribute(claim, name));

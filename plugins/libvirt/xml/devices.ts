@@ -1,12 +1,12 @@
-/** The devices of a domain that can hold a place in its boot order, and the names they go by there. */
+/** The bootable devices of a domain, and their names in its boot order. */
 import type { DeviceRef } from "../../../src/plugin.ts";
 import { attribute, elementsOf, find, nameOf, type XmlNode } from "./tree.ts";
 
 export type Device = Readonly<{ ref: DeviceRef; node: XmlNode }>;
 
-/** Every `<disk>` in libvirt's own order: grouped by bus, the bus that is named first ahead, and by target name within
- * one bus (virDomainDiskInsert). What libvirt itself writes is in that order already; what somebody else wrote need not
- * be, and `<boot dev>` reaches the first of a class in this order only. */
+/** Every `<disk>` in libvirt's own order: grouped by bus, in the order in which the buses first occur, and by target
+ * name within one bus (virDomainDiskInsert). libvirt's own text is in that order already; another program's may not
+ * be, and `<boot dev>` reaches the first disk of a class in this order. */
 export function disksOf(domain: XmlNode): XmlNode[] {
   const disks = elementsOf(find(domain, "devices"), "disk");
   const buses = [...new Set(disks.map(busOf))];
@@ -19,7 +19,7 @@ export function disksOf(domain: XmlNode): XmlNode[] {
 
 export const targetOf = (disk: XmlNode): string => attribute(find(disk, "target"), "dev") ?? "";
 
-/** The bus of a disk; a target without one is on the bus that its name stands for (virDomainDiskDefParse). */
+/** The bus of a disk; without one, the bus that its target's name implies (virDomainDiskDefParse). */
 export function busOf(disk: XmlNode): string {
   const byPrefix: Record<string, string> = { fd: "fdc", hd: "ide", sd: "scsi", vd: "virtio", xv: "xen" };
   return attribute(find(disk, "target"), "bus") ?? byPrefix[targetOf(disk).slice(0, 2)] ?? "ide";
@@ -39,7 +39,7 @@ export function targetName(prefix: string, index: number): string {
   return prefix + letters;
 }
 
-/** What the boot order calls this `<disk>`. `lun` is a hard disk like any other there. */
+/** The name of this `<disk>` in the boot order, in which a `lun` is a hard disk like any other. */
 export function kindOf(disk: XmlNode): "disk" | "cdrom" | "floppy" {
   const device = attribute(disk, "device");
   return device === "cdrom" || device === "floppy" ? device : "disk";
@@ -61,13 +61,13 @@ export function bootableDevices(domain: XmlNode): Device[] {
     const count = counts.get(base) ?? 0;
     counts.set(base, count + 1);
     if (kind !== "interface") return [{ ref: `${kind}:${count}`, node }];
-    // libvirt takes two interfaces with one MAC address.
+    // libvirt accepts two interfaces with one MAC address.
     return [{ ref: count === 0 ? base : `${base}#${count}`, node }];
   });
   return [...disks, ...others];
 }
 
-/** The device that an entry of a boot order means: itself, or the first of its class. */
+/** The device of a boot order's entry: the device itself, or the first of the class. */
 export function deviceFor(devices: readonly Device[], ref: DeviceRef): Device | undefined {
   if (!ref.startsWith("class:")) return devices.find((device) => device.ref === ref);
   const kind = { hd: "disk", cdrom: "cdrom", fd: "floppy", network: "network" }[ref.slice("class:".length)];

@@ -1,9 +1,9 @@
-/** Where a running domain shows its screen. */
+/** The address of a running domain's screen. */
 import type { VncAddress } from "../../../src/plugin.ts";
 import { attribute, elementsOf, find, parseXml } from "./tree.ts";
 
-/** The first VNC display of a live definition that can be connected to, with its password where the definition was asked
- * for with those; undefined where it has none. */
+/** The first reachable VNC display of a live definition, with its password if the definition includes passwords;
+ * undefined if there is none. */
 export function vncOf(xml: string): Readonly<{ at: VncAddress; password?: string }> | undefined {
   for (const graphics of elementsOf(find(parseXml(xml), "devices"), "graphics")) {
     if (attribute(graphics, "type") !== "vnc") continue;
@@ -22,6 +22,6 @@ export function vncOf(xml: string): Readonly<{ at: VncAddress; password?: string
   return undefined;
 }
 
-/** A server that listens at every address is found at this host's own. */
+/** The address to connect to: a server that listens at every address is reachable at loopback. */
 const reachable = (address: string | undefined): string =>
   address === undefined || address === "0.0.0.0" ? "127.0.0.1" : address === "::" ? "::1" : address;

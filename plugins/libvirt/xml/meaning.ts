@@ -1,4 +1,4 @@
-/** Compares definitions by what they say. */
+/** Compares definitions by their meaning. */
 import { removeClaim } from "./claim.ts";
 import {
   attributeEntries,
@@ -12,8 +12,8 @@ import {
   type XmlNode,
 } from "./tree.ts";
 
-/** A canonical text of the whole definition, passwords included, without our own claim tag: the same for two reads of
- * one definition, another as soon as anything is different in it. Meant for a keyed hash, never to be shown or kept. */
+/** A canonical text of the whole definition, passwords included, without the claim tag. It is the same for two reads of
+ * one definition, and differs with every change. It serves for a keyed hash and is never shown or stored. */
 export function meaningOf(xml: string): string {
   const root = parseXml(xml);
   removeClaim(root);
@@ -22,8 +22,8 @@ export function meaningOf(xml: string): string {
 
 function meaning(node: XmlNode): unknown {
   if (!isElement(node)) return isComment(node) ? { comment: textOf(node) } : (textOf(node) ?? "");
-  // Attributes have no order in XML. Elements have, and libvirt keeps it between two reads, but for controllers: after
-  // the first start those that it added by itself stand in another place. Type and index identify them.
+  // Attributes have no order in XML. Elements have, and libvirt keeps it between two reads, except for controllers:
+  // after the first start those that it added are in another place. Type and index identify them.
   const attributes = attributeEntries(node).sort(([a], [b]) => (a < b ? -1 : 1));
   const children = childrenOf(node).filter((child) => !isBlank(child));
   const fixed = children.filter((child) => nameOf(child) !== "controller").map(meaning);

@@ -29,11 +29,11 @@ export function withMedia(xml: string, isoPath: string | undefined, driveTarget?
   });
 }
 
-/** The element of one disk or CD-ROM drive, for virDomainUpdateDeviceFlags. That call replaces the whole element, so
- * all that it held goes along: serial, address, alias, I/O limits.
+/** The element of one disk or CD-ROM drive, for virDomainUpdateDeviceFlags. That call replaces the whole element, so it
+ * includes everything: serial, address, alias, I/O limits.
  *
- * From a live definition what only a running device has is left out, and the boot number stays as it is: libvirt
- * refuses to change that of a running device. */
+ * An element of a live definition leaves out the parts that only a running device has, and keeps the boot number:
+ * libvirt refuses to change a running device's. */
 export function deviceXml(xml: string, kind: "disk" | "cdrom", target: string, change: DeviceChange = {}): string {
   const root = parseXml(xml);
   const device = deviceIn(root, kind, target);
@@ -71,8 +71,8 @@ export const driveElement = (target: string, bus: string, isoPath?: string): Xml
     element("readonly"),
   ]);
 
-/** Where the next CD-ROM drive can go: on SATA for q35, which has no IDE, on IDE for i440fx while one of its four places
- * is free, on SCSI otherwise. */
+/** The bus and target of the next CD-ROM drive: SATA for q35, which has no IDE, IDE for i440fx while one of its four
+ * places is free, SCSI otherwise. */
 export function nextDriveTarget(xml: string): { target: string; bus: string } {
   const root = parseXml(xml);
   const { machine } = definitionOf(root);
@@ -84,7 +84,7 @@ export function nextDriveTarget(xml: string): { target: string; bus: string } {
 
 type DriveAddress = Readonly<Record<string, number>>;
 
-/** The address that libvirt gives to a drive by the place of its target in its row (virDomainDiskDefAssignAddress). */
+/** The address that libvirt derives from the index of a drive's target (virDomainDiskDefAssignAddress). */
 const sataAddress = (index: number): DriveAddress => ({ controller: Math.floor(index / 6), bus: 0, unit: index % 6 });
 const ideAddress = (index: number): DriveAddress => ({
   controller: Math.floor(index / 4),
@@ -92,8 +92,8 @@ const ideAddress = (index: number): DriveAddress => ({
   unit: index % 2,
 });
 
-/** The first free name whose address is free too: libvirt derives the address from the name, but a disk that is there
- * may have been given another, and two drives at one address are refused. */
+/** The first free name whose address is free, too: libvirt derives the address from the name, but an existing disk may
+ * have another one, and libvirt refuses two drives at one address. */
 function freeTarget(
   disks: readonly XmlNode[],
   prefix: string,
@@ -126,7 +126,7 @@ function setMedium(drive: XmlNode, isoPath: string | undefined): void {
   const held = find(drive, "source");
   const isFile = (attribute(drive, "type") ?? "file") === "file";
   if (isFile && attribute(held, "file") === isoPath) return;
-  // What is known of the old medium says nothing about the new one.
+  // Attributes of the old medium do not hold for the new one.
   remove(drive, find(drive, "backingStore"));
   if (isoPath !== undefined) setAttribute(find(drive, "driver") ?? element("driver"), "type", "raw");
   if (isFile && held && isoPath !== undefined) {
@@ -147,7 +147,7 @@ function setMedium(drive: XmlNode, isoPath: string | undefined): void {
   );
 }
 
-/** Takes away what libvirt writes about a running device only. */
+/** Removes the elements that libvirt writes only for a running device. */
 function makeInactive(device: XmlNode): void {
   for (const name of ["backingStore", "mirror"]) remove(device, find(device, name));
   setAttribute(find(device, "target") ?? element("target"), "tray", undefined);

@@ -1,4 +1,4 @@
-/** What a domain's XML says, in the domain's own words. */
+/** Reads a libvirt domain's XML into the domain model. */
 import type { BootConfig, ClaimTag, Disk, Drive, Firmware, VmDefinition } from "../../../src/plugin.ts";
 import { claimOf } from "./claim.ts";
 import { bootableDevices, busOf, disksOf, kindOf, targetOf } from "./devices.ts";
@@ -9,11 +9,11 @@ export type ParsedDomain = Readonly<{
   name: string;
   /** The hypervisor: `kvm`, `qemu` (which is QEMU without KVM), `test` … */
   type: string;
-  /** The machine, with its version where libvirt has seen it: `pc-q35-7.2`. */
+  /** The machine, with its version if libvirt has resolved it: `pc-q35-7.2`. */
   machine: string;
   definition: VmDefinition;
   claim?: ClaimTag;
-  /** Whether the guest has opened the agent's channel, which only a running domain says; absent without a channel. */
+  /** Whether the guest has opened the agent's channel, known only of a running domain; absent without a channel. */
   agent?: boolean;
 }>;
 
@@ -74,14 +74,14 @@ function bootOf(domain: XmlNode): BootConfig {
     .sort((a, b) => a.order - b.order);
   if (numbered.length > 0) return { style: "device", entries: numbered };
   const classes = elementsOf(find(domain, "os"), "boot").map((node) => attribute(node, "dev") ?? "");
-  // Of a class that is named twice the last place counts (qemuProcessPrepareDeviceBootorder), and a definition without
-  // any boot entry gets the hard disk (virDomainDefBootOrderPostParse).
+  // The last place of a repeated class counts (qemuProcessPrepareDeviceBootorder), and a definition without a boot
+  // entry boots the hard disk (virDomainDefBootOrderPostParse).
   const counting = classes.length > 0 ? classes.filter((name, index) => classes.lastIndexOf(name) === index) : ["hd"];
   return { style: "os", entries: counting.map((name, index) => ({ device: `class:${name}`, order: index + 1 })) };
 }
 
-/** The file or block device of this host that a disk stands on. Of an ejected CD-ROM a running domain still says
- * `<source index="2"/>`. */
+/** The file or block device of this host behind a disk. A running domain's ejected CD-ROM still has `<source
+ * index="2"/>`. */
 function pathOf(disk: XmlNode): string | undefined {
   const name = { file: "file", block: "dev" }[attribute(disk, "type") ?? "file"];
   return (name && attribute(find(disk, "source"), name)) || undefined;
@@ -102,20 +102,20 @@ function diskOf(disk: XmlNode): Disk {
 
 function driveOf(disk: XmlNode): Drive {
   const path = pathOf(disk);
-  // Only a running domain says where the tray is, and only when it is open.
+  // Only a running domain has the tray's state, and only when it is open.
   const tray = attribute(find(disk, "target"), "tray") === "open" ? "open" : "closed";
   return { target: targetOf(disk), bus: busOf(disk), ...(path !== undefined && { path }), tray };
 }
 
-/** The machine's family. `pc` is i440fx by another name. */
+/** The machine's family. `pc` is another name of i440fx. */
 function machineOf(domain: XmlNode): VmDefinition["machine"] {
   const machine = attribute(find(domain, "os", "type"), "machine") ?? "";
   if (/q35/.test(machine)) return "q35";
   return /^pc(-i440fx.*|-\d.*|)$/.test(machine) ? "i440fx" : "other";
 }
 
-/** The firmware. A live definition names files where the inactive one states what they must be able to do (libvirt
- * before 9.2 resolves that at each start), so both ways of saying it are read. */
+/** The firmware. A live definition names files, and the inactive one states required features (libvirt before 9.2
+ * resolves them at each start), so both forms are read. */
 function firmwareOf(os: XmlNode | undefined): Firmware {
   const automatic = attribute(os, "firmware");
   const loader = find(os, "loader");
@@ -128,7 +128,7 @@ function firmwareOf(os: XmlNode | undefined): Firmware {
     );
   if (asked("secure-boot") === "no" || asked("enrolled-keys") === "no") return "uefi";
   if (asked("secure-boot") === "yes" || asked("enrolled-keys") === "yes") return "uefi_secure";
-  // Nothing asked and nothing resolved: the first firmware descriptor decides, which on Debian, Ubuntu and Fedora is
+  // Nothing is requested or resolved, so the first firmware descriptor decides, which on Debian, Ubuntu and Fedora is
   // the one with Microsoft's keys.
   return loader === undefined || isSecureLoader(os, loader) ? "uefi_secure" : "uefi";
 }
@@ -137,7 +137,7 @@ const isUefiLoader = (loader: XmlNode | undefined): boolean =>
   loader !== undefined &&
   (attribute(loader, "type") === "pflash" || /ovmf|edk2|uefi|aavmf/i.test(textOf(loader) ?? ""));
 
-/** Secure Boot rejects something only if the variables start with keys in them. Names of files are the last resort. */
+/** Whether Secure Boot has keys: it rejects nothing without keys in the variables. File names are the last resort. */
 function isSecureLoader(os: XmlNode | undefined, loader: XmlNode): boolean {
   const named = (path: string) => /secboot|secure|enrolled|snakeoil|[-_.]ms[-_.]/i.test(path);
   const template = attribute(find(os, "nvram"), "template");

@@ -1,4 +1,4 @@
-/** Domain XML as a tree that comes back as it went in: parsing, writing, and reading and changing single nodes.
+/** Domain XML as a lossless tree: parses, writes, and reads and changes single nodes.
  *
  * fast-xml-parser destroys domain XML in every configuration but this one (numbers, comments, CDATA, the order of
  * siblings and `&#10;` all suffer), so nothing else in the plugin parses or writes XML. The tree holds raw text:
@@ -22,12 +22,12 @@ const recipe = {
   textNodeName: TEXT,
   cdataPropName: CDATA,
   commentPropName: COMMENT,
-  // A chain of backing files nests one element per file, and libvirt takes 200 of them.
+  // A chain of backing files nests one element per file, and libvirt accepts 200 of them.
   maxNestedTags: 1000,
 } as const;
 
-/** The parser refuses a whole document for one of these names, which any program may use in its metadata. Until they are
- * written again they carry a NUL, which no XML holds. */
+/** The parser refuses a whole document with one of these names, which any program may use in its metadata. While
+ * parsed, they carry a NUL, which XML cannot contain. */
 const REFUSED_NAMES = ["__proto__", "constructor", "prototype"];
 const MARK = "\0";
 const markName = (name: string) => (REFUSED_NAMES.includes(name) ? MARK + name : name);
@@ -52,10 +52,10 @@ const builder = new XMLBuilder({
 });
 
 /** The root element of a document, for reading.
- * @throws SyntaxError for a text that is no XML, or has a document type (libvirt never writes one) */
+ * @throws SyntaxError for a text that is not XML, or has a document type (libvirt never writes one) */
 export const parseXml = (xml: string): XmlNode => parseDocument(xml).root;
 
-/** The document with what `change` does to its root element. A line feed ends it, as it ends what libvirt writes. */
+/** The document after `change` of its root element. It ends with a line feed, as libvirt's text does. */
 export function editXml(xml: string, change: (root: XmlNode) => void): string {
   const { nodes, root } = parseDocument(xml);
   change(root);
@@ -217,7 +217,7 @@ function encode(value: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: these are the characters to refuse
   if (/[\0-\x08\v\f\x0e-\x1f\ufffe\uffff]/.test(value) || !value.isWellFormed()) {
     throw new RangeError(
-      `Cannot write ${JSON.stringify(value)} into XML: it holds a character that XML does not allow`,
+      `Cannot write ${JSON.stringify(value)} into XML: it contains a character that XML does not allow`,
     );
   }
   return value.replace(/[&<>"'\t\n\r]/g, (char) => {

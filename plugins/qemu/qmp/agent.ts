@@ -1,18 +1,18 @@
-/** The guest agent's protocol: QMP's lines without greeting and ids, over a channel that a guest holds the other end of. */
+/** The guest agent's protocol: QMP's lines without greeting and ids, over a channel to the guest. */
 import { randomInt } from "node:crypto";
 import { createLines } from "./frames.ts";
 import { connectUnix } from "./socket.ts";
 
-/** More than any answer to what is asked here, and all that a guest can make us hold. */
+/** The limit of an answer in bytes: more than any expected one, since a guest could send without end. */
 const LINE_BYTES_MAX = 1024 ** 2;
 
-/** Nobody answers, or not in this protocol. */
+/** No agent answers, or not in this protocol. */
 export class AgentSilent extends Error {}
 
 export type AgentCommand = Readonly<{ execute: string; arguments?: Readonly<Record<string, unknown>> }>;
 type Message = Readonly<Record<string, unknown>>;
 
-/** Asks the commands one after the other, and gives their answers; undefined for one that the agent refuses.
+/** Sends the commands one after the other, and returns their answers; undefined for one that the agent refuses.
  * @throws AgentSilent; the signal's reason */
 export async function askAgent(
   path: string,
@@ -58,7 +58,7 @@ export async function askAgent(
   };
   const say = (command: AgentCommand) => socket.write(`${JSON.stringify(command)}\n`);
   try {
-    // Answers to somebody who no longer waits for them may come first.
+    // Late answers to an earlier client may come first.
     const id = randomInt(2 ** 31);
     say({ execute: "guest-sync", arguments: { id } });
     while ((await next()).return !== id);
@@ -76,7 +76,7 @@ export async function askAgent(
   }
 }
 
-/** Whatever else a guest writes into its channel is left out. */
+/** The answer in a line; anything else that a guest writes is ignored. */
 function messageIn(line: string): Message[] {
   try {
     const value: unknown = JSON.parse(line);

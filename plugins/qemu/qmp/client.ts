@@ -1,11 +1,12 @@
-/** One QMP session over a unix socket: greeting, negotiation, commands with ids. QEMU serves one session at a time on a
- * socket and lets others wait in the socket's queue, so a session is opened for the moment of a call and closed again. */
+/** One QMP session over a unix socket: greeting, negotiation, commands with ids. QEMU serves one session at a time
+ * on a socket and lets others wait in the socket's queue, so a session is opened for the moment of a call and
+ * closed again. */
 import type { Duplex } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createFrames } from "./frames.ts";
 import { connectUnix } from "./socket.ts";
 
-/** Nobody listens there: the process has ended, or was never started. */
+/** No process listens at the socket: it has ended, or was never started. */
 export class NotListening extends Error {}
 
 /** QEMU's own refusal of a command. */
@@ -17,7 +18,8 @@ export class QmpRefused extends Error {
   }
 }
 
-/** There is no answer: the connection broke, or it took too long. `sent` names the command that may have been done. */
+/** There is no answer: the connection broke, or it took too long. `sent` names the command that may have taken
+ * effect. */
 export class QmpLost extends Error {
   readonly sent: string | undefined;
   constructor(reason: string, sent?: string, options?: ErrorOptions) {
@@ -38,7 +40,7 @@ export type QmpOptions = Readonly<{
   signal?: AbortSignal | undefined;
 }>;
 
-/** A busy host, and somebody else's session before ours. */
+/** Time limits that allow for a busy host, and for another session before this one. */
 const TIMEOUT_MS = 30_000;
 const QUEUE_RETRY_MS = 10;
 
@@ -102,7 +104,7 @@ export async function openQmp(path: string, { timeoutMs = TIMEOUT_MS, signal }: 
 /** Whether a process listens there. A socket file alone says nothing: it outlives a process that was killed. */
 export async function isListening(path: string): Promise<boolean> {
   for (;;) {
-    const tried = await attempt(path);
+    const tried = await tryConnect(path);
     if (typeof tried !== "string") {
       tried.destroy();
       return true;
@@ -113,25 +115,25 @@ export async function isListening(path: string): Promise<boolean> {
   }
 }
 
-/** QEMU's queue holds two; whoever comes while it is full is turned away and has to come again. */
+/** QEMU's queue holds two connections; a further one is refused and has to try again. */
 const FULL = "EAGAIN";
-/** It ended while this connection stood in its queue, or while another was its guest. */
+/** The process ended while this connection waited in its queue, or while it served another. */
 const CUT_OFF = "ECONNRESET";
 const isNobody = (code: string) => code === "ENOENT" || code === "ECONNREFUSED" || code === "ENOTDIR";
 
 async function connected(path: string, until: number, signal?: AbortSignal): Promise<Duplex> {
   for (;;) {
     signal?.throwIfAborted();
-    const tried = await attempt(path);
+    const tried = await tryConnect(path);
     if (typeof tried !== "string") return tried;
-    if (isNobody(tried)) throw new NotListening(`nobody listens at ${path}`);
+    if (isNobody(tried)) throw new NotListening(`no process listens at ${path}`);
     if (tried !== FULL && tried !== CUT_OFF) throw new QmpLost(`cannot connect to ${path}: ${tried}`);
     if (Date.now() >= until) throw new QmpLost(`others have kept ${path} busy`);
     await sleep(QUEUE_RETRY_MS, undefined, signal && { signal });
   }
 }
 
-const attempt = (path: string): Promise<Duplex | string> =>
+const tryConnect = (path: string): Promise<Duplex | string> =>
   connectUnix(path).catch((error: NodeJS.ErrnoException) => error.code ?? error.message);
 
 /** @throws what `late` makes when the time is up; the signal's reason */

@@ -1,13 +1,13 @@
 /** QMP's framing: one JSON value a line, whatever pieces the lines come in. */
 
-/** Far more than the longest answer, and little enough that a peer that never ends its line cannot fill the memory. */
+/** Far more than the longest answer, but too little for a peer with an endless line to fill the memory. */
 export const LINE_BYTES_MAX = 16 * 1024 ** 2;
 
-/** What came is not QMP; the stream cannot be resumed. */
+/** The data is not QMP; the stream cannot be resumed. */
 export class FramingError extends Error {}
 
 export type Frames = Readonly<{
-  /** Takes the next bytes, and gives the messages that they complete.
+  /** Takes the next bytes, and returns the messages that they complete.
    * @throws FramingError */
   push(bytes: Uint8Array): Record<string, unknown>[];
 }>;
@@ -17,7 +17,7 @@ export function createFrames(lineBytesMax = LINE_BYTES_MAX): Frames {
   return { push: (bytes) => lines.push(bytes).map(parse) };
 }
 
-/** The lines alone, without empty ones, whatever stands in them. */
+/** Splits bytes into lines without interpreting them, and drops empty ones. */
 export function createLines(lineBytesMax: number): Readonly<{ push(bytes: Uint8Array): string[] }> {
   let parts: Uint8Array[] = [];
   let held = 0;

@@ -1,5 +1,5 @@
-/** Connections to unix sockets. On Deno they are Deno's own: those that Deno 2.9 makes for node:net were seen to close file
- * descriptors which had become another file's by then. */
+/** Connections to unix sockets. On Deno they use Deno's own API: those of Deno 2.9's node:net were observed to close
+ * file descriptors that belonged to another file by then. */
 import { once } from "node:events";
 import { connect } from "node:net";
 import { Duplex } from "node:stream";
@@ -19,13 +19,13 @@ export async function connectUnix(path: string): Promise<Duplex> {
   const { Deno } = globalThis as { Deno?: Deno };
   const socket = Deno ? duplexOf(await Deno.connect({ transport: "unix", path })) : connect(path);
   if (!Deno) await once(socket, "connect");
-  // Whoever has no ear for a failure sees that it has closed.
+  // A user without an error listener still sees the close.
   return socket.on("error", () => {});
 }
 
 function duplexOf(connection: DenoConnection): Duplex {
   return new Duplex({
-    // As node:net does: the end of what is read is the end of it all.
+    // Like node:net, the end of the readable side ends the connection.
     allowHalfOpen: false,
     read() {
       const bytes = new Uint8Array(PIECE_BYTES);

@@ -10,11 +10,11 @@ const BootConfigSchema = z.object({
   entries: z.array(z.object({ device: z.string(), order: z.number().int().min(1) })).readonly(),
 });
 
-/** `order` is what was asked for and goes on record; absent when an older configuration is put back as it was. */
+/** `order` is the requested order, which goes on record; absent when an older configuration is put back as it was. */
 const SetBootOrder = z.object({ boot: BootConfigSchema, order: PresetOrder.optional() });
 
-/** Whether `now` is what was to be written. A class that is written into the per-device style is read back under the
- * name of its first device, which only the hypervisor knows, or not at all where there is none. */
+/** Whether `now` is the configuration `wanted`. The hypervisor gives a class in the per-device style back as the
+ * class's first device, which it alone knows, or leaves the class out when it has no device. */
 function sameBoot(now: BootConfig, wanted: BootConfig): boolean {
   const left = new Map(now.entries.map(({ device, order }) => [order, device]));
   const found = wanted.entries.every(({ device, order }) => {
@@ -34,8 +34,8 @@ const prefixOf: Readonly<Record<DeviceRef, string>> = {
   "class:cdrom": "cdrom:",
 };
 
-/** An order that is put back on purpose is the order that is asked for from now on. What is none of the four cannot be
- * asked for, and then nothing is: else the next start would bring back what was undone. */
+/** An order that is put back on purpose becomes the requested order. A custom order cannot be requested, so no order is
+ * requested then: otherwise the next start would bring back the undone order. */
 const undoOrderLater: UndoLater<z.output<typeof SetBootOrder>> = {
   instead(back, { before }) {
     if (!before.record || !before.vm) return [back];
@@ -72,7 +72,7 @@ export const bootChanges = {
     },
     summary: ({ order }) => `set the boot order to ${order ?? "what it was"}`,
   }),
-  /** Takes the order that is there as the order that was asked for, which ends a drift. */
+  /** Adopts the present order as the requested one, which ends a drift. */
   "boot_order.adopt": defineChange({
     input: z.object({ order: BootOrder }),
     appliedBy: "store",
@@ -92,6 +92,6 @@ export const bootChanges = {
       const { requestedOrder: _old, ...rest } = record;
       return order === "custom" ? rest : { ...rest, requestedOrder: order };
     },
-    summary: ({ order }) => `take the boot order ${order}, which another program set, as asked for`,
+    summary: ({ order }) => `adopt the boot order ${order}, which another program set`,
   }),
 };

@@ -28,27 +28,27 @@ export type Change<K extends ChangeKind = ChangeKind> = {
   [P in K]: Readonly<{ kind: P } & Fields<z.output<(typeof changes)[P]["input"]>>>;
 }[K];
 
-/** An empty object schema says "no other key may be", which would rule out `kind` itself. */
+/** An empty object schema forbids every other key, which would rule out `kind` itself. */
 type Fields<Input> = Input extends Record<string, never> ? unknown : Input;
 
-/** What is known of each kind: those above, and those that were added. */
+/** The definition of each kind: those above, and those added at run time. */
 const definitions = new Map<string, ChangeDefinition<Change>>(
   Object.entries(changes as unknown as Record<string, ChangeDefinition<Change>>),
 );
 
-/** Adds a kind of change that a module of its own defines. Returns what takes it out again.
- * @throws TypeError for a kind that there is */
+/** Adds a kind of change that another module defines. Returns a function that removes it.
+ * @throws TypeError for a kind that exists */
 export function addChange<Input>(kind: string, definition: ChangeDefinition<Input>): () => void {
   if (definitions.has(kind)) throw new TypeError(`There is a change "${kind}" already`);
   definitions.set(kind, definition as unknown as ChangeDefinition<Change>);
   return () => definitions.delete(kind);
 }
 
-/** Whether this program knows the kind: an older or newer one may have known it. */
+/** Whether this program knows the kind. An older or newer program may have known others. */
 export const isKnown = ({ kind }: { kind: string }): boolean => definitions.has(kind);
 
 /** The definition of this change, typed for it.
- * @throws TypeError for a kind that is not known */
+ * @throws TypeError for an unknown kind */
 export function definitionOf(change: Change): ChangeDefinition<Change> {
   const definition = definitions.get(change.kind);
   if (!definition) throw new TypeError(`There is no change "${change.kind}"`);

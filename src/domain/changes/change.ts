@@ -1,70 +1,72 @@
-/** What a change is: its input, the state it leads to, how to see that it has been done, and all that the engine asks of
- * it. The engine knows no change by its name. */
+/** What a change is: its input, its goal, how to observe that it was made, and all else that the engine needs of it.
+ * The engine knows no change by its name. */
 import type { z } from "zod";
 import type { EventType } from "../model/event.ts";
 import type { Gate } from "../model/finding.ts";
 import type { Facets, State } from "../model/state.ts";
 import type { VmRecord } from "../model/vm-record.ts";
 
-/** A change as data, of whatever kind; `catalogue.ts` has the exact union. */
+/** A change as data, of any kind; `catalogue.ts` has the exact union. */
 export type AnyChange = Readonly<{ kind: string } & Record<string, unknown>>;
 
-/** `kept`: it stays (growth of a disk, a guest that was stopped). `restore`: the definition that the operation kept is put
- * back. `pivot`: from here the operation only goes forward. */
+/** `kept`: the change stays (growth of a disk, a stopped guest). `restore`: the definition that the operation kept is
+ * put back. `pivot`: from here the operation only goes forward. */
 export type Undo = readonly AnyChange[] | "kept" | "restore" | "pivot";
 
-/** A change that an operation has made: the states that the journal keeps have the facets that the change observes. */
+/** A change that an operation made. Its states have only the facets that the change observes. */
 export type Made<Input> = Readonly<{ change: Input; before: State; goal: State }>;
 
-/** How a change is undone by an operation of its own, once the one that made it has ended. */
+/** How a later operation undoes a change. */
 export type UndoLater<Input> = Readonly<{
-  /** What it stands for in the run that the VM has now; without this it is what it was when it was made. */
+  /** The equivalent change for the VM's present run; absent: the change itself. */
   inRun?(made: Made<Input>, now: State): Made<Input>;
-  /** The changes in place of `back`, which its `undo` gives; without this it is that one alone. */
+  /** The changes that replace `back`, one of the changes that `undo` returns; absent: `back` alone. */
   instead?(back: AnyChange, made: Made<Input>): readonly AnyChange[];
-  /** Paths of the ISOs that undoing it puts into drives again. */
+  /** Paths of the ISOs that the undo puts into drives again. */
   isos?(made: Made<Input>): readonly string[];
 }>;
 
 type Definition<Input> = Readonly<{
   input: z.ZodType<Input>;
-  /** What it writes. An edit that another program makes meanwhile concerns only a change that writes the definition. What
-   * writes the `run` alone has ended with it. */
+  /** What it writes. Another program's concurrent edit affects only a change that writes the definition. A change of
+   * the `run` alone ends with the run. */
   writes: "definition" | "power" | "storage" | "run" | "record";
-  /** A run that ends and then begins in one operation is a restart, which is finished and not rolled back. */
+  /** An operation that ends a run and then begins one is a restart. Recovery finishes a restart and does not roll it
+   * back. */
   run: "begins" | "ends" | "keeps";
-  /** The facets of a state that its functions look at: a step keeps no others of `before` and `goal`. */
+  /** The facets of a state that its functions read. A step keeps only these of `before` and `goal`. */
   observes(input: Input): Facets;
-  /** Whether the definition as it then is counts as the one that is wanted, whoever wrote it. */
+  /** Whether the resulting definition counts as the wanted one, whichever program wrote it. */
   takesDefinition: boolean;
-  /** Whether it removes the VM, so that a VM that is gone is this change half done. */
+  /** Whether it removes the VM. A missing VM then means that this change is half done. */
   removesVm: boolean;
-  /** What of a VM's look is its doing, beside the definition and the run: the name, the media of these drives. */
+  /** The differences that it causes beside the definition and the run: the name, the media of these drives. */
   explains(input: Input): Readonly<{ name?: true; drives?: readonly string[] }>;
-  /** `impossible`: nothing brings back what was before without losing something. */
+  /** `impossible`: every way back would lose something. */
   undoLater: "impossible" | UndoLater<NoInfer<Input>>;
-  /** The change that does the same to the definition of a VM that is off; `never` where it does nothing to it, or must not
-   * be done twice. */
+  /** The change that does the same to the definition of a VM that is off. `never`: it does nothing to the definition,
+   * or must not be made twice. */
   again: "never" | ((input: Input) => Input);
-  /** Findings about the goal that have this gate stand in the way. */
+  /** Findings about the goal that block this gate refuse the change. */
   gate?: Gate | ((input: Input) => Gate | undefined);
-  /** The state as it should be afterwards, but for the record. Throws a DomainError if it makes no sense here. */
+  /** The wanted state, without the record. Throws a DomainError if the change makes no sense here. */
   goal(state: State, input: Input): State;
-  /** Looks only at what the change is about: the guest may have moved on in other ways meanwhile. */
+  /** Whether the goal is reached. Compares only what the change is about: the guest may have changed otherwise
+   * meanwhile. */
   reached(now: State, goal: State, input: Input, before: State): boolean;
-  /** Whether the record says so too, where it keeps what was asked for: what is there already, and was not asked for
-   * until now, is still to be recorded. Without this the record has no say in it. */
+  /** Whether the record has the request too. A goal that is reached but was never requested still has to be recorded.
+   * Absent: the record keeps no such request. */
   recorded?(record: VmRecord | undefined, input: Input): boolean;
-  /** Of a change that sets several things: whether each of them is as it was before or as it was asked for, so that what is
-   * not as before is this change's doing. Without this it sets one thing, and cannot be half made. */
+  /** For a change that sets several values: whether each of them is its old or its requested value, so that this change
+   * explains every difference. Absent: the change sets one value and cannot be half made. */
   isHalf?(now: State, goal: State, input: Input, before: State): boolean;
-  /** What brings `before` back, narrowly. */
+  /** The narrowest changes that bring `before` back. */
   undo(before: State, input: Input): Undo;
-  /** The record afterwards; `null` removes it. Without this the record stays as it is. */
+  /** The record afterwards; `null` removes it. Absent: the record stays as it is. */
   record?(record: VmRecord | undefined, now: State, input: Input): VmRecord | null;
   /** Files that the change makes. */
   artifacts?(input: Input): readonly string[];
-  /** What is lost for good, as sentences for the person who confirms it. */
+  /** What is lost for good, as texts for the person who confirms it. */
   loses?(state: State, input: Input): readonly string[];
   events?(
     before: State,
@@ -73,15 +75,15 @@ type Definition<Input> = Readonly<{
   ): readonly Readonly<{ type: EventType; data: Readonly<Record<string, unknown>> }>[];
   /** What it does, for a plan that a person reads: "set the boot order to hd". */
   summary(input: Input): string;
-  /** It can be left half-way when the caller gives up: waiting for a guest, writing a file. Default: it cannot. */
+  /** It may stop half-way when the caller gives up: waiting for a guest, writing a file. Default: it may not. */
   cancellable?: true;
-  /** How long applying it may take before it counts as hung, in milliseconds; 60,000 unless said. */
+  /** Time in milliseconds after which applying it counts as hung. Default: 60,000. */
   limitMs?(input: Input): number;
 }>;
 
-/** `backend`: a handler of the backend makes it. `store`: nothing but the record changes, and the settlement writes it.
- * `kept_definition`: the backend imports the definition that an operation kept, which every backend can; `keptBy` gives
- * the id of that operation. */
+/** `backend`: a handler of the backend makes it. `store`: only the record changes, and the settlement writes it.
+ * `kept_definition`: the backend imports the definition that an operation kept, which every backend can do; `keptBy`
+ * gives that operation's id. */
 type AppliedBy<Input> = Readonly<
   { appliedBy: "backend" | "store" } | { appliedBy: "kept_definition"; keptBy(input: Input): string }
 >;
@@ -92,7 +94,7 @@ export function defineChange<Input>(definition: ChangeDefinition<Input>): Change
   return definition;
 }
 
-/** The VM of a state in which there must be one. */
+/** The VM of a state that must have one. @throws TypeError without one */
 export function vmOf(state: State) {
   if (!state.vm) throw new TypeError("This change needs a VM and was planned without one");
   return state.vm;

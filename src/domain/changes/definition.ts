@@ -1,11 +1,11 @@
-/** Definitions that operations kept from before them, and putting one back. */
+/** Puts back a definition that an operation kept from before it. */
 import { z } from "zod";
 import { ClaimTag, type Vm, type VmDefinition, VmName } from "../model/vm.ts";
 import { defineChange } from "./change.ts";
 
 export const definitionChanges = {
-  /** Puts back the definition from before an operation, whole. It is named, not carried: it may be large, and holds the
-   * passwords that are in it. */
+  /** Puts back the whole definition from before an operation. The change names the operation and does not carry the
+   * definition, which may be large and contain passwords. */
   "definition.restore": defineChange({
     input: z.object({
       operation: z.string(),

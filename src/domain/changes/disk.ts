@@ -36,7 +36,7 @@ export const diskChanges = {
     cancellable: true,
     summary: ({ path, sizeBytes }) => `create a ${gibOf(sizeBytes)} GiB qcow2 disk ${path}`,
   }),
-  /** Removes a file that Bootwright made. There is no way back from here. */
+  /** Removes a file that Bootwright made. It cannot be undone. */
   "disk.delete": defineChange({
     input: z.object({ path: z.string() }),
     appliedBy: "backend",
@@ -57,7 +57,7 @@ export const diskChanges = {
     loses: (state, { path }) => (state.disks[path]?.state === "missing" ? [] : [`the file ${path}`]),
     summary: ({ path }) => `remove the file ${path}`,
   }),
-  /** Grows a disk. Never undone: undoing it would be shrinking. */
+  /** Grows a disk. It is never undone: that would be shrinking. */
   "disk.resize": defineChange({
     input: z.object({ disk: z.string(), path: z.string(), sizeBytes: z.number().int().positive() }),
     appliedBy: "backend",
@@ -82,7 +82,7 @@ export const diskChanges = {
       }
       const format = vm.next.disks.find(({ target }) => target === disk)?.format;
       if (format !== undefined && fact.format !== undefined && format !== fact.format) {
-        const reason = `the definition says ${format} and the image is ${fact.format}`;
+        const reason = `its definition says ${format}, and the image is ${fact.format}`;
         throw new DomainError("DISK_NOT_GROWABLE", { vm: vm.name, disk, reason });
       }
       if (sizeBytes < fact.virtualBytes) {

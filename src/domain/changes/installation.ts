@@ -1,4 +1,4 @@
-/** Changes of the installation status, and of the claim tag that witnesses it. */
+/** Changes of the installation status, and of the claim tag that repeats it. */
 import { z } from "zod";
 import { DomainError } from "../error.ts";
 import { statusAfter, Transition, transitions } from "../model/installation.ts";
@@ -43,8 +43,8 @@ export const installationChanges = {
     ],
     summary: ({ transition }) => `record the installation status ${transitions[transition].to}`,
   }),
-  /** Writes the claim tag into the definition, as a witness that a lost database is rebuilt from; without a tag, takes
-   * it out. */
+  /** Writes the claim tag into the definition; rebuild_database restores a lost record from it. Without `tag`, removes
+   * it. */
   "claim.write": defineChange({
     input: z.object({ tag: ClaimTag.optional() }),
     appliedBy: "backend",
@@ -70,7 +70,7 @@ export const installationChanges = {
       tag ? `write the metadata tag (revision ${tag.revision}, ${tag.status})` : "remove the metadata tag",
   }),
 };
-/** The changes that make one transition: the record, and the claim tag that witnesses it. */
+/** The changes that make one transition: the record, and the claim tag that repeats it. */
 export function transitionChanges(state: State, transition: Transition, evidence?: string) {
   const record = recordOf(state);
   const status = statusAfter(record.name, record.status, transition);

@@ -1,13 +1,13 @@
-/** The journal's rows: what is written of an operation, and how a row that an older program wrote is read. */
+/** The journal's rows: the stored form of an operation, and how rows of older programs are read. */
 import { z } from "zod";
 import { type State, withFacets } from "../model/state.ts";
 import { type Change, definitionOf, isKnown } from "./catalogue.ts";
 import type { Operation, Step } from "./operation.ts";
 
-/** Raised whenever a row changes its shape; `upcasters` then gets the way from the shape before. */
+/** Raised whenever a row changes its shape; `upcasters` then needs an entry for the previous shape. */
 export const JOURNAL_SCHEMA = 2;
 
-/** The parts of a row that hold the domain's own values, as JSON gives them back. */
+/** The parts of a row that hold the domain's own values, as parsed from JSON. */
 export type JournalRow = Readonly<{ schema: number; steps: unknown; before?: unknown }>;
 
 const StateRow = z.custom<State>(
@@ -27,9 +27,9 @@ const StepRow = z.object({
 });
 type StepRow = z.output<typeof StepRow>;
 
-/** From the shape of a schema to that of the next one. */
+/** Converts a row from one schema to the next. */
 const upcasters: Readonly<Record<number, (row: JournalRow) => JournalRow>> = {
-  /** A step held whole states, and the operation none of its own. */
+  /** In schema 1 a step held whole states, and the operation held none. */
   1: ({ steps }) => {
     const old = z
       .array(z.looseObject({ change: z.looseObject({ kind: z.string() }), before: StateRow, goal: StateRow }))
@@ -52,8 +52,8 @@ const upcasters: Readonly<Record<number, (row: JournalRow) => JournalRow>> = {
   },
 };
 
-/** The state that an operation keeps of what it began with: who else uses its disks and how much space there was is true
- * for that moment alone. */
+/** The initial state that an operation keeps. It leaves out the disks' other users and the free space, which hold only
+ * for that moment. */
 export const stateToKeep = ({ target, vm, record, disks, isos }: State): State => ({
   target,
   ...(vm && { vm }),
@@ -62,14 +62,14 @@ export const stateToKeep = ({ target, vm, record, disks, isos }: State): State =
   isos,
 });
 
-/** The steps of a row and the state that the operation began with. A step of a kind that is no more, or whose input is no
- * longer one, is shown as it stands and says why it cannot be read.
+/** The steps and the initial state of a row. A step of an unknown kind, or with an input that is no longer valid, is
+ * returned unchanged, with the reason in `unreadable`.
  * @throws ZodError for a row that no program has written */
 export function readJournalRow(row: JournalRow): Pick<Operation, "steps" | "before"> {
   let current = row;
   while (current.schema < JOURNAL_SCHEMA) {
     const upcast = upcasters[current.schema];
-    if (!upcast) throw new TypeError(`There is no way from journal schema ${current.schema}`);
+    if (!upcast) throw new TypeError(`Cannot read journal schema ${current.schema}: there is no conversion from it`);
     current = upcast(current);
   }
   const steps = z.array(StepRow).parse(current.steps).map(readStep);
@@ -79,18 +79,18 @@ export function readJournalRow(row: JournalRow): Pick<Operation, "steps" | "befo
 const readStep = (step: StepRow): Step => ({ ...step, ...readChange(step.change) });
 
 function readChange(raw: StepRow["change"]): Pick<Step, "change" | "unreadable"> {
-  // What is shown of it is its kind and the summary that was written with it; nothing is ever made of it.
+  // An unreadable step is only shown, with its kind and stored summary; it is never applied.
   const change = raw as unknown as Change;
-  if (!isKnown(raw)) return { change, unreadable: `there is no change "${raw.kind}" in this version` };
+  if (!isKnown(raw)) return { change, unreadable: `this version has no change "${raw.kind}"` };
   const parsed = definitionOf(change).input.safeParse(raw);
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
-    return { change, unreadable: `"${raw.kind}" reads otherwise in this version (${issue?.path.join(".")})` };
+    return { change, unreadable: `this version cannot read change "${raw.kind}" (${issue?.path.join(".")})` };
   }
   return { change: { ...parsed.data, kind: raw.kind } as Change };
 }
 
-/** What is written of an operation's steps and of the state that it began with. */
+/** The stored form of an operation's steps and initial state. */
 export const journalRowOf = ({ steps, before }: Pick<Operation, "steps" | "before">) => ({
   schema: JOURNAL_SCHEMA,
   steps,

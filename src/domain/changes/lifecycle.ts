@@ -18,7 +18,7 @@ export const Acceleration = z
   .enum(["auto", "kvm", "tcg"])
   .describe("auto: KVM (on macOS HVF) where a probe guest really runs under it, else emulation (TCG)");
 
-/** A VM to be made, complete: what the caller did not say has been decided. */
+/** The complete specification of a new VM: every default is filled in. */
 export const VmSpec = z.object({
   uuid: z.string(),
   name: VmName,
@@ -39,11 +39,11 @@ export const VmSpec = z.object({
 });
 export type VmSpec = Readonly<z.infer<typeof VmSpec>>;
 
-/** The targets that a new VM's disk and CD-ROM drive get: SATA and SCSI share one row of names with the drive. */
+/** The targets of a new VM's disk and CD-ROM drive: SATA and SCSI disks share one sequence of names with the drive. */
 export const targetsFor = (bus: z.infer<typeof DiskBus>) =>
   bus === "virtio" ? { diskTarget: "vda", driveTarget: "sda" } : { diskTarget: "sda", driveTarget: "sdb" };
 
-/** The definition that a spec leads to. */
+/** The definition that a spec results in. */
 export function definitionFor(spec: VmSpec): VmDefinition {
   const classes = { cdrom_hd: ["cdrom", "hd"], hd: ["hd"], cdrom: ["cdrom"], hd_cdrom: ["hd", "cdrom"] }[spec.order];
   return {
@@ -114,7 +114,7 @@ export const lifecycleChanges = {
       now.vm.claim?.uuid === spec.uuid &&
       now.vm.next.disks.some((d) => d.path === spec.diskPath),
     undo: () => [{ kind: "vm.delete" }],
-    /** A VM that was gone and is made again keeps its record. */
+    /** A VM that is created again after it was gone keeps its record. */
     record(record, now, { spec, ownedFiles, at }) {
       if (record) return record;
       const identity = spec.isoPath ? now.isos[spec.isoPath]?.identity : undefined;
@@ -140,11 +140,11 @@ export const lifecycleChanges = {
     summary: ({ spec }) => `define VM ${spec.name} with boot order ${spec.order}`,
     limitMs: () => 120_000,
   }),
-  /** Adopts a VM that somebody else made; only the record is new, the claim tag is a change of its own. */
+  /** Adopts a VM that another program made. It only adds the record; a separate change writes the claim tag. */
   "vm.adopt": defineChange({
     input: z.object({
       at: z.string(),
-      /** What is known of it beforehand, from the tag that a lost record left in the definition. */
+      /** Initial values of the record, from the tag that a lost record left in the definition. */
       known: z
         .object({
           status: InstallationStatus,
@@ -203,9 +203,9 @@ export const lifecycleChanges = {
       return rest;
     },
     reached: (now) => now.vm === undefined,
-    /** A VM that another program removed leaves its record behind. */
+    /** The VM may be gone already while its record is left, when another program removed it. */
     recorded: (record) => record === undefined,
-    /** The definition that the operation kept is put back; files are removed by later steps only. */
+    /** The kept definition can be put back, since only later steps remove files. */
     undo: () => "restore",
     record: () => null,
     loses: (state) => (state.vm ? [`the definition of VM ${state.vm.name}`] : []),

@@ -1,4 +1,4 @@
-/** ISO images, as facts. What they mean for a boot is decided in boot rules, what they are is found out by a backend. */
+/** Changes of the media in CD-ROM drives, and of the drives themselves. */
 import { z } from "zod";
 import { DomainError } from "../error.ts";
 import { rolesFor } from "../model/roles.ts";
@@ -17,8 +17,8 @@ type SetMedium = Readonly<{
 }>;
 
 const undoMediumLater: UndoLater<SetMedium> = {
-  /** A run that began after the operation took its medium from the next definition: what is undone for the next start is
-   * undone in it, too. */
+  /** A run that began after the operation took its medium from the next definition, so the undo of the next definition
+   * applies to that run, too. */
   inRun(made, { vm }) {
     const { change, before } = made;
     if (!before.vm || !vm?.live || vm.run === before.vm.run) return made;
@@ -67,7 +67,7 @@ export const mediaChanges = {
         },
       };
     },
-    /** A run that has begun since took its medium from the next definition as it was then, and tells nothing of this. */
+    /** A run that began since took its medium from the next definition of that time, so its drives prove nothing. */
     reached: (now, _goal, { drive, next, live }, before) =>
       now.vm !== undefined &&
       driveOf(now.vm.next, drive) !== undefined &&
@@ -79,7 +79,7 @@ export const mediaChanges = {
         const is = now.vm?.[which] && driveOf(now.vm[which], drive)?.path;
         return [before, goal].some(({ vm }) => is === (vm?.[which] && driveOf(vm[which], drive)?.path));
       }),
-    /** The same path is another ISO once the file was replaced. */
+    /** A replaced file is another ISO at the same path. */
     recorded: (record, { drive, identity }) =>
       record?.isoIdentity === undefined ||
       identity === undefined ||
@@ -157,14 +157,14 @@ export const mediaChanges = {
   }),
 };
 
-/** Whether this is what a running VM's drive holds. A tray that the guest opened holds nothing that can be read, but it
- * still names its ISO and closes at the guest's next reset: empty is only a drive that names nothing. */
+/** Whether a running VM's drive holds this ISO (undefined: is empty). An open tray is unreadable but not empty: it
+ * still names its ISO and closes at the guest's next reset. */
 const holds = (definition: VmDefinition, target: string, path: string | undefined): boolean => {
   const drive = driveOf(definition, target);
   return drive?.path === path && (path === undefined || drive?.tray === "closed");
 };
 
-/** The change that puts an ISO into a drive, or empties it, now and for the next start. `drive` absent: the ISO drive.
+/** The change that puts an ISO into a drive, or empties it, now and for the next start. Default drive: the ISO drive.
  * @throws DomainError DRIVE_NOT_FOUND */
 export function mediaChange(state: State, drive: string | undefined, path: string | undefined, force = false) {
   const vm = vmOf(state);

@@ -4,37 +4,40 @@ import type { Facets, State } from "../model/state.ts";
 import type { Target } from "../model/vm.ts";
 import { type Change, definitionOf } from "./catalogue.ts";
 
-/** `done`: seen to have happened. `undone`: seen to be as before. `kept`: happened and stays, since it has no undo. */
+/** `done`: observed to have happened. `undone`: observed to be as before. `kept`: happened and stays, having no
+ * undo. */
 export type StepStatus = "planned" | "applying" | "done" | "undone" | "kept";
 
 export type Step = Readonly<{
   change: Change;
-  /** What it does, in the words of the program that wrote it. */
+  /** What it does, as the program that wrote it put it. */
   summary: string;
-  /** Before and after it, with the facets that its change observes. */
+  /** The states before and after it, with the facets that its change observes. */
   before: State;
   goal: State;
   /** Files that this step makes; recorded before they exist. */
   artifacts: readonly string[];
   status: StepStatus;
-  /** The fingerprint of the definition after this step, as we saw it. */
+  /** The observed fingerprint of the definition after this step. */
   wrote?: string;
-  /** The call that was to make this step, or to undo it, went out and was not answered: until then it may still be carried
-   * out, and what is seen before says nothing about whether it will be. */
+  /** Until when the call that makes or undoes this step, which was sent and not answered, may still run. Observations
+   * before then do not show whether it will. */
   maybeInFlightUntil?: string;
-  /** Why this program cannot read its change, which another version wrote: it is shown, and nothing is made of it. */
+  /** Why this program cannot read the step's change, which another version wrote. Such a step is shown and never
+   * applied. */
   unreadable?: string;
 }>;
 
-/** `applied`: the goal was seen. `rolled_back`: everything is as before. `failed`: ended short of the goal, and what
- * stays is in the steps. `rollback_failed`: something in between, which the error names. `unknown`: nobody could look. */
+/** `applied`: the goal was observed. `rolled_back`: everything is as before. `failed`: it missed the goal, and the
+ * steps show what stays. `rollback_failed`: it ended in between, as the error describes. `unknown`: it could not be
+ * observed. */
 export type OperationStatus = "begun" | "applied" | "rolled_back" | "failed" | "rollback_failed" | "unknown";
 
 export type Operation = Readonly<{
   id: string;
   /** The VM that it is about. */
   target: Target;
-  /** All VMs and things that it holds, `target` first; absent where it is `target` alone. */
+  /** All VMs and things that it holds, `target` first; absent when it holds only `target`. */
   targets?: readonly Target[];
   /** Who asked: a surface and its client, `mcp:claude-code 2.1` or `cli`. */
   actor: string;
@@ -42,10 +45,10 @@ export type Operation = Readonly<{
   what: string;
   direction: "forward" | "back";
   status: OperationStatus;
-  /** What was true when it began. */
+  /** The state when it began. */
   before?: State;
   steps: readonly Step[];
-  /** The definition before the operation, opaque and with its passwords; never shown to anyone. */
+  /** The definition before the operation, opaque, passwords included; never shown to anyone. */
   definition?: string;
   begunAt: string;
   settledAt?: string;
@@ -55,13 +58,13 @@ export type Operation = Readonly<{
 /** All VMs and things that an operation holds. */
 export const targetsOf = ({ target, targets = [target] }: Operation): readonly Target[] => targets;
 
-/** What became of an operation that had been left open. */
+/** Describes how an operation that was left open was settled. */
 export function settledInWords({ id, what, target, status: was }: Operation, status: OperationStatus): string {
-  const why = was === "unknown" ? "of which nobody knew how it ended" : "left by a process that ended";
+  const why = was === "unknown" ? "whose outcome was unknown" : "left by a process that ended";
   return `operation ${id} (${what} on ${target.uuid}), ${why}: ${status}`;
 }
 
-/** Where an operation that reached its goal leaves its target, as it was planned: what each step leads to, in turn. */
+/** The planned final state of an operation: the goals of its steps, applied in turn. */
 export const plannedEnd = ({ target, before, steps }: Operation): State =>
   steps.reduce<State>(
     (state, { change, goal, unreadable }) =>
@@ -71,7 +74,7 @@ export const plannedEnd = ({ target, before, steps }: Operation): State =>
 
 function withGoal({ vm, record, ...state }: State, goal: State, facets: Facets): State {
   const after = facets.vm ? goal.vm : vm;
-  // A step that does not look at what runs leaves it as it is.
+  // A step that does not observe the running definition leaves it as it is.
   const live = facets.vm === "next" && after?.run === vm?.run && after?.power !== "off" ? vm?.live : undefined;
   const known = facets.record ? goal.record : record;
   return {

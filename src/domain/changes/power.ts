@@ -85,7 +85,7 @@ export const powerChanges = {
     },
     loses: (state, { force }) =>
       force && state.vm?.power !== "off"
-        ? ["the running guest's memory: what it has not written to its disk is gone"]
+        ? ["the running guest's memory: data that it has not written to its disk is lost"]
         : [],
     events: (before, _after, { force }) => [
       { type: "vm.stopped", data: { reason: force ? "power_cut" : "shutdown", run: before.vm?.run } },
@@ -95,8 +95,8 @@ export const powerChanges = {
     cancellable: true,
     limitMs: ({ timeoutMs }) => timeoutMs + 60_000,
   }),
-  /** Whether a reset by the guest ends this run, so that it can be started again from another device. The next start has
-   * what its definition says. */
+  /** Whether a reset by the guest ends this run, so that the VM can start again from another device. The next start
+   * follows its definition. */
   "reboot_action.set": defineChange({
     input: z.object({ endsRun: z.boolean() }),
     appliedBy: "backend",

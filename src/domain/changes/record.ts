@@ -5,7 +5,7 @@ import { VmName } from "../model/vm.ts";
 import { defineChange } from "./change.ts";
 
 export const recordChanges = {
-  /** What the record says of the VM itself, brought up to what is there. The boot order is a change of its own. */
+  /** Updates the record's facts about the VM itself. The boot order is a change of its own. */
   "record.reconcile": defineChange({
     input: z.object({
       name: VmName,
@@ -41,6 +41,6 @@ export const recordChanges = {
         },
       },
     ],
-    summary: ({ name, status }) => `put on record that it is called ${name} and is ${status}`,
+    summary: ({ name, status }) => `record the name ${name} and the status ${status}`,
   }),
 };

@@ -1,4 +1,4 @@
-/** The two ways to make record and machine agree again. Nothing here happens by itself. */
+/** The two ways to make record and VM agree again. Neither happens by itself. */
 import { DomainError } from "../error.ts";
 import { bootOrderOf, bootWith } from "../model/boot-order.ts";
 import { InstallationStatus } from "../model/installation.ts";
@@ -9,7 +9,7 @@ import type { VmRecord } from "../model/vm-record.ts";
 import type { Change } from "./catalogue.ts";
 import { vmOf } from "./change.ts";
 
-/** Takes what is there as it is. Of a tag that is newer than the record its status is taken too, and of any tag if
+/** Adopts the present definition. The status comes from the tag when the tag is newer than the record, or when
  * `statusFrom` says so: after a revert to a snapshot the disk is as old as the tag. */
 export function adoptChanges(state: State, statusFrom?: "record" | "tag"): Change[] {
   const vm = vmOf(state);
@@ -26,19 +26,19 @@ export function adoptChanges(state: State, statusFrom?: "record" | "tag"): Chang
   ];
 }
 
-/** Brings a definition that is there back to what is on record of it.
- * @throws DomainError REPAIR_IMPOSSIBLE where the system disk on record is in it no longer */
+/** Changes a present definition back to what is on record.
+ * @throws DomainError REPAIR_IMPOSSIBLE when the definition lacks the system disk on record */
 export function putBackChanges(state: State): Change[] {
   const vm = vmOf(state);
   const { name, status, requestedOrder, roles } = state.record!;
   if (roles.systemDisk !== undefined && !diskOf(vm.next, roles.systemDisk)) {
-    const reason = `its disk ${roles.systemDisk} is no longer in the definition; restore_definition puts back a definition that has it`;
+    const reason = `its definition no longer has disk ${roles.systemDisk}; restore_definition puts back a definition that has it`;
     throw new DomainError("REPAIR_IMPOSSIBLE", { vm: vm.name, reason });
   }
   const found = repairFindings(state).map(({ code }) => code);
   if (found.includes("DEFINITION_EDITED")) {
     const reason =
-      "what its definition was before is in the kept ones alone: list_definitions names them, restore_definition puts one back";
+      "only the kept definitions show how it was before: list_definitions lists them, restore_definition puts one back";
     throw new DomainError("REPAIR_IMPOSSIBLE", { vm: vm.name, reason });
   }
   const drifted = requestedOrder !== undefined && bootOrderOf(vm.next, roles).order !== requestedOrder;
@@ -51,7 +51,8 @@ export function putBackChanges(state: State): Change[] {
   ];
 }
 
-/** Tag and record with one new revision: whatever older text of the definition turns up again is then known as such. */
+/** Gives tag and record one new revision, so that an older text of the definition is recognised when it turns up
+ * again. */
 function agreed({ vm, record }: State, { status, name }: Pick<VmRecord, "status" | "name">): Change[] {
   const own = vm?.claim?.uuid === record!.uuid ? vm.claim.revision : 0;
   const revision = Math.max(record!.revision, own) + 1;

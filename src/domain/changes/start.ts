@@ -1,4 +1,4 @@
-/** What a start is made of, given what is true: media on the way in, drift, the purpose, the installation status. */
+/** The changes that a start consists of, given the present state: media, drift, purpose, installation status. */
 
 import { DomainError } from "../error.ts";
 import { bootOrderOf, bootWith } from "../model/boot-order.ts";
@@ -17,9 +17,9 @@ export type StartRequest = Readonly<{
   isoPath?: string | undefined;
   onDrift: "reassert" | "adopt";
   discardSavedState: boolean;
-  /** For a run that installs, and for no other. */
+  /** Only for a run that installs. */
   atReboot?: AtReboot | undefined;
-  /** What the run before had, which this one keeps where it installs too. */
+  /** The previous run's `atReboot`; this run keeps it if it installs, too. */
   kept?: AtReboot | undefined;
   at: string;
 }>;
@@ -45,7 +45,7 @@ export function startChanges(state: State, request: StartRequest): Change[] {
   return [...changes, ...powerOn(purpose, request.at, request.atReboot ?? request.kept)];
 }
 
-/** A start, and what makes it end with the guest's reboot where that is asked for. */
+/** A start, and the change that ends its run at the guest's reboot if that is requested. */
 export function powerOn(purpose: Purpose, at: string, wanted: AtReboot | undefined): Change[] {
   const atReboot = purpose === "install" && wanted !== "tell" ? wanted : undefined;
   const start: Change = { kind: "power.start", purpose, at, ...(atReboot && { atReboot }) };
@@ -55,11 +55,11 @@ export function powerOn(purpose: Purpose, at: string, wanted: AtReboot | undefin
 /** @throws DomainError INPUT_INVALID */
 function requireInstall(purpose: Purpose, atReboot: AtReboot | undefined): void {
   if (purpose === "install" || atReboot === undefined || atReboot === "tell") return;
-  const issue = `at_reboot: ${atReboot} is for a run that installs, and this one is ${purpose}`;
+  const issue = `at_reboot: ${atReboot} is only for a run with purpose install, and this one's is ${purpose}`;
   throw new DomainError("INPUT_INVALID", { issues: [issue] });
 }
 
-/** What another program set is put back, or taken as asked for. */
+/** Puts back an order that another program changed, or adopts it as the requested one. */
 function driftChanges(state: State, onDrift: "reassert" | "adopt"): Change[] {
   const asked = state.record?.requestedOrder;
   const vm = vmOf(state);
@@ -70,7 +70,7 @@ function driftChanges(state: State, onDrift: "reassert" | "adopt"): Change[] {
   return [{ kind: "boot_order.set", boot: bootWith(vm.next, roles, asked), order: asked }];
 }
 
-/** `install` where the disk is blank and media boots, or an installation is under way and media boots. */
+/** `install` when media boots and the disk is blank or an installation is under way. */
 function defaultPurpose(state: State): Purpose {
   const { boots, candidates } = bootReport(state).coldStart;
   const roles = rolesFor(state);

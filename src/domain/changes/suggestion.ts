@@ -1,4 +1,4 @@
-/** That an installation looks complete, and on which evidence. Nothing but a word to whoever decides: the status stays. */
+/** The suggestion that an installation looks complete, with its evidence. It only informs: the status stays. */
 import { z } from "zod";
 import { DomainError } from "../error.ts";
 import { legalFrom } from "../model/installation.ts";
@@ -6,16 +6,16 @@ import type { State } from "../model/state.ts";
 import { defineChange } from "./change.ts";
 
 export const EVIDENCE_MAX = 500;
-export const Evidence = z.string().min(1).max(EVIDENCE_MAX).describe("What it is judged by: what was seen, and where");
+export const Evidence = z.string().min(1).max(EVIDENCE_MAX).describe("The evidence: what was seen, and where");
 
-/** Text of others' making is shown to people and models: no control characters, no marks that turn its direction. */
+/** Cleans untrusted text for people and models: no control characters, no bidirectional marks. */
 export const plainText = (text: string): string => text.replace(/\p{C}+/gu, " ").trim();
 
-/** The power cycle that a suggestion is about: the one that is, else the one that was last begun. */
+/** The run that a suggestion is about: the present one, else the last one begun. */
 const runOf = ({ vm, record }: Pick<State, "vm" | "record">): string | undefined => vm?.run ?? record?.currentRun?.run;
 
 export const suggestionChanges = {
-  /** One for each power cycle of an installation: whoever comes second adds nothing. */
+  /** One suggestion for each run of an installation: a second one adds nothing. */
   "installation.suggest": defineChange({
     input: z.object({ evidence: Evidence, by: z.string(), at: z.string() }),
     appliedBy: "store",

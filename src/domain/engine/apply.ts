@@ -1,4 +1,4 @@
-/** One change, made by whom its definition names. */
+/** Applies one change by the means that its definition names. */
 import { type Change, definitionOf } from "../changes/catalogue.ts";
 import { DomainError } from "../error.ts";
 import type { State } from "../model/state.ts";
@@ -6,7 +6,7 @@ import type { ApplyContext } from "../ports/apply-context.ts";
 
 import type { Ports } from "../ports/operation-ports.ts";
 
-/** Applies a change. May fail, may fail after working, may never return: the caller observes afterwards.
+/** Applies a change. It may fail, fail after taking effect, or never return: the caller observes afterwards.
  * @throws DomainError DEFINITION_NOT_FOUND, and whatever the backend throws */
 export async function applyChange(
   { backend, store }: Ports,

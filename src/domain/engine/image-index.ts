@@ -1,5 +1,5 @@
-/** The index of one connection's images in the memory of this process. Every look at a VM feeds it; what the hypervisor
- * tells, and what this process does, marks the VMs that have to be looked at again. */
+/** The index of one connection's images in this process's memory. Every observation of a VM feeds it; the hypervisor's
+ * events and this process's changes mark the VMs that have to be observed again. */
 import { withDeadline } from "../deadline.ts";
 import type { ImageIdentity } from "../model/image-ref.ts";
 import type { ImageUsers } from "../model/state.ts";
@@ -7,23 +7,23 @@ import type { Vm, VmDefinition } from "../model/vm.ts";
 import type { Hint } from "../ports/backend-groups.ts";
 import type { ImageIndex, IndexSource } from "../ports/image-index.ts";
 
-/** What keeps the index up to date. A look that began at a moment says nothing of what happened after it. */
+/** Keeps the index up to date. An observation proves nothing about changes after it began. */
 export type IndexFeed = Readonly<{
-  /** The moment at which a look begins. */
+  /** The logical time at which an observation begins. */
   now(): number;
   listed(vms: readonly Vm[], begun: number): void;
   observed(uuid: string, vm: Vm | undefined, begun: number): void;
-  /** Something was done to the VM. */
+  /** The VM may have changed. */
   touched(uuid: string): void;
-  /** A watch of the connection: what it tells, and its end. */
+  /** Begins a watch of the connection; takes its hints and its end. */
   watching(): Readonly<{ hinted(hint: Hint): void; ended(): void }>;
 }>;
 
-/** A golden image may have thousands of clones, and what is found says who they are. */
+/** A golden image may have thousands of clones, and findings list them by name. */
 const NAMED_MAX = 20;
-/** Beyond so many VMs to be looked at again, one list costs less. */
+/** Above this number of VMs to observe again, one list costs less. */
 const DIRTY_MAX = 32;
-/** A VM that does not answer counts as it was last seen. */
+/** A VM that does not answer within this time counts as it was last seen. */
 const VERIFY_LIMIT_MS = 2_000;
 
 type Entry = { readonly vm: Vm; readonly begun: number; standing?: Promise<Standing> };
@@ -35,7 +35,7 @@ type ByImage = ReadonlyMap<ImageIdentity, Users>;
 export function createImageIndex(): ImageIndex & IndexFeed {
   let clock = 0;
   let watchers = 0;
-  /** What was seen before counts for nothing. */
+  /** Observations that began before this time do not count. */
   let staleSince = 0;
   let listedAt = -1;
   const entries = new Map<string, Entry>();
@@ -64,7 +64,7 @@ export function createImageIndex(): ImageIndex & IndexFeed {
     }
   }
 
-  /** What could not be found out is asked again the next time. */
+  /** Keeps a result for the next call, but no failure. */
   async function standingIn(source: IndexSource, entry: Entry): Promise<Standing> {
     entry.standing ??= standingOf(source, entry.vm);
     try {
@@ -163,7 +163,7 @@ function keyed(standings: readonly Standing[]): ByImage {
   return all;
 }
 
-/** The VMs that findings would name. */
+/** UUIDs of the VMs that findings would name. */
 function namedIn(all: ByImage, images: readonly ImageIdentity[], except: string): string[] {
   const users = images.flatMap((image) => {
     const { inUseBy = [], clones = [] } = all.get(image) ?? {};

@@ -1,16 +1,16 @@
-/** Who else uses the disks of one VM. */
+/** Finds the other users of one VM's disks. */
 import type { ImageIdentity } from "../model/image-ref.ts";
 import type { State } from "../model/state.ts";
 import type { Backend } from "../ports/backend.ts";
 
 export type UsersQuery = Readonly<{
-  /** Images beside those that the VM has: of a VM that is gone, too, whose disk somebody may have given to another. */
+  /** Images beside the VM's own, for example those of a VM that is gone, whose disk another VM may have now. */
   diskPaths?: readonly string[] | undefined;
   indexed: boolean;
   signal?: AbortSignal | undefined;
 }>;
 
-/** The other VMs that run on this VM's disks, have them, or have disks that stand on them. */
+/** The other VMs that run on this VM's disks, have them, or have disks with them as backing files. */
 export async function imageUsersOf(
   backend: Backend,
   { vm, target }: State,

@@ -1,15 +1,15 @@
-/** Calls that went out and whose end nobody heard: they may still be carried out, after a look that did not see it. */
+/** Calls in flight: sent and not answered, so they may still run after an observation that did not see their effect. */
 
 import type { Operation, Step } from "../changes/operation.ts";
 import type { State } from "../model/state.ts";
 import type { Ports } from "../ports/operation-ports.ts";
 import { observeOptionsFor, reobserve } from "./observe.ts";
 
-/** How often, and after how long each time, to look for what went out before it counts as unknown, or as not done. */
+/** How often, and at which interval, to look for a call's effect before it counts as unknown or as absent. */
 const POLLS_MAX = 10;
 const POLL_MS = 300;
 
-/** Looks again and again, for three seconds, until what was looked for is there or nobody can look. */
+/** Observes repeatedly, for three seconds, until `isThere` holds or an observation fails. */
 export async function pollUntilSeen(
   ports: Ports,
   operation: Operation,
@@ -25,13 +25,13 @@ export async function pollUntilSeen(
   return looked;
 }
 
-/** The step with the mark that its call, or that of its undoing, may be carried out until then. */
+/** The step, marked that its call, or the call that undoes it, may run until then. */
 export const withInFlightUntil = (step: Step, until: string | undefined): Step => {
   const { maybeInFlightUntil: _old, ...rest } = step;
   return until === undefined ? rest : { ...rest, maybeInFlightUntil: until };
 };
 
-/** Until when one of these steps may still happen, or be undone; `undefined` once none may. */
+/** Until when a call of one of these steps may still run; `undefined` once none may. */
 export function inFlightUntil(steps: readonly Step[], now: Date): string | undefined {
   const marks = steps.map(({ maybeInFlightUntil }) => maybeInFlightUntil).filter((until) => until !== undefined);
   return marks

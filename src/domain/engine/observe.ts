@@ -1,4 +1,4 @@
-/** Looking at one target: the VM, its record, and the images that matter to it. I/O through port.ts only. */
+/** Observes one target: the VM, its record, and the images that matter to it. All I/O goes through the ports. */
 
 import { definitionOf } from "../changes/catalogue.ts";
 import type { Operation } from "../changes/operation.ts";
@@ -12,16 +12,16 @@ import type { Store } from "../ports/store.ts";
 import { imageUsersOf } from "./image-users.ts";
 
 export type ObserveOptions = Readonly<{
-  /** Further images to look at, beside those that the VM has. */
+  /** Further images to observe, beside the VM's own. */
   isoPaths?: readonly string[];
   diskPaths?: readonly string[];
-  /** Also find out who else uses the VM's disks and `diskPaths`. `true` reads every VM's definition for it, as whatever
-   * starts a VM, or destroys or writes an image, has to; `indexed` takes what the index knows, for what only reads and for
-   * what writes a definition alone. */
+  /** Also find the other users of the VM's disks and `diskPaths`. `true` reads every VM's definition, as a call that
+   * starts a VM, or destroys or writes an image, must. `indexed` takes the index's answer, for calls that only read or
+   * only write a definition. */
   usage?: boolean | "indexed";
-  /** Leave the images alone: enough to see whether a definition is as it should be. */
+  /** `false`: skips the images, which a check of a definition does not need. */
   images?: boolean;
-  /** Leave the record alone: while an operation holds the VM nobody else writes it. */
+  /** `false`: skips the record, which nothing else writes while an operation holds the VM. */
   record?: boolean;
   signal?: AbortSignal;
 }>;
@@ -73,11 +73,11 @@ export async function withImages(backend: Backend, state: State, look: ObserveOp
   };
 }
 
-/** The look after a write is not on the caller's time: what was written has to be seen, whoever still waits for it. */
+/** The observation after a write has its own deadline: its result is needed even when the caller has given up. */
 const REOBSERVE_LIMIT_MS = 30_000;
 
-/** Looks at the target again; an error when nobody can look. A connection that was lost is only noticed by whoever uses
- * it next, so the first failure is not the last word. */
+/** Observes the target again; returns an error when that fails. It tries twice, since the first call after a lost
+ * connection only discovers the loss. */
 export async function reobserve(ports: Ports, operation: Operation, look: ObserveOptions): Promise<State | Error> {
   const once = (signal: AbortSignal) => observe(ports, operation.target, { ...look, record: false, signal });
   try {
@@ -92,7 +92,7 @@ export async function reobserve(ports: Ports, operation: Operation, look: Observ
   }
 }
 
-/** What an operation's steps need to see: the files that they make, grow or remove, or no image at all. */
+/** The observations that an operation's steps need: the files that they make, grow or remove, or no image at all. */
 export function observeOptionsFor({ steps }: Operation): ObserveOptions {
   const observed = steps.map(({ change }) => definitionOf(change).observes(change));
   const diskPaths = [...new Set(observed.flatMap(({ disks }) => disks ?? []))];
@@ -100,7 +100,7 @@ export function observeOptionsFor({ steps }: Operation): ObserveOptions {
   return diskPaths.length + isoPaths.length === 0 ? { images: false } : { diskPaths, isoPaths };
 }
 
-/** What was seen, with the record and the facts of images that were found out before and that no step changes. */
+/** The observed state, with the record and the image facts that are known already and that no step changes. */
 export const withKnownFacts = (looked: State, { disks, isos, usage, freeBytes, record }: State): State => ({
   ...(record && { record }),
   ...(usage && { usage }),

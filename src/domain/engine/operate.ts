@@ -15,16 +15,16 @@ import { run } from "./run.ts";
 
 export type Request = Readonly<{
   target: Target;
-  /** Further VMs and things that nobody else may be at meanwhile. */
+  /** Further VMs and things to claim. */
   also?: readonly Target[];
-  /** The tool that asks. */
+  /** The calling tool's name. */
   what: string;
-  /** What to do, given what is true now. Pure; may throw a DomainError. */
+  /** The changes to make, given the present state. Pure; may throw a DomainError. */
   intent: (state: State) => readonly Change[];
   look?: Omit<ObserveOptions, "signal">;
   accept?: readonly string[];
   dryRun?: boolean;
-  /** The token of a confirmation, and what it must have been given for. */
+  /** The token of a confirmation; `subject` is what it must have been given for. */
   confirm?: string;
   subject: string;
   context: CallContext;
@@ -34,13 +34,13 @@ export type Outcome = Readonly<{ operation?: string; changed: boolean; before: S
 
 const CONFIRMATION_MS = 5 * 60_000;
 
-/** Runs the changes that `intent` asks for, or says what they would be.
- * @throws DomainError when it is refused, was rolled back, or when nobody can tell what happened */
+/** Makes the changes that `intent` returns; a dry run only plans them.
+ * @throws DomainError when the request is refused, was rolled back, or has an unknown outcome */
 export async function operate(ports: Ports, request: Request): Promise<Outcome> {
   try {
     return request.dryRun ? await prepare(ports, request, true) : await carryOut(ports, request);
   } catch (error) {
-    // Before anything has begun, whatever a cancelled look fails with says no more than that it was cancelled.
+    // Before the operation begins, any failure of a cancelled call only means that it was cancelled.
     const told = error instanceof DomainError && (error.outcome !== undefined || error.code === "OUTCOME_UNKNOWN");
     if (told || !request.context.signal.aborted) throw error;
     throw new DomainError("CANCELLED", { vm: request.target.uuid }, { cause: error });
@@ -59,7 +59,7 @@ async function carryOut(ports: Ports, request: Request): Promise<Outcome> {
   }
 }
 
-/** Claims what is asked for, and what operations hold that were left open on any of it: they are to be settled first. */
+/** Claims the requested targets, and all targets of the operations left open on them, which are settled first. */
 async function claimAll(ports: Ports, { target, also = [], what, context }: Request): Promise<Claim> {
   const { actor, signal } = context;
   for (let targets = [target, ...also]; ; ) {
@@ -67,7 +67,7 @@ async function claimAll(ports: Ports, { target, also = [], what, context }: Requ
     const left = claim.left.flatMap(targetsOf);
     const missing = left.filter((one) => !targets.some((held) => isSame(held, one)));
     if (missing.length === 0) return claim;
-    // All are claimed anew: one more beside those that are held could wait for somebody who waits for them.
+    // All are claimed anew: claiming one more beside those held could deadlock.
     await claim.release();
     targets = [...targets, ...missing];
   }
@@ -75,7 +75,7 @@ async function claimAll(ports: Ports, { target, also = [], what, context }: Requ
 
 const isSame = (a: Target, b: Target): boolean => a.connection === b.connection && a.uuid === b.uuid;
 
-/** observe and decide; nothing is touched. */
+/** Observes and decides; it changes nothing. */
 async function prepare(ports: Ports, request: Request, dryRun: boolean): Promise<Outcome> {
   const look = { ...request.look, signal: request.context.deadline.signal };
   const before = await observe(ports, request.target, look);
@@ -109,20 +109,20 @@ async function perform(ports: Ports, request: Request, { before, plan }: Outcome
     const after = await run(ports, operation, before, request.context);
     return { operation: operation.id, changed: true, before, after, plan };
   } catch (error) {
-    // A refusal without an outcome is the store's: it cannot say any more how far the operation came.
+    // A refusal without an outcome comes from the store, so how far the operation came is unknown.
     if (!(error instanceof DomainError) || error.outcome || error.code === "OUTCOME_UNKNOWN") throw error;
     const details = { vm: request.target.uuid, operation: operation.id, reason: error.message };
     throw new DomainError("OUTCOME_UNKNOWN", details, { cause: error });
   }
 }
 
-/** Settles what dead processes left on this VM, before anything else happens to it. */
+/** Settles the operations that dead processes left open on this VM, before anything else happens to it. */
 async function settleLeft(ports: Ports, claim: Claim, { target, context }: Request): Promise<void> {
   for (const operation of claim.left) {
     const settled = await recover(ports, operation, context.signal);
     const told = settledInWords(operation, settled.status);
     context.progress(told);
-    // As long as nobody can tell, every call looks again.
+    // While the outcome stays unknown, every call settles anew and would repeat the same line.
     if (settled.status !== operation.status) context.log?.(told);
     if (settled.status === "unknown") {
       const { error, until } = settled;
@@ -137,7 +137,7 @@ async function settleLeft(ports: Ports, claim: Claim, { target, context }: Reque
   }
 }
 
-/** What is lost is confirmed by a token that is good for this call on this VM in this state, once. */
+/** Requires a confirmation of the losses: a token that is valid once, for this call on this VM in this state. */
 async function confirm(ports: Ports, request: Request, state: State, plan: Plan): Promise<void> {
   const vm = state.vm?.name ?? request.target.uuid;
   const subject = [

@@ -1,4 +1,4 @@
-/** The one place that decides whether something is allowed. Pure: no clock, no I/O, no randomness. */
+/** Decides whether a change is allowed; nothing else does. Pure: no clock, no I/O, no randomness. */
 
 import { type Change, definitionOf } from "../changes/catalogue.ts";
 import { goalOf } from "../changes/goal.ts";
@@ -9,7 +9,7 @@ import type { Finding, Gate } from "../model/finding.ts";
 import { type State, withFacets } from "../model/state.ts";
 import type { Capabilities, RunningEffect } from "../ports/backend.ts";
 
-/** What will be done, in order, and everything that should be known about it before. Plain data. */
+/** The steps to take, in order, and everything that should be known before. Plain data. */
 export type Plan = Readonly<{
   steps: readonly Step[];
   goal: State;
@@ -19,7 +19,8 @@ export type Plan = Readonly<{
   takesEffect: Exclude<RunningEffect, "refused">;
 }>;
 
-/** @throws DomainError CHANGE_UNSUPPORTED, VM_MUST_BE_OFF, BLOCKED_BY_FINDINGS, and what the changes themselves throw */
+/** @throws DomainError CHANGE_UNSUPPORTED, VM_MUST_BE_OFF, BLOCKED_BY_FINDINGS, and what the changes themselves
+ * throw */
 export function decide(
   state: State,
   changes: readonly Change[],
@@ -52,7 +53,7 @@ export function decide(
   if (steps.some(({ change }) => definitionOf(change).run !== "keeps")) takesEffect = "now";
   const overridden = new Map<string, Finding>();
   for (const { gate, state: judged } of gated) {
-    // Steps that follow in the same operation may mend what an earlier one would be refused for.
+    // Later steps of the same operation may fix the findings that would refuse an earlier one.
     const blocking = findingsOf(
       gate === "start" || gate === "status" ? judged : stateAtFirstUse(gated, judged, now),
     ).filter(({ blocks }) => blocks.includes(gate));
@@ -69,7 +70,7 @@ export function decide(
   return { steps, goal: now, findings: findingsOf(now), overridden: [...overridden.values()], losses, takesEffect };
 }
 
-/** A step that is still to be made; it keeps of both states what its change observes. */
+/** A planned step. It keeps the facets of both states that its change observes. */
 export function stepOf(change: Change, before: State, goal: State): Step {
   const definition = definitionOf(change);
   const facets = definition.observes(change);
@@ -91,14 +92,14 @@ const actions: Record<Gate, string> = {
   status: "change the installation status of",
 };
 
-/** A start is judged by what is there before it, a status by what was there before the operation, since the operation
- * itself writes the tag that would tell; everything else by what it leads to. */
+/** A start is judged by the state before it, everything else by its goal. A status is judged by the state before the
+ * operation, since the operation itself rewrites the tag that would show a problem. */
 function stateToCheck(gate: Gate, at: Readonly<{ state: State; now: State; goal: State }>): State {
   if (gate === "status") return at.state;
   return gate === "start" ? at.now : at.goal;
 }
 
-/** The state in which the definition stands when it is first used: just before a start, else at the end. */
+/** The state in which the definition is first used: just before a start, else at the end. */
 const stateAtFirstUse = (gated: readonly { gate: Gate; state: State }[], judged: State, end: State): State =>
   gated.find(({ gate, state }) => gate === "start" && state !== judged)?.state ?? (end.vm ? end : judged);
 

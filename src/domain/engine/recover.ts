@@ -1,4 +1,4 @@
-/** Settling an operation that its process did not: by looking, never by remembering. */
+/** Settles an operation that its own process left open: by observation, never from memory. */
 
 import { definitionOf } from "../changes/catalogue.ts";
 import { type Operation, type OperationStatus, type Step, targetsOf } from "../changes/operation.ts";
@@ -12,16 +12,16 @@ import { endedRun } from "./run.ts";
 import { settleApplied, settleFailed, settleUnknown } from "./settle.ts";
 import { APPLY_LIMIT_MS, tryCall } from "./try-call.ts";
 
-/** `until`: when it may be settled at the latest, where a call of it may still be carried out. */
+/** `until`: the latest time at which a call of the operation may still run. */
 export type Recovered = Readonly<{
   status: OperationStatus;
   error?: Readonly<{ code: string; message: string }>;
   until?: string;
 }>;
 
-/** Forwards where the goal is reached, back otherwise, but not before a call that nobody heard the end of can no more be
- * carried out. At most one step can be uncertain: the one being applied, since each step is recorded before it starts.
- * The caller holds the claim on the target. */
+/** Settles forwards when the goal is reached, and back otherwise, once no unanswered call can run any more. Only the
+ * step being applied can be uncertain, since each step is recorded before it starts. The caller holds the claim on the
+ * target. */
 export async function recover(ports: Ports, operation: Operation, signal?: AbortSignal): Promise<Recovered> {
   signal?.throwIfAborted();
   const before = operation.before ?? { target: operation.target, disks: {}, isos: {} };
@@ -32,7 +32,7 @@ export async function recover(ports: Ports, operation: Operation, signal?: Abort
   try {
     if (unreadable !== undefined) return await settleUnknown(ports, operation, operation.steps, new Error(unreadable));
     if (seen instanceof Error) return await settleUnknown(ports, operation, operation.steps, seen);
-    // Undone again, or taken for not done, what happens after all would go over whatever is done to the VM by then.
+    // A call that runs after the settlement would overwrite whatever was done to the VM by then.
     if (operation.steps.some((step) => isLate(ports, step) && !isSeen(operation, step, seen))) {
       const { message } = operation.error ?? new Interrupted(operation);
       return await settleUnknown(ports, operation, operation.steps, new Error(message));
@@ -45,7 +45,7 @@ export async function recover(ports: Ports, operation: Operation, signal?: Abort
     const pivoted = steps.some(
       ({ status, change, before: was }) => status === "done" && definitionOf(change).undo(was, change) === "pivot",
     );
-    // What the settlement alone would have done has not been, and nobody was told that it had.
+    // Changes of the store alone were not written yet, and no caller was told otherwise.
     const touched = steps.some(({ status, change }) => status === "done" && definitionOf(change).appliedBy !== "store");
     if (
       operation.direction === "forward" &&
@@ -76,14 +76,14 @@ const isReached = ({ change, goal, before }: Step, now: State): boolean =>
 
 const isLate = (ports: Ports, step: Step): boolean => inFlightUntil([step], ports.now()) !== undefined;
 
-/** Whether what was on its way for this step is there now. */
+/** Whether the effect of this step's call in flight is visible now. */
 const isSeen = ({ direction }: Operation, step: Step, now: State): boolean =>
   direction === "back" ? isUndone(step, now) : isReached(step, now);
 
-/** A process that was killed closed its connection, and a daemon that had read its last call carries that out all the same,
- * a moment later where it is busy. Nobody wrote down when the call was made, nor waits for its answer; so the look is
- * given the few seconds that an operation gives itself for an answer that was lost. The long time that such a call is
- * given would be wrong here: hardly any process dies with a call on its way, and every VM would be closed for it. */
+/** A daemon that has read the last call of a killed process still carries it out, a moment later if it is busy. The
+ * time of that call is not recorded, so the observation waits the few seconds that an operation allows for a lost
+ * answer. The full time limit of an unanswered call would be wrong here: few processes die with a call in flight, and
+ * every VM would stay blocked for that long. */
 async function lookAtLeft(ports: Ports, operation: Operation): Promise<State | Error> {
   const looked = await reobserve(ports, operation, observeOptionsFor(operation));
   if (operation.status !== "begun" || ports.backend.callOutlivesCallerMs === undefined) return looked;
@@ -92,8 +92,8 @@ async function lookAtLeft(ports: Ports, operation: Operation): Promise<State | E
   );
 }
 
-/** A restart whose VM is off and waits to be started again: left there, nobody would know that it should run. What is set
- * on the way to that start is set as well, unless another program has set it meanwhile. */
+/** Whether this is a restart whose VM is off and waits for its start: left alone, it would stay off unnoticed. Changes
+ * on the way to the start are made as well, unless another program changed the same meanwhile. */
 const isRestart = (steps: readonly Step[], rest: readonly Step[], seen: State): boolean =>
   endedRun(steps) &&
   rest.some(({ change }) => definitionOf(change).run === "begins") &&
@@ -104,7 +104,7 @@ const isRestart = (steps: readonly Step[], rest: readonly Step[], seen: State): 
 
 type Finished = Readonly<{ steps: readonly Step[]; seen: State; failure?: Error; unknown?: Error }>;
 
-/** What is left to do is done, and looked at: files to remove, which may be gone already, or a start. */
+/** Applies and observes the remaining steps: files to remove, which may be gone already, or a start. */
 async function finish(ports: Ports, operation: Operation, steps: readonly Step[], now: State): Promise<Finished> {
   const ended = [...steps];
   let seen = now;
@@ -125,8 +125,7 @@ async function finish(ports: Ports, operation: Operation, steps: readonly Step[]
     seen = withKnownFacts(looked, seen);
     if (isReached(step, looked)) ended[index] = { ...step, status: "done" };
     else {
-      const error =
-        tried.failure ?? new Error(`"${definitionOf(change).summary(change)}" was made, and nothing shows it`);
+      const error = tried.failure ?? new Error(`"${definitionOf(change).summary(change)}" had no visible effect`);
       if (tried.hung) return { steps: ended, seen, unknown: error };
       failure ??= error;
       ended[index] = { ...step, status: "planned" };
@@ -137,9 +136,9 @@ async function finish(ports: Ports, operation: Operation, steps: readonly Step[]
 
 export type Settled = Readonly<{ operation: Operation; status: OperationStatus }>;
 
-/** Settles everything that dead processes left open on this backend's VMs, one after the other; what another process
- * works on is left alone. Tells of each as it is settled.
- * @throws the first fault, once every VM has been looked at */
+/** Settles every operation that dead processes left open on this backend's VMs, one after the other. It skips VMs that
+ * another process works on. `tell` is called with each settled operation.
+ * @throws the first fault, once every VM has been tried */
 export async function recoverAll(ports: Ports, signal: AbortSignal, tell: (settled: Settled) => void): Promise<void> {
   const { backend, store } = ports;
   const open = (await store.open()).filter(({ target }) => target.connection === backend.connection);
@@ -153,7 +152,7 @@ export async function recoverAll(ports: Ports, signal: AbortSignal, tell: (settl
       .catch(() => undefined);
     try {
       for (const operation of claim?.left ?? []) {
-        // One that holds more than this has its own turn, with all of it.
+        // An operation that holds further targets gets a turn of its own, with all of them claimed.
         const isHeld = targetsOf(operation).every(({ uuid }) => claim!.targets.some((held) => held.uuid === uuid));
         if (!isHeld || lookedAt.has(operation.id)) continue;
         lookedAt.add(operation.id);
@@ -171,6 +170,6 @@ export async function recoverAll(ports: Ports, signal: AbortSignal, tell: (settl
 
 class Interrupted extends Error {
   constructor({ what }: Operation) {
-    super(`the process that ran ${what} ended before it was done`);
+    super(`the process that ran ${what} ended before the operation did`);
   }
 }

@@ -1,5 +1,5 @@
-/** What an operation explains of how a VM has come to look: its own events tell what it did, and whatever else is different
- * from what was last told is still to be told. */
+/** Computes a VM's reported state after an operation. The operation's own events report what it did; every other
+ * difference from the last reported state remains to be reported. */
 import { definitionOf, writesDefinition } from "../changes/catalogue.ts";
 import type { Step } from "../changes/operation.ts";
 import { type ReportedState, reportedStateOf } from "../model/reported-state.ts";
@@ -9,8 +9,8 @@ import { diffVm, eventsOf } from "../model/vm-diff.ts";
 import type { Ports } from "../ports/operation-ports.ts";
 import type { Settlement } from "../ports/store.ts";
 
-/** What the operation leaves as told. What it found when it began and nobody had told yet becomes events here; of what it
- * saw at its end only its own doing counts as told, and the rest is for whoever watches to find. */
+/** The reported state and the events of an operation. Unreported differences from before the operation become events
+ * here. Of the final state only the operation's own effects count as reported; the watcher finds the rest. */
 export function reportedAfter(
   ports: Pick<Ports, "newId" | "now">,
   steps: readonly Step[],
@@ -31,7 +31,7 @@ export function reportedAfter(
   };
 }
 
-/** What was told already, with what these steps have made of it. */
+/** The reported state, updated by the effects of these steps. */
 function causedByUs(steps: readonly Step[], base: ReportedState, vm: Vm): ReportedState {
   const now = reportedStateOf(base.connection, vm, base);
   const explained = steps.map(({ change }) => definitionOf(change).explains(change));
@@ -57,7 +57,7 @@ function causedByUs(steps: readonly Step[], base: ReportedState, vm: Vm): Report
   };
 }
 
-/** Of a run that has just begun nothing has been told but that. */
+/** The reported state of a run that has just begun: only its beginning is reported. */
 const atRunStart = (sighting: ReportedState): ReportedState => ({ ...sighting, agent: false, ejected: [] });
 
 function stopped({ run: _over, powerReason: _was, readAtReset: _then, ...sighting }: ReportedState): ReportedState {

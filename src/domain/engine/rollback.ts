@@ -1,4 +1,4 @@
-/** Undoing the steps of an operation that failed, last first, each narrowly and each looked at again. */
+/** Undoes the steps of a failed operation, last first. Each undo is narrow and observed afterwards. */
 
 import { type Change, definitionOf, writesDefinition } from "../changes/catalogue.ts";
 import type { Undo } from "../changes/change.ts";
@@ -10,12 +10,12 @@ import { withInFlightUntil } from "./in-flight.ts";
 import { observeOptionsFor, reobserve } from "./observe.ts";
 import { APPLY_LIMIT_MS, type CallOutcome, tryCall } from "./try-call.ts";
 
-/** What became of the steps, and why it stopped: `failed`, an undo itself failed; `unknown`, nobody could see what it
- * did, so that somebody has to look again. */
+/** The steps after the rollback, and why it stopped. `failed`: an undo failed. `unknown`: an undo could not be
+ * observed, so the VM has to be observed again. */
 export type RollbackResult = Readonly<{ steps: readonly Step[]; now: State; failed?: string; unknown?: string }>;
 
-/** Undoes whatever of `steps` is done or was being applied. Stops at the first undo that fails, since what comes before
- * it may be stood on by what is still there (a definition on its disk). */
+/** Undoes the steps that are done or were being applied. It stops at the first undo that fails, since the remaining
+ * result may depend on earlier steps (a definition on its disk). */
 export async function rollBack(
   ports: Ports,
   operation: Operation,
@@ -26,7 +26,7 @@ export async function rollBack(
   let seen = now;
   const isPivot = ({ change, before, status }: Step) =>
     status === "done" && definitionOf(change).undo(before, change) === "pivot";
-  // Past the point of no return nothing is put back: a definition whose disk is gone would be worse than none.
+  // Past the pivot nothing is put back: a definition whose disk is gone would be worse than none.
   if (steps.some(isPivot)) return { steps: steps.map(pastReturn), now };
   await ports.store.advance(operation.id, result, "back");
   for (let index = result.length - 1; index >= 0; index--) {
@@ -42,18 +42,18 @@ export async function rollBack(
       result[index] = { ...step, status: "planned" };
       continue;
     }
-    // What stands there now may be somebody else's, who knows nothing of this operation.
+    // The present value may come from another program, which knows nothing of this operation.
     if (left === "other") return { steps: result, now: seen, failed: neither(step) };
     if (undo === "kept" || undo === "pivot") {
       result[index] = { ...step, status: step.status === "applying" ? "planned" : "kept" };
       continue;
     }
-    // An undo that was itself interrupted may have got this far.
+    // An earlier, interrupted undo may have got this far.
     if (isBack(step, undo, seen)) {
       result[index] = undone(step);
       continue;
     }
-    // Somebody else's edit after ours is never rolled over.
+    // Another program's later edit is never overwritten.
     if (
       writesDefinition(step.change) &&
       step.wrote !== undefined &&
@@ -67,7 +67,11 @@ export async function rollBack(
     const { kind } = step.change;
     if (until !== undefined) result[index] = withInFlightUntil(step, until);
     if (looked instanceof Error)
-      return { steps: result, now: seen, unknown: `after undoing "${kind}" nobody could look: ${looked.message}` };
+      return {
+        steps: result,
+        now: seen,
+        unknown: `the VM could not be observed after undoing "${kind}": ${looked.message}`,
+      };
     if (!isBack(step, undo, looked)) {
       const reason = failure?.message ?? "the VM does not show it";
       const stopped = `undoing "${kind}" failed: ${reason}`;
@@ -98,19 +102,19 @@ const attemptUndo = (ports: Ports, operation: Operation, undo: Undoing, seen: St
     for (const change of undo) await applyChange(ports, seen, change as Change, context);
   });
 
-/** Whether what the step changed is as it was before it. */
+/** Whether the step's effect is gone after this undo. */
 const isBack = ({ before }: Step, undo: Undoing, seen: State): boolean => {
   if (undo === "restore") return seen.vm?.fingerprint === before.vm?.fingerprint;
   return undo.every((change) => definitionOf(change as Change).reached(seen, before, change as Change, seen));
 };
 
-/** Whether what a step changes is still, or again, as it was before it. */
+/** Whether the values that a step changes are still, or again, as before it. */
 export function isAsBefore(step: Step, seen: State): boolean {
   const undo = definitionOf(step.change).undo(step.before, step.change);
   return undo !== "kept" && undo !== "pivot" && isBack(step, undo, seen);
 }
 
-/** Whether there is nothing left of this step, or nothing of it to undo. */
+/** Whether nothing of this step is left to undo. */
 export function isUndone(step: Step, seen: State): boolean {
   if (step.status === "planned" || step.status === "undone" || step.status === "kept") return true;
   const undo = definitionOf(step.change).undo(step.before, step.change);
@@ -119,26 +123,27 @@ export function isUndone(step: Step, seen: State): boolean {
 
 const undone = ({ wrote: _old, ...step }: Step): Step => withInFlightUntil({ ...step, status: "undone" }, undefined);
 
-/** What is there of a step that was begun and whose goal is not there: `half` of it, the file that it was making or one of
- * the two definitions; `other`, what is neither as it was nor as it was asked for, and so may be another program's. */
+/** The remains of a step that began and missed its goal. `half`: a part of it, such as the file that it was making or
+ * one of the two definitions. `other`: a value that is neither the old nor the requested one, so another program may
+ * have set it. */
 function leftOf(step: Step, seen: State): "nothing" | "half" | "other" {
   const { change, before, goal, artifacts } = step;
   if (artifacts.some((path) => seen.disks[path]?.state !== "missing")) return "half";
   const { undo: undoOf, isHalf, removesVm, writes } = definitionOf(change);
   const undo = undoOf(before, change);
   if (undo === "kept" || undo === "pivot" || isBack(step, undo, seen)) return "nothing";
-  // Nobody but this operation knows the UUID of a VM that never was.
+  // Only this operation knows the UUID of a VM that did not exist before.
   if (!before.vm) return before.record ? "other" : "half";
   if (!seen.vm) return removesVm ? "half" : "other";
-  // What was set for a run has ended with it.
+  // A setting of a run ended with the run.
   if (writes === "run" && !seen.vm.live) return "nothing";
   return isHalf?.(seen, goal, change, before) ? "half" : "other";
 }
 
 const neither = ({ change }: Step): string =>
-  `what "${change.kind}" sets is neither as it was nor as it was asked for, and may be another program's`;
+  `the value that "${change.kind}" sets is neither the old nor the requested one, so another program may have set it`;
 
-/** The fingerprint that the definition has if nobody but this operation wrote it. */
+/** The fingerprint of the definition if only this operation wrote it. */
 const lastWritten = (steps: readonly Step[]) => steps.findLast(({ wrote }) => wrote !== undefined)?.wrote;
 
 function markWritten(steps: Step[], fingerprint: string): void {

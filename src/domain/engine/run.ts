@@ -1,4 +1,4 @@
-/** The second half of the flow: apply the steps one by one, look after each, undo what was done when one fails. */
+/** The second half of the flow: applies the steps one by one, observes after each, and undoes them when one fails. */
 
 import { definitionOf, writesDefinition } from "../changes/catalogue.ts";
 import type { Operation, Step } from "../changes/operation.ts";
@@ -12,13 +12,14 @@ import { rollBack } from "./rollback.ts";
 import { settleApplied, settleFailed, settleUnknown } from "./settle.ts";
 import { APPLY_LIMIT_MS, type CallOutcome, tryCall } from "./try-call.ts";
 
-/** Somebody who edits a VM more often than this while it is off for a moment does not want it to be started. */
+/** How often a restart retries its start after another program's edit. More edits in that moment mean that it should
+ * stay off. */
 const RESTARTS_MAX = 3;
 
 export type Running = Readonly<{ signal: AbortSignal; progress: (message: string) => void }>;
 
-/** Carries a begun operation through and settles it. Returns the state that was seen at the end.
- * @throws what made it fail, with `outcome` saying how the operation ended */
+/** Carries out a begun operation and settles it. Returns the state observed at the end.
+ * @throws the error that made it fail, with `outcome` saying how the operation ended */
 export async function run(ports: Ports, operation: Operation, before: State, request: Running): Promise<State> {
   const steps = [...operation.steps];
   const look = observeOptionsFor(operation);
@@ -36,7 +37,7 @@ export async function run(ports: Ports, operation: Operation, before: State, req
     const begun = !request.signal.aborted;
     let { failure, hung, until } = await applyStep(ports, step, seen, request);
     let looked = await reobserve(ports, operation, look);
-    // A restart is to end with the VM running. Left off, it would be so for an edit that a start takes over anyway.
+    // A restart must end with the VM running, and a start uses another program's edit anyway.
     for (let left = RESTARTS_MAX; left > 0 && isStartOfRestart(steps, index) && isChanged(failure); left--) {
       if (looked instanceof Error || looked.vm?.power !== "off") break;
       seen = withKnownFacts(looked, seen);
@@ -56,9 +57,9 @@ export async function run(ports: Ports, operation: Operation, before: State, req
       continue;
     }
     const error = failure ?? new DomainError("GOAL_NOT_REACHED", { vm: nameIn(before), change: step.change.kind });
-    // What has not returned may still happen, after the look.
+    // A call that has not returned may still take effect after the observation.
     if (hung) return settleUnknown(ports, operation, steps, error);
-    // Where nothing was touched, what looks like half of the step is another program's doing, and stays.
+    // The step touched nothing, so any half of it that is visible comes from another program and stays.
     if (!begun || isChanged(failure)) steps[index] = { ...step, status: "planned" };
     const undone = await rollBack(ports, operation, steps, looked);
     return settleFailed(ports, operation, before, undone, error);
@@ -76,8 +77,8 @@ const isStartOfRestart = (steps: readonly Step[], index: number): boolean =>
 export const endedRun = (steps: readonly Step[]): boolean =>
   steps.some(({ change, status }) => status === "done" && definitionOf(change).run === "ends");
 
-/** Applies one step within its time limit. The caller's cancellation reaches into a step only where that step can be
- * left half-way; else it counts between steps. */
+/** Applies one step within its time limit. The caller's cancellation interrupts only a `cancellable` step; otherwise it
+ * takes effect between steps. */
 async function applyStep(ports: Ports, step: Step, seen: State, request: Running): Promise<CallOutcome> {
   const definition = definitionOf(step.change);
   const cancelled = () => ({ failure: new DomainError("CANCELLED", { vm: nameIn(seen) }), hung: false });

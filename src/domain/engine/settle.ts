@@ -1,4 +1,4 @@
-/** The end of an operation: outcome, record and events, written in one transaction. */
+/** Settles an operation: writes outcome, record and events in one transaction. */
 
 import { definitionOf, writesDefinition } from "../changes/catalogue.ts";
 import { withRecord } from "../changes/goal.ts";
@@ -16,7 +16,7 @@ import { inFlightUntil } from "./in-flight.ts";
 import { reportedAfter } from "./reported-after-operation.ts";
 import type { RollbackResult } from "./rollback.ts";
 
-/** The goal was seen. Returns the state with the record as it now stands. */
+/** Settles an operation whose goal was observed. Returns the state with the new record. */
 export async function settleApplied(
   ports: Ports,
   operation: Operation,
@@ -36,8 +36,9 @@ export async function settleApplied(
   return record ? withRecord(after, record) : after;
 }
 
-/** It failed and was undone as far as could be; what has no undo has happened, and is told like any other outcome.
- * @throws the error, with the outcome attached; DomainError OUTCOME_UNKNOWN where nobody could see what an undo did */
+/** Settles an operation that failed and was undone as far as possible. Steps without an undo stay, and are reported
+ * like any other outcome.
+ * @throws the error, with the outcome attached; DomainError OUTCOME_UNKNOWN when an undo could not be observed */
 export async function settleFailed(
   ports: Ports,
   operation: Operation,
@@ -87,7 +88,7 @@ export async function settleFailed(
   throw error;
 }
 
-/** Nobody could look. The operation stays open. @throws DomainError OUTCOME_UNKNOWN */
+/** Records that the outcome is unknown. The operation stays open. @throws DomainError OUTCOME_UNKNOWN */
 export async function settleUnknown(
   ports: Ports,
   operation: Operation,
@@ -113,8 +114,8 @@ export async function settleUnknown(
   );
 }
 
-/** What these steps, having happened, lead to: the state with its record, the row to write (`null` removes it, absent
- * leaves it), and the events. */
+/** The result of these steps: the state with its record, the row to write (`null` removes it, absent leaves it), and
+ * the events. */
 function outcomeOf(
   ports: Ports,
   operation: Operation,
@@ -140,7 +141,7 @@ function outcomeOf(
   return { after, record, events };
 }
 
-/** What is written over another program's edit is written with it, and that it was made stays to be seen. */
+/** A change on top of another program's edit keeps that edit, which a finding must still show. */
 function fingerprintOf(steps: readonly Step[], { vm, record }: State, after: State): Pick<VmRecord, "fingerprint"> {
   if (!after.vm) return {};
   const takes = steps.some(({ change }) => definitionOf(change).takesDefinition);
@@ -151,16 +152,17 @@ function fingerprintOf(steps: readonly Step[], { vm, record }: State, after: Sta
   return { fingerprint: last?.wrote ?? after.vm.fingerprint };
 }
 
-/** Past the point of no return something is left that was to be done, and was not. */
+/** Whether the operation passed its pivot and left a planned step undone. */
 const isCut = (steps: readonly Step[]): boolean => steps.some(({ status }) => status === "planned");
 
-/** While something is left of a VM its record stays, which alone knows what that is: deleting it again removes the rest. */
+/** While parts of a VM are left its record stays, since only the record knows them: a second deletion removes the
+ * rest. */
 const endsRecord = ({ change }: Step, before: State): boolean =>
   before.record !== undefined && definitionOf(change).record?.(before.record, before, change) === null;
 
 const inWords = ({ change }: Step): string => definitionOf(change).summary(change);
 
-/** What was last seen, for the columns that people query and for lists while the backend is away. */
+/** The last observed values, for the columns that people query and for lists while the backend is away. */
 export function seenOf(state: State): Pick<VmRecord, "seen"> {
   if (!state.vm) return {};
   const roles = rolesFor(state);

@@ -6,11 +6,11 @@ import type { Ports } from "../ports/operation-ports.ts";
 
 export const APPLY_LIMIT_MS = 60_000;
 
-/** How a call ended: `hung`, it has not, and may still happen; `until`, before when it may, where it was given up before
- * its time was over. */
+/** How a call ended. `hung`: it did not end and may still take effect. `until`: the latest time for that, known when
+ * the call was given up before its time limit. */
 export type CallOutcome = Readonly<{ failure?: Error; hung: boolean; until?: string }>;
 
-/** Makes a call within its time limit. An error does not say that nothing happened, so it is only handed back. */
+/** Makes a call within its time limit. An error does not prove that nothing happened, so it is returned, not thrown. */
 export async function tryCall(
   { backend, now }: Ports,
   change: string,

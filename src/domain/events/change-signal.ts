@@ -1,4 +1,4 @@
-/** Waiting for the journal to be written, or for time to pass. A change between two waits is not missed. */
+/** Waits for a write to the journal, or for a time. A write between two waits is not missed. */
 import type { EventStore } from "../ports/event-store.ts";
 
 export function createChangeSignal(journal: Pick<EventStore, "onChange">, signal: AbortSignal) {
@@ -25,7 +25,7 @@ export function createChangeSignal(journal: Pick<EventStore, "onChange">, signal
     clear: () => {
       rung = false;
     },
-    /** Until it rings, or that long. */
+    /** Waits until it rings, at most `ms` milliseconds. */
     wait: async (ms: number): Promise<void> => {
       if (rung) return;
       await sleepFor(ms, (wakeUp) => {
@@ -33,7 +33,7 @@ export function createChangeSignal(journal: Pick<EventStore, "onChange">, signal
       });
       wake = undefined;
     },
-    /** That long, whether it rings or not. */
+    /** Waits `ms` milliseconds, whether it rings or not. */
     sleep: (ms: number): Promise<void> => sleepFor(ms, () => {}),
     end,
   };

@@ -1,5 +1,5 @@
-/** Handing events to one subscriber, at least once and in order for each VM. What it does not take is tried again after
- * growing pauses, while the events of other VMs go on; in the end it is given up and stands in a list of its own. */
+/** Delivers events to one subscriber, at least once and in order for each VM. A failed delivery is tried again after
+ * growing pauses, while other VMs' events continue. After the last attempt it is kept as a dead delivery. */
 
 import type { DomainEvent } from "../model/event.ts";
 import type { Delivery, DeliveryStore, EventStore, Feed, LeaseStore, Round } from "../ports/event-store.ts";
@@ -9,14 +9,15 @@ import type { Subscriber } from "./subscriber.ts";
 export type DeliveryOptions = Readonly<{
   journal: EventStore & DeliveryStore & LeaseStore;
   now: () => Date;
-  /** Between 0 and 1, for the jitter of pauses: many that failed at one moment are not to come again at one moment. */
+  /** Returns a number from 0 to 1, for the jitter of pauses: deliveries that failed together should not retry
+   * together. */
   random?: () => number;
   log: (message: string) => void;
   /** How often a delivery is tried before it is given up. */
   attemptsMax?: number;
-  /** The pause after the first failure; each further one is four times as long, up to a quarter of an hour. */
+  /** The pause after the first failure, in milliseconds; each further one is four times as long, up to 15 minutes. */
   pauseMs?: number;
-  /** What is asked even if nothing tells of a change. */
+  /** How often the journal is read even without a signal, in milliseconds. */
   idleMs?: number;
 }>;
 
@@ -24,17 +25,17 @@ export const ATTEMPTS_MAX = 8;
 const PAUSE_MS = 1_000;
 const PAUSE_MS_MAX = 15 * 60_000;
 const IDLE_MS = 5_000;
-/** The events of one round: what a process that dies in it has delivered is delivered again. */
+/** The events of one round. When a process dies during a round, the deliveries of that round are repeated. */
 const ROUND_MAX = 100;
-/** A round ends after this long, so that a slow subscriber's place is kept now and then. */
+/** The time after which a round ends, so that a slow subscriber's place is stored regularly. */
 const ROUND_MS = 500;
 
-/** Delivers until the signal ends. One process at a time does it for one subscriber. */
+/** Delivers until the signal ends. One process at a time delivers to one subscriber. */
 export async function deliver(subscriber: Subscriber, options: DeliveryOptions, signal: AbortSignal): Promise<void> {
   const { journal, log, now, idleMs = IDLE_MS } = options;
   const task = `deliver:${subscriber.name}`;
   const bell = createChangeSignal(journal, signal);
-  let told = "";
+  let lastLogged = "";
   try {
     while (!signal.aborted) {
       bell.clear();
@@ -47,12 +48,12 @@ export async function deliver(subscriber: Subscriber, options: DeliveryOptions, 
         const feed = await journal.feed(subscriber.name, ROUND_MAX);
         if (await round(subscriber, feed, options, signal)) continue;
         if (feed.nextAt !== undefined) waitMs = Math.min(waitMs, Date.parse(feed.nextAt) - now().getTime());
-        told = "";
+        lastLogged = "";
       } catch (error) {
-        // A database that cannot be asked now is asked again; what was delivered meanwhile comes once more.
+        // A failing database is tried again; the deliveries of this round are then repeated.
         const reason = error instanceof Error ? error.message : String(error);
-        if (reason !== told && !signal.aborted) log(`events for ${subscriber.name}: ${reason}`);
-        told = reason;
+        if (reason !== lastLogged && !signal.aborted) log(`events for ${subscriber.name}: ${reason}`);
+        lastLogged = reason;
       }
       await bell.wait(waitMs);
     }
@@ -76,7 +77,7 @@ async function round(
   let { cursor } = feed;
   for (const { seq, event, attempts } of feed.due) {
     if (isOver()) break;
-    const failure = await attempt(subscriber, event, signal);
+    const failure = await tryDelivery(subscriber, event, signal);
     if (signal.aborted && failure) break;
     if (failure) failed.push(again({ seq, event, attempts: attempts + 1 }, failure, options));
     else taken.push(seq);
@@ -86,7 +87,7 @@ async function round(
     if (subscriber.types.includes(event.type)) {
       if (blocked.has(event.subject)) failed.push(behind({ seq, event }, options));
       else {
-        const failure = await attempt(subscriber, event, signal);
+        const failure = await tryDelivery(subscriber, event, signal);
         if (signal.aborted && failure) break;
         if (failure) {
           failed.push(again({ seq, event, attempts: 1 }, failure, options));
@@ -101,7 +102,11 @@ async function round(
   return true;
 }
 
-async function attempt({ deliver }: Subscriber, event: DomainEvent, signal: AbortSignal): Promise<Error | undefined> {
+async function tryDelivery(
+  { deliver }: Subscriber,
+  event: DomainEvent,
+  signal: AbortSignal,
+): Promise<Error | undefined> {
   try {
     await deliver(event, signal);
     return undefined;
@@ -126,7 +131,7 @@ function again(
 
 const ERROR_CHARACTERS_MAX = 1_000;
 
-/** It waits for what came before it, and is due as soon as that is out of the way. */
+/** A delivery behind a failed one: it is due once that one is taken or dead. */
 const behind = ({ seq, event }: Pick<Failed, "seq" | "event">, { now }: DeliveryOptions): Failed => ({
   seq,
   event,

@@ -1,14 +1,14 @@
-/** The VMs that are to be looked at, with what happened in them meanwhile. */
+/** The VMs that have to be observed, with the occurrences since they were marked. */
 
 import type { Occurrence } from "../model/occurrence.ts";
 import type { TimedOccurrence } from "../model/vm-diff.ts";
 import type { Hint } from "../ports/backend-groups.ts";
 
-/** One reset of a guest makes several events of the hypervisor, and an I/O error may come by the thousand. */
+/** One reset of a guest causes several events of the hypervisor, and I/O errors may come by the thousand. */
 const DEBOUNCE_MS = 500;
 
-/** Why a VM is looked at: what happened, and whether a look at everything found that it differs, so that nobody will tell
- * more of it. */
+/** Why a VM is observed: its occurrences, and whether a list of all VMs found it different, so that no event explains
+ * it. */
 export type DirtyVm = Readonly<{ occurrences: readonly TimedOccurrence[]; found: boolean }>;
 
 export class DirtyVms {
@@ -18,7 +18,7 @@ export class DirtyVms {
   #marked = new Map<string, DirtyVm>();
   #fullAt = 0;
 
-  /** `ring` is called when something is added; everything is due once in `everyMs` without being added. */
+  /** Calls `ring` at each addition. All VMs are due every `everyMs` milliseconds without an addition. */
   constructor(ring: () => void, everyMs: number) {
     this.#ring = ring;
     this.#everyMs = everyMs;
@@ -34,7 +34,7 @@ export class DirtyVms {
     this.#put(uuid, { occurrences: [], found: true });
   }
 
-  /** They have not been looked at after all; what came since then came later. */
+  /** Puts marks back that were not observed after all, before the occurrences that came since. */
   putBack(marks: Iterable<readonly [string, DirtyVm]>): void {
     for (const [uuid, mark] of marks) {
       const later = this.#marked.get(uuid);
@@ -49,10 +49,10 @@ export class DirtyVms {
     return taken;
   }
 
-  /** How long until everything is due, in milliseconds; not above 0 when it is. */
+  /** Milliseconds until all VMs are due; 0 or less when they are. */
   untilFull = (): number => this.#fullAt - performance.now();
 
-  /** Everything is being looked at: what is added from now on is due again. */
+  /** Notes that a list of all VMs begins: additions from now on are due again. */
   takeFull(): void {
     this.#fullAt = performance.now() + this.#everyMs;
   }

@@ -1,4 +1,4 @@
-/** Following the journal: each event once, in order, as soon as it can be read. */
+/** Follows the journal: each event once, in order, as soon as it can be read. */
 
 import type { DomainEvent } from "../model/event.ts";
 import type { EventStore } from "../ports/event-store.ts";
@@ -6,22 +6,29 @@ import { createChangeSignal } from "./change-signal.ts";
 
 export type Follow = Readonly<{
   journal: Pick<EventStore, "events" | "onChange">;
-  /** What is behind this place is told. */
+  /** Follows the events after this place. */
   after: number;
-  /** Whoever cannot take the next one yet returns a promise. */
-  tell: (event: DomainEvent, place: number) => unknown;
+  /** A returned promise delays the next event. */
+  onEvent: (event: DomainEvent, place: number) => unknown;
   signal: AbortSignal;
-  /** How many events are read at one time. */
+  /** How many events are read at once. */
   atOnce?: number;
-  /** How often to look when nothing calls, in milliseconds. */
+  /** How often the journal is read even without a signal, in milliseconds. */
   everyMs?: number;
 }>;
 
-/** After a journal that could not be read: what calls meanwhile does not make it readable. */
+/** The pause after a failed read, which no signal shortens. */
 const RETRY_MS = 250;
 
-/** Tells what happens until the signal. A store that cannot be read is asked again from the same place. */
-export async function follow({ journal, after, tell, signal, atOnce = 200, everyMs = 5_000 }: Follow): Promise<void> {
+/** Passes events to `onEvent` until the signal ends. After a failed read it continues from the same place. */
+export async function follow({
+  journal,
+  after,
+  onEvent,
+  signal,
+  atOnce = 200,
+  everyMs = 5_000,
+}: Follow): Promise<void> {
   const bell = createChangeSignal(journal, signal);
   let place = after;
   try {
@@ -31,7 +38,7 @@ export async function follow({ journal, after, tell, signal, atOnce = 200, every
       for (const { seq, event } of events ?? []) {
         if (signal.aborted) return;
         place = seq;
-        await tell(event, seq);
+        await onEvent(event, seq);
       }
       if (!events) await bell.sleep(RETRY_MS);
       else if (events.length < atOnce) await bell.wait(everyMs);

@@ -1,6 +1,6 @@
-/** Watching one connection. Hints only say where to look: what is told is the difference between what is seen and what was
- * last told, so a lost connection or a dead process misses nothing that is still to be seen, and tells nothing twice.
- * While an operation holds a VM its hints wait; what the operation caused it tells itself. */
+/** Watches one connection. Hints only mark VMs to observe; the events report the difference between the observed and
+ * the last reported state. So a lost connection or a dead process misses nothing that is still visible, and reports
+ * nothing twice. While an operation holds a VM its hints wait, since the operation reports its own effects. */
 
 import { reportedStateOf } from "../model/reported-state.ts";
 import { diffVm, eventsOf, isEmptyDelta } from "../model/vm-diff.ts";
@@ -17,30 +17,30 @@ export type WatchOptions = Readonly<{
   newId: () => string;
   now: () => Date;
   log: (message: string) => void;
-  /** How often everything is looked at although nothing tells: edits of a definition may make no event. */
+  /** How often all VMs are listed without a hint, in milliseconds: edits of a definition may cause no event. */
   everyMs?: number;
-  /** The pause before a lost connection is tried again; it grows. */
+  /** The first pause before a lost connection is tried again, in milliseconds; it doubles each time. */
   retryMs?: number;
 }>;
 
 const EVERY_MS = 30_000;
 const RETRY_MS = 500;
 const RETRY_MS_MAX = 10_000;
-/** How often a process that does not watch looks whether the one that does is still there. */
+/** How often a process without the lease tries to take it. */
 const TAKE_OVER_MS = 2_000;
-/** An operation that holds a VM rings when it settles; this is for one that dies. */
+/** How long to wait for a VM that an operation holds. A settlement rings earlier; this covers a process that dies. */
 const HELD_MS = 1_000;
-/** How many VMs are looked at side by side. */
+/** How many VMs are observed at once. */
 const SIDE_BY_SIDE = 4;
-/** How long the others wait for a VM that does not answer. */
+/** How long a VM that does not answer delays the others. */
 const PATIENCE_MS = 1_000;
 
-/** Watches until the signal ends; one process at a time does it for one connection. */
-export async function watch(options: WatchOptions, signal: AbortSignal): Promise<void> {
+/** Watches until the signal ends. One process at a time watches one connection. */
+export async function watchConnection(options: WatchOptions, signal: AbortSignal): Promise<void> {
   const { connection, store } = options;
   const bell = createChangeSignal(store, signal);
   const marks = new DirtyVms(bell.ring, options.everyMs ?? EVERY_MS);
-  const told = onceEach(options.log);
+  const faults = createFaultLog(options.log);
   const slow = new Map<string, Promise<void>>();
   let listening: Promise<void> | undefined;
   try {
@@ -50,13 +50,13 @@ export async function watch(options: WatchOptions, signal: AbortSignal): Promise
           await bell.sleep(TAKE_OVER_MS);
           continue;
         }
-        listening ??= listen(options, marks, bell, told, signal);
+        listening ??= listen(options, marks, bell, faults, signal);
         bell.clear();
-        const waitMs = await lookAtMarked({ options, marks, told, slow, ring: bell.ring }, signal);
+        const waitMs = await lookAtMarked({ options, marks, faults, slow, ring: bell.ring }, signal);
         await bell.wait(Math.min(waitMs, marks.untilFull()));
       } catch (error) {
-        // What cannot be looked at now is looked at again; the marks are kept.
-        if (!signal.aborted) told.tell(error);
+        // A failed observation is repeated; the marks are kept.
+        if (!signal.aborted) faults.report(error);
         await bell.sleep(options.retryMs ?? RETRY_MS);
       }
     }
@@ -66,12 +66,12 @@ export async function watch(options: WatchOptions, signal: AbortSignal): Promise
   }
 }
 
-/** Keeps the backend telling. After each end of it everything is looked at, since nobody told what happened meanwhile. */
+/** Keeps a watch of the backend open. Each time it ends, all VMs are marked, since events may have been missed. */
 async function listen(
   { backend, retryMs = RETRY_MS }: WatchOptions,
   marks: DirtyVms,
   bell: ReturnType<typeof createChangeSignal>,
-  told: ReturnType<typeof onceEach>,
+  faults: ReturnType<typeof createFaultLog>,
   signal: AbortSignal,
 ): Promise<void> {
   for (let pauseMs = retryMs; !signal.aborted; pauseMs = Math.min(pauseMs * 2, RETRY_MS_MAX)) {
@@ -83,7 +83,7 @@ async function listen(
         marks.add(hint);
       }, signal);
     } catch (error) {
-      if (!signal.aborted) told.tell(error);
+      if (!signal.aborted) faults.report(error);
     }
     marks.add({});
     await bell.sleep(pauseMs);
@@ -93,15 +93,15 @@ async function listen(
 type Looking = Readonly<{
   options: WatchOptions;
   marks: DirtyVms;
-  told: ReturnType<typeof onceEach>;
-  /** VMs that have not answered yet, and are waited for by nobody. */
+  faults: ReturnType<typeof createFaultLog>;
+  /** Observations of VMs that have not answered yet, which delay no other VM. */
   slow: Map<string, Promise<void>>;
   ring: () => void;
 }>;
 
-/** No VM keeps the others from being looked at. Returns after how long to look again, though nothing rings, at what an
- * operation held or could not be looked at. */
-async function lookAtMarked({ options, marks, told, slow, ring }: Looking, signal: AbortSignal): Promise<number> {
+/** Observes the marked VMs; no VM delays the others. Returns the milliseconds until VMs that were held or failed are
+ * tried again without a ring. */
+async function lookAtMarked({ options, marks, faults, slow, ring }: Looking, signal: AbortSignal): Promise<number> {
   if (marks.untilFull() <= 0) {
     marks.takeFull();
     await markDifferent(options, marks, signal).catch((error: unknown) => {
@@ -114,7 +114,7 @@ async function lookAtMarked({ options, marks, told, slow, ring }: Looking, signa
   let failed = false;
   const fail = (error: unknown) => {
     failed = true;
-    if (!signal.aborted) told.tell(error);
+    if (!signal.aborted) faults.report(error);
   };
   const next = due.filter(([uuid]) => !slow.has(uuid)).values();
   const lookOn = async () => {
@@ -123,17 +123,17 @@ async function lookAtMarked({ options, marks, told, slow, ring }: Looking, signa
       const outcome = await soon(looking);
       if (outcome === "slow") {
         const after = looking.then((late) => {
-          if (late !== "told") marks.putBack([[uuid, mark]]);
+          if (late !== "reported") marks.putBack([[uuid, mark]]);
           slow.delete(uuid);
           ring();
         });
         slow.set(uuid, after);
-      } else if (outcome !== "told") waiting.push([uuid, mark]);
+      } else if (outcome !== "reported") waiting.push([uuid, mark]);
     }
   };
   await Promise.all(Array.from({ length: SIDE_BY_SIDE }, lookOn));
   marks.putBack(waiting);
-  if (!failed && slow.size === 0) told.forget();
+  if (!failed && slow.size === 0) faults.forget();
   if (failed) return options.retryMs ?? RETRY_MS;
   return waiting.length > 0 ? HELD_MS : Number.POSITIVE_INFINITY;
 }
@@ -148,7 +148,7 @@ async function soon<T>(looking: Promise<T>): Promise<T | "slow"> {
   }
 }
 
-/** Looks at all VMs and marks those that are not as was last told. The first look at a connection finds no news. */
+/** Lists all VMs and marks those that differ from their reported state. The first list of a connection marks none. */
 async function markDifferent(
   { connection, backend, store }: WatchOptions,
   marks: DirtyVms,
@@ -175,7 +175,8 @@ async function markDifferent(
 }
 
 const STALE_MAX = 5;
-/** What was read by a reset is what is read right after it: the firmware takes about as long before it boots anything. */
+/** The age in milliseconds up to which the counters still hold the bytes read by the time of a reset: the firmware
+ * needs about this long before it boots anything. */
 const FRESH_MS = 1_000;
 
 async function lookAtOne(
@@ -192,7 +193,7 @@ async function lookAtOne(
       ({ reportedMs }) => reportedMs !== undefined && performance.now() - reportedMs > FRESH_MS,
     );
     const news = diffVm(connection, seen?.reportedState, vm, occurrences, { isLate, isFound: found });
-    if (isEmptyDelta(news, seen?.reportedState)) return "told";
+    if (isEmptyDelta(news, seen?.reportedState)) return "reported";
     const name = vm?.name ?? seen?.reportedState.name ?? uuid;
     const events = eventsOf({ newId, now }, target, news.facts, { name, managed: record !== undefined });
     const outcome = await store.report(target, seen?.revision, news.sighting, events);
@@ -201,11 +202,11 @@ async function lookAtOne(
   return "stale";
 }
 
-/** Tells a fault once, and again after things went well in between. */
-function onceEach(log: (message: string) => void) {
+/** Logs repeated faults once, and again after `forget()`. */
+function createFaultLog(log: (message: string) => void) {
   let last = "";
   return {
-    tell(error: unknown): void {
+    report(error: unknown): void {
       const message = error instanceof Error ? error.message : String(error);
       if (message !== last) log(`events: ${message}`);
       last = message;

@@ -7,7 +7,7 @@ export const PresetOrder = z
   .enum(presetOrders)
   .describe("cdrom_hd: CD-ROM, then disk. hd: disk only. cdrom: CD-ROM only. hd_cdrom: disk, then CD-ROM");
 export type PresetOrder = z.infer<typeof PresetOrder>;
-/** `custom`: none of the four, because another device comes first or the system disk and ISO drive are not meant. */
+/** `custom`: none of the four, because another device comes first or the order names another disk or drive. */
 export const BootOrder = z.enum([...presetOrders, "custom"]);
 export type BootOrder = z.infer<typeof BootOrder>;
 
@@ -32,8 +32,8 @@ export function bootSequence(definition: VmDefinition): DeviceRef[] {
   return [...new Set(sorted.map(({ device }) => firstOf(definition, device)))];
 }
 
-/** The system disk and the ISO drive of a definition that nobody has recorded them for: the ones with the lowest boot
- * number, else the first. */
+/** The system disk and the ISO drive of a definition without recorded ones: those with the lowest boot number, else the
+ * first. */
 export function rolesOf(definition: VmDefinition): Roles {
   const sequence = bootSequence(definition);
   const pick = (kind: string, all: readonly { target: string }[]) =>
@@ -54,7 +54,7 @@ const refOf = (role: Role, roles: Roles): DeviceRef => {
 export const devicesIn = (order: PresetOrder, roles: Roles): DeviceRef[] =>
   rolesIn[order].map((role) => refOf(role, roles));
 
-/** The boot order of a definition, and the other devices that stand in it. */
+/** The boot order of a definition, and the other devices in it. */
 export function bootOrderOf(definition: VmDefinition, roles: Roles): { order: BootOrder; others: DeviceRef[] } {
   const sequence = bootSequence(definition);
   const named = new Map<DeviceRef, Role>([
@@ -70,7 +70,7 @@ export function bootOrderOf(definition: VmDefinition, roles: Roles): { order: Bo
 }
 
 /** The boot configuration that makes this definition boot in the given order. Other devices stay, behind ours. The
- * style stays as it is, except where `<os><boot dev>` cannot name the system disk or the ISO drive. */
+ * style stays, unless `<os><boot dev>` cannot name the system disk or the ISO drive. */
 export function bootWith(definition: VmDefinition, roles: Roles, order: PresetOrder): BootConfig {
   const wanted = rolesIn[order];
   const others = otherEntries(definition, roles);
@@ -100,7 +100,7 @@ const reachableByClass = (definition: VmDefinition, roles: Roles, role: Role): b
   return target === undefined || all[0]?.target === target;
 };
 
-/** The entries that are not ours, under the name of the device that they reach. */
+/** The entries of other devices, each with the device that it reaches. */
 const otherEntries = (definition: VmDefinition, roles: Roles) => {
   const ours = new Set([refOf("hd", roles), refOf("cdrom", roles)]);
   const entries = [...definition.boot.entries]
@@ -111,7 +111,7 @@ const otherEntries = (definition: VmDefinition, roles: Roles) => {
   );
 };
 
-/** Numbers for our devices that change as few of them as can be: a device that keeps its number needs no write. */
+/** Numbers for our devices, with as few changes as possible: a device that keeps its number needs no write. */
 function numbered(definition: VmDefinition, refs: readonly DeviceRef[], others: readonly { order: number }[]) {
   const limit = others[0]?.order ?? Number.POSITIVE_INFINITY;
   const held = definition.boot.style === "device" ? definition.boot.entries : [];

@@ -1,5 +1,5 @@
-/** What will boot, and what is remarkable about it. A pure function of what was observed; what SeaBIOS and OVMF
- * were seen to do (libvirt 9.0, QEMU 7.2) is its source: firmware tries the devices in order, an empty tray
+/** Predicts what boots, and finds what is remarkable about it. A pure function of what was observed. Its source is the
+ * observed behaviour of SeaBIOS and OVMF (libvirt 9.0, QEMU 7.2): firmware tries the devices in order, an empty tray
  * or a blank disk falls through to the next, a guest's own reboot runs the list of the running definition again. */
 
 import { type BootOrder, bootOrderOf, bootSequence } from "./boot-order.ts";
@@ -15,7 +15,7 @@ import { diskOf, driveOf, type Roles, type VmDefinition } from "./vm.ts";
 
 export type Candidate = Readonly<{ device: string; role: "hd" | "cdrom" | "other" } & Verdict>;
 
-/** `unknown` when a device of which nobody can tell comes before any that boots. */
+/** `unknown` when a device whose bootability is unknown comes before any that boots. */
 export type BootDevice = "hd" | "cdrom" | "other" | "none" | "unknown";
 export type Prediction = Readonly<{
   order: BootOrder;
@@ -40,7 +40,7 @@ export function predict(state: State, definition: VmDefinition, roles: Roles): P
       const role = drive === undefined || drive.target === roles.isoDrive ? "cdrom" : "other";
       return { device, role, ...mediaVerdict(drive, fact, definition.firmware) };
     }
-    return { device, role: "other", verdict: "unknown", cause: "whether this device boots cannot be told from here" };
+    return { device, role: "other", verdict: "unknown", cause: "it is unknown whether this device boots" };
   });
   const first = candidates.find(({ verdict }) => verdict !== "cannot");
   const device = first === undefined ? "none" : first.verdict === "unknown" ? "unknown" : first.role;
@@ -55,7 +55,7 @@ export function predict(state: State, definition: VmDefinition, roles: Roles): P
 const pathOf = (definition: VmDefinition, device: string) =>
   diskOf(definition, device.slice("disk:".length))?.path ?? driveOf(definition, device.slice("cdrom:".length))?.path;
 
-/** All that is remarkable about a VM, or about the record of one that is gone. */
+/** All findings about a VM, or about the record of a VM that is gone. */
 export const findingsOf = (state: State): readonly Finding[] =>
   state.vm ? bootReport(state).findings : repairFindings(state);
 
@@ -96,7 +96,9 @@ function bootFindings(state: State, roles: Roles, cold: Prediction, reboot: Pred
   const found: Finding[] = [];
   const { order } = cold;
   if (vm.next.directKernel) {
-    found.push(finding("DIRECT_KERNEL_BOOT", "the definition starts a kernel of its own, so the boot order is moot"));
+    found.push(
+      finding("DIRECT_KERNEL_BOOT", "the definition starts a kernel directly, so the boot order has no effect"),
+    );
     return found;
   }
   const empty = drive === undefined || drive.path === undefined;
@@ -110,7 +112,7 @@ function bootFindings(state: State, roles: Roles, cold: Prediction, reboot: Pred
       ]),
     );
   }
-  // With another device behind the disk, a network card say, nobody can tell that nothing boots.
+  // Another device behind the disk, such as a network card, might still boot.
   if (order === "hd" && cold.boots.device === "none" && diskFact?.content === "blank") {
     found.push(finding("DISK_BLANK", "the order is hd and the disk holds no data", [fix.attach, fix.boot("cdrom_hd")]));
   }
@@ -153,7 +155,7 @@ function bootFindings(state: State, roles: Roles, cold: Prediction, reboot: Pred
       );
     } else if (vm.next.firmware === "uefi_secure" && isoFact.signed !== true) {
       found.push(
-        finding("SECURE_BOOT_MAY_REJECT", `whether ${drive.path} is signed for Secure Boot cannot be told`, [
+        finding("SECURE_BOOT_MAY_REJECT", `it is unknown whether ${drive.path} is signed for Secure Boot`, [
           fix.attach,
         ]),
       );
@@ -168,7 +170,7 @@ function stateFindings(state: State, roles: Roles, cold: Prediction): Finding[] 
   const found: Finding[] = [];
   if (vm.savedState && vm.power === "off") {
     found.push(
-      finding("SAVED_STATE", "a saved state would be resumed, with the order and media it was saved with", [
+      finding("SAVED_STATE", "a start would resume a saved state, with the order and media of that time", [
         fixCall("start_vm", state, { discard_saved_state: true }),
       ]),
     );
@@ -185,7 +187,7 @@ function stateFindings(state: State, roles: Roles, cold: Prediction): Finding[] 
   const asked = state.record?.requestedOrder;
   if (asked && asked !== cold.order) {
     found.push(
-      finding("BOOT_ORDER_DRIFT", `the order asked for is ${asked} and another program made it ${cold.order}`, [
+      finding("BOOT_ORDER_DRIFT", `the requested order is ${asked}, and another program made it ${cold.order}`, [
         fix.boot(asked),
       ]),
     );

@@ -1,4 +1,4 @@
-/** What holds for a definition in every hypervisor of the family, whatever form it keeps it in. */
+/** Rules for definitions that hold in every hypervisor of the family, whatever its format. */
 import type { VmDefinition } from "./vm.ts";
 
 /** libvirt's order of buses; within one, disks are sorted by the name of their target. */
@@ -8,8 +8,8 @@ const rank = ({ bus, target }: { bus: string; target: string }) =>
 const sorted = <T extends { bus: string; target: string }>(devices: readonly T[]): T[] =>
   [...devices].sort((a, b) => (rank(a) < rank(b) ? -1 : 1));
 
-/** The definition as a hypervisor takes it: its devices in its own order, no boot number twice, something to boot.
- * @throws Error in a hypervisor's words */
+/** The definition as a hypervisor accepts it: devices in its order, no duplicate boot number, something to boot.
+ * @throws Error with the hypervisor's message */
 export function normaliseDefinition<Definition extends Pick<VmDefinition, "disks" | "drives" | "boot">>(
   definition: Definition,
 ): Definition {
@@ -31,7 +31,7 @@ export function normaliseDefinition<Definition extends Pick<VmDefinition, "disks
   return { ...definition, disks: sorted(definition.disks), drives: sorted(definition.drives), boot };
 }
 
-/** The same text for the same value, whatever order its keys were written in. */
+/** JSON with sorted keys: the same text for the same value, whatever the order of its keys. */
 export function canonicalJson(value: unknown): string {
   if (typeof value !== "object" || value === null) return JSON.stringify(value) ?? "";
   if (Array.isArray(value)) return `[${value.map(canonicalJson).join()}]`;

@@ -1,7 +1,7 @@
-/** The entity tag of a VM: changes whenever anything changes that an answer about the VM is made from. */
+/** The entity version of a VM, from which its HTTP entity tag is made. */
 import type { State } from "./state.ts";
 
-/** Another text once the definition, the record or the power of this VM is another: for comparing, and nothing else. */
+/** A text that changes with the VM's definition, record, power or run. It serves only for comparison. */
 export const entityVersionOf = ({ target, vm, record }: State): string =>
   [target.connection, target.uuid, vm?.fingerprint, vm?.power, vm?.run, record?.revision]
     .map((part) => part ?? "")

@@ -1,5 +1,5 @@
-/** Facts about what happened, in the past tense, as CloudEvents 1.0. Written with the outcome in one transaction;
- * whoever receives one may receive it again, so each carries a stable id. */
+/** Events: facts about what happened, in the past tense, as CloudEvents 1.0. An operation's events are written with its
+ * outcome in one transaction. A receiver may get an event twice, so each has a stable id. */
 import type { Target } from "./vm.ts";
 
 export const eventTypes = [
@@ -56,7 +56,8 @@ export type DomainEvent = Readonly<{
 /** An event with its place in the journal; a subscriber keeps the last place it has seen. */
 export type JournalEvent = Readonly<{ seq: number; event: DomainEvent }>;
 
-/** The nth event of an operation; its id is the operation's and its place, so that a second delivery is recognised. */
+/** An event of an operation. Its id is the operation's id and the event's place in it, so that a second delivery is
+ * recognised. */
 export function eventOf(
   operation: string,
   place: number | "unknown",
@@ -77,7 +78,7 @@ export function eventOf(
   };
 }
 
-/** An event that no operation made. */
+/** An event that no operation caused. */
 export const noteOf = (
   id: string,
   { connection, uuid: subject }: Target,

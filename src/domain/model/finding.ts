@@ -1,4 +1,4 @@
-/** Findings: what is remarkable about a VM, whether it blocks, and what would mend it. */
+/** Findings: what is remarkable about a VM, whether it blocks, and what would fix it. */
 import type { Target } from "./vm.ts";
 
 export const findingCodes = [
@@ -40,14 +40,14 @@ export const findingCodes = [
 ] as const;
 export type FindingCode = (typeof findingCodes)[number];
 
-/** What a finding can stand in the way of: a change of the boot order, growth of a disk, an attach, a start, a change of
- * the installation status. */
+/** What a finding can block: a change of the boot order, growth of a disk, an attach, a start, a change of the
+ * installation status. */
 export type Gate = "change" | "resize" | "attach" | "start" | "status";
 
 type Severity = "error" | "warning" | "info";
 type Rule = Readonly<{ severity: Severity; blocks: readonly Gate[]; overridable?: false }>;
 
-/** The table of findings as data. The five that are not overridable lose data when they are overridden. */
+/** The table of findings as data. Overriding one of the five that are not overridable would lose data. */
 const rules: Record<FindingCode, Rule> = {
   NOTHING_BOOTS: { severity: "error", blocks: ["start"] },
   NO_MEDIA: { severity: "error", blocks: ["change", "start"] },
@@ -78,7 +78,7 @@ const rules: Record<FindingCode, Rule> = {
   RUNNING_FROM_MEDIA: { severity: "info", blocks: [] },
   INSTALLATION_LOOKS_COMPLETE: { severity: "info", blocks: [] },
   DEFINITION_GONE: { severity: "error", blocks: [] },
-  // A change of the status writes the tag anew, and with it the trace of what happened would be gone.
+  // A change of the status rewrites the tag, which would erase the trace of what happened.
   DEFINITION_REPLACED: { severity: "warning", blocks: ["status"] },
   DEFINITION_EDITED: { severity: "info", blocks: [] },
   RECORD_OUTDATED: { severity: "warning", blocks: ["status"] },
@@ -87,7 +87,7 @@ const rules: Record<FindingCode, Rule> = {
   VM_RENAMED: { severity: "info", blocks: [] },
 };
 
-/** A call that mends a finding. The domain knows fixes as tool names and arguments without knowing the tools. */
+/** A call that fixes a finding. The domain knows fixes as tool names and arguments without knowing the tools. */
 export type Fix = Readonly<{ tool: string; arguments: Readonly<Record<string, unknown>> }>;
 
 export type Finding = Readonly<{

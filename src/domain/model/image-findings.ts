@@ -1,4 +1,4 @@
-/** What is remarkable about the images that a VM has, and what would mend it. */
+/** Findings about a VM's images, with what would fix each. */
 import { type Finding, finding, fixCall } from "./finding.ts";
 import { type State, usersAt } from "./state.ts";
 import { type Disk, type Drive, driveOf, type Roles } from "./vm.ts";
@@ -19,7 +19,7 @@ export function imageFindings(state: State, roles: Roles): Finding[] {
   for (const disk of vm.next.disks) found.push(...diskFindings(state, disk));
   if (state.freeBytes !== undefined && state.freeBytes < HOST_SPACE_LOW_BYTES) {
     found.push(
-      finding("HOST_SPACE_LOW", `only ${Math.floor(state.freeBytes / 1024 ** 2)} MiB are free where the disk lies`, [
+      finding("HOST_SPACE_LOW", `the disk's file system has only ${Math.floor(state.freeBytes / 1024 ** 2)} MiB free`, [
         fixCall("get_disk_info", state),
       ]),
     );
@@ -27,7 +27,7 @@ export function imageFindings(state: State, roles: Roles): Finding[] {
   return found;
 }
 
-/** Any drive whose file is gone keeps the VM from starting, not the ISO drive alone. */
+/** A missing file in any drive, not only the ISO drive, keeps the VM from starting. */
 function mediaFindings(state: State, { target, path }: Drive, isIsoDrive: boolean): Finding[] {
   const iso = path === undefined ? undefined : state.isos[path];
   if (path === undefined || !iso) return [];
@@ -40,7 +40,7 @@ function mediaFindings(state: State, { target, path }: Drive, isIsoDrive: boolea
     return [
       finding(
         "ISO_UNREADABLE",
-        `the hypervisor cannot read ${path}${iso.blockedAt ? `: stopped at ${iso.blockedAt}` : ""}`,
+        `the hypervisor cannot read ${path}${iso.blockedAt ? `: ${iso.blockedAt} denies access` : ""}`,
         [detach, another],
       ),
     ];
@@ -51,7 +51,7 @@ function mediaFindings(state: State, { target, path }: Drive, isIsoDrive: boolea
   }
   const found: Finding[] = [];
   if (iso.truncated) {
-    const message = `${path} ends before the volume in it does: its copy was cut off, or is not finished`;
+    const message = `${path} is shorter than its volume: its copy was cut off, or is not finished`;
     found.push(finding("ISO_TRUNCATED", message, [detach, another]));
   }
   const attached = isIsoDrive ? state.record?.isoIdentity : undefined;
@@ -60,7 +60,7 @@ function mediaFindings(state: State, { target, path }: Drive, isIsoDrive: boolea
   return found;
 }
 
-/** Any disk keeps the VM from running when it is not as it should be, and can be ruined, not the system disk alone. */
+/** A fault of any disk, not only the system disk, keeps the VM from running, and any disk can be ruined. */
 function diskFindings(state: State, { target, path, readOnly, shareable }: Disk): Finding[] {
   const fact = path === undefined ? undefined : state.disks[path];
   if (path === undefined || !fact) return [];
@@ -73,7 +73,7 @@ function diskFindings(state: State, { target, path, readOnly, shareable }: Disk)
     found.push(finding("DISK_REFUSED", `${path} must not be opened: ${fact.refused}`, look));
   }
   if (fact.backingMissing) {
-    const message = `${path} stands on ${fact.backingMissing}, which does not exist`;
+    const message = `the backing file of ${path}, ${fact.backingMissing}, does not exist`;
     found.push(finding("BACKING_MISSING", message, look));
   }
   const usage = usersAt(state, path);
@@ -84,7 +84,7 @@ function diskFindings(state: State, { target, path, readOnly, shareable }: Disk)
     found.push(finding("DISK_IN_USE", message, stopping(usage.inUseBy)));
   }
   if (usage?.clones.length && !readOnly) {
-    const message = `the disks of ${usage.clones.join(", ")} stand on ${path}; writing to it would ruin them`;
+    const message = `the disks of ${usage.clones.join(", ")} have ${path} as a backing file; writing to it would ruin them`;
     found.push(finding("DISK_HAS_CLONES", message, look));
   }
   return found;

@@ -1,10 +1,10 @@
-/** Installation status: what may follow what, and what a start is for. */
+/** Installation status, its transitions, and the purposes of a start. */
 import { z } from "zod";
 import { DomainError } from "../error.ts";
 
 export const InstallationStatus = z
   .enum(["NotInstalled", "Installing", "Installed", "InstallationFailed"])
-  .describe("What is on record about the installation of an operating system on the VM's own disk");
+  .describe("The recorded status of the operating system's installation on the VM's own disk");
 export type InstallationStatus = z.infer<typeof InstallationStatus>;
 
 export const Purpose = z
@@ -15,7 +15,7 @@ export type Purpose = z.infer<typeof Purpose>;
 export const AtReboot = z
   .enum(["tell", "eject", "boot_disk"])
   .describe(
-    "What loop-guard does when the installer reboots: tell; eject the ISO, so that the reset falls through to the disk; or boot_disk: end the run, set the order hd and start again",
+    "What loop-guard does when the installer reboots. tell: report it. eject: eject the ISO, so that the reset falls through to the disk. boot_disk: end the run, set the order hd and start again",
   );
 export type AtReboot = z.infer<typeof AtReboot>;
 
@@ -39,7 +39,7 @@ export const legalFrom = (status: InstallationStatus): Transition[] =>
     (transitions[name].from as readonly InstallationStatus[]).includes(status),
   );
 
-/** The status that a transition leads to.
+/** The status after a transition.
  * @throws DomainError INSTALLATION_TRANSITION_ILLEGAL with the legal transitions. */
 export function statusAfter(vm: string, status: InstallationStatus, transition: Transition): InstallationStatus {
   const legal = legalFrom(status);

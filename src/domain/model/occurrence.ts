@@ -1,4 +1,4 @@
-/** Something that happened in one run and leaves no trace that a later look could find. */
+/** An occurrence in one run that a later observation cannot see. */
 export type Occurrence = Readonly<
   | { type: "rebooted" }
   | { type: "io_error"; target?: string; reason?: string }

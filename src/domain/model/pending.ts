@@ -1,10 +1,11 @@
-/** What a running VM has now and its next cold start will not: compared by meaning, since texts always differ. */
+/** Compares a running VM with its next definition. It compares meanings, since the texts always differ. */
 import { bootSequence } from "./boot-order.ts";
 import type { VmDefinition } from "./vm.ts";
 
 export type PendingField = "boot_order" | "media" | "disks" | "firmware" | "memory" | "cpus";
 
-/** A class of devices that are not disks is named by its first device in the per-device style. */
+/** The boot sequence, with network and floppy devices reduced to their class: the per-device style names the first
+ * device of such a class. */
 const sequence = (definition: VmDefinition) =>
   bootSequence(definition)
     .map((ref) => ref.replace(/^class:network$|^network:.*/, "network").replace(/^class:fd$|^floppy:.*/, "floppy"))

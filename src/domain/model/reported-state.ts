@@ -1,5 +1,5 @@
-/** What was last told of a VM. Whatever differs from it at the next look is news, so nothing is missed while nobody watched,
- * and nothing is told twice. */
+/** The last reported state of a VM. Any difference at the next observation becomes an event, so that nothing is missed
+ * while no process watches, and nothing is reported twice. */
 import type { Target, Vm } from "./vm.ts";
 
 export type ReportedState = Readonly<
@@ -8,23 +8,23 @@ export type ReportedState = Readonly<
     power: Vm["power"];
     powerReason?: string;
     run?: string;
-    /** Of the next definition. */
+    /** Fingerprint of the next definition. */
     fingerprint: string;
     /** CD-ROM drives of the running VM whose tray is open with an ISO in it. */
     ejected: readonly string[];
-    /** What is in the drives of the running VM, by target. */
+    /** Paths of the media in the running VM's drives, by target. */
     media: Readonly<Record<string, string>>;
-    /** Disks of which it was told in this run that the host's space for them is low. */
+    /** Targets of the disks whose low space on the host was reported in this run. */
     lowSpace: readonly string[];
     agent: boolean;
-    /** How often the guest has been seen to reset itself in this run. */
+    /** The observed number of guest resets in this run. */
     reboots: number;
-    /** What had been read of each device by the time of the last reset of this run, in bytes; absent before the first. */
+    /** Bytes read from each device by the time of this run's last reset, by target; absent before the first reset. */
     readAtReset?: Readonly<Record<string, number>>;
   }
 >;
 
-/** What there is to see of a VM now; `before` is carried on within one run. */
+/** The reportable state of an observed VM. Within one run it carries `before`'s counters on. */
 export function reportedStateOf(connection: string, vm: Vm, before?: ReportedState): ReportedState {
   const { uuid, name, power, powerReason, run, fingerprint } = vm;
   const media = (vm.live?.drives ?? []).flatMap(({ target, path, tray }) =>

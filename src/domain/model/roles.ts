@@ -1,9 +1,9 @@
-/** Which disk is the system disk and which CD-ROM drive is the ISO drive. */
+/** Determines the system disk and the ISO drive. */
 import { rolesOf } from "./boot-order.ts";
 import type { State } from "./state.ts";
 import { diskOf, driveOf, type Roles } from "./vm.ts";
 
-/** The roles on record, as long as the devices are there that they name; else what the definition itself says. */
+/** The roles on record, if the devices that they name exist; otherwise those that the definition implies. */
 export function rolesFor({ vm, record }: State): Roles {
   const recorded = record?.roles ?? {};
   if (!vm) return recorded;

@@ -1,4 +1,4 @@
-/** Sizes of disks: GiB where people say them, bytes everywhere else. */
+/** Sizes of disks: GiB for people, bytes everywhere else. */
 import { z } from "zod";
 
 export const GIB = 1024 ** 3;

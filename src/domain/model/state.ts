@@ -1,35 +1,35 @@
-/** What is true about one target at one moment. */
+/** The state of one target at one moment. */
 import type { DiskFact, IsoFact } from "./image-fact.ts";
 import type { ImageIdentity } from "./image-ref.ts";
 import type { Target, Vm } from "./vm.ts";
 import type { VmRecord } from "./vm-record.ts";
 
-/** The other VMs that use an image, by name: those that run on it, those whose disks stand on it, and those that have it,
- * running or not. */
+/** The names of the other VMs that use an image. `inUseBy`: VMs that run on it. `clones`: VMs whose disks have it as a
+ * backing file. `owners`: VMs that have it, running or not. */
 export type ImageUsers = Readonly<{
   inUseBy: readonly string[];
   clones: readonly string[];
   owners?: readonly string[];
 }>;
 
-/** All that is known about one target at one moment: what a change is planned on and recognised by. */
+/** Everything known about one target at one moment. Changes are planned and recognised by it. */
 export type State = Readonly<{
   target: Target;
   vm?: Vm;
   record?: VmRecord;
   disks: Readonly<Record<string, DiskFact>>;
   isos: Readonly<Record<string, IsoFact>>;
-  /** Who else uses each of the disks' images. Absent when nobody looked. */
+  /** The other users of each of the disks' images. Absent when not examined. */
   usage?: Readonly<Record<ImageIdentity, ImageUsers>>;
-  /** What the running VM had read of each device when it last reset itself, where somebody watched. */
+  /** Bytes that the running VM had read from each device at its last reset, by target, if a process watched. */
   readAtReset?: Readonly<Record<string, number>>;
-  /** Free space where the VM's disk lies. */
+  /** Free space in the file system of the VM's disk, in bytes. */
   freeBytes?: number;
 }>;
 
-/** The facets of a state that a change looks at; what is not named is not looked at. */
+/** The facets of a state that a change reads; it reads no others. */
 export type Facets = Readonly<{
-  /** `next`: the VM with the definition that its next start uses. `all`: what runs as well. */
+  /** `next`: the VM with the definition that its next start uses. `all`: the running definition, too. */
   vm?: "next" | "all";
   record?: true;
   /** Paths of disk images and of ISOs. */
@@ -37,7 +37,7 @@ export type Facets = Readonly<{
   isos?: readonly string[];
 }>;
 
-/** The state with these facets alone. */
+/** The state reduced to these facets. */
 export function withFacets({ target, vm, record, disks, isos }: State, facets: Facets): State {
   const { live, readBytes: _evidence, ...known } = vm ?? ({} as Partial<Vm>);
   const shown = facets.vm && vm && { ...(known as Vm), ...(facets.vm === "all" && live && { live }) };
@@ -53,7 +53,7 @@ export function withFacets({ target, vm, record, disks, isos }: State, facets: F
 const only = <Fact>(facts: Readonly<Record<string, Fact>>, paths: readonly string[] = []) =>
   Object.fromEntries(Object.entries(facts).filter(([path]) => paths.includes(path)));
 
-/** Who else uses the image of the disk that is at this path; undefined when nobody looked. */
+/** The other users of the image of the disk at this path; undefined when not examined. */
 export function usersAt({ disks, usage }: State, path: string): ImageUsers | undefined {
   const image = disks[path]?.image;
   return image === undefined ? undefined : usage?.[image];

@@ -2,7 +2,7 @@
 import { type Finding, finding } from "./finding.ts";
 import type { State } from "./state.ts";
 
-/** What is remarkable about an installation under way. */
+/** Findings about an installation under way. */
 export function suggestionFindings({ target, record }: State): Finding[] {
   if (!record?.suggestion || record.status !== "Installing") return [];
   const { by, evidence } = record.suggestion;

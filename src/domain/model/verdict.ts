@@ -1,4 +1,4 @@
-/** Whether the firmware will boot from a device: `boots`, `cannot`, or `unknown`, with the cause as a sentence. */
+/** Whether the firmware will boot from a device: `boots`, `cannot`, or `unknown`, with the cause as a text. */
 import type { DiskFact, IsoFact } from "./image-fact.ts";
 import type { Disk, Drive, Firmware } from "./vm.ts";
 
@@ -21,7 +21,7 @@ export function diskVerdict(disk: Disk | undefined, fact: DiskFact | undefined, 
     return unknown("the disk holds data, and no EFI system partition was found");
   }
   if (fact.bootsBios) return boots("the disk has a boot record");
-  // SeaBIOS jumps into the protective MBR of a UEFI disk, which carries the signature, and hangs there.
+  // SeaBIOS jumps into a UEFI disk's protective MBR, which carries the signature, and hangs there.
   if (fact.bootsUefi) return unknown("the disk was installed for UEFI; under BIOS it may hang");
   if (fact.bootsBios === false) return cannot("the disk holds data and no boot record");
   return unknown("the boot record of the disk cannot be read");
@@ -30,10 +30,10 @@ export function diskVerdict(disk: Disk | undefined, fact: DiskFact | undefined, 
 export function mediaVerdict(drive: Drive | undefined, fact: IsoFact | undefined, firmware: Firmware): Verdict {
   if (!drive) return cannot("the VM has no CD-ROM drive");
   if (drive.path === undefined) return cannot("the tray is empty");
-  if (!fact) return unknown("nobody has looked into the ISO");
+  if (!fact) return unknown("the ISO has not been examined");
   if (fact.state === "missing") return cannot("the ISO file is missing");
   if (fact.state === "unreadable")
-    return cannot(`the hypervisor cannot read the ISO${fact.blockedAt ? ` (stopped at ${fact.blockedAt})` : ""}`);
+    return cannot(`the hypervisor cannot read the ISO${fact.blockedAt ? ` (${fact.blockedAt} denies access)` : ""}`);
   if (fact.state !== "ok") return cannot("the file is not an ISO 9660 image");
   if (!fact.bootsBios && !fact.bootsUefi) return cannot("the ISO has no boot record");
   if (!(firmware === "bios" ? fact.bootsBios : fact.bootsUefi)) {

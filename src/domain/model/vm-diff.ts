@@ -1,26 +1,26 @@
-/** What is news about a VM: how it differs from what was last told, and what happened without leaving a trace. Pure. */
+/** Compares an observed VM with its last reported state, and adds the occurrences that no observation shows. Pure. */
 
 import { type DomainEvent, type EventType, noteOf } from "./event.ts";
 import type { Occurrence } from "./occurrence.ts";
 import { type ReportedState, reportedStateOf } from "./reported-state.ts";
 import type { Target, Vm } from "./vm.ts";
 
-/** Something that happened, and when it was told of, in the milliseconds of `performance.now()`. */
+/** An occurrence, and when the hypervisor reported it, in milliseconds of `performance.now()`. */
 export type TimedOccurrence = Occurrence & Readonly<{ reportedMs?: number }>;
 
-/** `reportedMs`: when the hypervisor told of it; without it, when it was found is all that is known. */
+/** `reportedMs`: when the hypervisor reported it; absent: only the time of the observation is known. */
 export type Fact = Readonly<{ type: EventType; data: DomainEvent["data"]; reportedMs?: number }>;
 export type VmDelta = Readonly<{ sighting: ReportedState | null; facts: readonly Fact[] }>;
 
 export type DiffOptions = Readonly<{
-  /** What happened did so a while ago: what has been read since then is not told from what was read before. */
+  /** The occurrences are old, so the bytes read before and after them cannot be told apart. */
   isLate?: boolean;
-  /** Nobody told of it, so nobody will tell more of it. */
+  /** A list of all VMs found the difference, so no further event will explain it. */
   isFound?: boolean;
 }>;
 
-/** `before` absent: nothing was ever told of this VM. Operations tell what they did themselves and leave what they saw, so
- * whatever is different here was done by somebody else. */
+/** The facts to report about a VM, and its new reported state (`null`: it is gone). `before` absent: the VM was never
+ * reported. Operations report their own effects, so every difference here was caused by something else. */
 export function diffVm(
   connection: string,
   before: ReportedState | undefined,
@@ -35,20 +35,24 @@ export function diffVm(
   const read = inRun > 0 && vm.readBytes && !isLate ? { readAtReset: vm.readBytes } : {};
   const low = occurrences.flatMap((one) => (one.type === "space_low" && one.run === vm.run ? [one.target] : []));
   const lowSpace = [...new Set([...seen.lowSpace, ...low])].sort();
-  const isTold = occurrences.some(({ type }) => type === "io_error");
-  // The hypervisor says on which disk a moment later; until then, or until a look finds it, it has not been told.
-  const waits = isIoError(vm) && !(before && isIoError(before)) && !isTold && !isFound;
-  const { powerReason: _untold, ...rest } = seen;
+  const isReported = occurrences.some(({ type }) => type === "io_error");
+  // The hypervisor names the disk a moment later; the error is reported then, or once a list finds it.
+  const waits = isIoError(vm) && !(before && isIoError(before)) && !isReported && !isFound;
+  const { powerReason: _unreported, ...rest } = seen;
   const sighting = { ...(waits ? rest : seen), lowSpace, reboots: seen.reboots + inRun, ...read };
   if (!before) return { sighting, facts: [elsewhere("defined"), ...(vm.run === undefined ? [] : [started(vm)])] };
   const facts: Fact[] = [];
-  const told = before.run === vm.run ? before.reboots : 0;
+  const rebootsBefore = before.run === vm.run ? before.reboots : 0;
   for (const [index, reset] of resets.entries())
-    facts.push({ type: "vm.rebooted", data: { run: vm.run ?? before.run, reboots: told + index + 1 }, ...when(reset) });
+    facts.push({
+      type: "vm.rebooted",
+      data: { run: vm.run ?? before.run, reboots: rebootsBefore + index + 1 },
+      ...when(reset),
+    });
   if (before.run !== undefined && before.run !== vm.run) facts.push(...ended(before, vm));
   const isNew = vm.run !== undefined && before.run !== vm.run;
   if (isNew) facts.push(started(vm));
-  // Between two looks it may have been started and paused.
+  // It may have been started and paused between two observations.
   const ran: Pick<ReportedState, "power" | "powerReason"> = isNew ? { power: "running" } : before;
   if (isCrashed(vm) && !isCrashed(ran)) facts.push({ type: "vm.crashed", data: { run: vm.run } });
   else facts.push(...pauses(ran, vm));
@@ -61,14 +65,14 @@ export function diffVm(
   return { sighting, facts };
 }
 
-/** Whether there is nothing to tell and nothing to remember. */
+/** Whether there is nothing to report and nothing to store. */
 export const isEmptyDelta = ({ sighting, facts }: VmDelta, before: ReportedState | undefined): boolean =>
   facts.length === 0 && JSON.stringify(sighting ?? undefined) === JSON.stringify(before);
 
 const when = ({ reportedMs }: TimedOccurrence): Pick<Fact, "reportedMs"> =>
   reportedMs === undefined ? {} : { reportedMs };
 
-/** The events that tell these facts of a VM. */
+/** The events that report these facts of a VM. */
 export function eventsOf(
   { newId, now }: Readonly<{ newId: () => string; now: () => Date }>,
   target: Target,
@@ -89,7 +93,7 @@ const elsewhere = (what: string, more: Record<string, unknown> = {}): Fact => ({
 
 const started = ({ run }: Vm): Fact => ({ type: "vm.started", data: { run } });
 
-/** The hypervisor remembers how the last run ended, not the one before. */
+/** The fact that a run ended. The hypervisor remembers only how the last run ended. */
 function ended({ run }: ReportedState, vm: Vm | undefined): Fact[] {
   if (run === undefined) return [];
   const reason = vm?.power === "off" ? vm.stopReason : undefined;
@@ -103,8 +107,8 @@ const isIoError = ({ power, powerReason }: Pick<ReportedState, "power" | "powerR
 const isCrashed = ({ power, powerReason }: Pick<ReportedState, "power" | "powerReason">): boolean =>
   power === "paused" && powerReason === "crashed";
 
-/** Why an I/O error or a crash stopped the guest is told by events of their own, and what the hypervisor halts for a moment
- * of its own accord, while it starts or saves the guest, is no pause. */
+/** Pauses and resumes by a user. I/O errors and crashes have events of their own, and a halt by the hypervisor itself,
+ * while it starts or saves the guest, is no pause. */
 function pauses(before: Pick<ReportedState, "power" | "powerReason">, { power, powerReason, run }: Vm): Fact[] {
   if (run === undefined) return [];
   const was = isHalted(before) ? "running" : before.power;
@@ -122,7 +126,7 @@ const ejections = (before: ReportedState, { live, run }: Vm): Fact[] =>
     .filter(({ target, path, tray }) => path !== undefined && tray === "open" && !before.ejected.includes(target))
     .map(({ target, path }) => ({ type: "media.ejected_by_guest", data: { run, drive: target, path } }));
 
-/** Another program's change of a running VM's medium makes no event where nothing is ejected for it. */
+/** Another program's changes of a running VM's media. The hypervisor has no event for one that ejects nothing. */
 function swaps(before: ReportedState, now: ReportedState): Fact[] {
   if (before.run !== now.run) return [];
   const drives = [...new Set([...Object.keys(before.media), ...Object.keys(now.media)])].sort();
@@ -131,7 +135,7 @@ function swaps(before: ReportedState, now: ReportedState): Fact[] {
     .map((drive) => elsewhere("media", { drive, from: before.media[drive], to: now.media[drive] }));
 }
 
-/** That space is low is told once for each disk in a run: a connection that was lost tells it anew. */
+/** I/O errors and low space. Low space is reported once for each disk and run, since a new connection repeats it. */
 function troubles(
   seen: ReportedState,
   before: ReportedState,
@@ -152,7 +156,7 @@ function troubles(
     }
     return [];
   });
-  const isTold = facts.some(({ type }) => type === "disk.io_error");
+  const isReported = facts.some(({ type }) => type === "disk.io_error");
   const isNew = paused && !isIoError(before) && !waits;
-  return isNew && !isTold ? [...facts, { type: "disk.io_error", data: { run: vm.run, paused } }] : facts;
+  return isNew && !isReported ? [...facts, { type: "disk.io_error", data: { run: vm.run, paused } }] : facts;
 }

@@ -1,30 +1,30 @@
-/** What the store keeps about a managed VM, and no hypervisor can tell. */
+/** The record of a managed VM. */
 import type { BootOrder, PresetOrder } from "./boot-order.ts";
 import type { AtReboot, InstallationStatus } from "./installation.ts";
 import type { Roles } from "./vm.ts";
 
-/** What the store knows about a managed VM and no hypervisor can tell. */
+/** The facts about a managed VM that only the store has and no hypervisor knows. */
 export type VmRecord = Readonly<{
   connection: string;
   uuid: string;
   name: string;
   roles: Roles;
   status: InstallationStatus;
-  /** The order that an operation asked for; drift exists only against it. Absent for adopted and migrated VMs. */
+  /** The order that an operation requested; drift is measured against it. Absent for adopted and migrated VMs. */
   requestedOrder?: PresetOrder;
-  /** Files that Bootwright made for this VM: all that a deletion may remove. */
+  /** Files that Bootwright made for this VM. A deletion may remove only these. */
   ownedFiles: readonly string[];
-  /** Identity of the ISO when it was attached, to notice that the file was replaced since. */
+  /** Identity of the ISO when it was attached; it shows whether the file was replaced since. */
   isoIdentity?: string;
   currentRun?: RunRecord;
   suggestion?: Suggestion;
-  /** Of the definition as it was last written or taken by Bootwright; absent where an older program did that. */
+  /** Fingerprint of the definition that Bootwright last wrote or adopted; absent if an older program did. */
   fingerprint?: string;
   revision: number;
   origin: "created" | "adopted" | "migrated";
   createdAt: string;
   updatedAt: string;
-  /** What was last observed, for lists while the backend is away; never used to decide. */
+  /** The last observed values, for lists while the backend is away; never used to decide. */
   seen?: Readonly<{
     bootOrder?: BootOrder;
     diskPath?: string;
@@ -33,16 +33,16 @@ export type VmRecord = Readonly<{
     bootDevice?: string;
   }>;
 }>;
-/** What one run was started for and from. */
+/** The purpose and the boot device of one run. */
 export type RunRecord = Readonly<{
   run: string;
   device: "cdrom" | "hd" | "unknown";
   purpose: string;
   startedAt: string;
-  /** What is to be done when the installer reboots; absent: no more than to tell. */
+  /** What to do when the installer reboots; absent: only report it. */
   atReboot?: AtReboot;
-  /** Of the system disk's image before it began: another one since then says that the guest wrote to it. */
+  /** Identity of the system disk's image before the run; a different one later means that the guest wrote to it. */
   diskIdentity?: string;
 }>;
-/** That an installation looks complete, who says so and on which evidence. */
+/** The suggestion that an installation looks complete: by whom, and on which evidence. */
 export type Suggestion = Readonly<{ evidence: string; by: string; at: string; run?: string }>;

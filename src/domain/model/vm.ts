@@ -1,4 +1,4 @@
-/** What a VM is, as a backend observes it, and what Bootwright has on record about it. */
+/** A VM, as a backend observes it. */
 import { z } from "zod";
 
 export const VmName = z
@@ -16,29 +16,29 @@ export const Firmware = z
   .describe("bios, uefi (Secure Boot off) or uefi_secure (Secure Boot on, Microsoft keys)");
 export type Firmware = z.infer<typeof Firmware>;
 
-/** `paused` includes a guest that the hypervisor stopped on an I/O error; `powerReason` says so. */
+/** `paused` includes a guest that the hypervisor stopped on an I/O error; `powerReason` shows it. */
 export type Power = "off" | "running" | "paused";
 
-/** `shutdown`: the guest ended by itself or was asked to (a guest's reset counts as that where resets end the run).
- * `power_cut`: somebody cut the power. `failed`: it could not be started or went on no more. */
+/** `shutdown`: the guest powered off by itself or on request (or reset itself, if resets end the run). `power_cut`: the
+ * power was cut. `failed`: it could not start or continue. */
 export type StopReason = "shutdown" | "power_cut" | "crashed" | "saved" | "failed";
 
 /** A device that can hold a place in a boot order: `disk:vda`, `cdrom:sda`, `network:52:54:00:…`, or a class of
  * devices in the `<os><boot dev>` style: `class:hd`, `class:cdrom`, `class:network`, `class:fd`. */
 export type DeviceRef = string;
 
-/** A hard disk of the VM; `target` is the guest-independent device name (`vda`) that libvirt sorts and identifies by. */
+/** A hard disk of the VM; `target` is the device name (`vda`) that libvirt sorts and identifies disks by. */
 export type Disk = Readonly<{
   target: string;
   bus: string;
-  /** Absent for a disk that is not a file or block device of this host (network storage, say). */
+  /** Absent for a disk that is not a file or block device of this host, such as network storage. */
   path?: string;
   format?: string;
   readOnly: boolean;
   shareable: boolean;
 }>;
 
-/** A CD-ROM drive. `path` absent means an empty tray. */
+/** A CD-ROM drive. An absent `path` means an empty tray. */
 export type Drive = Readonly<{ target: string; bus: string; path?: string; tray: "open" | "closed" }>;
 
 /** `os`: `<os><boot dev>` lists classes of devices. `device`: each device carries its own `<boot order>` number. */
@@ -51,7 +51,7 @@ export type BootConfig = Readonly<{
 /** One definition of a VM: what is running (`live`), or what the next cold start will use (`next`). */
 export type VmDefinition = Readonly<{
   firmware: Firmware;
-  /** The family decides what a CD-ROM drive can be attached to: q35 has SATA, i440fx IDE. */
+  /** The machine family decides the bus of a CD-ROM drive: q35 has SATA, i440fx IDE. */
   machine: "q35" | "i440fx" | "other";
   memoryBytes: number;
   cpus: number;
@@ -59,15 +59,15 @@ export type VmDefinition = Readonly<{
   disks: readonly Disk[];
   drives: readonly Drive[];
   boot: BootConfig;
-  /** A kernel given by the definition itself is started, and the boot order is moot. */
+  /** The definition starts a kernel directly, so the boot order has no effect. */
   directKernel: boolean;
   /** A guest that resets itself ends its run instead of starting again. */
   resetEndsRun?: true;
-  /** File that the first serial line is logged to, truncated at each cold start. */
+  /** Log file of the first serial port, truncated at each cold start. */
   serialLog?: string;
 }>;
 
-/** The claim tag that stands in the definition itself: a witness of what the store should say, never the truth. */
+/** The claim tag in the definition itself. It repeats the record for checks and recovery; the record decides. */
 export const ClaimTag = z.object({
   uuid: z.string(),
   revision: z.number().int().nonnegative(),
@@ -80,9 +80,9 @@ export type Vm = Readonly<{
   name: string;
   power: Power;
   powerReason?: string;
-  /** How the last run ended, of a VM that is off, where the hypervisor remembers it. */
+  /** How the last run of a VM that is off ended, if the hypervisor remembers it. */
   stopReason?: StopReason;
-  /** The guest's agent has opened its channel; absent where the VM has no such channel or is off. */
+  /** Whether the guest's agent has opened its channel; absent when the VM has no such channel or is off. */
   agent?: boolean;
   /** A transient VM has no definition to come back to once it is off. */
   persistent: boolean;
@@ -100,7 +100,7 @@ export type Vm = Readonly<{
   claim?: ClaimTag;
 }>;
 
-/** Which devices the four boot orders speak of, by target. */
+/** The devices that the four boot orders refer to, by target. */
 export type Roles = Readonly<{ systemDisk?: string; isoDrive?: string }>;
 
 /** Where a VM lives. */

@@ -1,4 +1,4 @@
-/** What the domain needs of the world, in the domain's own words: a hypervisor, its images, and a store. */
+/** The domain's interface to a hypervisor. */
 import type { Change, ChangeKind } from "../changes/catalogue.ts";
 import type { Vm } from "../model/vm.ts";
 import type { ApplyContext } from "./apply-context.ts";
@@ -6,43 +6,44 @@ import type { BackendGroups, GroupName } from "./backend-groups.ts";
 import type { ImageIndex } from "./image-index.ts";
 import type { Images } from "./images.ts";
 
-/** What a change does to a running VM: takes effect now, at its next cold start, or is refused until it is off. */
+/** When a change to a running VM takes effect: now, at its next cold start, or never, being refused until the VM is
+ * off. */
 export type RunningEffect = "now" | "next_start" | "refused";
 
 export type Capabilities = Readonly<{
   backend: string;
   groups: readonly GroupName[];
-  /** A change without an entry is one that this backend cannot make. */
+  /** This backend cannot make a change without an entry. */
   changes: Readonly<Partial<Record<ChangeKind, { running: RunningEffect }>>>;
 }>;
 
 export type Host = Readonly<{ memoryBytes: number; cpus: number }>;
 
-/** What every backend has. Its methods are a plugin's too, which gets the session first. */
+/** The methods of every backend. A plugin implements the same methods, with the session as first argument. */
 export interface BackendCore {
-  /** What runs the VMs outlives its callers: for so many milliseconds at most it may carry out a call after whoever made it
-   * has ended. Absent where it ends with them. */
+  /** Calls may still run up to this many milliseconds after their caller disconnects. Absent: calls end with their
+   * caller. */
   readonly callOutlivesCallerMs?: number;
-  /** Every VM there is, managed or not, sorted by name. Who asks at the same time gets the same answer. */
+  /** Every VM, managed or not, sorted by name. Simultaneous calls share one answer. */
   list(signal?: AbortSignal): Promise<readonly Vm[]>;
   observe(uuid: string, signal?: AbortSignal): Promise<Vm | undefined>;
   /** The UUID of the VM that has this name. */
   lookup(name: string, signal?: AbortSignal): Promise<string | undefined>;
-  /** What the host has; what a VM asks for must fit. Undefined where nobody knows. */
+  /** The host's resources, which a VM's must not exceed. Undefined when unknown. */
   host(signal?: AbortSignal): Promise<Host | undefined>;
   /** The backend's own definition as an opaque text, passwords included. */
   exportDefinition(uuid: string, signal?: AbortSignal): Promise<string>;
-  /** Puts a definition back whole; for a VM that is gone, or whose definition has the fingerprint `expect`. */
+  /** Puts a whole definition back, for a VM that is gone or whose definition has the fingerprint `expect`. */
   importDefinition(uuid: string, definition: string, context: ApplyContext): Promise<void>;
 }
 
-/** What the domain needs of a hypervisor. One instance is one connection. */
+/** One connection to a hypervisor. */
 export interface Backend extends BackendCore, Readonly<Partial<BackendGroups>> {
   readonly connection: string;
   readonly capabilities: Capabilities;
   readonly images: Images;
-  /** Who stands on which of them. */
+  /** The users of each image. */
   readonly imageIndex: ImageIndex;
-  /** Makes one change. May fail, may fail after working, may never return: the caller looks afterwards. */
+  /** Makes one change. It may fail, fail after taking effect, or never return: the caller observes afterwards. */
   apply(vm: Vm | undefined, change: Change, context: ApplyContext): Promise<void>;
 }

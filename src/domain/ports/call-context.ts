@@ -1,24 +1,24 @@
-/** One call on its way from its surface to the hypervisor. A surface makes it; whoever passes it on may leave less time or
- * fewer hooks, and never more. */
+/** The context of one call, from its surface to the hypervisor. A surface makes it; inner calls may reduce its time or
+ * hooks, and never extend them. */
 import type { Deadline } from "../deadline.ts";
 import type { State } from "../model/state.ts";
 
 export type CallContext = Readonly<{
-  /** Who asks, as history shows it: the surface and its client. */
+  /** The caller, as history shows it: the surface and its client. */
   actor: string;
   /** Aborted when the caller gives up. */
   signal: AbortSignal;
-  /** Until when the caller is kept waiting for what changes nothing yet; its signal is aborted with the caller's, too.
-   * From the first write on the steps have times of their own. */
+  /** The deadline for the work before the first write; its signal is aborted with the caller's, too. From the first
+   * write on each step has a time limit of its own. */
   deadline: Deadline;
-  /** `percent`: 0 to 100, where it is known how much is done. */
+  /** `percent`: 0 to 100, if known. */
   progress: (message: string, percent?: number) => void;
-  /** One line for whoever runs the program. */
+  /** Logs one line for the server's operator. */
   log?: (message: string) => void;
   /** Called once an operation is on record, before anything is touched. */
   begun?: (operation: string) => void | Promise<void>;
-  /** Called with the state that an answer about one VM is made from. */
+  /** Called with the state behind an answer about one VM. */
   observed?: (state: State) => void;
-  /** Throws where the caller no longer wants a change, given what is true now. */
+  /** Throws if the caller does not want the change in this state. */
   expect?: (state: State) => void;
 }>;

@@ -1,4 +1,4 @@
-/** What the domain needs of a database for events: what happened, what was last seen, and who has been told. */
+/** The domain's interface to a database for events: the journal, the reported states, and the deliveries. */
 import type { DomainEvent, EventType, JournalEvent } from "../model/event.ts";
 import type { ReportedState } from "../model/reported-state.ts";
 import type { Target } from "../model/vm.ts";
@@ -11,97 +11,98 @@ export type EventQuery = Readonly<{
   limit: number;
 }>;
 
-/** A sighting with its place in the history of that VM's sightings. */
+/** A reported state with its revision, which grows with each report about the VM. */
 export type ReportedRevision = Readonly<{ reportedState: ReportedState; revision: number }>;
 
-/** What became of telling: `held`, an operation is at the VM and will settle; `stale`, somebody has written since it was
- * looked at. Either way nothing was written. */
-export type ReportOutcome = "told" | "held" | "stale";
+/** The outcome of a report. `held`: an operation holds the VM and will settle. `stale`: another report came since the
+ * observation. In both cases nothing was written. */
+export type ReportOutcome = "reported" | "held" | "stale";
 
-/** An event that a subscriber has not taken yet, or never took. */
+/** An event that a subscriber has not taken yet (`waiting`) or never took (`dead`). */
 export type Delivery = Readonly<{
   subscriber: string;
   seq: number;
   event: DomainEvent;
-  /** How often it was tried. */
+  /** The number of attempts so far. */
   attempts: number;
   state: "waiting" | "dead";
-  /** When it is tried again, or when it was given up. */
+  /** When it is tried next, or when it was given up. */
   at: string;
   error?: string;
 }>;
 
-/** What is to be delivered to one subscriber now. */
+/** The events to deliver to one subscriber now. */
 export type Feed = Readonly<{
-  /** Behind this place everything is still to come. */
+  /** The place in the journal up to which events were processed. */
   cursor: number;
   /** Events behind the cursor, oldest first. */
   events: readonly JournalEvent[];
   /** Deliveries that failed and are due, the first of each VM. */
   due: readonly Delivery[];
-  /** VMs of which something waits: what comes later waits behind it. */
+  /** UUIDs of VMs with a waiting delivery, behind which their later events wait. */
   waitingFor: readonly string[];
-  /** When the next delivery is due that is not yet. */
+  /** When the next waiting delivery becomes due. */
   nextAt?: string;
 }>;
 
-/** How a round of deliveries ended. */
+/** The result of a round of deliveries. */
 export type Round = Readonly<{
   cursor: number;
-  /** Places of deliveries that had failed before and were taken now. */
+  /** Places of deliveries that failed before and succeeded now. */
   taken: readonly number[];
-  /** What failed, or waits behind what failed. */
+  /** Deliveries that failed, or wait behind a failed one. */
   failed: readonly Omit<Delivery, "subscriber">[];
 }>;
 
 /** The journal of events. */
 export interface EventStore {
-  /** Events behind a place in the journal, oldest first; a thousand from the beginning unless said. */
+  /** Events after a place in the journal, oldest first. Defaults: from the beginning, at most 1,000. */
   events(after?: number, limit?: number): Promise<JournalEvent[]>;
-  /** The place of the newest event; 0 where there is none. */
+  /** The place of the newest event; 0 if there is none. */
   lastEvent(): Promise<number>;
   /** Newest first. */
   listEvents(query: EventQuery): Promise<JournalEvent[]>;
   event(id: string): Promise<JournalEvent | undefined>;
-  /** Writes an event that no operation and no look at a VM made. */
+  /** Writes an event that comes from neither an operation nor an observation. */
   note(event: DomainEvent): Promise<void>;
-  /** Calls back whenever something may have been written, by this process or another. Returns what ends it. */
+  /** Calls back whenever this or another process may have written. Returns a function that ends the subscription. */
   onChange(listener: () => void): () => void;
 }
 
-/** What was last reported of each VM. */
+/** The last reported state of each VM. */
 export interface ReportedStateStore {
   reportedState(target: Target): Promise<ReportedRevision | undefined>;
   reportedStates(connection: string): Promise<ReportedRevision[]>;
-  /** Writes what was seen (`null`: the VM is gone) and the events that it makes, in one transaction; `expect` is the
-   * revision that it was compared with, absent where there was none. */
+  /** Writes a new reported state (`null`: the VM is gone) and its events in one transaction. `expect` is the revision
+   * that the observation was compared with; absent if there was none. */
   report(
     target: Target,
     expect: number | undefined,
     sighting: ReportedState | null,
     events: readonly DomainEvent[],
   ): Promise<ReportOutcome>;
-  /** Whether everything on this connection has been looked at once, so that what is new on it is news. */
+  /** Whether the connection was fully observed once, so that an unknown VM on it is new. */
   isWatched(connection: string): Promise<boolean>;
-  /** Writes what that first look saw of VMs of which nothing was on record, without a word about it. */
+  /** Writes the states of yet unreported VMs from that first observation, without events. */
   initReportedStates(connection: string, sightings: readonly ReportedState[]): Promise<void>;
 }
 
-/** Tasks that one process at a time may have. */
+/** Leases of tasks that one process at a time may run. */
 export interface LeaseStore {
-  /** Takes a task, or keeps it: true until this process ends. What a dead process had is taken over. */
+  /** Takes or keeps the lease of a task: true from then on until this process ends. A dead process's lease is taken
+   * over. */
   lease(task: string): Promise<boolean>;
 }
 
-/** How far each subscriber has been told. */
+/** The progress of each subscriber. */
 export interface DeliveryStore {
-  /** Who has ever been told of events, and up to which place, by name. */
+  /** Every subscriber that was ever served, with its place, sorted by name. */
   subscribers(): Promise<readonly Readonly<{ name: string; cursor: number }>[]>;
-  /** What this subscriber is to be told. A new one begins with what happens from now on. */
+  /** The events to deliver to this subscriber. A new subscriber begins with the next event. */
   feed(subscriber: string, limit: number): Promise<Feed>;
   endRound(subscriber: string, round: Round): Promise<void>;
-  /** Deliveries that wait or were given up, newest first. */
+  /** Waiting and dead deliveries, newest first. */
   deliveries(query: Readonly<{ subscriber?: string; state?: Delivery["state"]; limit: number }>): Promise<Delivery[]>;
-  /** Has an event delivered again to a subscriber, whether it was taken before or given up. */
+  /** Schedules another delivery of an event to a subscriber, whether it was taken before or given up. */
   redeliver(subscriber: string, event: JournalEvent): Promise<void>;
 }

@@ -1,12 +1,12 @@
-/** What a backend asks of the host that its VMs run on, which need not be this one. What cannot be known is `undefined`, and
- * whoever asks goes on without it. */
+/** A backend's access to the host of its VMs, which may be another than this one. Unknown values are `undefined`, and
+ * callers continue without them. */
 import type { Host } from "./backend.ts";
 import type { Space } from "./images.ts";
 
 /** A user of the host; `gids` are all of its groups. */
 export type HostUser = Readonly<{ uid: number; gids?: readonly number[] }>;
 
-/** What the host says of a file; sizes in bytes, blocks of 512 bytes. */
+/** The host's facts about a file; sizes in bytes, blocks of 512 bytes. */
 export interface FileStat {
   readonly dev: bigint;
   readonly ino: bigint;
@@ -34,11 +34,12 @@ export interface DirectoryEntry {
 
 export type OpenFile = Readonly<{
   stat: FileStat;
-  /** Up to `length` bytes at `position`; fewer only where the file ends. */
+  /** Up to `length` bytes at `position`; fewer only at the end of the file. */
   read(position: number, length: number): Promise<Uint8Array>;
 }>;
 
-/** Files of the host. Methods throw an error with the system's code (`ENOENT`); ETIMEDOUT where nobody answers. */
+/** Files of the host. Methods throw errors with the system's code (`ENOENT`); ETIMEDOUT when the file system does not
+ * answer. */
 export interface HostFiles {
   /** The path without symbolic links. */
   realpath(path: string): Promise<string>;
@@ -48,30 +49,30 @@ export interface HostFiles {
   open<T>(path: string, use: (file: OpenFile) => Promise<T>): Promise<T>;
   /** At most `countMax` entries of a directory, in no order. */
   list(path: string, countMax: number): Promise<readonly DirectoryEntry[]>;
-  /** Whether whoever this program runs as there may search a directory, or read a file. */
+  /** Whether this program's user on that host may search a directory, or read a file. */
   allows(path: string, wanted: "search" | "read"): Promise<boolean>;
-  /** The access control list, as `getfacl -n` prints it; undefined where there is none to be had. */
+  /** The access control list, as `getfacl -n` prints it; undefined when unavailable. */
   accessList(path: string): Promise<string | undefined>;
 }
 
-/** The small files of a guest that is started to see whether guests run. */
+/** The small files of a probe guest. */
 export interface HostProbe {
-  /** Puts a file there that anybody may read, and makes its directory. */
+  /** Writes a file that every user may read, and makes its directory. */
   put(path: string, content: Uint8Array): Promise<void>;
   hasContent(path: string): Promise<boolean>;
   remove(path: string): Promise<void>;
 }
 
-/** One connection's host. */
+/** The host of one connection. */
 export interface HostAccess {
   /** Differs after each boot of the host. */
   bootId(): Promise<string | undefined>;
   resources(): Promise<Host | undefined>;
   /** The first of these users that the host has. */
   user(names: readonly string[]): Promise<HostUser | undefined>;
-  /** Of the file system that the path is on, or would be on. */
+  /** The space of the file system that the path is on, or would be on. */
   space(path: string): Promise<Space>;
-  /** Absent where the host's files cannot be read. */
+  /** Absent when the host's files cannot be read. */
   readonly files?: HostFiles;
   readonly probe?: HostProbe;
 }

@@ -1,10 +1,10 @@
-/** Which VM of one connection stands on which image, backing images included. */
+/** The users of one connection's images, backing images included. */
 import type { ImageIdentity } from "../model/image-ref.ts";
 import type { ImageUsers } from "../model/state.ts";
 import type { Vm } from "../model/vm.ts";
 import type { Images } from "./images.ts";
 
-/** Where the index looks: the backend that the caller asks, with the caller's time limits. */
+/** The index's source: the caller's backend, with the caller's time limits. */
 export type IndexSource = Readonly<{
   images: Pick<Images, "ref" | "chain" | "identify">;
   list(signal?: AbortSignal): Promise<readonly Vm[]>;
@@ -12,18 +12,18 @@ export type IndexSource = Readonly<{
 }>;
 
 export type IndexQuery = Readonly<{
-  /** The VM that asks, which is none of the others. */
+  /** The UUID of the asking VM, which is left out. */
   except: string;
-  /** What the index knows is enough: nothing is destroyed, written or started on the answer. */
+  /** The index's knowledge suffices, since nothing is destroyed, written or started based on the answer. */
   indexed?: boolean | undefined;
   signal?: AbortSignal | undefined;
 }>;
 
 export interface ImageIndex {
-  /** Who else uses each of these images. Unless `indexed` says that less is enough, or while nobody watches the
-   * connection, the answer comes from one list of all VMs, made for it. An indexed answer costs no call that grows with
-   * the number of VMs: what events tell of is looked at again, and so is every VM that the answer names. An edit that
-   * makes no event is missed until the watcher's next list. */
+  /** The other users of each of these images. Without `indexed`, or while the connection is not watched, the answer
+   * comes from a new list of all VMs. An indexed answer makes no call whose cost grows with the number of VMs: it
+   * observes only the VMs that events marked and those that the answer names. It misses an edit without an event until
+   * the watcher's next list. */
   usersOf(
     source: IndexSource,
     images: readonly ImageIdentity[],

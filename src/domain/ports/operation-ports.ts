@@ -1,8 +1,8 @@
-/** What an operation is given. */
+/** The ports of an operation. */
 import type { Backend } from "./backend.ts";
 import type { Claim, Store } from "./store.ts";
 
-/** What an operation is given: one backend, the store, and what makes it repeatable in a test. */
+/** The ports of an operation: one backend, the store, and the clock and ids, which tests replace. */
 export type Ports = Readonly<{
   backend: Backend;
   store: Store;
@@ -10,6 +10,6 @@ export type Ports = Readonly<{
   now: () => Date;
   /** How long to wait for another operation on the same VM, in milliseconds. */
   claimWaitMs: number;
-  /** The claim under which it runs: given back with its settlement. */
+  /** The claim under which it runs; its settlement releases it. */
   claim?: Claim;
 }>;

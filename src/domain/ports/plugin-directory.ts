@@ -1,18 +1,18 @@
-/** How the plugins are whose functions are told of events. */
+/** The plugins whose functions receive events, and their states. */
 import type { EventType } from "../model/event.ts";
 
 export const pluginStates = ["idle", "running", "failing", "cannot_open"] as const;
-/** Idle, or at a call; or its last call failed; or it could not be opened for it. */
+/** A plugin's state: idle, at a call, failed at its last call, or not openable for it. */
 export type PluginState = (typeof pluginStates)[number];
 
 export type PluginHealth = Readonly<{
-  /** What it goes by here; its own name is `plugin`. */
+  /** Its name in this server; its own name is `plugin`. */
   name: string;
   plugin: string;
   summary: string;
   permissions: readonly string[];
   events: readonly EventType[];
-  /** It answers requests. */
+  /** Whether it answers requests. */
   fetch: boolean;
   reach: Readonly<{ net?: readonly string[]; read?: readonly string[]; write?: readonly string[] }>;
   limitMs: number;

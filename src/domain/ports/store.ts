@@ -8,19 +8,19 @@ import type { DeliveryStore, EventStore, LeaseStore, ReportedStateStore } from "
 import type { RequestKeys } from "./idempotency.ts";
 import type { JobStore } from "./job-store.ts";
 
-/** Something that is no VM and can be claimed like one (an image, a template, a backup set): its kind and its name stand in
- * the place of a UUID, which never has a colon. */
+/** A claimable thing that is no VM (an image, a template, a backup set). Its kind and name replace the UUID, which
+ * never has a colon. */
 export const thing = (connection: string, kind: string, name: string): Target => ({
   connection,
   uuid: `${kind}:${name}`,
 });
 
-/** That nobody else is at these VMs and things. */
+/** Exclusive access to these VMs and things. */
 export type Claim = Readonly<{
   targets: readonly Target[];
-  /** Operations on any of them that a dead process left open: they are to be settled before anything else. */
+  /** Operations on any of them that dead processes left open. The holder settles them before anything else. */
   left: readonly Operation[];
-  /** Gives them back. Where the store cannot record that now, it goes on trying and this does not fail. */
+  /** Releases them. If the store cannot record the release now, it keeps trying, and this does not fail. */
   release(): Promise<void>;
 }>;
 
@@ -28,12 +28,12 @@ export type Settlement = Readonly<{
   status: Exclude<OperationStatus, "begun">;
   steps: readonly Step[];
   error?: Readonly<{ code: string; message: string }>;
-  /** The VM's row as it should be now; `null` removes it; absent leaves it. */
+  /** The VM's new row; `null` removes it; absent leaves it. */
   record?: VmRecord | null;
-  /** Given what was last told of the VM: what is told of it from now on (`null` when it is gone), and the events that this
-   * takes, which come before those of the operation. Absent leaves all that as it is. */
+  /** Computes from the VM's reported state the new one (`null`: the VM is gone) and its events, which come before those
+   * of the operation. Absent leaves the reported state as it is. */
   reports?: (
-    told: ReportedState | undefined,
+    reported: ReportedState | undefined,
   ) => Readonly<{ sighting: ReportedState | null; events: readonly DomainEvent[] }>;
   events: readonly DomainEvent[];
   /** The claim that ends with it, in the same transaction. */
@@ -48,9 +48,9 @@ export type OperationQuery = Readonly<{
   before?: string;
   limit: number;
 }>;
-/** That an operation kept the definition from before it; the text itself may be large and holds passwords. */
+/** A definition that an operation kept from before it, without its text, which may be large and contain passwords. */
 export type KeptDefinition = Readonly<{ operation: string; what: string; begunAt: string; bytes: number }>;
-/** A copy of the database, and the older copies that were removed to make room for it. */
+/** A copy of the database, and the older copies that were removed for it. */
 export type DatabaseCopy = Readonly<{ path: string; bytes: number; removed: readonly string[] }>;
 /** Every VM's own record. */
 export interface RecordStore {
@@ -60,8 +60,9 @@ export interface RecordStore {
 
 /** One operation at a time for each VM or thing, across processes. */
 export interface ClaimStore {
-  /** Claims several together, in one order for all callers, so that two never wait for each other. Waits at most `waitMs`.
-   * @throws DomainError VM_BUSY with who holds which of them and since when */
+  /** Claims several together, in the same order for all callers, so that two callers never wait for each other. Waits
+   * at most `waitMs` milliseconds.
+   * @throws DomainError VM_BUSY with the holder, its operation and its start */
   claim(
     targets: Target | readonly Target[],
     holder: Readonly<{ actor: string; what: string }>,
@@ -70,48 +71,48 @@ export interface ClaimStore {
   ): Promise<Claim>;
 }
 
-/** Operations from their beginning to their settlement. */
+/** The writing side of operations, from beginning to settlement. */
 export interface OperationStore {
   begin(operation: Operation): Promise<void>;
-  /** Records how far a begun operation has come, between its steps. */
+  /** Records the progress of a begun operation between its steps. */
   advance(id: string, steps: readonly Step[], direction: Operation["direction"]): Promise<void>;
-  /** Outcome, VM row and events in one transaction. Settling twice changes nothing. */
+  /** Writes outcome, VM row and events in one transaction. A second settlement changes nothing. */
   settle(id: string, settlement: Settlement): Promise<void>;
   operation(id: string): Promise<Operation | undefined>;
-  /** Operations that are begun and whose holder is dead, or that ended `unknown`. */
+  /** Operations that are `unknown`, or `begun` by a process that is dead. */
   open(target?: Target): Promise<Operation[]>;
 }
 
-/** The operations there were, and what they kept. */
+/** Past operations, and the definitions that they kept. */
 export interface OperationHistory {
   /** Newest first, without the definitions that they kept.
-   * @throws DomainError OPERATION_NOT_FOUND for a `before` that is not there */
+   * @throws DomainError OPERATION_NOT_FOUND for an unknown `before` */
   operations(query: OperationQuery): Promise<Operation[]>;
-  /** The VM that was made or deleted under this name last, on one of these connections. */
+  /** The VM last created or deleted under this name, on one of these connections. */
   lastNamed(name: string, connections: readonly string[]): Promise<Target | undefined>;
   /** The kept definitions of one VM, newest first. */
   definitions(target: Target, limit: number): Promise<KeptDefinition[]>;
-  /** The definition from before this operation; `undefined` where none was kept. */
+  /** The definition from before this operation; `undefined` if none was kept. */
   definition(operation: string): Promise<string | undefined>;
 }
 
-/** Confirmations for one use. */
+/** One-time confirmations. */
 export interface ConfirmationStore {
-  /** Stores a confirmation for one use within `ttlMs`; only a hash of the token is kept. */
+  /** Stores a confirmation for one use within `ttlMs` milliseconds; only a hash of the token is kept. */
   offerConfirmation(token: string, subject: string, ttlMs: number): Promise<void>;
-  /** True once, for a token offered for exactly this subject and not expired. */
+  /** True once for an unexpired token that was offered for exactly this subject. */
   takeConfirmation(token: string, subject: string): Promise<boolean>;
 }
 
-/** Copies of the whole database. A store has this where its database is a file of its own. */
+/** Copies of the whole database. Only a store whose database is a file of its own has this. */
 export interface DatabaseBackup {
-  /** Copies the database as it is at one moment into a new file for the owner alone, beside the database, while others
-   * go on writing. The copy has all the kept definitions in it, passwords included. Only the newest copies are kept.
+  /** Copies a snapshot of the database into a new file beside it, readable by the owner alone, while others continue to
+   * write. The copy contains all kept definitions, passwords included. Only the newest copies are kept.
    * @throws DomainError STORE_UNAVAILABLE, STORE_LOCKED */
   copy(): Promise<DatabaseCopy>;
 }
 
-/** What the domain needs of a database. Every method is durable when it returns. */
+/** The domain's interface to a database. Every write is durable when its method returns. */
 export interface Store
   extends RecordStore,
     ClaimStore,

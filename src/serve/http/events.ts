@@ -54,7 +54,7 @@ export function addEvents(app: Hono<Environment>, { session, work, heartbeatMs =
           after,
           atOnce: AT_ONCE,
           signal: ending.signal,
-          tell: (event, place) => stream.writeSSE({ id: String(place), data: JSON.stringify(event) }),
+          onEvent: (event, place) => stream.writeSSE({ id: String(place), data: JSON.stringify(event) }),
         });
       } finally {
         open -= 1;

@@ -39,7 +39,7 @@ export function subscriptionsFor(
       for (const uri of uris) if (heard.some((some) => some.includes(uri))) update(uri);
       if (list) changeList("");
     };
-    void follow({ journal: store, after: place, tell, signal }).catch(session.defect);
+    void follow({ journal: store, after: place, onEvent: tell, signal }).catch(session.defect);
   };
 
   return {

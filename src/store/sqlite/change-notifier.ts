@@ -1,17 +1,17 @@
-/** That something may have been written: by this process, which knows it, or by another, whose commits go through the
- * write-ahead log, a file that can be watched. Nobody may rely on being called: a look now and then is the caller's. */
+/** Notifies of possible writes: by this process, which reports them, and by others, whose commits go through the
+ * write-ahead log, a file that can be watched. A call may be missed, so callers must poll as well. */
 import { type FSWatcher, watch } from "node:fs";
 import { basename, dirname } from "node:path";
 import { setTimeout as after } from "node:timers/promises";
 import type { ChangeFeed } from "../ports.ts";
 
-/** When to look for a commit after its log was seen to change: it can be read only once it is on disk, and by that time
- * nothing changes the log any more. A disk takes some milliseconds, a busy one longer. */
+/** Pauses before each look for a commit after a change of the log. A commit is readable only once it is on disk, and
+ * the log does not change again at that moment. A disk takes some milliseconds, a busy one longer. */
 const LOOKS_MS: readonly number[] = [1, 2, ...Array(20).fill(5), ...Array(10).fill(20), 100, 200, 400];
-/** After a write of this process's own, which changed the log as well, hardly anything is left to be looked for. */
+/** The looks that remain after this process's own write, which changed the log as well. */
 const LAST_LOOKS = LOOKS_MS.length - 4;
 
-/** `version` is another one after each commit of another process, and only then. */
+/** `version` returns a new value after each commit of another process, and only then. */
 export function createChangeNotifier(path: string, version: () => Promise<unknown>): ChangeFeed {
   const listeners = new Set<() => void>();
   const log = `${basename(path)}-wal`;
@@ -20,8 +20,8 @@ export function createChangeNotifier(path: string, version: () => Promise<unknow
   let looks = LOOKS_MS.length;
   let known: unknown;
 
-  /** Many writes of one moment are told once, when they are all there to be read. */
-  const tell = (): void => {
+  /** Calls the listeners once for many writes of one moment, when all of them can be read. */
+  const callListeners = (): void => {
     if (due || listeners.size === 0) return;
     due = true;
     setImmediate(() => {
@@ -40,8 +40,8 @@ export function createChangeNotifier(path: string, version: () => Promise<unknow
       const now = await version().catch(() => known);
       if (now === known) continue;
       known = now;
-      tell();
-      // One process writes at a time. What the first look finds may be the commit before the one that is looked for.
+      callListeners();
+      // One process writes at a time, so the first look may find the previous commit.
       if (!isFirst && looks > 1) break;
     }
     looks = LOOKS_MS.length;
@@ -59,14 +59,14 @@ export function createChangeNotifier(path: string, version: () => Promise<unknow
       });
       watcher.on("error", close);
     } catch {
-      // A directory that cannot be watched (too many watches, no permission) is looked at now and then all the same.
+      // Without a watch (too many watches, no permission) the callers' polling remains.
     }
   };
 
   return {
     notify(): void {
       if (looks < LAST_LOOKS) looks = LAST_LOOKS;
-      tell();
+      callListeners();
     },
 
     subscribe(listener: () => void): () => void {

@@ -1,4 +1,4 @@
-/** A copy of the whole database in a file of its own, as it is at one moment. */
+/** Copies a snapshot of the whole database into a file of its own. */
 import {
   closeSync,
   existsSync,
@@ -21,7 +21,7 @@ import { asDomainError } from "./sqlite-errors.ts";
 
 const KEPT_MAX = 10;
 const copyName = /^bootwright-.*\.sqlite$/;
-/** A copy that is being made: the name that it will have, and who makes it. */
+/** A copy in progress: its final name, and its maker. */
 const partialName = /^(bootwright-.*\.sqlite)\.([\w-]+)(?:\.[\w-]+)?\.partial$/;
 
 export const createDatabaseBackup = (
@@ -48,7 +48,8 @@ export const createDatabaseBackup = (
   },
 });
 
-/** Removes what processes left that ended while they made a copy: the file, and the empty one that held its name. */
+/** Removes the remains of processes that ended during a copy: the partial file, and the empty one that reserved its
+ * name. */
 async function removeBegun(backups: string, liveness: Liveness): Promise<void> {
   const names = readdirSync(backups);
   const begun = names.map((name) => partialName.exec(name)).filter((match) => match !== null);
@@ -64,20 +65,21 @@ async function removeBegun(backups: string, liveness: Liveness): Promise<void> {
 
 const isEmpty = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.size === 0;
 
-/** Copies the database to a path that does not exist yet; `id` tells this copy from any other.
+/** Copies the database to a path that does not exist yet; `id` distinguishes this copy from any other.
  * @throws DomainError INPUT_INVALID for a path that is not absolute, exists or has no directory, STORE_UNAVAILABLE */
 export async function copyTo(database: SqliteDatabase, path: string, id: string): Promise<void> {
   if (!isAbsolute(path) || path.includes("\0")) refuse(`"${path}" is not an absolute path`);
-  if (!statSync(dirname(path), { throwIfNoEntry: false })?.isDirectory()) refuse(`"${dirname(path)}" is no directory`);
+  if (!statSync(dirname(path), { throwIfNoEntry: false })?.isDirectory())
+    refuse(`"${dirname(path)}" is not a directory`);
   const partial = `${path}.${id}.partial`;
   let reserved = false;
   try {
-    // First, so that of an empty file below a copy's name it can be told that it belongs to one under way.
+    // The partial file comes first, so that an empty file with a copy's name is known to belong to a copy under way.
     createFile(partial);
-    // Holds the name from now on: nothing that somebody else puts there is ever overwritten.
+    // Reserves the name, so that no other program's file is ever overwritten.
     reserved = createFile(path);
-    if (!reserved) refuse(`"${path}" exists, and nothing is ever overwritten`);
-    // Not SQLite's other way of copying: this one leaves out what was deleted and still lies about in the file.
+    if (!reserved) refuse(`"${path}" exists, and Bootwright never overwrites a file`);
+    // "vacuum into" leaves out deleted data that is still in the file; SQLite's backup API would copy it.
     await database.read(async (em) => {
       rmSync(partial, { force: true });
       createFile(partial);
@@ -97,8 +99,8 @@ function refuse(reason: string): never {
   throw new DomainError("INPUT_INVALID", { issues: [`path: ${reason}`] });
 }
 
-/** What is wrong with the place of the copy is told with its path, and what is wrong with the database with the
- * database's: SQLite says which by the kind of error alone, since a copy only reads the one and only writes the other. */
+/** Names the copy's path for a fault of the copy, and the database's for a fault of the database. The kind of SQLite's
+ * error shows which, since a copy only reads the database and only writes the copy. */
 function refusalOfCopy(error: unknown, path: string, source: string): unknown {
   const refusal = error instanceof DomainError ? error : asDomainError(error, path);
   if (!(refusal instanceof DomainError) || refusal.code !== "STORE_UNAVAILABLE") return refusal;

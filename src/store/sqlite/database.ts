@@ -1,4 +1,4 @@
-/** The one database file: its modes, its durability, its schema, and the way in and out of it. */
+/** Opens the one database file, and sets its modes, durability and schema. */
 import { accessSync, chmodSync, constants, mkdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { MikroORM, SqliteDriver } from "@mikro-orm/sqlite";
@@ -13,13 +13,14 @@ import { migrate } from "./migrate.ts";
 import type { OldVmDefaults } from "./migrations/20261123-old-vms.ts";
 import { asDomainError } from "./sqlite-errors.ts";
 
-/** How long SQLite itself waits for a lock, with this process standing still; longer waits are ours. */
+/** How long SQLite itself waits for a lock, which blocks this process; longer waits use `retryBusy`. */
 const blockedMsMax = 50;
 
-/** What is left of the write-ahead log once it has been carried over; a large transaction makes it longer for a while. */
+/** The size of the write-ahead log after a checkpoint, in bytes; a large transaction makes it longer for a while. */
 const logBytesMax = 4 * 2 ** 20;
 
-/** The database with the path of its file. Waits for other processes at most `lockWaitMs`, then it is STORE_LOCKED. */
+/** The database with the path of its file. It waits for other processes at most `lockWaitMs` milliseconds, and then
+ * fails with STORE_LOCKED. */
 export type SqliteDatabase = Database & Readonly<{ path: string }>;
 
 /** @throws DomainError STORE_LOCKED, STORE_READ_ONLY, STORE_TOO_NEW, STORE_CORRUPT, STORE_UNAVAILABLE */
@@ -29,9 +30,9 @@ export async function openDatabase(
   lockWaitMs: number,
 ): Promise<SqliteDatabase> {
   const path = join(directory, "bootwright.sqlite");
-  const guarded = async <T>(attempt: () => Promise<T>): Promise<T> => {
+  const guarded = async <T>(work: () => Promise<T>): Promise<T> => {
     try {
-      return await retryBusy(lockWaitMs, attempt);
+      return await retryBusy(lockWaitMs, work);
     } catch (error) {
       throw asDomainError(error, path);
     }
@@ -42,7 +43,7 @@ export async function openDatabase(
     return connect(path, defaults);
   });
   const refuseMoved = guardFileIdentity(path);
-  // There is one connection, and whatever runs between the beginning and the end of a transaction is part of it.
+  // There is one connection, and every statement between a transaction's beginning and end is part of it.
   let last: Promise<unknown> = Promise.resolve();
   const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
     const mine = last.then(work);
@@ -92,18 +93,19 @@ async function connect(path: string, defaults: OldVmDefaults): Promise<MikroORM>
   }
 }
 
-/** Nothing here writes before `migrate` has seen that the database is one of ours or older. */
+/** Prepares the connection. It writes nothing before `migrate` has checked that the database is Bootwright's and not
+ * newer. */
 async function prepare(orm: MikroORM, path: string, defaults: OldVmDefaults): Promise<void> {
   const run = (sql: string) => orm.em.getConnection().execute<Record<string, unknown>[]>(sql);
   await run(`pragma busy_timeout = ${blockedMsMax}`);
   await run("pragma foreign_keys = on");
-  // A commit that was answered for must survive a loss of power: in WAL mode only FULL syncs at every commit.
+  // A confirmed commit must survive a loss of power: in WAL mode only FULL syncs at every commit.
   await run("pragma synchronous = full");
   await migrate(orm, path, defaults);
   // A database that was put back from a copy has no log; one that has it stays as it is.
   await run("pragma journal_mode = wal");
   await run(`pragma journal_size_limit = ${logBytesMax}`);
-  // Takes the write lock and gives it back: a read-only file is refused now and not in the middle of an operation.
+  // Takes the write lock once, so that a read-only file is refused now and not in the middle of an operation.
   await run("begin immediate");
   await run("rollback");
   for (const file of [path, `${path}-wal`, `${path}-shm`]) {
@@ -112,8 +114,8 @@ async function prepare(orm: MikroORM, path: string, defaults: OldVmDefaults): Pr
   }
 }
 
-/** Asked before SQLite is: it opens a file that it may not write for reading, and would say so only later. The
- * directory counts too, since the journals are files beside the database. */
+/** Checks write permission before SQLite, which would open the file read-only and fail only later. The directory
+ * counts, too, since the journals are files beside the database. */
 function refuseReadOnly(path: string, directory: string): void {
   try {
     accessSync(path, constants.R_OK | constants.W_OK);
@@ -121,6 +123,6 @@ function refuseReadOnly(path: string, directory: string): void {
   } catch (error) {
     const { code } = error as { code?: unknown };
     if (code === "EACCES" || code === "EROFS" || code === "EPERM") throw new DomainError("STORE_READ_ONLY", { path });
-    // Deno wants the permission to know the user's number for this. Without it SQLite's own answer has to do.
+    // Deno needs the permission to read the user's number for this. Without it SQLite's own error has to suffice.
   }
 }

@@ -1,14 +1,14 @@
-/** Whether the files that a connection has open are still the ones at their paths. Deleting or replacing an open database
- * is no error to SQLite: it would go on writing into a file that nobody will ever read again. */
+/** Checks that a connection's open files are still the ones at their paths. SQLite does not notice that an open
+ * database was deleted or replaced, and would continue to write into a lost file. */
 import { statSync } from "node:fs";
 import { basename } from "node:path";
 import { DomainError } from "../../domain/error.ts";
 
-/** Remembers the files of an open database, and gives the check of them. An inode that is open is not given to another
- * file, so the same number means the same file.
+/** Remembers the files of an open database, and returns a function that checks them. An open inode's number is not
+ * reused, so the same number means the same file.
  * @throws DomainError STORE_UNAVAILABLE (the check) */
 export function guardFileIdentity(path: string): () => void {
-  // The log and its index count: what is committed goes there first.
+  // The log and its index count, too, since commits go there first.
   const files = [path, `${path}-wal`, `${path}-shm`].map((file) => ({ file, identity: fileIdentity(file) }));
   return () => {
     for (const { file, identity } of files) {

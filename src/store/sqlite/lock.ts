@@ -14,12 +14,13 @@ export async function withLock<T>(lockPath: string, waitMs: number, work: () => 
   }
 }
 
-/** Locks an empty file until the database is closed or the process ends; fails at once if somebody else has it. */
+/** Locks an empty file until the database is closed or the process ends; fails at once if another process has the
+ * lock. */
 export function lockExclusively(path: string): DatabaseSync {
   const database = new DatabaseSync(path);
   try {
     failAtOnce(database);
-    // Even a transaction that writes nothing would otherwise make a journal beside the file, and a death leave it there.
+    // Otherwise even a transaction without writes makes a journal beside the file, which stays if the process dies.
     database.exec("pragma journal_mode = memory");
     database.exec("begin exclusive");
     return database;
@@ -29,12 +30,12 @@ export function lockExclusively(path: string): DatabaseSync {
   }
 }
 
-/** Lets a lock that somebody else has be an error without a wait, which Node does by itself; Deno waits five seconds
- * unless it is told like this, and heeds no option. */
+/** Makes a lock of another process an error without a wait. Node does that by default; Deno waits five seconds and
+ * ignores the option, so it needs the pragma. */
 export const failAtOnce = (database: DatabaseSync): void => database.exec("pragma busy_timeout = 0");
 
-/** Creates an empty file for the owner alone, unless it exists. An existing one is not opened: closing a second
- * descriptor of a database file would drop every lock that this process holds on it. */
+/** Creates an empty file that only the owner may read, unless it exists. It does not open an existing file: closing a
+ * second descriptor of a database file would drop every lock that this process holds on it. */
 export function createFile(path: string): boolean {
   try {
     closeSync(openSync(path, "wx", 0o600));

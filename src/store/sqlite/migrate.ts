@@ -1,4 +1,4 @@
-/** Brings a database to this program's schema, or refuses to touch it. */
+/** Migrates a database to this program's schema, or refuses to touch it. */
 import type { MikroORM } from "@mikro-orm/sqlite";
 import { DomainError } from "../../domain/error.ts";
 import { withLock } from "./lock.ts";
@@ -16,31 +16,31 @@ import { jobs } from "./migrations/20261129-jobs.ts";
 /** Every migration there is, oldest first. */
 export const migrations = [first, listed, events, suggestion, idempotency, fingerprint, served, definitions, jobs];
 const table = "mikro_orm_migrations";
-/** An upgrade of a large database takes its time, and whoever comes meanwhile has nothing better to do than wait. */
+/** How long to wait for another process's upgrade, which takes long for a large database. */
 const upgradeMsMax = 60_000;
 
-/** Runs the migrations that this database has not had. Processes that open it at one moment take turns.
+/** Runs the pending migrations of this database. Processes that open it at the same time take turns.
  * @throws DomainError STORE_TOO_NEW, STORE_LOCKED */
 export async function migrate(orm: MikroORM, path: string, defaults: OldVmDefaults): Promise<void> {
   const list = migrations.map((migration) => migration(defaults));
   const known = list.map(({ name }) => name);
   if ((await pending(orm, path, known)).length === 0) return;
   await withLock(`${path}.lock`, upgradeMsMax, async () => {
-    // Somebody else may have done it while we waited.
+    // Another process may have done it during the wait.
     if ((await pending(orm, path, known)).length === 0) return;
     await refuseDamaged(orm, path);
-    // First of all, so that others who look whether they must wait for us can read meanwhile.
+    // WAL mode comes first, so that other processes can read meanwhile and see that they must wait.
     await execute(orm, "pragma journal_mode = wal");
-    // Loaded only now: almost every start finds nothing to migrate.
+    // Loaded only when needed: almost every start finds nothing to migrate.
     const { Migrator } = await import("@mikro-orm/migrations");
-    // Stated in full: MikroORM would take what is left out from the environment.
+    // All options are given, since MikroORM would take missing ones from the environment.
     const stated = { tableName: table, transactional: true, allOrNothing: true, silent: true, snapshot: false };
     orm.config.set("migrations", { ...orm.config.get("migrations"), ...stated, migrationsList: list });
     await new Migrator(orm.em).up();
   });
 }
 
-/** The names of the migrations still to run.
+/** The names of the pending migrations.
  * @throws DomainError STORE_TOO_NEW */
 async function pending(orm: MikroORM, path: string, known: readonly string[]): Promise<string[]> {
   const rows: { name: string }[] = (await has(orm, table))
@@ -54,7 +54,7 @@ async function pending(orm: MikroORM, path: string, known: readonly string[]): P
   return known.filter((name) => !done.includes(name));
 }
 
-/** An upgrade rewrites what it reads, so it must be able to read all of it. */
+/** Checks that the whole database is readable, since an upgrade rewrites what it reads. */
 async function refuseDamaged(orm: MikroORM, path: string): Promise<void> {
   const rows = await execute<{ quick_check: string }>(orm, "pragma quick_check(5)");
   const damage = rows.map((row) => row.quick_check).filter((line) => line !== "ok");

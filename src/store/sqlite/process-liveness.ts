@@ -1,8 +1,9 @@
-/** Who is still alive. Each process that claims VMs holds an exclusive SQLite transaction on a small file of its own,
- * which the operating system ends with the process, however it ends; process numbers are reused, these are not.
+/** The liveness of processes. Each process that claims VMs holds an exclusive SQLite transaction on a small file of its
+ * own, which the operating system ends with the process, however it ends. Unlike process numbers, these files are not
+ * reused.
  *
- * A POSIX lock belongs to the process and goes when *any* descriptor of the file is closed by it. So nothing here opens
- * a holder's file but through SQLite, which knows of this, and a process never looks at its own. */
+ * A POSIX lock belongs to the process and is dropped when the process closes *any* descriptor of the file. So a
+ * holder's file is opened only through SQLite, which handles this, and a process never checks its own. */
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -27,12 +28,12 @@ export function createProcessLiveness(directory: string, id: string): Liveness {
   };
 
   const hold = async (): Promise<void> => {
-    if (hasClosed) throw new Error("This process has given up its lock, and others may take it for dead by now");
+    if (hasClosed) throw new Error("This process has released its lock, and others may count it as dead by now");
     if (held) {
       refuseLost();
       return;
     }
-    // Locked under another name first: a file that bears a holder's name and is not locked is a dead holder's.
+    // Locked under another name first: an unlocked file with a holder's name means a dead holder.
     const starting = join(directory, `${id}.starting`);
     try {
       mkdirSync(directory, { recursive: true, mode: 0o700 });
@@ -47,7 +48,7 @@ export function createProcessLiveness(directory: string, id: string): Liveness {
     }
   };
 
-  /** Without its file this process looks dead to the others, who may be at its VMs by now. */
+  /** Without its file this process counts as dead, and others may work on its VMs by now. */
   const refuseLost = (): void => {
     const path = pathOf(id);
     if (fileIdentity(path) === identity) return;
@@ -66,19 +67,19 @@ export function createProcessLiveness(directory: string, id: string): Liveness {
   return { id, hold, isHeld: () => held !== undefined, isAlive, close };
 }
 
-/** Whether another process holds this file. A file that nobody holds is removed: its process is dead. */
+/** Whether another process holds this file. An unheld file is removed, since its process is dead. */
 function isLocked(path: string): boolean {
   if (!existsSync(path)) return false;
   let probe: DatabaseSync | undefined;
   try {
-    // Reading takes a shared lock: it conflicts with the holder's, never with another process that looks as we do.
+    // Reading takes a shared lock, which conflicts with the holder's and never with another reader's.
     probe = new DatabaseSync(path, { readOnly: true });
     failAtOnce(probe);
     probe.prepare("select count(*) from sqlite_master").get();
   } catch (error) {
     const fault = faultOf(error);
     if (fault === "busy") return true;
-    // Removed between the two looks by somebody who found it dead.
+    // Another process found it dead and removed it between the two looks.
     if (fault !== "cannot_open" || existsSync(path)) throw error;
   } finally {
     probe?.close();
@@ -87,16 +88,17 @@ function isLocked(path: string): boolean {
   return false;
 }
 
-/** A file that cannot be removed (the disk became read-only, say) stays; as nobody has it locked, it is a dead one's. */
+/** Removes the file of a dead process. If that fails (a disk became read-only, for example), the file stays unlocked,
+ * and so still counts as dead. */
 function removeDead(path: string): void {
   try {
     rmSync(path, { force: true });
   } catch {
-    // It stays, and is looked at again by whoever comes next.
+    // The file stays, and the next check tries again.
   }
 }
 
-/** Removes what dead processes left behind that nobody asked about since. */
+/** Removes the files of dead processes that no other check has removed. */
 function sweep(directory: string): void {
   for (const name of readdirSync(directory)) {
     const path = join(directory, name);

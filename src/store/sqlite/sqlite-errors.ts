@@ -1,7 +1,7 @@
-/** What the database driver throws, told as the refusals a caller can act on. */
+/** Converts the database driver's errors into refusals that a caller can act on. */
 import { DomainError } from "../../domain/error.ts";
 
-/** SQLite's primary result codes that are facts of the outside world; everything else is a defect of ours. */
+/** SQLite's primary result codes for external faults; every other code is a defect of this program. */
 export type SqliteFault = "busy" | "read_only" | "io" | "corrupt" | "full" | "cannot_open";
 
 const byCode: Readonly<Record<number, SqliteFault>> = {
@@ -15,7 +15,7 @@ const byCode: Readonly<Record<number, SqliteFault>> = {
   26: "corrupt",
 };
 
-/** Deno's `node:sqlite` gives most errors without `errcode`, so that SQLite's own English text is all there is. */
+/** SQLite's English messages, since Deno's `node:sqlite` gives most errors without `errcode`. */
 const byText: readonly (readonly [string, SqliteFault])[] = [
   ["database is locked", "busy"],
   ["database table is locked", "busy"],
@@ -47,13 +47,13 @@ const bySystemCode: Readonly<Record<string, SqliteFault>> = {
 export function faultOf(error: unknown): SqliteFault | undefined {
   if (!(error instanceof Error) || error instanceof DomainError) return undefined;
   const { code, errcode } = error as { code?: unknown; errcode?: unknown };
-  // The low byte is the primary code; the rest tells variants of it apart (SQLITE_BUSY_SNAPSHOT, SQLITE_IOERR_READ …).
+  // The low byte is the primary code; the rest names its variants (SQLITE_BUSY_SNAPSHOT, SQLITE_IOERR_READ …).
   if (typeof errcode === "number") return byCode[errcode & 0xff];
   if (code === "ERR_SQLITE_ERROR") return byText.find(([text]) => error.message.includes(text))?.[1];
   return typeof code === "string" ? bySystemCode[code] : undefined;
 }
 
-/** The refusal to throw in place of an error, or the error itself where it is a defect. */
+/** The refusal for an error, or the error itself if it is a defect. */
 export function asDomainError(error: unknown, path: string): unknown {
   const reason = error instanceof Error ? error.message : String(error);
   switch (faultOf(error)) {

@@ -1,7 +1,7 @@
-/** The store on one SQLite file, shared by every process that is given the same directory. */
+/** The store on one SQLite file, which all processes with the same directory share. */
 import { join } from "node:path";
 import type { DatabaseBackup, Store } from "../../domain/ports/store.ts";
-import type { Session } from "../ports.ts";
+import type { SqlSession } from "../ports.ts";
 import { createStore, type StoreOptions } from "../store.ts";
 import { createChangeNotifier } from "./change-notifier.ts";
 import { openDatabase } from "./database.ts";
@@ -10,14 +10,14 @@ import { createProcessLiveness } from "./process-liveness.ts";
 
 export type SqliteStoreOptions = StoreOptions &
   Readonly<{
-    /** Holds the database and everything beside it; created for the owner alone. */
+    /** The directory of the database and its companion files; created with access only for the owner. */
     directory: string;
-    /** Where the disks of VMs are that an older program made. */
+    /** The directory of the disks of VMs that an older program made. */
     imageDirectory: string;
-    /** The connection that an older program's VMs belong to. */
+    /** The connection of an older program's VMs. */
     connection: string;
     newId: () => string;
-    /** How long another process may keep the database locked before that is an error, in milliseconds. */
+    /** How long another process may lock the database before that is an error, in milliseconds. */
     lockWaitMs?: number;
   }>;
 
@@ -31,7 +31,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Sqli
   return { ...createStore(ports, options), backup };
 }
 
-/** What a store stands on, for one process.
+/** The store's ports for one process.
  * @throws DomainError as `openSqliteStore` */
 export async function openSqlitePorts(options: SqliteStoreOptions) {
   const { directory, imageDirectory, connection, newId, now = () => new Date(), lockWaitMs = 5000 } = options;
@@ -41,7 +41,7 @@ export async function openSqlitePorts(options: SqliteStoreOptions) {
   return { database, liveness, changes };
 }
 
-const versionOf = async (em: Session): Promise<unknown> => {
+const versionOf = async (em: SqlSession): Promise<unknown> => {
   const [row] = await em.execute<{ data_version: number }[]>("pragma data_version");
   return row?.data_version;
 };

@@ -105,7 +105,7 @@ describe("recover()", () => {
     const operation = await left(w, at, toHd, {}, ["applying"]);
     expect(await recover(w.ports, operation)).toMatchObject({
       status: "rolled_back",
-      error: { message: expect.stringContaining("ended before it was done") },
+      error: { message: expect.stringContaining("ended before the operation did") },
     });
     expect((await w.look(at)).record?.requestedOrder).toBe("cdrom_hd");
   });

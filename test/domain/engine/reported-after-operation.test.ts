@@ -2,7 +2,7 @@
  * Method: a world that is looked at by a watcher before and after an operation, in which others act at chosen moments. */
 import { describe, expect, test } from "vitest";
 import type { Change } from "../../../src/domain/changes/catalogue.ts";
-import { watch } from "../../../src/domain/events/watch.ts";
+import { watchConnection } from "../../../src/domain/events/watch.ts";
 import type { Target } from "../../../src/domain/model/vm.ts";
 import { guestEjects, guestPowersOff, insertLive, setIdentity } from "../../support/simulator.ts";
 import { isos, orderChange, type World, world } from "../../support/world.ts";
@@ -28,7 +28,7 @@ async function lookAround(w: World): Promise<string[]> {
     },
   };
   const log = () => {};
-  const running = watch(
+  const running = watchConnection(
     { connection: "local", backend: async () => counted, store, newId, now, log, everyMs: 5 },
     ending.signal,
   );

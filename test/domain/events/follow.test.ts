@@ -12,7 +12,7 @@ function following(journal: Follow["journal"], more: Partial<Follow> = {}) {
   const ended = follow({
     journal,
     after: 0,
-    tell: ({ id }) => void heard.push(id),
+    onEvent: ({ id }) => void heard.push(id),
     signal: ending.signal,
     ...more,
   });
@@ -61,7 +61,7 @@ test("follow() tells each event's place, and waits for whoever cannot take the n
       take = taken;
     });
   };
-  const { end } = following(store, { tell });
+  const { end } = following(store, { onEvent: tell });
   const written = (await store.events()).map(({ seq }) => seq);
   for (let count = 1; count <= 3; count++) {
     await expect.poll(() => places).toEqual(written.slice(0, count));

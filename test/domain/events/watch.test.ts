@@ -1,5 +1,5 @@
 import { describe, expect, it, onTestFinished } from "vitest";
-import { watch } from "../../../src/domain/events/watch.ts";
+import { watchConnection } from "../../../src/domain/events/watch.ts";
 import type { Backend } from "../../../src/domain/ports/backend.ts";
 import type { Hint } from "../../../src/domain/ports/backend-groups.ts";
 import { skipAhead } from "../../support/clock.ts";
@@ -34,7 +34,7 @@ async function watching(world: World, more: Partial<Backend> = {}) {
   const logged: string[] = [];
   const log = (message: string) => void logged.push(message);
   const options = { connection: "local", backend: async () => backend, store, newId, now, log, retryMs: 10 };
-  const running = watch(options, ending.signal);
+  const running = watchConnection(options, ending.signal);
   const end = async () => {
     ending.abort();
     await running;
@@ -46,7 +46,7 @@ async function watching(world: World, more: Partial<Backend> = {}) {
   return { sendHint, logged, end };
 }
 
-describe("watch()", () => {
+describe("watchConnection()", () => {
   it("tells what the guest did itself, once, and never what an operation did", async () => {
     const world = await openWorld();
     const at = await world.create({ isoPath: isos.live, order: "cdrom_hd" });
@@ -85,7 +85,7 @@ describe("watch()", () => {
     const { newId, now, store } = world.ports;
     const { events: _none, ...silent } = world.backend;
     const options = { connection: "local", backend: async () => silent, store, newId, now, log: () => {}, everyMs: 20 };
-    const running = watch(options, ending.signal);
+    const running = watchConnection(options, ending.signal);
     await expect.poll(() => store.reportedStates("local")).toHaveLength(1);
     editDefinition(world.session, at.uuid, (next) => ({ ...next, cpus: 7 }));
     await expect.poll(() => typesIn(world)).toContain("vm.changed_elsewhere");

@@ -72,7 +72,7 @@ describe("mediaVerdict()", () => {
   const cases: [string, Drive | undefined, IsoFact | undefined, Firmware, string, string][] = [
     ["no drive", undefined, undefined, "bios", "cannot", "the VM has no CD-ROM drive"],
     ["an empty tray", drive(), undefined, "bios", "cannot", "the tray is empty"],
-    ["an ISO that nobody looked at", full, undefined, "bios", "unknown", "nobody has looked into the ISO"],
+    ["an ISO that nobody looked at", full, undefined, "bios", "unknown", "the ISO has not been examined"],
     ["a missing ISO", full, isoFact({ state: "missing" }), "bios", "cannot", "the ISO file is missing"],
     [
       "an unreadable ISO",
@@ -88,7 +88,7 @@ describe("mediaVerdict()", () => {
       isoFact({ state: "unreadable", blockedAt: "/root" }),
       "bios",
       "cannot",
-      "the hypervisor cannot read the ISO (stopped at /root)",
+      "the hypervisor cannot read the ISO (/root denies access)",
     ],
     ["a directory", full, isoFact({ state: "not_a_file" }), "bios", "cannot", "the file is not an ISO 9660 image"],
     ["a file of no bytes", full, isoFact({ state: "empty" }), "bios", "cannot", "the file is not an ISO 9660 image"],

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { infoFrom, plainText } from "../../../plugins/libvirt/guest.ts";
+import { infoFrom, untrustedText } from "../../../plugins/libvirt/guest.ts";
 
 describe("infoFrom()", () => {
   test("says what system it is, and which file system lies on which of the VM's disks", () => {
@@ -42,9 +42,9 @@ describe("infoFrom()", () => {
   });
 });
 
-test("plainText() leaves nothing that steers a screen or turns a line around", () => {
-  expect(plainText("\u001b[2J\u0000/mnt\r\n\u202egnp.exe\u2028\u0085")).toBe("[2J/mntgnp.exe");
-  expect(plainText(`${"x".repeat(255)}\u{1f600}`)).toBe(`${"x".repeat(255)}\ufffd`);
-  expect(plainText("\n")).toBeUndefined();
-  expect(plainText(7)).toBeUndefined();
+test("untrustedText() leaves nothing that steers a screen or turns a line around", () => {
+  expect(untrustedText("\u001b[2J\u0000/mnt\r\n\u202egnp.exe\u2028\u0085")).toBe("[2J/mntgnp.exe");
+  expect(untrustedText(`${"x".repeat(255)}\u{1f600}`)).toBe(`${"x".repeat(255)}\ufffd`);
+  expect(untrustedText("\n")).toBeUndefined();
+  expect(untrustedText(7)).toBeUndefined();
 });

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import libvirt from "../../../plugins/libvirt/index.ts";
 import type { LibvirtSession } from "../../../plugins/libvirt/session.ts";
-import { watch } from "../../../src/domain/events/watch.ts";
+import { watchConnection } from "../../../src/domain/events/watch.ts";
 import { bindBackend } from "../../../src/plugin-host/backends.ts";
 import { openSqliteStore, type SqliteStore } from "../../../src/store/sqlite/store.ts";
 import { makeDisk } from "../../fixtures/boot-images.ts";
@@ -30,7 +30,7 @@ describe("a watcher that hears nothing", () => {
       newId,
     });
     const { events: _deaf, ...backend } = bindBackend(libvirt, session, "local");
-    watching = watch(
+    watching = watchConnection(
       {
         connection: "local",
         backend: async () => backend,

@@ -15,7 +15,7 @@ const firmware: UefiFirmware = {
   needsSmm: false,
 };
 const line = (more: Partial<VmSpec> = {}, uefi?: UefiFirmware) =>
-  commandLine(newDefinition(vmSpec(more), "tcg"), { place, firmware: uefi });
+  commandLine(newDefinition(vmSpec(more), "tcg"), { paths: place, firmware: uefi });
 /** The values of an option, in order. */
 const valuesOf = (args: readonly string[], option: string) =>
   args.flatMap((arg, index) => (arg === option ? [args[index + 1]!] : []));
@@ -99,7 +99,7 @@ describe("commandLine()", () => {
         ],
       },
     });
-    const args = commandLine(definition, { place });
+    const args = commandLine(definition, { paths: place });
     expect(device(args, "virtio-net")).toContain("bootindex=2");
   });
   it("keeps every device in its place on the bus, whatever else there is", () => {

@@ -84,7 +84,7 @@ describe("a VM's process", () => {
     await writeFile(file, JSON.stringify({ pid, startTime: "1" }));
     process.kill(pid, "SIGSTOP");
     try {
-      await expect(harness.apply(on, cut)).rejects.toThrow(/cannot be told from others/);
+      await expect(harness.apply(on, cut)).rejects.toThrow(/cannot be identified/);
       expect(running(pid)).toMatch(/^T/);
     } finally {
       process.kill(pid, "SIGCONT");

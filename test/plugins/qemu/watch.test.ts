@@ -41,7 +41,7 @@ async function occurrences(count: number) {
   return received();
 }
 
-describe("watch()", () => {
+describe("watchVms()", () => {
   it("tells of a reset that comes, and of none from before it began", async () => {
     const { eventLog } = await aVm(failure);
     watcher = await watcherOf(testbed.backend);

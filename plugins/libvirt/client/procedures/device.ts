@@ -40,7 +40,8 @@ export function deviceProcedures(call: Call) {
     domainAttachDeviceFlags: (domain: Domain, xml: string, flags: number, options?: CallOptions): Promise<void> =>
       call("DOMAIN_ATTACH_DEVICE_FLAGS", withText(domain, xml, flags), nothing, options),
 
-    /** Live, success says that the guest was asked to let the device go; the event deviceRemoved says that it did. */
+    /** Live, success means that the guest was asked to release the device; the event deviceRemoved means that it
+     * did. */
     domainDetachDeviceFlags: (domain: Domain, xml: string, flags: number, options?: CallOptions): Promise<void> =>
       call("DOMAIN_DETACH_DEVICE_FLAGS", withText(domain, xml, flags), nothing, options),
 
@@ -99,7 +100,7 @@ export function deviceProcedures(call: Call) {
       return count === 0 ? {} : (await ask(count)).stats;
     },
 
-    /** Resizes a running domain's disk, without a word also to less: the caller must have looked. */
+    /** Resizes a running domain's disk. It also shrinks without an error, so the caller must check the size first. */
     domainBlockResize: (domain: Domain, disk: string, sizeBytes: number, options?: CallOptions): Promise<void> =>
       call(
         "DOMAIN_BLOCK_RESIZE",
@@ -151,7 +152,7 @@ export function deviceProcedures(call: Call) {
         options,
       ),
 
-    /** What libvirt has to say about a domain (deprecated settings, tainting), flags by virDomainMessageType; 0: all. */
+    /** libvirt's messages about a domain (deprecated settings, tainting), flags by virDomainMessageType; 0: all. */
     domainGetMessages: (domain: Domain, flags = 0, options?: CallOptions): Promise<string[]> =>
       call("DOMAIN_GET_MESSAGES", withFlags(domain, flags), (r) => r.list(2048, () => r.shownString()), options),
   };

@@ -4,10 +4,11 @@ import { type Call, type CallOptions, nothing } from "../procedure.ts";
 
 const GUEST_INFO_MAX = 2048;
 
-/** Calls that reach into the guest. What comes from there is the guest's word. */
+/** Calls that reach into the guest, whose answers are untrusted. */
 export function guestProcedures(call: Call) {
   return {
-    /** What the guest agent says; `types` are GUEST_INFO (0: all). Fails with ERROR_CODE.agentUnresponsive without one. */
+    /** The guest agent's answers; `types` are GUEST_INFO (0: all). Fails with ERROR_CODE.agentUnresponsive without
+     * one. */
     domainGetGuestInfo: (domain: Domain, types = 0, flags = 0, options?: CallOptions): Promise<Parameters> =>
       call(
         "DOMAIN_GET_GUEST_INFO",

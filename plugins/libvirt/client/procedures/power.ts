@@ -28,11 +28,11 @@ export function powerProcedures(call: Call) {
     domainCreateXml: (xml: string, flags = 0, options?: CallOptions): Promise<Domain> =>
       call("DOMAIN_CREATE_XML", textAndFlags(xml, flags), readDomain, options),
 
-    /** Asks the guest to power off; success says that it was asked. Flags are DOMAIN_SHUTDOWN. */
+    /** Asks the guest to power off; success only means that it was asked. Flags are DOMAIN_SHUTDOWN. */
     domainShutdownFlags: (domain: Domain, flags = 0, options?: CallOptions): Promise<void> =>
       call("DOMAIN_SHUTDOWN_FLAGS", withFlags(domain, flags), nothing, options),
 
-    /** Asks the guest to reboot; success says that it was asked. */
+    /** Asks the guest to reboot; success only means that it was asked. */
     domainReboot: (domain: Domain, flags = 0, options?: CallOptions): Promise<void> =>
       call("DOMAIN_REBOOT", withFlags(domain, flags), nothing, options),
 
@@ -78,7 +78,8 @@ export function powerProcedures(call: Call) {
       return { state, memoryMaxKib: exactNumber(max), memoryKib: exactNumber(now), vcpus, cpuTimeNs };
     },
 
-    /** What a guest's power-off, reboot or crash (LIFECYCLE) leads to (LIFECYCLE_ACTION). Flags are DOMAIN_AFFECT. */
+    /** Sets the action (LIFECYCLE_ACTION) on a guest's power-off, reboot or crash (LIFECYCLE). Flags are
+     * DOMAIN_AFFECT. */
     domainSetLifecycleAction: (
       domain: Domain,
       change: { lifecycle: number; action: number },
@@ -97,7 +98,7 @@ export function powerProcedures(call: Call) {
         options,
       ),
 
-    /** Saves the memory and stops the domain; its next start goes on from there. */
+    /** Saves the memory and stops the domain; its next start resumes from there. */
     domainManagedSave: (domain: Domain, flags = 0, options?: CallOptions): Promise<void> =>
       call("DOMAIN_MANAGED_SAVE", withFlags(domain, flags), nothing, options),
 

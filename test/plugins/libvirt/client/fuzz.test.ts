@@ -13,7 +13,7 @@ import {
 } from "../../../../plugins/libvirt/client/frames.ts";
 import { openLibvirt, ProtocolError } from "../../../../plugins/libvirt/client/libvirt.ts";
 import { readParameters } from "../../../../plugins/libvirt/client/parameter.ts";
-import { PROCEDURE, type ProcedureName, placeOf } from "../../../../plugins/libvirt/client/procedure.ts";
+import { PROCEDURE, type ProcedureName, procedureNumbers } from "../../../../plugins/libvirt/client/procedure.ts";
 import { XdrError, XdrReader } from "../../../../plugins/libvirt/client/xdr.ts";
 import { figure, scaled } from "../../../support/scale.ts";
 import { type PretendDaemon, pretendDaemon, type ReceivedCall, text, words } from "./pretend-daemon.ts";
@@ -94,7 +94,7 @@ describe(`The decoders, given anything (BOOTWRIGHT_SEED=${seed})`, () => {
     ...Object.entries(events).map(([name, bytes]): [string, Buffer, (reader: XdrReader) => unknown] => [
       name,
       bytes,
-      (reader) => readEvent(placeOf(name as ProcedureName), reader),
+      (reader) => readEvent(procedureNumbers(name as ProcedureName), reader),
     ]),
   ];
   test.each(decoders)("read or refuse %s, by an XdrError and nothing else", (_name, right, decode) => {

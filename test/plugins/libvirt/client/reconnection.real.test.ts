@@ -33,7 +33,7 @@ describe.skipIf(!hasLibvirtd)("A daemon's restart", () => {
     });
     await expect(libvirt.connectGetType()).rejects.toMatchObject({
       name: "ConnectFailed",
-      message: /nobody listens on the socket/,
+      message: /no daemon listens on the socket/,
     });
     await daemon.start();
     expect(await Promise.all([libvirt.connectGetType(), libvirt.connectGetType()])).toEqual(["TEST", "TEST"]);
