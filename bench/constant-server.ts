@@ -1,8 +1,8 @@
 // The HTTP application with one more place, that answers with a file's text as it was when this began: everything that a
 // request to a tool's place goes through, without the tool. And a bare page that shows that text.
 import { readFileSync } from "node:fs";
-import { serveCommand } from "../src/serve/http/command.ts";
 import { requireScope } from "../src/serve/http/environment.ts";
+import { serveCommand } from "../src/serve/http/serve-command.ts";
 import { withJobs } from "../test/support/jobs.ts";
 import { bare } from "./page.ts";
 

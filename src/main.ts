@@ -10,8 +10,8 @@ import { setTimeout as after } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import type { Config } from "./config/config.ts";
 import type { Store } from "./domain/ports/store.ts";
-import type { Functions } from "./plugin-host/functions.ts";
-import type { Session } from "./serve/session.ts";
+import type { LoadedPlugins } from "./plugin-host/plugin-functions.ts";
+import type { Session } from "./serve/app-context.ts";
 
 // Every client starts a process of its own, some of them two, so what Node has compiled is kept for the next one, in a
 // directory that only this user may write. It has to be said before anything else is loaded. Deno does it by itself.
@@ -23,7 +23,7 @@ const { ConfigError, readConfig, settingsHelp } = await import("./config/config.
 const { DomainError } = await import("./domain/error.ts");
 const { createJobRunner } = await import("./domain/jobs/runner.ts");
 const { openHost } = await import("./plugin-host/backends.ts");
-const { fingerprintWith } = await import("./plugin-host/fingerprint.ts");
+const { fingerprintWith } = await import("./plugin-host/fingerprint-key.ts");
 const { offeredTools } = await import("./tools/catalogue.ts");
 
 const shipped = {
@@ -82,7 +82,7 @@ export async function main(argv: readonly string[]): Promise<number> {
   const ending = new AbortController();
   for (const name of ["SIGINT", "SIGTERM"] as const) process.once(name, () => ending.abort(new Error(name)));
   let opened: Opened;
-  let functions: Functions | undefined;
+  let functions: LoadedPlugins | undefined;
   try {
     opened = await openSession(config);
     // A call does without them; a server begins with plugins that were looked at.
@@ -139,11 +139,11 @@ async function onStdio(session: Session, signal: AbortSignal): Promise<number> {
 async function overHttp(
   session: Session,
   { data, http }: Config,
-  functions: Functions | undefined,
+  functions: LoadedPlugins | undefined,
   signal: AbortSignal,
 ): Promise<number> {
   const [{ serveCommand }, { addPage }] = await Promise.all([
-    import("./serve/http/command.ts"),
+    import("./serve/http/serve-command.ts"),
     import("./serve/http/page.ts"),
   ]);
   const plugins = functions && { plugins: functions.handle };
@@ -175,7 +175,7 @@ async function listenToGuests({ guestListen }: Config, { session, functions }: O
 type Opened = Readonly<{
   session: Session;
   /** The plugins whose functions are told of events, loaded when first asked for. */
-  functions: () => Promise<Functions>;
+  functions: () => Promise<LoadedPlugins>;
   close: () => Promise<void>;
 }>;
 
@@ -202,9 +202,9 @@ async function openSession(config: Config): Promise<Opened> {
     const imageDirectory = config.images ?? "/var/lib/libvirt/images";
     return openSqliteStore({ directory: config.data, imageDirectory, connection: first, newId });
   };
-  let functions: Promise<Functions> | undefined;
-  const openTheFunctions = async (): Promise<Functions> => {
-    const { openFunctions } = await import("./plugin-host/functions.ts");
+  let functions: Promise<LoadedPlugins> | undefined;
+  const openTheFunctions = async (): Promise<LoadedPlugins> => {
+    const { openPluginFunctions: openFunctions } = await import("./plugin-host/plugin-functions.ts");
     const { pluginCalls } = await import("./serve/plugin-calls.ts");
     return openFunctions({
       plugins: config.plugins,

@@ -1,6 +1,6 @@
 /** Every refusal with its words, made from the catalogue itself: what a refusal is about stands in braces. */
 import { DomainError, errorCodes } from "../../src/domain/error.ts";
-import { HttpRefusal, httpCodes } from "../../src/serve/http/refusal.ts";
+import { HttpRefusal, httpCodes } from "../../src/serve/http/http-error.ts";
 import { nextTool } from "../../src/tools/respond.ts";
 import { code, table } from "./markdown.ts";
 

@@ -6,8 +6,8 @@ import { delimiter, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { z } from "zod";
 import type { ConnectionSetting } from "../plugin-host/backends.ts";
-import type { PluginSetting } from "../plugin-host/functions.ts";
-import { Connection, PluginFunctions } from "../plugin-host/setting.ts";
+import type { PluginSetting } from "../plugin-host/plugin-functions.ts";
+import { Connection, PluginText } from "../plugin-host/plugin-setting.ts";
 import { type HttpConfig, httpConfig, httpSettings, type Listen } from "./http.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -72,7 +72,7 @@ export const settings = {
     help: "A backend: NAME=PLUGIN[,KEY=VALUE…] (repeatable)",
   },
   plugin: {
-    schema: z.array(PluginFunctions, { error: "expected a list of plugins" }),
+    schema: z.array(PluginText, { error: "expected a list of plugins" }),
     fallback: () => [],
     shown: "none",
     help: "Functions that are told of events: PLUGIN[,KEY=VALUE…] or NAME=PLUGIN[,KEY=VALUE…] (repeatable)",

@@ -5,7 +5,7 @@ import type { IndexFeed } from "../domain/engine/image-index.ts";
 import { DomainError } from "../domain/error.ts";
 import type { Hint } from "../domain/ports/backend-groups.ts";
 import type { Call, Calls, Duration } from "./backend-calls.ts";
-import { sharing } from "./shared-look.ts";
+import { singleFlight } from "./single-flight.ts";
 
 /** How long one look may take, in milliseconds, for whoever has no less time: at a VM or an image, and at a whole image or
  * the list of a host with thousands of VMs. Longer than the limits that the shipped backends set themselves, which say more
@@ -102,7 +102,7 @@ export function looking(connection: string, limits: LookLimits) {
     one,
     /** A look that all who ask at the same time share; each of them gives up for itself. */
     shared<T>(what: string, takes: Duration, work: (signal: AbortSignal) => Promise<T>) {
-      const ask = sharing((signal) => one(what, takes, signal, work));
+      const ask = singleFlight((signal) => one(what, takes, signal, work));
       return (signal?: AbortSignal): Promise<T> =>
         ask(signal).catch((error: unknown) => {
           throw unheard(connection, what, error, undefined);

@@ -4,11 +4,11 @@ import { join, resolve } from "node:path";
 import type { Duplex, Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { real } from "./files.ts";
-import { MESSAGE_MAX, readMessages, writeMessage } from "./frames.ts";
-import type { Confined, ConfinedOptions, Grants } from "./sandbox.ts";
+import { MESSAGE_MAX, readMessages, writeMessage } from "./ipc-framing.ts";
+import type { SandboxedWorker, SandboxOptions, Grants } from "./sandbox.ts";
 
-export function startChild(options: ConfinedOptions): Confined {
-  const { program, grants, heapMib, tether, message, line, ended } = options;
+export function startChild(options: SandboxOptions): SandboxedWorker {
+  const { program, grants, heapMib, commandPrefix: tether, message, line, ended } = options;
   const words = [...tether, process.execPath, ...flagsFor(grants, heapMib), fileURLToPath(program)];
   const child = spawn(words[0]!, words.slice(1), { env: {}, stdio: ["ignore", "pipe", "pipe", "pipe"] });
   // There are none where this process may open no more files; "error" then says so.

@@ -2,14 +2,14 @@
 import { DomainError } from "../domain/error.ts";
 import type { DomainEvent, EventType } from "../domain/model/event.ts";
 import type { PluginHealth } from "../domain/ports/plugin-directory.ts";
-import { type CallTool, type Conversation, converse, type Done } from "./conversation.ts";
 import { reasonOf } from "./load.ts";
 import type { About, Asked, Load, Opening, WireRequest, WireResponse } from "./protocol.ts";
-import type { Confined, ConfinedOptions, Grants } from "./sandbox.ts";
+import type { SandboxedWorker, SandboxOptions, Grants } from "./sandbox.ts";
+import { type CallTool, type WorkerRpc, openWorkerRpc, type Done } from "./worker-rpc.ts";
 
 export type RunnerOptions = Readonly<{
   load: Omit<Load, "name"> & { name?: string };
-  start(options: Pick<ConfinedOptions, "name" | "grants" | "message" | "ended" | "line">): Confined;
+  start(options: Pick<SandboxOptions, "name" | "grants" | "message" | "ended" | "line">): SandboxedWorker;
   /** What it may reach before it has said what it needs, and then. */
   grants(about?: About): Grants;
   opening(name: string): Opening;
@@ -45,14 +45,14 @@ export async function openRunner(options: RunnerOptions): Promise<Runner> {
   const limitMs = about.manifest.limitMs ?? options.bounds.callMs;
   const { bounds } = options;
   const log = (line: string) => options.log(name, line);
-  let live: Promise<Conversation> | undefined;
+  let live: Promise<WorkerRpc> | undefined;
   let idle: ReturnType<typeof setTimeout> | undefined;
   let queue: Promise<unknown> = Promise.resolve();
   let [running, calls, failures, closed] = [0, 0, 0, false];
   let last: { at?: string; error?: string; state: "idle" | "failing" | "cannot_open" } = { state: "idle" };
 
-  const open = async (): Promise<Conversation> => {
-    let talk: Conversation | undefined;
+  const open = async (): Promise<WorkerRpc> => {
+    let talk: WorkerRpc | undefined;
     try {
       talk = begin(options, name, options.grants(about), options.tools(name, about));
       await talk.ask({ ask: "load", load: { ...options.load, name } }, "load", bounds.openMs);
@@ -63,7 +63,7 @@ export async function openRunner(options: RunnerOptions): Promise<Runner> {
       throw new CannotOpen(error);
     }
   };
-  const opened = (): Promise<Conversation> => {
+  const opened = (): Promise<WorkerRpc> => {
     live ??= open();
     const opening = live;
     // One that could not be opened, or has ended since, is the next call's to replace.
@@ -157,9 +157,9 @@ class CannotOpen extends Error {
   }
 }
 
-function begin({ start, log }: RunnerOptions, name: string, grants: Grants, tools: CallTool): Conversation {
+function begin({ start, log }: RunnerOptions, name: string, grants: Grants, tools: CallTool): WorkerRpc {
   const line = (text: string) => log(name, text);
-  return converse(name, (on) => start({ name, grants, line, ...on }), tools, line);
+  return openWorkerRpc(name, (on) => start({ name, grants, line, ...on }), tools, line);
 }
 
 /** Whatever its module does as it is loaded is done in a worker that may do next to nothing. */

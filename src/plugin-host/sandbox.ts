@@ -2,12 +2,12 @@
 import type { ToWorker } from "./protocol.ts";
 
 export type Grants = Readonly<{ read: readonly string[]; write: readonly string[]; net: readonly string[] }>;
-export type Confined = Readonly<{
+export type SandboxedWorker = Readonly<{
   post(message: ToWorker): void;
   /** Ends it wherever it is, an endless loop included. */
   end(): Promise<void>;
 }>;
-export type ConfinedOptions = Readonly<{
+export type SandboxOptions = Readonly<{
   program: URL;
   name: string;
   /** Where code may be loaded from over the network. */
@@ -15,7 +15,7 @@ export type ConfinedOptions = Readonly<{
   grants: Grants;
   heapMib: number;
   /** The words before a program that end it with this process. */
-  tether: readonly string[];
+  commandPrefix: readonly string[];
   message(value: unknown): void;
   /** One line of what it printed. */
   line(text: string): void;

@@ -1,5 +1,5 @@
 /** A worker on Deno: a web worker with permissions of its own. */
-import type { Confined, ConfinedOptions } from "./sandbox.ts";
+import type { SandboxedWorker, SandboxOptions } from "./sandbox.ts";
 
 type Descriptor = Readonly<{ name: string; path?: string; host?: string }>;
 type WebWorker = {
@@ -15,7 +15,7 @@ type DenoGlobals = {
 
 /** A worker may have no more than the server has, and asking for more is an error: what the server may not do is left
  * out, and the plugin is told so when it tries. */
-export function startWebWorker({ program, name, remote, grants, message, ended }: ConfinedOptions): Confined {
+export function startWebWorker({ program, name, remote, grants, message, ended }: SandboxOptions): SandboxedWorker {
   const { Deno, Worker: Web } = globalThis as unknown as DenoGlobals;
   const held = (wanted: readonly string[], descriptor: (one: string) => Descriptor) =>
     wanted.filter((one) => Deno.permissions.querySync(descriptor(one)).state === "granted");

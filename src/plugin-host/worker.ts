@@ -5,7 +5,6 @@ import { DomainError } from "../domain/error.ts";
 import type { EventType } from "../domain/model/event.ts";
 import { type FunctionContext, type Plugin, ToolRefused } from "../plugin.ts";
 import { importPlugin, parseConfig, reasonOf } from "./load.ts";
-import { connect } from "./parent.ts";
 import {
   type About,
   BODY_MAX,
@@ -16,8 +15,9 @@ import {
   type ToWorker,
   type WireRequest,
 } from "./protocol.ts";
+import { openChannel } from "./worker-channel.ts";
 
-const send = connect((message) => {
+const send = openChannel((message) => {
   if ("tool" in message) answered(message);
   else if ("end" in message) calls.get(message.end)?.abort(new DOMException("its time is up", "TimeoutError"));
   else void work(message);

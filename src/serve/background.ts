@@ -2,7 +2,7 @@
  * never waits for any of it. */
 import { setTimeout as after } from "node:timers/promises";
 import type { Subscriber } from "../domain/events/subscriber.ts";
-import type { Session } from "./session.ts";
+import type { Session } from "./app-context.ts";
 
 export type BackgroundOptions = Readonly<{
   services: Session["services"];

@@ -4,13 +4,13 @@ import { isActive, type Job } from "../domain/model/job.ts";
 import { toolNamed } from "../tools/call.ts";
 import { refusalOf, refusalText } from "../tools/respond.ts";
 import type { Tool } from "../tools/tool.ts";
-import { jsonOf, readValue } from "./argument.ts";
+import type { Session } from "./app-context.ts";
 import { defectOf } from "./defect.ts";
 import { dispatcherFor, ownUser } from "./dispatch.ts";
+import { workOf } from "./in-flight-calls.ts";
+import { jsonOf, readValue } from "./parse-argument.ts";
 import { type ProgressLine, progressLine } from "./progress-line.ts";
-import type { Session } from "./session.ts";
-import { isRefusal, refusalIn } from "./surface-refusal.ts";
-import { workOf } from "./work.ts";
+import { isRefusal, refusalIn } from "./surface-error.ts";
 
 export const EXIT = { ok: 0, refused: 1, usage: 2, defect: 3 } as const;
 

@@ -1,6 +1,6 @@
 /** Faults of the program's own: logged once with their stack, and named to the caller by the id under which they stand
  * in the log. */
-import type { Session } from "./session.ts";
+import type { Session } from "./app-context.ts";
 
 /** What a caller is told of a fault. */
 export const defectMessage = (id: string): string =>

@@ -6,11 +6,11 @@ import type { CallContext } from "../domain/ports/call-context.ts";
 import { type Scope, scopeFor, scopes } from "../domain/scope.ts";
 import { callTool } from "../tools/call.ts";
 import { callLimitMs, limitOf, type ToolContext } from "../tools/tool.ts";
-import { CALLS_MAX } from "./bounds.ts";
+import type { Session } from "./app-context.ts";
 import { defectOf } from "./defect.ts";
-import type { Session } from "./session.ts";
-import { isRefusal } from "./surface-refusal.ts";
-import type { Work } from "./work.ts";
+import type { Work } from "./in-flight-calls.ts";
+import { CALLS_MAX } from "./limits.ts";
+import { isRefusal } from "./surface-error.ts";
 
 /** Who agrees to a loss:
  * - `person`: somebody who can be asked, and is shown what would be lost with the token that agrees to it.

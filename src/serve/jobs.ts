@@ -1,6 +1,6 @@
 /** Jobs that a process left which ended go on in any server that runs. Serving never waits for it. */
 import { setTimeout as after } from "node:timers/promises";
-import type { Session } from "./session.ts";
+import type { Session } from "./app-context.ts";
 
 export type TakingUpOptions = Readonly<{
   services: Session["services"];

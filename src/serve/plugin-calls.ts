@@ -1,9 +1,9 @@
 /** The calls of plugins' functions: a surface like MCP and the command line, without a person behind it. */
 import { DomainError } from "../domain/error.ts";
 import type { Scope } from "../domain/scope.ts";
+import type { Session } from "./app-context.ts";
 import { dispatcherFor } from "./dispatch.ts";
-import type { Session } from "./session.ts";
-import { workOf } from "./work.ts";
+import { workOf } from "./in-flight-calls.ts";
 
 /** `name` is what the plugin goes by here, `permissions` what its manifest declares. */
 export type CallingPlugin = Readonly<{ name: string; permissions: readonly Scope[] }>;

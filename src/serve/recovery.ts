@@ -2,7 +2,7 @@
  * where nobody could tell how an operation ended. Serving never waits for it. */
 import { setTimeout as after } from "node:timers/promises";
 import { settledInWords } from "../domain/changes/operation.ts";
-import type { Session } from "./session.ts";
+import type { Session } from "./app-context.ts";
 
 export type RecoveryOptions = Readonly<{
   services: Session["services"];

@@ -8,7 +8,7 @@ import { type Vm, VmRef } from "../domain/model/vm.ts";
 import type { Backend } from "../domain/ports/backend.ts";
 import type { Images } from "../domain/ports/images.ts";
 import { ChangeView, changeInput, changeTarget, viewOutcome } from "./change.ts";
-import { backendFor, connectionInput, findVm } from "./target.ts";
+import { backendFor, connectionInput, findVm } from "./find-vm.ts";
 import { callLimitMs, defineTool, type ToolContext } from "./tool.ts";
 
 type Input = Readonly<{ dry_run: boolean; accept: readonly string[] }>;

@@ -6,8 +6,8 @@ import { bootReport } from "../domain/model/boot-rules.ts";
 import { rolesFor } from "../domain/model/roles.ts";
 import { VmRef } from "../domain/model/vm.ts";
 import { ChangeView, changeVm, confirmInput, viewOutcome, vmChangeInput } from "./change.ts";
-import { type Looked, readVm, StaleView, viewStale } from "./look.ts";
 import { restartChanges, restartInput } from "./power.ts";
+import { type Looked, readVm, StaleView, viewStale } from "./read-vm.ts";
 import { defineTool } from "./tool.ts";
 import { FindingView, PredictionView, viewPrediction, viewReport } from "./view.ts";
 

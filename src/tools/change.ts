@@ -7,7 +7,7 @@ import { DomainError } from "../domain/error.ts";
 import { finding, findingCodes } from "../domain/model/finding.ts";
 import type { State } from "../domain/model/state.ts";
 import { VmRef } from "../domain/model/vm.ts";
-import { type FoundVm, findVm } from "./target.ts";
+import { type FoundVm, findVm } from "./find-vm.ts";
 import type { ToolContext } from "./tool.ts";
 import { FixView, VmView, viewFinding, viewVm } from "./view.ts";
 

@@ -4,7 +4,7 @@ import { DomainError } from "../domain/error.ts";
 import { InstallationStatus } from "../domain/model/installation.ts";
 import { adoptEach, unrecorded } from "./adoption.ts";
 import { changeInput } from "./change.ts";
-import { backendFor, connectionInput } from "./target.ts";
+import { backendFor, connectionInput } from "./find-vm.ts";
 import { defineTool } from "./tool.ts";
 
 const backupDatabase = defineTool({

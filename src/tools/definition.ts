@@ -6,7 +6,7 @@ import { DomainError } from "../domain/error.ts";
 import { BootOrder, bootOrderOf, rolesOf } from "../domain/model/boot-order.ts";
 import { driveOf, VmRef } from "../domain/model/vm.ts";
 import { ChangeView, changeTarget, viewOutcome, vmChangeInput } from "./change.ts";
-import { findVm } from "./target.ts";
+import { findVm } from "./find-vm.ts";
 import { defineTool } from "./tool.ts";
 
 const DEFINITIONS_MAX = 50;

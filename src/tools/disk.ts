@@ -8,8 +8,8 @@ import type { State } from "../domain/model/state.ts";
 import { diskVerdict } from "../domain/model/verdict.ts";
 import { type Disk, diskOf, VmRef } from "../domain/model/vm.ts";
 import { ChangeView, changeVm, viewOutcome, vmChangeInput } from "./change.ts";
-import { type Looked, readVm, StaleView, viewStale } from "./look.ts";
-import { findVm } from "./target.ts";
+import { findVm } from "./find-vm.ts";
+import { type Looked, readVm, StaleView, viewStale } from "./read-vm.ts";
 import { defineTool } from "./tool.ts";
 
 const diskInput = z.string().max(16).optional().describe("Target of the disk, vda say; default: the system disk");

@@ -4,7 +4,7 @@ import { DomainError } from "../domain/error.ts";
 import { type DomainEvent, eventTypes } from "../domain/model/event.ts";
 import { VmRef } from "../domain/model/vm.ts";
 import { nearestFirst } from "../domain/nearest.ts";
-import { presentOrPastVm } from "./target.ts";
+import { presentOrPastVm } from "./find-vm.ts";
 import { defineTool } from "./tool.ts";
 
 const EventView = z.object({

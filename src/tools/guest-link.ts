@@ -4,7 +4,7 @@ import { observe } from "../domain/engine/observe.ts";
 import { DomainError } from "../domain/error.ts";
 import { linkPath, linkSubject, newLinkToken } from "../domain/guest-link.ts";
 import { VmRef } from "../domain/model/vm.ts";
-import { type FoundVm, findVm } from "./target.ts";
+import { type FoundVm, findVm } from "./find-vm.ts";
 import { defineTool, type ToolContext } from "./tool.ts";
 
 const HOUR_MS = 3_600_000;

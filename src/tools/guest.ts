@@ -6,7 +6,7 @@ import type { State } from "../domain/model/state.ts";
 import { VmRef } from "../domain/model/vm.ts";
 import type { GuestAgent, GuestInfo } from "../domain/ports/backend-groups.ts";
 import { groupOf } from "./group.ts";
-import { readVm } from "./look.ts";
+import { readVm } from "./read-vm.ts";
 import { defineTool } from "./tool.ts";
 
 /** A guest may say anything, and as much of it as it likes. */

@@ -11,7 +11,7 @@ import { rolesFor } from "../domain/model/roles.ts";
 import { VmRef } from "../domain/model/vm.ts";
 import type { RunRecord } from "../domain/model/vm-record.ts";
 import { ChangeView, changeVm, viewOutcome, vmChangeInput } from "./change.ts";
-import { readVm, StaleView, viewStale } from "./look.ts";
+import { readVm, StaleView, viewStale } from "./read-vm.ts";
 import { defineTool } from "./tool.ts";
 import { FixView, SuggestionView, viewSuggestion } from "./view.ts";
 

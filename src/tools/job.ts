@@ -4,7 +4,7 @@ import { DomainError } from "../domain/error.ts";
 import { isActive, type Job, jobStatuses } from "../domain/model/job.ts";
 import { VmRef } from "../domain/model/vm.ts";
 import type { Store } from "../domain/ports/store.ts";
-import { presentOrPastVm } from "./target.ts";
+import { presentOrPastVm } from "./find-vm.ts";
 import { defineTool, type ToolContext } from "./tool.ts";
 
 const JobRef = z.string().min(1).max(100).describe("Id of the job, as the call that began it answered with");

@@ -10,8 +10,8 @@ import { type State, usersAt } from "../domain/model/state.ts";
 import { Firmware, VmName } from "../domain/model/vm.ts";
 import type { Backend } from "../domain/ports/backend.ts";
 import { ChangeView, changeInput, changeTarget, confirmInput, viewOutcome, vmChangeInput } from "./change.ts";
+import { backendFor, connectionInput, type FoundVm, findVm, pastVm } from "./find-vm.ts";
 import { isoInput } from "./media.ts";
-import { backendFor, connectionInput, type FoundVm, findVm, pastVm } from "./target.ts";
 import { defineTool, type ToolContext } from "./tool.ts";
 import { viewVm } from "./view.ts";
 

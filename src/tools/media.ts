@@ -10,8 +10,8 @@ import type { State } from "../domain/model/state.ts";
 import type { Vm } from "../domain/model/vm.ts";
 import type { Backend } from "../domain/ports/backend.ts";
 import { ChangeView, changeVm, viewOutcome, vmChangeInput } from "./change.ts";
-import { isSilence, StaleView } from "./look.ts";
-import { backendFor, findVm, soon } from "./target.ts";
+import { backendFor, findVm, soon } from "./find-vm.ts";
+import { isSilence, StaleView } from "./read-vm.ts";
 import { defineTool, type ToolContext } from "./tool.ts";
 
 export const isoInput = z

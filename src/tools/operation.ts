@@ -11,7 +11,7 @@ import type { State } from "../domain/model/state.ts";
 import { diskOf, driveOf, VmRef } from "../domain/model/vm.ts";
 import type { OperationStore } from "../domain/ports/store.ts";
 import { ChangeView, changeInput, changeVm, confirmInput, viewOutcome } from "./change.ts";
-import { findVm, presentOrPastVm } from "./target.ts";
+import { findVm, presentOrPastVm } from "./find-vm.ts";
 import { defineTool, type ToolContext } from "./tool.ts";
 
 const Status = z.enum(["begun", "applied", "rolled_back", "failed", "rollback_failed", "unknown"]);

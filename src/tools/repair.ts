@@ -6,7 +6,7 @@ import { bringBackChanges } from "../domain/changes/restore.ts";
 import { DomainError } from "../domain/error.ts";
 import type { State } from "../domain/model/state.ts";
 import { ChangeView, changeTarget, viewOutcome, vmChangeInput } from "./change.ts";
-import { type FoundVm, findVm } from "./target.ts";
+import { type FoundVm, findVm } from "./find-vm.ts";
 import { defineTool } from "./tool.ts";
 
 const repairVm = defineTool({

@@ -1,8 +1,8 @@
 import { z } from "zod";
 import type { State } from "../domain/model/state.ts";
 import { VmRef } from "../domain/model/vm.ts";
-import { readOptionsFor, StaleView, viewStale } from "./look.ts";
-import { backendFor, soon } from "./target.ts";
+import { backendFor, soon } from "./find-vm.ts";
+import { readOptionsFor, StaleView, viewStale } from "./read-vm.ts";
 import { defineTool, type ToolContext } from "./tool.ts";
 import { type Freshness, SuggestionView, VmView, viewSuggestion, viewVm } from "./view.ts";
 

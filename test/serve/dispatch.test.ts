@@ -1,12 +1,12 @@
 import { describe, expect, it } from "vitest";
 import { DomainError } from "../../src/domain/error.ts";
 import { type Scope, scopes } from "../../src/domain/scope.ts";
-import { CALLS_MAX } from "../../src/serve/bounds.ts";
+import type { Session } from "../../src/serve/app-context.ts";
 import { Defect, defectOf } from "../../src/serve/defect.ts";
 import { type Agreement, dispatcherFor, ownUser, type Principal } from "../../src/serve/dispatch.ts";
-import type { Session } from "../../src/serve/session.ts";
-import { SurfaceRefusal } from "../../src/serve/surface-refusal.ts";
-import { workOf } from "../../src/serve/work.ts";
+import { workOf } from "../../src/serve/in-flight-calls.ts";
+import { CALLS_MAX } from "../../src/serve/limits.ts";
+import { SurfaceRefusal } from "../../src/serve/surface-error.ts";
 import { refusalOf } from "../plugin-host/bench.ts";
 import { loss, toolsFor } from "./tools-fixture.ts";
 

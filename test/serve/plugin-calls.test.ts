@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Scope } from "../../src/domain/scope.ts";
+import type { Session } from "../../src/serve/app-context.ts";
 import { pluginCalls } from "../../src/serve/plugin-calls.ts";
-import type { Session } from "../../src/serve/session.ts";
 import { refusalOf } from "../plugin-host/bench.ts";
 import { loss, toolsFor } from "./tools-fixture.ts";
 

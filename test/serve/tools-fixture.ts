@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { DomainError } from "../../src/domain/error.ts";
 import type { Effect } from "../../src/domain/scope.ts";
-import type { Session } from "../../src/serve/session.ts";
+import type { Session } from "../../src/serve/app-context.ts";
 import { defineTool, type Tool, type ToolContext } from "../../src/tools/tool.ts";
 
 const tool = (name: string, effect: Effect, run: (context: ToolContext, confirm?: string) => unknown) =>

@@ -1,7 +1,7 @@
 /** The server in this process, on a world of its own: for tests that ask more often than anybody is allowed to. */
 import { onTestFinished } from "vitest";
+import type { Session } from "../../src/serve/app-context.ts";
 import { type HttpServerOptions, serveHttp } from "../../src/serve/http/server.ts";
-import type { Session } from "../../src/serve/session.ts";
 import { offeredTools } from "../../src/tools/catalogue.ts";
 import { type Ask, ask, type HttpAnswer } from "./http.ts";
 import { withJobs } from "./jobs.ts";

@@ -1,10 +1,10 @@
 /** What a request brings, within bounds and as what it says it is. */
 import { DomainError } from "../../domain/error.ts";
-import { jsonOf } from "../argument.ts";
 import { BodyRefused, readWithin } from "../body.ts";
 import { MESSAGE_BYTES_MAX } from "../mcp/bounded-lines.ts";
+import { jsonOf } from "../parse-argument.ts";
 import type { HttpContext } from "./environment.ts";
-import { HttpRefusal } from "./refusal.ts";
+import { HttpRefusal } from "./http-error.ts";
 
 /** @throws DomainError MESSAGE_TOO_LARGE @throws HttpRefusal REQUEST_TIMED_OUT, REQUEST_MALFORMED */
 export async function readBody({ req, env: { bodyMs: limitMs } }: HttpContext): Promise<Uint8Array<ArrayBuffer>> {

@@ -3,8 +3,8 @@ import type { Context } from "hono";
 import type { WebSocket } from "ws";
 import type { Scope } from "../../domain/scope.ts";
 import { authorise, type Principal } from "../dispatch.ts";
-import type { Here } from "./gate.ts";
-import { HttpRefusal } from "./refusal.ts";
+import type { Here } from "./host-origin-check.ts";
+import { HttpRefusal } from "./http-error.ts";
 import type { Caller } from "./token.ts";
 
 export type Environment = {

@@ -4,11 +4,11 @@ import type { Hono } from "hono";
 import { streamSSE } from "hono/streaming";
 import { follow } from "../../domain/events/follow.ts";
 import type { Store } from "../../domain/ports/store.ts";
-import { STREAMS_MAX } from "../bounds.ts";
-import type { Session } from "../session.ts";
-import type { Work } from "../work.ts";
+import type { Session } from "../app-context.ts";
+import type { Work } from "../in-flight-calls.ts";
+import { STREAMS_MAX } from "../limits.ts";
 import { type Environment, type HttpContext, requireScope } from "./environment.ts";
-import { HttpRefusal } from "./refusal.ts";
+import { HttpRefusal } from "./http-error.ts";
 
 export type EventsOptions = Readonly<{ session: Session; work: Work; heartbeatMs?: number }>;
 

@@ -5,10 +5,10 @@ import type { AddressInfo } from "node:net";
 import { getRequestListener } from "@hono/node-server";
 import type { Hono } from "hono";
 import type { Environment } from "./environment.ts";
-import { trickIn } from "./gate.ts";
+import { trickIn } from "./host-origin-check.ts";
+import { HttpRefusal } from "./http-error.ts";
 import { problemResponse } from "./problem.ts";
-import { HttpRefusal } from "./refusal.ts";
-import { boundStrangers } from "./strangers.ts";
+import { boundStrangers } from "./unauthenticated-connections.ts";
 import { acceptWebSockets, asksForConsole, requestOf } from "./web-socket.ts";
 
 export type ListenerOptions = Readonly<{

@@ -1,6 +1,6 @@
 /** How a browser gets in: with a link that is good once, or with a token that somebody types. It then has a cookie that
  * scripts cannot read; what it stands for is kept in this process alone and ends with it. */
-import { kept } from "./kept.ts";
+import { kept } from "./expiring-secrets.ts";
 import type { Caller, FindCaller } from "./token.ts";
 
 const TICKET_MS = 10 * 60_000;

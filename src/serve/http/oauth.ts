@@ -4,7 +4,7 @@ import { createHash } from "node:crypto";
 import { createRemoteJWKSet, decodeJwt, errors, type JWTPayload, jwtVerify } from "jose";
 import { z } from "zod";
 import { type Scope, scopes } from "../../domain/scope.ts";
-import { HttpRefusal } from "./refusal.ts";
+import { HttpRefusal } from "./http-error.ts";
 import type { Caller } from "./token.ts";
 
 /** `audience` is the address that clients know `/mcp` by; tokens are made out to it. */

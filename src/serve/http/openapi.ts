@@ -7,10 +7,10 @@ import { ChangeView } from "../../tools/change.ts";
 import type { Tool } from "../../tools/tool.ts";
 import { FindingView, FixView, PredictionView, VmView } from "../../tools/view.ts";
 import { examples } from "./example.ts";
+import { httpCodes } from "./http-error.ts";
 import { consolePaths } from "./openapi-console.ts";
 import type { Json, OpenApi, Operation } from "./openapi-document.ts";
 import { PROBLEM_TYPE, Problem } from "./problem.ts";
-import { httpCodes } from "./refusal.ts";
 import { parametersOf, type Route, routesOf } from "./route.ts";
 
 const refTo = (kind: string, name: string) => ({ $ref: `#/components/${kind}/${name}` });

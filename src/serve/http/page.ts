@@ -5,7 +5,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { extname, join } from "node:path";
 import { setTimeout as after } from "node:timers/promises";
 import type { Hono } from "hono";
-import type { Session } from "../session.ts";
+import type { Session } from "../app-context.ts";
 import { type Environment, type HttpContext, requireScope } from "./environment.ts";
 
 export type PageOptions = Readonly<{

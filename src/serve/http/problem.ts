@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { DomainError, type ErrorCode } from "../../domain/error.ts";
 import { refusalOf } from "../../tools/respond.ts";
-import { HttpRefusal } from "./refusal.ts";
+import { HttpRefusal } from "./http-error.ts";
 
 /** A new error code does not compile until its status is decided. 404 is for what the address names; a thing that the
  * body names and that is not there is 422. */

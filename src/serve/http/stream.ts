@@ -1,5 +1,5 @@
 /** A stream that is somebody's answer, within bounds: it ends when its reader leaves, may no longer read, or does not. */
-import { STREAM_UNREAD_BYTES_MAX, STREAMS_UNREAD_BYTES_MAX } from "../bounds.ts";
+import { STREAM_UNREAD_BYTES_MAX, STREAMS_UNREAD_BYTES_MAX } from "../limits.ts";
 
 export type Watch = Readonly<{
   /** Whether who reads it still would be let in. */

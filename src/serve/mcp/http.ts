@@ -10,10 +10,10 @@ import {
   type McpServer,
   type Server,
 } from "@modelcontextprotocol/server";
-import { STREAM_URIS_MAX, STREAMS_MAX, URIS_MAX } from "../bounds.ts";
+import type { Session } from "../app-context.ts";
 import { authorise } from "../dispatch.ts";
-import type { Session } from "../session.ts";
-import type { Work } from "../work.ts";
+import type { Work } from "../in-flight-calls.ts";
+import { STREAM_URIS_MAX, STREAMS_MAX, URIS_MAX } from "../limits.ts";
 import type { McpCall } from "./http-call.ts";
 import { errorOf, streamOf, tooMany } from "./resource-handlers.ts";
 import { type Authority, serverFor } from "./server.ts";

@@ -10,10 +10,10 @@ import {
   type Transport,
 } from "@modelcontextprotocol/server";
 import { refusalText } from "../../tools/respond.ts";
-import { URIS_MAX } from "../bounds.ts";
+import type { Session } from "../app-context.ts";
 import { defectOf } from "../defect.ts";
-import type { Session } from "../session.ts";
-import { isRefusal, refusalIn } from "../surface-refusal.ts";
+import { URIS_MAX } from "../limits.ts";
+import { isRefusal, refusalIn } from "../surface-error.ts";
 import { PANEL_URI, panelContents } from "./app-panel.ts";
 import { type Ask, canBe, complete, listResources, readResource, templates } from "./resources.ts";
 import type { Notify, Subscriptions } from "./subscriptions.ts";

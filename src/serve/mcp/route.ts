@@ -1,11 +1,11 @@
 /** MCP at /mcp: who may ask is decided as for REST, what is asked is answered by the protocol's own SDK. */
 import type { Hono } from "hono";
 import { type Effect, scopeFor } from "../../domain/scope.ts";
+import type { Session } from "../app-context.ts";
 import { jsonIn, readBody } from "../http/body.ts";
 import { type Environment, requireScope, scopeMissing } from "../http/environment.ts";
 import { watched } from "../http/stream.ts";
 import type { Caller } from "../http/token.ts";
-import type { Session } from "../session.ts";
 import type { McpHttp } from "./http.ts";
 import type { Authority } from "./server.ts";
 

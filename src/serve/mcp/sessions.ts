@@ -6,8 +6,8 @@ import {
   type Server,
   WebStandardStreamableHTTPServerTransport,
 } from "@modelcontextprotocol/server";
-import { REPLAY_BYTES_MAX, SESSION_IDLE_MS, SESSIONS_MAX } from "../bounds.ts";
-import type { Session } from "../session.ts";
+import type { Session } from "../app-context.ts";
+import { REPLAY_BYTES_MAX, SESSION_IDLE_MS, SESSIONS_MAX } from "../limits.ts";
 import type { McpCall } from "./http-call.ts";
 import { replayOf } from "./replay.ts";
 import { notifyOn } from "./resource-handlers.ts";

@@ -1,8 +1,8 @@
 /** What one client wants to hear of, and telling it when the journal has something about it. */
 import { setTimeout as after } from "node:timers/promises";
 import { follow } from "../../domain/events/follow.ts";
-import { UPDATES_PER_SECOND_MAX, URIS_MAX } from "../bounds.ts";
-import type { Session } from "../session.ts";
+import type { Session } from "../app-context.ts";
+import { UPDATES_PER_SECOND_MAX, URIS_MAX } from "../limits.ts";
 import { touchedBy } from "./resources.ts";
 
 /** Takes one message to the client. */

@@ -1,8 +1,8 @@
 import { Validator } from "@seriousme/openapi-schema-validator";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { describe, expect, it } from "vitest";
+import { referencePage } from "../../../src/serve/http/api-reference-page.ts";
 import { openApiOf } from "../../../src/serve/http/openapi.ts";
-import { referencePage } from "../../../src/serve/http/reference.ts";
 import { allTools } from "../../../src/tools/catalogue.ts";
 import { openHttp } from "../../support/http.ts";
 

@@ -7,9 +7,9 @@ import { fileURLToPath } from "node:url";
 import { execa } from "execa";
 import { Hono } from "hono";
 import { beforeAll, describe, expect, it } from "vitest";
+import type { Session } from "../../../src/serve/app-context.ts";
 import type { Environment } from "../../../src/serve/http/environment.ts";
 import { addPage } from "../../../src/serve/http/page.ts";
-import type { Session } from "../../../src/serve/session.ts";
 import { openHttp } from "../../support/http.ts";
 import { temporaryDirectory } from "../../support/memory.ts";
 

@@ -2,8 +2,8 @@
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { DomainError, type ErrorCode, errorCodes } from "../../../src/domain/error.ts";
+import { HttpRefusal, httpCodes, statusOfHttp } from "../../../src/serve/http/http-error.ts";
 import { Problem, problemOf, statusOf } from "../../../src/serve/http/problem.ts";
-import { HttpRefusal, httpCodes, statusOfHttp } from "../../../src/serve/http/refusal.ts";
 import { nextTool } from "../../../src/tools/respond.ts";
 import { defineTool, type Tool } from "../../../src/tools/tool.ts";
 import { openHere } from "../../support/http-here.ts";

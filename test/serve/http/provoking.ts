@@ -5,7 +5,7 @@ import type { Change } from "../../../src/domain/changes/catalogue.ts";
 import { DomainError } from "../../../src/domain/error.ts";
 import type { Backend } from "../../../src/domain/ports/backend.ts";
 import type { Connections } from "../../../src/domain/ports/connections.ts";
-import type { Session } from "../../../src/serve/session.ts";
+import type { Session } from "../../../src/serve/app-context.ts";
 import { openSqliteStore } from "../../../src/store/sqlite/store.ts";
 import { allTools } from "../../../src/tools/catalogue.ts";
 import { databaseOf } from "../../store/fixture.ts";

@@ -2,8 +2,8 @@
  * fixtures that most scenarios call by name, on the same wiring. */
 // @module-tag process
 import { describe, expect, onTestFinished, test } from "vitest";
+import type { Session } from "../../../src/serve/app-context.ts";
 import { serveHttp } from "../../../src/serve/http/server.ts";
-import type { Session } from "../../../src/serve/session.ts";
 import { openHttp } from "../../support/http.ts";
 import { temporaryDirectory } from "../../support/memory.ts";
 import { bootwright, fixtures, type NotApplicable } from "./conformance/expected.ts";

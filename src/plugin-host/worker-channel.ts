@@ -2,14 +2,14 @@
 import { Socket } from "node:net";
 import { constants } from "node:os";
 import { format } from "node:util";
-import { MESSAGE_MAX, readMessages, writeMessage } from "./frames.ts";
+import { MESSAGE_MAX, readMessages, writeMessage } from "./ipc-framing.ts";
 import { reasonOf } from "./load.ts";
 import type { FromWorker, ToWorker } from "./protocol.ts";
 
 type Send = (message: FromWorker) => void;
 
 /** Begins to receive, and returns how to send. */
-export const connect = (receive: (message: ToWorker) => void): Send =>
+export const openChannel = (receive: (message: ToWorker) => void): Send =>
   "Deno" in globalThis ? connectOnDeno(receive) : connectOnNode(receive);
 
 /** Where the host's pipe is, after those for standard input, output and errors. */

@@ -8,7 +8,7 @@ const PATIENCE_MS = 1_000;
  * be older than what they know: all who come meanwhile share the next one, which begins when it has ended. A look is
  * aborted once everybody who waits for it has given up. The answer is everybody's, so nobody may change it.
  */
-export function sharing<T>(look: (signal: AbortSignal) => Promise<T>): (signal?: AbortSignal) => Promise<T> {
+export function singleFlight<T>(look: (signal: AbortSignal) => Promise<T>): (signal?: AbortSignal) => Promise<T> {
   let underWay: Promise<void> | undefined;
   let next: Look<T> | undefined;
 

@@ -2,8 +2,8 @@
 import { createHash } from "node:crypto";
 import { setTimeout as after } from "node:timers/promises";
 import type { RequestKeys } from "../../domain/ports/idempotency.ts";
+import { HttpRefusal } from "./http-error.ts";
 import { problemOf, problemResponse } from "./problem.ts";
-import { HttpRefusal } from "./refusal.ts";
 
 const KEPT_MS = 24 * 3_600_000;
 /** Of an answer that is longer than this only that there was one is kept. */

@@ -1,7 +1,7 @@
 /** How settings name a plugin and its own settings: as one text, or in the settings file as an object that may be nested. */
 import { z } from "zod";
 import type { ConnectionSetting } from "./backends.ts";
-import type { PluginSetting } from "./functions.ts";
+import type { PluginSetting } from "./plugin-functions.ts";
 
 const name = /^\w[\w.-]{0,63}$/;
 const Written = z.strictObject({
@@ -18,7 +18,7 @@ export const Connection = written((setting): ConnectionSetting | string =>
     ? "NAME=PLUGIN[,KEY=VALUE…], local=libvirt,uri=qemu:///system say"
     : { ...setting, name: setting.name },
 );
-export const PluginFunctions = written(
+export const PluginText = written(
   (setting): PluginSetting | string =>
     setting ??
     "PLUGIN[,KEY=VALUE…] or NAME=PLUGIN[,KEY=VALUE…], log=./plugins/audit-log.ts,path=/var/log/vms.jsonl say",

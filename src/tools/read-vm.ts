@@ -5,7 +5,7 @@ import { type ObserveOptions, observe, withImages } from "../domain/engine/obser
 import { DomainError } from "../domain/error.ts";
 import type { State } from "../domain/model/state.ts";
 import type { Backend } from "../domain/ports/backend.ts";
-import { findVm, soon } from "./target.ts";
+import { findVm, soon } from "./find-vm.ts";
 import type { ToolContext } from "./tool.ts";
 
 /** Why a state is only what the record remembers, and how old that is. */

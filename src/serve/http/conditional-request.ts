@@ -4,7 +4,7 @@
 import { createHash } from "node:crypto";
 import { entityVersionOf } from "../../domain/model/entity-version.ts";
 import type { State } from "../../domain/model/state.ts";
-import { HttpRefusal } from "./refusal.ts";
+import { HttpRefusal } from "./http-error.ts";
 
 const short = (text: string) => createHash("sha256").update(text).digest("base64url").slice(0, 22);
 

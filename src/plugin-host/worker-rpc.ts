@@ -2,13 +2,13 @@
 import { DomainError, type ErrorCode } from "../domain/error.ts";
 import { reasonOf } from "./load.ts";
 import { type Asked, FromWorker, type ToWorker } from "./protocol.ts";
-import type { Confined } from "./sandbox.ts";
+import type { SandboxedWorker } from "./sandbox.ts";
 
 export type Done = Extract<FromWorker, { done: number }>;
 
 export type CallTool = (name: string, args: unknown, signal: AbortSignal) => Promise<Record<string, unknown>>;
 
-export type Conversation = Readonly<{
+export type WorkerRpc = Readonly<{
   /** @throws DomainError PLUGIN_TIMED_OUT, PLUGIN_FAILED, and PLUGIN_… as the worker refuses to load */
   ask(asked: Asked, what: string, limitMs: number, signal?: AbortSignal): Promise<Done>;
   end(reason: string): Promise<void>;
@@ -30,12 +30,12 @@ const WHOLE_LIMIT_MS = 600_000;
 const TOOLS_AT_ONCE_MAX = 16;
 const REASON_MAX = 500;
 
-export function converse(
+export function openWorkerRpc(
   plugin: string,
-  start: (on: { message(value: unknown): void; ended(reason: string): void }) => Confined,
+  start: (on: { message(value: unknown): void; ended(reason: string): void }) => SandboxedWorker,
   callTool: CallTool,
   log: (line: string) => void,
-): Conversation {
+): WorkerRpc {
   const calls = new Map<number, Call>();
   let count = 0;
   let gone = false;

@@ -4,7 +4,7 @@ import { promisify } from "node:util";
 
 /** A worker sees that the server has gone, but not while it is in an endless loop. Nothing where util-linux's setpriv is
  * missing or may not be run, and on Deno, which ends its workers itself. */
-export async function findTether(): Promise<readonly string[]> {
+export async function findParentDeathPrefix(): Promise<readonly string[]> {
   if ("Deno" in globalThis) return [];
   const words = ["setpriv", "--pdeathsig", "KILL", "--"] as const;
   try {

@@ -1,7 +1,7 @@
 /** Whom a request is for and which page it comes from. A name that somebody else's DNS points at this server must not
  * make a browser take it for that somebody's. */
 import { isIP } from "node:net";
-import { HttpRefusal } from "./refusal.ts";
+import { HttpRefusal } from "./http-error.ts";
 
 export type Here = Readonly<{
   /** The address and port that the connection came in on. */

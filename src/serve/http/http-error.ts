@@ -1,6 +1,6 @@
 /** Why a request is refused before any tool is asked: what only a surface over HTTP can be wrong about. */
 import { defectMessage } from "../defect.ts";
-import { SurfaceRefusal } from "../surface-refusal.ts";
+import { SurfaceRefusal } from "../surface-error.ts";
 
 const followed = (operation: string | undefined) =>
   operation === undefined ? "" : `GET /api/operations/${operation} says what was done. `;

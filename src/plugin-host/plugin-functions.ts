@@ -5,12 +5,13 @@ import { DomainError } from "../domain/error.ts";
 import type { Subscriber } from "../domain/events/subscriber.ts";
 import type { PluginDirectory, PluginHealth } from "../domain/ports/plugin-directory.ts";
 import type { Permission } from "../plugin.ts";
-import { startConfined } from "./confinement.ts";
+import { startChild } from "./child.ts";
 import { overlap, ownFilesOf } from "./files.ts";
 import { specifierOf } from "./load.ts";
+import { findParentDeathPrefix } from "./parent-death.ts";
 import { answerRequest } from "./request.ts";
 import { type Bounds, openRunner, type Runner } from "./runner.ts";
-import { findTether } from "./tether.ts";
+import { startWebWorker } from "./web-worker.ts";
 
 /** From the command line and the environment a plugin's settings are text; in the settings file they may be nested. */
 export type PluginSetting = Readonly<{ name?: string; plugin: string; config: Readonly<Record<string, unknown>> }>;
@@ -40,7 +41,7 @@ export type FunctionsOptions = Readonly<{
   bounds?: Partial<Bounds>;
 }>;
 
-export type Functions = PluginDirectory &
+export type LoadedPlugins = PluginDirectory &
   Readonly<{
     subscribers(): readonly Subscriber[];
     /** Answers with a status for every failure, and with 404 for a plugin that there is not. */
@@ -51,6 +52,8 @@ export type Functions = PluginDirectory &
 
 export const usualBounds: Bounds = { openMs: 30_000, closeMs: 5_000, callMs: 10_000, idleMs: 300_000 };
 const HEAP_MIB = 128;
+/** Node bounds processes alone, and Deno bounds each worker. */
+const startSandboxed = "Deno" in globalThis ? startWebWorker : startChild;
 
 const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
 const program = new URL(`worker.${extension}`, import.meta.url);
@@ -58,9 +61,9 @@ const api = new URL(`../plugin.${extension}`, import.meta.url).href;
 
 /** Loads every plugin in a worker and checks it; opens none.
  * @throws DomainError PLUGIN_NOT_FOUND, PLUGIN_INVALID, PLUGIN_CONFIG_INVALID, PLUGIN_NAME_TAKEN */
-export async function openFunctions(options: FunctionsOptions): Promise<Functions> {
-  const tether = options.plugins.length > 0 ? await findTether() : [];
-  const loads = await Promise.allSettled(options.plugins.map((setting) => load(setting, options, tether)));
+export async function openPluginFunctions(options: FunctionsOptions): Promise<LoadedPlugins> {
+  const commandPrefix = options.plugins.length > 0 ? await findParentDeathPrefix() : [];
+  const loads = await Promise.allSettled(options.plugins.map((setting) => load(setting, options, commandPrefix)));
   const refused = loads.find(({ status }) => status === "rejected");
   if (refused) throw (refused as PromiseRejectedResult).reason;
   const runners = loads.map((one) => (one as PromiseFulfilledResult<Runner>).value);
@@ -85,7 +88,7 @@ export async function openFunctions(options: FunctionsOptions): Promise<Function
 async function load(
   { name, plugin, config }: PluginSetting,
   options: FunctionsOptions,
-  tether: readonly string[],
+  commandPrefix: readonly string[],
 ): Promise<Runner> {
   const specifier = options.shipped(plugin)?.href ?? specifierOf(plugin);
   const cacheOf = (known: string) => join(options.cacheDirectory, "plugins", known);
@@ -93,7 +96,7 @@ async function load(
   const runner = await openRunner({
     load: { wanted: plugin, specifier, config, api, ...(name !== undefined && { name }) },
     start: (worker) =>
-      startConfined({ ...worker, program, heapMib: HEAP_MIB, tether, remote: !specifier.startsWith("file:") }),
+      startSandboxed({ ...worker, program, heapMib: HEAP_MIB, commandPrefix: commandPrefix, remote: !specifier.startsWith("file:") }),
     grants(about) {
       const { net = [], read = [], write = [] } = about?.reach ?? {};
       const written = about ? [...write, cacheOf(name ?? about.manifest.name)] : [];
