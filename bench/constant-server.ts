@@ -24,7 +24,7 @@ const services = withJobs({
 const log = (message: string) => process.stderr.write(`${message}\n`);
 process.exitCode = await serveCommand(
   {
-    session: { tools: [], confirm: "token", version: "0.0.0", services, log, defect: (error) => String(error) },
+    appContext: { tools: [], confirm: "token", version: "0.0.0", services, log, defect: (error) => String(error) },
     data: data!,
     address: "127.0.0.1",
     port: 0,

@@ -10,8 +10,8 @@ import { setTimeout as after } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import type { Config } from "./config/config.ts";
 import type { Store } from "./domain/ports/store.ts";
-import type { LoadedPlugins } from "./plugin-host/plugin-functions.ts";
-import type { Session } from "./serve/app-context.ts";
+import type { PluginFunctions } from "./plugin-host/plugin-functions.ts";
+import type { AppContext } from "./serve/app-context.ts";
 
 // Every client starts a process of its own, some of them two, so what Node has compiled is kept for the next one, in a
 // directory that only this user may write. It has to be said before anything else is loaded. Deno does it by itself.
@@ -22,8 +22,8 @@ if (import.meta.main && "enableCompileCache" in module) {
 const { ConfigError, readConfig, settingsHelp } = await import("./config/config.ts");
 const { DomainError } = await import("./domain/error.ts");
 const { createJobRunner } = await import("./domain/jobs/runner.ts");
-const { openHost } = await import("./plugin-host/backends.ts");
-const { fingerprintWith } = await import("./plugin-host/fingerprint-key.ts");
+const { openBackendHost } = await import("./plugin-host/backends.ts");
+const { createFingerprint } = await import("./plugin-host/fingerprint-key.ts");
 const { offeredTools } = await import("./tools/catalogue.ts");
 
 const shipped = {
@@ -82,9 +82,9 @@ export async function main(argv: readonly string[]): Promise<number> {
   const ending = new AbortController();
   for (const name of ["SIGINT", "SIGTERM"] as const) process.once(name, () => ending.abort(new Error(name)));
   let opened: Opened;
-  let functions: LoadedPlugins | undefined;
+  let functions: PluginFunctions | undefined;
   try {
-    opened = await openSession(config);
+    opened = await openAppContext(config);
     // A call does without them; a server begins with plugins that were looked at.
     const serves = command === undefined || command === "serve";
     if (serves && config.plugins.length > 0) functions = await opened.functions();
@@ -93,43 +93,43 @@ export async function main(argv: readonly string[]): Promise<number> {
     log(`${error.code}: ${error.message}. ${error.hint}`);
     return EXIT.usage;
   }
-  const { session, close } = opened;
+  const { appContext, close } = opened;
   if (command === undefined || command === "serve") {
     const { recoverInBackground } = await import("./serve/recovery.ts");
     const { runInBackground } = await import("./serve/background.ts");
     const { takeUpJobs } = await import("./serve/jobs.ts");
-    const stopRecovering = recoverInBackground({ services: session.services, log });
+    const stopRecovering = recoverInBackground({ services: appContext.services, log });
     const stopTelling = runInBackground({
-      services: session.services,
+      services: appContext.services,
       subscribers: functions?.subscribers() ?? [],
       log,
     });
-    const stopJobs = takeUpJobs({ services: session.services, log });
+    const stopJobs = takeUpJobs({ services: appContext.services, log });
     const stopListening = await listenToGuests(config, opened);
     const code =
       command === "serve"
-        ? await overHttp(session, config, functions, ending.signal)
-        : await onStdio(session, ending.signal);
+        ? await overHttp(appContext, config, functions, ending.signal)
+        : await onStdio(appContext, ending.signal);
     await stopListening();
     await Promise.race([Promise.all([stopRecovering(), stopTelling(), stopJobs()]), after(BACKGROUND_END_LIMIT_MS)]);
     await close();
     return code;
   }
   try {
-    if (command === "call") return await callCommand(session, args, ending.signal);
-    listTools(session.tools);
+    if (command === "call") return await callCommand(appContext, args, ending.signal);
+    listTools(appContext.tools);
     return EXIT.ok;
   } finally {
-    await session.services.jobs.close();
+    await appContext.services.jobs.close();
     await close();
   }
 }
 
 const BACKGROUND_END_LIMIT_MS = 5_000;
 
-async function onStdio(session: Session, signal: AbortSignal): Promise<number> {
+async function onStdio(appContext: AppContext, signal: AbortSignal): Promise<number> {
   const { serveMcp } = await import("./serve/mcp/stdio.ts");
-  const serving = serveMcp(session, process.stdout);
+  const serving = serveMcp(appContext, process.stdout);
   signal.addEventListener("abort", () => void serving.close(), { once: true });
   if (signal.aborted) void serving.close();
   await serving.ended;
@@ -137,9 +137,9 @@ async function onStdio(session: Session, signal: AbortSignal): Promise<number> {
 }
 
 async function overHttp(
-  session: Session,
+  appContext: AppContext,
   { data, http }: Config,
-  functions: LoadedPlugins | undefined,
+  functions: PluginFunctions | undefined,
   signal: AbortSignal,
 ): Promise<number> {
   const [{ serveCommand }, { addPage }] = await Promise.all([
@@ -147,8 +147,8 @@ async function overHttp(
     import("./serve/http/page.ts"),
   ]);
   const plugins = functions && { plugins: functions.handle };
-  const mount = (app: Parameters<typeof addPage>[0]) => addPage(app, { session, directory: pageDirectory });
-  return serveCommand({ session, data, log, ...http, ...http.listen, ...plugins, mount }, signal);
+  const mount = (app: Parameters<typeof addPage>[0]) => addPage(app, { appContext, directory: pageDirectory });
+  return serveCommand({ appContext, data, log, ...http, ...http.listen, ...plugins, mount }, signal);
 }
 
 function say(text: string): number {
@@ -157,36 +157,39 @@ function say(text: string): number {
 }
 
 /** Returns what ends it. */
-async function listenToGuests({ guestListen }: Config, { session, functions }: Opened): Promise<() => Promise<void>> {
+async function listenToGuests(
+  { guestListen }: Config,
+  { appContext, functions }: Opened,
+): Promise<() => Promise<void>> {
   if (!guestListen) return async () => undefined;
   const { listenForGuests } = await import("./serve/guest-listener.ts");
-  const { connections, store } = session.services;
+  const { connections, store } = appContext.services;
   const { close } = listenForGuests({
     ...guestListen,
     connections: connections.names,
     store,
     handle: async (plugin, request, options) => (await functions()).handle(plugin, request, options),
     log,
-    defect: session.defect,
+    defect: appContext.defect,
   });
   return close;
 }
 
 type Opened = Readonly<{
-  session: Session;
+  appContext: AppContext;
   /** The plugins whose functions are told of events, loaded when first asked for. */
-  functions: () => Promise<LoadedPlugins>;
+  functions: () => Promise<PluginFunctions>;
   close: () => Promise<void>;
 }>;
 
-async function openSession(config: Config): Promise<Opened> {
+async function openAppContext(config: Config): Promise<Opened> {
   const newId = () => randomUUID();
-  const host = await openHost({
+  const host = await openBackendHost({
     connections: config.connections,
     shipped,
     context: (connection) => ({
       log: (message) => log(`${connection}: ${message}`),
-      fingerprint: fingerprintWith(config.data),
+      fingerprint: createFingerprint(config.data),
       cacheDirectory: config.cache,
       stateDirectory: config.data,
       defaults: {
@@ -202,15 +205,15 @@ async function openSession(config: Config): Promise<Opened> {
     const imageDirectory = config.images ?? "/var/lib/libvirt/images";
     return openSqliteStore({ directory: config.data, imageDirectory, connection: first, newId });
   };
-  let functions: Promise<LoadedPlugins> | undefined;
-  const openTheFunctions = async (): Promise<LoadedPlugins> => {
-    const { openPluginFunctions: openFunctions } = await import("./plugin-host/plugin-functions.ts");
+  let functions: Promise<PluginFunctions> | undefined;
+  const openTheFunctions = async (): Promise<PluginFunctions> => {
+    const { openPluginFunctions } = await import("./plugin-host/plugin-functions.ts");
     const { pluginCalls } = await import("./serve/plugin-calls.ts");
-    return openFunctions({
+    return openPluginFunctions({
       plugins: config.plugins,
       shipped: shippedFunctions,
-      tools: pluginCalls(session),
-      fingerprint: fingerprintWith(config.data),
+      tools: pluginCalls(appContext),
+      fingerprint: createFingerprint(config.data),
       data: config.data,
       cacheDirectory: config.cache,
       log: (plugin, line) => log(`${plugin}: ${line}`),
@@ -239,7 +242,7 @@ async function openSession(config: Config): Promise<Opened> {
     log(`defect ${id}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
     return id;
   };
-  const session: Session = {
+  const appContext: AppContext = {
     tools: offeredTools(host, config),
     confirm: config.confirm,
     version: packageVersion(),
@@ -258,7 +261,7 @@ async function openSession(config: Config): Promise<Opened> {
     await host.close();
     await store?.then((open) => open.close()).catch(() => undefined);
   };
-  return { session, functions: theFunctions, close };
+  return { appContext, functions: theFunctions, close };
 }
 
 function readIfThere(path: string): string | undefined {

@@ -7,7 +7,7 @@ import { parseArgs } from "node:util";
 import { z } from "zod";
 import type { ConnectionSetting } from "../plugin-host/backends.ts";
 import type { PluginSetting } from "../plugin-host/plugin-functions.ts";
-import { Connection, PluginText } from "../plugin-host/plugin-setting.ts";
+import { ConnectionText, PluginText } from "../plugin-host/plugin-setting.ts";
 import { type HttpConfig, httpConfig, httpSettings, type Listen } from "./http.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -66,7 +66,9 @@ export const settings = {
     help: "Directory of ISOs that may be attached (repeatable)",
   },
   connection: {
-    schema: z.array(Connection, { error: "expected a list of connections" }).min(1, "expected at least one connection"),
+    schema: z
+      .array(ConnectionText, { error: "expected a list of connections" })
+      .min(1, "expected at least one connection"),
     fallback: (env: Environment) => [defaultConnection(env)],
     shown: "local=libvirt,uri=qemu:///system; local=qemu where libvirt is not installed and QEMU is",
     help: "A backend: NAME=PLUGIN[,KEY=VALUE…] (repeatable)",

@@ -16,33 +16,33 @@ import { backendGroups, type Calls, coreCalls, groupNames, imageCalls } from "./
 import {
   type Binding,
   bindCalls,
-  guarded,
+  createReader,
   type LookLimits,
-  looking,
   lookLimits,
   touch,
-  unheard,
+  unavailableIfLate,
+  wrapPluginErrors,
 } from "./bind-calls.ts";
 import { checkBackend, importPlugin, parseConfig } from "./load.ts";
 
 /** From the command line and the environment a plugin's settings are text; in the settings file they may be nested. */
 export type ConnectionSetting = Readonly<{ name: string; plugin: string; config: Readonly<Record<string, unknown>> }>;
 
-export type HostOptions = Readonly<{
+export type BackendHostOptions = Readonly<{
   connections: readonly ConnectionSetting[];
   /** Plugins that ship with the program, by name, loaded when they are named. */
   shipped: Readonly<Record<string, () => Promise<{ default: unknown }>>>;
   context: (connection: string) => Omit<PluginContext, "connection" | "signal">;
 }>;
 
-export type Host = Connections & Readonly<{ close(): Promise<void> }>;
+export type BackendHost = Connections & Readonly<{ close(): Promise<void> }>;
 
 const CLOSE_LIMIT_MS = 5_000;
 /** A session is opened once for all callers, so it is on nobody's time. */
 const OPEN_LIMIT_MS = 90_000;
 /** Loads the plugins of all connections; opens none.
  * @throws DomainError PLUGIN_NOT_FOUND, PLUGIN_INVALID, PLUGIN_CONFIG_INVALID */
-export async function openHost(options: HostOptions): Promise<Host> {
+export async function openBackendHost(options: BackendHostOptions): Promise<BackendHost> {
   const ending = new AbortController();
   const loaded = new Map<string, { plugin: Plugin; config: unknown }>();
   for (const { name, plugin: wanted, config } of options.connections) {
@@ -60,12 +60,12 @@ export async function openHost(options: HostOptions): Promise<Host> {
     if (ending.signal.aborted)
       throw new DomainError("BACKEND_UNAVAILABLE", { connection: name, reason: "Bootwright is closing" });
     const context = { ...options.context(name), connection: name, signal: ending.signal };
-    return guarded(name, "open", async () => {
+    return wrapPluginErrors(name, "open", async () => {
       const opening = plugin.open(config, context);
       const session = await withDeadline(OPEN_LIMIT_MS, () => opening).catch((error: unknown) => {
         // A session that comes after all belongs to nobody.
         if (error instanceof DeadlineExceeded) void opening.then((late) => plugin.close(late)).catch(() => undefined);
-        throw unheard(name, "open", error);
+        throw unavailableIfLate(name, "open", error);
       });
       return { session, backend: bindBackend(plugin, session, name) };
     });
@@ -145,7 +145,7 @@ export function bindBackend<Config, Session>(
     ...bound,
     // The plugin has a handler for each kind of change instead, and the change says which VM it is about.
     apply: <K extends ChangeKind>(vm: Vm | undefined, change: Change<K>, context: ApplyContext) =>
-      guarded(connection, change.kind, async () => {
+      wrapPluginErrors(connection, change.kind, async () => {
         const handler = backend.changes[change.kind as K];
         if (!handler) {
           const supported = Object.keys(backend.changes);
@@ -173,7 +173,7 @@ const uuidIn = (vm: Vm | undefined, change: { spec?: Readonly<{ uuid: string }> 
 
 /** The connection's images, each of their methods guarded as the backend's are. */
 function bindImages(binding: Binding, images: Images): Images {
-  const look = looking(binding.connection, binding.limits);
+  const look = createReader(binding.connection, binding.limits);
   return {
     imageDirectory: images.imageDirectory,
     isoDirectories: images.isoDirectories,

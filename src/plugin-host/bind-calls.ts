@@ -32,7 +32,7 @@ function bind(binding: Binding, call: Call, method: (given: readonly unknown[]) 
   if (call.call === "local") return (...given) => method(given);
   if (call.call === "write")
     return (...given) =>
-      guarded(connection, call.as, () => method(given)).finally(() => touch(index, call.touches?.(...given)));
+      wrapPluginErrors(connection, call.as, () => method(given)).finally(() => touch(index, call.touches?.(...given)));
   if (call.call === "watch")
     return (...given) => {
       const [tell, signal] = given as [tell: (hint: Hint) => void, signal: AbortSignal];
@@ -41,7 +41,7 @@ function bind(binding: Binding, call: Call, method: (given: readonly unknown[]) 
         hinted(hint);
         tell(hint);
       };
-      return guarded(connection, call.as, () => method([hear, signal])).finally(ended);
+      return wrapPluginErrors(connection, call.as, () => method([hear, signal])).finally(ended);
     };
   const { signalAt, tells } = call;
   const ask = async (given: readonly unknown[]) => {
@@ -50,7 +50,7 @@ function bind(binding: Binding, call: Call, method: (given: readonly unknown[]) 
     tells?.(index, answer, begun, ...given);
     return answer;
   };
-  const look = looking(connection, limits);
+  const look = createReader(connection, limits);
   if (call.shared) return look.shared(call.as, call.takes, (ends) => ask([ends])) as Method;
   return (...given) => {
     if (signalAt === undefined) return look.one(call.as, call.takes, undefined, () => ask(given));
@@ -69,7 +69,7 @@ export function touch(index: IndexFeed, uuid: string | undefined): void {
 }
 
 /** What a plugin throws and is no DomainError is the plugin's failure, with the original as its cause. */
-export async function guarded<T>(connection: string, what: string, work: () => T | Promise<T>): Promise<T> {
+export async function wrapPluginErrors<T>(connection: string, what: string, work: () => T | Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
@@ -80,14 +80,14 @@ export async function guarded<T>(connection: string, what: string, work: () => T
 }
 
 /** A look that is not answered must not keep the VM that is looked at, and every caller who waits for it. */
-export function looking(connection: string, limits: LookLimits) {
+export function createReader(connection: string, limits: LookLimits) {
   const one = <T>(
     what: string,
     takes: Duration,
     signal: AbortSignal | undefined,
     work: (signal: AbortSignal) => Promise<T>,
   ): Promise<T> =>
-    guarded(connection, what, () => {
+    wrapPluginErrors(connection, what, () => {
       let heeded: AbortSignal | undefined;
       const asking = (ends: AbortSignal) => {
         heeded = ends;
@@ -95,7 +95,7 @@ export function looking(connection: string, limits: LookLimits) {
       };
       return withDeadline(limits[takes], asking, signal).catch((error: unknown) => {
         // However the plugin ends it once its time is up, that it was up is the reason.
-        throw unheard(connection, what, error, heeded?.reason);
+        throw unavailableIfLate(connection, what, error, heeded?.reason);
       });
     });
   return {
@@ -105,13 +105,13 @@ export function looking(connection: string, limits: LookLimits) {
       const ask = singleFlight((signal) => one(what, takes, signal, work));
       return (signal?: AbortSignal): Promise<T> =>
         ask(signal).catch((error: unknown) => {
-          throw unheard(connection, what, error, undefined);
+          throw unavailableIfLate(connection, what, error, undefined);
         });
     },
   };
 }
 
-export function unheard(connection: string, what: string, error: unknown, aborted?: unknown): unknown {
+export function unavailableIfLate(connection: string, what: string, error: unknown, aborted?: unknown): unknown {
   const late = [error, aborted].find((one) => one instanceof DeadlineExceeded || one instanceof TimeIsUp);
   if (!(late instanceof Error)) return error;
   return new DomainError("BACKEND_UNAVAILABLE", { connection, reason: `${what}: ${late.message}` }, { cause: error });

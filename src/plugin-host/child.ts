@@ -5,7 +5,7 @@ import type { Duplex, Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { real } from "./files.ts";
 import { MESSAGE_MAX, readMessages, writeMessage } from "./ipc-framing.ts";
-import type { SandboxedWorker, SandboxOptions, Grants } from "./sandbox.ts";
+import type { Grants, SandboxedWorker, SandboxOptions } from "./sandbox.ts";
 
 export function startChild(options: SandboxOptions): SandboxedWorker {
   const { program, grants, heapMib, commandPrefix: tether, message, line, ended } = options;

@@ -4,7 +4,7 @@ import { existsSync, linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } 
 import { join } from "node:path";
 
 /** HMAC with a key of this data directory, so that the processes that share it agree on fingerprints. */
-export function fingerprintWith(data: string): (meaning: string) => string {
+export function createFingerprint(data: string): (meaning: string) => string {
   let key: Buffer | undefined;
   return (meaning) => {
     key ??= readKey(data);

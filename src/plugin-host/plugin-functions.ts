@@ -10,7 +10,7 @@ import { overlap, ownFilesOf } from "./files.ts";
 import { specifierOf } from "./load.ts";
 import { findParentDeathPrefix } from "./parent-death.ts";
 import { answerRequest } from "./request.ts";
-import { type Bounds, openRunner, type Runner } from "./runner.ts";
+import { openRunner, type Runner, type RunnerLimits } from "./runner.ts";
 import { startWebWorker } from "./web-worker.ts";
 
 /** From the command line and the environment a plugin's settings are text; in the settings file they may be nested. */
@@ -27,7 +27,7 @@ export type PluginTools = Readonly<{
   ): Promise<Record<string, unknown>>;
 }>;
 
-export type FunctionsOptions = Readonly<{
+export type PluginFunctionsOptions = Readonly<{
   plugins: readonly PluginSetting[];
   /** Where a plugin lies that ships with the program. */
   shipped(name: string): URL | undefined;
@@ -38,10 +38,10 @@ export type FunctionsOptions = Readonly<{
   /** Each plugin has one of its own below this. */
   cacheDirectory: string;
   log(plugin: string, line: string): void;
-  bounds?: Partial<Bounds>;
+  limits?: Partial<RunnerLimits>;
 }>;
 
-export type LoadedPlugins = PluginDirectory &
+export type PluginFunctions = PluginDirectory &
   Readonly<{
     subscribers(): readonly Subscriber[];
     /** Answers with a status for every failure, and with 404 for a plugin that there is not. */
@@ -50,7 +50,7 @@ export type LoadedPlugins = PluginDirectory &
     close(): Promise<void>;
   }>;
 
-export const usualBounds: Bounds = { openMs: 30_000, closeMs: 5_000, callMs: 10_000, idleMs: 300_000 };
+export const usualLimits: RunnerLimits = { openMs: 30_000, closeMs: 5_000, callMs: 10_000, idleMs: 300_000 };
 const HEAP_MIB = 128;
 /** Node bounds processes alone, and Deno bounds each worker. */
 const startSandboxed = "Deno" in globalThis ? startWebWorker : startChild;
@@ -61,7 +61,7 @@ const api = new URL(`../plugin.${extension}`, import.meta.url).href;
 
 /** Loads every plugin in a worker and checks it; opens none.
  * @throws DomainError PLUGIN_NOT_FOUND, PLUGIN_INVALID, PLUGIN_CONFIG_INVALID, PLUGIN_NAME_TAKEN */
-export async function openPluginFunctions(options: FunctionsOptions): Promise<LoadedPlugins> {
+export async function openPluginFunctions(options: PluginFunctionsOptions): Promise<PluginFunctions> {
   const commandPrefix = options.plugins.length > 0 ? await findParentDeathPrefix() : [];
   const loads = await Promise.allSettled(options.plugins.map((setting) => load(setting, options, commandPrefix)));
   const refused = loads.find(({ status }) => status === "rejected");
@@ -87,7 +87,7 @@ export async function openPluginFunctions(options: FunctionsOptions): Promise<Lo
 
 async function load(
   { name, plugin, config }: PluginSetting,
-  options: FunctionsOptions,
+  options: PluginFunctionsOptions,
   commandPrefix: readonly string[],
 ): Promise<Runner> {
   const specifier = options.shipped(plugin)?.href ?? specifierOf(plugin);
@@ -96,7 +96,13 @@ async function load(
   const runner = await openRunner({
     load: { wanted: plugin, specifier, config, api, ...(name !== undefined && { name }) },
     start: (worker) =>
-      startSandboxed({ ...worker, program, heapMib: HEAP_MIB, commandPrefix: commandPrefix, remote: !specifier.startsWith("file:") }),
+      startSandboxed({
+        ...worker,
+        program,
+        heapMib: HEAP_MIB,
+        commandPrefix,
+        remote: !specifier.startsWith("file:"),
+      }),
     grants(about) {
       const { net = [], read = [], write = [] } = about?.reach ?? {};
       const written = about ? [...write, cacheOf(name ?? about.manifest.name)] : [];
@@ -112,7 +118,7 @@ async function load(
       return (tool, args, signal) => options.tools.call(caller, tool, args, signal);
     },
     log: options.log,
-    bounds: { ...usualBounds, ...options.bounds },
+    limits: { ...usualLimits, ...options.limits },
   });
   const { read = [], write = [] } = runner.about.reach;
   const taken = [...read, ...write].find((path) => overlap(path, options.data));

@@ -13,7 +13,7 @@ const Written = z.strictObject({
   config: z.record(z.string(), z.unknown(), { error: "expected an object" }).default({}),
 });
 
-export const Connection = written((setting): ConnectionSetting | string =>
+export const ConnectionText = written((setting): ConnectionSetting | string =>
   setting?.name === undefined
     ? "NAME=PLUGIN[,KEY=VALUE…], local=libvirt,uri=qemu:///system say"
     : { ...setting, name: setting.name },

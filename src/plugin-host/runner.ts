@@ -4,8 +4,8 @@ import type { DomainEvent, EventType } from "../domain/model/event.ts";
 import type { PluginHealth } from "../domain/ports/plugin-directory.ts";
 import { reasonOf } from "./load.ts";
 import type { About, Asked, Load, Opening, WireRequest, WireResponse } from "./protocol.ts";
-import type { SandboxedWorker, SandboxOptions, Grants } from "./sandbox.ts";
-import { type CallTool, type WorkerRpc, openWorkerRpc, type Done } from "./worker-rpc.ts";
+import type { Grants, SandboxedWorker, SandboxOptions } from "./sandbox.ts";
+import { type CallTool, type Done, openWorkerRpc, type WorkerRpc } from "./worker-rpc.ts";
 
 export type RunnerOptions = Readonly<{
   load: Omit<Load, "name"> & { name?: string };
@@ -15,10 +15,10 @@ export type RunnerOptions = Readonly<{
   opening(name: string): Opening;
   tools(name: string, about: About): CallTool;
   log(name: string, line: string): void;
-  bounds: Bounds;
+  limits: RunnerLimits;
 }>;
 
-export type Bounds = Readonly<{
+export type RunnerLimits = Readonly<{
   /** For loading, and for opening a session. */
   openMs: number;
   closeMs: number;
@@ -42,8 +42,8 @@ export type Runner = Readonly<{
 export async function openRunner(options: RunnerOptions): Promise<Runner> {
   const about = await describe(options);
   const name = options.load.name ?? about.manifest.name;
-  const limitMs = about.manifest.limitMs ?? options.bounds.callMs;
-  const { bounds } = options;
+  const limitMs = about.manifest.limitMs ?? options.limits.callMs;
+  const { limits } = options;
   const log = (line: string) => options.log(name, line);
   let live: Promise<WorkerRpc> | undefined;
   let idle: ReturnType<typeof setTimeout> | undefined;
@@ -55,8 +55,8 @@ export async function openRunner(options: RunnerOptions): Promise<Runner> {
     let talk: WorkerRpc | undefined;
     try {
       talk = begin(options, name, options.grants(about), options.tools(name, about));
-      await talk.ask({ ask: "load", load: { ...options.load, name } }, "load", bounds.openMs);
-      await talk.ask({ ask: "open", opening: options.opening(name) }, "open", bounds.openMs);
+      await talk.ask({ ask: "load", load: { ...options.load, name } }, "load", limits.openMs);
+      await talk.ask({ ask: "open", opening: options.opening(name) }, "open", limits.openMs);
       return talk;
     } catch (error) {
       await talk?.end("it could not be opened");
@@ -85,7 +85,7 @@ export async function openRunner(options: RunnerOptions): Promise<Runner> {
     live = undefined;
     const talk = await resting?.catch(() => undefined);
     if (!talk || talk.gone) return;
-    await talk.ask({ ask: "close" }, "close", bounds.closeMs).catch((error) => log(reasonOf(error)));
+    await talk.ask({ ask: "close" }, "close", limits.closeMs).catch((error) => log(reasonOf(error)));
     await talk.end("it was closed");
   };
 
@@ -108,7 +108,7 @@ export async function openRunner(options: RunnerOptions): Promise<Runner> {
       log(reasonOf(cause));
       throw cause;
     } finally {
-      if (--running === 0 && !closed) idle = setTimeout(() => void rest(), bounds.idleMs);
+      if (--running === 0 && !closed) idle = setTimeout(() => void rest(), limits.idleMs);
     }
   };
 
@@ -164,18 +164,18 @@ function begin({ start, log }: RunnerOptions, name: string, grants: Grants, tool
 
 /** Whatever its module does as it is loaded is done in a worker that may do next to nothing. */
 async function describe(options: RunnerOptions): Promise<About> {
-  const { load, grants, bounds } = options;
+  const { load, grants, limits } = options;
   const name = load.name ?? load.wanted;
   const nothing: CallTool = () => Promise.reject(new Error("a plugin calls tools from its functions alone"));
   const talk = begin(options, name, grants(), nothing);
   const refuse = (reason: string) => new DomainError("PLUGIN_INVALID", { plugin: load.wanted, reason });
   try {
-    const { about } = await talk.ask({ ask: "load", load: { ...load, name: load.name ?? "" } }, "load", bounds.openMs);
+    const { about } = await talk.ask({ ask: "load", load: { ...load, name: load.name ?? "" } }, "load", limits.openMs);
     if (!about) throw refuse("it does not say what it is");
     return about;
   } catch (error) {
     if (!(error instanceof DomainError)) throw error;
-    if (error.code === "PLUGIN_TIMED_OUT") throw refuse(`it was not loaded within ${bounds.openMs / 1000} s`);
+    if (error.code === "PLUGIN_TIMED_OUT") throw refuse(`it was not loaded within ${limits.openMs / 1000} s`);
     if (error.code === "PLUGIN_FAILED") throw refuse((error as DomainError<"PLUGIN_FAILED">).details.reason);
     throw error;
   } finally {

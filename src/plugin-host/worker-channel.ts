@@ -16,7 +16,7 @@ export const openChannel = (receive: (message: ToWorker) => void): Send =>
 const PIPE = 3;
 
 function connectOnNode(receive: (message: ToWorker) => void): Send {
-  keepToItself();
+  blockSignalsToOthers();
   const pipe = new Socket({ fd: PIPE });
   const send: Send = (message) => writeMessage(pipe, message, MESSAGE_MAX);
   readMessages(pipe, (message) => receive(message as ToWorker));
@@ -31,7 +31,7 @@ function connectOnNode(receive: (message: ToWorker) => void): Send {
 
 /** Node's permission model leaves signals out. They could end the server, or have it open its debugger, and whoever
  * reaches that is the server. */
-function keepToItself(): void {
+function blockSignalsToOthers(): void {
   const inner = process as unknown as { _kill(pid: number, signal: number): number; _debugProcess?: unknown };
   const [kill, own] = [inner._kill, process.pid];
   inner._kill = (pid, signal) => (pid === own ? kill(pid, signal) : -constants.errno.EPERM);
@@ -44,13 +44,13 @@ type DenoGlobals = { Deno: Record<"stdin" | "stdout", { close(): void }> };
 function connectOnDeno(receive: (message: ToWorker) => void): Send {
   const web = globalThis as unknown as WebScope & DenoGlobals;
   const send: Send = (message) => web.postMessage(message);
-  quiet((log) => send({ log }), web);
+  redirectOutput((log) => send({ log }), web);
   web.onmessage = ({ data }) => receive(data);
   return send;
 }
 
 /** On Deno a worker reads and prints where the server does, and that belongs to MCP. */
-function quiet(log: (text: string) => void, { Deno }: DenoGlobals): void {
+function redirectOutput(log: (text: string) => void, { Deno }: DenoGlobals): void {
   const say = (...words: unknown[]) => log(format(...words));
   for (const name of ["log", "info", "debug", "warn", "error", "dir", "table", "trace"] as const) console[name] = say;
   for (const name of ["stdout", "stderr"] as const)

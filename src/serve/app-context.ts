@@ -1,7 +1,7 @@
 /** What every surface is given: the tools on offer and the means to run one. */
 import type { Services, Tool } from "../tools/tool.ts";
 
-export type Session = Readonly<{
+export type AppContext = Readonly<{
   tools: readonly Tool[];
   confirm: "token" | "human";
   version: string;

@@ -2,10 +2,10 @@
  * never waits for any of it. */
 import { setTimeout as after } from "node:timers/promises";
 import type { Subscriber } from "../domain/events/subscriber.ts";
-import type { Session } from "./app-context.ts";
+import type { AppContext } from "./app-context.ts";
 
 export type BackgroundOptions = Readonly<{
-  services: Session["services"];
+  services: AppContext["services"];
   subscribers: readonly Subscriber[];
   log: (message: string) => void;
   /** A server that lives for a moment only, as clients start one to probe, opens no database and no connection. */

@@ -4,11 +4,11 @@ import { isActive, type Job } from "../domain/model/job.ts";
 import { toolNamed } from "../tools/call.ts";
 import { refusalOf, refusalText } from "../tools/respond.ts";
 import type { Tool } from "../tools/tool.ts";
-import type { Session } from "./app-context.ts";
+import type { AppContext } from "./app-context.ts";
 import { defectOf } from "./defect.ts";
 import { dispatcherFor, ownUser } from "./dispatch.ts";
-import { workOf } from "./in-flight-calls.ts";
-import { jsonOf, readValue } from "./parse-argument.ts";
+import { createInFlightCalls } from "./in-flight-calls.ts";
+import { parseArgument, parseJson } from "./parse-argument.ts";
 import { type ProgressLine, progressLine } from "./progress-line.ts";
 import { isRefusal, refusalIn } from "./surface-error.ts";
 
@@ -37,7 +37,11 @@ export function listTools(tools: readonly Tool[]): void {
 }
 
 /** Runs `call`. Returns the exit code. */
-export async function callCommand(session: Session, args: readonly string[], signal: AbortSignal): Promise<number> {
+export async function callCommand(
+  appContext: AppContext,
+  args: readonly string[],
+  signal: AbortSignal,
+): Promise<number> {
   const [name, ...rest] = args;
   if (name === undefined) {
     complain(usage);
@@ -45,7 +49,7 @@ export async function callCommand(session: Session, args: readonly string[], sig
   }
   let input: Record<string, unknown>;
   try {
-    input = readArguments(toolNamed(session.tools, name), rest);
+    input = readArguments(toolNamed(appContext.tools, name), rest);
   } catch (error) {
     complain(
       error instanceof DomainError
@@ -61,15 +65,15 @@ export async function callCommand(session: Session, args: readonly string[], sig
     const told = { progress: line.tell, log: () => {} };
     // A person at a terminal is asked by reading the refusal; a program that drives this command is not a person.
     const principal = ownUser("cli", process.stdin.isTTY ? "person" : "program");
-    const { call } = dispatcherFor({ session, work: workOf() });
+    const { call } = dispatcherFor({ appContext, inFlight: createInFlightCalls() });
     const answer = await call(principal, name, input, { signal, ...told });
     line.end();
     print(answer);
-    return (await endOfJobs(session, line, signal)) ? EXIT.ok : EXIT.refused;
+    return (await endOfJobs(appContext, line, signal)) ? EXIT.ok : EXIT.refused;
   } catch (error) {
     line.end();
     if (!isRefusal(error)) {
-      complain(`DEFECT: ${defectOf(session, error).message}`);
+      complain(`DEFECT: ${defectOf(appContext, error).message}`);
       return EXIT.defect;
     }
     const refusal = refusalIn(error);
@@ -81,7 +85,11 @@ export async function callCommand(session: Session, args: readonly string[], sig
 
 /** Waits for the jobs that the call began: they would end with this process. Interrupted, they are left to a server.
  * False where one has failed or was cancelled. */
-async function endOfJobs({ services: { jobs } }: Session, line: ProgressLine, signal: AbortSignal): Promise<boolean> {
+async function endOfJobs(
+  { services: { jobs } }: AppContext,
+  line: ProgressLine,
+  signal: AbortSignal,
+): Promise<boolean> {
   if (jobs.count() === 0) return true;
   const last = new Map<string, Job>();
   const endListening = jobs.onProgress((job) => {
@@ -116,13 +124,13 @@ export function readArguments(tool: Tool, rest: readonly string[]): Record<strin
     if (at < 1) throw new Error(`Cannot read "${text}": expected key=value`);
     const [key, value] = [text.slice(0, at), text.slice(at + 1)];
     if (Object.hasOwn(pairs, key)) throw new Error(`Cannot read "${text}": ${key} is given twice`);
-    pairs[key] = readValue(tool, key, value);
+    pairs[key] = parseArgument(tool, key, value);
   }
   return { ...json, ...pairs };
 }
 
 function readObject(text: string): Record<string, unknown> {
-  const value = jsonOf(text);
+  const value = parseJson(text);
   if (value !== null && typeof value === "object" && !Array.isArray(value)) return value as Record<string, unknown>;
   throw new Error("Cannot read --json: expected a JSON object");
 }

@@ -1,6 +1,6 @@
 /** Faults of the program's own: logged once with their stack, and named to the caller by the id under which they stand
  * in the log. */
-import type { Session } from "./app-context.ts";
+import type { AppContext } from "./app-context.ts";
 
 /** What a caller is told of a fault. */
 export const defectMessage = (id: string): string =>
@@ -16,5 +16,5 @@ export class Defect extends Error {
 }
 
 /** The defect that an error is. What is one already is not logged again. */
-export const defectOf = ({ defect }: Pick<Session, "defect">, error: unknown): Defect =>
+export const defectOf = ({ defect }: Pick<AppContext, "defect">, error: unknown): Defect =>
   error instanceof Defect ? error : new Defect(defect(error), error);

@@ -6,9 +6,9 @@ import type { CallContext } from "../domain/ports/call-context.ts";
 import { type Scope, scopeFor, scopes } from "../domain/scope.ts";
 import { callTool } from "../tools/call.ts";
 import { callLimitMs, limitOf, type ToolContext } from "../tools/tool.ts";
-import type { Session } from "./app-context.ts";
+import type { AppContext } from "./app-context.ts";
 import { defectOf } from "./defect.ts";
-import type { Work } from "./in-flight-calls.ts";
+import type { InFlightCalls } from "./in-flight-calls.ts";
 import { CALLS_MAX } from "./limits.ts";
 import { isRefusal } from "./surface-error.ts";
 
@@ -34,7 +34,7 @@ export type GivenCall = Omit<CallContext, "actor" | "deadline">;
 /** What is asked for that is no tool's. */
 export type Asked = Readonly<{ needs: Scope; limitMs: number; tool?: string }>;
 
-/** Both throw DomainError or SurfaceRefusal, which are answers; Defect; what a call ended with after its signal aborted. */
+/** Both throw DomainError or SurfaceError, which are answers; Defect; what a call ended with after its signal aborted. */
 export type Dispatcher = Readonly<{
   /** Makes one call of a tool. */
   call(principal: Principal, tool: string, args: unknown, call: GivenCall): Promise<Record<string, unknown>>;
@@ -48,23 +48,23 @@ export type Dispatcher = Readonly<{
 }>;
 
 export type DispatchOptions = Readonly<{
-  session: Session;
+  appContext: AppContext;
   /** The calls under way on this surface. Each surface has its own count, so that none keeps another from answering. */
-  work: Pick<Work, "count" | "add">;
+  inFlight: Pick<InFlightCalls, "count" | "add">;
 }>;
 
-export function dispatcherFor({ session, work }: DispatchOptions): Dispatcher {
-  const { services, log, tools } = session;
+export function dispatcherFor({ appContext, inFlight }: DispatchOptions): Dispatcher {
+  const { services, log, tools } = appContext;
   const perform: Dispatcher["perform"] = async (principal, { needs, limitMs, tool = "" }, given, does) => {
     let deadline: Deadline | undefined;
     try {
       authorise(principal, needs, tool);
-      if (work.count() >= CALLS_MAX) throw new DomainError("SERVER_BUSY", { calls: CALLS_MAX });
+      if (inFlight.count() >= CALLS_MAX) throw new DomainError("SERVER_BUSY", { calls: CALLS_MAX });
       deadline = startDeadline(limitMs, given.signal);
       const call = { log, ...given, actor: principal.actor, deadline };
-      return await work.add(does({ ...services, call }));
+      return await inFlight.add(does({ ...services, call }));
     } catch (error) {
-      throw isRefusal(error) || given.signal.aborted ? error : defectOf(session, error);
+      throw isRefusal(error) || given.signal.aborted ? error : defectOf(appContext, error);
     } finally {
       deadline?.end();
     }
@@ -87,7 +87,7 @@ export function dispatcherFor({ session, work }: DispatchOptions): Dispatcher {
         const run = (wanted: unknown) => callTool(tools, name, wanted, context);
         return run(args).catch((error: unknown) => {
           if (!isToBeConfirmed(error)) throw error;
-          const confirm = agreed(session, principal, error);
+          const confirm = agreed(appContext, principal, error);
           return run({ ...(args as object), confirm });
         });
       });
@@ -110,7 +110,7 @@ export const ownUser = (actor: string, agreement: Agreement): Principal => ({
 
 /** The token that agrees to the loss on the principal's own behalf. @throws DomainError the question, to whom it may go */
 function agreed(
-  { confirm: by }: Pick<Session, "confirm">,
+  { confirm: by }: Pick<AppContext, "confirm">,
   { agreement, scopes: held }: Principal,
   question: DomainError<"CONFIRMATION_REQUIRED">,
 ): string {

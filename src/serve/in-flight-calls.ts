@@ -5,7 +5,7 @@ import { setTimeout as after } from "node:timers/promises";
 const END_LIMIT_MS = 5_000;
 const SETTLE_LIMIT_MS = 10_000;
 
-export type Work = Readonly<{
+export type InFlightCalls = Readonly<{
   /** Aborted when the server is about to end: what has no end of its own ends now. */
   ending: AbortSignal;
   /** Aborted when what is under way may go on no longer. */
@@ -16,7 +16,7 @@ export type Work = Readonly<{
   end(): Promise<void>;
 }>;
 
-export function workOf(limits: Readonly<{ endMs?: number; settleMs?: number }> = {}): Work {
+export function createInFlightCalls(limits: Readonly<{ endMs?: number; settleMs?: number }> = {}): InFlightCalls {
   const [ending, cancelling] = [new AbortController(), new AbortController()];
   const underWay = new Set<Promise<unknown>>();
   const settledWithin = async (ms: number) => {

@@ -1,9 +1,9 @@
 /** Jobs that a process left which ended go on in any server that runs. Serving never waits for it. */
 import { setTimeout as after } from "node:timers/promises";
-import type { Session } from "./app-context.ts";
+import type { AppContext } from "./app-context.ts";
 
 export type TakingUpOptions = Readonly<{
-  services: Session["services"];
+  services: AppContext["services"];
   log: (message: string) => void;
   /** A server that lives for a moment only, as clients start one to probe, takes nothing up. */
   afterMs?: number;

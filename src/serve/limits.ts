@@ -25,7 +25,7 @@ export const STREAM_UNREAD_BYTES_MAX = 2 * ANSWER_BYTES_MAX;
 export const STREAMS_UNREAD_BYTES_MAX = 16 * ANSWER_BYTES_MAX;
 
 /** Passes messages on, cut to their length, and drops those beyond the rate. */
-export function paced(
+export function limitProgress(
   tell: (message: string, percent?: number) => void,
   now: () => number = () => performance.now(),
 ): (message: string, percent?: number) => void {

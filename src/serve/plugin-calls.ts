@@ -1,9 +1,9 @@
 /** The calls of plugins' functions: a surface like MCP and the command line, without a person behind it. */
 import { DomainError } from "../domain/error.ts";
 import type { Scope } from "../domain/scope.ts";
-import type { Session } from "./app-context.ts";
+import type { AppContext } from "./app-context.ts";
 import { dispatcherFor } from "./dispatch.ts";
-import { workOf } from "./in-flight-calls.ts";
+import { createInFlightCalls } from "./in-flight-calls.ts";
 
 /** `name` is what the plugin goes by here, `permissions` what its manifest declares. */
 export type CallingPlugin = Readonly<{ name: string; permissions: readonly Scope[] }>;
@@ -13,8 +13,8 @@ export type PluginCalls = Readonly<{
   call(plugin: CallingPlugin, tool: string, args: unknown, signal: AbortSignal): Promise<Record<string, unknown>>;
 }>;
 
-export function pluginCalls(session: Session): PluginCalls {
-  const dispatch = dispatcherFor({ session, work: workOf() });
+export function pluginCalls(appContext: AppContext): PluginCalls {
+  const dispatch = dispatcherFor({ appContext, inFlight: createInFlightCalls() });
   return {
     call({ name, permissions }, tool, args, signal) {
       const principal = {

@@ -2,10 +2,10 @@
  * where nobody could tell how an operation ended. Serving never waits for it. */
 import { setTimeout as after } from "node:timers/promises";
 import { settledInWords } from "../domain/changes/operation.ts";
-import type { Session } from "./app-context.ts";
+import type { AppContext } from "./app-context.ts";
 
 export type RecoveryOptions = Readonly<{
-  services: Session["services"];
+  services: AppContext["services"];
   log: (message: string) => void;
   /** A server that lives for a moment only, as clients start one to probe, has no business with what others left. */
   afterMs?: number;

@@ -6,10 +6,10 @@ import { z } from "zod";
 import memory from "../../plugins/memory/index.ts";
 import { DomainError } from "../../src/domain/error.ts";
 import type { Plugin } from "../../src/plugin.ts";
-import { type Host, type HostOptions, openHost } from "../../src/plugin-host/backends.ts";
+import { type BackendHost, type BackendHostOptions, openBackendHost } from "../../src/plugin-host/backends.ts";
 import { temporaryDirectory } from "../support/memory.ts";
 
-const context: HostOptions["context"] = () => ({
+const context: BackendHostOptions["context"] = () => ({
   log: () => undefined,
   fingerprint: (meaning) => meaning,
   cacheDirectory: "/nowhere",
@@ -17,9 +17,12 @@ const context: HostOptions["context"] = () => ({
   defaults: {},
 });
 /** A host whose connections use these plugins; a text is the name that a user would write. */
-function host(plugins: Readonly<Record<string, Plugin | string>>, config: Record<string, string> = {}): Promise<Host> {
+function host(
+  plugins: Readonly<Record<string, Plugin | string>>,
+  config: Record<string, string> = {},
+): Promise<BackendHost> {
   const names = Object.keys(plugins);
-  return openHost({
+  return openBackendHost({
     connections: names.map((name) => {
       const plugin = plugins[name]!;
       return { name, plugin: typeof plugin === "string" ? plugin : name, config };
@@ -58,7 +61,7 @@ function pluginFile(name: string, text = `export { default } from ${JSON.stringi
   return path;
 }
 
-describe("openHost() loads a plugin", () => {
+describe("openBackendHost() loads a plugin", () => {
   it("by the name of one that ships, by an absolute path and by one from here", async () => {
     const absolute = pluginFile("plugin.mjs");
     const {
@@ -66,7 +69,7 @@ describe("openHost() loads a plugin", () => {
       capabilities,
       backend: open,
       close,
-    } = await openHost({
+    } = await openBackendHost({
       connections: [
         { name: "a", plugin: "memory", config: {} },
         { name: "b", plugin: absolute, config: {} },

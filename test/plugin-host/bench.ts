@@ -7,9 +7,9 @@ import { DomainError } from "../../src/domain/error.ts";
 import type { Subscriber } from "../../src/domain/events/subscriber.ts";
 import type { DomainEvent } from "../../src/domain/model/event.ts";
 import {
-  type LoadedPlugins,
-  type FunctionsOptions,
   openPluginFunctions,
+  type PluginFunctions,
+  type PluginFunctionsOptions,
   type PluginTools,
 } from "../../src/plugin-host/plugin-functions.ts";
 import { temporaryDirectory } from "../support/memory.ts";
@@ -33,7 +33,7 @@ const noTools: PluginTools = {
   call: () => Promise.reject(new Error("no tool was to be called")),
 };
 
-export type Opened = LoadedPlugins &
+export type Opened = PluginFunctions &
   Readonly<{
     lines: readonly string[];
     /** Resolves once a line says this. */
@@ -44,8 +44,8 @@ export type Opened = LoadedPlugins &
 
 /** Closed with the test. */
 export async function open(
-  plugins: FunctionsOptions["plugins"],
-  more: Partial<Pick<FunctionsOptions, "tools" | "bounds" | "shipped" | "data">> = {},
+  plugins: PluginFunctionsOptions["plugins"],
+  more: Partial<Pick<PluginFunctionsOptions, "tools" | "limits" | "shipped" | "data">> = {},
 ): Promise<Opened> {
   const lines: string[] = [];
   const waiting = new Set<() => void>();

@@ -7,13 +7,13 @@ import { acts, open, pluginFile, refusalOf } from "./bench.ts";
 
 const load = (text: string, config: Record<string, unknown> = {}, openMs = 30_000) =>
   refusalOf(
-    open([{ plugin: pluginFile(`import { definePlugin, z } from "%API%"; ${text}`), config }], { bounds: { openMs } }),
+    open([{ plugin: pluginFile(`import { definePlugin, z } from "%API%"; ${text}`), config }], { limits: { openMs } }),
   );
 const define = (parts: string) => `export default definePlugin({ ${parts} });`;
 const manifest = (more = "") => `manifest: { name: "odd", api: 1, summary: "Odd", ${more} },`;
 const on = `on: { "vm.started": () => undefined },`;
 
-describe("openFunctions() refuses a plugin", () => {
+describe("openPluginFunctions() refuses a plugin", () => {
   const cases: [string, string, string, RegExp][] = [
     ["that throws as it is loaded", "throw new Error('out of order');", "PLUGIN_INVALID", /out of order/],
     ["that cannot be parsed", "export default {", "PLUGIN_INVALID", /Expected/],
@@ -136,7 +136,7 @@ describe("openFunctions() refuses a plugin", () => {
   });
 });
 
-describe("openFunctions() loads a plugin", () => {
+describe("openPluginFunctions() loads a plugin", () => {
   const hello = define(`${manifest()} on: { "vm.started": (_s, event, { log }) => log("seen " + event.type) }`);
 
   it("that ships, by its name", async () => {

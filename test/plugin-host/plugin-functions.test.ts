@@ -144,7 +144,7 @@ describe("a session", () => {
   });
 
   it("that hangs as it is opened is given up", async () => {
-    const host = await open([plugin({ openMs: "60000" })], { bounds: { openMs: 8_000 } });
+    const host = await open([plugin({ openMs: "60000" })], { limits: { openMs: 8_000 } });
     expect(await refusalOf(host.tell({}))).toMatchObject({ code: "PLUGIN_TIMED_OUT", details: { what: "open" } });
     expect(await told(host)).toMatchObject({ state: "cannot_open" });
   });
@@ -166,7 +166,7 @@ describe("a session", () => {
         { plugin: closing("hangs", 60_000), config: {} },
         { plugin: closing("last", 100), config: {} },
       ],
-      { bounds: { closeMs: 2_000 } },
+      { limits: { closeMs: 2_000 } },
     );
     for (const name of ["first", "hangs", "last"]) await host.tell({}, name);
     await host.close();
@@ -179,7 +179,7 @@ describe("a session", () => {
       "first: closed",
     ]);
     expect(await refusalOf(host.tell({}, "first"))).toMatchObject({ message: expect.stringContaining("closing") });
-    const quiet = await open([plugin()], { bounds: { idleMs: 100 } });
+    const quiet = await open([plugin()], { limits: { idleMs: 100 } });
     await quiet.tell({});
     await quiet.said("closed");
     await quiet.tell({});

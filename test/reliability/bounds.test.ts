@@ -8,7 +8,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { lookLimits } from "../../src/plugin-host/bind-calls.ts";
 import * as serve from "../../src/serve/limits.ts";
-import { ANSWER_BYTES_MAX, CALLS_MAX, PROGRESS_PER_SECOND_MAX, paced } from "../../src/serve/limits.ts";
+import { ANSWER_BYTES_MAX, CALLS_MAX, limitProgress, PROGRESS_PER_SECOND_MAX } from "../../src/serve/limits.ts";
 import { MESSAGE_BYTES_MAX, UNREAD_BYTES_MAX } from "../../src/serve/mcp/bounded-lines.ts";
 import { schemasOf } from "../../src/serve/mcp/server.ts";
 import { CLAIM_WAITERS_MAX } from "../../src/store/claims.ts";
@@ -232,7 +232,7 @@ describe("progress", () => {
   test("of one call is told so many times a second, and cut to a length", () => {
     let now = 0;
     const told: string[] = [];
-    const tell = paced(
+    const tell = limitProgress(
       (message) => told.push(message),
       () => now,
     );

@@ -1,6 +1,6 @@
 /** The server in this process, on a world of its own: for tests that ask more often than anybody is allowed to. */
 import { onTestFinished } from "vitest";
-import type { Session } from "../../src/serve/app-context.ts";
+import type { AppContext } from "../../src/serve/app-context.ts";
 import { type HttpServerOptions, serveHttp } from "../../src/serve/http/server.ts";
 import { offeredTools } from "../../src/tools/catalogue.ts";
 import { type Ask, ask, type HttpAnswer } from "./http.ts";
@@ -18,7 +18,7 @@ export type HttpHere = Readonly<{
 }>;
 
 /** A session over a world's parts. */
-export function sessionOf({ connections, ports, store }: World, more: Partial<Session> = {}): Session {
+export function sessionOf({ connections, ports, store }: World, more: Partial<AppContext> = {}): AppContext {
   return {
     tools: offeredTools(connections, { readOnly: false }),
     confirm: "token",
@@ -40,11 +40,11 @@ export function sessionOf({ connections, ports, store }: World, more: Partial<Se
 export async function openHere(
   world: World,
   more: Partial<HttpServerOptions> = {},
-  session: Partial<Session> = {},
+  session: Partial<AppContext> = {},
 ): Promise<HttpHere> {
   const defects: unknown[] = [];
   const server = await serveHttp({
-    session: sessionOf(world, {
+    appContext: sessionOf(world, {
       defect(error) {
         defects.push(error);
         return "defect";

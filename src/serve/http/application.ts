@@ -3,9 +3,9 @@
 import { Hono } from "hono";
 import { deleteCookie, getCookie, setCookie } from "hono/cookie";
 import { secureHeaders } from "hono/secure-headers";
-import type { Session } from "../app-context.ts";
+import type { AppContext } from "../app-context.ts";
 import { defectOf } from "../defect.ts";
-import type { Work } from "../in-flight-calls.ts";
+import type { InFlightCalls } from "../in-flight-calls.ts";
 import type { McpHttp } from "../mcp/http.ts";
 import { addMcp, MCP_PATH } from "../mcp/route.ts";
 import { type RateLimit, rateLimited } from "../rate-limit.ts";
@@ -15,7 +15,7 @@ import { addConsoles, type ConsoleLimits } from "./console.ts";
 import { type Environment, type HttpContext, requireScope } from "./environment.ts";
 import { addEvents } from "./events.ts";
 import { checkHost, checkOrigin, checkSameOrigin } from "./host-origin-check.ts";
-import { HttpRefusal } from "./http-error.ts";
+import { HttpError } from "./http-error.ts";
 import { type Logins, loginPage, loginScript, loginStyle, SESSION_SECONDS } from "./login.ts";
 import type { OAuth, Verified } from "./oauth.ts";
 import { openApiOf } from "./openapi.ts";
@@ -25,10 +25,10 @@ import { addRest } from "./rest.ts";
 import type { Caller, FindCaller } from "./token.ts";
 
 export type ApplicationOptions = Readonly<{
-  session: Session;
+  appContext: AppContext;
   find: FindCaller;
   logins: Logins;
-  work: Work;
+  inFlight: InFlightCalls;
   /** Names that it also answers to, each with a port or for any. */
   allowHosts: readonly string[];
   rates?: Partial<Rates>;
@@ -108,11 +108,11 @@ export function application(options: ApplicationOptions): Hono<Environment> {
   addPlugins(app, options);
   options.mount?.(app);
   app.notFound((context) =>
-    problemResponse(new HttpRefusal("ROUTE_NOT_FOUND", { path: shown(context) }), shown(context)),
+    problemResponse(new HttpError("ROUTE_NOT_FOUND", { path: shown(context) }), shown(context)),
   );
   app.onError((error, context) => {
     if (isProblem(error) && error.code === "UNAUTHORISED" && wantsPage(context)) return context.redirect("/login", 303);
-    const refusal = isProblem(error) ? error : new HttpRefusal("DEFECT", { id: defectOf(options.session, error).id });
+    const refusal = isProblem(error) ? error : new HttpError("DEFECT", { id: defectOf(options.appContext, error).id });
     return problemResponse(refusal, shown(context));
   });
   return app;
@@ -145,7 +145,7 @@ function addLogin(app: Hono<Environment>, { logins }: ApplicationOptions, rate: 
     });
     if (session === undefined) {
       if (!isWithinRate(context.env.remote)) throw tooMany(1);
-      throw new HttpRefusal("TICKET_INVALID", {});
+      throw new HttpError("TICKET_INVALID", {});
     }
     setCookie(context, cookieName(context), session, {
       path: "/",
@@ -158,10 +158,10 @@ function addLogin(app: Hono<Environment>, { logins }: ApplicationOptions, rate: 
   });
 }
 
-function addReference(app: Hono<Environment>, { session }: ApplicationOptions): void {
+function addReference(app: Hono<Environment>, { appContext }: ApplicationOptions): void {
   // Made once, when it is first asked for.
   let made: OpenApi | undefined;
-  const document = () => (made ??= openApiOf(session.tools, session.version));
+  const document = () => (made ??= openApiOf(appContext.tools, appContext.version));
   app.get("/api/openapi.json", (context) => context.json(document()));
   app.get("/api/docs", (context) => context.html(referencePage(document())));
   app.get("/api/docs.css", (context) => context.body(referenceStyle, 200, { "content-type": "text/css" }));
@@ -173,7 +173,7 @@ function addPlugins(app: Hono<Environment>, { plugins }: ApplicationOptions): vo
     const { method, url, headers } = context.req.raw;
     requireScope(context, method === "GET" || method === "HEAD" ? "vm:read" : "vm:write");
     const { name } = context.req.param();
-    if (!plugins) throw new HttpRefusal("ROUTE_NOT_FOUND", { path: shown(context) });
+    if (!plugins) throw new HttpError("ROUTE_NOT_FOUND", { path: shown(context) });
     const kept = new Headers(headers);
     for (const secret of ["authorization", "cookie"]) kept.delete(secret);
     const body = method === "GET" || method === "HEAD" ? null : await readBody(context);
@@ -188,7 +188,7 @@ function addPlugins(app: Hono<Environment>, { plugins }: ApplicationOptions): vo
 /** Where clients learn who gives access tokens; whoever has none yet has to get there. */
 function addMetadata(app: Hono<Environment>, { oauth }: ApplicationOptions): void {
   const metadata = (context: HttpContext) => {
-    if (!oauth) throw new HttpRefusal("ROUTE_NOT_FOUND", { path: shown(context) });
+    if (!oauth) throw new HttpError("ROUTE_NOT_FOUND", { path: shown(context) });
     return context.json(oauth.metadata);
   };
   for (const path of ["", "/*"]) app.get(`/.well-known/oauth-protected-resource${path}`, metadata);
@@ -210,7 +210,7 @@ function authorised(options: ApplicationOptions, rates: Rates) {
       if (!strangers(context.env.remote)) throw tooMany(1);
       const challenge = oauth?.challenge(context.req.header("authorization") ? "invalid_token" : undefined);
       const headers = { "www-authenticate": challenge ?? 'Bearer realm="bootwright"' };
-      throw new HttpRefusal("UNAUTHORISED", { reason: caller }, headers);
+      throw new HttpError("UNAUTHORISED", { reason: caller }, headers);
     }
     context.env.letIn();
     const countChange = () => {
@@ -256,4 +256,4 @@ function callerOf(context: HttpContext, { find, logins }: ApplicationOptions): C
 }
 
 const tooMany = (retryAfterSeconds: number) =>
-  new HttpRefusal("RATE_EXCEEDED", { retryAfterSeconds }, { "retry-after": String(retryAfterSeconds) });
+  new HttpError("RATE_EXCEEDED", { retryAfterSeconds }, { "retry-after": String(retryAfterSeconds) });

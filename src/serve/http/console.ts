@@ -7,18 +7,22 @@ import type { Target } from "../../domain/model/vm.ts";
 import type { Console } from "../../domain/ports/backend-groups.ts";
 import { openConsole } from "../../tools/console.ts";
 import { callLimitMs, type Services } from "../../tools/tool.ts";
-import type { Session } from "../app-context.ts";
+import type { AppContext } from "../app-context.ts";
 import { defectOf } from "../defect.ts";
 import { dispatcherFor } from "../dispatch.ts";
-import type { Work } from "../in-flight-calls.ts";
+import type { InFlightCalls } from "../in-flight-calls.ts";
 import { objectIn, readBody } from "./body.ts";
 import { carry } from "./console-socket.ts";
 import { type Environment, type HttpContext, principalIn, requireScope } from "./environment.ts";
-import { kept } from "./expiring-secrets.ts";
-import { HttpRefusal } from "./http-error.ts";
+import { createExpiringSecrets } from "./expiring-secrets.ts";
+import { HttpError } from "./http-error.ts";
 import type { Caller } from "./token.ts";
 
-export type ConsoleOptions = Readonly<{ session: Session; work: Work; consoles?: Partial<ConsoleLimits> }>;
+export type ConsoleOptions = Readonly<{
+  appContext: AppContext;
+  inFlight: InFlightCalls;
+  consoles?: Partial<ConsoleLimits>;
+}>;
 export type ConsoleLimits = Readonly<{
   /** How long a ticket is good. */
   ticketMs: number;
@@ -38,21 +42,21 @@ export const CONSOLES = "/api/console/";
 /** What noVNC and every websockify speak. */
 export const SUBPROTOCOL = "binary";
 
-export function addConsoles(app: Hono<Environment>, { session, work, consoles }: ConsoleOptions): void {
+export function addConsoles(app: Hono<Environment>, { appContext, inFlight, consoles }: ConsoleOptions): void {
   // Keys change things.
-  if (session.tools.every(({ effect }) => effect === "read")) return;
+  if (appContext.tools.every(({ effect }) => effect === "read")) return;
   const limits = { ...usualLimits, ...consoles };
-  const tickets = kept<Ticket>(() => performance.now());
+  const tickets = createExpiringSecrets<Ticket>(() => performance.now());
   let open = 0;
-  const { perform } = dispatcherFor({ session, work });
+  const { perform } = dispatcherFor({ appContext, inFlight });
   const opening = (context: HttpContext, vm: string) => {
     const asked = { needs: "vm:write", limitMs: callLimitMs.read } as const;
-    const call = { signal: work.signal, progress: () => {} };
+    const call = { signal: inFlight.signal, progress: () => {} };
     return perform(principalIn(context), asked, call, (tools) => openConsole(tools, vm));
   };
   const requireRoom = () => {
     if (open < limits.most) return;
-    throw new HttpRefusal("STREAMS_EXHAUSTED", { streamsMax: limits.most }, { "retry-after": "10" });
+    throw new HttpError("STREAMS_EXHAUSTED", { streamsMax: limits.most }, { "retry-after": "10" });
   };
 
   app.post("/api/vms/:vm/console", async (context) => {
@@ -75,21 +79,21 @@ export function addConsoles(app: Hono<Environment>, { session, work, consoles }:
   app.get(`${CONSOLES}:ticket`, async (context) => {
     const caller = requireScope(context, "vm:write");
     const { upgrade } = context.env;
-    if (!upgrade) throw new HttpRefusal("UPGRADE_REQUIRED", {}, { upgrade: "websocket" });
+    if (!upgrade) throw new HttpError("UPGRADE_REQUIRED", {}, { upgrade: "websocket" });
     const { target } = taken(tickets, context, caller);
     requireRoom();
     open += 1;
     let opened: Console | undefined;
     try {
       ({ console: opened } = await opening(context, `${target.connection}/${target.uuid}`));
-      const history = await historyOf(session.services, principalIn(context).actor, target);
+      const history = await historyOf(appContext.services, principalIn(context).actor, target);
       const socket = upgrade();
       const carrying = socket
-        ? carry(socket, opened, { ...limits, signal: work.ending, isLetIn: context.get("isLetIn") })
+        ? carry(socket, opened, { ...limits, signal: inFlight.ending, isLetIn: context.get("isLetIn") })
         : Promise.resolve("it could not be opened").finally(() => leave(opened!));
       void carrying
         .then(history.closed)
-        .catch((error: unknown) => defectOf(session, error))
+        .catch((error: unknown) => defectOf(appContext, error))
         .finally(() => {
           open -= 1;
         });
@@ -103,16 +107,20 @@ export function addConsoles(app: Hono<Environment>, { session, work, consoles }:
 }
 
 /** A ticket is used up by whoever shows it.
- * @throws HttpRefusal CONSOLE_TICKET_INVALID, ORIGIN_REFUSED */
-function taken(tickets: ReturnType<typeof kept<Ticket>>, context: HttpContext, caller: Caller): Ticket {
+ * @throws HttpError CONSOLE_TICKET_INVALID, ORIGIN_REFUSED */
+function taken(
+  tickets: ReturnType<typeof createExpiringSecrets<Ticket>>,
+  context: HttpContext,
+  caller: Caller,
+): Ticket {
   const secret = context.req.param("ticket") ?? "";
   const ticket = tickets.get(secret);
   tickets.drop(secret);
   const session = context.get("session");
   // Every browser says which page opens a WebSocket; that it is another's was refused already.
   if (session !== undefined && context.req.header("origin") === undefined)
-    throw new HttpRefusal("ORIGIN_REFUSED", { origin: "none was sent" });
-  if (ticket?.caller !== caller.name || ticket.session !== session) throw new HttpRefusal("CONSOLE_TICKET_INVALID", {});
+    throw new HttpError("ORIGIN_REFUSED", { origin: "none was sent" });
+  if (ticket?.caller !== caller.name || ticket.session !== session) throw new HttpError("CONSOLE_TICKET_INVALID", {});
   return ticket;
 }
 

@@ -4,7 +4,7 @@ import type { WebSocket } from "ws";
 import type { Scope } from "../../domain/scope.ts";
 import { authorise, type Principal } from "../dispatch.ts";
 import type { Here } from "./host-origin-check.ts";
-import { HttpRefusal } from "./http-error.ts";
+import { HttpError } from "./http-error.ts";
 import type { Caller } from "./token.ts";
 
 export type Environment = {
@@ -25,7 +25,7 @@ export type Environment = {
     session?: string;
     /** Whether who was let in still would be. */
     isLetIn: () => boolean;
-    /** Counts a change towards what one caller may do in a time. @throws HttpRefusal RATE_EXCEEDED */
+    /** Counts a change towards what one caller may do in a time. @throws HttpError RATE_EXCEEDED */
     countChange: () => void;
     /** What a page's content security policy has beside what all have. */
     policy?: string;
@@ -52,9 +52,9 @@ export function principalIn(context: HttpContext): Principal {
 }
 
 export const scopeMissing = ({ name, scopes }: Caller, scope: Scope, headers: Readonly<Record<string, string>> = {}) =>
-  new HttpRefusal("SCOPE_MISSING", { caller: name, scope, has: scopes }, headers);
+  new HttpError("SCOPE_MISSING", { caller: name, scope, has: scopes }, headers);
 
-/** @throws HttpRefusal SCOPE_MISSING */
+/** @throws HttpError SCOPE_MISSING */
 export function requireScope(context: HttpContext, scope: Scope): Caller {
   authorise(principalIn(context), scope);
   return context.get("caller");

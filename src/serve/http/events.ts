@@ -4,30 +4,33 @@ import type { Hono } from "hono";
 import { streamSSE } from "hono/streaming";
 import { follow } from "../../domain/events/follow.ts";
 import type { Store } from "../../domain/ports/store.ts";
-import type { Session } from "../app-context.ts";
-import type { Work } from "../in-flight-calls.ts";
+import type { AppContext } from "../app-context.ts";
+import type { InFlightCalls } from "../in-flight-calls.ts";
 import { STREAMS_MAX } from "../limits.ts";
 import { type Environment, type HttpContext, requireScope } from "./environment.ts";
-import { HttpRefusal } from "./http-error.ts";
+import { HttpError } from "./http-error.ts";
 
-export type EventsOptions = Readonly<{ session: Session; work: Work; heartbeatMs?: number }>;
+export type EventsOptions = Readonly<{ appContext: AppContext; inFlight: InFlightCalls; heartbeatMs?: number }>;
 
 const HEARTBEAT_MS = 15_000;
 const RECONNECT_MS = 2_000;
 const AT_ONCE = 100;
 
-export function addEvents(app: Hono<Environment>, { session, work, heartbeatMs = HEARTBEAT_MS }: EventsOptions): void {
+export function addEvents(
+  app: Hono<Environment>,
+  { appContext, inFlight, heartbeatMs = HEARTBEAT_MS }: EventsOptions,
+): void {
   let open = 0;
   app.get("/api/events", async (context) => {
     requireScope(context, "vm:read");
     // Nobody would ever end it.
     if (context.req.raw.method === "HEAD") return context.body(null, 200, { "content-type": "text/event-stream" });
     if (open >= STREAMS_MAX)
-      throw new HttpRefusal("STREAMS_EXHAUSTED", { streamsMax: STREAMS_MAX }, { "retry-after": "10" });
+      throw new HttpError("STREAMS_EXHAUSTED", { streamsMax: STREAMS_MAX }, { "retry-after": "10" });
     const from = placeIn(context);
     open += 1;
     const begun = await (async () => {
-      const store = await session.services.store();
+      const store = await appContext.services.store();
       return { store, ...(await beginning(store, from)) };
     })().catch((error: unknown) => {
       open -= 1;
@@ -40,7 +43,7 @@ export function addEvents(app: Hono<Environment>, { session, work, heartbeatMs =
       const ending = new AbortController();
       const end = () => ending.abort();
       stream.onAbort(end);
-      work.ending.addEventListener("abort", end, { once: true });
+      inFlight.ending.addEventListener("abort", end, { once: true });
       const beat = setInterval(() => {
         // A token that was taken back, or a session that has ended, ends what it opened.
         if (isLetIn()) void stream.write(": \n\n");
@@ -59,7 +62,7 @@ export function addEvents(app: Hono<Environment>, { session, work, heartbeatMs =
       } finally {
         open -= 1;
         clearInterval(beat);
-        work.ending.removeEventListener("abort", end);
+        inFlight.ending.removeEventListener("abort", end);
       }
     });
   });
@@ -80,5 +83,5 @@ function placeIn({ req }: HttpContext): number | undefined {
   const text = req.header("last-event-id") || req.query("after");
   if (text === undefined || text === "") return undefined;
   if (/^\d{1,15}$/.test(text)) return Number(text);
-  throw new HttpRefusal("REQUEST_MALFORMED", { reason: "the place to go on from is no number" });
+  throw new HttpError("REQUEST_MALFORMED", { reason: "the place to go on from is no number" });
 }

@@ -7,7 +7,7 @@ const KEPT_MAX = 1_000;
 const hashOf = (secret: string) => createHash("sha256").update(secret).digest("base64url");
 
 /** What stands behind secrets, each good for a while. The newest stay. */
-export function kept<T>(now: () => number) {
+export function createExpiringSecrets<T>(now: () => number) {
   const all = new Map<string, { value: T; until: number }>();
   return {
     put(value: T, forMs: number): string {

@@ -1,6 +1,6 @@
 /** Why a request is refused before any tool is asked: what only a surface over HTTP can be wrong about. */
 import { defectMessage } from "../defect.ts";
-import { SurfaceRefusal } from "../surface-error.ts";
+import { SurfaceError } from "../surface-error.ts";
 
 const followed = (operation: string | undefined) =>
   operation === undefined ? "" : `GET /api/operations/${operation} says what was done. `;
@@ -116,8 +116,8 @@ export const statusOfHttp: Record<HttpCode, number> = {
 };
 export type HttpDetails<C extends HttpCode> = Parameters<(typeof catalogue)[C]>[0];
 
-export class HttpRefusal<C extends HttpCode = HttpCode> extends SurfaceRefusal {
-  override readonly name = "HttpRefusal";
+export class HttpError<C extends HttpCode = HttpCode> extends SurfaceError {
+  override readonly name = "HttpError";
   readonly code: C;
   readonly status: number;
   readonly hint: string;

@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { setTimeout as after } from "node:timers/promises";
 import type { RequestKeys } from "../../domain/ports/idempotency.ts";
-import { HttpRefusal } from "./http-error.ts";
+import { HttpError } from "./http-error.ts";
 import { problemOf, problemResponse } from "./problem.ts";
 
 const KEPT_MS = 24 * 3_600_000;
@@ -16,8 +16,8 @@ export type Asked = Readonly<{ caller: string; method: string; path: string; bod
 /** `isFinal`: something may have been done, so the same request must not be carried out again. */
 export type Answered = Readonly<{ response: Response; isFinal: boolean; isSecret?: boolean; operation?: string }>;
 
-/** @throws HttpRefusal IDEMPOTENCY_KEY_REUSED, IDEMPOTENCY_KEY_IN_USE, REQUEST_MALFORMED */
-export async function once(
+/** @throws HttpError IDEMPOTENCY_KEY_REUSED, IDEMPOTENCY_KEY_IN_USE, REQUEST_MALFORMED */
+export async function withIdempotencyKey(
   keys: () => Promise<RequestKeys>,
   header: string,
   { caller, method, path, body }: Asked,
@@ -25,7 +25,7 @@ export async function once(
 ): Promise<Response> {
   // As a structured header's string it stands in quotes.
   const key = /^"(.*)"$/.exec(header)?.[1] ?? header;
-  if (!KEY.test(key)) throw new HttpRefusal("REQUEST_MALFORMED", { reason: "its Idempotency-Key has no use as one" });
+  if (!KEY.test(key)) throw new HttpError("REQUEST_MALFORMED", { reason: "its Idempotency-Key has no use as one" });
   const store = await keys();
   const digest = (...parts: (string | Uint8Array)[]) => {
     const hash = createHash("sha256");
@@ -34,8 +34,8 @@ export async function once(
   };
   const name = digest(caller, method, path, key);
   const taken = await store.takeKey(name, digest(body), KEPT_MS);
-  if (taken.kind === "other") throw new HttpRefusal("IDEMPOTENCY_KEY_REUSED", { key });
-  if (taken.kind === "under_way") throw new HttpRefusal("IDEMPOTENCY_KEY_IN_USE", { key }, { "retry-after": "2" });
+  if (taken.kind === "other") throw new HttpError("IDEMPOTENCY_KEY_REUSED", { key });
+  if (taken.kind === "under_way") throw new HttpError("IDEMPOTENCY_KEY_IN_USE", { key }, { "retry-after": "2" });
   if (taken.kind === "answered") return thaw(taken.answer);
   const giveBack = () => store.giveKeyBack(name).catch(() => undefined);
   // Where it cannot be written that it has begun, it can be written later that it is done.
@@ -59,7 +59,7 @@ async function keptOf({ response, isSecret, operation }: Answered): Promise<stri
 }
 
 function notKept(reason: string, operation: string | undefined): string {
-  const refusal = new HttpRefusal("ANSWER_NOT_KEPT", { reason, ...(operation !== undefined && { operation }) });
+  const refusal = new HttpError("ANSWER_NOT_KEPT", { reason, ...(operation !== undefined && { operation }) });
   return freeze(problemResponse(refusal), JSON.stringify(problemOf(refusal)));
 }
 

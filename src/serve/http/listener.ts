@@ -5,10 +5,10 @@ import type { AddressInfo } from "node:net";
 import { getRequestListener } from "@hono/node-server";
 import type { Hono } from "hono";
 import type { Environment } from "./environment.ts";
-import { trickIn } from "./host-origin-check.ts";
-import { HttpRefusal } from "./http-error.ts";
+import { faultInTarget } from "./host-origin-check.ts";
+import { HttpError } from "./http-error.ts";
 import { problemResponse } from "./problem.ts";
-import { boundStrangers } from "./unauthenticated-connections.ts";
+import { limitUnauthenticated } from "./unauthenticated-connections.ts";
 import { acceptWebSockets, asksForConsole, requestOf } from "./web-socket.ts";
 
 export type ListenerOptions = Readonly<{
@@ -65,7 +65,7 @@ export async function listen({ app, address, port, tls, limits }: ListenerOption
     : createServer(settings);
   server.maxHeadersCount = HEADERS_MAX;
   server.maxConnections = connections;
-  const isKnown = boundStrangers(server, strangers);
+  const isKnown = limitUnauthenticated(server, strangers);
   const scheme = tls ? ("https" as const) : ("http" as const);
   const bindings = ({ socket }: IncomingMessage): Environment["Bindings"] => {
     const { localAddress = address, localPort = port, remoteAddress = "" } = socket;
@@ -81,14 +81,14 @@ export async function listen({ app, address, port, tls, limits }: ListenerOption
     { overrideGlobalObjects: false, errorHandler: () => malformed("it cannot be read as HTTP") },
   );
   server.on("request", (incoming: IncomingMessage, outgoing: ServerResponse) => {
-    const trick = trickIn(incoming.url ?? "");
+    const trick = faultInTarget(incoming.url ?? "");
     if (trick === undefined) return void handle(incoming, outgoing);
     void malformed(trick)
       .text()
       .then((text) => outgoing.writeHead(400, { "content-type": "application/problem+json" }).end(text));
   });
   const cutUpgraded = acceptWebSockets(server, async (incoming, signal, upgrade) => {
-    const trick = trickIn(incoming.url ?? "");
+    const trick = faultInTarget(incoming.url ?? "");
     if (trick !== undefined) return malformed(trick);
     if (!URL.canParse(`${scheme}://${incoming.headers.host}`)) return malformed("it cannot be read as HTTP");
     return app.fetch(requestOf(incoming, scheme, signal), { ...bindings(incoming), ...(upgrade && { upgrade }) });
@@ -114,4 +114,4 @@ export async function listen({ app, address, port, tls, limits }: ListenerOption
   };
 }
 
-const malformed = (reason: string) => problemResponse(new HttpRefusal("REQUEST_MALFORMED", { reason }));
+const malformed = (reason: string) => problemResponse(new HttpError("REQUEST_MALFORMED", { reason }));

@@ -1,6 +1,6 @@
 /** How a browser gets in: with a link that is good once, or with a token that somebody types. It then has a cookie that
  * scripts cannot read; what it stands for is kept in this process alone and ends with it. */
-import { kept } from "./expiring-secrets.ts";
+import { createExpiringSecrets } from "./expiring-secrets.ts";
 import type { Caller, FindCaller } from "./token.ts";
 
 const TICKET_MS = 10 * 60_000;
@@ -11,8 +11,8 @@ export type Logins = ReturnType<typeof loginsFor>;
 
 /** `token` is the one that a link logs in with. */
 export function loginsFor(token: string, find: FindCaller, now: () => number = () => Date.now()) {
-  const tickets = kept<true>(now);
-  const sessions = kept<string>(now);
+  const tickets = createExpiringSecrets<true>(now);
+  const sessions = createExpiringSecrets<string>(now);
   return {
     ticket: () => tickets.put(true, TICKET_MS),
     /** A session for who shows a ticket, which is then used up, or a token; undefined for anything else. */

@@ -4,7 +4,7 @@ import { createHash } from "node:crypto";
 import { createRemoteJWKSet, decodeJwt, errors, type JWTPayload, jwtVerify } from "jose";
 import { z } from "zod";
 import { type Scope, scopes } from "../../domain/scope.ts";
-import { HttpRefusal } from "./http-error.ts";
+import { HttpError } from "./http-error.ts";
 import type { Caller } from "./token.ts";
 
 /** `audience` is the address that clients know `/mcp` by; tokens are made out to it. */
@@ -18,7 +18,7 @@ export type OAuth = Readonly<{
   /** What a refusal tells in `WWW-Authenticate`, beside its error and the scope that is asked for. */
   challenge: (error?: "invalid_token" | "insufficient_scope", scope?: string) => string;
   /** A text says why it is refused; undefined for what is no token of this kind.
-   * @throws HttpRefusal ISSUER_UNAVAILABLE */
+   * @throws HttpError ISSUER_UNAVAILABLE */
   verify: (token: string) => Promise<Verified | string | undefined>;
 }>;
 
@@ -83,7 +83,7 @@ export function oauthOf({ issuer, audience }: OAuthSettings): OAuth {
         const reason = error instanceof errors.JOSEError && faults[error.code];
         if (reason) return `this access token ${reason}`;
         const cause = error instanceof Error ? error.message : String(error);
-        throw new HttpRefusal("ISSUER_UNAVAILABLE", { issuer, cause }, { "retry-after": "10" });
+        throw new HttpError("ISSUER_UNAVAILABLE", { issuer, cause }, { "retry-after": "10" });
       }
     },
   };

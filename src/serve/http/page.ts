@@ -5,11 +5,11 @@ import { readdirSync, readFileSync } from "node:fs";
 import { extname, join } from "node:path";
 import { setTimeout as after } from "node:timers/promises";
 import type { Hono } from "hono";
-import type { Session } from "../app-context.ts";
+import type { AppContext } from "../app-context.ts";
 import { type Environment, type HttpContext, requireScope } from "./environment.ts";
 
 export type PageOptions = Readonly<{
-  session: Session;
+  appContext: AppContext;
   /** Where the build put the page. */
   directory: string;
 }>;
@@ -30,7 +30,7 @@ const typeOf = (name: string) => `${types[extname(name)] ?? "application/octet-s
 const FACTS = "<!--facts-->";
 
 /** Adds `/` and what the page loads. */
-export function addPage(app: Hono<Environment>, { session, directory }: PageOptions): void {
+export function addPage(app: Hono<Environment>, { appContext, directory }: PageOptions): void {
   const page = readIfThere(join(directory, "index.html"))?.toString("utf8");
   if (page === undefined) {
     app.get("/", (context) => context.text(NOT_BUILT, 503));
@@ -39,7 +39,7 @@ export function addPage(app: Hono<Environment>, { session, directory }: PageOpti
   const allowed = [policyFor(page, "script"), policyFor(page, "style")].join("; ");
   app.get("/", async (context) => {
     context.set("policy", allowed);
-    const facts = JSON.stringify(await factsFor(session, context));
+    const facts = JSON.stringify(await factsFor(appContext, context));
     // A data block: it is never run, and nothing in it can end it.
     const block = `<script id="facts" type="application/json">${facts.replaceAll("<", "\\u003c")}</script>`;
     return context.html(page.replace(FACTS, () => block));
@@ -63,20 +63,20 @@ function policyFor(page: string, element: "script" | "style"): string {
 
 /** What the page has to know before it asks: who is looking, which tools there are and where, whose VMs show their screens,
  * and the place in the journal from which it is to be told of events. */
-async function factsFor(session: Session, context: HttpContext) {
+async function factsFor(appContext: AppContext, context: HttpContext) {
   const { scopes } = requireScope(context, "vm:read");
-  const { store, connections } = session.services;
+  const { store, connections } = appContext.services;
   const place = store()
     .then((open) => open.lastEvent())
     .catch(() => undefined);
   return {
-    version: session.version,
+    version: appContext.version,
     scopes,
     // The page is there at once; what it shows may have to wait for the database.
     place: await Promise.race([place, after(PLACE_LIMIT_MS, undefined, { ref: false })]),
     /** Connections whose VMs have a console. */
     consoles: connections.names.filter((name) => connections.capabilities(name).groups.includes("display")),
-    tools: Object.fromEntries(session.tools.map(({ name, http, effect }) => [name, { ...http, effect }])),
+    tools: Object.fromEntries(appContext.tools.map(({ name, http, effect }) => [name, { ...http, effect }])),
   };
 }
 export type PageFacts = Awaited<ReturnType<typeof factsFor>>;

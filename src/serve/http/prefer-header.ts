@@ -1,6 +1,6 @@
 /** What a client would rather have (RFC 7240): not to wait for a change that takes long. */
 
-export type Preference = Readonly<{
+export type AsyncPreference = Readonly<{
   /** How long to wait before answering that it has begun, in milliseconds. */
   waitMs: number;
 }>;
@@ -8,7 +8,7 @@ export type Preference = Readonly<{
 const WAIT_SECONDS_MAX = 60;
 
 /** Undefined for a client that waits for the answer however long it takes. */
-export function asynchronous(prefer: string | undefined): Preference | undefined {
+export function respondAsync(prefer: string | undefined): AsyncPreference | undefined {
   const parts = (prefer ?? "").split(",").map((part) => part.trim().toLowerCase());
   if (!parts.includes("respond-async")) return undefined;
   const [, seconds = "0"] = parts.map((part) => /^wait="?(\d{1,6})"?$/.exec(part)).find((found) => found) ?? [];

@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { DomainError, type ErrorCode } from "../../domain/error.ts";
 import { refusalOf } from "../../tools/respond.ts";
-import { HttpRefusal } from "./http-error.ts";
+import { HttpError } from "./http-error.ts";
 
 /** A new error code does not compile until its status is decided. 404 is for what the address names; a thing that the
  * body names and that is not there is 422. */
@@ -107,11 +107,11 @@ export type Problem = z.input<typeof Problem>;
 export const PROBLEM_TYPE = "application/problem+json";
 
 /** Whether an error is an answer over HTTP. Every other one is a defect. */
-export const isProblem = (error: unknown): error is DomainError | HttpRefusal =>
-  error instanceof DomainError || error instanceof HttpRefusal;
+export const isProblem = (error: unknown): error is DomainError | HttpError =>
+  error instanceof DomainError || error instanceof HttpError;
 
 /** `VM_NOT_FOUND` is the title "VM not found" of the type `urn:bootwright:error:vm-not-found`. */
-export function problemOf(error: DomainError | HttpRefusal, instance?: string): Problem {
+export function problemOf(error: DomainError | HttpError, instance?: string): Problem {
   const { code } = error;
   const isDomain = error instanceof DomainError;
   const { message, hint, next, details, outcome } = isDomain
@@ -132,13 +132,13 @@ export function problemOf(error: DomainError | HttpRefusal, instance?: string): 
   };
 }
 
-export function problemResponse(error: DomainError | HttpRefusal, instance?: string): Response {
+export function problemResponse(error: DomainError | HttpError, instance?: string): Response {
   const problem = problemOf(error, instance);
   const again = error instanceof DomainError ? retryAfter[error.code] : undefined;
   const headers = {
     "content-type": PROBLEM_TYPE,
     ...(again !== undefined && { "retry-after": again }),
-    ...(error instanceof HttpRefusal && error.headers),
+    ...(error instanceof HttpError && error.headers),
   };
   return new Response(JSON.stringify(problem), { status: problem.status, headers });
 }

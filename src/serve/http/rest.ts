@@ -4,27 +4,27 @@ import type { Hono } from "hono";
 import { DomainError } from "../../domain/error.ts";
 import type { State } from "../../domain/model/state.ts";
 import { scopeFor } from "../../domain/scope.ts";
-import type { Session } from "../app-context.ts";
+import type { AppContext } from "../app-context.ts";
 import { defectOf } from "../defect.ts";
 import { type Dispatcher, dispatcherFor, type GivenCall, type Principal } from "../dispatch.ts";
-import type { Work } from "../in-flight-calls.ts";
-import { readValue } from "../parse-argument.ts";
+import type { InFlightCalls } from "../in-flight-calls.ts";
+import { parseArgument } from "../parse-argument.ts";
 import { objectIn, readBody } from "./body.ts";
-import { expectation, isKnown, tagOf } from "./conditional-request.ts";
+import { entityTagOf, ifMatchCheck, matchesIfNoneMatch } from "./conditional-request.ts";
 import { type Environment, type HttpContext, principalIn, requireScope } from "./environment.ts";
-import { HttpRefusal } from "./http-error.ts";
-import { type Answered, once } from "./idempotency-key.ts";
-import { asynchronous } from "./prefer-header.ts";
+import { HttpError } from "./http-error.ts";
+import { type Answered, withIdempotencyKey } from "./idempotency-key.ts";
+import { respondAsync } from "./prefer-header.ts";
 import { isProblem, problemResponse } from "./problem.ts";
 import { parametersOf, type Route, routesOf } from "./route.ts";
 
-export type RestOptions = Readonly<{ session: Session; work: Work }>;
+export type RestOptions = Readonly<{ appContext: AppContext; inFlight: InFlightCalls }>;
 
 type Rest = RestOptions & Readonly<{ dispatch: Dispatcher }>;
 
 export function addRest(app: Hono<Environment>, given: RestOptions): void {
   const options = { ...given, dispatch: dispatcherFor(given) };
-  const routes = routesOf(options.session.tools);
+  const routes = routesOf(options.appContext.tools);
   const pathOf = (path: string) => `/api${path.replaceAll(/\{(\w+)\}/g, ":$1")}`;
   for (const route of routes) {
     app.on(route.method, pathOf(route.path), (context) =>
@@ -35,7 +35,7 @@ export function addRest(app: Hono<Environment>, given: RestOptions): void {
     const allowed = same.map(({ method }) => method);
     app.all(pathOf(path), (context) => {
       const details = { method: context.req.method, allowed };
-      throw new HttpRefusal("METHOD_NOT_ALLOWED", details, { allow: allowed.join(", ") });
+      throw new HttpError("METHOD_NOT_ALLOWED", details, { allow: allowed.join(", ") });
     });
   }
 }
@@ -44,14 +44,14 @@ async function look(options: Rest, route: Route, context: HttpContext): Promise<
   requireScope(context, scopeFor[route.effect]);
   let seen: State | undefined;
   // Who no longer waits for a look wants it no longer.
-  const signal = AbortSignal.any([options.work.signal, context.req.raw.signal]);
+  const signal = AbortSignal.any([options.inFlight.signal, context.req.raw.signal]);
   const observed = (state: State) => {
     seen = state;
   };
   const args = argumentsOf(route, context, queryOf(route, context));
   const body = JSON.stringify(await run(options, route, args, principalIn(context), { signal, observed }));
-  const tag = tagOf(body, seen);
-  if (isKnown(context.req.header("if-none-match"), tag))
+  const tag = entityTagOf(body, seen);
+  if (matchesIfNoneMatch(context.req.header("if-none-match"), tag))
     return new Response(null, { status: 304, headers: { etag: tag } });
   return new Response(body, { headers: { etag: tag, "content-type": "application/json" } });
 }
@@ -66,9 +66,9 @@ async function change(options: Rest, route: Route, context: HttpContext): Promis
   if (header === undefined) return (await carryOut(options, route, args, context)).response;
   const { pathname, search } = new URL(req.url);
   const asked = { caller: caller.name, method: route.method, path: `${pathname}${search}`, body };
-  const { store } = options.session.services;
+  const { store } = options.appContext.services;
   // Kept as it is answered, refusals too, once something may have been done.
-  return once(store, header, asked, (begun) => carryOut(options, route, args, context, begun));
+  return withIdempotencyKey(store, header, asked, (begun) => carryOut(options, route, args, context, begun));
 }
 
 /** A change that was asked for is made, whether or not anybody still waits for the answer. */
@@ -82,19 +82,19 @@ async function carryOut(
   const { req } = context;
   const ifMatch = req.header("if-match");
   if (ifMatch !== undefined && !route.conditional)
-    throw new HttpRefusal("REQUEST_MALFORMED", { reason: "nothing at this place has an entity tag to match" });
+    throw new HttpError("REQUEST_MALFORMED", { reason: "nothing at this place has an entity tag to match" });
   let operation: string | undefined;
   const begun = Promise.withResolvers<string>();
   const running = run(options, route, args, principalIn(context), {
-    signal: options.work.signal,
+    signal: options.inFlight.signal,
     async begun(id) {
       operation = id;
       await noteBegun?.(id);
       begun.resolve(id);
     },
-    ...(ifMatch !== undefined && { expect: expectation(ifMatch) }),
+    ...(ifMatch !== undefined && { expect: ifMatchCheck(ifMatch) }),
   });
-  const preference = asynchronous(req.header("prefer"));
+  const preference = respondAsync(req.header("prefer"));
   if (preference && route.followable) {
     const early = await laterThan(preference.waitMs, running, begun.promise);
     if (early !== undefined) {
@@ -109,13 +109,13 @@ async function carryOut(
   } catch (error) {
     if (isProblem(error) && operation === undefined) throw error;
     // What was done before a fault nobody knows.
-    const refusal = isProblem(error) ? error : defectIn(options.session, error, operation);
+    const refusal = isProblem(error) ? error : defectIn(options.appContext, error, operation);
     return { response: problemResponse(refusal, req.path.slice(0, 500)), isFinal: true };
   }
 }
 
-const defectIn = (session: Session, error: unknown, operation: string | undefined) =>
-  new HttpRefusal("DEFECT", { id: defectOf(session, error).id, ...(operation !== undefined && { operation }) });
+const defectIn = (appContext: AppContext, error: unknown, operation: string | undefined) =>
+  new HttpError("DEFECT", { id: defectOf(appContext, error).id, ...(operation !== undefined && { operation }) });
 
 /** The operation's id where it has begun and is not done within this time; undefined once it is done, whatever came of it. */
 async function laterThan(ms: number, running: Promise<unknown>, begun: Promise<string>): Promise<string | undefined> {
@@ -170,6 +170,6 @@ function argumentsOf(route: Route, { req }: HttpContext, sent: Record<string, un
 function queryOf(route: Route, { req }: HttpContext): Record<string, unknown> {
   const query = new URL(req.url).searchParams;
   const read = (key: string, texts: readonly string[]) =>
-    texts.length === 1 ? readValue(route, key, texts[0]!) : [...texts];
+    texts.length === 1 ? parseArgument(route, key, texts[0]!) : [...texts];
   return Object.fromEntries([...new Set(query.keys())].map((key) => [key, read(key, query.getAll(key))]));
 }

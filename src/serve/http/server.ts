@@ -3,8 +3,8 @@ import { readFileSync } from "node:fs";
 import type { Server } from "node:http";
 import { isIP } from "node:net";
 import type { Hono } from "hono";
-import type { Session } from "../app-context.ts";
-import { workOf } from "../in-flight-calls.ts";
+import type { AppContext } from "../app-context.ts";
+import { createInFlightCalls } from "../in-flight-calls.ts";
 import { type McpHttpOptions, mcpHttp } from "../mcp/http.ts";
 import { application, type Rates } from "./application.ts";
 import type { ConsoleLimits } from "./console.ts";
@@ -15,7 +15,7 @@ import { type OAuthSettings, oauthOf } from "./oauth.ts";
 import { mainToken, TokenError, tokensIn } from "./token.ts";
 
 export type HttpServerOptions = Readonly<{
-  session: Session;
+  appContext: AppContext;
   /** Directory of the database, where tokens are too. */
   data: string;
   address: string;
@@ -55,20 +55,20 @@ const CUT_AFTER_MS = 1_000;
 
 /** @throws TokenError, or the operating system's error when it cannot listen there */
 export async function serveHttp(options: HttpServerOptions): Promise<HttpServer> {
-  const { session, data, address, port, allowHosts, log } = options;
+  const { appContext, data, address, port, allowHosts, log } = options;
   const token = mainToken(data, {
     ...(options.token !== undefined && { token: options.token }),
     ...(options.tokenFile !== undefined && { file: options.tokenFile }),
   });
   const find = tokensIn(data, token, log);
   const logins = loginsFor(token, find);
-  const work = workOf();
-  const mcp = mcpHttp({ session, work, ...options.mcp });
+  const inFlight = createInFlightCalls();
+  const mcp = mcpHttp({ appContext, inFlight, ...options.mcp });
   const app = application({
-    session,
+    appContext,
     find,
     logins,
-    work,
+    inFlight,
     mcp,
     ...(options.oauth && { oauth: oauthOf(options.oauth) }),
     allowHosts: allowHosts.map((name) => name.toLowerCase()),
@@ -93,7 +93,7 @@ export async function serveHttp(options: HttpServerOptions): Promise<HttpServer>
     loginLink: () => `${url}/login#${logins.ticket()}`,
     async close() {
       const closed = listener.close();
-      await work.end();
+      await inFlight.end();
       await mcp.close();
       const cut = setTimeout(() => listener.cut(), CUT_AFTER_MS);
       await closed;

@@ -8,7 +8,7 @@ const endsOf = ({ remoteAddress, remotePort, localAddress, localPort }: Socket):
   [remoteAddress, remotePort, localAddress, localPort].join(" ");
 
 /** Bounds how many strangers a server holds. What it gives back is told of a connection whose caller is known. */
-export function boundStrangers(server: Server, most: number): (socket: Socket) => void {
+export function limitUnauthenticated(server: Server, most: number): (socket: Socket) => void {
   const strangers = new Map<string, Socket>();
   server.on("connection", (socket: Socket) => {
     const ends = endsOf(socket);

@@ -10,9 +10,9 @@ import {
   type McpServer,
   type Server,
 } from "@modelcontextprotocol/server";
-import type { Session } from "../app-context.ts";
+import type { AppContext } from "../app-context.ts";
 import { authorise } from "../dispatch.ts";
-import type { Work } from "../in-flight-calls.ts";
+import type { InFlightCalls } from "../in-flight-calls.ts";
 import { STREAM_URIS_MAX, STREAMS_MAX, URIS_MAX } from "../limits.ts";
 import type { McpCall } from "./http-call.ts";
 import { errorOf, streamOf, tooMany } from "./resource-handlers.ts";
@@ -28,19 +28,19 @@ export type McpHttp = Readonly<{
 }>;
 
 export type McpHttpOptions = Readonly<{
-  session: Session;
-  work: Work;
+  appContext: AppContext;
+  inFlight: InFlightCalls;
   limits?: Partial<SessionLimits>;
   /** Another server than Bootwright's own on the same wiring, to test that. */
   build?: (era: McpRequestContext["era"], subscriptions: Subscriptions) => Server | McpServer;
 }>;
 
-export function mcpHttp({ session, work, limits = {}, build: other }: McpHttpOptions): McpHttp {
+export function mcpHttp({ appContext, inFlight, limits = {}, build: other }: McpHttpOptions): McpHttp {
   const authority = ({ http }: { http?: { authInfo?: AuthInfo } }) => http?.authInfo?.extra?.authority as Authority;
-  const build = other ?? serverFor({ session, work, authority });
+  const build = other ?? serverFor({ appContext, inFlight, authority });
   // Who listens is many clients, and each is told of what it wants by the SDK.
   const streams = subscriptionsFor(
-    session,
+    appContext,
     {
       updated: async (uri) => listening.notify.resourceUpdated(uri),
       listChanged: async () => listening.notify.resourcesChanged(),
@@ -51,7 +51,7 @@ export function mcpHttp({ session, work, limits = {}, build: other }: McpHttpOpt
   const options = { legacy: "reject" as const, maxSubscriptions: STREAMS_MAX };
   const listening = createMcpHandler(({ era }) => build(era, streams), options);
   const calls = createMcpHandler(({ era }) => build(era, streams), options);
-  const sessions = sessionsOf({ session, build: (subscriptions) => build("legacy", subscriptions), limits });
+  const sessions = sessionsOf({ appContext, build: (subscriptions) => build("legacy", subscriptions), limits });
   let opened = 0;
 
   /** What a stream wants to hear of is noted before the SDK opens it, and forgotten when nobody reads it any longer. */
@@ -62,7 +62,7 @@ export function mcpHttp({ session, work, limits = {}, build: other }: McpHttpOpt
       await streams.begin();
       if (uris.length > URIS_MAX || !streams.add(key, uris)) throw tooMany();
     } catch (thrown) {
-      const { code, message, data } = errorOf(session, thrown);
+      const { code, message, data } = errorOf(appContext, thrown);
       return refused(call.body, code, message, data);
     }
     left(() => streams.remove(key));
@@ -76,12 +76,12 @@ export function mcpHttp({ session, work, limits = {}, build: other }: McpHttpOpt
     void listening.close();
     sessions.endStreams();
   };
-  work.ending.addEventListener("abort", onEnding, { once: true });
+  inFlight.ending.addEventListener("abort", onEnding, { once: true });
 
   return {
     async handle(call, left) {
       const { request, body } = call;
-      if (work.ending.aborted) return new Response(null, { status: 503 });
+      if (inFlight.ending.aborted) return new Response(null, { status: 503 });
       if (await isLegacyRequest(request, body)) return sessions.handle(call, authInfoOf(call.authority), left);
       const uris = streamOf(body as JSONRPCMessage);
       return uris ? open(call, uris, left) : serve(calls, call);

@@ -10,7 +10,7 @@ import {
   type Transport,
 } from "@modelcontextprotocol/server";
 import { refusalText } from "../../tools/respond.ts";
-import type { Session } from "../app-context.ts";
+import type { AppContext } from "../app-context.ts";
 import { defectOf } from "../defect.ts";
 import { URIS_MAX } from "../limits.ts";
 import { isRefusal, refusalIn } from "../surface-error.ts";
@@ -26,7 +26,7 @@ export const resourceCacheHints = {
 } as const;
 
 export type ResourceServing = Readonly<{
-  session: Session;
+  appContext: AppContext;
   subscriptions: Subscriptions;
   /** Makes the calls of one request, within the bounds of all calls. */
   ask: (ctx: ServerContext) => Ask;
@@ -38,7 +38,7 @@ export type ResourceServing = Readonly<{
 export function serveResources(
   server: Server,
   era: "legacy" | "modern",
-  { session, subscriptions, ask, requireLook }: ResourceServing,
+  { appContext, subscriptions, ask, requireLook }: ResourceServing,
 ): void {
   const told = async <T>(work: () => Promise<T>, ctx: ServerContext): Promise<T> => {
     try {
@@ -46,7 +46,7 @@ export function serveResources(
       return await work();
     } catch (error) {
       // Nobody waits for the answer of a request that was cancelled.
-      throw ctx.mcpReq.signal.aborted ? error : errorOf(session, error);
+      throw ctx.mcpReq.signal.aborted ? error : errorOf(appContext, error);
     }
   };
   server.setRequestHandler("resources/list", async ({ params }, ctx) => {
@@ -59,7 +59,7 @@ export function serveResources(
   server.setRequestHandler("resources/templates/list", () => ({ resourceTemplates: [...templates] }));
   server.setRequestHandler("resources/read", async ({ params: { uri } }, ctx) => {
     // Not in the list, since only a tool leads to it; the same for everybody, and it says nothing of any VM.
-    if (uri === PANEL_URI) return { contents: panelContents(session.panel?.()) };
+    if (uri === PANEL_URI) return { contents: panelContents(appContext.panel?.()) };
     const found = await told(() => readResource(ask(ctx), uri), ctx);
     if (!found) throw new ResourceNotFoundError(uri);
     return { contents: [{ uri, mimeType: "application/json", text: found.text }] };
@@ -85,7 +85,7 @@ export function serveResources(
 
 /** Sees the streams that a client of 2026 opens; the SDK, which serves them, tells nobody. One is passed on only once it
  * is known from where in the journal it is told, so that it misses nothing that comes after its beginning. */
-export function heedStreams(transport: Transport, session: Session, subscriptions: Subscriptions): void {
+export function heedStreams(transport: Transport, appContext: AppContext, subscriptions: Subscriptions): void {
   const onmessage = transport.onmessage?.bind(transport);
   const opening = new Set<RequestId>();
   const open = async (id: RequestId, uris: readonly string[]): Promise<boolean> => {
@@ -95,7 +95,7 @@ export function heedStreams(transport: Transport, session: Session, subscription
       if (opening.has(id) && !subscriptions.add(keyOf(id), uris)) throw tooMany();
       return opening.has(id);
     } catch (thrown) {
-      const { code, message: text, data } = errorOf(session, thrown);
+      const { code, message: text, data } = errorOf(appContext, thrown);
       const error = { code, message: text, ...(data !== undefined && { data }) };
       if (opening.has(id)) await transport.send({ jsonrpc: "2.0", id, error }).catch(() => undefined);
       return false;
@@ -155,10 +155,10 @@ export function notifyOn(serverOf: () => Server | undefined, hasRead: () => Prom
 }
 
 /** A refusal as an error of the protocol: code, text and details stand in it as they do in a tool's result. */
-export function errorOf(session: Pick<Session, "defect">, error: unknown): ProtocolError {
+export function errorOf(appContext: Pick<AppContext, "defect">, error: unknown): ProtocolError {
   if (error instanceof ProtocolError) return error;
   if (!isRefusal(error))
-    return new ProtocolError(ProtocolErrorCode.InternalError, `DEFECT: ${defectOf(session, error).message}`);
+    return new ProtocolError(ProtocolErrorCode.InternalError, `DEFECT: ${defectOf(appContext, error).message}`);
   const refusal = refusalIn(error);
   return new ProtocolError(ProtocolErrorCode.InternalError, refusalText(refusal), refusal);
 }

@@ -1,7 +1,7 @@
 /** MCP at /mcp: who may ask is decided as for REST, what is asked is answered by the protocol's own SDK. */
 import type { Hono } from "hono";
 import { type Effect, scopeFor } from "../../domain/scope.ts";
-import type { Session } from "../app-context.ts";
+import type { AppContext } from "../app-context.ts";
 import { jsonIn, readBody } from "../http/body.ts";
 import { type Environment, requireScope, scopeMissing } from "../http/environment.ts";
 import { watched } from "../http/stream.ts";
@@ -11,10 +11,10 @@ import type { Authority } from "./server.ts";
 
 export const MCP_PATH = "/mcp";
 
-export type McpPlaceOptions = Readonly<{ session: Session; mcp: McpHttp; heartbeatMs?: number }>;
+export type McpPlaceOptions = Readonly<{ appContext: AppContext; mcp: McpHttp; heartbeatMs?: number }>;
 
-export function addMcp(app: Hono<Environment>, { session, mcp, heartbeatMs }: McpPlaceOptions): void {
-  const effects = new Map(session.tools.map(({ name, effect }) => [name, effect]));
+export function addMcp(app: Hono<Environment>, { appContext, mcp, heartbeatMs }: McpPlaceOptions): void {
+  const effects = new Map(appContext.tools.map(({ name, effect }) => [name, effect]));
   app.all(MCP_PATH, async (context) => {
     const { raw } = context.req;
     const isPost = raw.method === "POST";

@@ -16,11 +16,11 @@ import { scopeFor } from "../../domain/scope.ts";
 import type { Answers } from "../../tools/catalogue.ts";
 import { answerText, type Refusal, refusalText } from "../../tools/respond.ts";
 import { annotationsOf, type Tool } from "../../tools/tool.ts";
-import type { Session } from "../app-context.ts";
+import type { AppContext } from "../app-context.ts";
 import { type Defect, defectOf } from "../defect.ts";
 import { authorise, dispatcherFor, isToBeConfirmed, type Principal } from "../dispatch.ts";
-import type { Work } from "../in-flight-calls.ts";
-import { ANSWER_BYTES_MAX, paced } from "../limits.ts";
+import type { InFlightCalls } from "../in-flight-calls.ts";
+import { ANSWER_BYTES_MAX, limitProgress } from "../limits.ts";
 import { isRefusal, refusalIn } from "../surface-error.ts";
 import { panelMeta } from "./app-panel.ts";
 import { resourceCacheHints, resourceCapabilities, serveResources } from "./resource-handlers.ts";
@@ -75,21 +75,21 @@ export type Authority = Pick<Principal, "actor" | "scopes" | "lacks"> &
   }>;
 
 export type Serves = Readonly<{
-  session: Session;
-  work: Pick<Work, "count" | "add" | "signal">;
+  appContext: AppContext;
+  inFlight: Pick<InFlightCalls, "count" | "add" | "signal">;
   authority: (ctx: ServerContext) => Authority;
 }>;
 
 export type Build = (era: McpRequestContext["era"], subscriptions: Subscriptions) => Server;
 
 /** Gives what makes the server object of a connection, or of a request. */
-export function serverFor({ session, work, authority }: Serves): Build {
+export function serverFor({ appContext, inFlight, authority }: Serves): Build {
   const codec = createRequestStateCodec<Confirming>({
     key: randomBytes(32),
     ttlSeconds: 300,
     bind: (ctx) => authority(ctx).owner,
   });
-  const listed = session.tools.map((tool) => ({
+  const listed = appContext.tools.map((tool) => ({
     tool,
     shown: {
       name: tool.name,
@@ -100,8 +100,8 @@ export function serverFor({ session, work, authority }: Serves): Build {
       ...panelMeta(tool.name),
     },
   }));
-  const dispatch = dispatcherFor({ session, work });
-  const signalOf = (ctx: ServerContext) => AbortSignal.any([ctx.mcpReq.signal, work.signal]);
+  const dispatch = dispatcherFor({ appContext, inFlight });
+  const signalOf = (ctx: ServerContext) => AbortSignal.any([ctx.mcpReq.signal, inFlight.signal]);
   const principalOf = (server: Server, ctx: ServerContext): Principal => {
     const { actor, scopes, lacks } = authority(ctx);
     const { name, elicits } = clientOf(server, ctx);
@@ -136,7 +136,7 @@ export function serverFor({ session, work, authority }: Serves): Build {
         structuredContent: data,
       } satisfies CallToolResult);
     } catch (error) {
-      if (!isRefusal(error)) return defectResult(defectOf(session, error));
+      if (!isRefusal(error)) return defectResult(defectOf(appContext, error));
       if (!isToBeConfirmed(error) || principal.agreement !== "person") return refusalResult(refusalIn(error));
       const { confirm: token, losses, vm } = error.details;
       return inputRequired({
@@ -153,7 +153,7 @@ export function serverFor({ session, work, authority }: Serves): Build {
 
   return (era, subscriptions) => {
     const server = new Server(
-      { name: "bootwright", title: "Bootwright", version: session.version },
+      { name: "bootwright", title: "Bootwright", version: appContext.version },
       {
         capabilities: { tools: {}, ...resourceCapabilities },
         instructions,
@@ -171,7 +171,7 @@ export function serverFor({ session, work, authority }: Serves): Build {
       return respond(server, name, { ...args }, ctx);
     });
     serveResources(server, era, {
-      session,
+      appContext,
       subscriptions,
       ask: (ctx) => askFor(server, ctx),
       requireLook: (ctx) => authorise(authority(ctx), "vm:read"),
@@ -223,7 +223,7 @@ function progressFor(ctx: ServerContext): (message: string, percent?: number) =>
   const progressToken = ctx.mcpReq._meta?.progressToken;
   if (progressToken === undefined) return () => undefined;
   let progress = 0;
-  return paced((message, percent) => {
+  return limitProgress((message, percent) => {
     // It has to rise with each message, also where no more is done than before.
     progress = percent === undefined ? progress + 1 : Math.max(percent, progress + Number.EPSILON * 1024);
     const params = { progressToken, progress, ...(percent !== undefined && { total: 100 }), message };

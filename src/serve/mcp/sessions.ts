@@ -6,7 +6,7 @@ import {
   type Server,
   WebStandardStreamableHTTPServerTransport,
 } from "@modelcontextprotocol/server";
-import type { Session } from "../app-context.ts";
+import type { AppContext } from "../app-context.ts";
 import { REPLAY_BYTES_MAX, SESSION_IDLE_MS, SESSIONS_MAX } from "../limits.ts";
 import type { McpCall } from "./http-call.ts";
 import { replayOf } from "./replay.ts";
@@ -38,19 +38,19 @@ type Open = {
 };
 
 export type SessionsOptions = Readonly<{
-  session: Session;
+  appContext: AppContext;
   build: (subscriptions: Subscriptions) => Server | McpServer;
   limits: Partial<SessionLimits>;
 }>;
 
-export function sessionsOf({ session, build, limits }: SessionsOptions) {
+export function sessionsOf({ appContext, build, limits }: SessionsOptions) {
   const { sessions: most, idleMs, replayBytes } = { ...usualLimits, ...limits };
   const open = new Map<string, Open>();
 
   async function begin({ authority }: McpCall): Promise<Open> {
     let server: Server | undefined;
     const subscriptions = subscriptionsFor(
-      session,
+      appContext,
       notifyOn(
         () => server,
         async () => undefined,

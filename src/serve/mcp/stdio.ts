@@ -4,9 +4,9 @@ import type { Server } from "@modelcontextprotocol/server";
 import { StdioServerTransport, serveStdio } from "@modelcontextprotocol/server/stdio";
 import { DomainError } from "../../domain/error.ts";
 import { refusalOf, refusalText } from "../../tools/respond.ts";
-import type { Session } from "../app-context.ts";
+import type { AppContext } from "../app-context.ts";
 import { ownUser } from "../dispatch.ts";
-import { workOf } from "../in-flight-calls.ts";
+import { createInFlightCalls } from "../in-flight-calls.ts";
 import { URIS_MAX } from "../limits.ts";
 import { answersRead, BoundedLines, MESSAGE_BYTES_MAX } from "./bounded-lines.ts";
 import { heedStreams, notifyOn } from "./resource-handlers.ts";
@@ -22,17 +22,17 @@ export type Serving = Readonly<{
 const whoStartedIt: Authority = { ...ownUser("mcp", "program"), owner: "", listsAll: true };
 
 /** Serves MCP on stdin and stdout until the client goes away. `output` is stdout, which is watched for what is unread. */
-export function serveMcp(session: Session, output: Writable): Serving {
-  const work = workOf({ endMs: 0 });
+export function serveMcp(appContext: AppContext, output: Writable): Serving {
+  const inFlight = createInFlightCalls({ endMs: 0 });
   let current: Server | undefined;
   const subscriptions = subscriptionsFor(
-    session,
+    appContext,
     notifyOn(
       () => current,
       () => answersRead(output, output.writableHighWaterMark),
     ),
   );
-  const build = serverFor({ session, work, authority: () => whoStartedIt });
+  const build = serverFor({ appContext, inFlight, authority: () => whoStartedIt });
   const lines = new BoundedLines(output, ({ bytes, id }) => {
     const refusal = refusalOf(new DomainError("MESSAGE_TOO_LARGE", { bytes, bytesMax: MESSAGE_BYTES_MAX }));
     const error = { code: INVALID_REQUEST, message: refusalText(refusal), data: refusal };
@@ -55,7 +55,7 @@ export function serveMcp(session: Session, output: Writable): Serving {
       },
     },
   );
-  heedStreams(transport, session, subscriptions);
+  heedStreams(transport, appContext, subscriptions);
   // The end of one server object is not the end of the connection: the one that answers a client's first look at the
   // protocol's generation is dropped when the client then takes the other.
   const ended = new Promise<void>((resolve) => {
@@ -64,7 +64,7 @@ export function serveMcp(session: Session, output: Writable): Serving {
       // Aborts the calls that are under way; each then looks at its VM and settles.
       onclose?.();
       subscriptions.close();
-      void work.end().then(resolve);
+      void inFlight.end().then(resolve);
     };
   });
   return { ended, close: () => handle.close() };

@@ -1,7 +1,7 @@
 /** What one client wants to hear of, and telling it when the journal has something about it. */
 import { setTimeout as after } from "node:timers/promises";
 import { follow } from "../../domain/events/follow.ts";
-import type { Session } from "../app-context.ts";
+import type { AppContext } from "../app-context.ts";
 import { UPDATES_PER_SECOND_MAX, URIS_MAX } from "../limits.ts";
 import { touchedBy } from "./resources.ts";
 
@@ -19,7 +19,7 @@ export type Subscriptions = Readonly<{
 }>;
 
 export function subscriptionsFor(
-  session: Pick<Session, "services" | "defect">,
+  appContext: Pick<AppContext, "services" | "defect">,
   notify: Notify,
   urisMax = URIS_MAX,
 ): Subscriptions {
@@ -31,7 +31,7 @@ export function subscriptionsFor(
   let begun: Promise<void> | undefined;
 
   const start = async () => {
-    const store = await session.services.store();
+    const store = await appContext.services.store();
     const place = await store.lastEvent();
     const tell = (event: Parameters<typeof touchedBy>[0]) => {
       const { uris, list } = touchedBy(event);
@@ -39,7 +39,7 @@ export function subscriptionsFor(
       for (const uri of uris) if (heard.some((some) => some.includes(uri))) update(uri);
       if (list) changeList("");
     };
-    void follow({ journal: store, after: place, tell, signal }).catch(session.defect);
+    void follow({ journal: store, after: place, tell, signal }).catch(appContext.defect);
   };
 
   return {

@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { DomainError, type ErrorCode, errorCodes } from "../../../src/domain/error.ts";
-import { HttpRefusal, httpCodes, statusOfHttp } from "../../../src/serve/http/http-error.ts";
+import { HttpError, httpCodes, statusOfHttp } from "../../../src/serve/http/http-error.ts";
 import { Problem, problemOf, statusOf } from "../../../src/serve/http/problem.ts";
 import { nextTool } from "../../../src/tools/respond.ts";
 import { defineTool, type Tool } from "../../../src/tools/tool.ts";
@@ -51,7 +51,7 @@ describe("every code", () => {
   it("has a type and a title of its own", () => {
     const problems = [
       ...errorCodes.map((code) => problemOf(new DomainError(code, details as never))),
-      ...httpCodes.map((code) => problemOf(new HttpRefusal(code, details as never))),
+      ...httpCodes.map((code) => problemOf(new HttpError(code, details as never))),
     ];
     expect(new Set(problems.map(({ type }) => type)).size).toBe(problems.length);
     expect(problems.find(({ code }) => code === "VM_NOT_FOUND")).toMatchObject({
