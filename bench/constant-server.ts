@@ -32,7 +32,7 @@ process.exitCode = await serveCommand(
     token: process.env.BOOTWRIGHT_TOKEN!,
     log,
     // A constant is answered more often than anybody may look.
-    rates: { looks: { burst: 1e9, perSecond: 1e9 } },
+    rates: { reads: { burst: 1e9, perSecond: 1e9 } },
     mount: (app) => {
       app.get("/constant", (context) => {
         requireScope(context, "vm:read");

@@ -57,14 +57,14 @@ export async function main(argv: readonly string[]): Promise<number> {
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
     if (error.code !== "EPIPE") throw error;
   });
-  if (help) return say(`${usage}\n${settingsHelp()}`);
-  if (version) return say(`${packageVersion()}\n`);
+  if (help) return print(`${usage}\n${settingsHelp()}`);
+  if (version) return print(`${packageVersion()}\n`);
   const [command, ...args] = rest;
   if (command === "plugin" && args[0] === "new" && args.length >= 2 && args.length <= 3) {
     const { writePlugin } = await import("./plugin-host/scaffold.ts");
     try {
       const root = writePlugin(args[1]!, args[2]);
-      return say(`${root}\nTest it: cd ${root} && node --test\nUse it: bootwright --plugin ${root}/index.ts\n`);
+      return print(`${root}\nTest it: cd ${root} && node --test\nUse it: bootwright --plugin ${root}/index.ts\n`);
     } catch (error) {
       log(error instanceof Error ? error.message : String(error));
       return EXIT.usage;
@@ -151,7 +151,7 @@ async function overHttp(
   return serveCommand({ appContext, data, log, ...http, ...http.listen, ...plugins, mount }, signal);
 }
 
-function say(text: string): number {
+function print(text: string): number {
   process.stdout.write(text);
   return 0;
 }
@@ -184,7 +184,7 @@ type Opened = Readonly<{
 
 async function openAppContext(config: Config): Promise<Opened> {
   const newId = () => randomUUID();
-  const host = await openBackendHost({
+  const backendHost = await openBackendHost({
     connections: config.connections,
     shipped,
     context: (connection) => ({
@@ -199,14 +199,14 @@ async function openAppContext(config: Config): Promise<Opened> {
     }),
   });
   let store: Promise<Store> | undefined;
-  const openTheStore = async (): Promise<Store> => {
+  const openStore = async (): Promise<Store> => {
     const { openSqliteStore } = await import("./store/sqlite/store.ts");
-    const first = host.names[0] ?? "local";
+    const first = backendHost.names[0] ?? "local";
     const imageDirectory = config.images ?? "/var/lib/libvirt/images";
     return openSqliteStore({ directory: config.data, imageDirectory, connection: first, newId });
   };
   let functions: Promise<PluginFunctions> | undefined;
-  const openTheFunctions = async (): Promise<PluginFunctions> => {
+  const openFunctions = async (): Promise<PluginFunctions> => {
     const { openPluginFunctions } = await import("./plugin-host/plugin-functions.ts");
     const { pluginCalls } = await import("./serve/plugin-calls.ts");
     return openPluginFunctions({
@@ -219,14 +219,14 @@ async function openAppContext(config: Config): Promise<Opened> {
       log: (plugin, line) => log(`${plugin}: ${line}`),
     });
   };
-  const theFunctions = () => {
-    functions ??= openTheFunctions();
+  const loadFunctions = () => {
+    functions ??= openFunctions();
     return functions;
   };
-  const reached = {
-    connections: host,
+  const services = {
+    connections: backendHost,
     store: () => {
-      store ??= openTheStore();
+      store ??= openStore();
       // A store that cannot be opened now may be there at the next call.
       store.catch(() => {
         store = undefined;
@@ -243,25 +243,25 @@ async function openAppContext(config: Config): Promise<Opened> {
     return id;
   };
   const appContext: AppContext = {
-    tools: offeredTools(host, config),
+    tools: offeredTools(backendHost, config),
     confirm: config.confirm,
     version: packageVersion(),
     panel: () => readIfThere(join(pageDirectory, "panel.html")),
     log,
     services: {
-      ...reached,
-      plugins: { list: async () => (await theFunctions()).list() },
-      jobs: createJobRunner({ services: reached, log, defect }),
+      ...services,
+      plugins: { list: async () => (await loadFunctions()).list() },
+      jobs: createJobRunner({ services, log, defect }),
       ...(config.guestListen && { guests: config.guestListen }),
     },
     defect,
   };
   const close = async () => {
     await functions?.then((open) => open.close()).catch(() => undefined);
-    await host.close();
+    await backendHost.close();
     await store?.then((open) => open.close()).catch(() => undefined);
   };
-  return { appContext, functions: theFunctions, close };
+  return { appContext, functions: loadFunctions, close };
 }
 
 function readIfThere(path: string): string | undefined {

@@ -6,7 +6,7 @@ export type ToolAnswers = Readonly<Record<string, (args: Readonly<Record<string,
 
 export type OpenPlugin = Readonly<{
   /** Tells it of an event, by default one of VM `vm-1`. What its function throws comes out here. */
-  tell(type: EventType, data?: DomainEvent["data"], more?: Partial<DomainEvent>): Promise<void>;
+  emit(type: EventType, data?: DomainEvent["data"], more?: Partial<DomainEvent>): Promise<void>;
   request(request: Request, options?: Readonly<{ vm?: string }>): Promise<Response>;
   /** What it has logged. */
   lines: readonly string[];
@@ -49,7 +49,7 @@ export async function openPlugin<Config, Session>(
   return {
     lines,
     calls,
-    async tell(type, data = {}, more = {}) {
+    async emit(type, data = {}, more = {}) {
       const id = `test:${count++}`;
       const source = "bootwright/test";
       const time = new Date(0).toISOString();

@@ -25,22 +25,22 @@ const libvirtDaemons = ["libvirtd", "virtqemud"];
  * connection that its VMs are on record under. Otherwise QEMU alone, if it can be started. What may not be looked at, for
  * want of a permission, counts as not there. */
 export function defaultConnection(env: Environment, exists: (path: string) => boolean = existsSync): string {
-  const permitted = <T>(look: () => T, otherwise: T): T => {
+  const permitted = <T>(read: () => T, otherwise: T): T => {
     try {
-      return look();
+      return read();
     } catch {
       return otherwise;
     }
   };
   const isThere = (path: string) => permitted(() => exists(path), false);
-  const places = permitted(() => env.PATH ?? "", "")
+  const searchPath = permitted(() => env.PATH ?? "", "")
     .split(delimiter)
     .filter(Boolean);
   const isIn = (directories: readonly string[], name: string) => directories.some((at) => isThere(join(at, name)));
   // A login without the daemons' directory on its PATH is usual.
-  const sbin = [...places, "/usr/local/sbin", "/usr/sbin", "/sbin"];
+  const sbin = [...searchPath, "/usr/local/sbin", "/usr/sbin", "/sbin"];
   const libvirt = libvirtSockets.some(isThere) || libvirtDaemons.some((name) => isIn(sbin, name));
-  return libvirt || !isIn(places, "qemu-system-x86_64") ? "local=libvirt,uri=qemu:///system" : "local=qemu";
+  return libvirt || !isIn(searchPath, "qemu-system-x86_64") ? "local=libvirt,uri=qemu:///system" : "local=qemu";
 }
 const CLAIM_WAIT_MAX = 600;
 const seconds = `expected seconds, from 0 to ${CLAIM_WAIT_MAX}`;
@@ -181,10 +181,10 @@ export function readConfig(
     (flags.config as string | undefined) ?? env.BOOTWRIGHT_CONFIG,
     join(configHome(env), "bootwright", "config.json"),
   );
-  const placeOf = (name: SettingName) => rawValue(name, flags, env, file) ?? [settings[name].fallback(env), "default"];
+  const sourceOf = (name: SettingName) => rawValue(name, flags, env, file) ?? [settings[name].fallback(env), "default"];
   const value = (name: SettingName): unknown => {
     const { schema } = settings[name];
-    const [raw, from] = placeOf(name);
+    const [raw, from] = sourceOf(name);
     if (raw === undefined) return undefined;
     const result = (schema as z.ZodType).safeParse(raw);
     if (result.success) return result.data;
@@ -194,8 +194,8 @@ export function readConfig(
   const connections = value("connection") as ConnectionSetting[];
   const guestListen = value("guest-listen") as Listen | undefined;
   const twice = connections.find(({ name }, index) => connections.findIndex((c) => c.name === name) !== index);
-  if (twice) throw new ConfigError(`Cannot use ${placeOf("connection")[1]}: the name "${twice.name}" is given twice`);
-  const http = attempt(() => httpConfig(value, env.BOOTWRIGHT_TOKEN));
+  if (twice) throw new ConfigError(`Cannot use ${sourceOf("connection")[1]}: the name "${twice.name}" is given twice`);
+  const http = asConfigError(() => httpConfig(value, env.BOOTWRIGHT_TOKEN));
   const config: Config = Object.freeze({
     data: value("data") as string,
     cache: join(cacheHome(env), "bootwright"),
@@ -222,7 +222,7 @@ export function readConfig(
   };
 }
 
-function attempt<T>(work: () => T): T {
+function asConfigError<T>(work: () => T): T {
   try {
     return work();
   } catch (error) {

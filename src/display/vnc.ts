@@ -124,19 +124,19 @@ async function take(socket: Socket, bytes: number): Promise<Buffer> {
 }
 
 /** A handshake without a password, as a server has it: what the client must say, and what it is told then. */
-const steps: readonly Readonly<{ heard: Buffer; said: Uint8Array }>[] = [
-  { heard: Buffer.from(VERSION), said: Uint8Array.of(1, NONE) },
-  { heard: Buffer.from([NONE]), said: Uint8Array.of(0, 0, 0, 0) },
+const steps: readonly Readonly<{ received: Buffer; reply: Uint8Array }>[] = [
+  { received: Buffer.from(VERSION), reply: Uint8Array.of(1, NONE) },
+  { received: Buffer.from([NONE]), reply: Uint8Array.of(0, 0, 0, 0) },
 ];
 
 /** What is left of the connection, behind a handshake of our own. noVNC takes no step of it before the step's time. */
 function streamsOf(socket: Socket): Console {
   const raw = Duplex.toWeb(socket) as Pick<Console, "readable" | "writable">;
-  let say!: (bytes: Uint8Array) => void;
+  let sendToClient!: (bytes: Uint8Array) => void;
   const greeted = new TransformStream<Uint8Array, Uint8Array>({
     start(controller) {
-      say = (bytes) => controller.enqueue(bytes);
-      say(Buffer.from(VERSION));
+      sendToClient = (bytes) => controller.enqueue(bytes);
+      sendToClient(Buffer.from(VERSION));
     },
   });
   let [step, place] = [0, 0];
@@ -144,15 +144,15 @@ function streamsOf(socket: Socket): Console {
     transform(chunk, controller) {
       let rest = chunk;
       for (let current = steps[step]; current && rest.length > 0; current = steps[step]) {
-        const { heard, said } = current;
-        const own = rest.subarray(0, heard.length - place);
-        if (!heard.subarray(place, place + own.length).equals(own))
+        const { received, reply } = current;
+        const own = rest.subarray(0, received.length - place);
+        if (!received.subarray(place, place + own.length).equals(own))
           throw new Error("the client does not speak VNC 3.8");
         rest = rest.subarray(own.length);
         place += own.length;
-        if (place < heard.length) return;
+        if (place < received.length) return;
         [step, place] = [step + 1, 0];
-        say(said);
+        sendToClient(reply);
       }
       if (rest.length > 0) controller.enqueue(rest);
     },

@@ -7,17 +7,17 @@ import type { BackendGroups, GroupName, Hint } from "../domain/ports/backend-gro
 import type { Images } from "../domain/ports/images.ts";
 
 /** Which of the limits of time a look has. */
-export type Duration = "short" | "long";
+export type TimeLimit = "short" | "long";
 
 /** Changes nothing, and is ended when its time is up. */
-type Look<Given extends readonly unknown[], Answer, SignalAt> = Readonly<{
-  call: "look";
+type Read<Given extends readonly unknown[], Answer, SignalAt> = Readonly<{
+  call: "read";
   /** What is being done, in the words of a refusal. */
   as: string;
-  takes: Duration;
+  takes: TimeLimit;
   /** Who asks at the same time gets the same answer; each of them gives up for itself. */
   shared?: SignalAt extends 0 ? true : never;
-  tells?: (index: IndexFeed, answer: Answer, begun: number, ...given: Given) => void;
+  updateIndex?: (index: IndexFeed, answer: Answer, begun: number, ...given: Given) => void;
 }> &
   // Callers leave it out, so that its place cannot be seen in what is given.
   Readonly<SignalAt extends number ? { signalAt: SignalAt } : { signalAt?: undefined }>;
@@ -36,7 +36,7 @@ type Watch = Readonly<{ call: "watch"; as: string }>;
 /** Asks nobody. */
 type Local = Readonly<{ call: "local" }>;
 
-type Watching = [tell: (hint: Hint) => void, signal: AbortSignal];
+type Watching = [report: (hint: Hint) => void, signal: AbortSignal];
 
 type CallOf<Given extends readonly unknown[], Answer> =
   Answer extends Promise<infer Of>
@@ -45,8 +45,8 @@ type CallOf<Given extends readonly unknown[], Answer> =
       : Required<Given> extends readonly [...unknown[], ApplyContext]
         ? Write<Given>
         : Required<Given> extends readonly [...infer Before, AbortSignal]
-          ? Look<Given, Of, Before["length"]> | Write<Given>
-          : Look<Given, Of, undefined> | Write<Given>
+          ? Read<Given, Of, Before["length"]> | Write<Given>
+          : Read<Given, Of, undefined> | Write<Given>
     : Local;
 
 /** A row for each method of a port. */
@@ -60,8 +60,8 @@ export type Calls<Port> = {
 
 /** A row as it is read, of whichever method. */
 export type Call =
-  | Look<unknown[], unknown, number>
-  | Look<unknown[], unknown, undefined>
+  | Read<unknown[], unknown, number>
+  | Read<unknown[], unknown, undefined>
   | Write<unknown[]>
   | Watch
   | Local;
@@ -69,23 +69,23 @@ export type Call =
 export const coreCalls: Calls<BackendCore> = {
   // The one look that grows with the number of VMs, and that every list and every check of a disk's users takes.
   list: {
-    call: "look",
+    call: "read",
     as: "list",
     takes: "long",
     signalAt: 0,
     shared: true,
-    tells: (index, vms, begun) => index.listed(vms, begun),
+    updateIndex: (index, vms, begun) => index.listed(vms, begun),
   },
   observe: {
-    call: "look",
+    call: "read",
     as: "observe",
     takes: "short",
     signalAt: 1,
-    tells: (index, vm, begun, uuid) => index.observed(uuid, vm, begun),
+    updateIndex: (index, vm, begun, uuid) => index.observed(uuid, vm, begun),
   },
-  lookup: { call: "look", as: "lookup", takes: "short", signalAt: 1 },
-  host: { call: "look", as: "host", takes: "short", signalAt: 0 },
-  exportDefinition: { call: "look", as: "export the definition", takes: "short", signalAt: 1 },
+  lookup: { call: "read", as: "lookup", takes: "short", signalAt: 1 },
+  host: { call: "read", as: "host", takes: "short", signalAt: 0 },
+  exportDefinition: { call: "read", as: "export the definition", takes: "short", signalAt: 1 },
   importDefinition: { call: "write", as: "import the definition", touches: (uuid) => uuid },
 };
 
@@ -95,11 +95,11 @@ export const backendGroups: {
 } = {
   display: {
     offers: "a running VM's screen and keyboard in the browser",
-    calls: { console: { call: "look", as: "open the console", takes: "short", signalAt: 1 } },
+    calls: { console: { call: "read", as: "open the console", takes: "short", signalAt: 1 } },
   },
   guest: {
     offers: "what the agent in a guest says",
-    calls: { info: { call: "look", as: "ask the guest", takes: "short", signalAt: 1 } },
+    calls: { info: { call: "read", as: "ask the guest", takes: "short", signalAt: 1 } },
   },
   events: {
     offers: "what guests and other programs do, told as it happens",
@@ -111,15 +111,15 @@ export const groupNames = Object.keys(backendGroups) as GroupName[];
 /** `disk` is not among them: its signal and what decides how long it may take stand in one argument. */
 export const imageCalls: Calls<Omit<Images, "disk">> = {
   pathFor: { call: "local" },
-  isos: { call: "look", as: "list ISOs", takes: "long", signalAt: 0 },
-  resolveIso: { call: "look", as: "find an ISO", takes: "short" },
-  iso: { call: "look", as: "look at an ISO", takes: "short", signalAt: 1 },
+  isos: { call: "read", as: "list ISOs", takes: "long", signalAt: 0 },
+  resolveIso: { call: "read", as: "find an ISO", takes: "short" },
+  iso: { call: "read", as: "look at an ISO", takes: "short", signalAt: 1 },
   ref: { call: "local" },
   show: { call: "local" },
-  identify: { call: "look", as: "look at a disk", takes: "short" },
-  chain: { call: "look", as: "look at a disk", takes: "short" },
+  identify: { call: "read", as: "look at a disk", takes: "short" },
+  chain: { call: "read", as: "look at a disk", takes: "short" },
   createDisk: { call: "write", as: "disk.create" },
   growDisk: { call: "write", as: "disk.resize" },
   remove: { call: "write", as: "disk.delete" },
-  space: { call: "look", as: "look at the space", takes: "short" },
+  space: { call: "read", as: "look at the space", takes: "short" },
 };

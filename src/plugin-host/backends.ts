@@ -17,8 +17,8 @@ import {
   type Binding,
   bindCalls,
   createReader,
-  type LookLimits,
-  lookLimits,
+  type ReadLimits,
+  readLimits,
   touch,
   unavailableIfLate,
   wrapPluginErrors,
@@ -120,7 +120,7 @@ export function bindBackend<Config, Session>(
   plugin: Plugin<Config, Session>,
   session: Session,
   connection: string,
-  limits: LookLimits = lookLimits,
+  limits: ReadLimits = readLimits,
 ): Backend {
   const backend = plugin.backend;
   if (!backend)
@@ -173,13 +173,13 @@ const uuidIn = (vm: Vm | undefined, change: { spec?: Readonly<{ uuid: string }> 
 
 /** The connection's images, each of their methods guarded as the backend's are. */
 function bindImages(binding: Binding, images: Images): Images {
-  const look = createReader(binding.connection, binding.limits);
+  const reader = createReader(binding.connection, binding.limits);
   return {
     imageDirectory: images.imageDirectory,
     isoDirectories: images.isoDirectories,
     ...bindCalls(binding, imageCalls, (name, given) => (images as unknown as Methods)[name]!(...given)),
     disk: (path, options) =>
-      look.one("look at a disk", options?.check ? "long" : "short", options?.signal, (signal) =>
+      reader.one("look at a disk", options?.check ? "long" : "short", options?.signal, (signal) =>
         images.disk(path, { ...options, signal }),
       ),
   };

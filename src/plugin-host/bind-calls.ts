@@ -4,16 +4,16 @@ import { DeadlineExceeded, TimeIsUp, withDeadline } from "../domain/deadline.ts"
 import type { IndexFeed } from "../domain/engine/image-index.ts";
 import { DomainError } from "../domain/error.ts";
 import type { Hint } from "../domain/ports/backend-groups.ts";
-import type { Call, Calls, Duration } from "./backend-calls.ts";
+import type { Call, Calls, TimeLimit } from "./backend-calls.ts";
 import { singleFlight } from "./single-flight.ts";
 
 /** How long one look may take, in milliseconds, for whoever has no less time: at a VM or an image, and at a whole image or
  * the list of a host with thousands of VMs. Longer than the limits that the shipped backends set themselves, which say more
  * about what was being done. */
-export const lookLimits = { short: 90_000, long: 330_000 } as const;
-export type LookLimits = Readonly<Record<Duration, number>>;
+export const readLimits = { short: 90_000, long: 330_000 } as const;
+export type ReadLimits = Readonly<Record<TimeLimit, number>>;
 
-export type Binding = Readonly<{ connection: string; limits: LookLimits; index: IndexFeed }>;
+export type Binding = Readonly<{ connection: string; limits: ReadLimits; index: IndexFeed }>;
 
 type Method = (...given: unknown[]) => unknown;
 /** Calls the plugin's method of this name. */
@@ -35,27 +35,27 @@ function bind(binding: Binding, call: Call, method: (given: readonly unknown[]) 
       wrapPluginErrors(connection, call.as, () => method(given)).finally(() => touch(index, call.touches?.(...given)));
   if (call.call === "watch")
     return (...given) => {
-      const [tell, signal] = given as [tell: (hint: Hint) => void, signal: AbortSignal];
+      const [report, signal] = given as [report: (hint: Hint) => void, signal: AbortSignal];
       const { hinted, ended } = index.watching();
-      const hear = (hint: Hint) => {
+      const reportAndIndex = (hint: Hint) => {
         hinted(hint);
-        tell(hint);
+        report(hint);
       };
-      return wrapPluginErrors(connection, call.as, () => method([hear, signal])).finally(ended);
+      return wrapPluginErrors(connection, call.as, () => method([reportAndIndex, signal])).finally(ended);
     };
-  const { signalAt, tells } = call;
+  const { signalAt, updateIndex } = call;
   const ask = async (given: readonly unknown[]) => {
     const begun = index.now();
     const answer = await method(given);
-    tells?.(index, answer, begun, ...given);
+    updateIndex?.(index, answer, begun, ...given);
     return answer;
   };
-  const look = createReader(connection, limits);
-  if (call.shared) return look.shared(call.as, call.takes, (ends) => ask([ends])) as Method;
+  const reader = createReader(connection, limits);
+  if (call.shared) return reader.shared(call.as, call.takes, (ends) => ask([ends])) as Method;
   return (...given) => {
-    if (signalAt === undefined) return look.one(call.as, call.takes, undefined, () => ask(given));
+    if (signalAt === undefined) return reader.one(call.as, call.takes, undefined, () => ask(given));
     const signal = given[signalAt] as AbortSignal | undefined;
-    return look.one(call.as, call.takes, signal, (ends) => {
+    return reader.one(call.as, call.takes, signal, (ends) => {
       const ending = [...given];
       ending[signalAt] = ends;
       return ask(ending);
@@ -80,28 +80,28 @@ export async function wrapPluginErrors<T>(connection: string, what: string, work
 }
 
 /** A look that is not answered must not keep the VM that is looked at, and every caller who waits for it. */
-export function createReader(connection: string, limits: LookLimits) {
+export function createReader(connection: string, limits: ReadLimits) {
   const one = <T>(
     what: string,
-    takes: Duration,
+    takes: TimeLimit,
     signal: AbortSignal | undefined,
     work: (signal: AbortSignal) => Promise<T>,
   ): Promise<T> =>
     wrapPluginErrors(connection, what, () => {
-      let heeded: AbortSignal | undefined;
+      let passedSignal: AbortSignal | undefined;
       const asking = (ends: AbortSignal) => {
-        heeded = ends;
+        passedSignal = ends;
         return work(ends);
       };
       return withDeadline(limits[takes], asking, signal).catch((error: unknown) => {
         // However the plugin ends it once its time is up, that it was up is the reason.
-        throw unavailableIfLate(connection, what, error, heeded?.reason);
+        throw unavailableIfLate(connection, what, error, passedSignal?.reason);
       });
     });
   return {
     one,
     /** A look that all who ask at the same time share; each of them gives up for itself. */
-    shared<T>(what: string, takes: Duration, work: (signal: AbortSignal) => Promise<T>) {
+    shared<T>(what: string, takes: TimeLimit, work: (signal: AbortSignal) => Promise<T>) {
       const ask = singleFlight((signal) => one(what, takes, signal, work));
       return (signal?: AbortSignal): Promise<T> =>
         ask(signal).catch((error: unknown) => {

@@ -6,17 +6,17 @@ import { fileURLToPath } from "node:url";
 /** The directory of its package with all that is installed beside it, else the one that it lies in, else the file alone:
  * the first that does not have `kept` in it. Where the file, or something installed beside it, is a symbolic link, also
  * what that leads to. Nothing for a program that is loaded over the network. */
-export function ownFilesOf(specifier: string, kept?: string): readonly string[] {
+export function ownFilesOf(specifier: string, excluded?: string): readonly string[] {
   if (!specifier.startsWith("file:")) return [];
   const path = fileURLToPath(specifier);
   const own = [...new Set([path, real(path)])].map((one) => {
     const candidates = [packageOf(one), dirname(one)].filter((found) => found !== undefined);
-    return candidates.find((found) => isFree(found, kept)) ?? one;
+    return candidates.find((found) => isFree(found, excluded)) ?? one;
   });
-  return [...new Set([...own, ...own.flatMap(linkedIn).filter((found) => isFree(found, kept))])];
+  return [...new Set([...own, ...own.flatMap(linkedIn).filter((found) => isFree(found, excluded))])];
 }
 
-const isFree = (path: string, kept: string | undefined) => kept === undefined || !overlap(path, kept);
+const isFree = (path: string, excluded: string | undefined) => excluded === undefined || !overlap(path, excluded);
 
 /** What the links among the installed packages lead to, each with all that is installed beside it there; where the
  * directory of them is itself a link, what that leads to. */

@@ -65,8 +65,8 @@ function isMissing(error: unknown, specifier: string): boolean {
   const [packageName] = /^(?:@[^/]+\/)?[^/]+/.exec(specifier) ?? [];
   const asFile = URL.parse(specifier, import.meta.url)?.href;
   const names = [specifier, asFile, isFile ? fileURLToPath(specifier) : packageName];
-  const [said = ""] = error.message.split("\n", 1);
-  return names.some((name) => said.includes(`'${name}'`) || said.includes(`"${name}"`));
+  const [firstLine = ""] = error.message.split("\n", 1);
+  return names.some((name) => firstLine.includes(`'${name}'`) || firstLine.includes(`"${name}"`));
 }
 
 /** @throws DomainError PLUGIN_INVALID */
@@ -79,10 +79,10 @@ export function checkPlugin(wanted: string, exported: unknown): Plugin {
     throw refuse(`it is written for plugin API ${plugin.manifest.api}, this program has ${PLUGIN_API}`);
   const { error } = Manifest.safeParse(plugin.manifest);
   if (error) throw refuse(error.issues.map(({ path, message }) => `manifest.${path.join(".")}: ${message}`).join("; "));
-  for (const [type, told] of Object.entries(plugin.on ?? {})) {
+  for (const [type, handler] of Object.entries(plugin.on ?? {})) {
     if (!eventTypes.includes(type as EventType))
       throw refuse(`there are no events "${type}", nearest: ${nearestFirst(type, eventTypes, 3).join(", ")}`);
-    if (typeof told !== "function") throw refuse(`what it has on "${type}" is no function`);
+    if (typeof handler !== "function") throw refuse(`what it has on "${type}" is no function`);
   }
   for (const name of ["fetch", "reach"] as const)
     if (plugin[name] !== undefined && typeof plugin[name] !== "function") throw refuse(`its ${name} is no function`);
@@ -95,13 +95,13 @@ export function checkPlugin(wanted: string, exported: unknown): Plugin {
  * @throws DomainError PLUGIN_INVALID */
 export function checkBackend(wanted: string, backend: Plugin["backend"]): void {
   const reason = backend
-    ? flawOf(backend)
+    ? flawIn(backend)
     : "it brings no backend, and a connection needs one; --plugin loads its functions";
   if (reason !== undefined) throw new DomainError("PLUGIN_INVALID", { plugin: wanted, reason });
 }
 
 /** What no compiler has told the author of a backend in JavaScript. */
-function flawOf(backend: object): string | undefined {
+function flawIn(backend: object): string | undefined {
   const own = backend as Readonly<Record<string, unknown>>;
   const lacking = (calls: object, port: object) =>
     Object.keys(calls).find((name) => typeof (port as typeof own)[name] !== "function");

@@ -27,7 +27,7 @@ export type WireRequest = Readonly<{
   body?: Uint8Array;
 }>;
 
-export type Asked =
+export type WorkerRequest =
   | Readonly<{ ask: "load"; load: Load }>
   | Readonly<{ ask: "open"; opening: Opening }>
   | Readonly<{ ask: "on"; event: DomainEvent }>
@@ -36,7 +36,7 @@ export type Asked =
 
 /** What the host sends. A number names a call, and within it a tool's. */
 export type ToWorker =
-  | (Asked & Readonly<{ id: number }>)
+  | (WorkerRequest & Readonly<{ id: number }>)
   | Readonly<{ end: number }>
   | Readonly<{ tool: number; answer: Readonly<Record<string, unknown>> }>
   | Readonly<{ tool: number; refusal: Readonly<{ code: string; message: string; details: unknown }> }>;
@@ -49,14 +49,14 @@ const WireResponse = z.object({
 export type WireResponse = z.infer<typeof WireResponse>;
 
 const texts = z.array(z.string().min(1)).max(100).exactOptional();
-export const Reached = z.strictObject({ net: texts, read: texts, write: texts });
+export const ReachSchema = z.strictObject({ net: texts, read: texts, write: texts });
 
 /** What a plugin says of itself before anything of it is opened. */
 const About = z.object({
   manifest: Manifest,
   events: z.array(z.enum(eventTypes)),
   fetch: z.boolean(),
-  reach: Reached,
+  reach: ReachSchema,
 });
 export type About = Readonly<z.infer<typeof About>>;
 

@@ -3,7 +3,7 @@ import { DomainError } from "../domain/error.ts";
 import type { DomainEvent, EventType } from "../domain/model/event.ts";
 import type { PluginHealth } from "../domain/ports/plugin-directory.ts";
 import { reasonOf } from "./load.ts";
-import type { About, Asked, Load, Opening, WireRequest, WireResponse } from "./protocol.ts";
+import type { About, Load, Opening, WireRequest, WireResponse, WorkerRequest } from "./protocol.ts";
 import type { Grants, SandboxedWorker, SandboxOptions } from "./sandbox.ts";
 import { type CallTool, type Done, openWorkerRpc, type WorkerRpc } from "./worker-rpc.ts";
 
@@ -52,14 +52,14 @@ export async function openRunner(options: RunnerOptions): Promise<Runner> {
   let last: { at?: string; error?: string; state: "idle" | "failing" | "cannot_open" } = { state: "idle" };
 
   const open = async (): Promise<WorkerRpc> => {
-    let talk: WorkerRpc | undefined;
+    let rpc: WorkerRpc | undefined;
     try {
-      talk = begin(options, name, options.grants(about), options.tools(name, about));
-      await talk.ask({ ask: "load", load: { ...options.load, name } }, "load", limits.openMs);
-      await talk.ask({ ask: "open", opening: options.opening(name) }, "open", limits.openMs);
-      return talk;
+      rpc = startWorker(options, name, options.grants(about), options.tools(name, about));
+      await rpc.ask({ ask: "load", load: { ...options.load, name } }, "load", limits.openMs);
+      await rpc.ask({ ask: "open", opening: options.opening(name) }, "open", limits.openMs);
+      return rpc;
     } catch (error) {
-      await talk?.end("it could not be opened");
+      await rpc?.end("it could not be opened");
       throw new CannotOpen(error);
     }
   };
@@ -68,8 +68,8 @@ export async function openRunner(options: RunnerOptions): Promise<Runner> {
     const opening = live;
     // One that could not be opened, or has ended since, is the next call's to replace.
     return opening.then(
-      (talk) => {
-        if (!talk.gone) return talk;
+      (rpc) => {
+        if (!rpc.gone) return rpc;
         if (live === opening) live = undefined;
         return opened();
       },
@@ -79,17 +79,17 @@ export async function openRunner(options: RunnerOptions): Promise<Runner> {
       },
     );
   };
-  const rest = async () => {
+  const closeIdleWorker = async () => {
     clearTimeout(idle);
-    const resting = live;
+    const closing = live;
     live = undefined;
-    const talk = await resting?.catch(() => undefined);
-    if (!talk || talk.gone) return;
-    await talk.ask({ ask: "close" }, "close", limits.closeMs).catch((error) => log(reasonOf(error)));
-    await talk.end("it was closed");
+    const rpc = await closing?.catch(() => undefined);
+    if (!rpc || rpc.gone) return;
+    await rpc.ask({ ask: "close" }, "close", limits.closeMs).catch((error) => log(reasonOf(error)));
+    await rpc.end("it was closed");
   };
 
-  const run = async (asked: Asked, what: string, signal: AbortSignal): Promise<Done> => {
+  const run = async (asked: WorkerRequest, what: string, signal: AbortSignal): Promise<Done> => {
     if (closed) throw new DomainError("PLUGIN_FAILED", { plugin: name, what, reason: "Bootwright is closing" });
     clearTimeout(idle);
     running++;
@@ -108,7 +108,7 @@ export async function openRunner(options: RunnerOptions): Promise<Runner> {
       log(reasonOf(cause));
       throw cause;
     } finally {
-      if (--running === 0 && !closed) idle = setTimeout(() => void rest(), limits.idleMs);
+      if (--running === 0 && !closed) idle = setTimeout(() => void closeIdleWorker(), limits.idleMs);
     }
   };
 
@@ -122,7 +122,7 @@ export async function openRunner(options: RunnerOptions): Promise<Runner> {
     },
     async fetch(request, vm, signal) {
       if (running >= CALLS_AT_ONCE_MAX) throw new DomainError("SERVER_BUSY", { calls: running });
-      const asked: Asked = { ask: "fetch", request, ...(vm !== undefined && { vm }) };
+      const asked: WorkerRequest = { ask: "fetch", request, ...(vm !== undefined && { vm }) };
       const { response } = await run(asked, "fetch", signal);
       if (response) return response;
       throw new DomainError("PLUGIN_FAILED", { plugin: name, what: "fetch", reason: "it answered nothing" });
@@ -144,7 +144,7 @@ export async function openRunner(options: RunnerOptions): Promise<Runner> {
     }),
     async close() {
       closed = true;
-      await rest();
+      await closeIdleWorker();
     },
   };
 }
@@ -157,7 +157,7 @@ class CannotOpen extends Error {
   }
 }
 
-function begin({ start, log }: RunnerOptions, name: string, grants: Grants, tools: CallTool): WorkerRpc {
+function startWorker({ start, log }: RunnerOptions, name: string, grants: Grants, tools: CallTool): WorkerRpc {
   const line = (text: string) => log(name, text);
   return openWorkerRpc(name, (on) => start({ name, grants, line, ...on }), tools, line);
 }
@@ -167,10 +167,10 @@ async function describe(options: RunnerOptions): Promise<About> {
   const { load, grants, limits } = options;
   const name = load.name ?? load.wanted;
   const nothing: CallTool = () => Promise.reject(new Error("a plugin calls tools from its functions alone"));
-  const talk = begin(options, name, grants(), nothing);
+  const rpc = startWorker(options, name, grants(), nothing);
   const refuse = (reason: string) => new DomainError("PLUGIN_INVALID", { plugin: load.wanted, reason });
   try {
-    const { about } = await talk.ask({ ask: "load", load: { ...load, name: load.name ?? "" } }, "load", limits.openMs);
+    const { about } = await rpc.ask({ ask: "load", load: { ...load, name: load.name ?? "" } }, "load", limits.openMs);
     if (!about) throw refuse("it does not say what it is");
     return about;
   } catch (error) {
@@ -179,6 +179,6 @@ async function describe(options: RunnerOptions): Promise<About> {
     if (error.code === "PLUGIN_FAILED") throw refuse((error as DomainError<"PLUGIN_FAILED">).details.reason);
     throw error;
   } finally {
-    await talk.end("it was only looked at");
+    await rpc.end("it was only looked at");
   }
 }

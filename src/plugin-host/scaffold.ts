@@ -60,7 +60,7 @@ test("says which VM has started, and from what", async () => {
   const opened = await openPlugin(plugin, { greeting: "Look" }, {
     get_vm: () => ({ name: "web", current_boot_device: "hd" }),
   });
-  await opened.tell("vm.started");
+  await opened.emit("vm.started");
   assert.deepEqual(opened.calls, [{ tool: "get_vm", args: { vm: "vm-1" } }]);
   assert.deepEqual(opened.lines, ["Look: web has started from hd"]);
   await opened.close();

@@ -1,31 +1,31 @@
 /** One look for all who ask for the same at the same time. */
 
 /** A look that has not ended by then keeps the next one no longer. */
-const PATIENCE_MS = 1_000;
+const WAIT_LIMIT_MS = 1_000;
 
 /**
  * The same look, which many may ask for at once. Who asks while it is under way does not get its answer, since that may
  * be older than what they know: all who come meanwhile share the next one, which begins when it has ended. A look is
  * aborted once everybody who waits for it has given up. The answer is everybody's, so nobody may change it.
  */
-export function singleFlight<T>(look: (signal: AbortSignal) => Promise<T>): (signal?: AbortSignal) => Promise<T> {
+export function singleFlight<T>(run: (signal: AbortSignal) => Promise<T>): (signal?: AbortSignal) => Promise<T> {
   let underWay: Promise<void> | undefined;
-  let next: Look<T> | undefined;
+  let next: SharedRun<T> | undefined;
 
-  function begin(): Look<T> {
-    const mine = lookOf<T>(
+  function begin(): SharedRun<T> {
+    const mine = startSharedRun<T>(
       async (signal) => {
         await underWay;
         // From here on it may miss what somebody who asks knows of.
         if (next === mine) next = undefined;
         signal.throwIfAborted();
-        const looking = look(signal);
-        const ended = endOf(looking);
+        const answer = run(signal);
+        const ended = endOf(answer);
         underWay = ended;
         void ended.then(() => {
           if (underWay === ended) underWay = undefined;
         });
-        return looking;
+        return answer;
       },
       () => {
         if (next === mine) next = undefined;
@@ -41,21 +41,21 @@ export function singleFlight<T>(look: (signal: AbortSignal) => Promise<T>): (sig
 }
 
 /** Once it has ended, whatever came of it, or has taken so long that nobody should wait for it. */
-function endOf(looking: Promise<unknown>): Promise<void> {
+function endOf(running: Promise<unknown>): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
-  const timer = setTimeout(resolve, PATIENCE_MS);
+  const timer = setTimeout(resolve, WAIT_LIMIT_MS);
   const done = () => {
     clearTimeout(timer);
     resolve();
   };
-  looking.then(done, done);
+  running.then(done, done);
   return promise;
 }
 
-type Look<T> = Readonly<{ join(signal: AbortSignal | undefined): Promise<T> }>;
+type SharedRun<T> = Readonly<{ join(signal: AbortSignal | undefined): Promise<T> }>;
 
 /** A look with those who wait for it; `left` is called when the last of them has given up. */
-function lookOf<T>(work: (signal: AbortSignal) => Promise<T>, left: () => void): Look<T> {
+function startSharedRun<T>(work: (signal: AbortSignal) => Promise<T>, left: () => void): SharedRun<T> {
   const ending = new AbortController();
   const answer = work(ending.signal);
   // Those who wait hear of a failure; where nobody does any more, nobody has to.

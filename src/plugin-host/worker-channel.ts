@@ -51,8 +51,9 @@ function connectOnDeno(receive: (message: ToWorker) => void): Send {
 
 /** On Deno a worker reads and prints where the server does, and that belongs to MCP. */
 function redirectOutput(log: (text: string) => void, { Deno }: DenoGlobals): void {
-  const say = (...words: unknown[]) => log(format(...words));
-  for (const name of ["log", "info", "debug", "warn", "error", "dir", "table", "trace"] as const) console[name] = say;
+  const writeLog = (...words: unknown[]) => log(format(...words));
+  for (const name of ["log", "info", "debug", "warn", "error", "dir", "table", "trace"] as const)
+    console[name] = writeLog;
   for (const name of ["stdout", "stderr"] as const)
     process[name].write = ((chunk: unknown) => {
       log(String(chunk).trimEnd());

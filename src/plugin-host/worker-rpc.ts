@@ -1,7 +1,7 @@
 /** One worker and what is under way in it: calls with their limits, and the tools that they call. */
 import { DomainError, type ErrorCode } from "../domain/error.ts";
 import { reasonOf } from "./load.ts";
-import { type Asked, FromWorker, type ToWorker } from "./protocol.ts";
+import { FromWorker, type ToWorker, type WorkerRequest } from "./protocol.ts";
 import type { SandboxedWorker } from "./sandbox.ts";
 
 export type Done = Extract<FromWorker, { done: number }>;
@@ -10,7 +10,7 @@ export type CallTool = (name: string, args: unknown, signal: AbortSignal) => Pro
 
 export type WorkerRpc = Readonly<{
   /** @throws DomainError PLUGIN_TIMED_OUT, PLUGIN_FAILED, and PLUGIN_… as the worker refuses to load */
-  ask(asked: Asked, what: string, limitMs: number, signal?: AbortSignal): Promise<Done>;
+  ask(asked: WorkerRequest, what: string, limitMs: number, signal?: AbortSignal): Promise<Done>;
   end(reason: string): Promise<void>;
   readonly gone: boolean;
 }>;
@@ -58,7 +58,7 @@ export function openWorkerRpc(
       else if ("tool" in data) void runTool(data);
       else {
         const call = calls.get(data.failed);
-        call?.reject(data.refusal ? remade(data.refusal) : failed(call.what, data.reason));
+        call?.reject(data.refusal ? domainErrorFrom(data.refusal) : failed(call.what, data.reason));
       }
     },
     ended: (reason) => void end(fault ?? reason),
@@ -135,7 +135,7 @@ export function openWorkerRpc(
 const defect = { code: "DEFECT", message: "A fault in Bootwright itself; its lines on stderr say more", details: {} };
 
 /** What the worker was refused to load, as an error of the host. */
-const remade = ({ code, details }: { code: string; details: Record<string, unknown> }) =>
+const domainErrorFrom = ({ code, details }: { code: string; details: Record<string, unknown> }) =>
   code.startsWith("PLUGIN_")
     ? new DomainError(code as ErrorCode, details as never)
     : new DomainError("PLUGIN_INVALID", { plugin: String(details.plugin), reason: reasonOf(code) });

@@ -11,7 +11,7 @@ import {
   type FromWorker,
   type Load,
   type Opening,
-  Reached,
+  ReachSchema,
   type ToWorker,
   type WireRequest,
 } from "./protocol.ts";
@@ -83,7 +83,7 @@ async function load(what: Load): Promise<About> {
     throw new DomainError("PLUGIN_INVALID", { plugin: what.wanted, reason });
   }
   const config = parseConfig(plugin, what.name || plugin.manifest.name, what.config);
-  const reach = Reached.safeParse(plugin.reach?.(config) ?? {});
+  const reach = ReachSchema.safeParse(plugin.reach?.(config) ?? {});
   if (reach.error) {
     const issues = reach.error.issues.map(({ path, message }) => `reach.${path.join(".")}: ${message}`);
     throw new DomainError("PLUGIN_INVALID", { plugin: what.wanted, reason: issues.join("; ") });

@@ -26,13 +26,13 @@ export function runInBackground({
   const { signal } = ending;
 
   const openedStore = async () => {
-    for (let told = ""; ; ) {
+    for (let logged = ""; ; ) {
       try {
         return await openStore();
       } catch (error) {
         const message = `events: ${error instanceof Error ? error.message : String(error)}`;
-        if (message !== told) log(message);
-        told = message;
+        if (message !== logged) log(message);
+        logged = message;
         await after(retryMs, undefined, { signal, ref: false });
       }
     }
@@ -47,9 +47,9 @@ export function runInBackground({
     const store = await openedStore();
     await Promise.all([
       ...connections.names.map((connection) => {
-        const tell = (message: string) => log(`${connection}: ${message}`);
+        const logConnection = (message: string) => log(`${connection}: ${message}`);
         const backend = () => connections.backend(connection);
-        return watch({ connection, backend, store, newId, now, log: tell }, signal);
+        return watch({ connection, backend, store, newId, now, log: logConnection }, signal);
       }),
       ...subscribers.map((subscriber) => deliver(subscriber, { journal: store, now, log }, signal)),
     ]);

@@ -62,14 +62,14 @@ export async function callCommand(
   }
   const line = progressLine(process.stderr);
   try {
-    const told = { progress: line.tell, log: () => {} };
+    const callbacks = { progress: line.show, log: () => {} };
     // A person at a terminal is asked by reading the refusal; a program that drives this command is not a person.
     const principal = ownUser("cli", process.stdin.isTTY ? "person" : "program");
     const { call } = dispatcherFor({ appContext, inFlight: createInFlightCalls() });
-    const answer = await call(principal, name, input, { signal, ...told });
+    const answer = await call(principal, name, input, { signal, ...callbacks });
     line.end();
     print(answer);
-    return (await endOfJobs(appContext, line, signal)) ? EXIT.ok : EXIT.refused;
+    return (await waitForJobs(appContext, line, signal)) ? EXIT.ok : EXIT.refused;
   } catch (error) {
     line.end();
     if (!isRefusal(error)) {
@@ -85,7 +85,7 @@ export async function callCommand(
 
 /** Waits for the jobs that the call began: they would end with this process. Interrupted, they are left to a server.
  * False where one has failed or was cancelled. */
-async function endOfJobs(
+async function waitForJobs(
   { services: { jobs } }: AppContext,
   line: ProgressLine,
   signal: AbortSignal,
@@ -95,7 +95,7 @@ async function endOfJobs(
   const endListening = jobs.onProgress((job) => {
     const { id, title, message, percent } = job;
     last.set(id, job);
-    if (isActive(job)) line.tell(message === undefined ? title : `${title}: ${message}`, percent);
+    if (isActive(job)) line.show(message === undefined ? title : `${title}: ${message}`, percent);
   });
   const interrupted = new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
   if (!signal.aborted) await Promise.race([jobs.idle(), interrupted]);
@@ -117,7 +117,7 @@ export function readArguments(tool: Tool, rest: readonly string[]): Record<strin
   for (let index = 0; index < rest.length; index++) {
     const text = rest[index]!;
     if (text === "--json") {
-      json = readObject(rest[++index] ?? "");
+      json = readJsonObject(rest[++index] ?? "");
       continue;
     }
     const at = text.indexOf("=");
@@ -129,7 +129,7 @@ export function readArguments(tool: Tool, rest: readonly string[]): Record<strin
   return { ...json, ...pairs };
 }
 
-function readObject(text: string): Record<string, unknown> {
+function readJsonObject(text: string): Record<string, unknown> {
   const value = parseJson(text);
   if (value !== null && typeof value === "object" && !Array.isArray(value)) return value as Record<string, unknown>;
   throw new Error("Cannot read --json: expected a JSON object");

@@ -32,7 +32,7 @@ export type Principal = Readonly<{
 export type GivenCall = Omit<CallContext, "actor" | "deadline">;
 
 /** What is asked for that is no tool's. */
-export type Asked = Readonly<{ needs: Scope; limitMs: number; tool?: string }>;
+export type Demand = Readonly<{ needs: Scope; limitMs: number; tool?: string }>;
 
 /** Both throw DomainError or SurfaceError, which are answers; Defect; what a call ended with after its signal aborted. */
 export type Dispatcher = Readonly<{
@@ -41,7 +41,7 @@ export type Dispatcher = Readonly<{
   /** Does other work for a caller, under the same rules. */
   perform<T>(
     principal: Principal,
-    asked: Asked,
+    asked: Demand,
     call: GivenCall,
     work: (context: ToolContext) => Promise<T>,
   ): Promise<T>;
@@ -55,14 +55,14 @@ export type DispatchOptions = Readonly<{
 
 export function dispatcherFor({ appContext, inFlight }: DispatchOptions): Dispatcher {
   const { services, log, tools } = appContext;
-  const perform: Dispatcher["perform"] = async (principal, { needs, limitMs, tool = "" }, given, does) => {
+  const perform: Dispatcher["perform"] = async (principal, { needs, limitMs, tool = "" }, given, work) => {
     let deadline: Deadline | undefined;
     try {
       authorise(principal, needs, tool);
       if (inFlight.count() >= CALLS_MAX) throw new DomainError("SERVER_BUSY", { calls: CALLS_MAX });
       deadline = startDeadline(limitMs, given.signal);
       const call = { log, ...given, actor: principal.actor, deadline };
-      return await inFlight.add(does({ ...services, call }));
+      return await inFlight.add(work({ ...services, call }));
     } catch (error) {
       throw isRefusal(error) || given.signal.aborted ? error : defectOf(appContext, error);
     } finally {
@@ -87,7 +87,7 @@ export function dispatcherFor({ appContext, inFlight }: DispatchOptions): Dispat
         const run = (wanted: unknown) => callTool(tools, name, wanted, context);
         return run(args).catch((error: unknown) => {
           if (!isToBeConfirmed(error)) throw error;
-          const confirm = agreed(appContext, principal, error);
+          const confirm = confirmationToken(appContext, principal, error);
           return run({ ...(args as object), confirm });
         });
       });
@@ -109,7 +109,7 @@ export const ownUser = (actor: string, agreement: Agreement): Principal => ({
 });
 
 /** The token that agrees to the loss on the principal's own behalf. @throws DomainError the question, to whom it may go */
-function agreed(
+function confirmationToken(
   { confirm: by }: Pick<AppContext, "confirm">,
   { agreement, scopes: held }: Principal,
   question: DomainError<"CONFIRMATION_REQUIRED">,

@@ -55,7 +55,7 @@ export function listenForGuests(options: GuestListenerOptions): GuestListener {
   const listener = getRequestListener(guestRoutes(options).fetch, {
     hostname: "guest.invalid",
     overrideGlobalObjects: false,
-    errorHandler: () => nothing(),
+    errorHandler: () => emptyAnswer(),
   });
   const server = createServer({
     maxHeaderSize: HEADER_BYTES_MAX,
@@ -68,7 +68,7 @@ export function listenForGuests(options: GuestListenerOptions): GuestListener {
   server.maxConnections = CONNECTIONS_MAX;
   server.maxRequestsPerSocket = 1;
   server.timeout = IDLE_LIMIT_MS;
-  server.on("connection", boundEach());
+  server.on("connection", limitPerAddress());
   server.on("clientError", (_error, socket) => socket.destroy());
   const ending = new AbortController();
   const listening = listenUntil(server, options, ending.signal);
@@ -86,7 +86,7 @@ export function listenForGuests(options: GuestListenerOptions): GuestListener {
 }
 
 /** Ends connections beyond what one address may hold. */
-function boundEach(): (socket: Socket) => void {
+function limitPerAddress(): (socket: Socket) => void {
   const held = new Map<string, number>();
   return (socket) => {
     const address = socket.remoteAddress ?? "";
@@ -106,7 +106,7 @@ async function listenUntil(
   { address, port, log }: GuestListenerOptions,
   signal: AbortSignal,
 ): Promise<AddressInfo> {
-  const told = new Set<string>();
+  const logged = new Set<string>();
   for (;;) {
     try {
       await new Promise<void>((listening, failed) => {
@@ -122,8 +122,8 @@ async function listenUntil(
         code === "EADDRINUSE"
           ? "another process has that port, another Bootwright perhaps, which then serves them"
           : message;
-      if (!told.has(reason)) log(`guests are not listened to on ${address}:${port}: ${reason}. It is tried again`);
-      told.add(reason);
+      if (!logged.has(reason)) log(`guests are not listened to on ${address}:${port}: ${reason}. It is tried again`);
+      logged.add(reason);
     }
     await after(LISTEN_AGAIN_MS, undefined, { signal, ref: false });
   }
@@ -138,8 +138,8 @@ function guestRoutes(options: GuestListenerOptions): Hono {
     const { address = "" } = getConnInfo(context).remote;
     // A GET's route would also answer HEAD, and use up the link for it.
     const { method } = context.req.raw;
-    if (!isWithinRate(address)) context.res = nothing(429, { "retry-after": RETRY_AFTER });
-    else if (method !== "GET" && method !== "POST") context.res = nothing();
+    if (!isWithinRate(address)) context.res = emptyAnswer(429, { "retry-after": RETRY_AFTER });
+    else if (method !== "GET" && method !== "POST") context.res = emptyAnswer();
     else await next();
     context.header("cache-control", "no-store");
     context.header("connection", "close");
@@ -149,13 +149,13 @@ function guestRoutes(options: GuestListenerOptions): Hono {
   app.on(["GET", "POST"], linkPath(":plugin", ":uuid", ":token"), async (context) => {
     const { plugin, uuid, token } = context.req.param() as Record<"plugin" | "uuid" | "token", string>;
     if (timeLeft(token, now()) === 0 || !/^[\w.-]{1,64}$/.test(plugin) || !/^[0-9a-f-]{36}$/.test(uuid))
-      return nothing();
+      return emptyAnswer();
     const method = context.req.method;
     // Read before the link is taken: a guest that sends slowly does not hold it.
     const body = method === "POST" ? await readWithin(context.req.raw, bounds).catch(() => undefined) : null;
-    if (body === undefined) return nothing(413);
+    if (body === undefined) return emptyAnswer(413);
     const link = await takeLink(options, plugin, uuid, token);
-    if (!link) return nothing();
+    if (!link) return emptyAnswer();
     let isDone = false;
     try {
       const type = context.req.header("content-type");
@@ -172,10 +172,10 @@ function guestRoutes(options: GuestListenerOptions): Hono {
       if (!isDone) await link.giveBack();
     }
   });
-  app.notFound(() => nothing());
+  app.notFound(() => emptyAnswer());
   app.onError((error) => {
     defect(error);
-    return nothing(503, { "retry-after": RETRY_AFTER });
+    return emptyAnswer(503, { "retry-after": RETRY_AFTER });
   });
   return app;
 }
@@ -200,5 +200,5 @@ async function takeLink(
   return undefined;
 }
 
-const nothing = (status = 404, headers: Record<string, string> = {}): Response =>
+const emptyAnswer = (status = 404, headers: Record<string, string> = {}): Response =>
   new Response(null, { status, headers: { "content-length": "0", ...headers } });

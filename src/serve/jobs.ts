@@ -15,15 +15,15 @@ export type TakingUpOptions = Readonly<{
 export function takeUpJobs({ services, log, afterMs = 2_000, everyMs = 5_000 }: TakingUpOptions): () => Promise<void> {
   const ending = new AbortController();
   const { signal } = ending;
-  let told = "";
+  let logged = "";
   const round = async () => {
     try {
       await services.jobs.takeUp();
-      told = "";
+      logged = "";
     } catch (error) {
       const message = `jobs: what was left could not be taken up yet: ${error instanceof Error ? error.message : String(error)}`;
-      if (!signal.aborted && message !== told) log(message);
-      told = message;
+      if (!signal.aborted && message !== logged) log(message);
+      logged = message;
     }
   };
   const running = (async () => {

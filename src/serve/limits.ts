@@ -26,17 +26,17 @@ export const STREAMS_UNREAD_BYTES_MAX = 16 * ANSWER_BYTES_MAX;
 
 /** Passes messages on, cut to their length, and drops those beyond the rate. */
 export function limitProgress(
-  tell: (message: string, percent?: number) => void,
+  report: (message: string, percent?: number) => void,
   now: () => number = () => performance.now(),
 ): (message: string, percent?: number) => void {
   let since = Number.NEGATIVE_INFINITY;
-  let told = 0;
+  let reported = 0;
   return (message, percent) => {
     if (now() - since >= 1000) {
       since = now();
-      told = 0;
+      reported = 0;
     }
-    told += 1;
-    if (told <= PROGRESS_PER_SECOND_MAX) tell(message.slice(0, PROGRESS_CHARACTERS_MAX), percent);
+    reported += 1;
+    if (reported <= PROGRESS_PER_SECOND_MAX) report(message.slice(0, PROGRESS_CHARACTERS_MAX), percent);
   };
 }

@@ -5,7 +5,7 @@ const CHARACTERS_MAX = 78;
 
 export type ProgressLine = Readonly<{
   /** `percent`: 0 to 100; without it the message stands alone. */
-  tell(message: string, percent?: number): void;
+  show(message: string, percent?: number): void;
   /** Leaves the line as it is; what is written next begins below it. */
   end(): void;
 }>;
@@ -16,7 +16,7 @@ export function progressLine(stream: Stream): ProgressLine {
   let shown = "";
   let isOpen = false;
   return {
-    tell(message, percent) {
+    show(message, percent) {
       const text = lineOf(message, percent);
       if (text === shown) return;
       shown = text;

@@ -22,10 +22,10 @@ export function recoverInBackground({
 }: RecoveryOptions): () => Promise<void> {
   const ending = new AbortController();
   const { signal } = ending;
-  const told = new Set<string>();
-  const tellOnce = (message: string) => {
-    if (signal.aborted || told.has(message)) return;
-    told.add(message);
+  const logged = new Set<string>();
+  const logOnce = (message: string) => {
+    if (signal.aborted || logged.has(message)) return;
+    logged.add(message);
     log(message);
   };
 
@@ -34,7 +34,7 @@ export function recoverInBackground({
     const { connections, store, ...rest } = services;
     const backend = await connections.backend(name);
     await recoverAll({ ...rest, backend, store: await store() }, signal, ({ operation, status }) =>
-      tellOnce(settledInWords(operation, status)),
+      logOnce(settledInWords(operation, status)),
     );
   };
   const round = async () => {
@@ -42,13 +42,14 @@ export function recoverInBackground({
     const open = await (await store()).open();
     for (const name of new Set(open.map(({ target }) => target.connection))) {
       // A hypervisor that cannot be reached must not keep the others from being looked at.
-      if (connections.names.includes(name)) await recoverOn(name).catch((error: unknown) => tellOnce(yet(name, error)));
+      if (connections.names.includes(name))
+        await recoverOn(name).catch((error: unknown) => logOnce(notSettled(name, error)));
     }
   };
   const running = (async () => {
     for (let pause = afterMs; ; pause = everyMs) {
       await after(pause, undefined, { signal, ref: false });
-      await round().catch((error: unknown) => tellOnce(yet("database", error)));
+      await round().catch((error: unknown) => logOnce(notSettled("database", error)));
     }
   })().catch((error: unknown) => {
     if (!signal.aborted) throw error;
@@ -59,5 +60,5 @@ export function recoverInBackground({
   };
 }
 
-const yet = (where: string, error: unknown) =>
+const notSettled = (where: string, error: unknown) =>
   `${where}: what was left open could not be settled yet: ${error instanceof Error ? error.message : String(error)}`;

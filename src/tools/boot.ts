@@ -7,7 +7,7 @@ import { rolesFor } from "../domain/model/roles.ts";
 import { VmRef } from "../domain/model/vm.ts";
 import { ChangeView, changeVm, confirmInput, viewOutcome, vmChangeInput } from "./change.ts";
 import { restartChanges, restartInput } from "./power.ts";
-import { type Looked, readVm, StaleView, viewStale } from "./read-vm.ts";
+import { readVm, StaleView, type VmReading, viewStale } from "./read-vm.ts";
 import { defineTool } from "./tool.ts";
 import { FindingView, PredictionView, viewPrediction, viewReport } from "./view.ts";
 
@@ -31,9 +31,9 @@ const getBootOrder = defineTool({
     ...StaleView,
   }),
   async run({ vm }, context) {
-    const looked = await readVm(context, vm, { images: false });
-    if (looked.stale) return recordedOrder(looked);
-    const { state } = looked;
+    const reading = await readVm(context, vm, { images: false });
+    if (reading.stale) return recordedOrder(reading);
+    const { state } = reading;
     const roles = rolesFor(state);
     const { next, live, uuid } = vmOf(state);
     const { order, others } = bootOrderOf(next, roles);
@@ -50,7 +50,7 @@ const getBootOrder = defineTool({
 });
 
 /** @throws what kept from looking, where no order is on record */
-function recordedOrder({ state: { target, record }, stale }: Looked) {
+function recordedOrder({ state: { target, record }, stale }: VmReading) {
   const order = record?.seen?.bootOrder;
   if (!record || order === undefined) throw stale!.error;
   const asked = record.requestedOrder;
@@ -78,7 +78,7 @@ const setBootOrder = defineTool({
     const outcome = await changeVm(context, input.vm, {
       tool: "set_boot_order",
       input,
-      look: { usage: input.restart || "indexed" },
+      observe: { usage: input.restart || "indexed" },
       intent: (state) => [
         {
           kind: "boot_order.set",

@@ -48,7 +48,7 @@ export type ChangeRequest = Readonly<{
     accept: readonly string[];
     confirm?: string | undefined;
   };
-  look?: Omit<ObserveOptions, "signal">;
+  observe?: Omit<ObserveOptions, "signal">;
   /** Pure: from what is true to what is to be done. */
   intent: (state: State) => readonly Change[];
 }>;
@@ -83,9 +83,9 @@ export async function changeTarget(context: ToolContext, found: FoundVm, request
       intent: request.intent,
       accept,
       dryRun,
-      subject: `${request.tool} ${canonical({ ...asked, accept })}`,
+      subject: `${request.tool} ${canonicalJson({ ...asked, accept })}`,
       context: context.call,
-      ...(request.look && { look: request.look }),
+      ...(request.observe && { look: request.observe }),
       ...(confirm !== undefined && { confirm }),
     },
   );
@@ -115,7 +115,7 @@ export function viewOutcome(
 }
 
 /** JSON with sorted keys, so that the same arguments are the same text. */
-const canonical = (value: unknown): string =>
+const canonicalJson = (value: unknown): string =>
   JSON.stringify(value, (_key, inner) =>
     inner && typeof inner === "object" && !Array.isArray(inner)
       ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))

@@ -81,7 +81,7 @@ const restoreDefinition = defineTool({
     const outcome = await changeTarget(context, found, {
       tool: "restore_definition",
       input,
-      look: { usage: true },
+      observe: { usage: true },
       intent(state): Change[] {
         if (!state.record) throw new DomainError("VM_NOT_MANAGED", { vm: state.vm?.name ?? input.vm });
         if (!restore)

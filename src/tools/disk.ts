@@ -9,14 +9,14 @@ import { diskVerdict } from "../domain/model/verdict.ts";
 import { type Disk, diskOf, VmRef } from "../domain/model/vm.ts";
 import { ChangeView, changeVm, viewOutcome, vmChangeInput } from "./change.ts";
 import { findVm } from "./find-vm.ts";
-import { type Looked, readVm, StaleView, viewStale } from "./read-vm.ts";
+import { readVm, StaleView, type VmReading, viewStale } from "./read-vm.ts";
 import { defineTool } from "./tool.ts";
 
 const diskInput = z.string().max(16).optional().describe("Target of the disk, vda say; default: the system disk");
 
 /** The disk that is asked about; nobody can tell of one that is not on record while its connection does not answer.
  * @throws DomainError DISK_NOT_FOUND, VM_MUST_BE_OFF, and what kept from looking */
-function diskSeen({ state, stale }: Looked, target: string | undefined, check: boolean) {
+function requestedDisk({ state, stale }: VmReading, target: string | undefined, check: boolean) {
   if (!stale) {
     const disk = diskIn(state, target);
     if (check && vmOf(state).power !== "off")
@@ -81,9 +81,9 @@ const getDiskInfo = defineTool({
     ),
   }),
   async run({ vm, disk: target, check }, context) {
-    const looked = await readVm(context, vm, { images: false });
-    const { state, backend } = looked;
-    const disk = diskSeen(looked, target, check);
+    const reading = await readVm(context, vm, { images: false });
+    const { state, backend } = reading;
+    const disk = requestedDisk(reading, target, check);
     const unknown: DiskFact = { path: "", state: "not_a_file", content: "unknown", chain: [] };
     const fact =
       disk.path === undefined
@@ -105,20 +105,20 @@ const getDiskInfo = defineTool({
       content: fact.content,
       ...(fact.bootsBios !== undefined && { boots_bios: fact.bootsBios }),
       ...(fact.bootsUefi !== undefined && { boots_uefi: fact.bootsUefi }),
-      ...viewVerdict(looked, disk, fact),
+      ...viewVerdict(reading, disk, fact),
       ...(noted !== undefined && { written_in_run: fact.identity !== noted }),
       ...(fact.corrupt !== undefined && { corrupt: fact.corrupt }),
       backing_chain: fact.chain.slice(1),
       ...(fact.backingMissing !== undefined && { backing_missing: fact.backingMissing }),
       host_free_bytes: space.freeBytes,
       host_total_bytes: space.totalBytes,
-      ...viewStale(looked.stale),
+      ...viewStale(reading.stale),
     };
   },
 });
 
 /** A run has the firmware that it was started with. */
-function viewVerdict({ state, stale }: Looked, { target }: Pick<Disk, "target">, fact: DiskFact) {
+function viewVerdict({ state, stale }: VmReading, { target }: Pick<Disk, "target">, fact: DiskFact) {
   if (stale) return {};
   const vm = vmOf(state);
   return { verdict: diskVerdict(diskOf(vm.next, target), fact, (vm.live ?? vm.next).firmware).verdict };
@@ -147,7 +147,7 @@ const resizeDisk = defineTool({
     const outcome = await changeVm(context, input.vm, {
       tool: "resize_disk",
       input,
-      look: { usage: true },
+      observe: { usage: true },
       intent(state) {
         const disk = diskIn(state, input.disk);
         if (disk.path === undefined)

@@ -19,17 +19,17 @@ export type FoundVm = Readonly<{
 const Uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
 /** A look takes milliseconds, and a list of a thousand VMs a second or so. */
-const SOON_MS = 5_000;
+const READ_TIMEOUT_MS = 5_000;
 
 /** Asks a hypervisor for what must not take all of the call's time: one that hangs must not keep an answer from those who
  * ask about another, nor what is on record from those who ask about its own. */
-export const soon = <T>({ call }: ToolContext, ask: (signal: AbortSignal) => Promise<T>): Promise<T> =>
-  within(SOON_MS, call.deadline.signal, ask);
+export const withReadTimeout = <T>({ call }: ToolContext, ask: (signal: AbortSignal) => Promise<T>): Promise<T> =>
+  within(READ_TIMEOUT_MS, call.deadline.signal, ask);
 
 /** @throws DomainError VM_NOT_FOUND, VM_AMBIGUOUS, BACKEND_UNAVAILABLE */
 export async function findVm(context: ToolContext, ref: string): Promise<FoundVm> {
   const { connections } = context;
-  const { inner, where } = partsOf(connections.names, ref);
+  const { inner, where } = parseRef(connections.names, ref);
   const store = await context.store();
   const unreachable: { connection: string; error: Error }[] = [];
   const hits: FoundVm[] = [];
@@ -39,7 +39,7 @@ export async function findVm(context: ToolContext, ref: string): Promise<FoundVm
       try {
         backend = await connections.backend(connection);
         const asked = backend;
-        const uuid = await soon(context, (signal) => uuidOf(asked, store, connection, inner, signal));
+        const uuid = await withReadTimeout(context, (signal) => uuidOf(asked, store, connection, inner, signal));
         if (uuid) hits.push({ backend, store, target: { connection, uuid } });
       } catch (thrown) {
         const error = thrown instanceof Error ? thrown : new Error(String(thrown));
@@ -68,7 +68,7 @@ export async function findVm(context: ToolContext, ref: string): Promise<FoundVm
 /** The VM that is meant, of those that are no more and that nothing is on record of but history: by its UUID, or by the
  * name that the last of them had when it was made or deleted. */
 export async function pastVm({ connections, store }: ToolContext, ref: string): Promise<Target | undefined> {
-  const { inner, where } = partsOf(connections.names, ref);
+  const { inner, where } = parseRef(connections.names, ref);
   const opened = await store();
   if (!Uuid.test(inner)) return opened.lastNamed(inner, where);
   for (const connection of where) {
@@ -90,7 +90,7 @@ export async function presentOrPastVm(context: ToolContext, ref: string): Promis
 }
 
 /** A reference is a name or a UUID, and may say on which connection. */
-function partsOf(names: readonly string[], ref: string): { inner: string; where: readonly string[] } {
+function parseRef(names: readonly string[], ref: string): { inner: string; where: readonly string[] } {
   const slash = ref.indexOf("/");
   const named = slash > 0 && names.includes(ref.slice(0, slash));
   return named ? { inner: ref.slice(slash + 1), where: [ref.slice(0, slash)] } : { inner: ref, where: names };
@@ -122,7 +122,7 @@ async function knownNames(context: ToolContext, where: readonly string[], typed:
     where.map(async (connection) => {
       const vms = await connections
         .backend(connection)
-        .then((backend) => soon(context, (signal) => backend.list(signal)))
+        .then((backend) => withReadTimeout(context, (signal) => backend.list(signal)))
         .catch(() => []);
       return vms.map(({ name }) => ({ name, shown: connections.names.length > 1 ? `${connection}/${name}` : name }));
     }),

@@ -12,7 +12,7 @@ import { defineTool } from "./tool.ts";
 /** A guest may say anything, and as much of it as it likes. */
 const NAME_MAX = 200;
 const FILE_SYSTEMS_MAX = 100;
-const said = (text: string): string => plainText(text).slice(0, NAME_MAX);
+const plain = (text: string): string => plainText(text).slice(0, NAME_MAX);
 
 const Agent = z
   .enum(["answers", "silent", "off"])
@@ -44,7 +44,7 @@ const getGuestInfo = defineTool({
     const { state, backend, stale } = await readVm(context, ref, { images: false });
     if (stale) throw stale.error;
     const { systemDisk } = rolesFor(state);
-    const asked = await ask(groupOf(context, backend, "guest"), state, context.call.deadline.signal);
+    const asked = await askAgent(groupOf(context, backend, "guest"), state, context.call.deadline.signal);
     return {
       vm: state.target.uuid,
       ...(asked.info ? viewInfo(asked.info) : { agent: asked.agent, reason: asked.reason }),
@@ -53,11 +53,11 @@ const getGuestInfo = defineTool({
   },
 });
 
-type Asked =
+type AgentAnswer =
   | Readonly<{ info: GuestInfo }>
   | Readonly<{ info?: undefined; agent: Exclude<z.infer<typeof Agent>, "answers">; reason: string }>;
 
-async function ask(guest: GuestAgent, state: State, signal: AbortSignal): Promise<Asked> {
+async function askAgent(guest: GuestAgent, state: State, signal: AbortSignal): Promise<AgentAnswer> {
   const { power, name, uuid } = vmOf(state);
   if (power === "off") return { agent: "off", reason: `VM "${name}" is off` };
   const info = await guest.info(uuid, signal);
@@ -68,11 +68,11 @@ async function ask(guest: GuestAgent, state: State, signal: AbortSignal): Promis
 const viewInfo = ({ osId, osName, filesystems }: GuestInfo) => ({
   agent: "answers" as const,
   untrusted: true as const,
-  ...(osId !== undefined && { os_id: said(osId) }),
-  ...(osName !== undefined && { os_name: said(osName) }),
+  ...(osId !== undefined && { os_id: plain(osId) }),
+  ...(osName !== undefined && { os_name: plain(osName) }),
   filesystems: filesystems.slice(0, FILE_SYSTEMS_MAX).map(({ mountpoint, type, disks }) => ({
-    mountpoint: said(mountpoint),
-    type: said(type),
+    mountpoint: plain(mountpoint),
+    type: plain(type),
     disks: [...disks],
   })),
 });

@@ -90,7 +90,7 @@ const suggestCompletion = defineTool({
     const outcome = await changeVm(context, input.vm, {
       tool: "suggest_completion",
       input: { ...input, dry_run: false, accept: [] },
-      look: { images: false },
+      observe: { images: false },
       intent: () => [
         { kind: "installation.suggest", evidence, by: context.call.actor, at: context.now().toISOString() },
       ],
@@ -120,7 +120,7 @@ const completeInstallation = defineTool({
     const outcome = await changeVm(context, input.vm, {
       tool: "complete_installation",
       input,
-      look: { usage: input.boot_order !== undefined && "indexed" },
+      observe: { usage: input.boot_order !== undefined && "indexed" },
       intent(state): Change[] {
         const vm = vmOf(state);
         const changes: Change[] = [];

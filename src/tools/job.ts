@@ -10,7 +10,7 @@ import { defineTool, type ToolContext } from "./tool.ts";
 const JobRef = z.string().min(1).max(100).describe("Id of the job, as the call that began it answered with");
 const Status = z.enum(jobStatuses);
 /** Word of a change may fail to come, so a call that waits looks this often, in milliseconds. */
-const LOOK_MS = 1_000;
+const POLL_MS = 1_000;
 
 const JobView = z.object({
   job: z.string(),
@@ -99,13 +99,13 @@ const getJob = defineTool({
     const store = await context.store();
     const job = await jobIn(store, id);
     return {
-      job: viewJob(wait_seconds === 0 || !isActive(job) ? job : await followed(store, job, wait_seconds, context)),
+      job: viewJob(wait_seconds === 0 || !isActive(job) ? job : await waitForJob(store, job, wait_seconds, context)),
     };
   },
 });
 
 /** The job once it has ended, or as it is when the time is up. Tells how far it is meanwhile. */
-async function followed(store: Store, begun: Job, seconds: number, { call }: ToolContext): Promise<Job> {
+async function waitForJob(store: Store, begun: Job, seconds: number, { call }: ToolContext): Promise<Job> {
   const { signal } = call.deadline;
   const until = performance.now() + seconds * 1000;
   let changed = Promise.withResolvers<void>();
@@ -115,7 +115,7 @@ async function followed(store: Store, begun: Job, seconds: number, { call }: Too
       call.progress(job.message ?? job.title, job.percent);
       const leftMs = until - performance.now();
       if (!isActive(job) || leftMs <= 0) return job;
-      await oneOf(changed.promise, Math.min(leftMs, LOOK_MS), signal);
+      await changeOrTimeout(changed.promise, Math.min(leftMs, POLL_MS), signal);
       signal.throwIfAborted();
       changed = Promise.withResolvers();
       job = await jobIn(store, job.id);
@@ -126,7 +126,7 @@ async function followed(store: Store, begun: Job, seconds: number, { call }: Too
 }
 
 /** Until something was written, the time is up, or the caller gave up. */
-async function oneOf(changed: Promise<void>, ms: number, signal: AbortSignal): Promise<void> {
+async function changeOrTimeout(changed: Promise<void>, ms: number, signal: AbortSignal): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
   const timer = setTimeout(resolve, ms);
   const giveUp = () => resolve();

@@ -46,7 +46,7 @@ const createVm = defineTool({
     const backend = await backendFor(context, input.connection);
     const iso = input.iso_path === undefined ? undefined : await backend.images.resolveIso(input.iso_path);
     const sizeBytes = bytesOf(input.disk_size_gb);
-    await fitsHost(backend, input, sizeBytes, context.call.deadline.signal);
+    await requireHostFits(backend, input, sizeBytes, context.call.deadline.signal);
     const taken = await backend.lookup(input.name, context.call.deadline.signal);
     if (taken !== undefined)
       throw new DomainError("VM_EXISTS", { name: input.name, connection: backend.connection, uuid: taken });
@@ -77,7 +77,7 @@ const createVm = defineTool({
       {
         tool: "create_vm",
         input,
-        look: { diskPaths: [diskPath], isoPaths: iso === undefined ? [] : [iso] },
+        observe: { diskPaths: [diskPath], isoPaths: iso === undefined ? [] : [iso] },
         intent: (): Change[] => [
           { kind: "disk.create", path: diskPath, sizeBytes },
           { kind: "vm.create", spec, ownedFiles: [diskPath, spec.serialLog], at },
@@ -94,7 +94,7 @@ const createVm = defineTool({
 });
 
 /** @throws DomainError HOST_TOO_SMALL, HOST_SPACE_LACKING */
-async function fitsHost(
+async function requireHostFits(
   backend: Backend,
   asked: { memory_mb: number; cpus: number },
   sizeBytes: number,
@@ -137,7 +137,7 @@ const deleteVm = defineTool({
     const outcome = await changeTarget(context, found, {
       tool: "delete_vm",
       input,
-      look: { usage: true, diskPaths: owned },
+      observe: { usage: true, diskPaths: owned },
       intent(state): Change[] {
         const ours = state.record !== undefined || (unmade && isTagged(state));
         if (!ours) throw new DomainError("VM_NOT_MANAGED", { vm: state.vm?.name ?? input.vm });
@@ -167,16 +167,16 @@ async function deletable(context: ToolContext, ref: string): Promise<Deletable> 
     const past = error instanceof DomainError && error.code === "VM_NOT_FOUND" && (await pastVm(context, ref));
     if (!past) throw error;
     const [backend, store] = await Promise.all([context.connections.backend(past.connection), context.store()]);
-    if (!(await leftBehind({ store, target: past }))) throw error;
+    if (!(await filesLeftBehind({ store, target: past }))) throw error;
     return { backend, store, target: past };
   });
   const record = await found.store.record(found.target);
-  const left = record ? undefined : await leftBehind(found);
+  const left = record ? undefined : await filesLeftBehind(found);
   return { found, owned: record?.ownedFiles ?? left ?? [], unmade: left !== undefined };
 }
 
 /** The files of a creation that failed and could not be undone, unless the VM was deleted or adopted since. */
-async function leftBehind({ store, target }: Pick<FoundVm, "store" | "target">): Promise<string[] | undefined> {
+async function filesLeftBehind({ store, target }: Pick<FoundVm, "store" | "target">): Promise<string[] | undefined> {
   const operations = await store.operations({ target, limit: OPERATIONS_LOOKED_AT });
   if (operations[0]?.status === "applied") return undefined;
   const creation = operations.find(

@@ -10,8 +10,8 @@ import type { State } from "../domain/model/state.ts";
 import type { Vm } from "../domain/model/vm.ts";
 import type { Backend } from "../domain/ports/backend.ts";
 import { ChangeView, changeVm, viewOutcome, vmChangeInput } from "./change.ts";
-import { backendFor, findVm, soon } from "./find-vm.ts";
-import { isSilence, StaleView } from "./read-vm.ts";
+import { backendFor, findVm, withReadTimeout } from "./find-vm.ts";
+import { isUnreachable, StaleView } from "./read-vm.ts";
 import { defineTool, type ToolContext } from "./tool.ts";
 
 export const isoInput = z
@@ -86,7 +86,7 @@ const listIsos = defineTool({
         boots_bios: fact.bootsBios,
         boots_uefi: fact.bootsUefi,
         ...problemOf(fact),
-        ...namedOf(holders(fact.path)),
+        ...usedBy(holders(fact.path)),
       })),
     };
   },
@@ -99,7 +99,7 @@ const problemOf = ({ state, truncated }: IsoFact) => {
 
 /** An ISO that every VM holds would otherwise name all of them. */
 const HOLDERS_SHOWN_MAX = 50;
-const namedOf = (names: readonly string[]) => ({
+const usedBy = (names: readonly string[]) => ({
   used_by: names.slice(0, HOLDERS_SHOWN_MAX),
   ...(names.length > HOLDERS_SHOWN_MAX && { used_by_total: names.length }),
 });
@@ -107,13 +107,13 @@ const namedOf = (names: readonly string[]) => ({
 /** Which VMs hold an ISO; only what is on record of them where nobody answers. */
 async function holdersOn(context: ToolContext, backend: Backend) {
   try {
-    const vms = await soon(context, (signal) => backend.list(signal));
+    const vms = await withReadTimeout(context, (signal) => backend.list(signal));
     const has = (path: string) => (vm: Vm) =>
       [...vm.next.drives, ...(vm.live?.drives ?? [])].some((drive) => drive.path === path);
     return { holders: (path: string) => vms.filter(has(path)).map(({ name }) => name) };
   } catch (error) {
     context.call.signal.throwIfAborted();
-    if (!isSilence(error)) throw error;
+    if (!isUnreachable(error)) throw error;
     const records = await (await context.store()).records(backend.connection);
     const holders = (path: string) => records.filter(({ seen }) => seen?.media === path).map(({ name }) => name);
     return { holders, unasked: error };
@@ -148,7 +148,7 @@ const attachIso = defineTool({
     const outcome = await changeVm(context, input.vm, {
       tool: "attach_iso",
       input,
-      look: { isoPaths: [iso!] },
+      observe: { isoPaths: [iso!] },
       intent: (state) => attachChanges(state, input, iso!),
     });
     return viewOutcome(outcome, input.dry_run, [{ tool: "check_boot", arguments: { vm: outcome.after.target.uuid } }]);

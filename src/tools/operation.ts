@@ -162,7 +162,7 @@ const undoOperation = defineTool({
     const outcome = await changeVm(context, vm, {
       tool: "undo_operation",
       input,
-      look: { usage: "indexed", isoPaths },
+      observe: { usage: "indexed", isoPaths },
       intent(state) {
         const changes = undoChanges(operation, state);
         for (const change of changes) {

@@ -5,7 +5,7 @@ import type { DeliveryStore, EventStore } from "../domain/ports/event-store.ts";
 import { pluginStates } from "../domain/ports/plugin-directory.ts";
 import { defineTool } from "./tool.ts";
 
-const Places = z.array(z.string());
+const Targets = z.array(z.string());
 
 const listPlugins = defineTool({
   name: "list_plugins",
@@ -26,7 +26,7 @@ const listPlugins = defineTool({
         events: z.array(z.enum(eventTypes)),
         fetch: z.boolean().describe("It answers requests below /plugins/NAME/"),
         reach: z
-          .object({ net: Places.optional(), read: Places.optional(), write: Places.optional() })
+          .object({ net: Targets.optional(), read: Targets.optional(), write: Targets.optional() })
           .describe(
             "What it needs beside its own files. Deno holds it to that; Node 24 to files alone, and from Node 25 on it has no network without net",
           ),
@@ -42,7 +42,7 @@ const listPlugins = defineTool({
   }),
   async run(_input, { plugins, store }) {
     const list = await plugins.list();
-    const behind = list.some(({ events }) => events.length > 0) ? await placesBehind(await store()) : undefined;
+    const behind = list.some(({ events }) => events.length > 0) ? await eventsBehind(await store()) : undefined;
     return {
       plugins: list.map(({ limitMs, lastError, lastCalledAt, ...plugin }) => ({
         ...plugin,
@@ -58,7 +58,7 @@ const listPlugins = defineTool({
   },
 });
 
-async function placesBehind(store: DeliveryStore & EventStore): Promise<ReadonlyMap<string, number>> {
+async function eventsBehind(store: DeliveryStore & EventStore): Promise<ReadonlyMap<string, number>> {
   const [subscribers, last] = await Promise.all([store.subscribers(), store.lastEvent()]);
   return new Map(subscribers.map(({ name, cursor }) => [name, Math.max(0, last - cursor)]));
 }

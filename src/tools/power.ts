@@ -64,7 +64,7 @@ const startVm = defineTool({
     const outcome = await changeVm(context, input.vm, {
       tool: "start_vm",
       input,
-      look: { usage: true, ...(iso !== undefined && { isoPaths: [iso] }) },
+      observe: { usage: true, ...(iso !== undefined && { isoPaths: [iso] }) },
       intent: (state) =>
         startChanges(state, {
           purpose: input.purpose,
@@ -150,7 +150,7 @@ const restartVm = defineTool({
     const outcome = await changeVm(context, input.vm, {
       tool: "restart_vm",
       input,
-      look: { usage: true },
+      observe: { usage: true },
       intent(state) {
         const start = { onDrift: "reassert", discardSavedState: false, at: context.now().toISOString() } as const;
         if (vmOf(state).power === "off") return startChanges(state, start);

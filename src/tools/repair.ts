@@ -32,11 +32,11 @@ const repairVm = defineTool({
   output: ChangeView,
   async run(input, context) {
     const found = await findVm(context, input.vm);
-    const back = input.action === "put_back" ? await broughtBack(found) : undefined;
+    const back = input.action === "put_back" ? await bringBackIntent(found) : undefined;
     const outcome = await changeTarget(context, found, {
       tool: "repair_vm",
       input,
-      look: { usage: true },
+      observe: { usage: true },
       intent(state): Change[] {
         if (!state.record) throw new DomainError("VM_NOT_MANAGED", { vm: state.vm?.name ?? input.vm });
         if (input.action === "put_back") return state.vm ? putBackChanges(state) : back!(state);
@@ -57,7 +57,7 @@ const repairVm = defineTool({
 });
 
 /** What a VM that is gone would be brought back from. Read beforehand: an intent is pure. */
-async function broughtBack({ store, target }: FoundVm): Promise<(state: State) => Change[]> {
+async function bringBackIntent({ store, target }: FoundVm): Promise<(state: State) => Change[]> {
   const [kept] = await store.definitions(target, 1);
   const newest = kept && (await store.operation(kept.operation));
   const made = newest ? undefined : (await store.operations({ target, limit: 200 })).findLast(isCreation);

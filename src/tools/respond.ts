@@ -123,11 +123,11 @@ export function parseInput(tool: Tool, args: unknown): Record<string, unknown> {
   const parsed = z.strictObject(tool.input.shape).safeParse(args ?? {});
   if (parsed.success) return parsed.data;
   const { issues } = parsed.error;
-  const told = issues
+  const shown = issues
     .slice(0, ISSUES_MAX)
     .map(({ path, message }) => cut(`${path.length ? path.join(".") : "arguments"}: ${message}`, ISSUE_CHARACTERS_MAX));
-  if (issues.length > ISSUES_MAX) told.push(`and ${issues.length - ISSUES_MAX} more`);
-  throw new DomainError("INPUT_INVALID", { issues: told });
+  if (issues.length > ISSUES_MAX) shown.push(`and ${issues.length - ISSUES_MAX} more`);
+  throw new DomainError("INPUT_INVALID", { issues: shown });
 }
 
 type VmLine = {

@@ -1,8 +1,8 @@
 import { z } from "zod";
 import type { State } from "../domain/model/state.ts";
 import { VmRef } from "../domain/model/vm.ts";
-import { backendFor, soon } from "./find-vm.ts";
-import { readOptionsFor, StaleView, viewStale } from "./read-vm.ts";
+import { backendFor, withReadTimeout } from "./find-vm.ts";
+import { readVmOrRecord, StaleView, viewStale } from "./read-vm.ts";
 import { defineTool, type ToolContext } from "./tool.ts";
 import { type Freshness, SuggestionView, VmView, viewSuggestion, viewVm } from "./view.ts";
 
@@ -55,7 +55,7 @@ async function listConnection(context: ToolContext, connection: string) {
   const stateOf = (uuid: string): State => ({ target: { connection, uuid }, disks: {}, isos: {} });
   try {
     const backend = await context.connections.backend(connection);
-    const found = await soon(context, (signal) => backend.list(signal));
+    const found = await withReadTimeout(context, (signal) => backend.list(signal));
     const recordOf = new Map(records.map((record) => [record.uuid, record]));
     const there = new Set(found.map(({ uuid }) => uuid));
     const vms = found.map((vm): Listed => {
@@ -84,7 +84,7 @@ const getVm = defineTool({
   input: z.object({ vm: VmRef }),
   output: VmView.extend({ suggestion: SuggestionView, ...StaleView }),
   async run({ vm }, context) {
-    const { state, stale } = await readOptionsFor(context, vm, { usage: "indexed" });
+    const { state, stale } = await readVmOrRecord(context, vm, { usage: "indexed" });
     return { ...viewVm(state, stale ? "stale" : "seen"), ...viewSuggestion(state.record), ...viewStale(stale) };
   },
 });

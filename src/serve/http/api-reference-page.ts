@@ -57,7 +57,7 @@ export function argumentsOf(operation: Operation): Argument[] {
   return [...named, ...sent];
 }
 
-export function referencePage(document: OpenApi): string {
+export function apiReferencePage(document: OpenApi): string {
   const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, operation]) => section(method.toUpperCase(), path, operation)),
   );
@@ -89,7 +89,7 @@ ${example === undefined ? "" : `<pre>${html(JSON.stringify(example, null, 2))}</
 </section>`;
 }
 
-export const referenceStyle = `:root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif; }
+export const apiReferenceStyle = `:root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif; }
 body { max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
 h2 { font-size: 1.1rem; margin-top: 2.5rem; }
 section { overflow-x: auto; }

@@ -9,7 +9,7 @@ import type { InFlightCalls } from "../in-flight-calls.ts";
 import type { McpHttp } from "../mcp/http.ts";
 import { addMcp, MCP_PATH } from "../mcp/route.ts";
 import { type RateLimit, rateLimited } from "../rate-limit.ts";
-import { referencePage, referenceStyle } from "./api-reference-page.ts";
+import { apiReferencePage, apiReferenceStyle } from "./api-reference-page.ts";
 import { objectIn, readBody } from "./body.ts";
 import { addConsoles, type ConsoleLimits } from "./console.ts";
 import { type Environment, type HttpContext, requireScope } from "./environment.ts";
@@ -45,10 +45,10 @@ export type ApplicationOptions = Readonly<{
 }>;
 
 /** How often one address may be wrong about who it is, and one caller may look and change. */
-export type Rates = Readonly<{ strangers: RateLimit; looks: RateLimit; changes: RateLimit }>;
+export type Rates = Readonly<{ unauthenticated: RateLimit; reads: RateLimit; changes: RateLimit }>;
 const usualRates: Rates = {
-  strangers: { burst: 20, perSecond: 1 },
-  looks: { burst: 2_000, perSecond: 1_000 },
+  unauthenticated: { burst: 20, perSecond: 1 },
+  reads: { burst: 2_000, perSecond: 1_000 },
   changes: { burst: 200, perSecond: 20 },
 };
 
@@ -91,9 +91,9 @@ export function application(options: ApplicationOptions): Hono<Environment> {
     if (context.env.here.scheme === "https") context.header("strict-transport-security", "max-age=31536000");
   });
   const rates = { ...usualRates, ...options.rates };
-  addLogin(app, options, rates.strangers);
+  addLogin(app, options, rates.unauthenticated);
   addMetadata(app, options);
-  app.use(authorised(options, rates));
+  app.use(authenticate(options, rates));
   app.post("/logout", (context) => {
     const session = context.get("session");
     if (session !== undefined) options.logins.close(session);
@@ -108,17 +108,17 @@ export function application(options: ApplicationOptions): Hono<Environment> {
   addPlugins(app, options);
   options.mount?.(app);
   app.notFound((context) =>
-    problemResponse(new HttpError("ROUTE_NOT_FOUND", { path: shown(context) }), shown(context)),
+    problemResponse(new HttpError("ROUTE_NOT_FOUND", { path: shownPath(context) }), shownPath(context)),
   );
   app.onError((error, context) => {
     if (isProblem(error) && error.code === "UNAUTHORISED" && wantsPage(context)) return context.redirect("/login", 303);
     const refusal = isProblem(error) ? error : new HttpError("DEFECT", { id: defectOf(options.appContext, error).id });
-    return problemResponse(refusal, shown(context));
+    return problemResponse(refusal, shownPath(context));
   });
   return app;
 }
 
-const shown = ({ req }: HttpContext) => req.path.slice(0, 500);
+const shownPath = ({ req }: HttpContext) => req.path.slice(0, 500);
 const wantsPage = ({ req }: HttpContext) =>
   req.method === "GET" && !req.path.startsWith("/api/") && (req.header("accept") ?? "").includes("text/html");
 
@@ -163,8 +163,8 @@ function addReference(app: Hono<Environment>, { appContext }: ApplicationOptions
   let made: OpenApi | undefined;
   const document = () => (made ??= openApiOf(appContext.tools, appContext.version));
   app.get("/api/openapi.json", (context) => context.json(document()));
-  app.get("/api/docs", (context) => context.html(referencePage(document())));
-  app.get("/api/docs.css", (context) => context.body(referenceStyle, 200, { "content-type": "text/css" }));
+  app.get("/api/docs", (context) => context.html(apiReferencePage(document())));
+  app.get("/api/docs.css", (context) => context.body(apiReferenceStyle, 200, { "content-type": "text/css" }));
 }
 
 /** A plugin is told who asks by nobody: the token stays here. */
@@ -173,56 +173,56 @@ function addPlugins(app: Hono<Environment>, { plugins }: ApplicationOptions): vo
     const { method, url, headers } = context.req.raw;
     requireScope(context, method === "GET" || method === "HEAD" ? "vm:read" : "vm:write");
     const { name } = context.req.param();
-    if (!plugins) throw new HttpError("ROUTE_NOT_FOUND", { path: shown(context) });
-    const kept = new Headers(headers);
-    for (const secret of ["authorization", "cookie"]) kept.delete(secret);
+    if (!plugins) throw new HttpError("ROUTE_NOT_FOUND", { path: shownPath(context) });
+    const sentHeaders = new Headers(headers);
+    for (const secret of ["authorization", "cookie"]) sentHeaders.delete(secret);
     const body = method === "GET" || method === "HEAD" ? null : await readBody(context);
-    const answer = await plugins(name, new Request(url, { method, headers: kept, body }));
-    const told = new Headers(answer.headers);
+    const answer = await plugins(name, new Request(url, { method, headers: sentHeaders, body }));
+    const responseHeaders = new Headers(answer.headers);
     // A plugin must not log anybody in, nor out.
-    for (const header of ["set-cookie", "clear-site-data", "www-authenticate"]) told.delete(header);
-    return new Response(answer.body, { status: answer.status, headers: told });
+    for (const header of ["set-cookie", "clear-site-data", "www-authenticate"]) responseHeaders.delete(header);
+    return new Response(answer.body, { status: answer.status, headers: responseHeaders });
   });
 }
 
 /** Where clients learn who gives access tokens; whoever has none yet has to get there. */
 function addMetadata(app: Hono<Environment>, { oauth }: ApplicationOptions): void {
   const metadata = (context: HttpContext) => {
-    if (!oauth) throw new HttpError("ROUTE_NOT_FOUND", { path: shown(context) });
+    if (!oauth) throw new HttpError("ROUTE_NOT_FOUND", { path: shownPath(context) });
     return context.json(oauth.metadata);
   };
   for (const path of ["", "/*"]) app.get(`/.well-known/oauth-protected-resource${path}`, metadata);
 }
 
 /** Lets nobody by who cannot say who they are. */
-function authorised(options: ApplicationOptions, rates: Rates) {
+function authenticate(options: ApplicationOptions, rates: Rates) {
   const { oauth } = options;
   const now = () => performance.now();
-  const [strangers, looks, changes] = [rates.strangers, rates.looks, rates.changes].map((rate) =>
+  const [unauthenticated, reads, changes] = [rates.unauthenticated, rates.reads, rates.changes].map((rate) =>
     rateLimited(rate, now),
   ) as [ReturnType<typeof rateLimited>, ReturnType<typeof rateLimited>, ReturnType<typeof rateLimited>];
   return async (context: HttpContext, next: () => Promise<void>): Promise<void> => {
-    const known = await verified(context, oauth);
-    const now = () => (known ? inTime(known) : callerOf(context, options));
+    const known = await verifyToken(context, oauth);
+    const now = () => (known ? unexpiredCaller(known) : callerOf(context, options));
     const caller = now();
     if (typeof caller === "string") {
       // Only who is wrong is counted: guests reach this address too, and must not keep its owner out.
-      if (!strangers(context.env.remote)) throw tooMany(1);
+      if (!unauthenticated(context.env.remote)) throw tooMany(1);
       const challenge = oauth?.challenge(context.req.header("authorization") ? "invalid_token" : undefined);
       const headers = { "www-authenticate": challenge ?? 'Bearer realm="bootwright"' };
       throw new HttpError("UNAUTHORISED", { reason: caller }, headers);
     }
-    context.env.letIn();
+    context.env.authenticated();
     const countChange = () => {
       if (!changes(caller.name)) throw tooMany(1);
     };
     // What is posted over MCP may be anything, and is counted as what it is once that is known.
     const isLook = ["GET", "HEAD"].includes(context.req.method) || context.req.path === MCP_PATH;
     if (!isLook) countChange();
-    else if (!looks(caller.name)) throw tooMany(1);
+    else if (!reads(caller.name)) throw tooMany(1);
     context.set("caller", caller);
     context.set("countChange", countChange);
-    context.set("isLetIn", () => typeof now() !== "string");
+    context.set("isStillAuthenticated", () => typeof now() !== "string");
     if (oauth) context.set("challenge", (scope) => oauth.challenge("insufficient_scope", scope));
     await next();
   };
@@ -231,11 +231,11 @@ function authorised(options: ApplicationOptions, rates: Rates) {
 const bearer = (context: HttpContext) => /^Bearer +(\S+)$/i.exec(context.req.header("authorization") ?? "")?.[1];
 
 /** What an issuer says about the token; undefined where it is none of an issuer's. */
-async function verified(context: HttpContext, oauth: OAuth | undefined): Promise<Verified | string | undefined> {
+async function verifyToken(context: HttpContext, oauth: OAuth | undefined): Promise<Verified | string | undefined> {
   const token = bearer(context);
   return token === undefined ? undefined : oauth?.verify(token);
 }
-const inTime = (known: Verified | string): Caller | string => {
+const unexpiredCaller = (known: Verified | string): Caller | string => {
   if (typeof known === "string" || known.until > Date.now()) return typeof known === "string" ? known : known.caller;
   return "this access token has expired";
 };

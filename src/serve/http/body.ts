@@ -24,7 +24,7 @@ export function jsonIn(body: Uint8Array, request: Request): unknown {
   const type = request.headers.get("content-type") ?? "none";
   if (!/^application\/json\s*(?:;|$)/i.test(type))
     throw new HttpError("MEDIA_TYPE_UNSUPPORTED", { type: type.slice(0, 100) });
-  return parseJson(textOf(body));
+  return parseJson(decodeUtf8(body));
 }
 
 /** A body that is one JSON object; an empty one has nothing in it.
@@ -36,7 +36,7 @@ export function objectIn(body: Uint8Array, request: Request): Record<string, unk
   throw new HttpError("REQUEST_MALFORMED", { reason: "its body is no JSON object" });
 }
 
-function textOf(body: Uint8Array): string {
+function decodeUtf8(body: Uint8Array): string {
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(body);
   } catch {

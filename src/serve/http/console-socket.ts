@@ -4,7 +4,7 @@ import type { Console } from "../../domain/ports/backend-groups.ts";
 
 export type CarryOptions = Readonly<{
   signal: AbortSignal;
-  isLetIn: () => boolean;
+  isStillAuthenticated: () => boolean;
   idleMs: number;
   heartbeatMs: number;
 }>;
@@ -29,7 +29,7 @@ export async function carry(
   { readable, writable }: Console,
   options: CarryOptions,
 ): Promise<string> {
-  const { signal, isLetIn, idleMs, heartbeatMs } = options;
+  const { signal, isStillAuthenticated, idleMs, heartbeatMs } = options;
   const { promise: ended, resolve: end } = Promise.withResolvers<End>();
   const reader = readable.getReader();
   const writer = writable.getWriter();
@@ -57,7 +57,7 @@ export async function carry(
     );
   });
   const beat = setInterval(() => {
-    if (!isLetIn()) return end(ends.refused);
+    if (!isStillAuthenticated()) return end(ends.refused);
     if (performance.now() - usedAt > idleMs) return end(ends.idle);
     if (!answered) return end(ends.left);
     answered = false;

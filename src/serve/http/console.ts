@@ -66,7 +66,7 @@ export function addConsoles(app: Hono<Environment>, { appContext, inFlight, cons
     requireRoom();
     // Whether there is one is found out now, while there is an answer that can say why not.
     const { target, console: opened } = await opening(context, context.req.param("vm"));
-    leave(opened);
+    closeConsole(opened);
     const ticket = { target, caller: caller.name, session: context.get("session") };
     return context.json({
       vm: target.uuid,
@@ -80,17 +80,21 @@ export function addConsoles(app: Hono<Environment>, { appContext, inFlight, cons
     const caller = requireScope(context, "vm:write");
     const { upgrade } = context.env;
     if (!upgrade) throw new HttpError("UPGRADE_REQUIRED", {}, { upgrade: "websocket" });
-    const { target } = taken(tickets, context, caller);
+    const { target } = takeTicket(tickets, context, caller);
     requireRoom();
     open += 1;
     let opened: Console | undefined;
     try {
       ({ console: opened } = await opening(context, `${target.connection}/${target.uuid}`));
-      const history = await historyOf(appContext.services, principalIn(context).actor, target);
+      const history = await recordOpened(appContext.services, principalIn(context).actor, target);
       const socket = upgrade();
       const carrying = socket
-        ? carry(socket, opened, { ...limits, signal: inFlight.ending, isLetIn: context.get("isLetIn") })
-        : Promise.resolve("it could not be opened").finally(() => leave(opened!));
+        ? carry(socket, opened, {
+            ...limits,
+            signal: inFlight.ending,
+            isStillAuthenticated: context.get("isStillAuthenticated"),
+          })
+        : Promise.resolve("it could not be opened").finally(() => closeConsole(opened!));
       void carrying
         .then(history.closed)
         .catch((error: unknown) => defectOf(appContext, error))
@@ -99,7 +103,7 @@ export function addConsoles(app: Hono<Environment>, { appContext, inFlight, cons
         });
     } catch (error) {
       open -= 1;
-      if (opened) leave(opened);
+      if (opened) closeConsole(opened);
       throw error;
     }
     return context.body(null, 204);
@@ -108,7 +112,7 @@ export function addConsoles(app: Hono<Environment>, { appContext, inFlight, cons
 
 /** A ticket is used up by whoever shows it.
  * @throws HttpError CONSOLE_TICKET_INVALID, ORIGIN_REFUSED */
-function taken(
+function takeTicket(
   tickets: ReturnType<typeof createExpiringSecrets<Ticket>>,
   context: HttpContext,
   caller: Caller,
@@ -126,7 +130,7 @@ function taken(
 
 /** Puts on record that a console was opened; what it gives back, that it was closed.
  * @throws DomainError where it cannot be put on record: then it is not opened */
-async function historyOf({ store, newId, now }: Services, by: string, target: Target) {
+async function recordOpened({ store, newId, now }: Services, by: string, target: Target) {
   const id = newId();
   const since = performance.now();
   const note = async (type: "console.opened" | "console.closed", more: Record<string, unknown>) =>
@@ -138,7 +142,7 @@ async function historyOf({ store, newId, now }: Services, by: string, target: Ta
   };
 }
 
-function leave({ readable, writable }: Console): void {
+function closeConsole({ readable, writable }: Console): void {
   void readable.cancel().catch(() => undefined);
   void writable.abort().catch(() => undefined);
 }

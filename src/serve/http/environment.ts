@@ -14,7 +14,7 @@ export type Environment = {
     /** How long a body may take to arrive. */
     bodyMs: number;
     /** Told once it is known who asks: from then on the connection is no stranger's. */
-    letIn: () => void;
+    authenticated: () => void;
     /** Turns the connection into a WebSocket, where that is what was asked for; undefined where it cannot be one. What is
      * answered after that nobody sees. */
     upgrade?: () => WebSocket | undefined;
@@ -24,7 +24,7 @@ export type Environment = {
     /** The cookie that a browser was let in by. */
     session?: string;
     /** Whether who was let in still would be. */
-    isLetIn: () => boolean;
+    isStillAuthenticated: () => boolean;
     /** Counts a change towards what one caller may do in a time. @throws HttpError RATE_EXCEEDED */
     countChange: () => void;
     /** What a page's content security policy has beside what all have. */

@@ -27,7 +27,7 @@ export function addEvents(
     if (context.req.raw.method === "HEAD") return context.body(null, 200, { "content-type": "text/event-stream" });
     if (open >= STREAMS_MAX)
       throw new HttpError("STREAMS_EXHAUSTED", { streamsMax: STREAMS_MAX }, { "retry-after": "10" });
-    const from = placeIn(context);
+    const from = startingPlace(context);
     open += 1;
     const begun = await (async () => {
       const store = await appContext.services.store();
@@ -37,7 +37,7 @@ export function addEvents(
       throw error;
     });
     const { store, after, lost } = begun;
-    const isLetIn = context.get("isLetIn");
+    const isStillAuthenticated = context.get("isStillAuthenticated");
     context.header("x-accel-buffering", "no");
     return streamSSE(context, async (stream) => {
       const ending = new AbortController();
@@ -46,7 +46,7 @@ export function addEvents(
       inFlight.ending.addEventListener("abort", end, { once: true });
       const beat = setInterval(() => {
         // A token that was taken back, or a session that has ended, ends what it opened.
-        if (isLetIn()) void stream.write(": \n\n");
+        if (isStillAuthenticated()) void stream.write(": \n\n");
         else end();
       }, heartbeatMs);
       try {
@@ -79,7 +79,7 @@ async function beginning(store: Store, from: number | undefined): Promise<{ afte
 }
 
 /** A browser sends the header by itself when it comes back; `after` is for the first time. */
-function placeIn({ req }: HttpContext): number | undefined {
+function startingPlace({ req }: HttpContext): number | undefined {
   const text = req.header("last-event-id") || req.query("after");
   if (text === undefined || text === "") return undefined;
   if (/^\d{1,15}$/.test(text)) return Number(text);

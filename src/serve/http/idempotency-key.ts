@@ -12,16 +12,16 @@ const ANSWER_CHARACTERS_MAX = 2 ** 20;
 const KEEP_AGAIN_MS = [500, 1_000, 5_000, 15_000, 60_000, 300_000];
 const KEY = /^[\x21-\x7e]{1,200}$/;
 
-export type Asked = Readonly<{ caller: string; method: string; path: string; body: Uint8Array }>;
+export type KeyedRequest = Readonly<{ caller: string; method: string; path: string; body: Uint8Array }>;
 /** `isFinal`: something may have been done, so the same request must not be carried out again. */
-export type Answered = Readonly<{ response: Response; isFinal: boolean; isSecret?: boolean; operation?: string }>;
+export type KeyedAnswer = Readonly<{ response: Response; isFinal: boolean; isSecret?: boolean; operation?: string }>;
 
 /** @throws HttpError IDEMPOTENCY_KEY_REUSED, IDEMPOTENCY_KEY_IN_USE, REQUEST_MALFORMED */
 export async function withIdempotencyKey(
   keys: () => Promise<RequestKeys>,
   header: string,
-  { caller, method, path, body }: Asked,
-  carryOut: (begun: (operation: string) => Promise<void>) => Promise<Answered>,
+  { caller, method, path, body }: KeyedRequest,
+  carryOut: (begun: (operation: string) => Promise<void>) => Promise<KeyedAnswer>,
 ): Promise<Response> {
   // As a structured header's string it stands in quotes.
   const key = /^"(.*)"$/.exec(header)?.[1] ?? header;
@@ -36,35 +36,35 @@ export async function withIdempotencyKey(
   const taken = await store.takeKey(name, digest(body), KEPT_MS);
   if (taken.kind === "other") throw new HttpError("IDEMPOTENCY_KEY_REUSED", { key });
   if (taken.kind === "under_way") throw new HttpError("IDEMPOTENCY_KEY_IN_USE", { key }, { "retry-after": "2" });
-  if (taken.kind === "answered") return thaw(taken.answer);
+  if (taken.kind === "answered") return deserialise(taken.answer);
   const giveBack = () => store.giveKeyBack(name).catch(() => undefined);
   // Where it cannot be written that it has begun, it can be written later that it is done.
   const begun = async (operation: string) =>
-    store.beginKey(name, notKept("was lost with the server that made it", operation)).catch(() => undefined);
+    store.beginKey(name, notStored("was lost with the server that made it", operation)).catch(() => undefined);
   const answered = await carryOut(begun).catch(async (error: unknown) => {
     await giveBack();
     throw error;
   });
-  if (answered.isFinal) await keep(store, name, await keptOf(answered));
+  if (answered.isFinal) await storeAnswer(store, name, await storedAnswer(answered));
   else await giveBack();
   return answered.response;
 }
 
 /** What whoever comes with the same key is told. */
-async function keptOf({ response, isSecret, operation }: Answered): Promise<string> {
+async function storedAnswer({ response, isSecret, operation }: KeyedAnswer): Promise<string> {
   const text = isSecret ? "" : await response.clone().text();
-  if (!isSecret && text.length <= ANSWER_CHARACTERS_MAX) return freeze(response, text);
+  if (!isSecret && text.length <= ANSWER_CHARACTERS_MAX) return serialise(response, text);
   const reason = isSecret ? "is a secret, which is not kept" : "was too long to be kept";
-  return notKept(reason, operation);
+  return notStored(reason, operation);
 }
 
-function notKept(reason: string, operation: string | undefined): string {
+function notStored(reason: string, operation: string | undefined): string {
   const refusal = new HttpError("ANSWER_NOT_KEPT", { reason, ...(operation !== undefined && { operation }) });
-  return freeze(problemResponse(refusal), JSON.stringify(problemOf(refusal)));
+  return serialise(problemResponse(refusal), JSON.stringify(problemOf(refusal)));
 }
 
 /** The change was made, whether or not that can be written now: until it is, the key counts as under way. */
-async function keep(store: RequestKeys, name: string, answer: string): Promise<void> {
+async function storeAnswer(store: RequestKeys, name: string, answer: string): Promise<void> {
   const isKept = () =>
     store.answerKey(name, answer).then(
       () => true,
@@ -79,10 +79,10 @@ async function keep(store: RequestKeys, name: string, answer: string): Promise<v
   })();
 }
 
-const freeze = ({ status, headers }: Response, body: string): string =>
+const serialise = ({ status, headers }: Response, body: string): string =>
   JSON.stringify({ status, headers: [...headers], body });
 
-function thaw(answer: string): Response {
+function deserialise(answer: string): Response {
   const { status, headers, body } = JSON.parse(answer) as {
     status: number;
     headers: [string, string][];

@@ -26,14 +26,14 @@ export type Limits = Readonly<{
   bodyMs: number;
   connections: number;
   /** How many of them may be strangers'. */
-  strangers: number;
+  unauthenticated: number;
 }>;
 const usualLimits: Limits = {
   headersMs: 10_000,
   requestMs: 30_000,
   bodyMs: 15_000,
   connections: 1_024,
-  strangers: 512,
+  unauthenticated: 512,
 };
 const HEADER_BYTES_MAX = 16_384;
 const HEADERS_MAX = 100;
@@ -51,7 +51,7 @@ export type Listener = Readonly<{
 
 /** @throws the operating system's error when it cannot listen there */
 export async function listen({ app, address, port, tls, limits }: ListenerOptions): Promise<Listener> {
-  const { headersMs, requestMs, bodyMs, connections, strangers } = { ...usualLimits, ...limits };
+  const { headersMs, requestMs, bodyMs, connections, unauthenticated } = { ...usualLimits, ...limits };
   const settings = {
     maxHeaderSize: HEADER_BYTES_MAX,
     headersTimeout: headersMs,
@@ -65,7 +65,7 @@ export async function listen({ app, address, port, tls, limits }: ListenerOption
     : createServer(settings);
   server.maxHeadersCount = HEADERS_MAX;
   server.maxConnections = connections;
-  const isKnown = limitUnauthenticated(server, strangers);
+  const markAuthenticated = limitUnauthenticated(server, unauthenticated);
   const scheme = tls ? ("https" as const) : ("http" as const);
   const bindings = ({ socket }: IncomingMessage): Environment["Bindings"] => {
     const { localAddress = address, localPort = port, remoteAddress = "" } = socket;
@@ -73,7 +73,7 @@ export async function listen({ app, address, port, tls, limits }: ListenerOption
       here: { address: localAddress, port: localPort, scheme },
       remote: remoteAddress,
       bodyMs,
-      letIn: () => isKnown(socket),
+      authenticated: () => markAuthenticated(socket),
     };
   };
   const handle = getRequestListener(

@@ -77,7 +77,7 @@ function languageFor(accepted: string): keyof typeof loginWords {
 export function loginPage(accepted: string): string {
   const language = languageFor(accepted);
   const { title, token, where, logIn, refused } = loginWords[language];
-  const told = Object.entries(refused).map(([code, words]) => ` data-${code}="${words}"`);
+  const dataAttributes = Object.entries(refused).map(([code, words]) => ` data-${code}="${words}"`);
   return `<!doctype html>
 <html lang="${language}">
 <meta charset="utf-8">
@@ -86,7 +86,7 @@ export function loginPage(accepted: string): string {
 <link rel="stylesheet" href="/login.css">
 <main>
 <h1>Bootwright</h1>
-<form${told.join("")}>
+<form${dataAttributes.join("")}>
 <label for="token">${token}</label>
 <input id="token" name="token" type="password" autocomplete="current-password" required>
 <p>${where}</p>

@@ -45,11 +45,11 @@ export function addPage(app: Hono<Environment>, { appContext, directory }: PageO
     return context.html(page.replace(FACTS, () => block));
   });
   // A file's name says what is in it, so another one never takes its place.
-  const kept = "private, max-age=31536000, immutable";
+  const cacheControl = "private, max-age=31536000, immutable";
   for (const name of readdirSync(join(directory, "assets"))) {
     const bytes = readFileSync(join(directory, "assets", name));
     app.get(`/assets/${name}`, (context) =>
-      context.body(bytes, 200, { "content-type": typeOf(name), "cache-control": kept }),
+      context.body(bytes, 200, { "content-type": typeOf(name), "cache-control": cacheControl }),
     );
   }
 }
@@ -66,14 +66,14 @@ function policyFor(page: string, element: "script" | "style"): string {
 async function factsFor(appContext: AppContext, context: HttpContext) {
   const { scopes } = requireScope(context, "vm:read");
   const { store, connections } = appContext.services;
-  const place = store()
+  const lastEvent = store()
     .then((open) => open.lastEvent())
     .catch(() => undefined);
   return {
     version: appContext.version,
     scopes,
     // The page is there at once; what it shows may have to wait for the database.
-    place: await Promise.race([place, after(PLACE_LIMIT_MS, undefined, { ref: false })]),
+    place: await Promise.race([lastEvent, after(PLACE_LIMIT_MS, undefined, { ref: false })]),
     /** Connections whose VMs have a console. */
     consoles: connections.names.filter((name) => connections.capabilities(name).groups.includes("display")),
     tools: Object.fromEntries(appContext.tools.map(({ name, http, effect }) => [name, { ...http, effect }])),

@@ -13,7 +13,7 @@ import { objectIn, readBody } from "./body.ts";
 import { entityTagOf, ifMatchCheck, matchesIfNoneMatch } from "./conditional-request.ts";
 import { type Environment, type HttpContext, principalIn, requireScope } from "./environment.ts";
 import { HttpError } from "./http-error.ts";
-import { type Answered, withIdempotencyKey } from "./idempotency-key.ts";
+import { type KeyedAnswer, withIdempotencyKey } from "./idempotency-key.ts";
 import { respondAsync } from "./prefer-header.ts";
 import { isProblem, problemResponse } from "./problem.ts";
 import { parametersOf, type Route, routesOf } from "./route.ts";
@@ -28,7 +28,7 @@ export function addRest(app: Hono<Environment>, given: RestOptions): void {
   const pathOf = (path: string) => `/api${path.replaceAll(/\{(\w+)\}/g, ":$1")}`;
   for (const route of routes) {
     app.on(route.method, pathOf(route.path), (context) =>
-      route.effect === "read" ? look(options, route, context) : change(options, route, context),
+      route.effect === "read" ? serveRead(options, route, context) : serveChange(options, route, context),
     );
   }
   for (const [path, same] of Map.groupBy(routes, (route) => route.path)) {
@@ -40,7 +40,7 @@ export function addRest(app: Hono<Environment>, given: RestOptions): void {
   }
 }
 
-async function look(options: Rest, route: Route, context: HttpContext): Promise<Response> {
+async function serveRead(options: Rest, route: Route, context: HttpContext): Promise<Response> {
   requireScope(context, scopeFor[route.effect]);
   let seen: State | undefined;
   // Who no longer waits for a look wants it no longer.
@@ -56,7 +56,7 @@ async function look(options: Rest, route: Route, context: HttpContext): Promise<
   return new Response(body, { headers: { etag: tag, "content-type": "application/json" } });
 }
 
-async function change(options: Rest, route: Route, context: HttpContext): Promise<Response> {
+async function serveChange(options: Rest, route: Route, context: HttpContext): Promise<Response> {
   const caller = requireScope(context, scopeFor[route.effect]);
   const { req } = context;
   const body = await readBody(context);
@@ -78,7 +78,7 @@ async function carryOut(
   args: Record<string, unknown>,
   context: HttpContext,
   noteBegun?: (operation: string) => Promise<void>,
-): Promise<Answered> {
+): Promise<KeyedAnswer> {
   const { req } = context;
   const ifMatch = req.header("if-match");
   if (ifMatch !== undefined && !route.conditional)
@@ -96,7 +96,7 @@ async function carryOut(
   });
   const preference = respondAsync(req.header("prefer"));
   if (preference && route.followable) {
-    const early = await laterThan(preference.waitMs, running, begun.promise);
+    const early = await begunAfter(preference.waitMs, running, begun.promise);
     if (early !== undefined) {
       // What becomes of it stands in the history, a defect in the log.
       running.catch(() => undefined);
@@ -118,7 +118,7 @@ const defectIn = (appContext: AppContext, error: unknown, operation: string | un
   new HttpError("DEFECT", { id: defectOf(appContext, error).id, ...(operation !== undefined && { operation }) });
 
 /** The operation's id where it has begun and is not done within this time; undefined once it is done, whatever came of it. */
-async function laterThan(ms: number, running: Promise<unknown>, begun: Promise<string>): Promise<string | undefined> {
+async function begunAfter(ms: number, running: Promise<unknown>, begun: Promise<string>): Promise<string | undefined> {
   const ending = new AbortController();
   const over = running.then(
     () => undefined,

@@ -3,7 +3,7 @@ import { STREAM_UNREAD_BYTES_MAX, STREAMS_UNREAD_BYTES_MAX } from "../limits.ts"
 
 export type Watch = Readonly<{
   /** Whether who reads it still would be let in. */
-  isLetIn: () => boolean;
+  isStillAuthenticated: () => boolean;
   /** Called once, when nobody reads it any longer. */
   left: () => void;
   heartbeatMs?: number;
@@ -25,7 +25,10 @@ function unread(): Error {
 }
 
 /** The same answer, as it is produced: whoever writes to it waits for nobody, so what is unread is counted here. */
-export function watched(response: Response, { isLetIn, left, heartbeatMs = HEARTBEAT_MS }: Watch): Response {
+export function watchStream(
+  response: Response,
+  { isStillAuthenticated, left, heartbeatMs = HEARTBEAT_MS }: Watch,
+): Response {
   const reader = response.body!.getReader();
   let beat: NodeJS.Timeout;
   const passOn = async (controller: ReadableStreamDefaultController<Uint8Array>) => {
@@ -38,7 +41,7 @@ export function watched(response: Response, { isLetIn, left, heartbeatMs = HEART
     const stop = () => void reader.cancel().catch(() => undefined);
     open.add(controller);
     beat = setInterval(() => {
-      if (isLetIn()) return;
+      if (isStillAuthenticated()) return;
       end(() => controller.close());
       stop();
     }, heartbeatMs);

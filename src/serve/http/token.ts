@@ -35,8 +35,8 @@ export const newSecret = () => randomBytes(32).toString("base64url");
 /** The main token as it was given, else the one in the data directory, which the first start makes.
  * @throws TokenError */
 export function mainToken(data: string, given: Readonly<{ token?: string; file?: string }>): string {
-  if (given.token !== undefined) return usable(given.token, "BOOTWRIGHT_TOKEN");
-  if (given.file !== undefined) return usable(readSecret(given.file), given.file);
+  if (given.token !== undefined) return checkToken(given.token, "BOOTWRIGHT_TOKEN");
+  if (given.file !== undefined) return checkToken(readSecret(given.file), given.file);
   const path = mainFile(data);
   mkdirSync(data, { recursive: true, mode: 0o700 });
   if (!statSync(path, { throwIfNoEntry: false })) {
@@ -52,7 +52,7 @@ export function mainToken(data: string, given: Readonly<{ token?: string; file?:
     }
   }
   if ((statSync(path).mode & 0o077) !== 0) chmodSync(path, 0o600);
-  return usable(readSecret(path), path);
+  return checkToken(readSecret(path), path);
 }
 
 function readSecret(path: string): string {
@@ -63,7 +63,7 @@ function readSecret(path: string): string {
   }
 }
 
-function usable(token: string, from: string): string {
+function checkToken(token: string, from: string): string {
   if (token.length >= TOKEN_CHARACTERS_MIN && /^[\x21-\x7e]+$/.test(token)) return token;
   throw new TokenError(
     `Cannot use the token in ${from}: expected at least ${TOKEN_CHARACTERS_MIN} characters without spaces`,
@@ -71,15 +71,15 @@ function usable(token: string, from: string): string {
 }
 
 /** How often the file of further tokens is looked at: one that was removed is refused that soon. */
-const LOOK_AGAIN_MS = 500;
+const RECHECK_MS = 500;
 
 /** Finds whom a token belongs to, among the main one and those in the data directory as they are now. */
 export function tokensIn(data: string, main: string, log: (message: string) => void) {
   const first = { name: MAIN, hash: hashOf(main), scopes: scopes as readonly Scope[] };
-  let [known, identity, lookedAt, told] = [[first], "", Number.NEGATIVE_INFINITY, ""];
+  let [known, identity, checkedAt, logged] = [[first], "", Number.NEGATIVE_INFINITY, ""];
   const current = () => {
-    if (performance.now() - lookedAt < LOOK_AGAIN_MS) return known;
-    lookedAt = performance.now();
+    if (performance.now() - checkedAt < RECHECK_MS) return known;
+    checkedAt = performance.now();
     const stat = statSync(tokensFile(data), { throwIfNoEntry: false });
     const now = stat ? `${stat.ino} ${stat.size} ${stat.mtimeMs}` : "";
     if (now === identity) return known;
@@ -90,8 +90,8 @@ export function tokensIn(data: string, main: string, log: (message: string) => v
       // Nobody gets in by a file that cannot be read.
       known = [first];
       const message = error instanceof Error ? error.message : String(error);
-      if (message !== told) log(message);
-      told = message;
+      if (message !== logged) log(message);
+      logged = message;
     }
     return known;
   };

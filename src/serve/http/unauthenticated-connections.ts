@@ -4,23 +4,23 @@ import type { Server } from "node:http";
 import type { Socket } from "node:net";
 
 /** With TLS a request's socket is another object than the one that was accepted; both have the same ends. */
-const endsOf = ({ remoteAddress, remotePort, localAddress, localPort }: Socket): string =>
+const addressesOf = ({ remoteAddress, remotePort, localAddress, localPort }: Socket): string =>
   [remoteAddress, remotePort, localAddress, localPort].join(" ");
 
 /** Bounds how many strangers a server holds. What it gives back is told of a connection whose caller is known. */
 export function limitUnauthenticated(server: Server, most: number): (socket: Socket) => void {
-  const strangers = new Map<string, Socket>();
+  const pending = new Map<string, Socket>();
   server.on("connection", (socket: Socket) => {
-    const ends = endsOf(socket);
+    const addresses = addressesOf(socket);
     socket.once("close", () => {
-      if (strangers.get(ends) === socket) strangers.delete(ends);
+      if (pending.get(addresses) === socket) pending.delete(addresses);
     });
-    strangers.set(ends, socket);
-    if (strangers.size <= most) return;
-    for (const [oldest, open] of strangers.entries().take(1)) {
-      strangers.delete(oldest);
+    pending.set(addresses, socket);
+    if (pending.size <= most) return;
+    for (const [oldest, open] of pending.entries().take(1)) {
+      pending.delete(oldest);
       open.destroy();
     }
   });
-  return (socket) => void strangers.delete(endsOf(socket));
+  return (socket) => void pending.delete(addressesOf(socket));
 }

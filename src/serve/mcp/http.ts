@@ -15,7 +15,7 @@ import { authorise } from "../dispatch.ts";
 import type { InFlightCalls } from "../in-flight-calls.ts";
 import { STREAM_URIS_MAX, STREAMS_MAX, URIS_MAX } from "../limits.ts";
 import type { McpCall } from "./http-call.ts";
-import { errorOf, streamOf, tooMany } from "./resource-handlers.ts";
+import { errorOf, streamUrisIn, tooMany } from "./resource-handlers.ts";
 import { type Authority, serverFor } from "./server.ts";
 import { type SessionLimits, sessionsOf } from "./sessions.ts";
 import { type Subscriptions, subscriptionsFor } from "./subscriptions.ts";
@@ -83,7 +83,7 @@ export function mcpHttp({ appContext, inFlight, limits = {}, build: other }: Mcp
       const { request, body } = call;
       if (inFlight.ending.aborted) return new Response(null, { status: 503 });
       if (await isLegacyRequest(request, body)) return sessions.handle(call, authInfoOf(call.authority), left);
-      const uris = streamOf(body as JSONRPCMessage);
+      const uris = streamUrisIn(body as JSONRPCMessage);
       return uris ? open(call, uris, left) : serve(calls, call);
     },
     async close() {

@@ -15,7 +15,7 @@ import { defectOf } from "../defect.ts";
 import { URIS_MAX } from "../limits.ts";
 import { isRefusal, refusalIn } from "../surface-error.ts";
 import { PANEL_URI, panelContents } from "./app-panel.ts";
-import { type Ask, canBe, complete, listResources, readResource, templates } from "./resources.ts";
+import { type Ask, complete, isResourceUri, listResources, readResource, templates } from "./resources.ts";
 import type { Notify, Subscriptions } from "./subscriptions.ts";
 
 export const resourceCapabilities = { resources: { subscribe: true, listChanged: true }, completions: {} };
@@ -40,7 +40,7 @@ export function serveResources(
   era: "legacy" | "modern",
   { appContext, subscriptions, ask, requireLook }: ResourceServing,
 ): void {
-  const told = async <T>(work: () => Promise<T>, ctx: ServerContext): Promise<T> => {
+  const withProtocolErrors = async <T>(work: () => Promise<T>, ctx: ServerContext): Promise<T> => {
     try {
       requireLook(ctx);
       return await work();
@@ -51,8 +51,8 @@ export function serveResources(
   };
   server.setRequestHandler("resources/list", async ({ params }, ctx) => {
     // It has nothing else by which to say that it wants to hear of changes. One of 2026 opens a stream for that.
-    if (era === "legacy") await told(() => subscriptions.begin(), ctx);
-    const page = await told(() => listResources(ask(ctx), params?.cursor), ctx);
+    if (era === "legacy") await withProtocolErrors(() => subscriptions.begin(), ctx);
+    const page = await withProtocolErrors(() => listResources(ask(ctx), params?.cursor), ctx);
     if (!page) throw new ProtocolError(ProtocolErrorCode.InvalidParams, "The cursor is none that a page ended with");
     return { ...page, resources: [...page.resources] };
   });
@@ -60,20 +60,20 @@ export function serveResources(
   server.setRequestHandler("resources/read", async ({ params: { uri } }, ctx) => {
     // Not in the list, since only a tool leads to it; the same for everybody, and it says nothing of any VM.
     if (uri === PANEL_URI) return { contents: panelContents(appContext.panel?.()) };
-    const found = await told(() => readResource(ask(ctx), uri), ctx);
+    const found = await withProtocolErrors(() => readResource(ask(ctx), uri), ctx);
     if (!found) throw new ResourceNotFoundError(uri);
     return { contents: [{ uri, mimeType: "application/json", text: found.text }] };
   });
   server.setRequestHandler("completion/complete", async ({ params: { ref, argument } }, ctx) => {
     const template = ref.type === "ref/resource" ? ref.uri : "";
-    const completion = await told(() => complete(ask(ctx), template, argument.name, argument.value), ctx);
+    const completion = await withProtocolErrors(() => complete(ask(ctx), template, argument.name, argument.value), ctx);
     if (!completion) throw new ProtocolError(ProtocolErrorCode.InvalidParams, "Nothing of that name is completed");
     return { completion };
   });
   if (era === "modern") return;
   server.setRequestHandler("resources/subscribe", async ({ params: { uri } }, ctx) => {
-    if (!canBe(uri)) throw new ResourceNotFoundError(uri);
-    await told(() => subscriptions.begin(), ctx);
+    if (!isResourceUri(uri)) throw new ResourceNotFoundError(uri);
+    await withProtocolErrors(() => subscriptions.begin(), ctx);
     if (!subscriptions.add(uri, [uri])) throw tooMany();
     return {};
   });
@@ -85,7 +85,7 @@ export function serveResources(
 
 /** Sees the streams that a client of 2026 opens; the SDK, which serves them, tells nobody. One is passed on only once it
  * is known from where in the journal it is told, so that it misses nothing that comes after its beginning. */
-export function heedStreams(transport: Transport, appContext: AppContext, subscriptions: Subscriptions): void {
+export function trackStreams(transport: Transport, appContext: AppContext, subscriptions: Subscriptions): void {
   const onmessage = transport.onmessage?.bind(transport);
   const opening = new Set<RequestId>();
   const open = async (id: RequestId, uris: readonly string[]): Promise<boolean> => {
@@ -104,7 +104,7 @@ export function heedStreams(transport: Transport, appContext: AppContext, subscr
     }
   };
   transport.onmessage = (message, extra) => {
-    const uris = streamOf(message);
+    const uris = streamUrisIn(message);
     if (uris && "id" in message && message.id !== undefined) {
       void open(message.id, uris).then((opened) => opened && onmessage?.(message, extra));
       return;
@@ -121,7 +121,7 @@ export function heedStreams(transport: Transport, appContext: AppContext, subscr
 const keyOf = (id: RequestId): string => `${typeof id} ${id}`;
 
 /** What a message asks to be told about, where it opens a stream for that. What is no such message the SDK refuses. */
-export function streamOf(message: JSONRPCMessage): readonly string[] | undefined {
+export function streamUrisIn(message: JSONRPCMessage): readonly string[] | undefined {
   if (!("method" in message) || message.method !== "subscriptions/listen") return undefined;
   const { resourceSubscriptions: uris = [], resourcesListChanged: list } = (message.params?.notifications ?? {}) as {
     resourceSubscriptions?: unknown;

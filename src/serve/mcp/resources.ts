@@ -56,15 +56,15 @@ const VMS_AT_ONCE = 5_000;
 
 type Vm = Answers["list_vms"]["vms"][number];
 /** By name for readers; the rest makes a place in the list that stays where it is when others come and go. */
-const placeOf = ({ name, connection, uuid }: Vm): string => [name, connection, uuid].join("\0");
+const sortKeyOf = ({ name, connection, uuid }: Vm): string => [name, connection, uuid].join("\0");
 
 /** The lists, then every VM. @throws DomainError; undefined for a cursor that is none of ours */
 export async function listResources(ask: Ask, cursor: string | undefined, pageSize = PAGE_SIZE) {
-  const place = cursor === undefined ? "" : Buffer.from(cursor, "base64url").toString();
-  if (cursor !== undefined && (place.split("\0").length !== 3 || cursorAt(place) !== cursor)) return undefined;
+  const sortKey = cursor === undefined ? "" : Buffer.from(cursor, "base64url").toString();
+  if (cursor !== undefined && (sortKey.split("\0").length !== 3 || cursorFor(sortKey) !== cursor)) return undefined;
   const vms = await allVms(ask);
   const several = new Set(vms.map(({ connection }) => connection)).size > 1;
-  const rest = vms.filter((vm) => placeOf(vm) > place);
+  const rest = vms.filter((vm) => sortKeyOf(vm) > sortKey);
   const page = rest.slice(0, pageSize);
   const resources = page.map(
     ({ uuid, name, connection, managed }): Resource => ({
@@ -78,11 +78,11 @@ export async function listResources(ask: Ask, cursor: string | undefined, pageSi
   const last = page.at(-1);
   return {
     resources: cursor === undefined ? [...lists, ...resources] : resources,
-    ...(last && rest.length > page.length && { nextCursor: cursorAt(placeOf(last)) }),
+    ...(last && rest.length > page.length && { nextCursor: cursorFor(sortKeyOf(last)) }),
   };
 }
 
-const cursorAt = (place: string): string => Buffer.from(place).toString("base64url");
+const cursorFor = (place: string): string => Buffer.from(place).toString("base64url");
 
 /** Sorted. A VM that two connections have is one resource. */
 async function allVms(ask: Ask): Promise<Vm[]> {
@@ -92,7 +92,7 @@ async function allVms(ask: Ask): Promise<Vm[]> {
     total = answer.total;
     for (const vm of answer.vms) if (!found.has(vm.uuid)) found.set(vm.uuid, vm);
   }
-  return [...found.values()].sort((a, b) => (placeOf(a) < placeOf(b) ? -1 : 1));
+  return [...found.values()].sort((a, b) => (sortKeyOf(a) < sortKeyOf(b) ? -1 : 1));
 }
 
 const Uuid = /^vm:\/\/([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})$/i;
@@ -119,7 +119,7 @@ function unescaped(text: string): string {
 }
 
 /** Whether there can be such a resource; whether there is, reading it tells. */
-export const canBe = (uri: string): boolean => readerOf(uri) !== undefined;
+export const isResourceUri = (uri: string): boolean => readerOf(uri) !== undefined;
 
 /** What a tool answers about it, and undefined where there is no such resource. @throws DomainError */
 export async function readResource(ask: Ask, uri: string): Promise<{ text: string } | undefined> {
@@ -149,16 +149,16 @@ export async function complete(ask: Ask, uriTemplate: string, variable: string, 
   const begins = (text: string) => text.toLowerCase().startsWith(wanted);
   if (uriTemplate === templates[0].uriTemplate && variable === "uuid") {
     const vms = (await allVms(ask)).filter(({ uuid, name }) => begins(name) || begins(uuid));
-    return some(vms.map(({ uuid }) => uuid));
+    return completionOf(vms.map(({ uuid }) => uuid));
   }
   if (uriTemplate === templates[1].uriTemplate && variable === "id") {
     const { operations } = await ask("list_operations", { limit: 200 });
-    return some(operations.map(({ operation }) => operation).filter(begins));
+    return completionOf(operations.map(({ operation }) => operation).filter(begins));
   }
   return undefined;
 }
 
-const some = (values: readonly string[]) => ({
+const completionOf = (values: readonly string[]) => ({
   values: values.slice(0, COMPLETIONS_MAX),
   total: values.length,
   hasMore: values.length > COMPLETIONS_MAX,

@@ -4,7 +4,7 @@ import { type Effect, scopeFor } from "../../domain/scope.ts";
 import type { AppContext } from "../app-context.ts";
 import { jsonIn, readBody } from "../http/body.ts";
 import { type Environment, requireScope, scopeMissing } from "../http/environment.ts";
-import { watched } from "../http/stream.ts";
+import { watchStream } from "../http/stream.ts";
 import type { Caller } from "../http/token.ts";
 import type { McpHttp } from "./http.ts";
 import type { Authority } from "./server.ts";
@@ -32,16 +32,20 @@ export function addMcp(app: Hono<Environment>, { appContext, mcp, heartbeatMs }:
     }
     const leaving: (() => void)[] = [];
     const leave = () => {
-      for (const tell of leaving.splice(0)) tell();
+      for (const listener of leaving.splice(0)) listener();
     };
     try {
       const call = { request: raw, body, authority: authorityOf(caller) };
-      const answer = await mcp.handle(call, (tell) => void leaving.push(tell));
+      const answer = await mcp.handle(call, (listener) => void leaving.push(listener));
       if (answer.headers.get("content-type") !== "text/event-stream" || !answer.body) {
         leave();
         return answer;
       }
-      return watched(answer, { isLetIn: context.get("isLetIn"), left: leave, ...(heartbeatMs && { heartbeatMs }) });
+      return watchStream(answer, {
+        isStillAuthenticated: context.get("isStillAuthenticated"),
+        left: leave,
+        ...(heartbeatMs && { heartbeatMs }),
+      });
     } catch (error) {
       leave();
       throw error;

@@ -9,7 +9,7 @@ import { ownUser } from "../dispatch.ts";
 import { createInFlightCalls } from "../in-flight-calls.ts";
 import { URIS_MAX } from "../limits.ts";
 import { answersRead, BoundedLines, MESSAGE_BYTES_MAX } from "./bounded-lines.ts";
-import { heedStreams, notifyOn } from "./resource-handlers.ts";
+import { notifyOn, trackStreams } from "./resource-handlers.ts";
 import { type Authority, serverFor } from "./server.ts";
 import { subscriptionsFor } from "./subscriptions.ts";
 
@@ -19,7 +19,7 @@ export type Serving = Readonly<{
   close(): Promise<void>;
 }>;
 
-const whoStartedIt: Authority = { ...ownUser("mcp", "program"), owner: "", listsAll: true };
+const processUser: Authority = { ...ownUser("mcp", "program"), owner: "", listsAll: true };
 
 /** Serves MCP on stdin and stdout until the client goes away. `output` is stdout, which is watched for what is unread. */
 export function serveMcp(appContext: AppContext, output: Writable): Serving {
@@ -32,7 +32,7 @@ export function serveMcp(appContext: AppContext, output: Writable): Serving {
       () => answersRead(output, output.writableHighWaterMark),
     ),
   );
-  const build = serverFor({ appContext, inFlight, authority: () => whoStartedIt });
+  const build = serverFor({ appContext, inFlight, authority: () => processUser });
   const lines = new BoundedLines(output, ({ bytes, id }) => {
     const refusal = refusalOf(new DomainError("MESSAGE_TOO_LARGE", { bytes, bytesMax: MESSAGE_BYTES_MAX }));
     const error = { code: INVALID_REQUEST, message: refusalText(refusal), data: refusal };
@@ -55,7 +55,7 @@ export function serveMcp(appContext: AppContext, output: Writable): Serving {
       },
     },
   );
-  heedStreams(transport, appContext, subscriptions);
+  trackStreams(transport, appContext, subscriptions);
   // The end of one server object is not the end of the connection: the one that answers a client's first look at the
   // protocol's generation is dropped when the client then takes the other.
   const ended = new Promise<void>((resolve) => {

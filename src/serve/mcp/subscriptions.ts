@@ -3,7 +3,7 @@ import { setTimeout as after } from "node:timers/promises";
 import { follow } from "../../domain/events/follow.ts";
 import type { AppContext } from "../app-context.ts";
 import { UPDATES_PER_SECOND_MAX, URIS_MAX } from "../limits.ts";
-import { touchedBy } from "./resources.ts";
+import { touchedBy as resourcesChangedBy } from "./resources.ts";
 
 /** Takes one message to the client. */
 export type Notify = Readonly<{ updated: (uri: string) => Promise<void>; listChanged: () => Promise<void> }>;
@@ -33,13 +33,13 @@ export function subscriptionsFor(
   const start = async () => {
     const store = await appContext.services.store();
     const place = await store.lastEvent();
-    const tell = (event: Parameters<typeof touchedBy>[0]) => {
-      const { uris, list } = touchedBy(event);
-      const heard = [...wanted.values()];
-      for (const uri of uris) if (heard.some((some) => some.includes(uri))) update(uri);
+    const notifySubscribers = (event: Parameters<typeof resourcesChangedBy>[0]) => {
+      const { uris, list } = resourcesChangedBy(event);
+      const subscribed = [...wanted.values()];
+      for (const uri of uris) if (subscribed.some((some) => some.includes(uri))) update(uri);
       if (list) changeList("");
     };
-    void follow({ journal: store, after: place, tell, signal }).catch(appContext.defect);
+    void follow({ journal: store, after: place, tell: notifySubscribers, signal }).catch(appContext.defect);
   };
 
   return {
@@ -66,12 +66,12 @@ export function subscriptionsFor(
 
 /** Tells the first at once; what comes until the next may be told is told as one then, so the last never gets lost. A
  * client that does not read is told no more than it has room for. */
-export function coalesced(tell: (subject: string) => Promise<void>, gapMs = 1_000 / UPDATES_PER_SECOND_MAX) {
+export function coalesced(send: (subject: string) => Promise<void>, gapMs = 1_000 / UPDATES_PER_SECOND_MAX) {
   const again = new Map<string, boolean>();
   const run = async (subject: string) => {
     do {
       again.set(subject, false);
-      await Promise.all([tell(subject).catch(() => undefined), after(gapMs, undefined, { ref: false })]);
+      await Promise.all([send(subject).catch(() => undefined), after(gapMs, undefined, { ref: false })]);
     } while (again.get(subject));
     again.delete(subject);
   };

@@ -1,5 +1,5 @@
 import { expect, it, onTestFinished, vi } from "vitest";
-import { watched } from "../../../src/serve/http/stream.ts";
+import { watchStream } from "../../../src/serve/http/stream.ts";
 
 const MIB = 2 ** 20;
 
@@ -27,7 +27,7 @@ function answer() {
 it("passes on what is written, and tells once when all is read", async () => {
   const { response, write, end } = answer();
   const left = vi.fn();
-  const passed = watched(response, { isLetIn: () => true, left });
+  const passed = watchStream(response, { isStillAuthenticated: () => true, left });
   write(5);
   write(7);
   end();
@@ -39,7 +39,7 @@ it("passes on what is written, and tells once when all is read", async () => {
 it("tells when its reader goes away, and writes no more", async () => {
   const { response, cancelled } = answer();
   const left = vi.fn();
-  await watched(response, { isLetIn: () => true, left }).body!.cancel();
+  await watchStream(response, { isStillAuthenticated: () => true, left }).body!.cancel();
   await cancelled;
   expect(left).toHaveBeenCalledTimes(1);
 });
@@ -47,7 +47,7 @@ it("tells when its reader goes away, and writes no more", async () => {
 it("ends for who does not read, once more is unread than the longest answer takes", async () => {
   const { response, write, cancelled } = answer();
   const left = vi.fn();
-  const passed = watched(response, { isLetIn: () => true, left });
+  const passed = watchStream(response, { isStillAuthenticated: () => true, left });
   for (let written = 0; written < 17; written++) write(MIB);
   await cancelled;
   expect(left).toHaveBeenCalledTimes(1);
@@ -57,14 +57,14 @@ it("ends for who does not read, once more is unread than the longest answer take
 it("ends for the one that comes on top when too much of all is unread, and for none that reads", async () => {
   const others = Array.from({ length: 16 }, answer);
   const all = others.map(({ response, write }) => {
-    const one = watched(response, { isLetIn: () => true, left: () => undefined });
+    const one = watchStream(response, { isStillAuthenticated: () => true, left: () => undefined });
     for (let written = 0; written < 8; written++) write(MIB);
     onTestFinished(() => one.body!.cancel().catch(() => undefined));
     return one;
   });
   await expect.poll(() => others.every(({ isTaken }) => isTaken())).toBe(true);
   const last = answer();
-  const cut = watched(last.response, { isLetIn: () => true, left: () => undefined });
+  const cut = watchStream(last.response, { isStillAuthenticated: () => true, left: () => undefined });
   last.write(MIB);
   await last.cancelled;
   await expect(cut.arrayBuffer()).rejects.toThrow("cut off");
@@ -75,7 +75,7 @@ it("ends for the one that comes on top when too much of all is unread, and for n
 it("ends once its reader would no longer be let in", async () => {
   const { response, cancelled } = answer();
   let isLetIn = true;
-  const passed = watched(response, { isLetIn: () => isLetIn, left: () => undefined, heartbeatMs: 5 });
+  const passed = watchStream(response, { isStillAuthenticated: () => isLetIn, left: () => undefined, heartbeatMs: 5 });
   const read = passed.arrayBuffer();
   isLetIn = false;
   await read;
