@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-/** Composition root: settings -> plugins -> tools -> a surface. The store and the hypervisor are reached when a call
- * first needs them. */
+/** Composition root: settings -> plugins -> tools -> a surface. The store and the hypervisor are opened when a call first
+ * needs them. */
 import { randomUUID } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import module from "node:module";
@@ -13,8 +13,8 @@ import type { Store } from "./domain/ports/store.ts";
 import type { PluginFunctions } from "./plugin-host/plugin-functions.ts";
 import type { AppContext } from "./serve/app-context.ts";
 
-// Every client starts a process of its own, some of them two, so what Node has compiled is kept for the next one, in a
-// directory that only this user may write. It has to be said before anything else is loaded. Deno does it by itself.
+// Every client starts a process, some start two, so Node's compiled code is cached for the next one, in a directory that
+// only this user may write. It must be enabled before other modules are loaded. Deno has its own cache.
 if (import.meta.main && "enableCompileCache" in module) {
   const cache = process.env.XDG_CACHE_HOME || join(homedir(), ".cache");
   module.enableCompileCache(join(cache, "bootwright", "compiled"));
@@ -31,13 +31,13 @@ const shipped = {
   memory: () => import("../plugins/memory/index.ts"),
   qemu: () => import("../plugins/qemu/index.ts"),
 };
-/** Every plugin that lies beside them may be named by its folder; a worker imports it, and nothing here does. */
+/** A shipped plugin with functions is named by its folder. Only a worker imports it. */
 const shippedFunctions = (name: string): URL | undefined => {
   if (!/^[a-z][a-z0-9-]*$/.test(name)) return undefined;
   const url = new URL(`../plugins/${name}/index.${import.meta.url.endsWith(".ts") ? "ts" : "js"}`, import.meta.url);
   return existsSync(url) ? url : undefined;
 };
-/** The page is built beside the sources, and beside what is built of them. */
+/** The built page. It lies at the same relative path from the sources and from the build. */
 const pageDirectory = fileURLToPath(new URL("../ui/dist/", import.meta.url));
 const log = (message: string) => process.stderr.write(`bootwright: ${message}\n`);
 
@@ -53,7 +53,7 @@ export async function main(argv: readonly string[]): Promise<number> {
   }
   const { config, rest, help, version } = read;
   const { usage, callCommand, listTools, EXIT } = await import("./serve/cli.ts");
-  // Whoever reads the output may stop reading: `bootwright tools | head` is no fault.
+  // The reader of stdout may stop early, as in `bootwright tools | head`.
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
     if (error.code !== "EPIPE") throw error;
   });
@@ -85,7 +85,7 @@ export async function main(argv: readonly string[]): Promise<number> {
   let functions: PluginFunctions | undefined;
   try {
     opened = await openAppContext(config);
-    // A call does without them; a server begins with plugins that were looked at.
+    // A single call needs no plugins. A server checks its plugins before it begins.
     const serves = command === undefined || command === "serve";
     if (serves && config.plugins.length > 0) functions = await opened.functions();
   } catch (error) {
@@ -156,7 +156,7 @@ function print(text: string): number {
   return 0;
 }
 
-/** Returns what ends it. */
+/** Returns the function that stops it. */
 async function listenToGuests(
   { guestListen }: Config,
   { appContext, functions }: Opened,
@@ -177,7 +177,7 @@ async function listenToGuests(
 
 type Opened = Readonly<{
   appContext: AppContext;
-  /** The plugins whose functions are told of events, loaded when first asked for. */
+  /** The plugins that receive events or answer requests, loaded at the first call. */
   functions: () => Promise<PluginFunctions>;
   close: () => Promise<void>;
 }>;
@@ -227,7 +227,7 @@ async function openAppContext(config: Config): Promise<Opened> {
     connections: backendHost,
     store: () => {
       store ??= openStore();
-      // A store that cannot be opened now may be there at the next call.
+      // The next call tries again to open the store.
       store.catch(() => {
         store = undefined;
       });
@@ -273,7 +273,7 @@ function packageVersion(): string {
     try {
       return (JSON.parse(readFileSync(new URL(up, import.meta.url), "utf8")) as { version: string }).version;
     } catch {
-      // It lies one folder further up from where it was built.
+      // The build is one folder deeper.
     }
   }
   return "0.0.0";
@@ -281,8 +281,8 @@ function packageVersion(): string {
 
 if (import.meta.main) {
   const code = await main(process.argv.slice(2));
-  // Everything is closed: a plugin that did not close in time, or a time limit that still runs (Deno waits for those),
-  // must not keep the process. What was written is on its way first.
+  // Everything is closed. A plugin that did not close in time, or a running timer (Deno waits for those), must not keep the
+  // process. Pending output is flushed first.
   await new Promise((written) => process.stdout.write("", written));
   process.exit(code);
 }

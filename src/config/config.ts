@@ -1,5 +1,5 @@
-/** One schema for every setting. A value comes from a flag, else the environment, else a JSON file, else its default;
- * a bad one is refused with the name of the place that it came from. */
+/** One schema for every setting. A value comes from a flag, else the environment, else a JSON file, else its default. The
+ * refusal of a bad value names its source. */
 import { existsSync, readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { delimiter, join, resolve } from "node:path";
@@ -21,9 +21,8 @@ const directory = z
 const libvirtSockets = ["/run/libvirt/libvirt-sock", "/run/libvirt/virtqemud-sock"];
 const libvirtDaemons = ["libvirtd", "virtqemud"];
 
-/** libvirt where there is one, running or not: a daemon that is down for a while must not make another backend of the
- * connection that its VMs are on record under. Otherwise QEMU alone, if it can be started. What may not be looked at, for
- * want of a permission, counts as not there. */
+/** libvirt if it is installed, running or not: while its daemon is down, the connection of the recorded VMs must not change
+ * to another backend. Otherwise QEMU alone, if its program is there. Paths that may not be read count as missing. */
 export function defaultConnection(env: Environment, exists: (path: string) => boolean = existsSync): string {
   const permitted = <T>(read: () => T, otherwise: T): T => {
     try {
@@ -37,7 +36,7 @@ export function defaultConnection(env: Environment, exists: (path: string) => bo
     .split(delimiter)
     .filter(Boolean);
   const isIn = (directories: readonly string[], name: string) => directories.some((at) => isThere(join(at, name)));
-  // A login without the daemons' directory on its PATH is usual.
+  // A user's PATH often lacks the daemons' directory.
   const sbin = [...searchPath, "/usr/local/sbin", "/usr/sbin", "/sbin"];
   const libvirt = libvirtSockets.some(isThere) || libvirtDaemons.some((name) => isIn(sbin, name));
   return libvirt || !isIn(searchPath, "qemu-system-x86_64") ? "local=libvirt,uri=qemu:///system" : "local=qemu";
@@ -56,8 +55,8 @@ export const settings = {
   images: {
     schema: directory,
     fallback: () => undefined,
-    shown: "/var/lib/libvirt/images; of a qemu connection images in --data",
-    help: "Directory in which disks are made",
+    shown: "/var/lib/libvirt/images; for a qemu connection images in --data",
+    help: "Directory of new disks",
   },
   "iso-dir": {
     schema: z.array(directory, { error: "expected a list of directories" }),
@@ -70,14 +69,14 @@ export const settings = {
       .array(ConnectionText, { error: "expected a list of connections" })
       .min(1, "expected at least one connection"),
     fallback: (env: Environment) => [defaultConnection(env)],
-    shown: "local=libvirt,uri=qemu:///system; local=qemu where libvirt is not installed and QEMU is",
+    shown: "local=libvirt,uri=qemu:///system; local=qemu if QEMU is installed and libvirt is not",
     help: "A backend: NAME=PLUGIN[,KEY=VALUE…] (repeatable)",
   },
   plugin: {
     schema: z.array(PluginText, { error: "expected a list of plugins" }),
     fallback: () => [],
     shown: "none",
-    help: "Functions that are told of events: PLUGIN[,KEY=VALUE…] or NAME=PLUGIN[,KEY=VALUE…] (repeatable)",
+    help: "A plugin that receives events or answers requests: PLUGIN[,KEY=VALUE…] or NAME=PLUGIN[,KEY=VALUE…] (repeatable)",
   },
   "read-only": {
     schema: z.boolean({ error: "expected true or false" }),
@@ -89,10 +88,10 @@ export const settings = {
     schema: z.enum(["token", "human"], { error: "expected token or human" }),
     fallback: () => "token",
     shown: "token",
-    help: "How a loss is confirmed where the client cannot ask its user: by a token sent back, or not at all (human)",
+    help: "How a loss is confirmed if the client cannot ask its user: by sending the token back, or not at all (human)",
   },
   "claim-wait": {
-    // From a flag or a variable it comes as text, and text that is no number must not become 0.
+    // A flag or a variable is text, and text that is no number must not become 0.
     schema: z
       .union(
         [
@@ -115,7 +114,7 @@ type SettingName = keyof typeof settings;
 const repeatable = new Set<SettingName>(["iso-dir", "connection", "plugin", "allow-host"]);
 const booleans = new Set<SettingName>(["read-only"]);
 
-/** What `--help` says about the settings. */
+/** The settings in `--help`. */
 export function settingsHelp(): string {
   const rows = (Object.keys(settings) as SettingName[]).map((name) => {
     const { help, shown } = settings[name];
@@ -143,7 +142,7 @@ export type Config = Readonly<{
   http: HttpConfig;
 }>;
 
-/** A setting that cannot be used; `message` says where it came from and what would be accepted. */
+/** An unusable setting. `message` names its source and the expected form. */
 export class ConfigError extends Error {
   override readonly name = "ConfigError";
 }
@@ -254,8 +253,8 @@ function readFile(named: string | undefined, usual: string): { path: string; val
   try {
     text = readFileSync(path, "utf8");
   } catch (error) {
-    // Only the usual file may be missing; one that is there and cannot be read would be settings silently ignored. On
-    // Deno it may be out of bounds, which is then its user's wish.
+    // Only the default file may be missing. Ignoring an unreadable one would silently ignore settings. On Deno the user may
+    // have denied the permission to read it.
     const { code, name } = error as NodeJS.ErrnoException;
     if (named === undefined && (code === "ENOENT" || name === "NotCapable")) return { path, values: {} };
     throw new ConfigError(`Cannot read settings file ${path}: ${error instanceof Error ? error.message : error}`);

@@ -1,5 +1,5 @@
-/** Binds the methods of a plugin's port as a table of calls says: with limits of time, sharing, and what a plugin throws
- * made into a refusal. */
+/** Binds the methods of a plugin's port by a table of calls: adds time limits, shares reads, and turns a plugin's errors
+ * into refusals. */
 import { DeadlineExceeded, TimeIsUp, withDeadline } from "../domain/deadline.ts";
 import type { IndexFeed } from "../domain/engine/image-index.ts";
 import { DomainError } from "../domain/error.ts";
@@ -7,20 +7,20 @@ import type { Hint } from "../domain/ports/backend-groups.ts";
 import type { Call, Calls, TimeLimit } from "./backend-calls.ts";
 import { singleFlight } from "./single-flight.ts";
 
-/** How long one look may take, in milliseconds, for whoever has no less time: at a VM or an image, and at a whole image or
- * the list of a host with thousands of VMs. Longer than the limits that the shipped backends set themselves, which say more
- * about what was being done. */
+/** The longest time of one read, in milliseconds; a caller's own deadline may be shorter. `short`: one VM or image. `long`:
+ * a whole image, or the list of a host with thousands of VMs. The shipped backends have shorter limits, since their
+ * errors say more. */
 export const readLimits = { short: 90_000, long: 330_000 } as const;
 export type ReadLimits = Readonly<Record<TimeLimit, number>>;
 
 export type Binding = Readonly<{ connection: string; limits: ReadLimits; index: IndexFeed }>;
 
 type Method = (...given: unknown[]) => unknown;
-/** Calls the plugin's method of this name. */
+/** Calls the plugin's method by name. */
 type Invoke = (name: string, given: readonly unknown[]) => unknown;
 
-/** The methods that the table names. What the plugin throws and is no DomainError is wrapped, with the plugin's error as
- * its cause. */
+/** Binds the methods in the table. An error that is no DomainError becomes BACKEND_FAILED, with the original as its
+ * cause. */
 export function bindCalls<Port>(binding: Binding, calls: Calls<Port>, invoke: Invoke): Pick<Port, keyof Calls<Port>> {
   const rows = Object.entries<Call>(calls as Readonly<Record<string, Call>>);
   const bound = rows.map(([name, call]) => [name, bind(binding, call, (given) => invoke(name, given))]);
@@ -63,12 +63,12 @@ function bind(binding: Binding, call: Call, method: (given: readonly unknown[]) 
   };
 }
 
-/** Something was done to the VM, whatever came of it. */
+/** Marks the VM as possibly changed, whether or not the call succeeded. */
 export function touch(index: IndexFeed, uuid: string | undefined): void {
   if (uuid !== undefined) index.touched(uuid);
 }
 
-/** What a plugin throws and is no DomainError is the plugin's failure, with the original as its cause. */
+/** @throws DomainError BACKEND_FAILED for any error that is no DomainError, with the original as its cause */
 export async function wrapPluginErrors<T>(connection: string, what: string, work: () => T | Promise<T>): Promise<T> {
   try {
     return await work();
@@ -79,7 +79,7 @@ export async function wrapPluginErrors<T>(connection: string, what: string, work
   }
 }
 
-/** A look that is not answered must not keep the VM that is looked at, and every caller who waits for it. */
+/** Gives reads a time limit, so that a hanging backend blocks neither the VM nor the callers. */
 export function createReader(connection: string, limits: ReadLimits) {
   const one = <T>(
     what: string,
@@ -94,13 +94,13 @@ export function createReader(connection: string, limits: ReadLimits) {
         return work(ends);
       };
       return withDeadline(limits[takes], asking, signal).catch((error: unknown) => {
-        // However the plugin ends it once its time is up, that it was up is the reason.
+        // The expired limit is the reason, whatever the plugin then throws.
         throw unavailableIfLate(connection, what, error, passedSignal?.reason);
       });
     });
   return {
     one,
-    /** A look that all who ask at the same time share; each of them gives up for itself. */
+    /** Concurrent callers share one read. Each caller can give up alone. */
     shared<T>(what: string, takes: TimeLimit, work: (signal: AbortSignal) => Promise<T>) {
       const ask = singleFlight((signal) => one(what, takes, signal, work));
       return (signal?: AbortSignal): Promise<T> =>

@@ -1,14 +1,14 @@
-/** What a worker's process is started through so that it ends with the server, however that ends. */
+/** Makes a worker's process end with the server, even if the server is killed. */
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 
-/** A worker sees that the server has gone, but not while it is in an endless loop. Nothing where util-linux's setpriv is
- * missing or may not be run, and on Deno, which ends its workers itself. */
+/** The command before a worker's program, for workers in an endless loop: they do not notice that their pipe has closed.
+ * Empty if util-linux's setpriv is missing or not executable, and on Deno, which ends its workers itself. */
 export async function findParentDeathPrefix(): Promise<readonly string[]> {
   if ("Deno" in globalThis) return [];
   const words = ["setpriv", "--pdeathsig", "KILL", "--"] as const;
   try {
-    // In the surroundings in which a worker is started, which has no PATH to be found on.
+    // A worker is started with an empty environment, so setpriv must be found without PATH.
     await promisify(execFile)(words[0], [...words.slice(1), "true"], { env: {}, timeout: 5_000 });
     return words;
   } catch {

@@ -1,4 +1,4 @@
-/** The plugins whose functions are told of events and answer requests, each in a worker of its own. */
+/** The plugins that receive events and answer requests, each in a separate worker. */
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { DomainError } from "../domain/error.ts";
@@ -13,10 +13,10 @@ import { answerRequest } from "./request.ts";
 import { openRunner, type Runner, type RunnerLimits } from "./runner.ts";
 import { startWebWorker } from "./web-worker.ts";
 
-/** From the command line and the environment a plugin's settings are text; in the settings file they may be nested. */
+/** A plugin's settings are text on the command line and in the environment. The settings file may nest them. */
 export type PluginSetting = Readonly<{ name?: string; plugin: string; config: Readonly<Record<string, unknown>> }>;
 
-/** The tools as the host is given them. Which of them a plugin may call, and with what, is decided there. */
+/** The tools that plugins call. The implementation checks the plugin's permissions and the arguments. */
 export type PluginTools = Readonly<{
   /** @throws DomainError a refusal; anything else is a defect */
   call(
@@ -29,13 +29,13 @@ export type PluginTools = Readonly<{
 
 export type PluginFunctionsOptions = Readonly<{
   plugins: readonly PluginSetting[];
-  /** Where a plugin lies that ships with the program. */
+  /** The location of a plugin that ships with the program. */
   shipped(name: string): URL | undefined;
   tools: PluginTools;
   fingerprint: (meaning: string) => string;
-  /** The directory in which Bootwright keeps its own: no plugin is given it. */
+  /** Bootwright's data directory. No plugin may reach it. */
   data: string;
-  /** Each plugin has one of its own below this. */
+  /** Each plugin gets a subdirectory of this. */
   cacheDirectory: string;
   log(plugin: string, line: string): void;
   limits?: Partial<RunnerLimits>;
@@ -44,22 +44,22 @@ export type PluginFunctionsOptions = Readonly<{
 export type PluginFunctions = PluginDirectory &
   Readonly<{
     subscribers(): readonly Subscriber[];
-    /** Answers with a status for every failure, and with 404 for a plugin that there is not. */
+    /** Answers every failure with an HTTP status, and an unknown plugin with 404. */
     handle(plugin: string, request: Request, options?: Readonly<{ vm?: string }>): Promise<Response>;
-    /** Sessions are closed in reverse order, each within its time. */
+    /** Closes the sessions in reverse order, each within its time limit. */
     close(): Promise<void>;
   }>;
 
 export const usualLimits: RunnerLimits = { openMs: 30_000, closeMs: 5_000, callMs: 10_000, idleMs: 300_000 };
 const HEAP_MIB = 128;
-/** Node bounds processes alone, and Deno bounds each worker. */
+/** Node can restrict only whole processes. Deno can restrict each worker. */
 const startSandboxed = "Deno" in globalThis ? startWebWorker : startChild;
 
 const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
 const program = new URL(`worker.${extension}`, import.meta.url);
 const api = new URL(`../plugin.${extension}`, import.meta.url).href;
 
-/** Loads every plugin in a worker and checks it; opens none.
+/** Loads every plugin in a worker and checks it. Opens no session.
  * @throws DomainError PLUGIN_NOT_FOUND, PLUGIN_INVALID, PLUGIN_CONFIG_INVALID, PLUGIN_NAME_TAKEN */
 export async function openPluginFunctions(options: PluginFunctionsOptions): Promise<PluginFunctions> {
   const commandPrefix = options.plugins.length > 0 ? await findParentDeathPrefix() : [];
@@ -125,6 +125,6 @@ async function load(
   if (taken === undefined) return runner;
   throw new DomainError("PLUGIN_INVALID", {
     plugin,
-    reason: `it reaches for ${taken}, and Bootwright keeps its own there`,
+    reason: `it asks to reach ${taken}, which overlaps Bootwright's data directory`,
   });
 }

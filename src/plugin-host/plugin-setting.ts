@@ -1,4 +1,4 @@
-/** How settings name a plugin and its own settings: as one text, or in the settings file as an object that may be nested. */
+/** Parses how settings name a plugin with its own settings: one text, or an object in the settings file. */
 import { z } from "zod";
 import type { ConnectionSetting } from "./backends.ts";
 import type { PluginSetting } from "./plugin-functions.ts";
@@ -24,7 +24,7 @@ export const PluginText = settingSchema(
     "PLUGIN[,KEY=VALUE…] or NAME=PLUGIN[,KEY=VALUE…], log=./plugins/audit-log.ts,path=/var/log/vms.jsonl say",
 );
 
-/** A setting as it is written, taken or refused with what it is not. */
+/** A schema that accepts either form, and refuses with the expected form. */
 function settingSchema<Setting extends object>(take: (setting: PluginSetting | undefined) => Setting | string) {
   return z.unknown().transform((value, context): Setting => {
     const shown = typeof value === "string" ? value : JSON.stringify(value);
@@ -44,7 +44,7 @@ function readObject(value: unknown): PluginSetting | string {
   return data ?? error.issues.map(({ path, message }) => [...path, message].join(": ")).join("; ");
 }
 
-/** @returns what is wrong with it, as text; undefined where no plugin is named */
+/** @returns the fault as text; undefined if no plugin is named */
 function readText(text: string): PluginSetting | string | undefined {
   const [head = "", ...pairs] = text.split(",");
   const at = head.indexOf("=");

@@ -1,4 +1,4 @@
-/** One plugin's functions: a worker when one is needed, a fresh one after each that was ended, and how it went. */
+/** Runs one plugin's functions: starts a worker when needed, replaces an ended one, and counts calls and failures. */
 import { DomainError } from "../domain/error.ts";
 import type { DomainEvent, EventType } from "../domain/model/event.ts";
 import type { PluginHealth } from "../domain/ports/plugin-directory.ts";
@@ -10,7 +10,7 @@ import { type CallTool, type Done, openWorkerRpc, type WorkerRpc } from "./worke
 export type RunnerOptions = Readonly<{
   load: Omit<Load, "name"> & { name?: string };
   start(options: Pick<SandboxOptions, "name" | "grants" | "message" | "ended" | "line">): SandboxedWorker;
-  /** What it may reach before it has said what it needs, and then. */
+  /** The worker's grants: before the plugin has described itself without `about`, then with it. */
   grants(about?: About): Grants;
   opening(name: string): Opening;
   tools(name: string, about: About): CallTool;
@@ -19,12 +19,12 @@ export type RunnerOptions = Readonly<{
 }>;
 
 export type RunnerLimits = Readonly<{
-  /** For loading, and for opening a session. */
+  /** For loading a plugin, and for opening its session. */
   openMs: number;
   closeMs: number;
-  /** For a call, where the manifest says nothing else. */
+  /** For a call, unless the manifest has limitMs. */
   callMs: number;
-  /** A worker without calls is ended after this. */
+  /** A worker ends after this time without calls. */
   idleMs: number;
 }>;
 
@@ -37,7 +37,7 @@ export type Runner = Readonly<{
   close(): Promise<void>;
 }>;
 
-/** Loads a plugin in a worker, only to see what it is.
+/** Loads a plugin in a worker to read its description, and ends that worker.
  * @throws DomainError PLUGIN_NOT_FOUND, PLUGIN_INVALID, PLUGIN_CONFIG_INVALID */
 export async function openRunner(options: RunnerOptions): Promise<Runner> {
   const about = await describe(options);
@@ -66,7 +66,7 @@ export async function openRunner(options: RunnerOptions): Promise<Runner> {
   const opened = (): Promise<WorkerRpc> => {
     live ??= open();
     const opening = live;
-    // One that could not be opened, or has ended since, is the next call's to replace.
+    // The next call replaces a worker that could not be opened or has ended.
     return opening.then(
       (rpc) => {
         if (!rpc.gone) return rpc;
@@ -101,7 +101,7 @@ export async function openRunner(options: RunnerOptions): Promise<Runner> {
     } catch (error) {
       const [cause, state] =
         error instanceof CannotOpen ? [error.cause, "cannot_open" as const] : [error, "failing" as const];
-      // What was given up did not fail.
+      // A call that its caller gave up is no failure of the plugin's.
       if (signal.aborted) throw cause;
       failures++;
       last = { at: new Date().toISOString(), error: reasonOf(cause), state };
@@ -162,7 +162,7 @@ function startWorker({ start, log }: RunnerOptions, name: string, grants: Grants
   return openWorkerRpc(name, (on) => start({ name, grants, line, ...on }), tools, line);
 }
 
-/** Whatever its module does as it is loaded is done in a worker that may do next to nothing. */
+/** Loads the module in a worker without grants beyond its own files, since loading runs the module's code. */
 async function describe(options: RunnerOptions): Promise<About> {
   const { load, grants, limits } = options;
   const name = load.name ?? load.wanted;
@@ -171,7 +171,7 @@ async function describe(options: RunnerOptions): Promise<About> {
   const refuse = (reason: string) => new DomainError("PLUGIN_INVALID", { plugin: load.wanted, reason });
   try {
     const { about } = await rpc.ask({ ask: "load", load: { ...load, name: load.name ?? "" } }, "load", limits.openMs);
-    if (!about) throw refuse("it does not say what it is");
+    if (!about) throw refuse("its worker sent no description");
     return about;
   } catch (error) {
     if (!(error instanceof DomainError)) throw error;
@@ -179,6 +179,6 @@ async function describe(options: RunnerOptions): Promise<About> {
     if (error.code === "PLUGIN_FAILED") throw refuse((error as DomainError<"PLUGIN_FAILED">).details.reason);
     throw error;
   } finally {
-    await rpc.end("it was only looked at");
+    await rpc.end("its description was read");
   }
 }

@@ -1,12 +1,12 @@
-/** One look for all who ask for the same at the same time. */
+/** Shares one run of a read among concurrent callers. */
 
-/** A look that has not ended by then keeps the next one no longer. */
+/** The longest time that a run delays the next one. */
 const WAIT_LIMIT_MS = 1_000;
 
 /**
- * The same look, which many may ask for at once. Who asks while it is under way does not get its answer, since that may
- * be older than what they know: all who come meanwhile share the next one, which begins when it has ended. A look is
- * aborted once everybody who waits for it has given up. The answer is everybody's, so nobody may change it.
+ * Callers during a run do not get its answer, since that may be older than what they know. They share the next run, which
+ * begins when the present one has ended. A run is aborted when all of its callers have given up. Callers share the answer
+ * and must not change it.
  */
 export function singleFlight<T>(run: (signal: AbortSignal) => Promise<T>): (signal?: AbortSignal) => Promise<T> {
   let underWay: Promise<void> | undefined;
@@ -16,7 +16,7 @@ export function singleFlight<T>(run: (signal: AbortSignal) => Promise<T>): (sign
     const mine = startSharedRun<T>(
       async (signal) => {
         await underWay;
-        // From here on it may miss what somebody who asks knows of.
+        // A later caller may know of a change that this run misses.
         if (next === mine) next = undefined;
         signal.throwIfAborted();
         const answer = run(signal);
@@ -40,7 +40,7 @@ export function singleFlight<T>(run: (signal: AbortSignal) => Promise<T>): (sign
   };
 }
 
-/** Once it has ended, whatever came of it, or has taken so long that nobody should wait for it. */
+/** Resolves when the run has ended, with or without an error, or at WAIT_LIMIT_MS. */
 function endOf(running: Promise<unknown>): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
   const timer = setTimeout(resolve, WAIT_LIMIT_MS);
@@ -54,11 +54,11 @@ function endOf(running: Promise<unknown>): Promise<void> {
 
 type SharedRun<T> = Readonly<{ join(signal: AbortSignal | undefined): Promise<T> }>;
 
-/** A look with those who wait for it; `left` is called when the last of them has given up. */
+/** A run with its waiting callers. `left` is called when the last caller has given up. */
 function startSharedRun<T>(work: (signal: AbortSignal) => Promise<T>, left: () => void): SharedRun<T> {
   const ending = new AbortController();
   const answer = work(ending.signal);
-  // Those who wait hear of a failure; where nobody does any more, nobody has to.
+  // Waiting callers receive a failure. Without callers it must not be an unhandled rejection.
   answer.catch(() => {});
   let waiting = 0;
   return {

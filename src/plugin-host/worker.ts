@@ -1,4 +1,4 @@
-/** The program of a plugin's worker: imports the plugin, opens its session, and calls its functions as it is asked to. */
+/** The program of a plugin's worker: imports the plugin, opens its session, and calls its functions on request. */
 import { createHmac } from "node:crypto";
 import { registerHooks } from "node:module";
 import { DomainError } from "../domain/error.ts";
@@ -71,7 +71,7 @@ async function answer(
 }
 
 async function load(what: Load): Promise<About> {
-  // Whatever a plugin was written against, it runs with the Bootwright that has loaded it. Deno has no such hook.
+  // A plugin runs with the Bootwright that has loaded it, whichever version it has installed. Deno has no such hook.
   registerHooks({
     resolve: (specifier, context, next) =>
       specifier === "bootwright/plugin" ? { url: what.api, shortCircuit: true } : next(specifier, context),

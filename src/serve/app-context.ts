@@ -1,15 +1,15 @@
-/** What every surface is given: the tools on offer and the means to run one. */
+/** The context that every surface gets: the offered tools, and the services to run them. */
 import type { Services, Tool } from "../tools/tool.ts";
 
 export type AppContext = Readonly<{
   tools: readonly Tool[];
   confirm: "token" | "human";
   version: string;
-  /** The panel that hosts may show, as HTML; undefined where it was not built. */
+  /** The panel for MCP hosts, as HTML. Undefined if it is not built. */
   panel?: () => string | undefined;
   services: Services;
-  /** One line for whoever runs the program. */
+  /** Writes one line to stderr. */
   log: (message: string) => void;
-  /** Writes a defect's stack to stderr and returns an id for the caller. */
+  /** Writes a defect's stack to stderr and returns its id. */
   defect: (error: unknown) => string;
 }>;

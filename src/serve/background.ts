@@ -1,5 +1,4 @@
-/** What a server does beside answering: it watches its connections and hands events to whoever asked for them. Serving
- * never waits for any of it. */
+/** Watches the connections and delivers events to subscribers, in the background. No call waits for it. */
 import { setTimeout as after } from "node:timers/promises";
 import type { Subscriber } from "../domain/events/subscriber.ts";
 import type { AppContext } from "./app-context.ts";
@@ -8,13 +7,13 @@ export type BackgroundOptions = Readonly<{
   services: AppContext["services"];
   subscribers: readonly Subscriber[];
   log: (message: string) => void;
-  /** A server that lives for a moment only, as clients start one to probe, opens no database and no connection. */
+  /** The delay before it begins. Clients probe with short-lived servers, which then open no database and no connection. */
   afterMs?: number;
-  /** Before a database that could not be opened is tried again. */
+  /** The delay before another attempt to open the database. */
   retryMs?: number;
 }>;
 
-/** Returns what ends it. */
+/** Returns the function that stops it. */
 export function runInBackground({
   services: { connections, store: openStore, newId, now },
   subscribers,

@@ -1,4 +1,4 @@
-/** The command line: one tool call, or the list of tools. The only file that may write to stdout. */
+/** The command line: makes one tool call, or lists the tools. */
 import { DomainError } from "../domain/error.ts";
 import { isActive, type Job } from "../domain/model/job.ts";
 import { toolNamed } from "../tools/call.ts";
@@ -20,11 +20,11 @@ export const usage = `Usage:
                                                          make one call and print its JSON result
   bootwright [settings] tools                            list the tools
   bootwright [settings] serve                            serve REST and events below /api over HTTP, MCP at /mcp
-  bootwright [settings] token add NAME --scope SCOPE …   make a further token for it: vm:read, vm:write, vm:destroy
+  bootwright [settings] token add NAME --scope SCOPE …   make a further token for serve: vm:read, vm:write, vm:destroy
   bootwright [settings] token list | remove NAME         list the further tokens, remove one
-  bootwright plugin new NAME [DIRECTORY]                 write a plugin that works, with its test
+  bootwright plugin new NAME [DIRECTORY]                 write a working plugin with its test
 
-Exit codes of call: 0 done, 1 refused (the coded error is on stderr, and as JSON on stdout), 2 wrong usage, 3 defect.
+Exit codes of call: 0 done, 1 refused (coded error on stderr, and as JSON on stdout), 2 wrong usage, 3 defect.
 `;
 
 const print = (value: unknown) =>
@@ -63,7 +63,7 @@ export async function callCommand(
   const line = progressLine(process.stderr);
   try {
     const callbacks = { progress: line.show, log: () => {} };
-    // A person at a terminal is asked by reading the refusal; a program that drives this command is not a person.
+    // A person at a terminal reads the question in the refusal. A program that drives this command is no person.
     const principal = ownUser("cli", process.stdin.isTTY ? "person" : "program");
     const { call } = dispatcherFor({ appContext, inFlight: createInFlightCalls() });
     const answer = await call(principal, name, input, { signal, ...callbacks });
@@ -83,8 +83,8 @@ export async function callCommand(
   }
 }
 
-/** Waits for the jobs that the call began: they would end with this process. Interrupted, they are left to a server.
- * False where one has failed or was cancelled. */
+/** Waits for the jobs that the call began, which would end with this process. After an interrupt a server continues them.
+ * Returns false if a job failed or was cancelled. */
 async function waitForJobs(
   { services: { jobs } }: AppContext,
   line: ProgressLine,
@@ -103,14 +103,14 @@ async function waitForJobs(
   line.end();
   for (const { id, title, status, error } of last.values()) {
     if (error) complain(`${title}: ${error.code}: ${error.message}`);
-    else if (isActive({ status })) complain(`${title}: goes on in the next server on this database, as job ${id}`);
+    else if (isActive({ status })) complain(`${title}: the next server on this database continues it as job ${id}`);
     else complain(`${title}: ${status}`);
   }
   return [...last.values()].every(({ status }) => status !== "failed" && status !== "cancelled");
 }
 
-/** The arguments of a call: key=value pairs, and --json, over which the pairs take precedence.
- * @throws Error that says what cannot be read */
+/** The arguments of a call: key=value pairs, which take precedence over --json.
+ * @throws Error for an argument that cannot be read */
 export function readArguments(tool: Tool, rest: readonly string[]): Record<string, unknown> {
   const pairs: Record<string, unknown> = {};
   let json: Record<string, unknown> = {};

@@ -1,30 +1,31 @@
-/** How much one server process takes on, and how much it says. */
+/** The limits of one server process on calls, answers, notifications, streams and sessions. */
 
-/** Calls at one time. A host makes a few; what waits for a guest or for another caller waits here too, so that looking
- * must never have to stand in the same line: what comes beyond this is refused at once and nothing is queued. */
+/** Concurrent calls. A host makes a few. Calls that wait for a guest or another caller count too. Further calls are refused
+ * at once and never queued, so that no read waits behind them. */
 export const CALLS_MAX = 256;
-/** The SDK's own client ends a connection at 10 MiB without a line's end. */
+/** The SDK's client ends a connection at a line over 10 MiB. */
 export const ANSWER_BYTES_MAX = 8 * 2 ** 20;
-/** Progress messages of one call in one second; a plugin may report as it likes. */
+/** Progress messages of one call per second. A plugin may report more often. */
 export const PROGRESS_PER_SECOND_MAX = 20;
 export const PROGRESS_CHARACTERS_MAX = 500;
-/** Resources that one client is told about. */
+/** Resources that one client may subscribe to. */
 export const URIS_MAX = 1_000;
-/** How often it is told that one of them changed. */
+/** Update notifications per second for one resource. */
 export const UPDATES_PER_SECOND_MAX = 20;
-/** Streams that are open at one time over HTTP, and resources that all of those of the protocol of 2026 are told about. */
+/** Concurrent streams over HTTP, and the resources that all streams of protocol 2026 together may subscribe to. */
 export const STREAMS_MAX = 200;
 export const STREAM_URIS_MAX = 20_000;
-/** Sessions of clients of 2025 over HTTP, and how long one stays that nothing is asked in and nobody listens to. */
+/** Concurrent HTTP sessions of clients of protocol 2025, and the idle time after which a session ends: no request, no open
+ * stream. */
 export const SESSIONS_MAX = 200;
 export const SESSION_IDLE_MS = 30 * 60_000;
-/** What is kept of the newest messages of a session, for a client that was cut off. */
+/** The newest messages of a session, kept for a client that reconnects. */
 export const REPLAY_BYTES_MAX = 262_144;
-/** What the client of one stream over HTTP may leave unread (the longest answer, and what is told beside it), and all. */
+/** Unread bytes of one HTTP stream (room for the longest answer and notifications beside it), and of all streams. */
 export const STREAM_UNREAD_BYTES_MAX = 2 * ANSWER_BYTES_MAX;
 export const STREAMS_UNREAD_BYTES_MAX = 16 * ANSWER_BYTES_MAX;
 
-/** Passes messages on, cut to their length, and drops those beyond the rate. */
+/** Truncates progress messages, and drops those over the rate. */
 export function limitProgress(
   report: (message: string, percent?: number) => void,
   now: () => number = () => performance.now(),

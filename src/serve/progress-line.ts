@@ -1,12 +1,12 @@
-/** Progress on a terminal: a bar that is drawn anew in its line, or a line for each message where nobody looks. */
+/** Progress on stderr: a bar that is redrawn in its line on a terminal, else a line for each message. */
 
 const WIDTH = 24;
 const CHARACTERS_MAX = 78;
 
 export type ProgressLine = Readonly<{
-  /** `percent`: 0 to 100; without it the message stands alone. */
+  /** `percent`: 0 to 100. Without it there is no bar. */
   show(message: string, percent?: number): void;
-  /** Leaves the line as it is; what is written next begins below it. */
+  /** Ends the line. Later output begins below it. */
   end(): void;
 }>;
 
@@ -26,7 +26,7 @@ export function progressLine(stream: Stream): ProgressLine {
         stream.write(`${text}\n`);
         return;
       }
-      // To the beginning of the line, and what stood there is erased.
+      // Moves to the beginning of the line and erases it.
       stream.write(`\r\u001b[2K${text}`);
       isOpen = true;
     },

@@ -1,5 +1,5 @@
-/** What was left open is settled in the background for as long as a server runs: by processes that died, and by this one
- * where nobody could tell how an operation ended. Serving never waits for it. */
+/** Settles open operations in the background: those of dead processes, and those of this one with an unknown outcome. No
+ * call waits for it. */
 import { setTimeout as after } from "node:timers/promises";
 import { settledInWords } from "../domain/changes/operation.ts";
 import type { AppContext } from "./app-context.ts";
@@ -7,13 +7,13 @@ import type { AppContext } from "./app-context.ts";
 export type RecoveryOptions = Readonly<{
   services: AppContext["services"];
   log: (message: string) => void;
-  /** A server that lives for a moment only, as clients start one to probe, has no business with what others left. */
+  /** The delay before it begins. Clients probe with short-lived servers, which then settle nothing. */
   afterMs?: number;
-  /** A process may die, and a hypervisor come back, at any time; asking the store is one query. */
+  /** The interval. A process may die or a hypervisor return at any time, and a round is one query. */
   everyMs?: number;
 }>;
 
-/** Returns what ends it. */
+/** Returns the function that stops it. */
 export function recoverInBackground({
   services,
   log,
@@ -41,7 +41,7 @@ export function recoverInBackground({
     const { connections, store } = services;
     const open = await (await store()).open();
     for (const name of new Set(open.map(({ target }) => target.connection))) {
-      // A hypervisor that cannot be reached must not keep the others from being looked at.
+      // An unreachable hypervisor must not block the others.
       if (connections.names.includes(name))
         await recoverOn(name).catch((error: unknown) => logOnce(notSettled(name, error)));
     }
@@ -61,4 +61,4 @@ export function recoverInBackground({
 }
 
 const notSettled = (where: string, error: unknown) =>
-  `${where}: what was left open could not be settled yet: ${error instanceof Error ? error.message : String(error)}`;
+  `${where}: open operations cannot be settled yet: ${error instanceof Error ? error.message : String(error)}`;

@@ -1,4 +1,4 @@
-/** Refusals that only one surface knows, such as a lacking scope over HTTP; all others are the domain's. */
+/** Refusals of one surface, such as a missing scope over HTTP. All other refusals are the domain's. */
 import { DomainError } from "../domain/error.ts";
 import { type Refusal, refusalOf } from "../tools/respond.ts";
 
@@ -8,11 +8,11 @@ export abstract class SurfaceError extends Error {
   abstract readonly details: unknown;
 }
 
-/** Whether an error is an answer to the caller. Every other one is a defect. */
+/** Whether an error is an answer to the caller. Every other error is a defect. */
 export const isRefusal = (error: unknown): error is DomainError | SurfaceError =>
   error instanceof DomainError || error instanceof SurfaceError;
 
-/** The same form for both. */
+/** Both kinds of refusal in one form. */
 export function refusalIn(error: DomainError | SurfaceError): Refusal {
   if (error instanceof DomainError) return refusalOf(error);
   const { code, message, hint, details } = error;

@@ -1,4 +1,4 @@
-/** The way to a VM's screen and keyboard. No tool opens it: what is done there is a person's. */
+/** Opens a VM's screen and keyboard, for people. No tool opens a console. */
 import { DomainError } from "../domain/error.ts";
 import type { Target } from "../domain/model/vm.ts";
 import type { Console } from "../domain/ports/backend-groups.ts";

@@ -1,5 +1,5 @@
-/** Looking at one VM, for the tools that only read. Where its hypervisor does not answer they say what is on record, and
- * that it is no more than that. */
+/** Reads one VM, for the tools that only read. If its hypervisor does not answer, they answer from the record, marked as
+ * stale. */
 import { z } from "zod";
 import { type ObserveOptions, observe, withImages } from "../domain/engine/observe.ts";
 import { DomainError } from "../domain/error.ts";
@@ -8,20 +8,20 @@ import type { Backend } from "../domain/ports/backend.ts";
 import { findVm, withReadTimeout } from "./find-vm.ts";
 import type { ToolContext } from "./tool.ts";
 
-/** Why a state is only what the record remembers, and how old that is. */
+/** Why a state is from the record alone, and since when the record is so. */
 export type Stale = Readonly<{ since: string; error: Error }>;
-/** Without its VM, the state has a record. */
+/** The state has a VM, a record, or both. */
 export type VmReading = Readonly<{ state: State; backend: Backend; stale?: Stale }>;
 
 export const StaleView = {
-  stale: z.boolean().optional().describe("Its connection did not answer, so this is what is on record"),
-  stale_since: z.string().optional().describe("When that was recorded"),
+  stale: z.boolean().optional().describe("The connection did not answer: this is from the record"),
+  stale_since: z.string().optional().describe("When it was recorded"),
   stale_reason: z.string().optional(),
 };
 export const viewStale = (stale: Stale | undefined) =>
   stale && { stale: true, stale_since: stale.since, stale_reason: stale.error.message };
 
-/** Looks at a VM; one that is not there has a state without it. @throws DomainError VM_NOT_FOUND */
+/** Reads a VM. If only its record is left, the state has no VM. @throws DomainError VM_NOT_FOUND */
 export async function readVmOrRecord(
   context: ToolContext,
   ref: string,
@@ -46,8 +46,8 @@ export async function readVmOrRecord(
   }
 }
 
-/** Looks at a VM that must be there, as far as anybody can tell.
- * @throws DomainError VM_NOT_FOUND, or VM_GONE when there is only a record of it */
+/** Reads a VM that must exist, unless its connection does not answer.
+ * @throws DomainError VM_NOT_FOUND, or VM_GONE if only its record is left */
 export async function readVm(
   context: ToolContext,
   ref: string,
@@ -58,6 +58,6 @@ export async function readVm(
   return reading;
 }
 
-/** Nobody could look: what is on record is all that can be said. */
+/** Whether the hypervisor did not answer, so that only the record is known. */
 export const isUnreachable = (error: unknown): error is DomainError =>
   error instanceof DomainError && (error.code === "BACKEND_UNAVAILABLE" || error.code === "BACKEND_FAILED");

@@ -1,3 +1,4 @@
+/** Lists VMs, and reads one. */
 import { z } from "zod";
 import type { State } from "../domain/model/state.ts";
 import { VmRef } from "../domain/model/vm.ts";
@@ -12,16 +13,16 @@ const listVms = defineTool({
   name: "list_vms",
   title: "List VMs",
   description:
-    "List VMs, managed and not, with installation status, boot order, media and findings that need no look into images (get_vm and check_boot look). Of a connection that cannot be reached the managed VMs are listed as last seen, with stale: true.",
+    "List VMs, managed and not, with installation status, boot order, media and findings. Findings about image contents are only in get_vm and check_boot. If a connection does not answer, its managed VMs are listed from the record, with stale: true.",
   effect: "read",
   scans: true,
   needs: [],
   http: { method: "GET", path: "/vms" },
   input: z.object({
     connection: z.string().max(64).optional(),
-    managed: z.boolean().optional().describe("Only managed VMs, or only others"),
+    managed: z.boolean().optional().describe("true: only managed VMs; false: only others"),
     limit: z.number().int().min(1).max(5000).default(1000),
-    offset: z.number().int().min(0).max(1_000_000).default(0).describe("How many to leave out, for the next page"),
+    offset: z.number().int().min(0).max(1_000_000).default(0).describe("How many to skip, for the next page"),
   }),
   output: z.object({
     vms: z.array(VmView.extend({ stale, stale_since })),
@@ -48,7 +49,7 @@ const listVms = defineTool({
 
 type Listed = Readonly<{ state: State; freshness: Freshness }>;
 
-/** What a connection has, or what the store remembers of it while it cannot be reached. */
+/** The VMs of a connection, or those on record if it does not answer. */
 async function listConnection(context: ToolContext, connection: string) {
   const store = await context.store();
   const records = await store.records(connection);
@@ -77,7 +78,7 @@ const getVm = defineTool({
   name: "get_vm",
   title: "Get VM",
   description:
-    "Get one VM: installation status, boot order, what it was booted from, disk, medium, pending changes, and every finding with the calls that mend it. Where its connection does not answer, what is on record, with stale: true.",
+    "Get one VM: installation status, boot order, the device that it booted from, disk, medium, pending changes, and every finding with the calls that mend it. If the connection does not answer, the answer is from the record, with stale: true.",
   effect: "read",
   needs: [],
   http: { method: "GET", path: "/vms/{vm}" },

@@ -270,7 +270,7 @@ describe("what a plugin throws", () => {
       ["list", opened.list()],
       ["observe", opened.observe("x")],
       ["list ISOs", opened.images.isos()],
-      ["look at the space", opened.images.space()],
+      ["read the free space", opened.images.space()],
       ["vm.delete", opened.apply(undefined, { kind: "vm.delete" }, applying)],
     ];
     for (const [change, work] of works) {

@@ -49,7 +49,7 @@ describe("openPluginFunctions() refuses a plugin", () => {
       "of events that there are not",
       define(`${manifest()} on: { "vm.start": () => undefined }`),
       "PLUGIN_INVALID",
-      /no events "vm.start", nearest: vm.started/,
+      /no event "vm.start"; nearest: vm.started/,
     ],
     [
       "with something else than a function",
@@ -104,7 +104,7 @@ describe("openPluginFunctions() refuses a plugin", () => {
     const error = await refusalOf(open([{ plugin, config: {} }], { data }));
     expect(error).toMatchObject({
       code: "PLUGIN_INVALID",
-      message: expect.stringMatching(/it reaches for .*keeps its own/),
+      message: expect.stringMatching(/it asks to reach .*Bootwright's data directory/),
     });
   });
 

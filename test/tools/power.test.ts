@@ -73,7 +73,7 @@ describe("start_vm", () => {
     expect(reasserted.vm.boot_order).toBe("hd_cdrom");
     outside(["guestPowersOff", uuid(2)], ["setBoot", uuid(2), foreignOrder]);
     const adopted = await call("start_vm", { vm: "web", on_drift: "adopt" });
-    expect(adopted.notes).toEqual([expect.stringContaining("hd, which another program set, was adopted")]);
+    expect(adopted.notes).toEqual([expect.stringContaining("hd, set by another program, was adopted")]);
     expect(adopted.vm.findings.map(({ code }) => code)).not.toContain("BOOT_ORDER_DRIFT");
   });
 

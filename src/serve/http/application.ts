@@ -1,5 +1,5 @@
-/** The HTTP application: from a web-standard request to its answer, on any runtime. Whoever is not let in gets no further
- * than the login page. */
+/** The HTTP application: from a web-standard request to its response, on any runtime. Unauthenticated callers reach only
+ * the login page. */
 import { Hono } from "hono";
 import { deleteCookie, getCookie, setCookie } from "hono/cookie";
 import { secureHeaders } from "hono/secure-headers";
@@ -29,22 +29,22 @@ export type ApplicationOptions = Readonly<{
   find: FindCaller;
   logins: Logins;
   inFlight: InFlightCalls;
-  /** Names that it also answers to, each with a port or for any. */
+  /** Further host names of this server, each for one port or for any. */
   allowHosts: readonly string[];
   rates?: Partial<Rates>;
   consoles?: Partial<ConsoleLimits>;
-  /** Whose access tokens are taken beside this server's own. */
+  /** The issuer whose access tokens are accepted beside this server's own tokens. */
   oauth?: OAuth;
   mcp: McpHttp;
-  /** How often a stream says that it is still there. */
+  /** The heartbeat interval of streams. */
   heartbeatMs?: number;
-  /** Has a plugin answer below /plugins/<name>/. */
+  /** Passes requests below /plugins/<name>/ to a plugin. */
   plugins?: (plugin: string, request: Request) => Promise<Response>;
-  /** Further places, behind the same checks. */
+  /** Adds further routes behind the same checks. */
   mount?: (app: Hono<Environment>) => void;
 }>;
 
-/** How often one address may be wrong about who it is, and one caller may look and change. */
+/** The rates of failed authentications of one address, and of reads and changes of one caller. */
 export type Rates = Readonly<{ unauthenticated: RateLimit; reads: RateLimit; changes: RateLimit }>;
 const usualRates: Rates = {
   unauthenticated: { burst: 20, perSecond: 1 },
@@ -65,7 +65,7 @@ export function application(options: ApplicationOptions): Hono<Environment> {
   const app = new Hono<Environment>();
   app.use("/plugins/*", async (context, next) => {
     await next();
-    // A plugin's page must not act as whoever looks at it, so it is of no origin and runs no scripts.
+    // A plugin's page must not act as its reader, so the sandbox gives it no origin and no scripts.
     context.header("content-security-policy", "sandbox; frame-ancestors 'none'");
   });
   app.use(async (context, next) => {
@@ -122,7 +122,7 @@ const shownPath = ({ req }: HttpContext) => req.path.slice(0, 500);
 const wantsPage = ({ req }: HttpContext) =>
   req.method === "GET" && !req.path.startsWith("/api/") && (req.header("accept") ?? "").includes("text/html");
 
-/** A cookie belongs to a host whatever the port, and two servers on one host must not end each other's sessions. */
+/** Cookies do not differ by port, so the name has the port: two servers on one host must not end each other's sessions. */
 const cookieName = ({ env: { here } }: HttpContext) =>
   here.scheme === "https" ? `__Host-bootwright-${here.port}` : `bootwright-${here.port}`;
 
@@ -159,7 +159,7 @@ function addLogin(app: Hono<Environment>, { logins }: ApplicationOptions, rate: 
 }
 
 function addReference(app: Hono<Environment>, { appContext }: ApplicationOptions): void {
-  // Made once, when it is first asked for.
+  // Made once, at the first request.
   let made: OpenApi | undefined;
   const document = () => (made ??= openApiOf(appContext.tools, appContext.version));
   app.get("/api/openapi.json", (context) => context.json(document()));
@@ -167,7 +167,7 @@ function addReference(app: Hono<Environment>, { appContext }: ApplicationOptions
   app.get("/api/docs.css", (context) => context.body(apiReferenceStyle, 200, { "content-type": "text/css" }));
 }
 
-/** A plugin is told who asks by nobody: the token stays here. */
+/** A plugin does not learn who calls: the token and the cookie stay here. */
 function addPlugins(app: Hono<Environment>, { plugins }: ApplicationOptions): void {
   app.all("/plugins/:name/*", async (context) => {
     const { method, url, headers } = context.req.raw;
@@ -179,13 +179,13 @@ function addPlugins(app: Hono<Environment>, { plugins }: ApplicationOptions): vo
     const body = method === "GET" || method === "HEAD" ? null : await readBody(context);
     const answer = await plugins(name, new Request(url, { method, headers: sentHeaders, body }));
     const responseHeaders = new Headers(answer.headers);
-    // A plugin must not log anybody in, nor out.
+    // A plugin must log nobody in or out.
     for (const header of ["set-cookie", "clear-site-data", "www-authenticate"]) responseHeaders.delete(header);
     return new Response(answer.body, { status: answer.status, headers: responseHeaders });
   });
 }
 
-/** Where clients learn who gives access tokens; whoever has none yet has to get there. */
+/** The metadata that names the issuer of access tokens (RFC 9728). Clients without a token must reach it. */
 function addMetadata(app: Hono<Environment>, { oauth }: ApplicationOptions): void {
   const metadata = (context: HttpContext) => {
     if (!oauth) throw new HttpError("ROUTE_NOT_FOUND", { path: shownPath(context) });
@@ -194,7 +194,7 @@ function addMetadata(app: Hono<Environment>, { oauth }: ApplicationOptions): voi
   for (const path of ["", "/*"]) app.get(`/.well-known/oauth-protected-resource${path}`, metadata);
 }
 
-/** Lets nobody by who cannot say who they are. */
+/** Refuses callers without a valid token or session. */
 function authenticate(options: ApplicationOptions, rates: Rates) {
   const { oauth } = options;
   const now = () => performance.now();
@@ -206,7 +206,7 @@ function authenticate(options: ApplicationOptions, rates: Rates) {
     const now = () => (known ? unexpiredCaller(known) : callerOf(context, options));
     const caller = now();
     if (typeof caller === "string") {
-      // Only who is wrong is counted: guests reach this address too, and must not keep its owner out.
+      // Only failures are counted: guests reach this address too, and must not lock its owner out.
       if (!unauthenticated(context.env.remote)) throw tooMany(1);
       const challenge = oauth?.challenge(context.req.header("authorization") ? "invalid_token" : undefined);
       const headers = { "www-authenticate": challenge ?? 'Bearer realm="bootwright"' };
@@ -216,7 +216,7 @@ function authenticate(options: ApplicationOptions, rates: Rates) {
     const countChange = () => {
       if (!changes(caller.name)) throw tooMany(1);
     };
-    // What is posted over MCP may be anything, and is counted as what it is once that is known.
+    // A POST to MCP may be a read or a change. MCP's route counts it once it has parsed the message.
     const isLook = ["GET", "HEAD"].includes(context.req.method) || context.req.path === MCP_PATH;
     if (!isLook) countChange();
     else if (!reads(caller.name)) throw tooMany(1);
@@ -230,7 +230,7 @@ function authenticate(options: ApplicationOptions, rates: Rates) {
 
 const bearer = (context: HttpContext) => /^Bearer +(\S+)$/i.exec(context.req.header("authorization") ?? "")?.[1];
 
-/** What an issuer says about the token; undefined where it is none of an issuer's. */
+/** The issuer's verdict on the token. Undefined for a token of this server, or none. */
 async function verifyToken(context: HttpContext, oauth: OAuth | undefined): Promise<Verified | string | undefined> {
   const token = bearer(context);
   return token === undefined ? undefined : oauth?.verify(token);
@@ -240,7 +240,7 @@ const unexpiredCaller = (known: Verified | string): Caller | string => {
   return "this access token has expired";
 };
 
-/** Who asks, or why that cannot be told. */
+/** The caller, or the reason why the caller is unknown. */
 function callerOf(context: HttpContext, { find, logins }: ApplicationOptions): Caller | string {
   if (context.req.header("authorization") !== undefined) {
     const token = bearer(context);

@@ -1,4 +1,4 @@
-/** What a request brings, within bounds and as what it says it is. */
+/** Reads a request's body within its limits, and as its content type. */
 import { DomainError } from "../../domain/error.ts";
 import { BodyRefused, readWithin } from "../body.ts";
 import { MESSAGE_BYTES_MAX } from "../mcp/bounded-lines.ts";
@@ -19,7 +19,8 @@ export async function readBody({ req, env: { bodyMs: limitMs } }: HttpContext): 
   }
 }
 
-/** Undefined for a body that is no JSON. @throws HttpError MEDIA_TYPE_UNSUPPORTED, REQUEST_MALFORMED */
+/** Undefined for a body that is no JSON.
+ * @throws HttpError MEDIA_TYPE_UNSUPPORTED, REQUEST_MALFORMED */
 export function jsonIn(body: Uint8Array, request: Request): unknown {
   const type = request.headers.get("content-type") ?? "none";
   if (!/^application\/json\s*(?:;|$)/i.test(type))
@@ -27,7 +28,7 @@ export function jsonIn(body: Uint8Array, request: Request): unknown {
   return parseJson(decodeUtf8(body));
 }
 
-/** A body that is one JSON object; an empty one has nothing in it.
+/** A body that is one JSON object. An empty body is an empty object.
  * @throws HttpError MEDIA_TYPE_UNSUPPORTED, REQUEST_MALFORMED */
 export function objectIn(body: Uint8Array, request: Request): Record<string, unknown> {
   if (body.length === 0) return {};

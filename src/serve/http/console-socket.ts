@@ -1,4 +1,4 @@
-/** One console over one WebSocket: bytes both ways, none faster than they are taken on the other side. */
+/** Carries one console over one WebSocket, with back pressure in both directions. */
 import type { WebSocket } from "ws";
 import type { Console } from "../../domain/ports/backend-groups.ts";
 
@@ -9,21 +9,21 @@ export type CarryOptions = Readonly<{
   heartbeatMs: number;
 }>;
 
-/** How it ends: a code of RFC 6455, or one of ours by which the page knows what to say; and words for others. */
+/** How a console ends: a code of RFC 6455 or one of Bootwright's, which the page translates, and a text for other clients. */
 type End = readonly [code: number, reason: string];
 const ends = {
   left: [1000, "it was closed"],
   stopped: [4000, "the VM has stopped or has ended its console"],
-  closing: [1001, "the server ends"],
-  text: [1003, "only binary messages are taken"],
-  refused: [4001, "who opened it is no longer let in"],
-  idle: [4002, "nothing happened in it for too long"],
+  closing: [1001, "the server is ending"],
+  text: [1003, "only binary messages are accepted"],
+  refused: [4001, "the caller's token or session has ended"],
+  idle: [4002, "the console was idle for too long"],
 } satisfies Record<string, End>;
 
-/** A browser that is gone does not answer a farewell. */
+/** How long a browser may take to answer the close message. */
 const FAREWELL_MS = 2_000;
 
-/** Until the first of both sides ends. Returns the reason. */
+/** Carries until either side ends. Returns the reason. */
 export async function carry(
   socket: WebSocket,
   { readable, writable }: Console,

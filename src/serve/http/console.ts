@@ -1,5 +1,5 @@
-/** A VM's screen and keyboard in a browser: a ticket for one who may change the VM, then a WebSocket for who shows it. A
- * browser can send no token with a WebSocket, and a cookie alone would be sent for whichever page opens one. */
+/** A VM's screen and keyboard in a browser: a ticket for a caller that may change the VM, then a WebSocket for that ticket.
+ * A browser cannot send a token with a WebSocket, and it sends its cookie for any page that opens one. */
 import type { Hono } from "hono";
 import { DomainError } from "../../domain/error.ts";
 import { noteOf } from "../../domain/model/event.ts";
@@ -24,26 +24,26 @@ export type ConsoleOptions = Readonly<{
   consoles?: Partial<ConsoleLimits>;
 }>;
 export type ConsoleLimits = Readonly<{
-  /** How long a ticket is good. */
+  /** How long a ticket is valid. */
   ticketMs: number;
-  /** How long a console may stay open that nobody uses and that shows nothing new. */
+  /** A console without input closes after this time. */
   idleMs: number;
-  /** How often it is asked whether the other side is there, and may still be. */
+  /** How often the client's presence and permission are checked. */
   heartbeatMs: number;
-  /** How many may be open. */
+  /** The number of open consoles. */
   most: number;
 }>;
 const usualLimits: ConsoleLimits = { ticketMs: 30_000, idleMs: 30 * 60_000, heartbeatMs: 15_000, most: 32 };
 
 type Ticket = Readonly<{ target: Target; caller: string; session: string | undefined }>;
 
-/** Where consoles are. */
+/** The path of consoles. */
 export const CONSOLES = "/api/console/";
-/** What noVNC and every websockify speak. */
+/** The subprotocol of noVNC and websockify. */
 export const SUBPROTOCOL = "binary";
 
 export function addConsoles(app: Hono<Environment>, { appContext, inFlight, consoles }: ConsoleOptions): void {
-  // Keys change things.
+  // Keyboard input is a change.
   if (appContext.tools.every(({ effect }) => effect === "read")) return;
   const limits = { ...usualLimits, ...consoles };
   const tickets = createExpiringSecrets<Ticket>(() => performance.now());
@@ -62,9 +62,9 @@ export function addConsoles(app: Hono<Environment>, { appContext, inFlight, cons
   app.post("/api/vms/:vm/console", async (context) => {
     const caller = requireScope(context, "vm:write");
     const sent = Object.keys(objectIn(await readBody(context), context.req.raw));
-    if (sent.length > 0) throw new DomainError("INPUT_INVALID", { issues: ["the body: nothing is taken here"] });
+    if (sent.length > 0) throw new DomainError("INPUT_INVALID", { issues: ["the body: expected an empty object"] });
     requireRoom();
-    // Whether there is one is found out now, while there is an answer that can say why not.
+    // The console is opened once now, since only this answer can say why it cannot be opened.
     const { target, console: opened } = await opening(context, context.req.param("vm"));
     closeConsole(opened);
     const ticket = { target, caller: caller.name, session: context.get("session") };
@@ -110,7 +110,7 @@ export function addConsoles(app: Hono<Environment>, { appContext, inFlight, cons
   });
 }
 
-/** A ticket is used up by whoever shows it.
+/** Uses the ticket up.
  * @throws HttpError CONSOLE_TICKET_INVALID, ORIGIN_REFUSED */
 function takeTicket(
   tickets: ReturnType<typeof createExpiringSecrets<Ticket>>,
@@ -121,15 +121,15 @@ function takeTicket(
   const ticket = tickets.get(secret);
   tickets.drop(secret);
   const session = context.get("session");
-  // Every browser says which page opens a WebSocket; that it is another's was refused already.
+  // Every browser sends the origin with a WebSocket. A foreign origin was refused earlier.
   if (session !== undefined && context.req.header("origin") === undefined)
     throw new HttpError("ORIGIN_REFUSED", { origin: "none was sent" });
   if (ticket?.caller !== caller.name || ticket.session !== session) throw new HttpError("CONSOLE_TICKET_INVALID", {});
   return ticket;
 }
 
-/** Puts on record that a console was opened; what it gives back, that it was closed.
- * @throws DomainError where it cannot be put on record: then it is not opened */
+/** Records that a console was opened, and with `closed` that it was closed.
+ * @throws DomainError if it cannot be recorded; the console then stays closed */
 async function recordOpened({ store, newId, now }: Services, by: string, target: Target) {
   const id = newId();
   const since = performance.now();

@@ -1,5 +1,5 @@
-/** What happens, as server-sent events. Each has its place in the journal as its id, so whoever was cut off goes on where
- * they were; what a reader does not take yet is not read from the journal either. */
+/** The journal as server-sent events. An event's id is its place in the journal, so a reader can resume after a break. The
+ * journal is read no faster than the reader reads. */
 import type { Hono } from "hono";
 import { streamSSE } from "hono/streaming";
 import { follow } from "../../domain/events/follow.ts";
@@ -23,7 +23,7 @@ export function addEvents(
   let open = 0;
   app.get("/api/events", async (context) => {
     requireScope(context, "vm:read");
-    // Nobody would ever end it.
+    // A stream in answer to HEAD would never end.
     if (context.req.raw.method === "HEAD") return context.body(null, 200, { "content-type": "text/event-stream" });
     if (open >= STREAMS_MAX)
       throw new HttpError("STREAMS_EXHAUSTED", { streamsMax: STREAMS_MAX }, { "retry-after": "10" });
@@ -45,7 +45,7 @@ export function addEvents(
       stream.onAbort(end);
       inFlight.ending.addEventListener("abort", end, { once: true });
       const beat = setInterval(() => {
-        // A token that was taken back, or a session that has ended, ends what it opened.
+        // A stream ends with the token or session that opened it.
         if (isStillAuthenticated()) void stream.write(": \n\n");
         else end();
       }, heartbeatMs);
@@ -68,20 +68,20 @@ export function addEvents(
   });
 }
 
-/** Where to begin, and whether events between there and the place that was asked for are no longer kept. */
+/** The place to begin after, and whether events after the requested place are lost. */
 async function beginning(store: Store, from: number | undefined): Promise<{ after: number; lost: boolean }> {
   const last = await store.lastEvent();
   if (from === undefined) return { after: last, lost: false };
-  // A journal that ends before is another one, put back from a copy say.
+  // A journal that ends earlier was replaced, for example by a backup.
   if (from > last) return { after: last, lost: true };
   const [next] = await store.events(from, 1);
   return { after: from, lost: next !== undefined && next.seq > from + 1 };
 }
 
-/** A browser sends the header by itself when it comes back; `after` is for the first time. */
+/** A browser sends Last-Event-ID when it reconnects. `after` is for the first request. */
 function startingPlace({ req }: HttpContext): number | undefined {
   const text = req.header("last-event-id") || req.query("after");
   if (text === undefined || text === "") return undefined;
   if (/^\d{1,15}$/.test(text)) return Number(text);
-  throw new HttpError("REQUEST_MALFORMED", { reason: "the place to go on from is no number" });
+  throw new HttpError("REQUEST_MALFORMED", { reason: "the place to resume from is no number" });
 }

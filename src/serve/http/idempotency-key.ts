@@ -1,4 +1,4 @@
-/** Changes that are sent again with the same `Idempotency-Key` are made once, and answered alike. */
+/** Makes a change once for an `Idempotency-Key`, and answers repeated requests with the first answer. */
 import { createHash } from "node:crypto";
 import { setTimeout as after } from "node:timers/promises";
 import type { RequestKeys } from "../../domain/ports/idempotency.ts";
@@ -6,14 +6,14 @@ import { HttpError } from "./http-error.ts";
 import { problemOf, problemResponse } from "./problem.ts";
 
 const KEPT_MS = 24 * 3_600_000;
-/** Of an answer that is longer than this only that there was one is kept. */
+/** A longer answer is not stored, only the fact that there was one. */
 const ANSWER_CHARACTERS_MAX = 2 ** 20;
-/** How long after a failure to keep an answer it is tried again. */
+/** The delays before further attempts to store an answer. */
 const KEEP_AGAIN_MS = [500, 1_000, 5_000, 15_000, 60_000, 300_000];
 const KEY = /^[\x21-\x7e]{1,200}$/;
 
 export type KeyedRequest = Readonly<{ caller: string; method: string; path: string; body: Uint8Array }>;
-/** `isFinal`: something may have been done, so the same request must not be carried out again. */
+/** `isFinal`: something may have been done, so the request must not be carried out again. */
 export type KeyedAnswer = Readonly<{ response: Response; isFinal: boolean; isSecret?: boolean; operation?: string }>;
 
 /** @throws HttpError IDEMPOTENCY_KEY_REUSED, IDEMPOTENCY_KEY_IN_USE, REQUEST_MALFORMED */
@@ -23,9 +23,12 @@ export async function withIdempotencyKey(
   { caller, method, path, body }: KeyedRequest,
   carryOut: (begun: (operation: string) => Promise<void>) => Promise<KeyedAnswer>,
 ): Promise<Response> {
-  // As a structured header's string it stands in quotes.
+  // As a structured header's string the key is quoted.
   const key = /^"(.*)"$/.exec(header)?.[1] ?? header;
-  if (!KEY.test(key)) throw new HttpError("REQUEST_MALFORMED", { reason: "its Idempotency-Key has no use as one" });
+  if (!KEY.test(key))
+    throw new HttpError("REQUEST_MALFORMED", {
+      reason: "its Idempotency-Key is not 1 to 200 printable ASCII characters",
+    });
   const store = await keys();
   const digest = (...parts: (string | Uint8Array)[]) => {
     const hash = createHash("sha256");
@@ -38,7 +41,7 @@ export async function withIdempotencyKey(
   if (taken.kind === "under_way") throw new HttpError("IDEMPOTENCY_KEY_IN_USE", { key }, { "retry-after": "2" });
   if (taken.kind === "answered") return deserialise(taken.answer);
   const giveBack = () => store.giveKeyBack(name).catch(() => undefined);
-  // Where it cannot be written that it has begun, it can be written later that it is done.
+  // If the beginning cannot be stored, the answer still may be.
   const begun = async (operation: string) =>
     store.beginKey(name, notStored("was lost with the server that made it", operation)).catch(() => undefined);
   const answered = await carryOut(begun).catch(async (error: unknown) => {
@@ -50,7 +53,7 @@ export async function withIdempotencyKey(
   return answered.response;
 }
 
-/** What whoever comes with the same key is told. */
+/** The answer for later requests with the same key. */
 async function storedAnswer({ response, isSecret, operation }: KeyedAnswer): Promise<string> {
   const text = isSecret ? "" : await response.clone().text();
   if (!isSecret && text.length <= ANSWER_CHARACTERS_MAX) return serialise(response, text);
@@ -63,7 +66,7 @@ function notStored(reason: string, operation: string | undefined): string {
   return serialise(problemResponse(refusal), JSON.stringify(problemOf(refusal)));
 }
 
-/** The change was made, whether or not that can be written now: until it is, the key counts as under way. */
+/** Stores the answer, and retries in the background. Until then the key counts as in use. */
 async function storeAnswer(store: RequestKeys, name: string, answer: string): Promise<void> {
   const isKept = () =>
     store.answerKey(name, answer).then(

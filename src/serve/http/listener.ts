@@ -1,4 +1,4 @@
-/** The socket that the application is served on, and its bounds. */
+/** The socket of the application, with its limits. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { createServer as createSecureServer } from "node:https";
 import type { AddressInfo } from "node:net";
@@ -22,10 +22,10 @@ export type ListenerOptions = Readonly<{
 export type Limits = Readonly<{
   headersMs: number;
   requestMs: number;
-  /** How long the body alone may take to arrive, where one is wanted. */
+  /** The time for a body to arrive, in milliseconds. */
   bodyMs: number;
   connections: number;
-  /** How many of them may be strangers'. */
+  /** How many connections may be unauthenticated. */
   unauthenticated: number;
 }>;
 const usualLimits: Limits = {
@@ -40,16 +40,16 @@ const HEADERS_MAX = 100;
 const CHECK_MS = 1_000;
 
 export type Listener = Readonly<{
-  /** Where it listens: the port that was asked for, or the one that was free. */
+  /** The address and port on which it listens. */
   at: AddressInfo;
   server: Server;
-  /** Takes no more connections, and ends when the last answer has gone. */
+  /** Accepts no more connections. Resolves when the last response is sent. */
   close(): Promise<void>;
-  /** Ends what is still open. */
+  /** Ends all open connections. */
   cut(): void;
 }>;
 
-/** @throws the operating system's error when it cannot listen there */
+/** @throws the operating system's error if it cannot listen */
 export async function listen({ app, address, port, tls, limits }: ListenerOptions): Promise<Listener> {
   const { headersMs, requestMs, bodyMs, connections, unauthenticated } = { ...usualLimits, ...limits };
   const settings = {
@@ -57,7 +57,7 @@ export async function listen({ app, address, port, tls, limits }: ListenerOption
     headersTimeout: headersMs,
     requestTimeout: requestMs,
     connectionsCheckingInterval: Math.min(CHECK_MS, headersMs),
-    // Whoever asks for anything else, HTTP/2 say, is answered as if they had not.
+    // Requests for other upgrades, such as HTTP/2, are answered without the upgrade.
     shouldUpgradeCallback: asksForConsole,
   };
   const server: Server = tls

@@ -1,5 +1,4 @@
-/** Access tokens of an OAuth issuer (RFC 9068), and where clients learn which issuer that is (RFC 9728). None is issued
- * here. */
+/** Verifies access tokens of an OAuth issuer (RFC 9068), and names the issuer to clients (RFC 9728). Issues no tokens. */
 import { createHash } from "node:crypto";
 import { createRemoteJWKSet, decodeJwt, errors, type JWTPayload, jwtVerify } from "jose";
 import { z } from "zod";
@@ -7,22 +6,22 @@ import { type Scope, scopes } from "../../domain/scope.ts";
 import { HttpError } from "./http-error.ts";
 import type { Caller } from "./token.ts";
 
-/** `audience` is the address that clients know `/mcp` by; tokens are made out to it. */
+/** `audience` is the URL of `/mcp` for clients, and the `aud` claim of their tokens. */
 export type OAuthSettings = Readonly<{ issuer: string; audience: string }>;
 
-/** Whom a token belongs to, until when, in milliseconds since 1970. */
+/** The caller of a token, and the token's expiry in milliseconds since 1970. */
 export type Verified = Readonly<{ caller: Caller; until: number }>;
 
 export type OAuth = Readonly<{
   metadata: object;
-  /** What a refusal tells in `WWW-Authenticate`, beside its error and the scope that is asked for. */
+  /** The `WWW-Authenticate` header of a refusal, with its error and the needed scope. */
   challenge: (error?: "invalid_token" | "insufficient_scope", scope?: string) => string;
-  /** A text says why it is refused; undefined for what is no token of this kind.
+  /** A text is the reason of a refusal. Undefined for a token that is not this issuer's.
    * @throws HttpError ISSUER_UNAVAILABLE */
   verify: (token: string) => Promise<Verified | string | undefined>;
 }>;
 
-/** Nothing that works with a secret that this server would share. */
+/** Asymmetric algorithms alone: this server shares no secret with the issuer. */
 const algorithms = [
   "RS256",
   "RS384",
@@ -38,7 +37,7 @@ const algorithms = [
 ];
 const ISSUER_LIMIT_MS = 5_000;
 const CLOCKS_DIFFER_SECONDS = 30;
-/** What clients ask for first; more is asked for when it is needed. */
+/** The scopes that clients ask for first. */
 const usualScope = "vm:read vm:write";
 const NAME_MAX = 80;
 
@@ -49,7 +48,7 @@ export function oauthOf({ issuer, audience }: OAuthSettings): OAuth {
   const theKeys = () => {
     if (keys) return keys;
     keys = keysOf(issuer);
-    // An issuer that is away is asked again, and not by every request that comes meanwhile.
+    // The failure is kept for a while, so that not every request asks an unreachable issuer.
     const forget = () => {
       keys = undefined;
     };
@@ -78,7 +77,7 @@ export function oauthOf({ issuer, audience }: OAuthSettings): OAuth {
           clockTolerance: CLOCKS_DIFFER_SECONDS,
         };
         const { payload } = await jwtVerify(token, set, options);
-        return verified(payload) ?? "this access token does not say whose it is";
+        return verified(payload) ?? "this access token has no sub and no client_id";
       } catch (error) {
         const reason = error instanceof errors.JOSEError && faults[error.code];
         if (reason) return `this access token ${reason}`;
@@ -91,12 +90,12 @@ export function oauthOf({ issuer, audience }: OAuthSettings): OAuth {
 
 const faults: Readonly<Record<string, string>> = {
   ERR_JWT_EXPIRED: "has expired",
-  ERR_JWT_CLAIM_VALIDATION_FAILED: "was not made out to this server, or not for now",
+  ERR_JWT_CLAIM_VALIDATION_FAILED: "was issued for another server, or is not valid yet",
   ERR_JWT_INVALID: "cannot be read",
   ERR_JWS_INVALID: "cannot be read",
   ERR_JWS_SIGNATURE_VERIFICATION_FAILED: "was not signed by its issuer",
   ERR_JWKS_NO_MATCHING_KEY: "was not signed by its issuer",
-  ERR_JWKS_MULTIPLE_MATCHING_KEYS: "does not say which key it was signed with",
+  ERR_JWKS_MULTIPLE_MATCHING_KEYS: "does not name the key that it was signed with",
   ERR_JOSE_ALG_NOT_ALLOWED: "was signed in a way that is not accepted",
   ERR_JOSE_NOT_SUPPORTED: "was signed in a way that is not accepted",
 };

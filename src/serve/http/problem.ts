@@ -4,8 +4,8 @@ import { DomainError, type ErrorCode } from "../../domain/error.ts";
 import { refusalOf } from "../../tools/respond.ts";
 import { HttpError } from "./http-error.ts";
 
-/** A new error code does not compile until its status is decided. 404 is for what the address names; a thing that the
- * body names and that is not there is 422. */
+/** The compiler requires a status for each code. 404: the thing in the URL is missing. 422: a thing in the body is
+ * missing. */
 export const statusOf: Record<ErrorCode, number> = {
   GUEST_LISTENER_OFF: 409,
   GUEST_PLUGIN_NOT_FOUND: 404,
@@ -77,7 +77,7 @@ export const statusOf: Record<ErrorCode, number> = {
   STORE_UNAVAILABLE: 503,
 };
 
-/** What may be there a moment later is asked for again after this many seconds. */
+/** Retry-After in seconds, for refusals that may pass soon. */
 const retryAfter: Partial<Record<ErrorCode, string>> = {
   SERVER_BUSY: "1",
   VM_BUSY: "2",
@@ -92,21 +92,21 @@ export const Problem = z.object({
   title: z.string().describe("The code in words"),
   status: z.number().int().min(400).max(599),
   detail: z.string().describe("What failed"),
-  instance: z.string().optional().describe("The path that was asked for"),
+  instance: z.string().optional().describe("The path of the request"),
   code: z.string().describe("Never renamed"),
-  hint: z.string().describe("What would make it succeed"),
+  hint: z.string().describe("How to make the request succeed"),
   next: z.string().nullable().describe("The tool to call next"),
   details: z.record(z.string(), z.unknown()),
   outcome: z
     .object({ operation: z.string(), status: z.string(), kept: z.array(z.string()) })
     .optional()
-    .describe("How the operation ended that this came out of"),
+    .describe("How the failed operation ended"),
 });
 export type Problem = z.input<typeof Problem>;
 
 export const PROBLEM_TYPE = "application/problem+json";
 
-/** Whether an error is an answer over HTTP. Every other one is a defect. */
+/** Whether an error is an answer over HTTP. Every other error is a defect. */
 export const isProblem = (error: unknown): error is DomainError | HttpError =>
   error instanceof DomainError || error instanceof HttpError;
 

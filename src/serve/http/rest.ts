@@ -1,4 +1,4 @@
-/** The tools as places below /api. */
+/** The tools as routes below /api. */
 import { setTimeout as after } from "node:timers/promises";
 import type { Hono } from "hono";
 import { DomainError } from "../../domain/error.ts";
@@ -43,7 +43,7 @@ export function addRest(app: Hono<Environment>, given: RestOptions): void {
 async function serveRead(options: Rest, route: Route, context: HttpContext): Promise<Response> {
   requireScope(context, scopeFor[route.effect]);
   let seen: State | undefined;
-  // Who no longer waits for a look wants it no longer.
+  // A read is aborted when its client leaves.
   const signal = AbortSignal.any([options.inFlight.signal, context.req.raw.signal]);
   const observed = (state: State) => {
     seen = state;
@@ -67,11 +67,11 @@ async function serveChange(options: Rest, route: Route, context: HttpContext): P
   const { pathname, search } = new URL(req.url);
   const asked = { caller: caller.name, method: route.method, path: `${pathname}${search}`, body };
   const { store } = options.appContext.services;
-  // Kept as it is answered, refusals too, once something may have been done.
+  // The answer is stored, even a refusal, once something may have been done.
   return withIdempotencyKey(store, header, asked, (begun) => carryOut(options, route, args, context, begun));
 }
 
-/** A change that was asked for is made, whether or not anybody still waits for the answer. */
+/** A change continues even if its client leaves. */
 async function carryOut(
   options: Rest,
   route: Route,
@@ -82,7 +82,9 @@ async function carryOut(
   const { req } = context;
   const ifMatch = req.header("if-match");
   if (ifMatch !== undefined && !route.conditional)
-    throw new HttpError("REQUEST_MALFORMED", { reason: "nothing at this place has an entity tag to match" });
+    throw new HttpError("REQUEST_MALFORMED", {
+      reason: "nothing at this path has an entity tag, so If-Match does not apply",
+    });
   let operation: string | undefined;
   const begun = Promise.withResolvers<string>();
   const running = run(options, route, args, principalIn(context), {
@@ -98,7 +100,7 @@ async function carryOut(
   if (preference && route.followable) {
     const early = await begunAfter(preference.waitMs, running, begun.promise);
     if (early !== undefined) {
-      // What becomes of it stands in the history, a defect in the log.
+      // The outcome is in the history, and a defect in the log.
       running.catch(() => undefined);
       return { response: accepted(early), isFinal: true };
     }
@@ -108,7 +110,7 @@ async function carryOut(
     return { response, isFinal: true, isSecret: route.secret, ...(operation !== undefined && { operation }) };
   } catch (error) {
     if (isProblem(error) && operation === undefined) throw error;
-    // What was done before a fault nobody knows.
+    // Whatever was done before a defect is unknown.
     const refusal = isProblem(error) ? error : defectIn(options.appContext, error, operation);
     return { response: problemResponse(refusal, req.path.slice(0, 500)), isFinal: true };
   }
@@ -117,7 +119,7 @@ async function carryOut(
 const defectIn = (appContext: AppContext, error: unknown, operation: string | undefined) =>
   new HttpError("DEFECT", { id: defectOf(appContext, error).id, ...(operation !== undefined && { operation }) });
 
-/** The operation's id where it has begun and is not done within this time; undefined once it is done, whatever came of it. */
+/** The operation's id, if it has begun and is not done after `ms`. Undefined if it is done, with or without an error. */
 async function begunAfter(ms: number, running: Promise<unknown>, begun: Promise<string>): Promise<string | undefined> {
   const ending = new AbortController();
   const over = running.then(
@@ -153,14 +155,14 @@ async function run(
   return dispatch.call(principal, asked.tool, asked.args, { progress: () => {}, ...call });
 }
 
-/** A tool's arguments from path, query and body. What they are worth the tool itself says.
+/** A tool's arguments from path, query and body. The tool validates them.
  * @throws DomainError INPUT_INVALID */
 function argumentsOf(route: Route, { req }: HttpContext, sent: Record<string, unknown>): Record<string, unknown> {
   const inPath = Object.fromEntries(parametersOf(route.path).map((name) => [name, req.param(name)!]));
   const twice = Object.keys(inPath).filter((name) => Object.hasOwn(sent, name));
   const stray = route.method === "POST" ? [...new URL(req.url).searchParams.keys()] : [];
   const issues = [
-    ...twice.map((name) => `${name}: stands in the path already`),
+    ...twice.map((name) => `${name}: is in the path already`),
     ...stray.slice(0, 10).map((name) => `${name.slice(0, 100)}: belongs in the body`),
   ];
   if (issues.length) throw new DomainError("INPUT_INVALID", { issues });

@@ -1,4 +1,4 @@
-/** `bootwright serve`: everything that serving HTTP takes, opened and closed in order. */
+/** Opens and closes, in order, all parts of serving HTTP. */
 import { readFileSync } from "node:fs";
 import type { Server } from "node:http";
 import { isIP } from "node:net";
@@ -16,12 +16,12 @@ import { mainToken, TokenError, tokensIn } from "./token.ts";
 
 export type HttpServerOptions = Readonly<{
   appContext: AppContext;
-  /** Directory of the database, where tokens are too. */
+  /** The directory of the database and the tokens. */
   data: string;
   address: string;
   port: number;
   allowHosts: readonly string[];
-  /** The main token, or the file that it stands in. */
+  /** The main token, or its file. */
   token?: string;
   tokenFile?: string;
   /** Files of certificate and key, in PEM. */
@@ -32,11 +32,11 @@ export type HttpServerOptions = Readonly<{
   consoles?: Partial<ConsoleLimits>;
   mcp?: Pick<McpHttpOptions, "limits" | "build">;
   limits?: Partial<Limits>;
-  /** How often a stream of events says that it is still there. */
+  /** The heartbeat interval of event streams. */
   heartbeatMs?: number;
-  /** Has a plugin answer below /plugins/<name>/. */
+  /** Passes requests below /plugins/<name>/ to a plugin. */
   plugins?: (plugin: string, request: Request) => Promise<Response>;
-  /** Further places, behind the same checks. */
+  /** Adds further routes behind the same checks. */
   mount?: (app: Hono<Environment>) => void;
 }>;
 
@@ -44,16 +44,16 @@ export type HttpServer = Readonly<{
   url: string;
   /** Node's own server, for upgrades of connections. */
   server: Server;
-  /** A link that logs a browser in, once, within ten minutes. */
+  /** A link that logs a browser in once, within ten minutes. */
   loginLink: () => string;
-  /** Takes no more requests and returns when what was under way is settled, or its time is over. */
+  /** Accepts no more requests. Resolves when the calls in flight are settled, or at their time limit. */
   close(): Promise<void>;
 }>;
 
-/** What is still open once all work is done is nobody's answer. */
+/** Connections still open this long after all calls are done carry no answer, and are cut. */
 const CUT_AFTER_MS = 1_000;
 
-/** @throws TokenError, or the operating system's error when it cannot listen there */
+/** @throws TokenError, or the operating system's error if it cannot listen */
 export async function serveHttp(options: HttpServerOptions): Promise<HttpServer> {
   const { appContext, data, address, port, allowHosts, log } = options;
   const token = mainToken(data, {
@@ -102,7 +102,7 @@ export async function serveHttp(options: HttpServerOptions): Promise<HttpServer>
   };
 }
 
-/** Every address is no address to go to. */
+/** The wildcard address is no address to connect to. */
 function hostFor(address: string): string {
   if (address === "0.0.0.0" || address === "::") return "localhost";
   return isIP(address) === 6 ? `[${address}]` : address;

@@ -1,13 +1,13 @@
-/** Connections on which nobody has said yet who they are. Guests reach this address too, and could hold all that may be
- * open by saying nothing: so strangers have a share of it, in which the newest displaces the oldest. */
+/** Limits unauthenticated connections. Guests reach this address too, and could occupy every connection without sending a
+ * token. At the limit a new connection displaces the oldest unauthenticated one. */
 import type { Server } from "node:http";
 import type { Socket } from "node:net";
 
-/** With TLS a request's socket is another object than the one that was accepted; both have the same ends. */
+/** With TLS a request's socket is another object than the accepted one. Both have the same addresses. */
 const addressesOf = ({ remoteAddress, remotePort, localAddress, localPort }: Socket): string =>
   [remoteAddress, remotePort, localAddress, localPort].join(" ");
 
-/** Bounds how many strangers a server holds. What it gives back is told of a connection whose caller is known. */
+/** Returns the function to call with a connection once it is authenticated. */
 export function limitUnauthenticated(server: Server, most: number): (socket: Socket) => void {
   const pending = new Map<string, Socket>();
   server.on("connection", (socket: Socket) => {

@@ -1,4 +1,4 @@
-/** MCP at /mcp: who may ask is decided as for REST, what is asked is answered by the protocol's own SDK. */
+/** The route /mcp: authentication and scopes are those of REST, and the MCP SDK answers. */
 import type { Hono } from "hono";
 import { type Effect, scopeFor } from "../../domain/scope.ts";
 import type { AppContext } from "../app-context.ts";
@@ -25,8 +25,8 @@ export function addMcp(app: Hono<Environment>, { appContext, mcp, heartbeatMs }:
     for (const message of Array.isArray(body) ? body : [body]) {
       const effect = effectOf(message, effects);
       if (effect === undefined) continue;
-      // A program with a token can ask nobody for another one, and is told in the answer; a host that has logged its
-      // user in asks for more when it is told so in the header.
+      // A client with an OAuth token asks its issuer for more scopes when the header says so. A client with a token of this
+      // server cannot, and gets the refusal in the answer.
       if (caller.mayAskForMore) requireScope(context, scopeFor[effect]);
       if (effect !== "read") context.get("countChange")();
     }
@@ -53,7 +53,7 @@ export function addMcp(app: Hono<Environment>, { appContext, mcp, heartbeatMs }:
   });
 }
 
-/** What a message would do; undefined for what needs no scope. */
+/** The effect of a message. Undefined for a message that needs no scope. */
 function effectOf(message: unknown, effects: ReadonlyMap<string, Effect>): Effect | undefined {
   const { method, params } = (message ?? {}) as { method?: unknown; params?: { name?: unknown } };
   if (method === "tools/call") return effects.get(String(params?.name));
