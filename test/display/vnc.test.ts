@@ -76,15 +76,15 @@ it("answerTo() answers as openssl does with DES and each byte of the key mirrore
 });
 
 it.each([
-  ["a password is wanted and there is none", [hello, [12, Buffer.from([1, 2])]], /wants a password/],
-  ["only TLS is offered", [hello, [12, Buffer.from([2, 19, 16])]], /wants TLS or SASL/],
+  ["a password is wanted and there is none", [hello, [12, Buffer.from([1, 2])]], /requires a password/],
+  ["only TLS is offered", [hello, [12, Buffer.from([2, 19, 16])]], /requires TLS or SASL/],
   [
     "the password is wrong",
     [hello, [12, Buffer.from([1, 2])], [1, challenge], [16, result(1)], [0, text("No\nway")]],
     /refuses: No way/,
   ],
   ["nobody is let in", [hello, [12, Buffer.from([0])], [0, text("Too many")]], /says: Too many/],
-  ["something else listens there", [[0, Buffer.from("SSH-2.0-OpenSSH_9.2\n")]], /no VNC that is known/],
+  ["something else listens there", [[0, Buffer.from("SSH-2.0-OpenSSH_9.2\n")]], /no known VNC version/],
   ["it ends early", [hello, [12, "end"]], /has ended the connection/],
 ] as const)("openVnc() says why when %s", async (title, parts, reason) => {
   const path = await vncServer((socket) => void script(socket, ...(parts as Parts)));

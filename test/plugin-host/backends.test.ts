@@ -117,7 +117,7 @@ describe("openBackendHost() loads a plugin", () => {
     const error = await refusalOf(host({ a: variant({ manifest: { name: "old", api: 0, summary: "" } }) }));
     expect(error).toMatchObject({
       code: "PLUGIN_INVALID",
-      message: expect.stringContaining("plugin API 0, this program has 1"),
+      message: expect.stringContaining("plugin API 0; this program has 1"),
     });
   });
 
@@ -132,9 +132,9 @@ describe("openBackendHost() loads a plugin", () => {
     [
       "has a method outside its group",
       { watch: async () => undefined },
-      /no "watch" in a backend, .*its groups are .*events/,
+      /a backend has no "watch"; .*its groups are .*events/,
     ],
-    ["has a group without its method", { events: {} }, /events.watch is no function, and a group is there whole/],
+    ["has a group without its method", { events: {} }, /events.watch is no function; a group needs all of its methods/],
     ["has something else than a group", { guest: 7 }, /guest.info is no function/],
   ];
   it.each(flawed)("not when its backend %s", async (_what, parts, message) => {

@@ -25,7 +25,7 @@ describe("openPluginFunctions() refuses a plugin", () => {
       "of another API",
       define(`manifest: { name: "odd", api: 7, summary: "Odd" }, ${on}`),
       "PLUGIN_INVALID",
-      /API 7, this program has 1/,
+      /API 7; this program has 1/,
     ],
     [
       "with a name that is none",

@@ -12,7 +12,16 @@ import { world } from "../../support/world.ts";
 /** Lists that the texts of some refusals are made of. */
 const details = {
   ...{ issues: [], known: [], candidates: [], supported: [], findings: [], legal: [], directories: [], losses: [] },
-  ...{ left: [], has: [], allowed: [], plugins: [], permissions: [], transition: "complete", vm: "web" },
+  ...{
+    left: [],
+    has: [],
+    allowed: [],
+    connections: [],
+    plugins: [],
+    permissions: [],
+    transition: "complete",
+    vm: "web",
+  },
 };
 /** Refuses whatever it is told to refuse. */
 const refuse = defineTool({
