@@ -24,7 +24,7 @@ describe("the text of an answer", () => {
   it("says that there was nothing to do, in a dry run, too", async () => {
     for (const dry_run of [true, false])
       expect(await text("set_boot_order", { vm: "web", boot_order: "cdrom", dry_run })).toMatch(
-        /^Nothing to do, it was so already\nweb: off/,
+        /^Nothing to do: it was so already\nweb: off/,
       );
   });
 
