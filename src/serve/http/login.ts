@@ -100,7 +100,7 @@ export function loginPage(accepted: string): string {
 }
 
 export const loginScript = `const form = document.querySelector("form");
-const told = document.querySelector("[role=alert]");
+const alertText = document.querySelector("[role=alert]");
 async function logIn(shown) {
   const response = await fetch("/login", {
     method: "POST",
@@ -110,7 +110,7 @@ async function logIn(shown) {
   if (response.ok) location.replace("/");
   else {
     const { code, detail } = await response.json();
-    told.textContent = form.dataset[code.toLowerCase()] ?? detail;
+    alertText.textContent = form.dataset[code.toLowerCase()] ?? detail;
   }
 }
 form.addEventListener("submit", (event) => {

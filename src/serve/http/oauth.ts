@@ -116,7 +116,7 @@ function verified({ sub, client_id, scope, scp, exp }: JWTPayload): Verified | u
   return { caller: { name: nameOf(who), scopes: has, person: false, mayAskForMore: true }, until: exp! * 1000 };
 }
 
-/** No token of this server's own has a slash in its name. */
+/** The slash keeps the name apart from this server's own tokens, whose names have none. */
 function nameOf(who: string): string {
   const plain = encodeURIComponent(who.toWellFormed());
   return `oauth/${plain.length <= NAME_MAX ? plain : createHash("sha256").update(who).digest("base64url")}`;
@@ -124,24 +124,24 @@ function nameOf(who: string): string {
 
 const Metadata = z.object({ issuer: z.string(), jwks_uri: z.string() });
 
-/** @throws Error for an issuer that does not answer, or not as one */
+/** @throws Error for an issuer that does not answer, or whose metadata is invalid */
 async function keysOf(issuer: string): Promise<ReturnType<typeof createRemoteJWKSet>> {
-  for (const url of placesOf(issuer)) {
+  for (const url of metadataUrlsOf(issuer)) {
     const response = await fetch(url, { redirect: "error", signal: AbortSignal.timeout(ISSUER_LIMIT_MS) });
     if (!response.ok) {
       await response.body?.cancel();
       continue;
     }
     const { issuer: named, jwks_uri } = Metadata.parse(await response.json());
-    if (named !== issuer) throw new Error(`what it says at ${url} is about another issuer, ${named.slice(0, 200)}`);
-    if (!isSafe(jwks_uri)) throw new Error("it keeps its keys where anybody on the way can change them");
+    if (named !== issuer) throw new Error(`its metadata at ${url} names another issuer, ${named.slice(0, 200)}`);
+    if (!isSafe(jwks_uri)) throw new Error("its jwks_uri is neither https nor on loopback");
     return createRemoteJWKSet(new URL(jwks_uri), { timeoutDuration: ISSUER_LIMIT_MS });
   }
-  throw new Error("it says nowhere where its keys are");
+  throw new Error("it publishes no metadata");
 }
 
-/** As RFC 8414 has it, and as OpenID Connect has it. */
-function placesOf(issuer: string): string[] {
+/** The metadata URLs of RFC 8414 and of OpenID Connect. */
+function metadataUrlsOf(issuer: string): string[] {
   const { origin, pathname } = new URL(issuer);
   const path = pathname.replace(/\/$/, "");
   return [
@@ -151,7 +151,7 @@ function placesOf(issuer: string): string[] {
   ].filter((url, index, all) => all.indexOf(url) === index);
 }
 
-/** Whether nobody on the way can change what is said there. */
+/** Whether answers of this URL are safe from changes on their way: https, or loopback. */
 export function isSafe(url: string): boolean {
   const { protocol, hostname } = URL.parse(url) ?? { protocol: "", hostname: "" };
   return protocol === "https:" || (protocol === "http:" && ["localhost", "127.0.0.1", "[::1]"].includes(hostname));
