@@ -1,8 +1,8 @@
 // The HTTP application with one more place, that answers with a file's text as it was when this began: everything that a
 // request to a tool's place goes through, without the tool. And a bare page that shows that text.
 import { readFileSync } from "node:fs";
-import { serveCommand } from "../src/serve/http/command.ts";
 import { requireScope } from "../src/serve/http/environment.ts";
+import { serveCommand } from "../src/serve/http/serve-command.ts";
 import { withJobs } from "../test/support/jobs.ts";
 import { bare } from "./page.ts";
 
@@ -24,7 +24,7 @@ const services = withJobs({
 const log = (message: string) => process.stderr.write(`${message}\n`);
 process.exitCode = await serveCommand(
   {
-    session: { tools: [], confirm: "token", version: "0.0.0", services, log, defect: (error) => String(error) },
+    appContext: { tools: [], confirm: "token", version: "0.0.0", services, log, defect: (error) => String(error) },
     data: data!,
     address: "127.0.0.1",
     port: 0,
@@ -32,7 +32,7 @@ process.exitCode = await serveCommand(
     token: process.env.BOOTWRIGHT_TOKEN!,
     log,
     // A constant is answered more often than anybody may look.
-    rates: { looks: { burst: 1e9, perSecond: 1e9 } },
+    rates: { reads: { burst: 1e9, perSecond: 1e9 } },
     mount: (app) => {
       app.get("/constant", (context) => {
         requireScope(context, "vm:read");

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-/** Composition root: settings -> plugins -> tools -> a surface. The store and the hypervisor are reached when a call
- * first needs them. */
+/** Composition root: settings -> plugins -> tools -> a surface. The store and the hypervisor are opened when a call first
+ * needs them. */
 import { randomUUID } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import module from "node:module";
@@ -10,11 +10,11 @@ import { setTimeout as after } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import type { Config } from "./config/config.ts";
 import type { Store } from "./domain/ports/store.ts";
-import type { Functions } from "./plugin-host/functions.ts";
-import type { Session } from "./serve/session.ts";
+import type { PluginFunctions } from "./plugin-host/plugin-functions.ts";
+import type { AppContext } from "./serve/app-context.ts";
 
-// Every client starts a process of its own, some of them two, so what Node has compiled is kept for the next one, in a
-// directory that only this user may write. It has to be said before anything else is loaded. Deno does it by itself.
+// Every client starts a process, some start two, so Node's compiled code is cached for the next one, in a directory that
+// only this user may write. It must be enabled before other modules are loaded. Deno has its own cache.
 if (import.meta.main && "enableCompileCache" in module) {
   const cache = process.env.XDG_CACHE_HOME || join(homedir(), ".cache");
   module.enableCompileCache(join(cache, "bootwright", "compiled"));
@@ -22,8 +22,8 @@ if (import.meta.main && "enableCompileCache" in module) {
 const { ConfigError, readConfig, settingsHelp } = await import("./config/config.ts");
 const { DomainError } = await import("./domain/error.ts");
 const { createJobRunner } = await import("./domain/jobs/runner.ts");
-const { openHost } = await import("./plugin-host/backends.ts");
-const { fingerprintWith } = await import("./plugin-host/fingerprint.ts");
+const { openBackendHost } = await import("./plugin-host/backends.ts");
+const { createFingerprint } = await import("./plugin-host/fingerprint-key.ts");
 const { offeredTools } = await import("./tools/catalogue.ts");
 
 const shipped = {
@@ -31,13 +31,13 @@ const shipped = {
   memory: () => import("../plugins/memory/index.ts"),
   qemu: () => import("../plugins/qemu/index.ts"),
 };
-/** Every plugin that lies beside them may be named by its folder; a worker imports it, and nothing here does. */
+/** A shipped plugin with functions is named by its folder. Only a worker imports it. */
 const shippedFunctions = (name: string): URL | undefined => {
   if (!/^[a-z][a-z0-9-]*$/.test(name)) return undefined;
   const url = new URL(`../plugins/${name}/index.${import.meta.url.endsWith(".ts") ? "ts" : "js"}`, import.meta.url);
   return existsSync(url) ? url : undefined;
 };
-/** The page is built beside the sources, and beside what is built of them. */
+/** The built page. It lies at the same relative path from the sources and from the build. */
 const pageDirectory = fileURLToPath(new URL("../ui/dist/", import.meta.url));
 const log = (message: string) => process.stderr.write(`bootwright: ${message}\n`);
 
@@ -53,18 +53,18 @@ export async function main(argv: readonly string[]): Promise<number> {
   }
   const { config, rest, help, version } = read;
   const { usage, callCommand, listTools, EXIT } = await import("./serve/cli.ts");
-  // Whoever reads the output may stop reading: `bootwright tools | head` is no fault.
+  // The reader of stdout may stop early, as in `bootwright tools | head`.
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
     if (error.code !== "EPIPE") throw error;
   });
-  if (help) return say(`${usage}\n${settingsHelp()}`);
-  if (version) return say(`${packageVersion()}\n`);
+  if (help) return print(`${usage}\n${settingsHelp()}`);
+  if (version) return print(`${packageVersion()}\n`);
   const [command, ...args] = rest;
   if (command === "plugin" && args[0] === "new" && args.length >= 2 && args.length <= 3) {
     const { writePlugin } = await import("./plugin-host/scaffold.ts");
     try {
       const root = writePlugin(args[1]!, args[2]);
-      return say(`${root}\nTest it: cd ${root} && node --test\nUse it: bootwright --plugin ${root}/index.ts\n`);
+      return print(`${root}\nTest it: cd ${root} && node --test\nUse it: bootwright --plugin ${root}/index.ts\n`);
     } catch (error) {
       log(error instanceof Error ? error.message : String(error));
       return EXIT.usage;
@@ -82,10 +82,10 @@ export async function main(argv: readonly string[]): Promise<number> {
   const ending = new AbortController();
   for (const name of ["SIGINT", "SIGTERM"] as const) process.once(name, () => ending.abort(new Error(name)));
   let opened: Opened;
-  let functions: Functions | undefined;
+  let functions: PluginFunctions | undefined;
   try {
-    opened = await openSession(config);
-    // A call does without them; a server begins with plugins that were looked at.
+    opened = await openAppContext(config);
+    // A single call needs no plugins. A server checks its plugins before it begins.
     const serves = command === undefined || command === "serve";
     if (serves && config.plugins.length > 0) functions = await opened.functions();
   } catch (error) {
@@ -93,43 +93,43 @@ export async function main(argv: readonly string[]): Promise<number> {
     log(`${error.code}: ${error.message}. ${error.hint}`);
     return EXIT.usage;
   }
-  const { session, close } = opened;
+  const { appContext, close } = opened;
   if (command === undefined || command === "serve") {
     const { recoverInBackground } = await import("./serve/recovery.ts");
     const { runInBackground } = await import("./serve/background.ts");
     const { takeUpJobs } = await import("./serve/jobs.ts");
-    const stopRecovering = recoverInBackground({ services: session.services, log });
+    const stopRecovering = recoverInBackground({ services: appContext.services, log });
     const stopTelling = runInBackground({
-      services: session.services,
+      services: appContext.services,
       subscribers: functions?.subscribers() ?? [],
       log,
     });
-    const stopJobs = takeUpJobs({ services: session.services, log });
+    const stopJobs = takeUpJobs({ services: appContext.services, log });
     const stopListening = await listenToGuests(config, opened);
     const code =
       command === "serve"
-        ? await overHttp(session, config, functions, ending.signal)
-        : await onStdio(session, ending.signal);
+        ? await overHttp(appContext, config, functions, ending.signal)
+        : await onStdio(appContext, ending.signal);
     await stopListening();
     await Promise.race([Promise.all([stopRecovering(), stopTelling(), stopJobs()]), after(BACKGROUND_END_LIMIT_MS)]);
     await close();
     return code;
   }
   try {
-    if (command === "call") return await callCommand(session, args, ending.signal);
-    listTools(session.tools);
+    if (command === "call") return await callCommand(appContext, args, ending.signal);
+    listTools(appContext.tools);
     return EXIT.ok;
   } finally {
-    await session.services.jobs.close();
+    await appContext.services.jobs.close();
     await close();
   }
 }
 
 const BACKGROUND_END_LIMIT_MS = 5_000;
 
-async function onStdio(session: Session, signal: AbortSignal): Promise<number> {
+async function onStdio(appContext: AppContext, signal: AbortSignal): Promise<number> {
   const { serveMcp } = await import("./serve/mcp/stdio.ts");
-  const serving = serveMcp(session, process.stdout);
+  const serving = serveMcp(appContext, process.stdout);
   signal.addEventListener("abort", () => void serving.close(), { once: true });
   if (signal.aborted) void serving.close();
   await serving.ended;
@@ -137,56 +137,59 @@ async function onStdio(session: Session, signal: AbortSignal): Promise<number> {
 }
 
 async function overHttp(
-  session: Session,
+  appContext: AppContext,
   { data, http }: Config,
-  functions: Functions | undefined,
+  functions: PluginFunctions | undefined,
   signal: AbortSignal,
 ): Promise<number> {
   const [{ serveCommand }, { addPage }] = await Promise.all([
-    import("./serve/http/command.ts"),
+    import("./serve/http/serve-command.ts"),
     import("./serve/http/page.ts"),
   ]);
   const plugins = functions && { plugins: functions.handle };
-  const mount = (app: Parameters<typeof addPage>[0]) => addPage(app, { session, directory: pageDirectory });
-  return serveCommand({ session, data, log, ...http, ...http.listen, ...plugins, mount }, signal);
+  const mount = (app: Parameters<typeof addPage>[0]) => addPage(app, { appContext, directory: pageDirectory });
+  return serveCommand({ appContext, data, log, ...http, ...http.listen, ...plugins, mount }, signal);
 }
 
-function say(text: string): number {
+function print(text: string): number {
   process.stdout.write(text);
   return 0;
 }
 
-/** Returns what ends it. */
-async function listenToGuests({ guestListen }: Config, { session, functions }: Opened): Promise<() => Promise<void>> {
+/** Returns the function that stops it. */
+async function listenToGuests(
+  { guestListen }: Config,
+  { appContext, functions }: Opened,
+): Promise<() => Promise<void>> {
   if (!guestListen) return async () => undefined;
   const { listenForGuests } = await import("./serve/guest-listener.ts");
-  const { connections, store } = session.services;
+  const { connections, store } = appContext.services;
   const { close } = listenForGuests({
     ...guestListen,
     connections: connections.names,
     store,
     handle: async (plugin, request, options) => (await functions()).handle(plugin, request, options),
     log,
-    defect: session.defect,
+    defect: appContext.defect,
   });
   return close;
 }
 
 type Opened = Readonly<{
-  session: Session;
-  /** The plugins whose functions are told of events, loaded when first asked for. */
-  functions: () => Promise<Functions>;
+  appContext: AppContext;
+  /** The plugins that receive events or answer requests, loaded at the first call. */
+  functions: () => Promise<PluginFunctions>;
   close: () => Promise<void>;
 }>;
 
-async function openSession(config: Config): Promise<Opened> {
+async function openAppContext(config: Config): Promise<Opened> {
   const newId = () => randomUUID();
-  const host = await openHost({
+  const backendHost = await openBackendHost({
     connections: config.connections,
     shipped,
     context: (connection) => ({
       log: (message) => log(`${connection}: ${message}`),
-      fingerprint: fingerprintWith(config.data),
+      fingerprint: createFingerprint(config.data),
       cacheDirectory: config.cache,
       stateDirectory: config.data,
       defaults: {
@@ -196,35 +199,35 @@ async function openSession(config: Config): Promise<Opened> {
     }),
   });
   let store: Promise<Store> | undefined;
-  const openTheStore = async (): Promise<Store> => {
+  const openStore = async (): Promise<Store> => {
     const { openSqliteStore } = await import("./store/sqlite/store.ts");
-    const first = host.names[0] ?? "local";
+    const first = backendHost.names[0] ?? "local";
     const imageDirectory = config.images ?? "/var/lib/libvirt/images";
     return openSqliteStore({ directory: config.data, imageDirectory, connection: first, newId });
   };
-  let functions: Promise<Functions> | undefined;
-  const openTheFunctions = async (): Promise<Functions> => {
-    const { openFunctions } = await import("./plugin-host/functions.ts");
+  let functions: Promise<PluginFunctions> | undefined;
+  const openFunctions = async (): Promise<PluginFunctions> => {
+    const { openPluginFunctions } = await import("./plugin-host/plugin-functions.ts");
     const { pluginCalls } = await import("./serve/plugin-calls.ts");
-    return openFunctions({
+    return openPluginFunctions({
       plugins: config.plugins,
       shipped: shippedFunctions,
-      tools: pluginCalls(session),
-      fingerprint: fingerprintWith(config.data),
+      tools: pluginCalls(appContext),
+      fingerprint: createFingerprint(config.data),
       data: config.data,
       cacheDirectory: config.cache,
       log: (plugin, line) => log(`${plugin}: ${line}`),
     });
   };
-  const theFunctions = () => {
-    functions ??= openTheFunctions();
+  const loadFunctions = () => {
+    functions ??= openFunctions();
     return functions;
   };
-  const reached = {
-    connections: host,
+  const services = {
+    connections: backendHost,
     store: () => {
-      store ??= openTheStore();
-      // A store that cannot be opened now may be there at the next call.
+      store ??= openStore();
+      // The next call tries again to open the store.
       store.catch(() => {
         store = undefined;
       });
@@ -239,26 +242,26 @@ async function openSession(config: Config): Promise<Opened> {
     log(`defect ${id}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
     return id;
   };
-  const session: Session = {
-    tools: offeredTools(host, config),
+  const appContext: AppContext = {
+    tools: offeredTools(backendHost, config),
     confirm: config.confirm,
     version: packageVersion(),
     panel: () => readIfThere(join(pageDirectory, "panel.html")),
     log,
     services: {
-      ...reached,
-      plugins: { list: async () => (await theFunctions()).list() },
-      jobs: createJobRunner({ services: reached, log, defect }),
+      ...services,
+      plugins: { list: async () => (await loadFunctions()).list() },
+      jobs: createJobRunner({ services, log, defect }),
       ...(config.guestListen && { guests: config.guestListen }),
     },
     defect,
   };
   const close = async () => {
     await functions?.then((open) => open.close()).catch(() => undefined);
-    await host.close();
+    await backendHost.close();
     await store?.then((open) => open.close()).catch(() => undefined);
   };
-  return { session, functions: theFunctions, close };
+  return { appContext, functions: loadFunctions, close };
 }
 
 function readIfThere(path: string): string | undefined {
@@ -270,7 +273,7 @@ function packageVersion(): string {
     try {
       return (JSON.parse(readFileSync(new URL(up, import.meta.url), "utf8")) as { version: string }).version;
     } catch {
-      // It lies one folder further up from where it was built.
+      // The build is one folder deeper.
     }
   }
   return "0.0.0";
@@ -278,8 +281,8 @@ function packageVersion(): string {
 
 if (import.meta.main) {
   const code = await main(process.argv.slice(2));
-  // Everything is closed: a plugin that did not close in time, or a time limit that still runs (Deno waits for those),
-  // must not keep the process. What was written is on its way first.
+  // Everything is closed. A plugin that did not close in time, or a running timer (Deno waits for those), must not keep the
+  // process. Pending output is flushed first.
   await new Promise((written) => process.stdout.write("", written));
   process.exit(code);
 }

@@ -5,18 +5,17 @@ import { type FunctionContext, type Plugin, ToolRefused } from "./plugin.ts";
 export type ToolAnswers = Readonly<Record<string, (args: Readonly<Record<string, unknown>>) => object>>;
 
 export type OpenPlugin = Readonly<{
-  /** Tells it of an event, by default one of VM `vm-1`. What its function throws comes out here. */
-  tell(type: EventType, data?: DomainEvent["data"], more?: Partial<DomainEvent>): Promise<void>;
+  /** Passes an event to the plugin, by default of VM `vm-1`. @throws whatever the plugin's function throws */
+  emit(type: EventType, data?: DomainEvent["data"], more?: Partial<DomainEvent>): Promise<void>;
   request(request: Request, options?: Readonly<{ vm?: string }>): Promise<Response>;
-  /** What it has logged. */
+  /** The lines that the plugin has logged. */
   lines: readonly string[];
-  /** The tools that it has called, with their arguments. */
+  /** The plugin's tool calls, with their arguments. */
   calls: readonly Readonly<{ tool: string; args: Readonly<Record<string, unknown>> }>[];
   close(): Promise<void>;
 }>;
 
-/** Opens a plugin with settings as they would be written; `tools` answer what its functions call, and may throw
- * `ToolRefused`. */
+/** Opens a plugin with the given settings. `tools` answer the calls of its functions, and may throw `ToolRefused`. */
 export async function openPlugin<Config, Session>(
   plugin: Plugin<Config, Session>,
   settings: unknown = {},
@@ -49,7 +48,7 @@ export async function openPlugin<Config, Session>(
   return {
     lines,
     calls,
-    async tell(type, data = {}, more = {}) {
+    async emit(type, data = {}, more = {}) {
       const id = `test:${count++}`;
       const source = "bootwright/test";
       const time = new Date(0).toISOString();

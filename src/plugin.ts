@@ -1,4 +1,4 @@
-/** All that a plugin author imports. */
+/** The plugin API: everything that a plugin imports. */
 import { z } from "zod";
 import type { Change, ChangeKind } from "./domain/changes/catalogue.ts";
 import type { DomainEvent, EventType } from "./domain/model/event.ts";
@@ -57,10 +57,10 @@ export { PROBE_EXIT_PORT, PROBE_SHOWS, PROBE_SIGN, probeDisk } from "./images/pr
 export { type SpaceWatch, watchSpace } from "./images/space-watch.ts";
 export { z };
 
-/** Raised when a plugin written for the version before could break. */
+/** Raised with every change that can break an existing plugin. */
 export const PLUGIN_API = 1;
 
-/** What a plugin's functions may ask for: tools that only look, that change, that lose something for good. */
+/** The scopes of a plugin's tool calls: reads, changes, and changes that lose something for good. */
 export const permissions = scopes;
 export type Permission = Scope;
 
@@ -68,107 +68,106 @@ export type Manifest = Readonly<{
   name: string;
   api: number;
   summary: string;
-  /** Which tools its functions may call; none unless said. */
+  /** The scopes of its tool calls. Default: none. */
   permissions?: readonly Permission[];
-  /** The time that one call of a function may take, in milliseconds: 10,000 unless said, 60,000 at most. */
+  /** The time limit of one call of a function, in milliseconds. Default: 10,000. At most 60,000. */
   limitMs?: number;
 }>;
 
-/** What a plugin's functions need of the world. Deno holds them to it, as far as the server itself may; Node to the files,
- * and from Node 25 on they have no network where `net` names none. */
+/** The files and network that a plugin's functions need. Deno enforces all of it, within the server's own permissions. Node
+ * enforces the files, and from Node 25 on denies the network if `net` is empty. */
 export type Reach = Readonly<{
   /** `host` or `host:port`. */
   net?: readonly string[];
   /** Absolute paths of files and directories beside the plugin's own. */
   read?: readonly string[];
-  /** As `read`, and may be written to as well. */
+  /** As `read`, and writable. */
   write?: readonly string[];
 }>;
 
 export type PluginContext = Readonly<{
-  /** The name of the connection that this session is for; for functions, the name that the plugin goes by here. */
+  /** The name of the session's connection. For functions, the plugin's name in this server. */
   connection: string;
   /** Writes one line to stderr. */
   log: (message: string) => void;
-  /** Ends when the host closes the plugin. */
+  /** Aborts when Bootwright closes the plugin. */
   signal: AbortSignal;
-  /** A keyed hash (HMAC-SHA-256), so that a fingerprint says nothing about what it was made of. */
+  /** A keyed hash (HMAC-SHA-256): a fingerprint reveals nothing about its input. */
   fingerprint: (meaning: string) => string;
-  /** A directory of this user's for what can be found out again. */
+  /** A directory for data that can be recreated. */
   cacheDirectory: string;
-  /** A directory of this user's for what has to stay: the definitions of VMs, where nobody else keeps them. Functions have
-   * none. */
+  /** A directory for data that must stay, such as the definitions of VMs if the hypervisor keeps none. Functions have none. */
   stateDirectory?: string;
-  /** What the settings say for every connection; a connection's own settings go before them. */
+  /** The settings for all connections. A connection's own settings take precedence. */
   defaults: Readonly<{ images?: string; isoDirectories?: readonly string[] }>;
 }>;
 
 export type ChangeHandler<Session, K extends ChangeKind> = Readonly<{
-  /** What the change does to a VM that is running. */
+  /** The effect of the change on a running VM. */
   running: RunningEffect;
   apply(session: Session, vm: Vm | undefined, change: Change<K>, context: ApplyContext): Promise<void>;
 }>;
 
-/** The methods of a port as a plugin has them: with the session first. */
+/** The methods of a port with the session as first argument. */
 export type WithSession<Session, Port> = {
   readonly [K in keyof Port]: Port[K] extends (...given: infer Given) => infer Answer
     ? (session: Session, ...given: Given) => Answer
     : Port[K];
 };
 
-/** What a plugin that runs VMs brings: the core, and the groups that it has. */
+/** A backend: the core methods, and any optional groups. */
 export type BackendDefinition<Session> = WithSession<Session, BackendCore> & {
   readonly [G in keyof BackendGroups]?: WithSession<Session, BackendGroups[G]>;
 } & Readonly<{
     images(session: Session): Images;
-    /** Having a handler is the capability. */
+    /** A handler for a kind of change is the capability to make it. */
     changes: { readonly [K in ChangeKind]?: ChangeHandler<Session, K> };
   }>;
 
-/** What a function gets beside its session: all that it can reach of Bootwright. */
+/** A function's only access to Bootwright, beside its session. */
 export type FunctionContext = Readonly<{
   /** Calls a tool as any client does, with the same checks and the plugin's name in the history.
    * @throws ToolRefused with the refusal's code and details, PERMISSION_DENIED among them */
   call(tool: string, args?: Readonly<Record<string, unknown>>): Promise<Record<string, unknown>>;
   /** Writes one line to stderr. */
   log(message: string): void;
-  /** Ends when the function's time is up. */
+  /** Aborts at the function's time limit. */
   signal: AbortSignal;
 }>;
 
-/** A function that is told of events. It may be told of one again, which then has the same id. What it throws has it
- * called again later. */
+/** A function that receives events. An event may arrive again, with the same id. After an error the event is delivered again
+ * later. */
 export type EventFunction<Session> = (
   session: Session,
   event: DomainEvent,
   context: FunctionContext,
 ) => Promise<void> | void;
 
-/** What a request was let in by: a link made for one VM, good for one call that succeeds. */
+/** `vm` is set for a request through a guest link: the link's VM. A link is valid for one successful call. */
 export type FetchContext = FunctionContext & Readonly<{ vm?: string }>;
 
-/** What an author writes. */
+/** A plugin as its author writes it. */
 export type PluginDefinition<Config = unknown, Session = unknown> = Readonly<{
   manifest: Manifest;
-  /** What the settings may say; nothing unless said. */
+  /** The schema of its settings. Default: no settings. */
   config?: z.ZodType<Config>;
-  /** Must be quick and touch nothing far away: a connection is made when it is first used. */
+  /** Must be quick and open no remote connection. Connect at the first use. */
   open?(config: Config, context: PluginContext): Promise<Session>;
   close?(session: Session): Promise<void>;
   backend?: BackendDefinition<Session>;
-  /** Called in a worker of the plugin's own, one event at a time, in order for each VM. */
+  /** Called in the plugin's own worker, one event at a time, in order for each VM. */
   on?: { readonly [T in EventType]?: EventFunction<Session> };
   /** Answers requests below `/plugins/<name>/`, in the same worker. */
   fetch?(session: Session, request: Request, context: FetchContext): Promise<Response> | Response;
-  /** Must be pure: it is asked before anything is opened. */
+  /** Must be pure: it is called before the session is opened. */
   reach?(config: Config): Reach;
 }>;
 
-/** A definition with nothing left out that every plugin has. */
+/** A complete definition: config, open and close are set. */
 export type Plugin<Config = unknown, Session = unknown> = PluginDefinition<Config, Session> &
   Readonly<Required<Pick<PluginDefinition<Config, Session>, "config" | "open" | "close">>>;
 
-/** What a tool refused a plugin's call with. */
+/** A tool's refusal of a plugin's call. */
 export class ToolRefused extends Error {
   override readonly name = "ToolRefused";
   readonly code: string;
@@ -180,7 +179,7 @@ export class ToolRefused extends Error {
   }
 }
 
-/** Checks the definition's types, and completes one that takes no settings or keeps nothing open. */
+/** Checks the definition's types, and fills in defaults for config, open and close. */
 export function definePlugin<Config = Readonly<Record<string, never>>, Session = undefined>(
   plugin: PluginDefinition<Config, Session>,
 ): Plugin<Config, Session> {

@@ -6,7 +6,7 @@ import { execa } from "execa";
 import { describe, expect, test } from "vitest";
 import { errorCodes } from "../src/domain/error.ts";
 import { findingCodes } from "../src/domain/model/finding.ts";
-import { httpCodes } from "../src/serve/http/refusal.ts";
+import { httpCodes } from "../src/serve/http/http-error.ts";
 import { allTools } from "../src/tools/catalogue.ts";
 import { open, pluginFile } from "./plugin-host/harness.ts";
 import {

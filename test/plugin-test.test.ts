@@ -19,9 +19,9 @@ const plugin = definePlugin<{ word: string }, { word: string; handled: string[] 
 describe("openPlugin()", () => {
   it("opens with settings as they are written, tells, asks, and keeps what was logged and called", async () => {
     const opened = await openPlugin(plugin, { word: "look" }, { get_vm: ({ vm }) => ({ name: `web-${vm}` }) });
-    await opened.tell("vm.started", { run: "1" });
-    await opened.tell("vm.started", { run: "2" }, { subject: "vm-2" });
-    await opened.tell("vm.stopped");
+    await opened.emit("vm.started", { run: "1" });
+    await opened.emit("vm.started", { run: "2" }, { subject: "vm-2" });
+    await opened.emit("vm.stopped");
     expect(opened.lines).toEqual(["look web-vm-1 1 1", "look web-vm-2 2 2"]);
     expect(opened.calls.at(-1)).toEqual({ tool: "get_vm", args: { vm: "vm-2" } });
     const answer = await opened.request(new Request("http://x/done"), { vm: "web" });
@@ -32,7 +32,7 @@ describe("openPlugin()", () => {
 
   it("refuses a tool that the test gives no answer to", async () => {
     const opened = await openPlugin(plugin, { word: "look" });
-    await expect(opened.tell("vm.started")).rejects.toThrow(ToolRefused);
+    await expect(opened.emit("vm.started")).rejects.toThrow(ToolRefused);
   });
 
   it("says that there is no fetch", async () => {

@@ -1,6 +1,6 @@
 /** Every refusal with its words, made from the catalogue itself: what a refusal is about stands in braces. */
 import { DomainError, errorCodes } from "../../src/domain/error.ts";
-import { HttpRefusal, httpCodes } from "../../src/serve/http/refusal.ts";
+import { HttpError, httpCodes } from "../../src/serve/http/http-error.ts";
 import { nextTool } from "../../src/tools/respond.ts";
 import { code, table } from "./markdown.ts";
 
@@ -44,5 +44,5 @@ export const refusalsTable = (): string =>
 export const httpRefusalsTable = (): string =>
   table(
     ["code", "message", "what helps"],
-    httpCodes.map((name) => [code(name), ...words(new HttpRefusal(name, detailsFor(name)))]),
+    httpCodes.map((name) => [code(name), ...words(new HttpError(name, detailsFor(name)))]),
   );

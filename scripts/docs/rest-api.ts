@@ -1,9 +1,9 @@
 /** docs/reference/rest-api.md, made from the OpenAPI document. */
 import { errorCodes } from "../../src/domain/error.ts";
+import { argumentsOf } from "../../src/serve/http/api-reference-page.ts";
+import { statusOfHttp } from "../../src/serve/http/http-error.ts";
 import type { OpenApi, Operation } from "../../src/serve/http/openapi-document.ts";
 import { statusOf } from "../../src/serve/http/problem.ts";
-import { argumentsOf } from "../../src/serve/http/reference.ts";
-import { statusOfHttp } from "../../src/serve/http/refusal.ts";
 import { code, table } from "./markdown.ts";
 
 const intro = `# REST API

@@ -1,9 +1,9 @@
 /** What the pages say of the tools: half a line of each in the README, all of it in the reference. */
 
 import { scopeFor } from "../../src/domain/scope.ts";
+import { argumentsOf } from "../../src/serve/http/api-reference-page.ts";
 import { examples } from "../../src/serve/http/example.ts";
 import { openApiOf } from "../../src/serve/http/openapi.ts";
-import { argumentsOf } from "../../src/serve/http/reference.ts";
 import type { Tool } from "../../src/tools/tool.ts";
 import { code, fenced, firstSentence, table } from "./markdown.ts";
 

@@ -1,13 +1,13 @@
-/** One schema for every setting. A value comes from a flag, else the environment, else a JSON file, else its default;
- * a bad one is refused with the name of the place that it came from. */
+/** One schema for every setting. A value comes from a flag, else the environment, else a JSON file, else its default. The
+ * refusal of a bad value names its source. */
 import { existsSync, readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { delimiter, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { z } from "zod";
 import type { ConnectionSetting } from "../plugin-host/backends.ts";
-import type { PluginSetting } from "../plugin-host/functions.ts";
-import { Connection, PluginFunctions } from "../plugin-host/setting.ts";
+import type { PluginSetting } from "../plugin-host/plugin-functions.ts";
+import { ConnectionText, PluginText } from "../plugin-host/plugin-setting.ts";
 import { type HttpConfig, httpConfig, httpSettings, type Listen } from "./http.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -21,26 +21,25 @@ const directory = z
 const libvirtSockets = ["/run/libvirt/libvirt-sock", "/run/libvirt/virtqemud-sock"];
 const libvirtDaemons = ["libvirtd", "virtqemud"];
 
-/** libvirt where there is one, running or not: a daemon that is down for a while must not make another backend of the
- * connection that its VMs are on record under. Otherwise QEMU alone, if it can be started. What may not be looked at, for
- * want of a permission, counts as not there. */
+/** libvirt if it is installed, running or not: while its daemon is down, the connection of the recorded VMs must not change
+ * to another backend. Otherwise QEMU alone, if its program is there. Paths that may not be read count as missing. */
 export function defaultConnection(env: Environment, exists: (path: string) => boolean = existsSync): string {
-  const permitted = <T>(look: () => T, otherwise: T): T => {
+  const permitted = <T>(read: () => T, otherwise: T): T => {
     try {
-      return look();
+      return read();
     } catch {
       return otherwise;
     }
   };
   const isThere = (path: string) => permitted(() => exists(path), false);
-  const places = permitted(() => env.PATH ?? "", "")
+  const searchPath = permitted(() => env.PATH ?? "", "")
     .split(delimiter)
     .filter(Boolean);
   const isIn = (directories: readonly string[], name: string) => directories.some((at) => isThere(join(at, name)));
-  // A login without the daemons' directory on its PATH is usual.
-  const sbin = [...places, "/usr/local/sbin", "/usr/sbin", "/sbin"];
+  // A user's PATH often lacks the daemons' directory.
+  const sbin = [...searchPath, "/usr/local/sbin", "/usr/sbin", "/sbin"];
   const libvirt = libvirtSockets.some(isThere) || libvirtDaemons.some((name) => isIn(sbin, name));
-  return libvirt || !isIn(places, "qemu-system-x86_64") ? "local=libvirt,uri=qemu:///system" : "local=qemu";
+  return libvirt || !isIn(searchPath, "qemu-system-x86_64") ? "local=libvirt,uri=qemu:///system" : "local=qemu";
 }
 const CLAIM_WAIT_MAX = 600;
 const seconds = `expected seconds, from 0 to ${CLAIM_WAIT_MAX}`;
@@ -56,8 +55,8 @@ export const settings = {
   images: {
     schema: directory,
     fallback: () => undefined,
-    shown: "/var/lib/libvirt/images; of a qemu connection images in --data",
-    help: "Directory in which disks are made",
+    shown: "/var/lib/libvirt/images; for a qemu connection images in --data",
+    help: "Directory of new disks",
   },
   "iso-dir": {
     schema: z.array(directory, { error: "expected a list of directories" }),
@@ -66,16 +65,18 @@ export const settings = {
     help: "Directory of ISOs that may be attached (repeatable)",
   },
   connection: {
-    schema: z.array(Connection, { error: "expected a list of connections" }).min(1, "expected at least one connection"),
+    schema: z
+      .array(ConnectionText, { error: "expected a list of connections" })
+      .min(1, "expected at least one connection"),
     fallback: (env: Environment) => [defaultConnection(env)],
-    shown: "local=libvirt,uri=qemu:///system; local=qemu where libvirt is not installed and QEMU is",
+    shown: "local=libvirt,uri=qemu:///system; local=qemu if QEMU is installed and libvirt is not",
     help: "A backend: NAME=PLUGIN[,KEY=VALUE…] (repeatable)",
   },
   plugin: {
-    schema: z.array(PluginFunctions, { error: "expected a list of plugins" }),
+    schema: z.array(PluginText, { error: "expected a list of plugins" }),
     fallback: () => [],
     shown: "none",
-    help: "Functions that are told of events: PLUGIN[,KEY=VALUE…] or NAME=PLUGIN[,KEY=VALUE…] (repeatable)",
+    help: "A plugin that receives events or answers requests: PLUGIN[,KEY=VALUE…] or NAME=PLUGIN[,KEY=VALUE…] (repeatable)",
   },
   "read-only": {
     schema: z.boolean({ error: "expected true or false" }),
@@ -87,10 +88,10 @@ export const settings = {
     schema: z.enum(["token", "human"], { error: "expected token or human" }),
     fallback: () => "token",
     shown: "token",
-    help: "How a loss is confirmed where the client cannot ask its user: by a token sent back, or not at all (human)",
+    help: "How a loss is confirmed if the client cannot ask its user: by sending the token back, or not at all (human)",
   },
   "claim-wait": {
-    // From a flag or a variable it comes as text, and text that is no number must not become 0.
+    // A flag or a variable is text, and text that is no number must not become 0.
     schema: z
       .union(
         [
@@ -113,7 +114,7 @@ type SettingName = keyof typeof settings;
 const repeatable = new Set<SettingName>(["iso-dir", "connection", "plugin", "allow-host"]);
 const booleans = new Set<SettingName>(["read-only"]);
 
-/** What `--help` says about the settings. */
+/** The settings in `--help`. */
 export function settingsHelp(): string {
   const rows = (Object.keys(settings) as SettingName[]).map((name) => {
     const { help, shown } = settings[name];
@@ -141,7 +142,7 @@ export type Config = Readonly<{
   http: HttpConfig;
 }>;
 
-/** A setting that cannot be used; `message` says where it came from and what would be accepted. */
+/** An unusable setting. `message` names its source and the expected form. */
 export class ConfigError extends Error {
   override readonly name = "ConfigError";
 }
@@ -179,10 +180,10 @@ export function readConfig(
     (flags.config as string | undefined) ?? env.BOOTWRIGHT_CONFIG,
     join(configHome(env), "bootwright", "config.json"),
   );
-  const placeOf = (name: SettingName) => rawValue(name, flags, env, file) ?? [settings[name].fallback(env), "default"];
+  const sourceOf = (name: SettingName) => rawValue(name, flags, env, file) ?? [settings[name].fallback(env), "default"];
   const value = (name: SettingName): unknown => {
     const { schema } = settings[name];
-    const [raw, from] = placeOf(name);
+    const [raw, from] = sourceOf(name);
     if (raw === undefined) return undefined;
     const result = (schema as z.ZodType).safeParse(raw);
     if (result.success) return result.data;
@@ -192,8 +193,8 @@ export function readConfig(
   const connections = value("connection") as ConnectionSetting[];
   const guestListen = value("guest-listen") as Listen | undefined;
   const twice = connections.find(({ name }, index) => connections.findIndex((c) => c.name === name) !== index);
-  if (twice) throw new ConfigError(`Cannot use ${placeOf("connection")[1]}: the name "${twice.name}" is given twice`);
-  const http = attempt(() => httpConfig(value, env.BOOTWRIGHT_TOKEN));
+  if (twice) throw new ConfigError(`Cannot use ${sourceOf("connection")[1]}: the name "${twice.name}" is given twice`);
+  const http = asConfigError(() => httpConfig(value, env.BOOTWRIGHT_TOKEN));
   const config: Config = Object.freeze({
     data: value("data") as string,
     cache: join(cacheHome(env), "bootwright"),
@@ -220,7 +221,7 @@ export function readConfig(
   };
 }
 
-function attempt<T>(work: () => T): T {
+function asConfigError<T>(work: () => T): T {
   try {
     return work();
   } catch (error) {
@@ -252,8 +253,8 @@ function readFile(named: string | undefined, usual: string): { path: string; val
   try {
     text = readFileSync(path, "utf8");
   } catch (error) {
-    // Only the usual file may be missing; one that is there and cannot be read would be settings silently ignored. On
-    // Deno it may be out of bounds, which is then its user's wish.
+    // Only the default file may be missing. Ignoring an unreadable one would silently ignore settings. On Deno the user may
+    // have denied the permission to read it.
     const { code, name } = error as NodeJS.ErrnoException;
     if (named === undefined && (code === "ENOENT" || name === "NotCapable")) return { path, values: {} };
     throw new ConfigError(`Cannot read settings file ${path}: ${error instanceof Error ? error.message : error}`);

@@ -2,7 +2,7 @@
 import { resolve } from "node:path";
 import { z } from "zod";
 
-/** `PORT`, `ADDRESS:PORT` or `[IPV6]:PORT`; on loopback unless said. Port 0 is one that is free. */
+/** `PORT`, `ADDRESS:PORT` or `[IPV6]:PORT`. The default address is 127.0.0.1. Port 0 is any free port. */
 const listenAt = (lowest: 0 | 1, example: number) =>
   z
     .union([z.string(), z.number().transform(String)], { error: "expected [ADDRESS:]PORT" })
@@ -18,7 +18,7 @@ const file = z
   .string({ error: "expected a file" })
   .min(1, "expected a file")
   .transform((path) => resolve(path));
-/** Nobody on the way may change what an issuer says, so it speaks TLS or is on this machine. */
+/** An issuer's answers must not be changed on their way, so the URL is https or on loopback. */
 const safeUrl = z
   .string({ error: "expected a URL" })
   .refine(
@@ -37,43 +37,43 @@ export const httpSettings = {
     schema: listenAt(1, 8473),
     fallback: () => undefined,
     shown: "none",
-    help: "Where guests may call what links were made for and nothing else, [ADDRESS:]PORT, on 127.0.0.1 unless said",
+    help: "Where guests may call their links, and nothing else: [ADDRESS:]PORT, on 127.0.0.1 by default",
   },
   listen: {
     schema: listenAt(0, 8420),
     fallback: () => "127.0.0.1:8420",
     shown: "127.0.0.1:8420",
-    help: "Where serve listens: [ADDRESS:]PORT, on 127.0.0.1 unless said",
+    help: "Where serve listens: [ADDRESS:]PORT, on 127.0.0.1 by default",
   },
   "allow-host": {
     schema: z.array(HostName, { error: "expected a list of names" }),
     fallback: () => [],
     shown: "none",
-    help: "Name that serve is also called by: NAME or NAME:PORT (repeatable)",
+    help: "Further host name of serve: NAME or NAME:PORT (repeatable)",
   },
   "token-file": {
     schema: file,
     fallback: () => undefined,
     shown: "http.token in the data directory",
-    help: "File of the token that may do everything over HTTP; BOOTWRIGHT_TOKEN may hold it itself",
+    help: "File of the token with every scope over HTTP; BOOTWRIGHT_TOKEN may hold the token itself",
   },
   "oauth-issuer": {
     schema: safeUrl,
     fallback: () => undefined,
     shown: "none",
-    help: "OAuth issuer whose access tokens serve takes too, scopes vm:read, vm:write and vm:destroy",
+    help: "OAuth issuer whose access tokens serve accepts too, with scopes vm:read, vm:write and vm:destroy",
   },
   "oauth-audience": {
     schema: safeUrl,
     fallback: () => undefined,
     shown: "none",
-    help: "Whom that issuer's tokens are made out to: the address that clients know /mcp by",
+    help: "The audience of that issuer's tokens: the URL of /mcp for clients",
   },
   "tls-cert": {
     schema: file,
     fallback: () => undefined,
     shown: "none",
-    help: "File of the certificate that serve shows, in PEM",
+    help: "File of serve's TLS certificate, in PEM",
   },
   "tls-key": {
     schema: file,
@@ -87,13 +87,13 @@ export type HttpConfig = Readonly<{
   listen: Listen;
   allowHosts: readonly string[];
   tokenFile?: string;
-  /** From the environment alone: everybody can read what stands in an argument list. */
+  /** From the environment alone, since every user can read a process's arguments. */
   token?: string;
   tls?: Readonly<{ cert: string; key: string }>;
   oauth?: Readonly<{ issuer: string; audience: string }>;
 }>;
 
-/** `value` gives a setting as it was parsed. @throws Error for one without the other that it needs */
+/** `value` returns a parsed setting. @throws Error for a setting without the other that it needs */
 export function httpConfig(value: (name: keyof typeof httpSettings) => unknown, token: string | undefined): HttpConfig {
   const [tokenFile, cert, key] = (["token-file", "tls-cert", "tls-key"] as const).map(value) as (string | undefined)[];
   if ((cert === undefined) !== (key === undefined))
@@ -101,7 +101,7 @@ export function httpConfig(value: (name: keyof typeof httpSettings) => unknown, 
   const [issuer, audience] = (["oauth-issuer", "oauth-audience"] as const).map(value) as (string | undefined)[];
   if ((issuer === undefined) !== (audience === undefined))
     throw new Error(
-      `Cannot use --oauth-${issuer === undefined ? "audience" : "issuer"} alone: an issuer's tokens are made out to somebody`,
+      `Cannot use --oauth-${issuer === undefined ? "audience" : "issuer"} alone: an issuer needs an audience, and an audience an issuer`,
     );
   return {
     listen: value("listen") as HttpConfig["listen"],

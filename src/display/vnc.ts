@@ -1,5 +1,5 @@
-/** The way to a VM's VNC server (RFC 6143): connects, and shows who it is in the server's stead. What comes out asks for no
- * password, so that none leaves this process. */
+/** Connects to a VM's VNC server (RFC 6143) and authenticates. The resulting stream asks for no password, so that the
+ * password does not leave this process. */
 import { createCipheriv } from "node:crypto";
 import { connect, type Socket } from "node:net";
 import { Duplex } from "node:stream";
@@ -12,10 +12,10 @@ export type VncAddress = Readonly<{ path: string } | { host: string; port: numbe
 export type VncOptions = Readonly<{
   /** The VM, for the refusal. */
   vm: string;
-  /** What the server may ask for. */
+  /** For a server that asks for one. */
   password?: string;
   signal?: AbortSignal | undefined;
-  /** For connecting and for what comes before the first picture, in milliseconds. */
+  /** The time limit of connection and handshake, in milliseconds. */
   limitMs?: number;
 }>;
 
@@ -34,7 +34,7 @@ export async function openVnc(at: VncAddress, { vm, password, signal, limitMs }:
   signal?.addEventListener("abort", end, { once: true });
   try {
     socket = connect("path" in at ? { path: at.path } : at);
-    // Who reads is told of its end; nobody else waits for it.
+    // Readers see the end of the socket. Without a listener "error" would end the process.
     socket.on("error", () => undefined);
     await connected(socket);
     await authenticate(socket, password);
@@ -50,9 +50,9 @@ export async function openVnc(at: VncAddress, { vm, password, signal, limitMs }:
 }
 
 const refusedBy: Readonly<Record<string, string>> = {
-  EACCES: "this server's user may not connect to its VNC socket, which only QEMU's own user and root may",
-  ENOENT: "its VNC socket is not there",
-  ECONNREFUSED: "nobody listens at its VNC address",
+  EACCES: "only QEMU's own user and root may connect to its VNC socket",
+  ENOENT: "its VNC socket is missing",
+  ECONNREFUSED: "nothing listens at its VNC address",
 };
 
 function reasonOf(error: unknown): string {
@@ -66,18 +66,19 @@ const connected = (socket: Socket) =>
     socket.once("close", () => reject(new Error("its VNC server does not answer")));
   });
 
-/** Goes through the handshake up to where a client says whether it shares the screen. */
+/** Does the handshake up to the ClientInit message. */
 async function authenticate(socket: Socket, password: string | undefined): Promise<void> {
   const version = (await take(socket, VERSION.length)).toString("latin1");
   if (!/^RFB 003\.\d{3}\n$/.test(version) || version < VERSION)
-    throw new Error("its display speaks no VNC that is known");
+    throw new Error("its display speaks no known VNC version");
   socket.write(VERSION);
   const count = (await take(socket, 1)).readUInt8();
   if (count === 0) throw new Error(`its VNC server says: ${await reasonFrom(socket)}`);
   const offered = [...(await take(socket, count))];
   const chosen = [NONE, PASSWORD].find((type) => offered.includes(type!));
-  if (chosen === undefined) throw new Error("its VNC server wants TLS or SASL");
-  if (chosen === PASSWORD && password === undefined) throw new Error("its VNC server wants a password that nobody has");
+  if (chosen === undefined) throw new Error("its VNC server requires TLS or SASL");
+  if (chosen === PASSWORD && password === undefined)
+    throw new Error("its VNC server requires a password, and none is known");
   socket.write(Uint8Array.of(chosen));
   if (chosen === PASSWORD) socket.write(answerTo(await take(socket, 16), password!));
   if ((await take(socket, 4)).readUInt32BE() === 0) return;
@@ -90,8 +91,8 @@ async function reasonFrom(socket: Socket): Promise<string> {
   return text.replace(/\p{Cc}/gu, " ");
 }
 
-/** VNC's own way to use DES: of each byte of the key the lowest bit comes first. What is left of DES everywhere is triple
- * DES, which with one key thrice is DES. */
+/** VNC's use of DES reverses the bits of each key byte. OpenSSL may lack single DES, and triple DES with one key three times
+ * equals it. */
 export function answerTo(challenge: Uint8Array, password: string): Buffer {
   const key = Buffer.alloc(8);
   Buffer.from(password, "utf8").copy(key, 0, 0, 8);
@@ -106,7 +107,7 @@ export function answerTo(challenge: Uint8Array, password: string): Buffer {
   return Buffer.concat([block(0), block(8)]);
 }
 
-/** Exactly so many bytes. @throws Error when it ends before */
+/** Reads exactly `bytes` bytes. @throws Error if the connection ends earlier */
 async function take(socket: Socket, bytes: number): Promise<Buffer> {
   for (;;) {
     const got = bytes === 0 ? Buffer.alloc(0) : (socket.read(bytes) as Buffer | null);
@@ -123,20 +124,20 @@ async function take(socket: Socket, bytes: number): Promise<Buffer> {
   }
 }
 
-/** A handshake without a password, as a server has it: what the client must say, and what it is told then. */
-const steps: readonly Readonly<{ heard: Buffer; said: Uint8Array }>[] = [
-  { heard: Buffer.from(VERSION), said: Uint8Array.of(1, NONE) },
-  { heard: Buffer.from([NONE]), said: Uint8Array.of(0, 0, 0, 0) },
+/** A server's side of a handshake without a password: the expected message of the client, and the reply. */
+const steps: readonly Readonly<{ received: Buffer; reply: Uint8Array }>[] = [
+  { received: Buffer.from(VERSION), reply: Uint8Array.of(1, NONE) },
+  { received: Buffer.from([NONE]), reply: Uint8Array.of(0, 0, 0, 0) },
 ];
 
-/** What is left of the connection, behind a handshake of our own. noVNC takes no step of it before the step's time. */
+/** The rest of the connection, behind a handshake of its own. noVNC accepts each step only in its turn. */
 function streamsOf(socket: Socket): Console {
   const raw = Duplex.toWeb(socket) as Pick<Console, "readable" | "writable">;
-  let say!: (bytes: Uint8Array) => void;
+  let sendToClient!: (bytes: Uint8Array) => void;
   const greeted = new TransformStream<Uint8Array, Uint8Array>({
     start(controller) {
-      say = (bytes) => controller.enqueue(bytes);
-      say(Buffer.from(VERSION));
+      sendToClient = (bytes) => controller.enqueue(bytes);
+      sendToClient(Buffer.from(VERSION));
     },
   });
   let [step, place] = [0, 0];
@@ -144,20 +145,20 @@ function streamsOf(socket: Socket): Console {
     transform(chunk, controller) {
       let rest = chunk;
       for (let current = steps[step]; current && rest.length > 0; current = steps[step]) {
-        const { heard, said } = current;
-        const own = rest.subarray(0, heard.length - place);
-        if (!heard.subarray(place, place + own.length).equals(own))
+        const { received, reply } = current;
+        const own = rest.subarray(0, received.length - place);
+        if (!received.subarray(place, place + own.length).equals(own))
           throw new Error("the client does not speak VNC 3.8");
         rest = rest.subarray(own.length);
         place += own.length;
-        if (place < heard.length) return;
+        if (place < received.length) return;
         [step, place] = [step + 1, 0];
-        say(said);
+        sendToClient(reply);
       }
       if (rest.length > 0) controller.enqueue(rest);
     },
   });
-  // Who reads and writes is told how it ended.
+  // Readers and writers get the error themselves.
   answered.readable.pipeTo(raw.writable).catch(() => socket.destroy());
   raw.readable.pipeTo(greeted.writable).catch(() => socket.destroy());
   return { kind: "vnc", readable: greeted.readable, writable: answered.writable };

@@ -1,42 +1,42 @@
-/** How each method of a backend is called: how long it may take, who shares its answer, and what the image index hears of
- * it. The compiler asks for a row for each method, and for one that fits. */
+/** How each method of a backend is called: its time limit, whether callers share its answer, and how it updates the image
+ * index. The compiler requires a fitting row for each method. */
 import type { IndexFeed } from "../domain/engine/image-index.ts";
 import type { ApplyContext } from "../domain/ports/apply-context.ts";
 import type { BackendCore } from "../domain/ports/backend.ts";
 import type { BackendGroups, GroupName, Hint } from "../domain/ports/backend-groups.ts";
 import type { Images } from "../domain/ports/images.ts";
 
-/** Which of the limits of time a look has. */
-export type Duration = "short" | "long";
+/** Which time limit a read has. */
+export type TimeLimit = "short" | "long";
 
-/** Changes nothing, and is ended when its time is up. */
-type Look<Given extends readonly unknown[], Answer, SignalAt> = Readonly<{
-  call: "look";
-  /** What is being done, in the words of a refusal. */
+/** Changes nothing. It is aborted at its time limit. */
+type Read<Given extends readonly unknown[], Answer, SignalAt> = Readonly<{
+  call: "read";
+  /** The name of the call in a refusal. */
   as: string;
-  takes: Duration;
-  /** Who asks at the same time gets the same answer; each of them gives up for itself. */
+  takes: TimeLimit;
+  /** Concurrent callers share one answer. Each caller can give up alone. */
   shared?: SignalAt extends 0 ? true : never;
-  tells?: (index: IndexFeed, answer: Answer, begun: number, ...given: Given) => void;
+  updateIndex?: (index: IndexFeed, answer: Answer, begun: number, ...given: Given) => void;
 }> &
-  // Callers leave it out, so that its place cannot be seen in what is given.
+  // Callers may omit the signal, so its index cannot be derived from the arguments.
   Readonly<SignalAt extends number ? { signalAt: SignalAt } : { signalAt?: undefined }>;
 
-/** Changes something. What has begun is waited for, however long it takes. */
+/** Changes something. It has no time limit: a change that has begun is awaited. */
 type Write<Given extends readonly unknown[]> = Readonly<{
   call: "write";
   as: string;
-  /** The UUID of the VM that the index looks at again, whatever came of the call. */
+  /** The UUID of the VM that the index reads again, whether or not the call succeeds. */
   touches?: (...given: Given) => string | undefined;
 }>;
 
-/** Runs until its signal ends, and the index hears what it tells. */
+/** Runs until its signal aborts. The index receives each hint too. */
 type Watch = Readonly<{ call: "watch"; as: string }>;
 
-/** Asks nobody. */
+/** Needs no I/O. */
 type Local = Readonly<{ call: "local" }>;
 
-type Watching = [tell: (hint: Hint) => void, signal: AbortSignal];
+type Watching = [report: (hint: Hint) => void, signal: AbortSignal];
 
 type CallOf<Given extends readonly unknown[], Answer> =
   Answer extends Promise<infer Of>
@@ -45,8 +45,8 @@ type CallOf<Given extends readonly unknown[], Answer> =
       : Required<Given> extends readonly [...unknown[], ApplyContext]
         ? Write<Given>
         : Required<Given> extends readonly [...infer Before, AbortSignal]
-          ? Look<Given, Of, Before["length"]> | Write<Given>
-          : Look<Given, Of, undefined> | Write<Given>
+          ? Read<Given, Of, Before["length"]> | Write<Given>
+          : Read<Given, Of, undefined> | Write<Given>
     : Local;
 
 /** A row for each method of a port. */
@@ -58,68 +58,68 @@ export type Calls<Port> = {
     : never;
 };
 
-/** A row as it is read, of whichever method. */
+/** A row of any method. */
 export type Call =
-  | Look<unknown[], unknown, number>
-  | Look<unknown[], unknown, undefined>
+  | Read<unknown[], unknown, number>
+  | Read<unknown[], unknown, undefined>
   | Write<unknown[]>
   | Watch
   | Local;
 
 export const coreCalls: Calls<BackendCore> = {
-  // The one look that grows with the number of VMs, and that every list and every check of a disk's users takes.
+  // The only read whose cost grows with the number of VMs. Every list and every check of a disk's users makes it.
   list: {
-    call: "look",
+    call: "read",
     as: "list",
     takes: "long",
     signalAt: 0,
     shared: true,
-    tells: (index, vms, begun) => index.listed(vms, begun),
+    updateIndex: (index, vms, begun) => index.listed(vms, begun),
   },
   observe: {
-    call: "look",
+    call: "read",
     as: "observe",
     takes: "short",
     signalAt: 1,
-    tells: (index, vm, begun, uuid) => index.observed(uuid, vm, begun),
+    updateIndex: (index, vm, begun, uuid) => index.observed(uuid, vm, begun),
   },
-  lookup: { call: "look", as: "lookup", takes: "short", signalAt: 1 },
-  host: { call: "look", as: "host", takes: "short", signalAt: 0 },
-  exportDefinition: { call: "look", as: "export the definition", takes: "short", signalAt: 1 },
+  lookup: { call: "read", as: "lookup", takes: "short", signalAt: 1 },
+  host: { call: "read", as: "host", takes: "short", signalAt: 0 },
+  exportDefinition: { call: "read", as: "export the definition", takes: "short", signalAt: 1 },
   importDefinition: { call: "write", as: "import the definition", touches: (uuid) => uuid },
 };
 
-/** The optional groups, in the order in which they are listed; `offers` is what a reader of the docs gets from one. */
+/** The optional groups, in the order of their listing. `offers` describes a group in the docs. */
 export const backendGroups: {
   readonly [G in GroupName]: Readonly<{ offers: string; calls: Calls<BackendGroups[G]> }>;
 } = {
   display: {
     offers: "a running VM's screen and keyboard in the browser",
-    calls: { console: { call: "look", as: "open the console", takes: "short", signalAt: 1 } },
+    calls: { console: { call: "read", as: "open the console", takes: "short", signalAt: 1 } },
   },
   guest: {
-    offers: "what the agent in a guest says",
-    calls: { info: { call: "look", as: "ask the guest", takes: "short", signalAt: 1 } },
+    offers: "the answers of the agent in a guest",
+    calls: { info: { call: "read", as: "ask the guest", takes: "short", signalAt: 1 } },
   },
   events: {
-    offers: "what guests and other programs do, told as it happens",
+    offers: "what guests and other programs do, reported as it happens",
     calls: { watch: { call: "watch", as: "watch" } },
   },
 };
 export const groupNames = Object.keys(backendGroups) as GroupName[];
 
-/** `disk` is not among them: its signal and what decides how long it may take stand in one argument. */
+/** `disk` is missing: one argument holds both its signal and the option that decides its time limit. */
 export const imageCalls: Calls<Omit<Images, "disk">> = {
   pathFor: { call: "local" },
-  isos: { call: "look", as: "list ISOs", takes: "long", signalAt: 0 },
-  resolveIso: { call: "look", as: "find an ISO", takes: "short" },
-  iso: { call: "look", as: "look at an ISO", takes: "short", signalAt: 1 },
+  isos: { call: "read", as: "list ISOs", takes: "long", signalAt: 0 },
+  resolveIso: { call: "read", as: "find an ISO", takes: "short" },
+  iso: { call: "read", as: "read an ISO", takes: "short", signalAt: 1 },
   ref: { call: "local" },
   show: { call: "local" },
-  identify: { call: "look", as: "look at a disk", takes: "short" },
-  chain: { call: "look", as: "look at a disk", takes: "short" },
+  identify: { call: "read", as: "read a disk", takes: "short" },
+  chain: { call: "read", as: "read a disk", takes: "short" },
   createDisk: { call: "write", as: "disk.create" },
   growDisk: { call: "write", as: "disk.resize" },
   remove: { call: "write", as: "disk.delete" },
-  space: { call: "look", as: "look at the space", takes: "short" },
+  space: { call: "read", as: "read the free space", takes: "short" },
 };

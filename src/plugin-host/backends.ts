@@ -1,4 +1,4 @@
-/** Backends: loads their plugins, opens one session for each connection when it is first used, and closes them again. */
+/** Loads the plugins of backends, opens one session for each connection at its first use, and closes the sessions. */
 import { setTimeout as after } from "node:timers/promises";
 import type { Change, ChangeKind } from "../domain/changes/catalogue.ts";
 import { DeadlineExceeded, withDeadline } from "../domain/deadline.ts";
@@ -16,33 +16,33 @@ import { backendGroups, type Calls, coreCalls, groupNames, imageCalls } from "./
 import {
   type Binding,
   bindCalls,
-  guarded,
-  type LookLimits,
-  looking,
-  lookLimits,
+  createReader,
+  type ReadLimits,
+  readLimits,
   touch,
-  unheard,
+  unavailableIfLate,
+  wrapPluginErrors,
 } from "./bind-calls.ts";
 import { checkBackend, importPlugin, parseConfig } from "./load.ts";
 
-/** From the command line and the environment a plugin's settings are text; in the settings file they may be nested. */
+/** A plugin's settings are text on the command line and in the environment. The settings file may nest them. */
 export type ConnectionSetting = Readonly<{ name: string; plugin: string; config: Readonly<Record<string, unknown>> }>;
 
-export type HostOptions = Readonly<{
+export type BackendHostOptions = Readonly<{
   connections: readonly ConnectionSetting[];
-  /** Plugins that ship with the program, by name, loaded when they are named. */
+  /** Plugins that ship with the program, by name. A plugin is loaded when a connection names it. */
   shipped: Readonly<Record<string, () => Promise<{ default: unknown }>>>;
   context: (connection: string) => Omit<PluginContext, "connection" | "signal">;
 }>;
 
-export type Host = Connections & Readonly<{ close(): Promise<void> }>;
+export type BackendHost = Connections & Readonly<{ close(): Promise<void> }>;
 
 const CLOSE_LIMIT_MS = 5_000;
-/** A session is opened once for all callers, so it is on nobody's time. */
+/** All callers share the opening of a session, so no caller's deadline applies. */
 const OPEN_LIMIT_MS = 90_000;
-/** Loads the plugins of all connections; opens none.
+/** Loads the plugins of all connections. Opens no session.
  * @throws DomainError PLUGIN_NOT_FOUND, PLUGIN_INVALID, PLUGIN_CONFIG_INVALID */
-export async function openHost(options: HostOptions): Promise<Host> {
+export async function openBackendHost(options: BackendHostOptions): Promise<BackendHost> {
   const ending = new AbortController();
   const loaded = new Map<string, { plugin: Plugin; config: unknown }>();
   for (const { name, plugin: wanted, config } of options.connections) {
@@ -60,12 +60,12 @@ export async function openHost(options: HostOptions): Promise<Host> {
     if (ending.signal.aborted)
       throw new DomainError("BACKEND_UNAVAILABLE", { connection: name, reason: "Bootwright is closing" });
     const context = { ...options.context(name), connection: name, signal: ending.signal };
-    return guarded(name, "open", async () => {
+    return wrapPluginErrors(name, "open", async () => {
       const opening = plugin.open(config, context);
       const session = await withDeadline(OPEN_LIMIT_MS, () => opening).catch((error: unknown) => {
-        // A session that comes after all belongs to nobody.
+        // A session that opens too late has no owner.
         if (error instanceof DeadlineExceeded) void opening.then((late) => plugin.close(late)).catch(() => undefined);
-        throw unheard(name, "open", error);
+        throw unavailableIfLate(name, "open", error);
       });
       return { session, backend: bindBackend(plugin, session, name) };
     });
@@ -104,7 +104,7 @@ export async function openHost(options: HostOptions): Promise<Host> {
   };
 }
 
-/** Read from the definition alone, so that docs and tool lists need no connection. */
+/** Reads the definition alone, so that docs and tool lists need no connection. */
 export function capabilitiesOf({ manifest, backend }: Pick<Plugin, "manifest" | "backend">): Capabilities {
   const changes = Object.entries(backend?.changes ?? {}).map(([kind, { running }]) => [kind, { running }]);
   return {
@@ -114,13 +114,13 @@ export function capabilitiesOf({ manifest, backend }: Pick<Plugin, "manifest" | 
   };
 }
 
-/** The domain's port over a plugin's backend and one session of it. What the plugin throws and is no DomainError is
- * wrapped, with the plugin's error as its cause. */
+/** The domain's port over one session of a plugin's backend. An error of the plugin's that is no DomainError becomes
+ * BACKEND_FAILED, with the original as its cause. */
 export function bindBackend<Config, Session>(
   plugin: Plugin<Config, Session>,
   session: Session,
   connection: string,
-  limits: LookLimits = lookLimits,
+  limits: ReadLimits = readLimits,
 ): Backend {
   const backend = plugin.backend;
   if (!backend)
@@ -143,9 +143,9 @@ export function bindBackend<Config, Session>(
     ...(backend.callOutlivesCallerMs !== undefined && { callOutlivesCallerMs: backend.callOutlivesCallerMs }),
     ...bindOwn<BackendCore>(coreCalls, backend),
     ...bound,
-    // The plugin has a handler for each kind of change instead, and the change says which VM it is about.
+    // The plugin has a handler for each kind of change.
     apply: <K extends ChangeKind>(vm: Vm | undefined, change: Change<K>, context: ApplyContext) =>
-      guarded(connection, change.kind, async () => {
+      wrapPluginErrors(connection, change.kind, async () => {
         const handler = backend.changes[change.kind as K];
         if (!handler) {
           const supported = Object.keys(backend.changes);
@@ -167,19 +167,19 @@ export function bindBackend<Config, Session>(
 
 type Methods = Readonly<Record<string, (...given: unknown[]) => unknown>>;
 
-/** The VM that a change is made to; one that makes a VM says itself which. */
+/** The VM that a change applies to. A change that creates a VM has the UUID in its spec. */
 const uuidIn = (vm: Vm | undefined, change: { spec?: Readonly<{ uuid: string }> }): string | undefined =>
   vm?.uuid ?? change.spec?.uuid;
 
-/** The connection's images, each of their methods guarded as the backend's are. */
+/** The connection's images, bound with the same limits and error handling as the backend. */
 function bindImages(binding: Binding, images: Images): Images {
-  const look = looking(binding.connection, binding.limits);
+  const reader = createReader(binding.connection, binding.limits);
   return {
     imageDirectory: images.imageDirectory,
     isoDirectories: images.isoDirectories,
     ...bindCalls(binding, imageCalls, (name, given) => (images as unknown as Methods)[name]!(...given)),
     disk: (path, options) =>
-      look.one("look at a disk", options?.check ? "long" : "short", options?.signal, (signal) =>
+      reader.one("read a disk", options?.check ? "long" : "short", options?.signal, (signal) =>
         images.disk(path, { ...options, signal }),
       ),
   };

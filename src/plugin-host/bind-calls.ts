@@ -1,26 +1,26 @@
-/** Binds the methods of a plugin's port as a table of calls says: with limits of time, sharing, and what a plugin throws
- * made into a refusal. */
+/** Binds the methods of a plugin's port by a table of calls: adds time limits, shares reads, and turns a plugin's errors
+ * into refusals. */
 import { DeadlineExceeded, TimeIsUp, withDeadline } from "../domain/deadline.ts";
 import type { IndexFeed } from "../domain/engine/image-index.ts";
 import { DomainError } from "../domain/error.ts";
 import type { Hint } from "../domain/ports/backend-groups.ts";
-import type { Call, Calls, Duration } from "./backend-calls.ts";
-import { sharing } from "./shared-look.ts";
+import type { Call, Calls, TimeLimit } from "./backend-calls.ts";
+import { singleFlight } from "./single-flight.ts";
 
-/** How long one look may take, in milliseconds, for whoever has no less time: at a VM or an image, and at a whole image or
- * the list of a host with thousands of VMs. Longer than the limits that the shipped backends set themselves, which say more
- * about what was being done. */
-export const lookLimits = { short: 90_000, long: 330_000 } as const;
-export type LookLimits = Readonly<Record<Duration, number>>;
+/** The longest time of one read, in milliseconds; a caller's own deadline may be shorter. `short`: one VM or image. `long`:
+ * a whole image, or the list of a host with thousands of VMs. The shipped backends have shorter limits, since their
+ * errors say more. */
+export const readLimits = { short: 90_000, long: 330_000 } as const;
+export type ReadLimits = Readonly<Record<TimeLimit, number>>;
 
-export type Binding = Readonly<{ connection: string; limits: LookLimits; index: IndexFeed }>;
+export type Binding = Readonly<{ connection: string; limits: ReadLimits; index: IndexFeed }>;
 
 type Method = (...given: unknown[]) => unknown;
-/** Calls the plugin's method of this name. */
+/** Calls the plugin's method by name. */
 type Invoke = (name: string, given: readonly unknown[]) => unknown;
 
-/** The methods that the table names. What the plugin throws and is no DomainError is wrapped, with the plugin's error as
- * its cause. */
+/** Binds the methods in the table. An error that is no DomainError becomes BACKEND_FAILED, with the original as its
+ * cause. */
 export function bindCalls<Port>(binding: Binding, calls: Calls<Port>, invoke: Invoke): Pick<Port, keyof Calls<Port>> {
   const rows = Object.entries<Call>(calls as Readonly<Record<string, Call>>);
   const bound = rows.map(([name, call]) => [name, bind(binding, call, (given) => invoke(name, given))]);
@@ -32,30 +32,30 @@ function bind(binding: Binding, call: Call, method: (given: readonly unknown[]) 
   if (call.call === "local") return (...given) => method(given);
   if (call.call === "write")
     return (...given) =>
-      guarded(connection, call.as, () => method(given)).finally(() => touch(index, call.touches?.(...given)));
+      wrapPluginErrors(connection, call.as, () => method(given)).finally(() => touch(index, call.touches?.(...given)));
   if (call.call === "watch")
     return (...given) => {
-      const [tell, signal] = given as [tell: (hint: Hint) => void, signal: AbortSignal];
+      const [report, signal] = given as [report: (hint: Hint) => void, signal: AbortSignal];
       const { hinted, ended } = index.watching();
-      const hear = (hint: Hint) => {
+      const reportAndIndex = (hint: Hint) => {
         hinted(hint);
-        tell(hint);
+        report(hint);
       };
-      return guarded(connection, call.as, () => method([hear, signal])).finally(ended);
+      return wrapPluginErrors(connection, call.as, () => method([reportAndIndex, signal])).finally(ended);
     };
-  const { signalAt, tells } = call;
+  const { signalAt, updateIndex } = call;
   const ask = async (given: readonly unknown[]) => {
     const begun = index.now();
     const answer = await method(given);
-    tells?.(index, answer, begun, ...given);
+    updateIndex?.(index, answer, begun, ...given);
     return answer;
   };
-  const look = looking(connection, limits);
-  if (call.shared) return look.shared(call.as, call.takes, (ends) => ask([ends])) as Method;
+  const reader = createReader(connection, limits);
+  if (call.shared) return reader.shared(call.as, call.takes, (ends) => ask([ends])) as Method;
   return (...given) => {
-    if (signalAt === undefined) return look.one(call.as, call.takes, undefined, () => ask(given));
+    if (signalAt === undefined) return reader.one(call.as, call.takes, undefined, () => ask(given));
     const signal = given[signalAt] as AbortSignal | undefined;
-    return look.one(call.as, call.takes, signal, (ends) => {
+    return reader.one(call.as, call.takes, signal, (ends) => {
       const ending = [...given];
       ending[signalAt] = ends;
       return ask(ending);
@@ -63,13 +63,13 @@ function bind(binding: Binding, call: Call, method: (given: readonly unknown[]) 
   };
 }
 
-/** Something was done to the VM, whatever came of it. */
+/** Marks the VM as possibly changed, whether or not the call succeeded. */
 export function touch(index: IndexFeed, uuid: string | undefined): void {
   if (uuid !== undefined) index.touched(uuid);
 }
 
-/** What a plugin throws and is no DomainError is the plugin's failure, with the original as its cause. */
-export async function guarded<T>(connection: string, what: string, work: () => T | Promise<T>): Promise<T> {
+/** @throws DomainError BACKEND_FAILED for any error that is no DomainError, with the original as its cause */
+export async function wrapPluginErrors<T>(connection: string, what: string, work: () => T | Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
@@ -79,39 +79,39 @@ export async function guarded<T>(connection: string, what: string, work: () => T
   }
 }
 
-/** A look that is not answered must not keep the VM that is looked at, and every caller who waits for it. */
-export function looking(connection: string, limits: LookLimits) {
+/** Gives reads a time limit, so that a hanging backend blocks neither the VM nor the callers. */
+export function createReader(connection: string, limits: ReadLimits) {
   const one = <T>(
     what: string,
-    takes: Duration,
+    takes: TimeLimit,
     signal: AbortSignal | undefined,
     work: (signal: AbortSignal) => Promise<T>,
   ): Promise<T> =>
-    guarded(connection, what, () => {
-      let heeded: AbortSignal | undefined;
+    wrapPluginErrors(connection, what, () => {
+      let passedSignal: AbortSignal | undefined;
       const asking = (ends: AbortSignal) => {
-        heeded = ends;
+        passedSignal = ends;
         return work(ends);
       };
       return withDeadline(limits[takes], asking, signal).catch((error: unknown) => {
-        // However the plugin ends it once its time is up, that it was up is the reason.
-        throw unheard(connection, what, error, heeded?.reason);
+        // The expired limit is the reason, whatever the plugin then throws.
+        throw unavailableIfLate(connection, what, error, passedSignal?.reason);
       });
     });
   return {
     one,
-    /** A look that all who ask at the same time share; each of them gives up for itself. */
-    shared<T>(what: string, takes: Duration, work: (signal: AbortSignal) => Promise<T>) {
-      const ask = sharing((signal) => one(what, takes, signal, work));
+    /** Concurrent callers share one read. Each caller can give up alone. */
+    shared<T>(what: string, takes: TimeLimit, work: (signal: AbortSignal) => Promise<T>) {
+      const ask = singleFlight((signal) => one(what, takes, signal, work));
       return (signal?: AbortSignal): Promise<T> =>
         ask(signal).catch((error: unknown) => {
-          throw unheard(connection, what, error, undefined);
+          throw unavailableIfLate(connection, what, error, undefined);
         });
     },
   };
 }
 
-export function unheard(connection: string, what: string, error: unknown, aborted?: unknown): unknown {
+export function unavailableIfLate(connection: string, what: string, error: unknown, aborted?: unknown): unknown {
   const late = [error, aborted].find((one) => one instanceof DeadlineExceeded || one instanceof TimeIsUp);
   if (!(late instanceof Error)) return error;
   return new DomainError("BACKEND_UNAVAILABLE", { connection, reason: `${what}: ${late.message}` }, { cause: error });

@@ -1,17 +1,17 @@
-/** A worker on Node: a child process under Node's permission model, which speaks to this one over a pipe of its own. */
+/** A worker on Node: a child process under Node's permission model, connected by a dedicated pipe. */
 import { spawn } from "node:child_process";
 import { join, resolve } from "node:path";
 import type { Duplex, Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { real } from "./files.ts";
-import { MESSAGE_MAX, readMessages, writeMessage } from "./frames.ts";
-import type { Confined, ConfinedOptions, Grants } from "./sandbox.ts";
+import { MESSAGE_MAX, readMessages, writeMessage } from "./ipc-framing.ts";
+import type { Grants, SandboxedWorker, SandboxOptions } from "./sandbox.ts";
 
-export function startChild(options: ConfinedOptions): Confined {
-  const { program, grants, heapMib, tether, message, line, ended } = options;
+export function startChild(options: SandboxOptions): SandboxedWorker {
+  const { program, grants, heapMib, commandPrefix: tether, message, line, ended } = options;
   const words = [...tether, process.execPath, ...flagsFor(grants, heapMib), fileURLToPath(program)];
   const child = spawn(words[0]!, words.slice(1), { env: {}, stdio: ["ignore", "pipe", "pipe", "pipe"] });
-  // There are none where this process may open no more files; "error" then says so.
+  // The streams are missing when this process can open no more files. "error" then reports it.
   const [, stdout, stderr, pipe] = (child.stdio ?? []) as unknown as [null, Readable?, Readable?, Duplex?];
   let heapFull = false;
   if (stdout) readLines(stdout, line);
@@ -20,9 +20,9 @@ export function startChild(options: ConfinedOptions): Confined {
       heapFull ||= text.includes("JavaScript heap out of memory");
       line(text);
     });
-  // A child that has ended reads no more; its "close" says how it ended.
+  // A write to an ended child fails. The child's "close" says how it ended.
   pipe?.on("error", () => undefined);
-  // With one that has hung up there is nothing left to say.
+  // A child without its pipe is of no use.
   pipe?.on("close", () => child.kill("SIGKILL"));
   if (pipe) readMessages(pipe, message, MESSAGE_MAX);
 
@@ -32,7 +32,7 @@ export function startChild(options: ConfinedOptions): Confined {
     ended(reason);
   };
   child.on("error", (error) => over(error.message));
-  // Not "exit": what it has printed and sent before it ended is read first.
+  // Not "exit": output and messages from before the end are read first.
   child.on("close", (code, signal) => {
     if (heapFull && signal === "SIGABRT") over(`its worker reached its memory limit of ${heapMib} MiB`);
     else over(signal ? `its worker was ended by ${signal}` : `its worker ended with code ${code}`);
@@ -48,8 +48,8 @@ export function startChild(options: ConfinedOptions): Confined {
   };
 }
 
-/** Whatever is not named here, a program under `--permission` may not do; but it has a SQLite of its own that opens any
- * file, and the network is only bounded from Node 25 on, and there as a whole. */
+/** A program under `--permission` may do only what these flags allow. Two gaps remain: `node:sqlite` opens any file, so it
+ * is disabled, and Node restricts the network only from version 25 on, and only as a whole. */
 function flagsFor({ read, write, net }: Grants, heapMib: number): string[] {
   const known = (flag: string) => (process.allowedNodeEnvironmentFlags.has(flag) ? [flag] : []);
   return [
@@ -63,8 +63,8 @@ function flagsFor({ read, write, net }: Grants, heapMib: number): string[] {
   ];
 }
 
-/** Each path as it is given and without symbolic links, with all below it whether or not it is there yet. Node takes a
- * star for anything at all, so a path with one is left out. */
+/** Allows each path and everything below it, both as given and with symbolic links resolved. Paths with a star are left
+ * out, since Node reads a star as a wildcard. */
 function grant(flag: string, paths: readonly string[]): string[] {
   const places = new Set(paths.flatMap((path) => [resolve(path), real(path)]).filter((path) => !path.includes("*")));
   return [...places].flatMap((path) => [`${flag}=${path}`, `${flag}=${join(path, "*")}`]);

@@ -1,25 +1,25 @@
-/** Which files a plugin may have: those that it consists of, and never those in which Bootwright keeps its own. */
+/** The files that a plugin may read: its own program, and never Bootwright's data. */
 import { type Dirent, existsSync, readdirSync, realpathSync } from "node:fs";
 import { basename, dirname, join, parse, resolve, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 
-/** The directory of its package with all that is installed beside it, else the one that it lies in, else the file alone:
- * the first that does not have `kept` in it. Where the file, or something installed beside it, is a symbolic link, also
- * what that leads to. Nothing for a program that is loaded over the network. */
-export function ownFilesOf(specifier: string, kept?: string): readonly string[] {
+/** The plugin's package with all packages installed beside it, else its directory, else the file alone: the first that does
+ * not overlap `excluded`. Targets of symbolic links are added, both of the file and of installed packages. Empty for a
+ * program that is loaded over the network. */
+export function ownFilesOf(specifier: string, excluded?: string): readonly string[] {
   if (!specifier.startsWith("file:")) return [];
   const path = fileURLToPath(specifier);
   const own = [...new Set([path, real(path)])].map((one) => {
     const candidates = [packageOf(one), dirname(one)].filter((found) => found !== undefined);
-    return candidates.find((found) => isFree(found, kept)) ?? one;
+    return candidates.find((found) => isFree(found, excluded)) ?? one;
   });
-  return [...new Set([...own, ...own.flatMap(linkedIn).filter((found) => isFree(found, kept))])];
+  return [...new Set([...own, ...own.flatMap(linkedIn).filter((found) => isFree(found, excluded))])];
 }
 
-const isFree = (path: string, kept: string | undefined) => kept === undefined || !overlap(path, kept);
+const isFree = (path: string, excluded: string | undefined) => excluded === undefined || !overlap(path, excluded);
 
-/** What the links among the installed packages lead to, each with all that is installed beside it there; where the
- * directory of them is itself a link, what that leads to. */
+/** The targets of links among the installed packages, each with all packages beside it. If node_modules is a link itself,
+ * its target too. */
 function linkedIn(own: string): string[] {
   const modules = basename(own) === "node_modules" ? real(own) : join(real(own), "node_modules");
   const packages = entriesOf(modules).flatMap((entry) =>
@@ -47,7 +47,7 @@ function packageOf(path: string): string | undefined {
   return undefined;
 }
 
-/** Where Deno lets the server read nothing, there is nothing for a plugin either. */
+/** False where Deno forbids the server to read: a plugin gets nothing there either. */
 function isThere(path: string): boolean {
   try {
     return existsSync(path);
@@ -56,13 +56,13 @@ function isThere(path: string): boolean {
   }
 }
 
-/** Whether one of the two is in the other, through whatever symbolic links. */
+/** Whether one path contains the other, with symbolic links resolved. */
 export function overlap(one: string, other: string): boolean {
   const [a, b] = [real(one), real(other)].map((path) => (path.endsWith(sep) ? path : path + sep));
   return a!.startsWith(b!) || b!.startsWith(a!);
 }
 
-/** The path without symbolic links, as far as it is there. */
+/** The path with symbolic links resolved, as far as it exists. */
 export function real(path: string): string {
   try {
     return realpathSync(path);

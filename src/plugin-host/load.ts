@@ -1,4 +1,4 @@
-/** Imports plugins, and checks what it got before anything of it is called. */
+/** Imports plugins and checks each one before any of its code is called. */
 import { createRequire } from "node:module";
 import { join, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
@@ -26,7 +26,7 @@ export const Manifest = z.object({
 const isUrl = (wanted: string) => /^[a-z][a-z0-9+.-]+:/.test(wanted);
 const isPath = (wanted: string) => wanted.startsWith(".") || wanted.startsWith("/");
 
-/** What import() takes for a path, a URL, or a package that is installed beside Bootwright or where it was started. */
+/** The import() specifier of a path, a URL, or a package that is installed beside Bootwright or in the working directory. */
 export function specifierOf(wanted: string): string {
   if (isPath(wanted)) return pathToFileURL(resolve(wanted)).href;
   if (isUrl(wanted)) return wanted;
@@ -34,7 +34,7 @@ export function specifierOf(wanted: string): string {
     try {
       return pathToFileURL(createRequire(base).resolve(wanted)).href;
     } catch {
-      // A package may be for import() alone, which says itself what it does not find.
+      // A package may export for import() alone. import() then reports a missing one.
     }
   }
   return wanted;
@@ -55,8 +55,8 @@ export async function importPlugin(
   return checkPlugin(wanted, module.default);
 }
 
-/** Whether there is no such module. Of one that is there and imports another that is not, the error names that one. Deno
- * has one code for whatever keeps a module from being loaded, and its workers take a package's name for a file's. */
+/** Whether the module itself is missing. The error names the missing module, which may be an import of the plugin's
+ * instead. Deno has one code for every load failure, and its workers read a package's name as a file's. */
 function isMissing(error: unknown, specifier: string): boolean {
   if (!(error instanceof Error) || !("code" in error)) return false;
   const isFile = specifier.startsWith("file:");
@@ -65,8 +65,8 @@ function isMissing(error: unknown, specifier: string): boolean {
   const [packageName] = /^(?:@[^/]+\/)?[^/]+/.exec(specifier) ?? [];
   const asFile = URL.parse(specifier, import.meta.url)?.href;
   const names = [specifier, asFile, isFile ? fileURLToPath(specifier) : packageName];
-  const [said = ""] = error.message.split("\n", 1);
-  return names.some((name) => said.includes(`'${name}'`) || said.includes(`"${name}"`));
+  const [firstLine = ""] = error.message.split("\n", 1);
+  return names.some((name) => firstLine.includes(`'${name}'`) || firstLine.includes(`"${name}"`));
 }
 
 /** @throws DomainError PLUGIN_INVALID */
@@ -76,13 +76,13 @@ export function checkPlugin(wanted: string, exported: unknown): Plugin {
   if (!plugin?.manifest || typeof plugin.open !== "function" || typeof plugin.close !== "function" || !plugin.config)
     throw refuse("it has no default export made by definePlugin()");
   if (plugin.manifest.api !== PLUGIN_API)
-    throw refuse(`it is written for plugin API ${plugin.manifest.api}, this program has ${PLUGIN_API}`);
+    throw refuse(`it is written for plugin API ${plugin.manifest.api}; this program has ${PLUGIN_API}`);
   const { error } = Manifest.safeParse(plugin.manifest);
   if (error) throw refuse(error.issues.map(({ path, message }) => `manifest.${path.join(".")}: ${message}`).join("; "));
-  for (const [type, told] of Object.entries(plugin.on ?? {})) {
+  for (const [type, handler] of Object.entries(plugin.on ?? {})) {
     if (!eventTypes.includes(type as EventType))
-      throw refuse(`there are no events "${type}", nearest: ${nearestFirst(type, eventTypes, 3).join(", ")}`);
-    if (typeof told !== "function") throw refuse(`what it has on "${type}" is no function`);
+      throw refuse(`there is no event "${type}"; nearest: ${nearestFirst(type, eventTypes, 3).join(", ")}`);
+    if (typeof handler !== "function") throw refuse(`its handler of "${type}" is no function`);
   }
   for (const name of ["fetch", "reach"] as const)
     if (plugin[name] !== undefined && typeof plugin[name] !== "function") throw refuse(`its ${name} is no function`);
@@ -91,17 +91,17 @@ export function checkPlugin(wanted: string, exported: unknown): Plugin {
   return plugin as Plugin;
 }
 
-/** Checks a backend before a connection is made with it.
+/** Checks a backend before its session is opened.
  * @throws DomainError PLUGIN_INVALID */
 export function checkBackend(wanted: string, backend: Plugin["backend"]): void {
   const reason = backend
-    ? flawOf(backend)
+    ? flawIn(backend)
     : "it brings no backend, and a connection needs one; --plugin loads its functions";
   if (reason !== undefined) throw new DomainError("PLUGIN_INVALID", { plugin: wanted, reason });
 }
 
-/** What no compiler has told the author of a backend in JavaScript. */
-function flawOf(backend: object): string | undefined {
+/** Finds what a compiler would report, for backends written in JavaScript. */
+function flawIn(backend: object): string | undefined {
   const own = backend as Readonly<Record<string, unknown>>;
   const lacking = (calls: object, port: object) =>
     Object.keys(calls).find((name) => typeof (port as typeof own)[name] !== "function");
@@ -111,15 +111,15 @@ function flawOf(backend: object): string | undefined {
   const known = [...Object.keys(coreCalls), "images", "changes", "callOutlivesCallerMs", ...groupNames];
   const unknown = Object.keys(own).find((name) => !known.includes(name));
   if (unknown !== undefined)
-    return `there is no "${unknown}" in a backend, nearest: ${nearestFirst(unknown, known, 3).join(", ")}; its groups are ${groupNames.join(", ")}`;
+    return `a backend has no "${unknown}"; nearest: ${nearestFirst(unknown, known, 3).join(", ")}; its groups are ${groupNames.join(", ")}`;
   for (const group of groupNames) {
     const method = own[group] && lacking(backendGroups[group].calls, own[group]);
-    if (method) return `its backend's ${group}.${method} is no function, and a group is there whole or not at all`;
+    if (method) return `its backend's ${group}.${method} is no function; a group needs all of its methods`;
   }
   return undefined;
 }
 
-/** @throws DomainError PLUGIN_CONFIG_INVALID naming each wrong setting */
+/** @throws DomainError PLUGIN_CONFIG_INVALID that names each wrong setting */
 export function parseConfig(plugin: Plugin, name: string, config: unknown, connection?: string): unknown {
   const parsed = plugin.config.safeParse(config);
   if (parsed.success) return parsed.data;

@@ -1,25 +1,25 @@
-/** What the host and a plugin's worker say to each other. */
+/** The messages between the server and a plugin's worker. */
 import { z } from "zod";
 import { type DomainEvent, eventTypes } from "../domain/model/event.ts";
 import { Manifest } from "./load.ts";
 
-/** What is to be loaded, as the worker is told first of all. */
+/** The plugin to load, in the first message to a worker. */
 export type Load = Readonly<{
-  /** What it goes by here. */
+  /** The plugin's name in this server. */
   name: string;
-  /** As the settings name it, for errors. */
+  /** The plugin as the settings name it, for errors. */
   wanted: string;
-  /** What import() takes. */
+  /** The import() specifier. */
   specifier: string;
   config: unknown;
-  /** The module that `bootwright/plugin` is. */
+  /** The URL of the module that `bootwright/plugin` resolves to. */
   api: string;
 }>;
 
-/** What a session of functions is given, as far as it can be sent. */
+/** The serialisable part of a session's context. */
 export type Opening = Readonly<{ fingerprintKey: string; cacheDirectory: string }>;
 
-/** A request or a response, whole. */
+/** A request with its whole body. */
 export type WireRequest = Readonly<{
   method: string;
   url: string;
@@ -27,16 +27,16 @@ export type WireRequest = Readonly<{
   body?: Uint8Array;
 }>;
 
-export type Asked =
+export type WorkerRequest =
   | Readonly<{ ask: "load"; load: Load }>
   | Readonly<{ ask: "open"; opening: Opening }>
   | Readonly<{ ask: "on"; event: DomainEvent }>
   | Readonly<{ ask: "fetch"; request: WireRequest; vm?: string }>
   | Readonly<{ ask: "close" }>;
 
-/** What the host sends. A number names a call, and within it a tool's. */
+/** A message from the server. Numbers identify a call, and a tool call within it. */
 export type ToWorker =
-  | (Asked & Readonly<{ id: number }>)
+  | (WorkerRequest & Readonly<{ id: number }>)
   | Readonly<{ end: number }>
   | Readonly<{ tool: number; answer: Readonly<Record<string, unknown>> }>
   | Readonly<{ tool: number; refusal: Readonly<{ code: string; message: string; details: unknown }> }>;
@@ -49,29 +49,29 @@ const WireResponse = z.object({
 export type WireResponse = z.infer<typeof WireResponse>;
 
 const texts = z.array(z.string().min(1)).max(100).exactOptional();
-export const Reached = z.strictObject({ net: texts, read: texts, write: texts });
+export const ReachSchema = z.strictObject({ net: texts, read: texts, write: texts });
 
-/** What a plugin says of itself before anything of it is opened. */
+/** A plugin's description of itself, before its session is opened. */
 const About = z.object({
   manifest: Manifest,
   events: z.array(z.enum(eventTypes)),
   fetch: z.boolean(),
-  reach: Reached,
+  reach: ReachSchema,
 });
 export type About = Readonly<z.infer<typeof About>>;
 
-/** What a worker sends is checked: it runs somebody else's program. */
+/** A message from a worker. It is validated, since a worker runs foreign code. */
 export const FromWorker = z.union([
   z.object({ done: z.number(), about: About.exactOptional(), response: WireResponse.exactOptional() }),
   z.object({
     failed: z.number(),
     reason: z.string(),
-    /** A refusal of the host's own code, which runs there to check what was loaded. */
+    /** A refusal of Bootwright's own code, which checks the plugin inside the worker. */
     refusal: z.object({ code: z.string(), details: z.record(z.string(), z.unknown()) }).exactOptional(),
   }),
   z.object({ of: z.number(), tool: z.number(), name: z.string().max(100), args: z.unknown() }),
   z.object({ log: z.string() }),
-  /** What nothing in it has caught, and it ends with. */
+  /** The uncaught error that ends the worker. */
   z.object({ fault: z.string() }),
 ]);
 export type FromWorker = z.infer<typeof FromWorker>;

@@ -1,4 +1,4 @@
-/** Requests that a plugin answers, carried to its worker and back whole. */
+/** Passes requests to a plugin's worker and its responses back, each with its whole body. */
 import { DomainError } from "../domain/error.ts";
 import { BODY_MAX, type WireRequest } from "./protocol.ts";
 import type { Runner } from "./runner.ts";
@@ -18,13 +18,13 @@ export async function answerRequest(
     const mayHaveBody = ![204, 205, 304].includes(status);
     return new Response(mayHaveBody && body ? new Uint8Array(body) : null, { status, headers });
   } catch (error) {
-    // What went wrong is for whoever reads stderr or list_plugins, and not for whoever sent the request.
+    // The cause is on stderr and in list_plugins. The sender of the request may be a guest and must not see it.
     const status = error instanceof DomainError ? (statusOf[error.code as keyof typeof statusOf] ?? 500) : 500;
     return new Response("The plugin did not answer\n", { status });
   }
 }
 
-/** Undefined for one that is too large, of which no more is read than that. */
+/** Undefined for a request over BODY_MAX bytes. No more than that is read. */
 async function wire(request: Request): Promise<WireRequest | undefined> {
   const parts: Uint8Array[] = [];
   let bytes = 0;

@@ -1,30 +1,30 @@
-/** One plugin's functions: a worker when one is needed, a fresh one after each that was ended, and how it went. */
+/** Runs one plugin's functions: starts a worker when needed, replaces an ended one, and counts calls and failures. */
 import { DomainError } from "../domain/error.ts";
 import type { DomainEvent, EventType } from "../domain/model/event.ts";
 import type { PluginHealth } from "../domain/ports/plugin-directory.ts";
-import { type CallTool, type Conversation, converse, type Done } from "./conversation.ts";
 import { reasonOf } from "./load.ts";
-import type { About, Asked, Load, Opening, WireRequest, WireResponse } from "./protocol.ts";
-import type { Confined, ConfinedOptions, Grants } from "./sandbox.ts";
+import type { About, Load, Opening, WireRequest, WireResponse, WorkerRequest } from "./protocol.ts";
+import type { Grants, SandboxedWorker, SandboxOptions } from "./sandbox.ts";
+import { type CallTool, type Done, openWorkerRpc, type WorkerRpc } from "./worker-rpc.ts";
 
 export type RunnerOptions = Readonly<{
   load: Omit<Load, "name"> & { name?: string };
-  start(options: Pick<ConfinedOptions, "name" | "grants" | "message" | "ended" | "line">): Confined;
-  /** What it may reach before it has said what it needs, and then. */
+  start(options: Pick<SandboxOptions, "name" | "grants" | "message" | "ended" | "line">): SandboxedWorker;
+  /** The worker's grants: before the plugin has described itself without `about`, then with it. */
   grants(about?: About): Grants;
   opening(name: string): Opening;
   tools(name: string, about: About): CallTool;
   log(name: string, line: string): void;
-  bounds: Bounds;
+  limits: RunnerLimits;
 }>;
 
-export type Bounds = Readonly<{
-  /** For loading, and for opening a session. */
+export type RunnerLimits = Readonly<{
+  /** For loading a plugin, and for opening its session. */
   openMs: number;
   closeMs: number;
-  /** For a call, where the manifest says nothing else. */
+  /** For a call, unless the manifest has limitMs. */
   callMs: number;
-  /** A worker without calls is ended after this. */
+  /** A worker ends after this time without calls. */
   idleMs: number;
 }>;
 
@@ -37,39 +37,39 @@ export type Runner = Readonly<{
   close(): Promise<void>;
 }>;
 
-/** Loads a plugin in a worker, only to see what it is.
+/** Loads a plugin in a worker to read its description, and ends that worker.
  * @throws DomainError PLUGIN_NOT_FOUND, PLUGIN_INVALID, PLUGIN_CONFIG_INVALID */
 export async function openRunner(options: RunnerOptions): Promise<Runner> {
   const about = await describe(options);
   const name = options.load.name ?? about.manifest.name;
-  const limitMs = about.manifest.limitMs ?? options.bounds.callMs;
-  const { bounds } = options;
+  const limitMs = about.manifest.limitMs ?? options.limits.callMs;
+  const { limits } = options;
   const log = (line: string) => options.log(name, line);
-  let live: Promise<Conversation> | undefined;
+  let live: Promise<WorkerRpc> | undefined;
   let idle: ReturnType<typeof setTimeout> | undefined;
   let queue: Promise<unknown> = Promise.resolve();
   let [running, calls, failures, closed] = [0, 0, 0, false];
   let last: { at?: string; error?: string; state: "idle" | "failing" | "cannot_open" } = { state: "idle" };
 
-  const open = async (): Promise<Conversation> => {
-    let talk: Conversation | undefined;
+  const open = async (): Promise<WorkerRpc> => {
+    let rpc: WorkerRpc | undefined;
     try {
-      talk = begin(options, name, options.grants(about), options.tools(name, about));
-      await talk.ask({ ask: "load", load: { ...options.load, name } }, "load", bounds.openMs);
-      await talk.ask({ ask: "open", opening: options.opening(name) }, "open", bounds.openMs);
-      return talk;
+      rpc = startWorker(options, name, options.grants(about), options.tools(name, about));
+      await rpc.ask({ ask: "load", load: { ...options.load, name } }, "load", limits.openMs);
+      await rpc.ask({ ask: "open", opening: options.opening(name) }, "open", limits.openMs);
+      return rpc;
     } catch (error) {
-      await talk?.end("it could not be opened");
+      await rpc?.end("it could not be opened");
       throw new CannotOpen(error);
     }
   };
-  const opened = (): Promise<Conversation> => {
+  const opened = (): Promise<WorkerRpc> => {
     live ??= open();
     const opening = live;
-    // One that could not be opened, or has ended since, is the next call's to replace.
+    // The next call replaces a worker that could not be opened or has ended.
     return opening.then(
-      (talk) => {
-        if (!talk.gone) return talk;
+      (rpc) => {
+        if (!rpc.gone) return rpc;
         if (live === opening) live = undefined;
         return opened();
       },
@@ -79,17 +79,17 @@ export async function openRunner(options: RunnerOptions): Promise<Runner> {
       },
     );
   };
-  const rest = async () => {
+  const closeIdleWorker = async () => {
     clearTimeout(idle);
-    const resting = live;
+    const closing = live;
     live = undefined;
-    const talk = await resting?.catch(() => undefined);
-    if (!talk || talk.gone) return;
-    await talk.ask({ ask: "close" }, "close", bounds.closeMs).catch((error) => log(reasonOf(error)));
-    await talk.end("it was closed");
+    const rpc = await closing?.catch(() => undefined);
+    if (!rpc || rpc.gone) return;
+    await rpc.ask({ ask: "close" }, "close", limits.closeMs).catch((error) => log(reasonOf(error)));
+    await rpc.end("it was closed");
   };
 
-  const run = async (asked: Asked, what: string, signal: AbortSignal): Promise<Done> => {
+  const run = async (asked: WorkerRequest, what: string, signal: AbortSignal): Promise<Done> => {
     if (closed) throw new DomainError("PLUGIN_FAILED", { plugin: name, what, reason: "Bootwright is closing" });
     clearTimeout(idle);
     running++;
@@ -101,14 +101,14 @@ export async function openRunner(options: RunnerOptions): Promise<Runner> {
     } catch (error) {
       const [cause, state] =
         error instanceof CannotOpen ? [error.cause, "cannot_open" as const] : [error, "failing" as const];
-      // What was given up did not fail.
+      // A call that its caller gave up is no failure of the plugin's.
       if (signal.aborted) throw cause;
       failures++;
       last = { at: new Date().toISOString(), error: reasonOf(cause), state };
       log(reasonOf(cause));
       throw cause;
     } finally {
-      if (--running === 0 && !closed) idle = setTimeout(() => void rest(), bounds.idleMs);
+      if (--running === 0 && !closed) idle = setTimeout(() => void closeIdleWorker(), limits.idleMs);
     }
   };
 
@@ -122,7 +122,7 @@ export async function openRunner(options: RunnerOptions): Promise<Runner> {
     },
     async fetch(request, vm, signal) {
       if (running >= CALLS_AT_ONCE_MAX) throw new DomainError("SERVER_BUSY", { calls: running });
-      const asked: Asked = { ask: "fetch", request, ...(vm !== undefined && { vm }) };
+      const asked: WorkerRequest = { ask: "fetch", request, ...(vm !== undefined && { vm }) };
       const { response } = await run(asked, "fetch", signal);
       if (response) return response;
       throw new DomainError("PLUGIN_FAILED", { plugin: name, what: "fetch", reason: "it answered nothing" });
@@ -144,7 +144,7 @@ export async function openRunner(options: RunnerOptions): Promise<Runner> {
     }),
     async close() {
       closed = true;
-      await rest();
+      await closeIdleWorker();
     },
   };
 }
@@ -157,28 +157,28 @@ class CannotOpen extends Error {
   }
 }
 
-function begin({ start, log }: RunnerOptions, name: string, grants: Grants, tools: CallTool): Conversation {
+function startWorker({ start, log }: RunnerOptions, name: string, grants: Grants, tools: CallTool): WorkerRpc {
   const line = (text: string) => log(name, text);
-  return converse(name, (on) => start({ name, grants, line, ...on }), tools, line);
+  return openWorkerRpc(name, (on) => start({ name, grants, line, ...on }), tools, line);
 }
 
-/** Whatever its module does as it is loaded is done in a worker that may do next to nothing. */
+/** Loads the module in a worker without grants beyond its own files, since loading runs the module's code. */
 async function describe(options: RunnerOptions): Promise<About> {
-  const { load, grants, bounds } = options;
+  const { load, grants, limits } = options;
   const name = load.name ?? load.wanted;
   const nothing: CallTool = () => Promise.reject(new Error("a plugin calls tools from its functions alone"));
-  const talk = begin(options, name, grants(), nothing);
+  const rpc = startWorker(options, name, grants(), nothing);
   const refuse = (reason: string) => new DomainError("PLUGIN_INVALID", { plugin: load.wanted, reason });
   try {
-    const { about } = await talk.ask({ ask: "load", load: { ...load, name: load.name ?? "" } }, "load", bounds.openMs);
-    if (!about) throw refuse("it does not say what it is");
+    const { about } = await rpc.ask({ ask: "load", load: { ...load, name: load.name ?? "" } }, "load", limits.openMs);
+    if (!about) throw refuse("its worker sent no description");
     return about;
   } catch (error) {
     if (!(error instanceof DomainError)) throw error;
-    if (error.code === "PLUGIN_TIMED_OUT") throw refuse(`it was not loaded within ${bounds.openMs / 1000} s`);
+    if (error.code === "PLUGIN_TIMED_OUT") throw refuse(`it was not loaded within ${limits.openMs / 1000} s`);
     if (error.code === "PLUGIN_FAILED") throw refuse((error as DomainError<"PLUGIN_FAILED">).details.reason);
     throw error;
   } finally {
-    await talk.end("it was only looked at");
+    await rpc.end("its description was read");
   }
 }

@@ -1,24 +1,24 @@
-/** What bounds a plugin's worker: what it may reach, and how it is spoken to. */
+/** The interface of a sandboxed worker, which Node (child.ts) and Deno (web-worker.ts) implement. */
 import type { ToWorker } from "./protocol.ts";
 
 export type Grants = Readonly<{ read: readonly string[]; write: readonly string[]; net: readonly string[] }>;
-export type Confined = Readonly<{
+export type SandboxedWorker = Readonly<{
   post(message: ToWorker): void;
-  /** Ends it wherever it is, an endless loop included. */
+  /** Ends the worker at once, even in an endless loop. */
   end(): Promise<void>;
 }>;
-export type ConfinedOptions = Readonly<{
+export type SandboxOptions = Readonly<{
   program: URL;
   name: string;
-  /** Where code may be loaded from over the network. */
+  /** Whether the worker may load code over the network. */
   remote: boolean;
   grants: Grants;
   heapMib: number;
-  /** The words before a program that end it with this process. */
-  tether: readonly string[];
+  /** Words before the program that make it end with this process. */
+  commandPrefix: readonly string[];
   message(value: unknown): void;
-  /** One line of what it printed. */
+  /** One line of the worker's output. */
   line(text: string): void;
-  /** It has ended by itself. */
+  /** Called when the worker has ended by itself. */
   ended(reason: string): void;
 }>;

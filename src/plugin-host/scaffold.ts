@@ -1,17 +1,17 @@
-/** Writes a new plugin that works, with its test. */
+/** Writes a new working plugin with its test. */
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
 
-/** Writes it below `directory`, by default one of its name here, and returns where.
- * @throws Error that says what cannot be */
+/** Writes the plugin into `directory`, by default `./NAME`. Returns the absolute path.
+ * @throws Error for a bad name, or a directory that is not empty */
 export function writePlugin(name: string, directory = name): string {
   if (!/^[a-z][a-z0-9-]{0,63}$/.test(name))
     throw new Error(`"${name}" is no name for a plugin: a-z, 0-9 and -, 64 characters at most`);
   const root = resolve(directory);
-  if (existsSync(root) && readdirSync(root).length > 0) throw new Error(`${root} is there already, and is not empty`);
+  if (existsSync(root) && readdirSync(root).length > 0) throw new Error(`${root} exists and is not empty`);
   for (const [path, text] of Object.entries({ ...files(name), ...linked() })) {
     mkdirSync(dirname(join(root, path)), { recursive: true });
     writeFileSync(join(root, path), text);
@@ -37,13 +37,13 @@ export default definePlugin<Config, Config>({
   },
   config: Config,
 
-  // What it answers with is the first argument of every function below: connections, counters, what you need.
+  // The result is the first argument of every function below: connections, counters, whatever you need.
   async open(config) {
     return config;
   },
 
   on: {
-    // It may be told of one event twice, which then has the same event.id. What it throws has it called again later.
+    // An event may arrive twice, with the same event.id. An error here makes Bootwright deliver the event again later.
     "vm.started": async ({ greeting }, event, { call, log }) => {
       const vm = await call("get_vm", { vm: event.subject });
       log(\`\${greeting}: \${vm.name} has started from \${vm.current_boot_device}\`);
@@ -60,7 +60,7 @@ test("says which VM has started, and from what", async () => {
   const opened = await openPlugin(plugin, { greeting: "Look" }, {
     get_vm: () => ({ name: "web", current_boot_device: "hd" }),
   });
-  await opened.tell("vm.started");
+  await opened.emit("vm.started");
   assert.deepEqual(opened.calls, [{ tool: "get_vm", args: { vm: "vm-1" } }]);
   assert.deepEqual(opened.lines, ["Look: web has started from hd"]);
   await opened.close();
@@ -83,13 +83,13 @@ A plugin for Bootwright.
 - Test it: \`npm test\`
 - Use it: \`bootwright --plugin ./${name}/index.ts,greeting=Hello\`
 
-\`node_modules/bootwright\` leads to the Bootwright that wrote this. To publish it, compile \`index.ts\` to \`index.js\`:
+\`node_modules/bootwright\` links to the Bootwright that wrote this. To publish it, compile \`index.ts\` to \`index.js\`:
 neither Node nor Deno runs TypeScript from below node_modules.
 `,
   ".gitignore": "node_modules\n",
 });
 
-/** What `npm link` would do: its imports lead to the Bootwright that is running. */
+/** Does what `npm link` would do: imports resolve to the running Bootwright. */
 function linked(): Record<string, string> {
   const modules = { plugin: `../plugin.${extension}`, "plugin-test": `../plugin-test.${extension}` };
   const entries = Object.entries(modules).flatMap(([name, path]) => {

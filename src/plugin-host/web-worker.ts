@@ -1,5 +1,5 @@
-/** A worker on Deno: a web worker with permissions of its own. */
-import type { Confined, ConfinedOptions } from "./sandbox.ts";
+/** A worker on Deno: a web worker with its own permissions. */
+import type { SandboxedWorker, SandboxOptions } from "./sandbox.ts";
 
 type Descriptor = Readonly<{ name: string; path?: string; host?: string }>;
 type WebWorker = {
@@ -13,9 +13,9 @@ type DenoGlobals = {
   Worker: new (url: string, options: object) => WebWorker;
 };
 
-/** A worker may have no more than the server has, and asking for more is an error: what the server may not do is left
- * out, and the plugin is told so when it tries. */
-export function startWebWorker({ program, name, remote, grants, message, ended }: ConfinedOptions): Confined {
+/** Deno refuses to give a worker more permissions than the server has, so missing ones are left out. The plugin gets an
+ * error when it needs one. */
+export function startWebWorker({ program, name, remote, grants, message, ended }: SandboxOptions): SandboxedWorker {
   const { Deno, Worker: Web } = globalThis as unknown as DenoGlobals;
   const held = (wanted: readonly string[], descriptor: (one: string) => Descriptor) =>
     wanted.filter((one) => Deno.permissions.querySync(descriptor(one)).state === "granted");

@@ -1,23 +1,23 @@
-/** The program of a plugin's worker: imports the plugin, opens its session, and calls its functions as it is asked to. */
+/** The program of a plugin's worker: imports the plugin, opens its session, and calls its functions on request. */
 import { createHmac } from "node:crypto";
 import { registerHooks } from "node:module";
 import { DomainError } from "../domain/error.ts";
 import type { EventType } from "../domain/model/event.ts";
 import { type FunctionContext, type Plugin, ToolRefused } from "../plugin.ts";
 import { importPlugin, parseConfig, reasonOf } from "./load.ts";
-import { connect } from "./parent.ts";
 import {
   type About,
   BODY_MAX,
   type FromWorker,
   type Load,
   type Opening,
-  Reached,
+  ReachSchema,
   type ToWorker,
   type WireRequest,
 } from "./protocol.ts";
+import { openChannel } from "./worker-channel.ts";
 
-const send = connect((message) => {
+const send = openChannel((message) => {
   if ("tool" in message) answered(message);
   else if ("end" in message) calls.get(message.end)?.abort(new DOMException("its time is up", "TimeoutError"));
   else void work(message);
@@ -71,7 +71,7 @@ async function answer(
 }
 
 async function load(what: Load): Promise<About> {
-  // Whatever a plugin was written against, it runs with the Bootwright that has loaded it. Deno has no such hook.
+  // A plugin runs with the Bootwright that has loaded it, whichever version it has installed. Deno has no such hook.
   registerHooks({
     resolve: (specifier, context, next) =>
       specifier === "bootwright/plugin" ? { url: what.api, shortCircuit: true } : next(specifier, context),
@@ -83,7 +83,7 @@ async function load(what: Load): Promise<About> {
     throw new DomainError("PLUGIN_INVALID", { plugin: what.wanted, reason });
   }
   const config = parseConfig(plugin, what.name || plugin.manifest.name, what.config);
-  const reach = Reached.safeParse(plugin.reach?.(config) ?? {});
+  const reach = ReachSchema.safeParse(plugin.reach?.(config) ?? {});
   if (reach.error) {
     const issues = reach.error.issues.map(({ path, message }) => `reach.${path.join(".")}: ${message}`);
     throw new DomainError("PLUGIN_INVALID", { plugin: what.wanted, reason: issues.join("; ") });

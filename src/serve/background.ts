@@ -1,20 +1,19 @@
-/** What a server does beside answering: it watches its connections and hands events to whoever asked for them. Serving
- * never waits for any of it. */
+/** Watches the connections and delivers events to subscribers, in the background. No call waits for it. */
 import { setTimeout as after } from "node:timers/promises";
 import type { Subscriber } from "../domain/events/subscriber.ts";
-import type { Session } from "./session.ts";
+import type { AppContext } from "./app-context.ts";
 
 export type BackgroundOptions = Readonly<{
-  services: Session["services"];
+  services: AppContext["services"];
   subscribers: readonly Subscriber[];
   log: (message: string) => void;
-  /** A server that lives for a moment only, as clients start one to probe, opens no database and no connection. */
+  /** The delay before it begins. Clients probe with short-lived servers, which then open no database and no connection. */
   afterMs?: number;
-  /** Before a database that could not be opened is tried again. */
+  /** The delay before another attempt to open the database. */
   retryMs?: number;
 }>;
 
-/** Returns what ends it. */
+/** Returns the function that stops it. */
 export function runInBackground({
   services: { connections, store: openStore, newId, now },
   subscribers,
@@ -26,13 +25,13 @@ export function runInBackground({
   const { signal } = ending;
 
   const openedStore = async () => {
-    for (let told = ""; ; ) {
+    for (let logged = ""; ; ) {
       try {
         return await openStore();
       } catch (error) {
         const message = `events: ${error instanceof Error ? error.message : String(error)}`;
-        if (message !== told) log(message);
-        told = message;
+        if (message !== logged) log(message);
+        logged = message;
         await after(retryMs, undefined, { signal, ref: false });
       }
     }
@@ -47,9 +46,9 @@ export function runInBackground({
     const store = await openedStore();
     await Promise.all([
       ...connections.names.map((connection) => {
-        const tell = (message: string) => log(`${connection}: ${message}`);
+        const logConnection = (message: string) => log(`${connection}: ${message}`);
         const backend = () => connections.backend(connection);
-        return watchConnection({ connection, backend, store, newId, now, log: tell }, signal);
+        return watchConnection({ connection, backend, store, newId, now, log: logConnection }, signal);
       }),
       ...subscribers.map((subscriber) => deliver(subscriber, { journal: store, now, log }, signal)),
     ]);

@@ -1,14 +1,14 @@
-/** A request's body, of which no more is read than is taken, nor for longer. Not Hono's own limit: with a body whose length
- * is not stated that wraps the request anew, which Node's constructor refuses for those of @hono/node-server. */
+/** Reads a request's body within a size and a time limit. Hono's own body limit does not work here: for a body without a
+ * content-length it creates a new Request, which Node refuses for requests of @hono/node-server. */
 import { setTimeout as after } from "node:timers/promises";
 
 export type BodyBounds = Readonly<{ bytesMax: number; limitMs: number }>;
 
-/** Why there is no body: it is too large, came too slowly, or ended early. */
+/** The body is too large (`large`), arrived too slowly (`late`), or ended early (`broken`). */
 export class BodyRefused extends Error {
   override readonly name = "BodyRefused";
   readonly reason: "large" | "late" | "broken";
-  /** As far as it is known how many there are. */
+  /** The stated length, or the number read so far. */
   readonly bytes: number;
   constructor(reason: BodyRefused["reason"], bytes: number) {
     super(`the body is ${reason}`);
@@ -41,7 +41,7 @@ export async function readWithin(
     }
   } finally {
     ending.abort();
-    // What is left of it nobody reads.
+    // The rest of the body is discarded.
     void reader.cancel().catch(() => undefined);
   }
 }

@@ -1,16 +1,16 @@
-/** The command line: one tool call, or the list of tools. The only file that may write to stdout. */
+/** The command line: makes one tool call, or lists the tools. */
 import { DomainError } from "../domain/error.ts";
 import { isActive, type Job } from "../domain/model/job.ts";
 import { toolNamed } from "../tools/call.ts";
 import { refusalOf, refusalText } from "../tools/respond.ts";
 import type { Tool } from "../tools/tool.ts";
-import { jsonOf, readValue } from "./argument.ts";
+import type { AppContext } from "./app-context.ts";
 import { defectOf } from "./defect.ts";
 import { dispatcherFor, ownUser } from "./dispatch.ts";
+import { createInFlightCalls } from "./in-flight-calls.ts";
+import { parseArgument, parseJson } from "./parse-argument.ts";
 import { type ProgressLine, progressLine } from "./progress-line.ts";
-import type { Session } from "./session.ts";
-import { isRefusal, refusalIn } from "./surface-refusal.ts";
-import { workOf } from "./work.ts";
+import { isRefusal, refusalIn } from "./surface-error.ts";
 
 export const EXIT = { ok: 0, refused: 1, usage: 2, defect: 3 } as const;
 
@@ -20,11 +20,11 @@ export const usage = `Usage:
                                                          make one call and print its JSON result
   bootwright [settings] tools                            list the tools
   bootwright [settings] serve                            serve REST and events below /api over HTTP, MCP at /mcp
-  bootwright [settings] token add NAME --scope SCOPE …   make a further token for it: vm:read, vm:write, vm:destroy
+  bootwright [settings] token add NAME --scope SCOPE …   make a further token for serve: vm:read, vm:write, vm:destroy
   bootwright [settings] token list | remove NAME         list the further tokens, remove one
-  bootwright plugin new NAME [DIRECTORY]                 write a plugin that works, with its test
+  bootwright plugin new NAME [DIRECTORY]                 write a working plugin with its test
 
-Exit codes of call: 0 done, 1 refused (the coded error is on stderr, and as JSON on stdout), 2 wrong usage, 3 defect.
+Exit codes of call: 0 done, 1 refused (coded error on stderr, and as JSON on stdout), 2 wrong usage, 3 defect.
 `;
 
 const print = (value: unknown) =>
@@ -37,7 +37,11 @@ export function listTools(tools: readonly Tool[]): void {
 }
 
 /** Runs `call`. Returns the exit code. */
-export async function callCommand(session: Session, args: readonly string[], signal: AbortSignal): Promise<number> {
+export async function callCommand(
+  appContext: AppContext,
+  args: readonly string[],
+  signal: AbortSignal,
+): Promise<number> {
   const [name, ...rest] = args;
   if (name === undefined) {
     complain(usage);
@@ -45,7 +49,7 @@ export async function callCommand(session: Session, args: readonly string[], sig
   }
   let input: Record<string, unknown>;
   try {
-    input = readArguments(toolNamed(session.tools, name), rest);
+    input = readArguments(toolNamed(appContext.tools, name), rest);
   } catch (error) {
     complain(
       error instanceof DomainError
@@ -58,18 +62,18 @@ export async function callCommand(session: Session, args: readonly string[], sig
   }
   const line = progressLine(process.stderr);
   try {
-    const told = { progress: line.tell, log: () => {} };
-    // A person at a terminal is asked by reading the refusal; a program that drives this command is not a person.
+    const callbacks = { progress: line.show, log: () => {} };
+    // A person at a terminal reads the question in the refusal. A program that drives this command is no person.
     const principal = ownUser("cli", process.stdin.isTTY ? "person" : "program");
-    const { call } = dispatcherFor({ session, work: workOf() });
-    const answer = await call(principal, name, input, { signal, ...told });
+    const { call } = dispatcherFor({ appContext, inFlight: createInFlightCalls() });
+    const answer = await call(principal, name, input, { signal, ...callbacks });
     line.end();
     print(answer);
-    return (await endOfJobs(session, line, signal)) ? EXIT.ok : EXIT.refused;
+    return (await waitForJobs(appContext, line, signal)) ? EXIT.ok : EXIT.refused;
   } catch (error) {
     line.end();
     if (!isRefusal(error)) {
-      complain(`DEFECT: ${defectOf(session, error).message}`);
+      complain(`DEFECT: ${defectOf(appContext, error).message}`);
       return EXIT.defect;
     }
     const refusal = refusalIn(error);
@@ -79,15 +83,19 @@ export async function callCommand(session: Session, args: readonly string[], sig
   }
 }
 
-/** Waits for the jobs that the call began: they would end with this process. Interrupted, they are left to a server.
- * False where one has failed or was cancelled. */
-async function endOfJobs({ services: { jobs } }: Session, line: ProgressLine, signal: AbortSignal): Promise<boolean> {
+/** Waits for the jobs that the call began, which would end with this process. After an interrupt a server continues them.
+ * Returns false if a job failed or was cancelled. */
+async function waitForJobs(
+  { services: { jobs } }: AppContext,
+  line: ProgressLine,
+  signal: AbortSignal,
+): Promise<boolean> {
   if (jobs.count() === 0) return true;
   const last = new Map<string, Job>();
   const endListening = jobs.onProgress((job) => {
     const { id, title, message, percent } = job;
     last.set(id, job);
-    if (isActive(job)) line.tell(message === undefined ? title : `${title}: ${message}`, percent);
+    if (isActive(job)) line.show(message === undefined ? title : `${title}: ${message}`, percent);
   });
   const interrupted = new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
   if (!signal.aborted) await Promise.race([jobs.idle(), interrupted]);
@@ -95,34 +103,34 @@ async function endOfJobs({ services: { jobs } }: Session, line: ProgressLine, si
   line.end();
   for (const { id, title, status, error } of last.values()) {
     if (error) complain(`${title}: ${error.code}: ${error.message}`);
-    else if (isActive({ status })) complain(`${title}: goes on in the next server on this database, as job ${id}`);
+    else if (isActive({ status })) complain(`${title}: the next server on this database continues it as job ${id}`);
     else complain(`${title}: ${status}`);
   }
   return [...last.values()].every(({ status }) => status !== "failed" && status !== "cancelled");
 }
 
-/** The arguments of a call: key=value pairs, and --json, over which the pairs take precedence.
- * @throws Error that says what cannot be read */
+/** The arguments of a call: key=value pairs, which take precedence over --json.
+ * @throws Error for an argument that cannot be read */
 export function readArguments(tool: Tool, rest: readonly string[]): Record<string, unknown> {
   const pairs: Record<string, unknown> = {};
   let json: Record<string, unknown> = {};
   for (let index = 0; index < rest.length; index++) {
     const text = rest[index]!;
     if (text === "--json") {
-      json = readObject(rest[++index] ?? "");
+      json = readJsonObject(rest[++index] ?? "");
       continue;
     }
     const at = text.indexOf("=");
     if (at < 1) throw new Error(`Cannot read "${text}": expected key=value`);
     const [key, value] = [text.slice(0, at), text.slice(at + 1)];
     if (Object.hasOwn(pairs, key)) throw new Error(`Cannot read "${text}": ${key} is given twice`);
-    pairs[key] = readValue(tool, key, value);
+    pairs[key] = parseArgument(tool, key, value);
   }
   return { ...json, ...pairs };
 }
 
-function readObject(text: string): Record<string, unknown> {
-  const value = jsonOf(text);
+function readJsonObject(text: string): Record<string, unknown> {
+  const value = parseJson(text);
   if (value !== null && typeof value === "object" && !Array.isArray(value)) return value as Record<string, unknown>;
   throw new Error("Cannot read --json: expected a JSON object");
 }

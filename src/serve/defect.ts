@@ -1,8 +1,7 @@
-/** Faults of the program's own: logged once with their stack, and named to the caller by the id under which they stand
- * in the log. */
-import type { Session } from "./session.ts";
+/** Faults of the program itself. Each is logged once with its stack, and the caller gets the id of the log line. */
+import type { AppContext } from "./app-context.ts";
 
-/** What a caller is told of a fault. */
+/** The message for the caller. */
 export const defectMessage = (id: string): string =>
   `This is a fault in Bootwright itself, not in the request; its log has it under ${id}`;
 
@@ -15,6 +14,6 @@ export class Defect extends Error {
   }
 }
 
-/** The defect that an error is. What is one already is not logged again. */
-export const defectOf = ({ defect }: Pick<Session, "defect">, error: unknown): Defect =>
+/** Logs an error as a defect. An error that is a Defect already is not logged again. */
+export const defectOf = ({ defect }: Pick<AppContext, "defect">, error: unknown): Defect =>
   error instanceof Defect ? error : new Defect(defect(error), error);

@@ -1,70 +1,70 @@
-/** Every call of a tool, whichever surface it comes in on: authorise -> count -> run -> confirm -> defect. A surface only
- * says who calls, and gives the answer its form. */
+/** Makes the tool calls of all surfaces: authorise -> count -> run -> confirm -> defect. A surface names the caller and
+ * formats the answer. */
 import { type Deadline, startDeadline } from "../domain/deadline.ts";
 import { DomainError } from "../domain/error.ts";
 import type { CallContext } from "../domain/ports/call-context.ts";
 import { type Scope, scopeFor, scopes } from "../domain/scope.ts";
 import { callTool } from "../tools/call.ts";
 import { callLimitMs, limitOf, type ToolContext } from "../tools/tool.ts";
-import { CALLS_MAX } from "./bounds.ts";
+import type { AppContext } from "./app-context.ts";
 import { defectOf } from "./defect.ts";
-import type { Session } from "./session.ts";
-import { isRefusal } from "./surface-refusal.ts";
-import type { Work } from "./work.ts";
+import type { InFlightCalls } from "./in-flight-calls.ts";
+import { CALLS_MAX } from "./limits.ts";
+import { isRefusal } from "./surface-error.ts";
 
 /** Who agrees to a loss:
- * - `person`: somebody who can be asked, and is shown what would be lost with the token that agrees to it.
- * - `program`: it may pass the question on to its user, unless a person alone may agree (`--confirm human`).
- * - `scope`: it can ask nobody, so it agrees where it has the scope vm:destroy; without, it never sees the token. */
+ * - `person`: the surface can ask a person, and shows the losses with the token that agrees to them.
+ * - `program`: the program may pass the question on to its user, unless only a person may agree (`--confirm human`).
+ * - `scope`: the program can ask nobody. It agrees by its scope vm:destroy, and without that scope never gets the token. */
 export type Agreement = "person" | "program" | "scope";
 
-/** Who calls, as its surface knows it. */
+/** The caller, as its surface knows it. */
 export type Principal = Readonly<{
-  /** What history says of who asked. */
+  /** The caller's name in the history. */
   actor: string;
   scopes: readonly Scope[];
-  /** The refusal of a call that needs a scope which is lacking. */
+  /** The error for a missing scope. */
   lacks: (scope: Scope, tool: string) => Error;
   agreement: Agreement;
 }>;
 
-/** What a surface knows of a call, beside who makes it. */
+/** The part of a call's context that its surface gives. */
 export type GivenCall = Omit<CallContext, "actor" | "deadline">;
 
-/** What is asked for that is no tool's. */
-export type Asked = Readonly<{ needs: Scope; limitMs: number; tool?: string }>;
+/** What a call needs: a scope, and its time limit in milliseconds. */
+export type Demand = Readonly<{ needs: Scope; limitMs: number; tool?: string }>;
 
-/** Both throw DomainError or SurfaceRefusal, which are answers; Defect; what a call ended with after its signal aborted. */
+/** Both throw DomainError or SurfaceError (answers), Defect, and after an abort of the signal whatever the call threw. */
 export type Dispatcher = Readonly<{
   /** Makes one call of a tool. */
   call(principal: Principal, tool: string, args: unknown, call: GivenCall): Promise<Record<string, unknown>>;
   /** Does other work for a caller, under the same rules. */
   perform<T>(
     principal: Principal,
-    asked: Asked,
+    asked: Demand,
     call: GivenCall,
     work: (context: ToolContext) => Promise<T>,
   ): Promise<T>;
 }>;
 
 export type DispatchOptions = Readonly<{
-  session: Session;
-  /** The calls under way on this surface. Each surface has its own count, so that none keeps another from answering. */
-  work: Pick<Work, "count" | "add">;
+  appContext: AppContext;
+  /** The calls in flight on this surface. Each surface has its own count, so that no surface blocks another. */
+  inFlight: Pick<InFlightCalls, "count" | "add">;
 }>;
 
-export function dispatcherFor({ session, work }: DispatchOptions): Dispatcher {
-  const { services, log, tools } = session;
-  const perform: Dispatcher["perform"] = async (principal, { needs, limitMs, tool = "" }, given, does) => {
+export function dispatcherFor({ appContext, inFlight }: DispatchOptions): Dispatcher {
+  const { services, log, tools } = appContext;
+  const perform: Dispatcher["perform"] = async (principal, { needs, limitMs, tool = "" }, given, work) => {
     let deadline: Deadline | undefined;
     try {
       authorise(principal, needs, tool);
-      if (work.count() >= CALLS_MAX) throw new DomainError("SERVER_BUSY", { calls: CALLS_MAX });
+      if (inFlight.count() >= CALLS_MAX) throw new DomainError("SERVER_BUSY", { calls: CALLS_MAX });
       deadline = startDeadline(limitMs, given.signal);
       const call = { log, ...given, actor: principal.actor, deadline };
-      return await work.add(does({ ...services, call }));
+      return await inFlight.add(work({ ...services, call }));
     } catch (error) {
-      throw isRefusal(error) || given.signal.aborted ? error : defectOf(session, error);
+      throw isRefusal(error) || given.signal.aborted ? error : defectOf(appContext, error);
     } finally {
       deadline?.end();
     }
@@ -73,9 +73,9 @@ export function dispatcherFor({ session, work }: DispatchOptions): Dispatcher {
     perform,
     async call(principal, name, args, given) {
       const tool = tools.find((candidate) => candidate.name === name);
-      // Which tools there are is told only to those who may look.
+      // An unknown tool needs vm:read, so that the list of known tools goes only to callers that may read.
       const needs = scopeFor[tool?.effect ?? "read"];
-      // A caller that agrees to losses itself may have the token of none from elsewhere.
+      // A caller that agrees by scope may not use a token from elsewhere without that scope.
       const agrees = principal.agreement === "scope" && confirmIn(args) !== undefined;
       if (agrees) authorise(principal, needs, name);
       const asked = {
@@ -87,7 +87,7 @@ export function dispatcherFor({ session, work }: DispatchOptions): Dispatcher {
         const run = (wanted: unknown) => callTool(tools, name, wanted, context);
         return run(args).catch((error: unknown) => {
           if (!isToBeConfirmed(error)) throw error;
-          const confirm = agreed(session, principal, error);
+          const confirm = confirmationToken(appContext, principal, error);
           return run({ ...(args as object), confirm });
         });
       });
@@ -95,12 +95,12 @@ export function dispatcherFor({ session, work }: DispatchOptions): Dispatcher {
   };
 }
 
-/** @throws the principal's own refusal where it lacks the scope */
+/** @throws the principal's own error if it lacks the scope */
 export function authorise(principal: Pick<Principal, "scopes" | "lacks">, needs: Scope, tool = ""): void {
   if (!principal.scopes.includes(needs)) throw principal.lacks(needs, tool);
 }
 
-/** A principal that has every scope: whoever started this process may do what its user may. */
+/** A principal with every scope: whoever started this process has its user's rights. */
 export const ownUser = (actor: string, agreement: Agreement): Principal => ({
   actor,
   scopes,
@@ -108,9 +108,10 @@ export const ownUser = (actor: string, agreement: Agreement): Principal => ({
   agreement,
 });
 
-/** The token that agrees to the loss on the principal's own behalf. @throws DomainError the question, to whom it may go */
-function agreed(
-  { confirm: by }: Pick<Session, "confirm">,
+/** The token by which the principal itself agrees to the loss.
+ * @throws DomainError CONFIRMATION_REQUIRED, CONFIRMATION_BY_PERSON if it cannot agree itself */
+function confirmationToken(
+  { confirm: by }: Pick<AppContext, "confirm">,
   { agreement, scopes: held }: Principal,
   question: DomainError<"CONFIRMATION_REQUIRED">,
 ): string {

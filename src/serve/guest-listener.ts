@@ -1,6 +1,5 @@
-/** The one address that guests may call: links that were made for them, each for one VM and one plugin, and nothing else.
- * A guest on user-mode networking reaches its host's loopback, so what else there is must not be here. Whatever is not
- * such a link is answered alike, with nothing in it. */
+/** The listener for guests. It serves guest links alone, each for one VM and one plugin. A guest on user-mode networking
+ * reaches its host's loopback, so nothing else may be served here. Every other request gets the same empty answer. */
 import { createServer, type Server } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import { setTimeout as after } from "node:timers/promises";
@@ -14,22 +13,22 @@ import { type RateLimit, rateLimited } from "./rate-limit.ts";
 export type GuestListenerOptions = Readonly<{
   address: string;
   port: number;
-  /** A link may be for a VM on any of these. */
+  /** The connections whose VMs may have links. */
   connections: readonly string[];
   store: () => Promise<LinkStore>;
-  /** Has a plugin answer; `vm` is `connection/uuid`. */
+  /** Passes a request to a plugin. `vm` is `connection/uuid`. */
   handle: (plugin: string, request: Request, context: Readonly<{ vm: string }>) => Promise<Response>;
   log: (message: string) => void;
-  /** Writes a defect's stack to stderr. */
+  /** Writes a defect's stack to stderr and returns its id. */
   defect: (error: unknown) => string;
   now?: () => Date;
   rate?: RateLimit;
-  /** How long a request may take to arrive. */
+  /** The time for a request to arrive. */
   requestLimitMs?: number;
 }>;
 
 export type GuestListener = Readonly<{
-  /** Where it listens; later than it was opened where another process has the port until then. */
+  /** The address, once it listens. While another process has the port, this stays pending. */
   listening: Promise<AddressInfo>;
   close(): Promise<void>;
 }>;
@@ -39,23 +38,23 @@ const HEADER_BYTES_MAX = 8_192;
 const HEADERS_MAX = 50;
 const REQUEST_LIMIT_MS = 15_000;
 const CHECK_MS = 1_000;
-/** Longer than any plugin may take to answer. */
+/** Longer than a plugin's longest answer. */
 const IDLE_LIMIT_MS = 120_000;
 const CONNECTIONS_MAX = 128;
 const CONNECTIONS_PER_ADDRESS_MAX = 32;
-/** Guests on user-mode networking all come from one address. */
+/** All guests on user-mode networking have the same address. */
 const RATE: RateLimit = { burst: 60, perSecond: 5 };
 const LISTEN_AGAIN_MS = 5_000;
 const RETRY_AFTER = "10";
 
-/** Listens, and goes on trying where it cannot: several servers may be told the same port, and whoever has it serves the
- * links of all that share the database. */
+/** Listens, and retries while it cannot. Several servers may have the same port in their settings. The one that gets it
+ * serves the links of all servers on the database. */
 export function listenForGuests(options: GuestListenerOptions): GuestListener {
-  // Before HTTP/1.1 a request named no host, and what it names now decides nothing.
+  // The Host header is ignored, and HTTP/1.0 has none.
   const listener = getRequestListener(guestRoutes(options).fetch, {
     hostname: "guest.invalid",
     overrideGlobalObjects: false,
-    errorHandler: () => nothing(),
+    errorHandler: () => emptyAnswer(),
   });
   const server = createServer({
     maxHeaderSize: HEADER_BYTES_MAX,
@@ -68,11 +67,11 @@ export function listenForGuests(options: GuestListenerOptions): GuestListener {
   server.maxConnections = CONNECTIONS_MAX;
   server.maxRequestsPerSocket = 1;
   server.timeout = IDLE_LIMIT_MS;
-  server.on("connection", boundEach());
+  server.on("connection", limitPerAddress());
   server.on("clientError", (_error, socket) => socket.destroy());
   const ending = new AbortController();
   const listening = listenUntil(server, options, ending.signal);
-  // Nobody may be waiting for it when it is closed.
+  // Closing rejects it, and possibly nobody awaits it.
   listening.catch(() => undefined);
   return {
     listening,
@@ -85,8 +84,8 @@ export function listenForGuests(options: GuestListenerOptions): GuestListener {
   };
 }
 
-/** Ends connections beyond what one address may hold. */
-function boundEach(): (socket: Socket) => void {
+/** Ends connections over the limit of one address. */
+function limitPerAddress(): (socket: Socket) => void {
   const held = new Map<string, number>();
   return (socket) => {
     const address = socket.remoteAddress ?? "";
@@ -106,7 +105,7 @@ async function listenUntil(
   { address, port, log }: GuestListenerOptions,
   signal: AbortSignal,
 ): Promise<AddressInfo> {
-  const told = new Set<string>();
+  const logged = new Set<string>();
   for (;;) {
     try {
       await new Promise<void>((listening, failed) => {
@@ -120,26 +119,26 @@ async function listenUntil(
       const { code, message } = error as NodeJS.ErrnoException;
       const reason =
         code === "EADDRINUSE"
-          ? "another process has that port, another Bootwright perhaps, which then serves them"
+          ? "another process has that port; if it is another Bootwright, it serves the guests"
           : message;
-      if (!told.has(reason)) log(`guests are not listened to on ${address}:${port}: ${reason}. It is tried again`);
-      told.add(reason);
+      if (!logged.has(reason)) log(`cannot listen for guests on ${address}:${port} yet: ${reason}. Trying again`);
+      logged.add(reason);
     }
     await after(LISTEN_AGAIN_MS, undefined, { signal, ref: false });
   }
 }
 
-/** What is served, as a function from a request to its answer. */
+/** The routes of the listener. */
 function guestRoutes(options: GuestListenerOptions): Hono {
   const { handle, defect, now = () => new Date() } = options;
   const isWithinRate = rateLimited(options.rate ?? RATE, () => now().getTime());
   const app = new Hono();
   app.use(async (context, next) => {
     const { address = "" } = getConnInfo(context).remote;
-    // A GET's route would also answer HEAD, and use up the link for it.
+    // Hono answers HEAD by the GET route, which would use up the link.
     const { method } = context.req.raw;
-    if (!isWithinRate(address)) context.res = nothing(429, { "retry-after": RETRY_AFTER });
-    else if (method !== "GET" && method !== "POST") context.res = nothing();
+    if (!isWithinRate(address)) context.res = emptyAnswer(429, { "retry-after": RETRY_AFTER });
+    else if (method !== "GET" && method !== "POST") context.res = emptyAnswer();
     else await next();
     context.header("cache-control", "no-store");
     context.header("connection", "close");
@@ -149,17 +148,17 @@ function guestRoutes(options: GuestListenerOptions): Hono {
   app.on(["GET", "POST"], linkPath(":plugin", ":uuid", ":token"), async (context) => {
     const { plugin, uuid, token } = context.req.param() as Record<"plugin" | "uuid" | "token", string>;
     if (timeLeft(token, now()) === 0 || !/^[\w.-]{1,64}$/.test(plugin) || !/^[0-9a-f-]{36}$/.test(uuid))
-      return nothing();
+      return emptyAnswer();
     const method = context.req.method;
-    // Read before the link is taken: a guest that sends slowly does not hold it.
+    // The body is read before the link is taken, so that a slow guest does not hold the link.
     const body = method === "POST" ? await readWithin(context.req.raw, bounds).catch(() => undefined) : null;
-    if (body === undefined) return nothing(413);
+    if (body === undefined) return emptyAnswer(413);
     const link = await takeLink(options, plugin, uuid, token);
-    if (!link) return nothing();
+    if (!link) return emptyAnswer();
     let isDone = false;
     try {
       const type = context.req.header("content-type");
-      // Made anew: the link is no business of the plugin's, and neither are the guest's other headers.
+      // A new request: the plugin gets neither the link nor the guest's other headers.
       const request = new Request(`http://guest.invalid/plugins/${plugin}/`, {
         method,
         body,
@@ -172,15 +171,15 @@ function guestRoutes(options: GuestListenerOptions): Hono {
       if (!isDone) await link.giveBack();
     }
   });
-  app.notFound(() => nothing());
+  app.notFound(() => emptyAnswer());
   app.onError((error) => {
     defect(error);
-    return nothing(503, { "retry-after": RETRY_AFTER });
+    return emptyAnswer(503, { "retry-after": RETRY_AFTER });
   });
   return app;
 }
 
-/** Takes a link, so that nobody else can, until it is given back. */
+/** Takes a link, so that no other request can use it until it is given back. */
 async function takeLink(
   { connections, store, now = () => new Date() }: GuestListenerOptions,
   plugin: string,
@@ -200,5 +199,5 @@ async function takeLink(
   return undefined;
 }
 
-const nothing = (status = 404, headers: Record<string, string> = {}): Response =>
+const emptyAnswer = (status = 404, headers: Record<string, string> = {}): Response =>
   new Response(null, { status, headers: { "content-length": "0", ...headers } });

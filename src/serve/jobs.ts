@@ -1,29 +1,29 @@
-/** Jobs that a process left which ended go on in any server that runs. Serving never waits for it. */
+/** Takes up the jobs of processes that have ended, in the background. No call waits for it. */
 import { setTimeout as after } from "node:timers/promises";
-import type { Session } from "./session.ts";
+import type { AppContext } from "./app-context.ts";
 
 export type TakingUpOptions = Readonly<{
-  services: Session["services"];
+  services: AppContext["services"];
   log: (message: string) => void;
-  /** A server that lives for a moment only, as clients start one to probe, takes nothing up. */
+  /** The delay before it begins. Clients probe with short-lived servers, which then take nothing up. */
   afterMs?: number;
-  /** A process may end at any time; asking the store is one query. */
+  /** The interval. A process may end at any time, and a round is one query. */
   everyMs?: number;
 }>;
 
-/** Returns what ends it; the jobs of this process are left to another one. */
+/** Returns the function that stops it and leaves this process's jobs to another one. */
 export function takeUpJobs({ services, log, afterMs = 2_000, everyMs = 5_000 }: TakingUpOptions): () => Promise<void> {
   const ending = new AbortController();
   const { signal } = ending;
-  let told = "";
+  let logged = "";
   const round = async () => {
     try {
       await services.jobs.takeUp();
-      told = "";
+      logged = "";
     } catch (error) {
-      const message = `jobs: what was left could not be taken up yet: ${error instanceof Error ? error.message : String(error)}`;
-      if (!signal.aborted && message !== told) log(message);
-      told = message;
+      const message = `jobs: jobs of ended processes cannot be taken up yet: ${error instanceof Error ? error.message : String(error)}`;
+      if (!signal.aborted && message !== logged) log(message);
+      logged = message;
     }
   };
   const running = (async () => {

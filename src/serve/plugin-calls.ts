@@ -1,20 +1,20 @@
-/** The calls of plugins' functions: a surface like MCP and the command line, without a person behind it. */
+/** Tool calls by plugins: a surface like MCP and the command line, without a person behind it. */
 import { DomainError } from "../domain/error.ts";
 import type { Scope } from "../domain/scope.ts";
+import type { AppContext } from "./app-context.ts";
 import { dispatcherFor } from "./dispatch.ts";
-import type { Session } from "./session.ts";
-import { workOf } from "./work.ts";
+import { createInFlightCalls } from "./in-flight-calls.ts";
 
-/** `name` is what the plugin goes by here, `permissions` what its manifest declares. */
+/** `name` is the plugin's name in this server. `permissions` are those in its manifest. */
 export type CallingPlugin = Readonly<{ name: string; permissions: readonly Scope[] }>;
 
 export type PluginCalls = Readonly<{
-  /** @throws DomainError a refusal, PERMISSION_DENIED among them; Defect */
+  /** @throws DomainError any refusal, also PERMISSION_DENIED; Defect */
   call(plugin: CallingPlugin, tool: string, args: unknown, signal: AbortSignal): Promise<Record<string, unknown>>;
 }>;
 
-export function pluginCalls(session: Session): PluginCalls {
-  const dispatch = dispatcherFor({ session, work: workOf() });
+export function pluginCalls(appContext: AppContext): PluginCalls {
+  const dispatch = dispatcherFor({ appContext, inFlight: createInFlightCalls() });
   return {
     call({ name, permissions }, tool, args, signal) {
       const principal = {

@@ -1,12 +1,12 @@
-/** Progress on a terminal: a bar that is drawn anew in its line, or a line for each message where nobody looks. */
+/** Progress on stderr: a bar that is redrawn in its line on a terminal, else a line for each message. */
 
 const WIDTH = 24;
 const CHARACTERS_MAX = 78;
 
 export type ProgressLine = Readonly<{
-  /** `percent`: 0 to 100; without it the message stands alone. */
-  tell(message: string, percent?: number): void;
-  /** Leaves the line as it is; what is written next begins below it. */
+  /** `percent`: 0 to 100. Without it there is no bar. */
+  show(message: string, percent?: number): void;
+  /** Ends the line. Later output begins below it. */
   end(): void;
 }>;
 
@@ -16,7 +16,7 @@ export function progressLine(stream: Stream): ProgressLine {
   let shown = "";
   let isOpen = false;
   return {
-    tell(message, percent) {
+    show(message, percent) {
       const text = lineOf(message, percent);
       if (text === shown) return;
       shown = text;
@@ -26,7 +26,7 @@ export function progressLine(stream: Stream): ProgressLine {
         stream.write(`${text}\n`);
         return;
       }
-      // To the beginning of the line, and what stood there is erased.
+      // Moves to the beginning of the line and erases it.
       stream.write(`\r\u001b[2K${text}`);
       isOpen = true;
     },

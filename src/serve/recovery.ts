@@ -1,19 +1,19 @@
-/** What was left open is settled in the background for as long as a server runs: by processes that died, and by this one
- * where nobody could tell how an operation ended. Serving never waits for it. */
+/** Settles open operations in the background: those of dead processes, and those of this one with an unknown outcome. No
+ * call waits for it. */
 import { setTimeout as after } from "node:timers/promises";
 import { settledInWords } from "../domain/changes/operation.ts";
-import type { Session } from "./session.ts";
+import type { AppContext } from "./app-context.ts";
 
 export type RecoveryOptions = Readonly<{
-  services: Session["services"];
+  services: AppContext["services"];
   log: (message: string) => void;
-  /** A server that lives for a moment only, as clients start one to probe, has no business with what others left. */
+  /** The delay before it begins. Clients probe with short-lived servers, which then settle nothing. */
   afterMs?: number;
-  /** A process may die, and a hypervisor come back, at any time; asking the store is one query. */
+  /** The interval. A process may die or a hypervisor return at any time, and a round is one query. */
   everyMs?: number;
 }>;
 
-/** Returns what ends it. */
+/** Returns the function that stops it. */
 export function recoverInBackground({
   services,
   log,
@@ -22,10 +22,10 @@ export function recoverInBackground({
 }: RecoveryOptions): () => Promise<void> {
   const ending = new AbortController();
   const { signal } = ending;
-  const told = new Set<string>();
-  const tellOnce = (message: string) => {
-    if (signal.aborted || told.has(message)) return;
-    told.add(message);
+  const logged = new Set<string>();
+  const logOnce = (message: string) => {
+    if (signal.aborted || logged.has(message)) return;
+    logged.add(message);
     log(message);
   };
 
@@ -34,21 +34,22 @@ export function recoverInBackground({
     const { connections, store, ...rest } = services;
     const backend = await connections.backend(name);
     await recoverAll({ ...rest, backend, store: await store() }, signal, ({ operation, status }) =>
-      tellOnce(settledInWords(operation, status)),
+      logOnce(settledInWords(operation, status)),
     );
   };
   const round = async () => {
     const { connections, store } = services;
     const open = await (await store()).open();
     for (const name of new Set(open.map(({ target }) => target.connection))) {
-      // A hypervisor that cannot be reached must not keep the others from being looked at.
-      if (connections.names.includes(name)) await recoverOn(name).catch((error: unknown) => tellOnce(yet(name, error)));
+      // An unreachable hypervisor must not block the others.
+      if (connections.names.includes(name))
+        await recoverOn(name).catch((error: unknown) => logOnce(notSettled(name, error)));
     }
   };
   const running = (async () => {
     for (let pause = afterMs; ; pause = everyMs) {
       await after(pause, undefined, { signal, ref: false });
-      await round().catch((error: unknown) => tellOnce(yet("database", error)));
+      await round().catch((error: unknown) => logOnce(notSettled("database", error)));
     }
   })().catch((error: unknown) => {
     if (!signal.aborted) throw error;
@@ -59,5 +60,5 @@ export function recoverInBackground({
   };
 }
 
-const yet = (where: string, error: unknown) =>
-  `${where}: what was left open could not be settled yet: ${error instanceof Error ? error.message : String(error)}`;
+const notSettled = (where: string, error: unknown) =>
+  `${where}: open operations cannot be settled yet: ${error instanceof Error ? error.message : String(error)}`;

@@ -1,4 +1,4 @@
-/** `bootwright token`: further tokens for HTTP, each shown once. */
+/** `bootwright token`: makes, lists and removes further tokens for HTTP. */
 import { scopes } from "../domain/scope.ts";
 import { addToken, readTokens, removeToken, TokenError } from "./http/token.ts";
 

@@ -1,4 +1,4 @@
-/** Taking VMs under management that are there already: somebody else's, or those that a lost database knew. */
+/** Takes existing VMs under management: foreign ones, or those of a lost database. */
 import { z } from "zod";
 import type { Change } from "../domain/changes/catalogue.ts";
 import { startDeadline } from "../domain/deadline.ts";
@@ -8,12 +8,12 @@ import { type Vm, VmRef } from "../domain/model/vm.ts";
 import type { Backend } from "../domain/ports/backend.ts";
 import type { Images } from "../domain/ports/images.ts";
 import { ChangeView, changeInput, changeTarget, viewOutcome } from "./change.ts";
-import { backendFor, connectionInput, findVm } from "./target.ts";
+import { backendFor, connectionInput, findVm } from "./find-vm.ts";
 import { callLimitMs, defineTool, type ToolContext } from "./tool.ts";
 
 type Input = Readonly<{ dry_run: boolean; accept: readonly string[] }>;
 
-/** Takes one VM under management. What its own metadata tag says of it is believed where no record says otherwise. */
+/** Takes one VM under management, with the status in its metadata tag if it has no record. */
 async function adopt(context: ToolContext, ref: string, tool: string, input: Input): Promise<ChangeView> {
   const found = await findVm(context, ref);
   const outcome = await changeTarget(context, found, {
@@ -35,12 +35,12 @@ async function adopt(context: ToolContext, ref: string, tool: string, input: Inp
   const tagged = outcome.changed && vm && knownFromTag(vm, found.backend.images);
   return {
     ...viewOutcome(outcome, input.dry_run, [{ tool: "complete_installation", arguments: { vm: found.target.uuid } }]),
-    ...(tagged && { notes: [`Its metadata tag said ${tagged.status} (revision ${tagged.revision}), which was taken`] }),
+    ...(tagged && { notes: [`The status ${tagged.status} (revision ${tagged.revision}) comes from its metadata tag`] }),
   };
 }
 
-/** What a VM's own tag tells; of a VM that was copied from another the tag tells nothing. Files are Bootwright's where
- * they bear the names that it gives them. */
+/** The facts in a VM's own tag. A tag with another VM's UUID was copied and is ignored. Files with the names that Bootwright
+ * gives are Bootwright's. */
 export function knownFromTag({ uuid, claim, next }: Vm, images: Pick<Images, "pathFor">) {
   const status = InstallationStatus.safeParse(claim?.status);
   if (claim?.uuid !== uuid || claim.revision < 1 || !status.success) return undefined;
@@ -55,16 +55,16 @@ export function knownFromTag({ uuid, claim, next }: Vm, images: Pick<Images, "pa
   };
 }
 
-/** VMs of one call: it waits for all of them, and answers with each. */
+/** The most VMs that one call adopts. */
 const ADOPTED_MAX = 1_000;
 
 const Adopted = z.object({
   adopted: z.array(ChangeView),
   refused: z.array(z.object({ vm: z.string(), reason: z.string() })),
-  left: z.number().optional().describe("VMs that are left for another call"),
+  left: z.number().optional().describe("VMs left for another call"),
 });
 
-/** Adopts one VM after the other; one that is refused does not keep the others from it. */
+/** Adopts the VMs one after another. A refused VM does not stop the others. */
 export async function adoptEach(
   context: ToolContext,
   { connection }: Backend,
@@ -93,7 +93,7 @@ export async function adoptEach(
   return { adopted, refused, ...(left > 0 && { left }) };
 }
 
-/** The VMs of a connection of which there is no record, by name. */
+/** The VMs of a connection without a record. */
 export async function unrecorded(context: ToolContext, backend: Backend): Promise<Vm[]> {
   const store = await context.store();
   const managed = new Set((await store.records(backend.connection)).map(({ uuid }) => uuid));
@@ -104,7 +104,7 @@ const adoptVm = defineTool({
   name: "adopt_vm",
   title: "Adopt VM",
   description:
-    "Take an existing VM under management, or all of a connection: boot order, disk and medium are read from it, the status starts as NotInstalled or as its own metadata tag says, and nothing about it changes but that tag.",
+    "Take an existing VM under management, or all VMs of a connection. Boot order, disk and medium are read from the VM. The status is the one in its metadata tag, else NotInstalled. Only that tag changes.",
   effect: "change",
   needs: ["claim.write"],
   several: true,

@@ -1,3 +1,4 @@
+/** Reads and sets boot orders, and predicts what would boot. */
 import { z } from "zod";
 import { vmOf } from "../domain/changes/change.ts";
 import { predictOrder } from "../domain/model/boot-forecast.ts";
@@ -6,15 +7,15 @@ import { bootReport } from "../domain/model/boot-rules.ts";
 import { rolesFor } from "../domain/model/roles.ts";
 import { VmRef } from "../domain/model/vm.ts";
 import { ChangeView, changeVm, confirmInput, viewOutcome, vmChangeInput } from "./change.ts";
-import { type Looked, readVm, StaleView, viewStale } from "./look.ts";
 import { restartChanges, restartInput } from "./power.ts";
+import { readVm, StaleView, type VmReading, viewStale } from "./read-vm.ts";
 import { defineTool } from "./tool.ts";
 import { FindingView, PredictionView, viewPrediction, viewReport } from "./view.ts";
 
 const getBootOrder = defineTool({
   name: "get_boot_order",
   title: "Get boot order",
-  description: "Get a VM's boot order, live and for the next start, and the order that was asked for.",
+  description: "Get a VM's boot order, live and for the next start, and the requested order.",
   effect: "read",
   needs: [],
   http: { method: "GET", path: "/vms/{vm}/boot-order" },
@@ -26,14 +27,14 @@ const getBootOrder = defineTool({
     requested_boot_order: PresetOrder.optional(),
     devices: z
       .array(z.string())
-      .describe("Devices in the order, first to last, disk:TARGET or cdrom:TARGET among them"),
+      .describe("The devices of the order, first to last, such as disk:TARGET or cdrom:TARGET"),
     other_devices: z.array(z.string()),
     ...StaleView,
   }),
   async run({ vm }, context) {
-    const looked = await readVm(context, vm, { images: false });
-    if (looked.stale) return recordedOrder(looked);
-    const { state } = looked;
+    const reading = await readVm(context, vm, { images: false });
+    if (reading.stale) return recordedOrder(reading);
+    const { state } = reading;
     const roles = rolesFor(state);
     const { next, live, uuid } = vmOf(state);
     const { order, others } = bootOrderOf(next, roles);
@@ -49,8 +50,8 @@ const getBootOrder = defineTool({
   },
 });
 
-/** @throws what kept from looking, where no order is on record */
-function recordedOrder({ state: { target, record }, stale }: Looked) {
+/** @throws the error of the failed read, if no order is on record */
+function recordedOrder({ state: { target, record }, stale }: VmReading) {
   const order = record?.seen?.bootOrder;
   if (!record || order === undefined) throw stale!.error;
   const asked = record.requestedOrder;
@@ -68,7 +69,7 @@ const setBootOrder = defineTool({
   name: "set_boot_order",
   title: "Set boot order",
   description:
-    "Set what a VM boots from: hd once an OS is installed, cdrom_hd to install. Checked against media and disk first. On a running VM it takes effect at the next cold start (a guest's own reboot keeps the old order) unless restart is true.",
+    "Set what a VM boots from: hd once an OS is installed, cdrom_hd to install. The order is checked against media and disk first. On a running VM it takes effect at the next cold start (a guest's own reboot keeps the old order) unless restart is true.",
   effect: "change",
   needs: ["boot_order.set"],
   http: { method: "POST", path: "/vms/{vm}/boot-order" },
@@ -78,7 +79,7 @@ const setBootOrder = defineTool({
     const outcome = await changeVm(context, input.vm, {
       tool: "set_boot_order",
       input,
-      look: { usage: input.restart || "indexed" },
+      observe: { usage: input.restart || "indexed" },
       intent: (state) => [
         {
           kind: "boot_order.set",
@@ -100,7 +101,7 @@ const checkBoot = defineTool({
   name: "check_boot",
   title: "Check what would boot",
   description:
-    "Predict what a VM will boot, device by device with the cause, at a cold start and at a guest's own reboot, and list every finding with its fixes. Changes nothing.",
+    "Predict what a VM will boot at a cold start and at a guest's own reboot, device by device with the cause. Lists every finding with its fixes. Changes nothing.",
   effect: "read",
   needs: [],
   http: { method: "GET", path: "/vms/{vm}/boot-check" },
@@ -117,7 +118,7 @@ const checkBoot = defineTool({
   }),
   async run({ vm, orders }, context) {
     const { state, stale } = await readVm(context, vm, { usage: "indexed" });
-    // What the machine would do cannot be told from a record of it.
+    // A record does not suffice for a prediction.
     if (stale) throw stale.error;
     return {
       vm: state.target.uuid,

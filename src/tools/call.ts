@@ -1,10 +1,10 @@
-/** One call of one tool: parse, run, check the answer. What every surface does between its request and its response. */
+/** Makes one call of one tool: parse the input, run, check the answer. */
 import { DomainError } from "../domain/error.ts";
 import { nearestFirst } from "../domain/nearest.ts";
 import { parseInput } from "./respond.ts";
 import type { Tool, ToolContext } from "./tool.ts";
 
-/** @throws DomainError a refusal; anything else that is thrown is a defect */
+/** @throws DomainError a refusal; any other error is a defect */
 export async function callTool(
   tools: readonly Tool[],
   name: string,
@@ -17,7 +17,7 @@ export async function callTool(
   return tool.output.parse(answer) as Record<string, unknown>;
 }
 
-/** What is no tool's name may be of any length. */
+/** An unknown name may have any length. */
 const NAME_SHOWN_MAX = 100;
 
 /** @throws DomainError TOOL_NOT_FOUND with the nearest names first */

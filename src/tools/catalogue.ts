@@ -1,4 +1,4 @@
-/** Every tool there is, and which of them are offered. */
+/** All tools, and which of them are offered. */
 import type { z } from "zod";
 import type { Capabilities } from "../domain/ports/backend.ts";
 import type { Connections } from "../domain/ports/connections.ts";
@@ -21,7 +21,7 @@ import { repairTools } from "./repair.ts";
 import type { Need, Tool } from "./tool.ts";
 import { vmTools } from "./vm.ts";
 
-/** In the order in which they are listed, which is the same for every caller. */
+/** In the order of their listing, which is the same for every caller. */
 const catalogue = [
   ...vmTools,
   ...lifecycleTools,
@@ -43,13 +43,13 @@ const catalogue = [
 ];
 export const allTools = catalogue as unknown as readonly Tool[];
 
-/** What each tool answers, by its name. */
+/** The answer of each tool, by name. */
 export type Answers = { [T in (typeof catalogue)[number] as T["name"]]: z.output<T["output"]> };
 
 const meets = ({ changes, groups }: Capabilities, need: Need): boolean =>
   need in changes || groups.some((group) => group === need);
 
-/** The tools that some connection's backend can serve, and, read-only, those that change nothing. */
+/** The tools that at least one connection's backend supports. With `readOnly`, only those that change nothing. */
 export function offeredTools(connections: Connections, { readOnly }: { readOnly: boolean }): readonly Tool[] {
   const capabilities = connections.names.map((name) => connections.capabilities(name));
   return allTools.filter(

@@ -1,4 +1,4 @@
-/** What every tool that changes a VM shares: its arguments, its way through the domain, its answer. */
+/** The common parts of all tools that change a VM: arguments, the call of the domain, the answer. */
 import { z } from "zod";
 import type { Change } from "../domain/changes/catalogue.ts";
 import type { ObserveOptions } from "../domain/engine/observe.ts";
@@ -7,36 +7,36 @@ import { DomainError } from "../domain/error.ts";
 import { finding, findingCodes } from "../domain/model/finding.ts";
 import type { State } from "../domain/model/state.ts";
 import { VmRef } from "../domain/model/vm.ts";
-import { type FoundVm, findVm } from "./target.ts";
+import { type FoundVm, findVm } from "./find-vm.ts";
 import type { ToolContext } from "./tool.ts";
 import { FixView, VmView, viewFinding, viewVm } from "./view.ts";
 
-/** A finding that blocks nothing needs no acceptance. */
+/** Findings that can be accepted. A finding that blocks nothing needs no acceptance. */
 const blockingCodes = findingCodes.filter((code) => finding(code, "").blocks.length > 0);
 
 export const changeInput = {
-  dry_run: z.boolean().default(false).describe("Only say what would be done and what would be found"),
+  dry_run: z.boolean().default(false).describe("Only show the steps and findings; change nothing"),
   accept: z
     .array(z.enum(blockingCodes))
     .max(blockingCodes.length)
     .default([])
-    .describe("Findings to go ahead in spite of, by code"),
+    .describe("Codes of findings to override"),
 };
 export const confirmInput = {
-  confirm: z.string().max(200).optional().describe("The token from CONFIRMATION_REQUIRED, once the user has agreed"),
+  confirm: z.string().max(200).optional().describe("The token from CONFIRMATION_REQUIRED, after the user has agreed"),
 };
 export const vmChangeInput = { vm: VmRef, ...changeInput };
 
 export const ChangeView = z.object({
   vm: VmView,
-  changed: z.boolean().describe("false: it was so already, and nothing was done"),
+  changed: z.boolean().describe("false: nothing to do, it was so already"),
   dry_run: z.boolean().optional(),
   operation: z.string().optional(),
   takes_effect: z.enum(["now", "next_start"]),
-  steps: z.array(z.string()).describe("What was done, or would be done in a dry run"),
-  overridden: z.array(z.string()).optional().describe("Findings that would have blocked this and were accepted"),
-  would_lose: z.array(z.string()).optional().describe("In a dry run: what would be lost, and so be confirmed"),
-  next_steps: z.array(FixView).describe("Calls that are likely to come next"),
+  steps: z.array(z.string()).describe("The steps made, or to be made in a dry run"),
+  overridden: z.array(z.string()).optional().describe("Accepted findings that would have blocked this"),
+  would_lose: z.array(z.string()).optional().describe("In a dry run: losses that need confirmation"),
+  next_steps: z.array(FixView).describe("Likely next calls"),
   notes: z.array(z.string()).optional(),
 });
 export type ChangeView = z.input<typeof ChangeView>;
@@ -48,8 +48,8 @@ export type ChangeRequest = Readonly<{
     accept: readonly string[];
     confirm?: string | undefined;
   };
-  look?: Omit<ObserveOptions, "signal">;
-  /** Pure: from what is true to what is to be done. */
+  observe?: Omit<ObserveOptions, "signal">;
+  /** Pure: derives the changes from the state. */
   intent: (state: State) => readonly Change[];
 }>;
 
@@ -65,7 +65,7 @@ export async function changeVm(context: ToolContext, ref: string, request: Chang
   });
 }
 
-/** Changes a target, managed or not, there or not. */
+/** Changes a target, whether or not it is managed or exists. */
 export async function changeTarget(context: ToolContext, found: FoundVm, request: ChangeRequest): Promise<Outcome> {
   if (found.unreachable) throw found.unreachable;
   const { dry_run: dryRun, accept, confirm, ...asked } = request.input;
@@ -83,9 +83,9 @@ export async function changeTarget(context: ToolContext, found: FoundVm, request
       intent: request.intent,
       accept,
       dryRun,
-      subject: `${request.tool} ${canonical({ ...asked, accept })}`,
+      subject: `${request.tool} ${canonicalJson({ ...asked, accept })}`,
       context: context.call,
-      ...(request.look && { look: request.look }),
+      ...(request.observe && { look: request.observe }),
       ...(confirm !== undefined && { confirm }),
     },
   );
@@ -114,8 +114,8 @@ export function viewOutcome(
   };
 }
 
-/** JSON with sorted keys, so that the same arguments are the same text. */
-const canonical = (value: unknown): string =>
+/** JSON with sorted keys, so that equal arguments give equal text. */
+const canonicalJson = (value: unknown): string =>
   JSON.stringify(value, (_key, inner) =>
     inner && typeof inner === "object" && !Array.isArray(inner)
       ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))

@@ -1,9 +1,9 @@
-/** The way to a VM's screen and keyboard. No tool opens it: what is done there is a person's. */
+/** Opens a VM's screen and keyboard, for people. No tool opens a console. */
 import { DomainError } from "../domain/error.ts";
 import type { Target } from "../domain/model/vm.ts";
 import type { Console } from "../domain/ports/backend-groups.ts";
 import { groupOf } from "./group.ts";
-import { readVm } from "./look.ts";
+import { readVm } from "./read-vm.ts";
 import type { ToolContext } from "./tool.ts";
 
 /** @throws DomainError VM_NOT_FOUND, VM_NOT_MANAGED, GROUP_UNSUPPORTED, CONSOLE_UNAVAILABLE */

@@ -1,17 +1,17 @@
-/** The database itself: a copy of it, and making it anew from what the machines say. */
+/** Copies the database, and rebuilds it from the tags of the VMs. */
 import { z } from "zod";
 import { DomainError } from "../domain/error.ts";
 import { InstallationStatus } from "../domain/model/installation.ts";
 import { adoptEach, unrecorded } from "./adoption.ts";
 import { changeInput } from "./change.ts";
-import { backendFor, connectionInput } from "./target.ts";
+import { backendFor, connectionInput } from "./find-vm.ts";
 import { defineTool } from "./tool.ts";
 
 const backupDatabase = defineTool({
   name: "backup_database",
   title: "Back up the database",
   description:
-    "Copy the database (records, history, kept definitions with their passwords) as it is at one moment into backups/ of the data directory, while everything goes on. The newest ten copies stay. To go back: end every Bootwright, put the copy in the database's place, start again.",
+    "Copy the database (records, history, kept definitions with their passwords) into backups/ of the data directory, as it is at one moment, during operation. The newest ten copies stay. To go back: end every Bootwright, put the copy in the database's place, start again.",
   effect: "change",
   needs: [],
   repeats: true,
@@ -20,11 +20,11 @@ const backupDatabase = defineTool({
   output: z.object({
     path: z.string(),
     size_bytes: z.number(),
-    removed: z.array(z.string()).describe("Older copies that made room for this one"),
+    removed: z.array(z.string()).describe("Older copies that were removed"),
   }),
   async run(_input, context) {
     const { backup } = await context.store();
-    // A database that is no file of ours is copied by its own means.
+    // A database that is no local file has its own means of backup.
     if (!backup) throw new DomainError("TOOL_NOT_FOUND", { tool: "backup_database", known: [] });
     const { path, bytes, removed } = await backup.copy();
     return { path, size_bytes: bytes, removed: [...removed] };
@@ -35,7 +35,7 @@ const rebuildDatabase = defineTool({
   name: "rebuild_database",
   title: "Rebuild the database",
   description:
-    "After the database was lost: put every VM back on record that carries Bootwright's own metadata tag, with the status in it. VMs on record stay as they are; history and the orders that were asked for are not in the tags.",
+    "Put every VM with Bootwright's metadata tag back on record, with the status in the tag. For a lost database. VMs on record stay as they are. History and requested boot orders are not in the tags.",
   effect: "change",
   needs: ["claim.write"],
   several: true,
@@ -46,9 +46,9 @@ const rebuildDatabase = defineTool({
       z.object({ vm: z.string(), name: z.string(), installation_status: InstallationStatus.optional() }),
     ),
     refused: z.array(z.object({ vm: z.string(), reason: z.string() })),
-    left: z.number().optional().describe("VMs that are left for another call"),
-    copied: z.array(z.string()).describe("VMs whose tag belongs to another VM: adopt_vm takes them as their own"),
-    untagged: z.number().describe("VMs without a tag, which were never managed"),
+    left: z.number().optional().describe("VMs left for another call"),
+    copied: z.array(z.string()).describe("VMs with another VM's tag: take them with adopt_vm"),
+    untagged: z.number().describe("Number of VMs without a tag; they were never managed"),
   }),
   async run(input, context) {
     const backend = await backendFor(context, input.connection);

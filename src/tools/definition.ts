@@ -1,4 +1,4 @@
-/** The definitions that operations kept from before them: which there are, and putting one back. */
+/** Lists the VM definitions that operations kept from before them, and restores one. */
 import { z } from "zod";
 import type { Change } from "../domain/changes/catalogue.ts";
 import { restoreChangeOf, restoreChanges } from "../domain/changes/restore.ts";
@@ -6,7 +6,7 @@ import { DomainError } from "../domain/error.ts";
 import { BootOrder, bootOrderOf, rolesOf } from "../domain/model/boot-order.ts";
 import { driveOf, VmRef } from "../domain/model/vm.ts";
 import { ChangeView, changeTarget, viewOutcome, vmChangeInput } from "./change.ts";
-import { findVm } from "./target.ts";
+import { findVm } from "./find-vm.ts";
 import { defineTool } from "./tool.ts";
 
 const DEFINITIONS_MAX = 50;
@@ -15,7 +15,7 @@ const listDefinitions = defineTool({
   name: "list_definitions",
   title: "List definitions",
   description:
-    "List the definitions of a VM that operations kept from before them, newest first, with boot order and medium as they were. The texts themselves stay in the database, since passwords are in them.",
+    "List the definitions of a VM that operations kept from before them, newest first, with the boot order and medium of then. The texts stay in the database, since they hold passwords.",
   effect: "read",
   needs: [],
   http: { method: "GET", path: "/vms/{vm}/definitions" },
@@ -23,7 +23,7 @@ const listDefinitions = defineTool({
   output: z.object({
     definitions: z.array(
       z.object({
-        operation: z.string().describe("The operation that it is from before of; restore_definition takes it"),
+        operation: z.string().describe("The operation that kept it; restore_definition takes this id"),
         tool: z.string(),
         kept_at: z.string(),
         size_bytes: z.number(),
@@ -63,13 +63,13 @@ const restoreDefinition = defineTool({
   name: "restore_definition",
   title: "Restore definition",
   description:
-    "Put back a VM's whole definition from before an operation (list_definitions names them), also of a VM whose definition is gone. Disk contents and the installation status stay as they are; on a running VM it takes effect at the next cold start.",
+    "Restore a VM's whole definition from before an operation (list_definitions names them), also if the VM's definition is gone. Disk contents and the installation status stay as they are. On a running VM it takes effect at the next cold start.",
   effect: "change",
   needs: ["claim.write", "vm.rename"],
   http: { method: "POST", path: "/vms/{vm}/definitions/{operation}/restore" },
   input: z.object({
     ...vmChangeInput,
-    operation: z.string().min(1).max(100).describe("The operation whose definition from before is put back"),
+    operation: z.string().min(1).max(100).describe("The operation whose kept definition is restored"),
   }),
   output: ChangeView,
   async run(input, context) {
@@ -81,7 +81,7 @@ const restoreDefinition = defineTool({
     const outcome = await changeTarget(context, found, {
       tool: "restore_definition",
       input,
-      look: { usage: true },
+      observe: { usage: true },
       intent(state): Change[] {
         if (!state.record) throw new DomainError("VM_NOT_MANAGED", { vm: state.vm?.name ?? input.vm });
         if (!restore)

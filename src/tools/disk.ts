@@ -1,3 +1,4 @@
+/** Reads a VM's disk, and grows it. */
 import { z } from "zod";
 import { vmOf } from "../domain/changes/change.ts";
 import { DomainError } from "../domain/error.ts";
@@ -8,15 +9,15 @@ import type { State } from "../domain/model/state.ts";
 import { diskVerdict } from "../domain/model/verdict.ts";
 import { type Disk, diskOf, VmRef } from "../domain/model/vm.ts";
 import { ChangeView, changeVm, viewOutcome, vmChangeInput } from "./change.ts";
-import { type Looked, readVm, StaleView, viewStale } from "./look.ts";
-import { findVm } from "./target.ts";
+import { findVm } from "./find-vm.ts";
+import { readVm, StaleView, type VmReading, viewStale } from "./read-vm.ts";
 import { defineTool } from "./tool.ts";
 
-const diskInput = z.string().max(16).optional().describe("Target of the disk, vda say; default: the system disk");
+const diskInput = z.string().max(16).optional().describe("Target of the disk, such as vda; default: the system disk");
 
-/** The disk that is asked about; nobody can tell of one that is not on record while its connection does not answer.
- * @throws DomainError DISK_NOT_FOUND, VM_MUST_BE_OFF, and what kept from looking */
-function diskSeen({ state, stale }: Looked, target: string | undefined, check: boolean) {
+/** The requested disk. While the connection does not answer, only the disk on record is known.
+ * @throws DomainError DISK_NOT_FOUND, VM_MUST_BE_OFF, and the error of the failed read */
+function requestedDisk({ state, stale }: VmReading, target: string | undefined, check: boolean) {
   if (!stale) {
     const disk = diskIn(state, target);
     if (check && vmOf(state).power !== "off")
@@ -47,7 +48,7 @@ const getDiskInfo = defineTool({
   name: "get_disk_info",
   title: "Get disk information",
   description:
-    "Get a VM's disk: virtual and actual size, format, backing chain, whether it is blank, has a boot record or is corrupt, and the host's free space. check reads the whole image's tables and needs the VM off.",
+    "Get a VM's disk: virtual and actual size, format, backing chain, whether it is blank, has a boot record or is corrupt, and the host's free space. check reads all of the image's tables and needs the VM off.",
   effect: "read",
   scans: true,
   needs: [],
@@ -61,29 +62,32 @@ const getDiskInfo = defineTool({
     format: z.string().optional(),
     size_gb: z.number().optional().describe("Virtual size in GiB"),
     virtual_size_bytes: z.number().optional(),
-    actual_size_bytes: z.number().optional().describe("What it takes on the host"),
+    actual_size_bytes: z.number().optional().describe("Bytes used on the host"),
     content: z.enum(["blank", "data", "unknown"]),
     boots_bios: z.boolean().optional(),
     boots_uefi: z.boolean().optional(),
     verdict: z
       .enum(["boots", "cannot", "unknown"])
       .optional()
-      .describe("What the VM's own firmware makes of it; absent where its connection did not answer"),
-    written_in_run: z.boolean().optional().describe("Written to since the VM's last run began, where that was noted"),
-    corrupt: z.boolean().optional().describe("Absent unless it was checked or the image says so itself"),
+      .describe("Whether the VM's own firmware can boot it; absent if the connection did not answer"),
+    written_in_run: z
+      .boolean()
+      .optional()
+      .describe("Whether it was written to since the VM's last run began, if that is on record"),
+    corrupt: z.boolean().optional().describe("Absent unless it was checked or the image is marked so"),
     backing_chain: z.array(z.string()),
     backing_missing: z.string().optional(),
     host_free_bytes: z.number(),
     host_total_bytes: z.number(),
     ...StaleView,
     stale: StaleView.stale.describe(
-      "Its connection did not answer: which file it is stands on record, the rest is fresh",
+      "The connection did not answer: the file's path is from the record, the rest is current",
     ),
   }),
   async run({ vm, disk: target, check }, context) {
-    const looked = await readVm(context, vm, { images: false });
-    const { state, backend } = looked;
-    const disk = diskSeen(looked, target, check);
+    const reading = await readVm(context, vm, { images: false });
+    const { state, backend } = reading;
+    const disk = requestedDisk(reading, target, check);
     const unknown: DiskFact = { path: "", state: "not_a_file", content: "unknown", chain: [] };
     const fact =
       disk.path === undefined
@@ -105,20 +109,20 @@ const getDiskInfo = defineTool({
       content: fact.content,
       ...(fact.bootsBios !== undefined && { boots_bios: fact.bootsBios }),
       ...(fact.bootsUefi !== undefined && { boots_uefi: fact.bootsUefi }),
-      ...viewVerdict(looked, disk, fact),
+      ...viewVerdict(reading, disk, fact),
       ...(noted !== undefined && { written_in_run: fact.identity !== noted }),
       ...(fact.corrupt !== undefined && { corrupt: fact.corrupt }),
       backing_chain: fact.chain.slice(1),
       ...(fact.backingMissing !== undefined && { backing_missing: fact.backingMissing }),
       host_free_bytes: space.freeBytes,
       host_total_bytes: space.totalBytes,
-      ...viewStale(looked.stale),
+      ...viewStale(reading.stale),
     };
   },
 });
 
-/** A run has the firmware that it was started with. */
-function viewVerdict({ state, stale }: Looked, { target }: Pick<Disk, "target">, fact: DiskFact) {
+/** A running VM keeps the firmware of its start. */
+function viewVerdict({ state, stale }: VmReading, { target }: Pick<Disk, "target">, fact: DiskFact) {
   if (stale) return {};
   const vm = vmOf(state);
   return { verdict: diskVerdict(diskOf(vm.next, target), fact, (vm.live ?? vm.next).firmware).verdict };
@@ -128,7 +132,7 @@ const resizeDisk = defineTool({
   name: "resize_disk",
   title: "Grow disk",
   description:
-    "Grow a VM's disk, running or off; shrinking is refused. The guest sees the larger disk and must grow its partition and file system itself.",
+    "Grow a VM's disk, running or off; shrinking is refused. The guest must grow its partition and file system itself.",
   effect: "change",
   needs: ["disk.resize"],
   http: { method: "POST", path: "/vms/{vm}/disk/resize" },
@@ -147,7 +151,7 @@ const resizeDisk = defineTool({
     const outcome = await changeVm(context, input.vm, {
       tool: "resize_disk",
       input,
-      look: { usage: true },
+      observe: { usage: true },
       intent(state) {
         const disk = diskIn(state, input.disk);
         if (disk.path === undefined)

@@ -1,10 +1,10 @@
-/** What happened, and which subscriber has not taken what. */
+/** Lists events and failed deliveries, and delivers an event again. */
 import { z } from "zod";
 import { DomainError } from "../domain/error.ts";
 import { type DomainEvent, eventTypes } from "../domain/model/event.ts";
 import { VmRef } from "../domain/model/vm.ts";
 import { nearestFirst } from "../domain/nearest.ts";
-import { presentOrPastVm } from "./target.ts";
+import { presentOrPastVm } from "./find-vm.ts";
 import { defineTool } from "./tool.ts";
 
 const EventView = z.object({
@@ -29,12 +29,12 @@ const listEvents = defineTool({
   name: "list_events",
   title: "List events",
   description:
-    "List what happened, newest first: what operations did, what guests did themselves, what other programs changed. Older ones follow with before, the place of the last one shown.",
+    "List events, newest first: of operations, of guests themselves, and of changes by other programs. For older ones pass before, the place of the last one shown.",
   effect: "read",
   needs: [],
   http: { method: "GET", path: "/events/history" },
   input: z.object({
-    vm: VmRef.optional().describe("Also one that is no more, by its UUID or the name that it had"),
+    vm: VmRef.optional().describe("Also a deleted VM, by its UUID or former name"),
     type: z.array(z.enum(eventTypes)).max(eventTypes.length).default([]).describe("Only events of these types"),
     before: z.number().int().min(1).max(1e15).optional().describe("Only events before this place"),
     limit: z.number().int().min(1).max(500).default(50),
@@ -53,29 +53,29 @@ const listEvents = defineTool({
   },
 });
 
-const SubscriberName = z.string().min(1).max(64).describe("The plugin, by the name in the settings");
+const SubscriberName = z.string().min(1).max(64).describe("The plugin's name in the settings");
 
 const listDeadLetters = defineTool({
   name: "list_dead_letters",
   title: "List dead letters",
-  description: "List events that a plugin did not take however often it was called, newest first, with its last error.",
+  description: "List events that a plugin failed to take after all attempts, newest first, with its last error.",
   effect: "read",
   needs: [],
   http: { method: "GET", path: "/dead-letters" },
   input: z.object({
     subscriber: SubscriberName.optional(),
-    waiting: z.boolean().default(false).describe("Those that are tried again by themselves"),
+    waiting: z.boolean().default(false).describe("Instead those that are still retried"),
     limit: z.number().int().min(1).max(500).default(50),
   }),
   output: z.object({
-    subscribers: z.array(z.string()).describe("Who is told of events, or was in the last thirty days"),
+    subscribers: z.array(z.string()).describe("The plugins that receive events, or did in the last thirty days"),
     dead_letters: z.array(
       z.object({
         subscriber: z.string(),
         event: EventView,
         state: z.enum(["waiting", "dead"]),
         attempts: z.number(),
-        at: z.string().describe("When it was given up, or is tried again"),
+        at: z.string().describe("When it was given up, or is retried"),
         error: z.string().optional(),
       }),
     ),
@@ -108,7 +108,7 @@ const redeliverEvent = defineTool({
   name: "redeliver_event",
   title: "Redeliver event",
   description:
-    "Have an event delivered to a plugin again, whether it was given up or taken before. It comes with the same id, and behind what already waits for the same VM.",
+    "Deliver an event to a plugin again, whether it was given up or taken before. It has the same id, and comes after events that already wait for the same VM.",
   effect: "change",
   repeats: true,
   needs: [],
@@ -123,7 +123,7 @@ const redeliverEvent = defineTool({
     const known = (await store.subscribers()).map(({ name }) => name);
     if (!known.includes(subscriber))
       throw new DomainError("SUBSCRIBER_NOT_FOUND", { subscriber, known: nearestFirst(subscriber, known) });
-    // One that was given up may be older than what the journal keeps.
+    // A dead letter may be older than the journal's oldest event.
     const dead = (await store.deliveries({ subscriber, limit: 10_000 })).find(({ event }) => event.id === id);
     const found = dead ?? (await store.event(id));
     if (!found) throw new DomainError("EVENT_NOT_FOUND", { event: id });

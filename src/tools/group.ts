@@ -1,5 +1,5 @@
-/** The groups of backends, for the tools that need one. A tool is offered where some connection has its group, so that it
- * may be called for a VM of another one. */
+/** The optional groups of backends. A tool is offered if any connection has its group, so it may be called for a VM on a
+ * connection without it. */
 import { DomainError } from "../domain/error.ts";
 import type { Backend } from "../domain/ports/backend.ts";
 import type { BackendGroups, GroupName } from "../domain/ports/backend-groups.ts";

@@ -1,25 +1,25 @@
-/** Links for guests. What a guest calls is served by a listener of its own. */
+/** Creates one-time links for guests. A separate listener serves them. */
 import { z } from "zod";
 import { observe } from "../domain/engine/observe.ts";
 import { DomainError } from "../domain/error.ts";
 import { linkPath, linkSubject, newLinkToken } from "../domain/guest-link.ts";
 import { VmRef } from "../domain/model/vm.ts";
-import { type FoundVm, findVm } from "./target.ts";
+import { type FoundVm, findVm } from "./find-vm.ts";
 import { defineTool, type ToolContext } from "./tool.ts";
 
 const HOUR_MS = 3_600_000;
 const HOURS_MAX = 168;
-/** The host as a guest on QEMU's user-mode networking sees it; what listens on the host's loopback is there. */
+/** The host's address on QEMU's user-mode networking. It leads to the host's loopback. */
 const USER_NETWORK_HOST = "10.0.2.2";
 
-/** How often an installer tries, since the VM may be busy at that moment. */
+/** An installer's attempts, since the VM may be busy at that moment. */
 const TRIES = 20;
 
 const createGuestLink = defineTool({
   name: "create_guest_link",
   title: "Create guest link",
   description:
-    "Create a one-time URL that a VM's installer calls when it is done, which completes the installation, with snippets for cloud-init, preseed, kickstart and a shell. Whoever has the URL can make that one call.",
+    "Create a one-time URL that completes the installation when a VM's installer calls it at its end. Answers with snippets for cloud-init, preseed, kickstart and a shell. Anyone with the URL can make that one call.",
   effect: "change",
   needs: [],
   repeats: true,
@@ -28,20 +28,20 @@ const createGuestLink = defineTool({
   input: z.object({
     vm: VmRef,
     plugin: z.string().min(1).max(64).default("phone-home").describe("The plugin that answers the call"),
-    expires_in_hours: z.number().int().min(1).max(HOURS_MAX).default(24).describe("How long the URL is good"),
+    expires_in_hours: z.number().int().min(1).max(HOURS_MAX).default(24).describe("How long the URL is valid"),
     host: z
       .string()
       .max(253)
       .regex(/^([\w.-]+|\[[0-9a-fA-F:.]+\])$/, "a host name or an address, IPv6 in brackets")
       .optional()
-      .describe("Where the guest reaches this host, if it is not the address in --guest-listen"),
+      .describe("This host's address for the guest, if it is not the one in --guest-listen"),
   }),
   output: z.object({
     vm: z.string(),
     plugin: z.string(),
     url: z.string(),
     expires_at: z.string(),
-    reached_by: z.string().describe("Which guests this URL works for"),
+    reached_by: z.string().describe("Which guests can reach this URL"),
     snippets: z.object({ cloud_init: z.string(), preseed: z.string(), kickstart: z.string(), shell: z.string() }),
   }),
   async run({ vm, plugin, expires_in_hours: hours, host }, context) {
@@ -69,7 +69,7 @@ const createGuestLink = defineTool({
   },
 });
 
-/** A link changes no VM, so it is looked at for a caller who wants it on one state alone. */
+/** Making a link changes no VM, so If-Match is checked here. */
 async function expectAsSeen(
   { call: { expect, deadline } }: ToolContext,
   { unreachable, target, ...ports }: FoundVm,
@@ -81,16 +81,16 @@ async function expectAsSeen(
 
 function hostFor(address: string, host: string | undefined): { name: string; reachedBy: string } {
   if (host !== undefined) return { name: host, reachedBy: `guests that reach this host as ${host}` };
-  // Every address is none that a guest could call, and which of the host's its network reaches nobody here knows.
+  // A guest cannot call the wildcard address, and which of the host's addresses its network reaches is unknown.
   if (/^(127\.|0\.0\.0\.0$|::1?$|localhost$)/.test(address))
-    return { name: USER_NETWORK_HOST, reachedBy: "guests on user-mode networking; for others say host" };
+    return { name: USER_NETWORK_HOST, reachedBy: "guests on user-mode networking; for others pass host" };
   return {
     name: address.includes(":") ? `[${address}]` : address,
     reachedBy: `guests whose network reaches ${address}`,
   };
 }
 
-/** An installer that cannot call must not fail for it. */
+/** An installer must not fail because its call does. */
 const snippetsFor = (url: string) => ({
   cloud_init: `#cloud-config\nphone_home:\n  url: "${url}"\n  post: [instance_id, hostname]\n  tries: ${TRIES}\n`,
   preseed: `d-i preseed/late_command string wget -q -O /dev/null '${url}' || true\n`,

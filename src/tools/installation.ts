@@ -1,3 +1,4 @@
+/** Reads and records the installation status of a VM. */
 import { z } from "zod";
 import type { Change } from "../domain/changes/catalogue.ts";
 import { vmOf } from "../domain/changes/change.ts";
@@ -11,7 +12,7 @@ import { rolesFor } from "../domain/model/roles.ts";
 import { VmRef } from "../domain/model/vm.ts";
 import type { RunRecord } from "../domain/model/vm-record.ts";
 import { ChangeView, changeVm, viewOutcome, vmChangeInput } from "./change.ts";
-import { readVm, StaleView, viewStale } from "./look.ts";
+import { readVm, StaleView, viewStale } from "./read-vm.ts";
 import { defineTool } from "./tool.ts";
 import { FixView, SuggestionView, viewSuggestion } from "./view.ts";
 
@@ -26,7 +27,8 @@ const toolFor = {
 const getInstallationStatus = defineTool({
   name: "get_installation_status",
   title: "Get installation status",
-  description: "Get what is on record about the installation of an OS on a VM's disk, and which calls may change it.",
+  description:
+    "Get the recorded status of the OS installation on a VM's disk, its last run, and the calls that may change it.",
   effect: "read",
   needs: [],
   http: { method: "GET", path: "/vms/{vm}/installation-status" },
@@ -39,12 +41,12 @@ const getInstallationStatus = defineTool({
       .object({
         run: z.string(),
         purpose: z.string(),
-        device: z.enum(["cdrom", "hd", "unknown"]).describe("What it was started from"),
+        device: z.enum(["cdrom", "hd", "unknown"]).describe("The device that it was started from"),
         at_reboot: AtReboot,
         started_at: z.string(),
       })
       .optional()
-      .describe("The run that is, or the last one unless it was stopped by a call"),
+      .describe("The present run, or the last one unless a call stopped it"),
     next_steps: z.array(FixView),
     ...StaleView,
   }),
@@ -79,7 +81,7 @@ const suggestCompletion = defineTool({
   name: "suggest_completion",
   title: "Suggest that an installation is complete",
   description:
-    "Record that the installation under way looks complete, with the evidence, for whoever decides; the status stays. Counts once for each power cycle: a second suggestion changes nothing.",
+    "Record that the running installation looks complete, with the evidence. The status stays until complete_installation. Counts once per power cycle: a second suggestion changes nothing.",
   effect: "change",
   needs: [],
   http: { method: "POST", path: "/vms/{vm}/suggest-completion" },
@@ -90,7 +92,7 @@ const suggestCompletion = defineTool({
     const outcome = await changeVm(context, input.vm, {
       tool: "suggest_completion",
       input: { ...input, dry_run: false, accept: [] },
-      look: { images: false },
+      observe: { images: false },
       intent: () => [
         { kind: "installation.suggest", evidence, by: context.call.actor, at: context.now().toISOString() },
       ],
@@ -104,13 +106,13 @@ const completeInstallation = defineTool({
   name: "complete_installation",
   title: "Complete installation",
   description:
-    "Record that the OS is installed on the VM's disk. Boot order and ISO stay as they are unless boot_order and detach_iso are given, which do all of it as one operation: all or nothing.",
+    "Record that the OS is installed on the VM's disk. Boot order and ISO stay as they are unless boot_order and detach_iso are given; then all of it is one operation, all or nothing.",
   effect: "change",
   needs: ["claim.write"],
   http: { method: "POST", path: "/vms/{vm}/complete-installation" },
   input: z.object({
     ...vmChangeInput,
-    boot_order: PresetOrder.optional().describe("Also set the boot order; hd is what an installed VM usually wants"),
+    boot_order: PresetOrder.optional().describe("Also set the boot order; usually hd for an installed VM"),
     detach_iso: z.boolean().default(false).describe("Also empty the ISO drive"),
     force: z.boolean().default(false).describe("With detach_iso: open the tray although the guest has locked it"),
     evidence: Evidence.optional(),
@@ -120,7 +122,7 @@ const completeInstallation = defineTool({
     const outcome = await changeVm(context, input.vm, {
       tool: "complete_installation",
       input,
-      look: { usage: input.boot_order !== undefined && "indexed" },
+      observe: { usage: input.boot_order !== undefined && "indexed" },
       intent(state): Change[] {
         const vm = vmOf(state);
         const changes: Change[] = [];
@@ -184,21 +186,21 @@ const transitionTool = <T extends Transition>(
 const failInstallation = transitionTool("fail", {
   title: "Record a failed installation",
   description:
-    "Record that the installation under way has failed. Changes the record only; starting the installer again begins a new attempt.",
+    "Record that the running installation has failed. Changes the record only. Starting the installer again begins a new attempt.",
   path: "fail-installation",
   next: { tool: "start_vm" },
 });
 const cancelInstallation = transitionTool("cancel", {
   title: "Cancel installation",
   description:
-    "Record that the installation under way was given up: the status returns to NotInstalled. The VM and its disk stay as they are.",
+    "Record that the running installation was given up: the status returns to NotInstalled. The VM and its disk stay as they are.",
   path: "cancel-installation",
   next: { tool: "get_vm" },
 });
 const beginReinstallation = transitionTool("begin_reinstallation", {
   title: "Begin reinstallation",
   description:
-    "Record that an installed VM is about to be installed again: the status moves from Installed to Installing. Then attach the ISO and set the boot order to cdrom_hd.",
+    "Record that an installed VM will be installed again: the status moves from Installed to Installing. Then attach the ISO and set the boot order to cdrom_hd.",
   path: "begin-reinstallation",
   next: { tool: "attach_iso", arguments: { iso_path: "<an ISO from list_isos>" } },
 });

@@ -1,25 +1,25 @@
-/** Jobs: what takes minutes, goes on without its caller, and is followed and cancelled by its id. */
+/** Jobs: work of minutes that continues without its caller, and is followed and cancelled by id. */
 import { z } from "zod";
 import { DomainError } from "../domain/error.ts";
 import { isActive, type Job, jobStatuses } from "../domain/model/job.ts";
 import { VmRef } from "../domain/model/vm.ts";
 import type { Store } from "../domain/ports/store.ts";
-import { presentOrPastVm } from "./target.ts";
+import { presentOrPastVm } from "./find-vm.ts";
 import { defineTool, type ToolContext } from "./tool.ts";
 
-const JobRef = z.string().min(1).max(100).describe("Id of the job, as the call that began it answered with");
+const JobRef = z.string().min(1).max(100).describe("Id of the job, from the answer of the call that began it");
 const Status = z.enum(jobStatuses);
-/** Word of a change may fail to come, so a call that waits looks this often, in milliseconds. */
-const LOOK_MS = 1_000;
+/** A notification of a change may be lost, so a waiting call reads the job at this interval, in milliseconds. */
+const POLL_MS = 1_000;
 
 const JobView = z.object({
   job: z.string(),
   kind: z.string(),
   title: z.string(),
   target: z.object({ connection: z.string(), vm: z.string(), name: z.string() }).optional(),
-  actor: z.string().describe("Who asked: the surface and its client"),
-  status: Status.describe("queued, running and cancelling have not ended"),
-  percent: z.number().nullable().describe("null while the job cannot tell"),
+  actor: z.string().describe("The caller: the surface and its client"),
+  status: Status.describe("A job with queued, running or cancelling has not ended"),
+  percent: z.number().nullable().describe("null while it is unknown"),
   message: z.string().optional(),
   result: z.record(z.string(), z.unknown()).optional(),
   error: z.object({ code: z.string(), message: z.string() }).optional(),
@@ -58,13 +58,13 @@ const listJobs = defineTool({
   name: "list_jobs",
   title: "List jobs",
   description:
-    "List jobs, newest first: work that takes minutes and goes on by itself. Older ones follow with before, the id of the last one shown.",
+    "List jobs, newest first: work of minutes that continues by itself. For older ones pass before, the id of the last one shown.",
   effect: "read",
   needs: [],
   http: { method: "GET", path: "/jobs" },
   input: z.object({
     vm: VmRef.optional().describe("Only jobs of this VM"),
-    status: z.array(Status).max(jobStatuses.length).default([]).describe("Only jobs that are so"),
+    status: z.array(Status).max(jobStatuses.length).default([]).describe("Only jobs with these statuses"),
     before: JobRef.optional(),
     limit: z.number().int().min(1).max(200).default(50),
   }),
@@ -85,27 +85,27 @@ const getJob = defineTool({
   name: "get_job",
   title: "Get job",
   description:
-    "Get a job: how far it is, or how it ended. With wait_seconds it answers once the job has ended, or after that time.",
+    "Get a job: its progress, or how it ended. With wait_seconds the answer comes when the job has ended, or after that time.",
   effect: "read",
   needs: [],
   waits: true,
   http: { method: "GET", path: "/jobs/{job}" },
   input: z.object({
     job: JobRef,
-    wait_seconds: z.number().int().min(0).max(60).default(0).describe("How long to wait for its end"),
+    wait_seconds: z.number().int().min(0).max(60).default(0).describe("How long to wait for the job's end"),
   }),
   output: z.object({ job: JobView }),
   async run({ job: id, wait_seconds }, context) {
     const store = await context.store();
     const job = await jobIn(store, id);
     return {
-      job: viewJob(wait_seconds === 0 || !isActive(job) ? job : await followed(store, job, wait_seconds, context)),
+      job: viewJob(wait_seconds === 0 || !isActive(job) ? job : await waitForJob(store, job, wait_seconds, context)),
     };
   },
 });
 
-/** The job once it has ended, or as it is when the time is up. Tells how far it is meanwhile. */
-async function followed(store: Store, begun: Job, seconds: number, { call }: ToolContext): Promise<Job> {
+/** Waits until the job has ended or the time is up, and reports progress meanwhile. */
+async function waitForJob(store: Store, begun: Job, seconds: number, { call }: ToolContext): Promise<Job> {
   const { signal } = call.deadline;
   const until = performance.now() + seconds * 1000;
   let changed = Promise.withResolvers<void>();
@@ -115,7 +115,7 @@ async function followed(store: Store, begun: Job, seconds: number, { call }: Too
       call.progress(job.message ?? job.title, job.percent);
       const leftMs = until - performance.now();
       if (!isActive(job) || leftMs <= 0) return job;
-      await oneOf(changed.promise, Math.min(leftMs, LOOK_MS), signal);
+      await changeOrTimeout(changed.promise, Math.min(leftMs, POLL_MS), signal);
       signal.throwIfAborted();
       changed = Promise.withResolvers();
       job = await jobIn(store, job.id);
@@ -125,8 +125,8 @@ async function followed(store: Store, begun: Job, seconds: number, { call }: Too
   }
 }
 
-/** Until something was written, the time is up, or the caller gave up. */
-async function oneOf(changed: Promise<void>, ms: number, signal: AbortSignal): Promise<void> {
+/** Resolves at a change, at the timeout, or when the caller gives up. */
+async function changeOrTimeout(changed: Promise<void>, ms: number, signal: AbortSignal): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
   const timer = setTimeout(resolve, ms);
   const giveUp = () => resolve();
@@ -143,7 +143,7 @@ const cancelJob = defineTool({
   name: "cancel_job",
   title: "Cancel job",
   description:
-    "Cancel a job. It stops at the next place where it can and removes what it has made so far; what it had changed before that stays, and its operations say what.",
+    "Cancel a job. It stops at its next safe point and removes what it has made. Earlier changes of VMs stay; its operations list them.",
   effect: "change",
   needs: [],
   http: { method: "POST", path: "/jobs/{job}/cancel" },

@@ -1,4 +1,4 @@
-/** A VM's beginning and end: creating, deleting. */
+/** Creates and deletes VMs. */
 import { z } from "zod";
 import type { Change } from "../domain/changes/catalogue.ts";
 import { vmOf } from "../domain/changes/change.ts";
@@ -10,19 +10,19 @@ import { type State, usersAt } from "../domain/model/state.ts";
 import { Firmware, VmName } from "../domain/model/vm.ts";
 import type { Backend } from "../domain/ports/backend.ts";
 import { ChangeView, changeInput, changeTarget, confirmInput, viewOutcome, vmChangeInput } from "./change.ts";
+import { backendFor, connectionInput, type FoundVm, findVm, pastVm } from "./find-vm.ts";
 import { isoInput } from "./media.ts";
-import { backendFor, connectionInput, type FoundVm, findVm, pastVm } from "./target.ts";
 import { defineTool, type ToolContext } from "./tool.ts";
 import { viewVm } from "./view.ts";
 
-/** All that one VM has, as a rule. */
+/** Usually all operations of one VM. */
 const OPERATIONS_LOOKED_AT = 200;
 
 const createVm = defineTool({
   name: "create_vm",
   title: "Create VM",
   description:
-    "Create a VM with an empty qcow2 disk and a CD-ROM drive, with an ISO in it if iso_path is given. It is not started; start_vm runs the installer.",
+    "Create a VM with an empty qcow2 disk and a CD-ROM drive, which holds an ISO if iso_path is given. The VM is not started; start_vm runs the installer.",
   effect: "change",
   needs: ["disk.create", "vm.create"],
   http: { method: "POST", path: "/vms" },
@@ -46,7 +46,7 @@ const createVm = defineTool({
     const backend = await backendFor(context, input.connection);
     const iso = input.iso_path === undefined ? undefined : await backend.images.resolveIso(input.iso_path);
     const sizeBytes = bytesOf(input.disk_size_gb);
-    await fitsHost(backend, input, sizeBytes, context.call.deadline.signal);
+    await requireHostFits(backend, input, sizeBytes, context.call.deadline.signal);
     const taken = await backend.lookup(input.name, context.call.deadline.signal);
     if (taken !== undefined)
       throw new DomainError("VM_EXISTS", { name: input.name, connection: backend.connection, uuid: taken });
@@ -77,7 +77,7 @@ const createVm = defineTool({
       {
         tool: "create_vm",
         input,
-        look: { diskPaths: [diskPath], isoPaths: iso === undefined ? [] : [iso] },
+        observe: { diskPaths: [diskPath], isoPaths: iso === undefined ? [] : [iso] },
         intent: (): Change[] => [
           { kind: "disk.create", path: diskPath, sizeBytes },
           { kind: "vm.create", spec, ownedFiles: [diskPath, spec.serialLog], at },
@@ -94,7 +94,7 @@ const createVm = defineTool({
 });
 
 /** @throws DomainError HOST_TOO_SMALL, HOST_SPACE_LACKING */
-async function fitsHost(
+async function requireHostFits(
   backend: Backend,
   asked: { memory_mb: number; cpus: number },
   sizeBytes: number,
@@ -105,7 +105,7 @@ async function fitsHost(
   const memoryMb = host && Math.floor(host.memoryBytes / 1024 ** 2);
   if (memoryMb !== undefined && asked.memory_mb > memoryMb)
     throw new DomainError("HOST_TOO_SMALL", { connection, what: "memory_mb", asked: asked.memory_mb, has: memoryMb });
-  // More virtual CPUs than the host has are slow, not wrong; a multiple of it is a typing error.
+  // More virtual CPUs than the host has are slow but valid. Sixteen times as many are a typing error.
   if (host && asked.cpus > host.cpus * 16)
     throw new DomainError("HOST_TOO_SMALL", { connection, what: "cpus", asked: asked.cpus, has: host.cpus * 16 });
   if (sizeBytes > space.totalBytes) {
@@ -121,7 +121,7 @@ const deleteVm = defineTool({
   name: "delete_vm",
   title: "Delete VM",
   description:
-    "Delete a managed VM and the files that Bootwright made for it; ISOs, and disks of adopted VMs, always stay. It must be off, or force cuts its power. Asks for confirmation with the exact list; dry_run shows it.",
+    "Delete a managed VM and the files that Bootwright made for it. ISOs and disks of adopted VMs always stay. The VM must be off, or force cuts its power. Needs confirmation of the exact list, which dry_run shows.",
   effect: "destroy",
   needs: ["vm.delete"],
   http: { method: "DELETE", path: "/vms/{vm}" },
@@ -137,7 +137,7 @@ const deleteVm = defineTool({
     const outcome = await changeTarget(context, found, {
       tool: "delete_vm",
       input,
-      look: { usage: true, diskPaths: owned },
+      observe: { usage: true, diskPaths: owned },
       intent(state): Change[] {
         const ours = state.record !== undefined || (unmade && isTagged(state));
         if (!ours) throw new DomainError("VM_NOT_MANAGED", { vm: state.vm?.name ?? input.vm });
@@ -160,23 +160,23 @@ const deleteVm = defineTool({
 
 type Deletable = Readonly<{ found: FoundVm; owned: readonly string[]; unmade: boolean }>;
 
-/** The VM, and the files that Bootwright made for it: those on record, or, of a VM that could not be made, those that
- * could not be removed again. @throws DomainError what findVm() throws */
+/** The VM, and the files that Bootwright made for it: those on record, or those that a failed creation left behind.
+ * @throws DomainError as findVm() does */
 async function deletable(context: ToolContext, ref: string): Promise<Deletable> {
   const found = await findVm(context, ref).catch(async (error: unknown) => {
     const past = error instanceof DomainError && error.code === "VM_NOT_FOUND" && (await pastVm(context, ref));
     if (!past) throw error;
     const [backend, store] = await Promise.all([context.connections.backend(past.connection), context.store()]);
-    if (!(await leftBehind({ store, target: past }))) throw error;
+    if (!(await filesLeftBehind({ store, target: past }))) throw error;
     return { backend, store, target: past };
   });
   const record = await found.store.record(found.target);
-  const left = record ? undefined : await leftBehind(found);
+  const left = record ? undefined : await filesLeftBehind(found);
   return { found, owned: record?.ownedFiles ?? left ?? [], unmade: left !== undefined };
 }
 
-/** The files of a creation that failed and could not be undone, unless the VM was deleted or adopted since. */
-async function leftBehind({ store, target }: Pick<FoundVm, "store" | "target">): Promise<string[] | undefined> {
+/** The files of a failed creation whose rollback failed, unless the VM was deleted or adopted since. */
+async function filesLeftBehind({ store, target }: Pick<FoundVm, "store" | "target">): Promise<string[] | undefined> {
   const operations = await store.operations({ target, limit: OPERATIONS_LOOKED_AT });
   if (operations[0]?.status === "applied") return undefined;
   const creation = operations.find(
@@ -185,10 +185,10 @@ async function leftBehind({ store, target }: Pick<FoundVm, "store" | "target">):
   return creation?.steps.filter(({ status }) => status !== "undone").flatMap(({ artifacts }) => artifacts);
 }
 
-/** A definition that there is bears the tag that its creation gave it. */
+/** Whether the definition, if there is one, has the tag of its creation. */
 const isTagged = ({ vm, target }: State): boolean => vm === undefined || vm.claim?.uuid === target.uuid;
 
-/** What Bootwright made for this VM. @throws DomainError when another VM stands on it */
+/** The existing files that Bootwright made for this VM. @throws DomainError IMAGE_REFUSED if another VM uses one */
 function removable(state: State, owned: readonly string[]): string[] {
   for (const path of owned) {
     const usage = usersAt(state, path);
@@ -196,7 +196,7 @@ function removable(state: State, owned: readonly string[]): string[] {
     if (others.length)
       throw new DomainError("IMAGE_REFUSED", {
         path,
-        reason: `the disks of ${others.join(", ")} stand on it; use keep_files`,
+        reason: `the disks of ${others.join(", ")} use it; pass keep_files`,
       });
   }
   return owned.filter((path) => state.disks[path]?.state !== "missing");

@@ -1,3 +1,4 @@
+/** Lists ISOs, and attaches and detaches them. */
 import { z } from "zod";
 import type { Change } from "../domain/changes/catalogue.ts";
 import { vmOf } from "../domain/changes/change.ts";
@@ -10,17 +11,17 @@ import type { State } from "../domain/model/state.ts";
 import type { Vm } from "../domain/model/vm.ts";
 import type { Backend } from "../domain/ports/backend.ts";
 import { ChangeView, changeVm, viewOutcome, vmChangeInput } from "./change.ts";
-import { isSilence, StaleView } from "./look.ts";
-import { backendFor, findVm, soon } from "./target.ts";
+import { backendFor, findVm, withReadTimeout } from "./find-vm.ts";
+import { isUnreachable, StaleView } from "./read-vm.ts";
 import { defineTool, type ToolContext } from "./tool.ts";
 
 export const isoInput = z
   .string()
   .min(1)
   .max(4096)
-  .describe("Path of an ISO in the library, or its file name as list_isos gives it");
+  .describe("Path of an ISO in the library, or its file name from list_isos");
 
-/** The absolute path of the ISO that is meant for a VM, held inside its connection's library. */
+/** The absolute path of an ISO, which must be inside the library of the VM's connection. */
 export async function resolveIso(
   context: ToolContext,
   vm: string,
@@ -35,7 +36,7 @@ const listIsos = defineTool({
   name: "list_isos",
   title: "List ISOs",
   description:
-    "List the ISO images that may be attached: name, path, size, volume label, whether BIOS and UEFI can boot it, and which VMs hold it.",
+    "List the ISO images that may be attached: name, path, size, volume label, whether BIOS and UEFI can boot it, and which VMs have it in a drive.",
   effect: "read",
   scans: true,
   needs: [],
@@ -56,12 +57,12 @@ const listIsos = defineTool({
         boots_uefi: z.boolean(),
         problem: z.string().optional(),
         used_by: z.array(z.string()),
-        used_by_total: z.number().optional().describe("Where more VMs hold it than are named"),
+        used_by_total: z.number().optional().describe("The number of VMs, if used_by does not name all"),
       }),
     ),
     total: z.number(),
     directories: z.array(z.string()),
-    stale: StaleView.stale.describe("Its connection did not answer: used_by is what is on record, the rest is fresh"),
+    stale: StaleView.stale.describe("The connection did not answer: used_by is from the record, the rest is current"),
     stale_reason: StaleView.stale_reason,
   }),
   async run({ connection, search, limit }, context) {
@@ -86,7 +87,7 @@ const listIsos = defineTool({
         boots_bios: fact.bootsBios,
         boots_uefi: fact.bootsUefi,
         ...problemOf(fact),
-        ...namedOf(holders(fact.path)),
+        ...usedBy(holders(fact.path)),
       })),
     };
   },
@@ -97,23 +98,23 @@ const problemOf = ({ state, truncated }: IsoFact) => {
   return truncated ? { problem: "truncated" } : {};
 };
 
-/** An ISO that every VM holds would otherwise name all of them. */
+/** The number of VMs named for one ISO. */
 const HOLDERS_SHOWN_MAX = 50;
-const namedOf = (names: readonly string[]) => ({
+const usedBy = (names: readonly string[]) => ({
   used_by: names.slice(0, HOLDERS_SHOWN_MAX),
   ...(names.length > HOLDERS_SHOWN_MAX && { used_by_total: names.length }),
 });
 
-/** Which VMs hold an ISO; only what is on record of them where nobody answers. */
+/** Finds the VMs that have an ISO in a drive, from the record if the connection does not answer. */
 async function holdersOn(context: ToolContext, backend: Backend) {
   try {
-    const vms = await soon(context, (signal) => backend.list(signal));
+    const vms = await withReadTimeout(context, (signal) => backend.list(signal));
     const has = (path: string) => (vm: Vm) =>
       [...vm.next.drives, ...(vm.live?.drives ?? [])].some((drive) => drive.path === path);
     return { holders: (path: string) => vms.filter(has(path)).map(({ name }) => name) };
   } catch (error) {
     context.call.signal.throwIfAborted();
-    if (!isSilence(error)) throw error;
+    if (!isUnreachable(error)) throw error;
     const records = await (await context.store()).records(backend.connection);
     const holders = (path: string) => records.filter(({ seen }) => seen?.media === path).map(({ name }) => name);
     return { holders, unasked: error };
@@ -132,7 +133,7 @@ const attachIso = defineTool({
   name: "attach_iso",
   title: "Attach ISO",
   description:
-    "Put an ISO from the library into a VM's CD-ROM drive, now and for the next start, in any installation status; what is in the drive is replaced. The boot order stays.",
+    "Put an ISO from the library into a VM's CD-ROM drive, now and for the next start, in any installation status. It replaces the present ISO. The boot order stays.",
   effect: "change",
   needs: ["media.set"],
   http: { method: "POST", path: "/vms/{vm}/media/attach" },
@@ -140,7 +141,7 @@ const attachIso = defineTool({
     ...vmChangeInput,
     iso_path: isoInput,
     drive: driveInput,
-    force: z.boolean().default(false).describe("Open the tray although the guest has locked it"),
+    force: z.boolean().default(false).describe("Open the tray even if the guest has locked it"),
   }),
   output: ChangeView,
   async run(input, context) {
@@ -148,7 +149,7 @@ const attachIso = defineTool({
     const outcome = await changeVm(context, input.vm, {
       tool: "attach_iso",
       input,
-      look: { isoPaths: [iso!] },
+      observe: { isoPaths: [iso!] },
       intent: (state) => attachChanges(state, input, iso!),
     });
     return viewOutcome(outcome, input.dry_run, [{ tool: "check_boot", arguments: { vm: outcome.after.target.uuid } }]);
@@ -194,14 +195,14 @@ const detachIso = defineTool({
   name: "detach_iso",
   title: "Detach ISO",
   description:
-    "Empty a VM's CD-ROM drive, now and for the next start. Never blocked; a tray that the guest has locked is retried, then refused with the way out. Ejecting ends an install loop: the guest's next reboot falls through to the disk.",
+    "Empty a VM's CD-ROM drive, now and for the next start. No finding blocks it. A tray locked by the guest is retried, then refused with the way out. Ejecting ends an install loop: the guest's next reboot falls through to the disk.",
   effect: "change",
   needs: ["media.set"],
   http: { method: "POST", path: "/vms/{vm}/media/detach" },
   input: z.object({
     ...vmChangeInput,
     drive: driveInput,
-    force: z.boolean().default(false).describe("Open the tray although the guest has locked it"),
+    force: z.boolean().default(false).describe("Open the tray even if the guest has locked it"),
   }),
   output: ChangeView,
   async run(input, context) {

@@ -1,4 +1,4 @@
-/** The history of what was done, and undoing what can still be undone. */
+/** The history of operations, and undoing one. */
 import { z } from "zod";
 import { type Operation, plannedEnd } from "../domain/changes/operation.ts";
 import { mediaBefore, undoChanges } from "../domain/engine/undo-operation.ts";
@@ -11,13 +11,13 @@ import type { State } from "../domain/model/state.ts";
 import { diskOf, driveOf, VmRef } from "../domain/model/vm.ts";
 import type { OperationStore } from "../domain/ports/store.ts";
 import { ChangeView, changeInput, changeVm, confirmInput, viewOutcome } from "./change.ts";
-import { findVm, presentOrPastVm } from "./target.ts";
+import { findVm, presentOrPastVm } from "./find-vm.ts";
 import { defineTool, type ToolContext } from "./tool.ts";
 
 const Status = z.enum(["begun", "applied", "rolled_back", "failed", "rollback_failed", "unknown"]);
-const OperationRef = z.string().min(1).max(100).describe("Id of the operation, as its call answered with");
+const OperationRef = z.string().min(1).max(100).describe("Id of the operation, from the answer of its call");
 
-/** What an operation can change, in a few words. */
+/** The facts of a VM that an operation can change. */
 const Facts = z.object({
   name: z.string().optional(),
   power: z.enum(["off", "running", "paused", "missing"]),
@@ -49,7 +49,7 @@ function factsOf(state: State): z.input<typeof Facts> {
   };
 }
 
-/** Where an operation ended that reached its goal is its last step's goal; one that was undone ended where it began. */
+/** The state at an operation's end: its goal if it was applied, its beginning if it was rolled back, else undefined. */
 function endOf(operation: Operation): State | undefined {
   if (operation.steps.length === 0) return undefined;
   if (operation.status === "applied") return plannedEnd(operation);
@@ -61,12 +61,12 @@ const OperationView = z.object({
   vm: z.string(),
   connection: z.string(),
   tool: z.string(),
-  actor: z.string().describe("Who asked: the surface and its client"),
+  actor: z.string().describe("The caller: the surface and its client"),
   status: Status,
   direction: z.enum(["forward", "back"]),
   steps: z.array(z.object({ change: z.string(), summary: z.string(), status: z.string() })),
   before: Facts.optional(),
-  after: Facts.optional().describe("Absent where it ended in between: steps tell what stays"),
+  after: Facts.optional().describe("Absent if it ended in between: steps show what stays"),
   begun_at: z.string(),
   settled_at: z.string().optional(),
   duration_ms: z.number().optional(),
@@ -106,13 +106,13 @@ const listOperations = defineTool({
   name: "list_operations",
   title: "List operations",
   description:
-    "List what was done to VMs, newest first: who asked for what and when, the steps, how it ended. Older ones follow with before, the id of the last one shown.",
+    "List the operations on VMs, newest first: caller, tool, time, steps, outcome. For older ones pass before, the id of the last one shown.",
   effect: "read",
   needs: [],
   http: { method: "GET", path: "/operations" },
   input: z.object({
-    vm: VmRef.optional().describe("Also one that is no more, by its UUID or the name that it had"),
-    status: z.array(Status).max(Status.options.length).default([]).describe("Only operations that ended so"),
+    vm: VmRef.optional().describe("Also a deleted VM, by its UUID or former name"),
+    status: z.array(Status).max(Status.options.length).default([]).describe("Only operations with these statuses"),
     before: OperationRef.optional(),
     limit: z.number().int().min(1).max(200).default(50),
   }),
@@ -133,8 +133,7 @@ const listOperations = defineTool({
 const getOperation = defineTool({
   name: "get_operation",
   title: "Get operation",
-  description:
-    "Get one recorded operation by the id that its call answered with: who asked for what, its steps and what became of each.",
+  description: "Get one operation by the id from the answer of its call: caller, tool, and the outcome of each step.",
   effect: "read",
   needs: [],
   http: { method: "GET", path: "/operations/{operation}" },
@@ -147,7 +146,7 @@ const undoOperation = defineTool({
   name: "undo_operation",
   title: "Undo operation",
   description:
-    "Undo an operation on boot order or media that was applied, while things are still as it left them. Refused with the reason for anything else: what was installed, grown, stopped or deleted has no way back.",
+    "Undo an applied operation on boot order or media, if nothing has changed since. Refused with the reason for anything else: installing, growing, stopping and deleting cannot be undone.",
   effect: "change",
   needs: ["boot_order.set", "media.set"],
   http: { method: "POST", path: "/operations/{operation}/undo" },
@@ -162,7 +161,7 @@ const undoOperation = defineTool({
     const outcome = await changeVm(context, vm, {
       tool: "undo_operation",
       input,
-      look: { usage: "indexed", isoPaths },
+      observe: { usage: "indexed", isoPaths },
       intent(state) {
         const changes = undoChanges(operation, state);
         for (const change of changes) {
@@ -177,7 +176,7 @@ const undoOperation = defineTool({
   },
 });
 
-/** Why an ISO that was taken out cannot be put in again: it may have gone since, or lead out of the library. */
+/** The errors of ISOs that cannot be attached again, such as ISOs that are gone or outside the library. */
 async function refusedIsos(context: ToolContext, vm: string, paths: readonly string[]): Promise<Map<string, Error>> {
   const refused = new Map<string, Error>();
   if (paths.length === 0) return refused;

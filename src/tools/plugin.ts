@@ -1,17 +1,17 @@
-/** The plugins whose functions are told of events. */
+/** Lists the plugins that receive events or answer requests. */
 import { z } from "zod";
 import { eventTypes } from "../domain/model/event.ts";
 import type { DeliveryStore, EventStore } from "../domain/ports/event-store.ts";
 import { pluginStates } from "../domain/ports/plugin-directory.ts";
 import { defineTool } from "./tool.ts";
 
-const Places = z.array(z.string());
+const Targets = z.array(z.string());
 
 const listPlugins = defineTool({
   name: "list_plugins",
   title: "List plugins",
   description:
-    "List the plugins that are told of events or answer requests: what each may do and reach, how its calls went, and its last error. Backends are not among them; list_vms names the connections.",
+    "List the plugins that receive events or answer requests: what each may do and reach, the count of its calls and failures, and its last error. Backends are not listed; list_vms names the connections.",
   effect: "read",
   needs: [],
   http: { method: "GET", path: "/plugins" },
@@ -19,22 +19,22 @@ const listPlugins = defineTool({
   output: z.object({
     plugins: z.array(
       z.object({
-        name: z.string().describe("What it goes by here"),
+        name: z.string().describe("Its name in this server"),
         plugin: z.string().describe("Its own name"),
         summary: z.string(),
-        permissions: z.array(z.string()).describe("Which tools it may call"),
+        permissions: z.array(z.string()).describe("The scopes of its tool calls"),
         events: z.array(z.enum(eventTypes)),
         fetch: z.boolean().describe("It answers requests below /plugins/NAME/"),
         reach: z
-          .object({ net: Places.optional(), read: Places.optional(), write: Places.optional() })
+          .object({ net: Targets.optional(), read: Targets.optional(), write: Targets.optional() })
           .describe(
-            "What it needs beside its own files. Deno holds it to that; Node 24 to files alone, and from Node 25 on it has no network without net",
+            "What it needs beside its own files. Deno enforces all of it, Node 24 the files alone; from Node 25 on there is no network without net",
           ),
         limit_ms: z.number(),
         state: z.enum(pluginStates),
-        calls: z.number().describe("Since this server began"),
+        calls: z.number().describe("Since the start of this server"),
         failures: z.number(),
-        behind: z.number().optional().describe("Events of any kind that it has still to get past"),
+        behind: z.number().optional().describe("Events of all kinds that it has not passed yet"),
         last_error: z.string().optional(),
         last_called_at: z.string().optional(),
       }),
@@ -42,7 +42,7 @@ const listPlugins = defineTool({
   }),
   async run(_input, { plugins, store }) {
     const list = await plugins.list();
-    const behind = list.some(({ events }) => events.length > 0) ? await placesBehind(await store()) : undefined;
+    const behind = list.some(({ events }) => events.length > 0) ? await eventsBehind(await store()) : undefined;
     return {
       plugins: list.map(({ limitMs, lastError, lastCalledAt, ...plugin }) => ({
         ...plugin,
@@ -58,7 +58,7 @@ const listPlugins = defineTool({
   },
 });
 
-async function placesBehind(store: DeliveryStore & EventStore): Promise<ReadonlyMap<string, number>> {
+async function eventsBehind(store: DeliveryStore & EventStore): Promise<ReadonlyMap<string, number>> {
   const [subscribers, last] = await Promise.all([store.subscribers(), store.lastEvent()]);
   return new Map(subscribers.map(({ name, cursor }) => [name, Math.max(0, last - cursor)]));
 }

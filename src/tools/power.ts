@@ -1,3 +1,4 @@
+/** Starts, stops and restarts VMs. */
 import { z } from "zod";
 import type { Change } from "../domain/changes/catalogue.ts";
 import { vmOf } from "../domain/changes/change.ts";
@@ -10,27 +11,19 @@ import { isoInput, resolveIso } from "./media.ts";
 import { defineTool } from "./tool.ts";
 
 const stopInput = {
-  force: z
-    .boolean()
-    .default(false)
-    .describe("Cut the power instead of asking the guest; what it has in memory is lost"),
-  timeout_seconds: z
-    .number()
-    .min(1)
-    .max(3600)
-    .default(60)
-    .describe("How long the guest may take to shut down, in seconds"),
+  force: z.boolean().default(false).describe("Cut the power instead of asking the guest; the guest's memory is lost"),
+  timeout_seconds: z.number().min(1).max(3600).default(60).describe("How long the guest may take to shut down"),
 };
 type StopInput = Readonly<{ force: boolean; timeout_seconds: number }>;
 export const restartInput = {
-  restart: z.boolean().default(false).describe("Stop and start a running VM, so that it takes effect now"),
+  restart: z.boolean().default(false).describe("Stop and start a running VM, so that the change takes effect now"),
   ...stopInput,
 };
 
 const stopChange = ({ force, timeout_seconds }: StopInput) =>
   ({ kind: "power.stop", force, timeoutMs: timeout_seconds * 1000 }) as const;
 
-/** Off and on again: a cold start, which alone takes over the next definition. Nothing for a VM that is off. */
+/** Stops and starts a VM: only a cold start applies the next definition. Empty for a VM that is off. */
 export function restartChanges(state: State, input: StopInput, now: Date): Change[] {
   if (vmOf(state).power === "off") return [];
   const run = state.record?.currentRun;
@@ -42,20 +35,23 @@ const startVm = defineTool({
   name: "start_vm",
   title: "Start VM",
   description:
-    "Start a VM from what its boot order and media say; refused with the reason if nothing can boot. iso_path attaches an ISO on the way. With a blank disk and bootable media the start counts as an installation.",
+    "Start a VM by its boot order and media. Refused with the reason if nothing can boot. iso_path attaches an ISO first. With a blank disk and bootable media the start counts as an installation.",
   effect: "change",
   needs: ["power.start"],
   http: { method: "POST", path: "/vms/{vm}/start" },
   input: z.object({
     ...vmChangeInput,
-    purpose: Purpose.optional().describe("Default: install where the disk is blank and media boots, else normal"),
+    purpose: Purpose.optional().describe("Default: install if the disk is blank and media boots, else normal"),
     iso_path: isoInput.optional(),
     at_reboot: AtReboot.optional(),
     on_drift: z
       .enum(["reassert", "adopt"])
       .default("reassert")
-      .describe("When another program changed the boot order: put back what was asked for, or take what is there"),
-    discard_saved_state: z.boolean().default(false).describe("Start cold although a saved state exists, and lose it"),
+      .describe("If another program changed the boot order: restore the requested order, or adopt the present one"),
+    discard_saved_state: z
+      .boolean()
+      .default(false)
+      .describe("Start cold even if a saved state exists, and lose that state"),
     ...confirmInput,
   }),
   output: ChangeView,
@@ -64,7 +60,7 @@ const startVm = defineTool({
     const outcome = await changeVm(context, input.vm, {
       tool: "start_vm",
       input,
-      look: { usage: true, ...(iso !== undefined && { isoPaths: [iso] }) },
+      observe: { usage: true, ...(iso !== undefined && { isoPaths: [iso] }) },
       intent: (state) =>
         startChanges(state, {
           purpose: input.purpose,
@@ -91,27 +87,27 @@ const startVm = defineTool({
 const driftNotes = (changes: readonly Change[], before: State): string[] =>
   changes.flatMap((change) => {
     if (change.kind === "boot_order.set")
-      return [`another program had changed the boot order; ${change.order} was put back, as asked for`];
+      return [`another program had changed the boot order; the requested order ${change.order} was restored`];
     if (change.kind === "boot_order.adopt")
       return [
-        `the boot order asked for was ${before.record?.requestedOrder}; ${change.order}, which another program set, was adopted`,
+        `the requested boot order was ${before.record?.requestedOrder}; ${change.order}, set by another program, was adopted`,
       ];
     return [];
   });
 
-/** Nobody but a server that is running can act when the guest reboots. */
+/** Only a running server can act when the guest reboots. */
 const rebootNotes = (changes: readonly Change[]): string[] =>
   changes.flatMap((change) => {
     if (change.kind !== "power.start" || change.atReboot === undefined || change.atReboot === "tell") return [];
-    const server = "needs a Bootwright server that is running then, with the plugin loop-guard";
+    const server = "needs a Bootwright server with the plugin loop-guard, running at that time";
     if (change.atReboot === "eject")
       return [
         `at_reboot eject ${server}; without one the installer runs again`,
-        "the ISO has to be out before the firmware reads it again, within a second or so; boot_disk is in no hurry",
+        "the ISO must be out before the firmware reads it again, within about a second; boot_disk has no such limit",
       ];
     return [
-      `at_reboot boot_disk ${server}; until there is one, the VM stays off after the installer's reboot`,
-      "a guest that powers off cannot be told from one that reboots: it is started again too",
+      `at_reboot boot_disk ${server}; without one the VM stays off after the installer's reboot`,
+      "a guest that powers off looks like one that reboots, so it is started again too",
     ];
   });
 
@@ -119,7 +115,7 @@ const stopVm = defineTool({
   name: "stop_vm",
   title: "Stop VM",
   description:
-    "Ask a VM's guest to shut down and wait for it; force cuts the power. Installers and firmware screens ignore the request and time out.",
+    "Ask a VM's guest to shut down, and wait for it. force cuts the power. Installers and firmware screens ignore the request, so it times out.",
   effect: "change",
   needs: ["power.stop"],
   http: { method: "POST", path: "/vms/{vm}/stop" },
@@ -139,7 +135,7 @@ const restartVm = defineTool({
   name: "restart_vm",
   title: "Restart VM",
   description:
-    "Stop a VM and start it cold, so that a pending boot order takes effect (a guest's own reboot never does that). A VM that is off is started.",
+    "Stop a VM and start it cold, so that a pending boot order takes effect; a guest's own reboot never applies it. A VM that is off is started.",
   effect: "change",
   repeats: true,
   needs: ["power.stop", "power.start"],
@@ -150,7 +146,7 @@ const restartVm = defineTool({
     const outcome = await changeVm(context, input.vm, {
       tool: "restart_vm",
       input,
-      look: { usage: true },
+      observe: { usage: true },
       intent(state) {
         const start = { onDrift: "reassert", discardSavedState: false, at: context.now().toISOString() } as const;
         if (vmOf(state).power === "off") return startChanges(state, start);

@@ -1,4 +1,4 @@
-/** Making record and machine agree again, once another program changed the machine behind Bootwright's back. */
+/** Makes the record and the VM agree again after a change by another program. */
 import { z } from "zod";
 import type { Change } from "../domain/changes/catalogue.ts";
 import { adoptChanges, putBackChanges } from "../domain/changes/repair.ts";
@@ -6,14 +6,14 @@ import { bringBackChanges } from "../domain/changes/restore.ts";
 import { DomainError } from "../domain/error.ts";
 import type { State } from "../domain/model/state.ts";
 import { ChangeView, changeTarget, viewOutcome, vmChangeInput } from "./change.ts";
-import { type FoundVm, findVm } from "./target.ts";
+import { type FoundVm, findVm } from "./find-vm.ts";
 import { defineTool } from "./tool.ts";
 
 const repairVm = defineTool({
   name: "repair_vm",
   title: "Repair VM",
   description:
-    "Make record and machine agree after another program removed, renamed, replaced or rolled back a VM's definition: take what is there, or bring back what is on record. A definition that is gone comes from the newest one kept. dry_run shows either.",
+    "Make the record and the VM agree after another program removed, renamed, replaced or rolled back the VM's definition: adopt the present definition, or put the recorded one back. A missing definition is restored from the newest kept one. dry_run shows the steps.",
   effect: "change",
   needs: ["claim.write", "vm.rename"],
   http: { method: "POST", path: "/vms/{vm}/repair" },
@@ -21,22 +21,22 @@ const repairVm = defineTool({
     ...vmChangeInput,
     action: z
       .enum(["adopt", "put_back"])
-      .describe("adopt: the record follows the machine; put_back: the machine follows the record"),
+      .describe("adopt: the record follows the VM; put_back: the VM follows the record"),
     status_from: z
       .enum(["record", "tag"])
       .optional()
       .describe(
-        "With adopt: whose installation status is taken; default: the newer one's. After a revert to a snapshot, disk included, the tag's",
+        "With adopt: the source of the installation status; default: the newer one. Use tag after a revert to a snapshot that includes the disk",
       ),
   }),
   output: ChangeView,
   async run(input, context) {
     const found = await findVm(context, input.vm);
-    const back = input.action === "put_back" ? await broughtBack(found) : undefined;
+    const back = input.action === "put_back" ? await bringBackIntent(found) : undefined;
     const outcome = await changeTarget(context, found, {
       tool: "repair_vm",
       input,
-      look: { usage: true },
+      observe: { usage: true },
       intent(state): Change[] {
         if (!state.record) throw new DomainError("VM_NOT_MANAGED", { vm: state.vm?.name ?? input.vm });
         if (input.action === "put_back") return state.vm ? putBackChanges(state) : back!(state);
@@ -50,21 +50,21 @@ const repairVm = defineTool({
     return {
       ...viewOutcome(outcome, input.dry_run, [{ tool: "check_boot", arguments: { vm } }]),
       ...(firmware && {
-        notes: ["If its UEFI variables are gone too, the firmware finds the system again by its fallback path alone"],
+        notes: ["If its UEFI variables are gone too, the firmware finds the system only by its fallback path"],
       }),
     };
   },
 });
 
-/** What a VM that is gone would be brought back from. Read beforehand: an intent is pure. */
-async function broughtBack({ store, target }: FoundVm): Promise<(state: State) => Change[]> {
+/** The changes that bring a missing VM back. Its sources are read in advance, since an intent is pure. */
+async function bringBackIntent({ store, target }: FoundVm): Promise<(state: State) => Change[]> {
   const [kept] = await store.definitions(target, 1);
   const newest = kept && (await store.operation(kept.operation));
   const made = newest ? undefined : (await store.operations({ target, limit: 200 })).findLast(isCreation);
   return (state) => {
     const changes = bringBackChanges(state, newest, made);
     if (changes) return changes;
-    const reason = "its definition is gone and none was kept; delete_vm removes what is on record of it";
+    const reason = "its definition is gone and none was kept; delete_vm removes its record";
     throw new DomainError("REPAIR_IMPOSSIBLE", { vm: state.record!.name, reason });
   };
 }

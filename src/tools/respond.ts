@@ -1,9 +1,9 @@
-/** The one place where answers and refusals get their form: data for programs, a few lines of text for readers. */
+/** Formats answers and refusals: data for programs, a few lines of text for readers. */
 import { z } from "zod";
 import { DomainError, type ErrorCode } from "../domain/error.ts";
 import type { Tool } from "./tool.ts";
 
-/** The tool to call next after each refusal. A new error code does not compile until its next step is decided. */
+/** The tool to call after each refusal. The compiler requires an entry for each code. */
 export const nextTool: Record<ErrorCode, string | null> = {
   INPUT_INVALID: null,
   TOOL_NOT_FOUND: null,
@@ -84,7 +84,7 @@ export type Refusal = Readonly<{
   outcome?: unknown;
 }>;
 
-/** What a hypervisor gives as its reason may be of any length. */
+/** A hypervisor's error text may have any length. */
 const TEXT_MAX = 4_000;
 const DETAILS_MAX = 65_536;
 const cut = (text: string, most = TEXT_MAX): string => (text.length > most ? `${text.slice(0, most)} …` : text);
@@ -118,16 +118,16 @@ export function refusalText({ code, message, hint, next, outcome }: Refusal): st
 const ISSUES_MAX = 20;
 const ISSUE_CHARACTERS_MAX = 300;
 
-/** Parses the arguments of a tool. @throws DomainError INPUT_INVALID naming the wrong arguments, some of very many */
+/** Parses a tool's arguments. @throws DomainError INPUT_INVALID that names up to ISSUES_MAX wrong arguments */
 export function parseInput(tool: Tool, args: unknown): Record<string, unknown> {
   const parsed = z.strictObject(tool.input.shape).safeParse(args ?? {});
   if (parsed.success) return parsed.data;
   const { issues } = parsed.error;
-  const told = issues
+  const shown = issues
     .slice(0, ISSUES_MAX)
     .map(({ path, message }) => cut(`${path.length ? path.join(".") : "arguments"}: ${message}`, ISSUE_CHARACTERS_MAX));
-  if (issues.length > ISSUES_MAX) told.push(`and ${issues.length - ISSUES_MAX} more`);
-  throw new DomainError("INPUT_INVALID", { issues: told });
+  if (issues.length > ISSUES_MAX) shown.push(`and ${issues.length - ISSUES_MAX} more`);
+  throw new DomainError("INPUT_INVALID", { issues: shown });
 }
 
 type VmLine = {
@@ -148,7 +148,7 @@ const vmLine = (vm: VmLine) =>
     vm.installation_status,
     vm.boot_order && `boot order ${vm.boot_order}`,
     vm.current_media ? `ISO ${vm.current_media}` : "no ISO",
-    vm.stale_since && `as on record since ${vm.stale_since}`,
+    vm.stale_since && `from the record of ${vm.stale_since}`,
   ]
     .filter(Boolean)
     .join(", ");
@@ -156,18 +156,18 @@ const callLine = ({ tool, arguments: args }: Call) => `${tool} ${JSON.stringify(
 const listed = (head: string, items: unknown) =>
   Array.isArray(items) && items.length ? [`${head}: ${items.join("; ")}`] : [];
 
-/** Short text for an answer: what a reader needs to go on, since some hosts show a model nothing else. */
+/** The short text of an answer, with all that a reader needs: some hosts show a model nothing else. */
 export function answerText(tool: Pick<Tool, "name">, data: Record<string, unknown>): string {
   const vm = data.vm as VmLine | string | undefined;
   if (typeof data.changed === "boolean" && vm && typeof vm === "object") {
     const { changed, dry_run: dry, steps, next_steps: next } = data as { [name: string]: unknown; next_steps: Call[] };
     return [
-      changed ? `${dry ? "Would do" : "Done"}: ${(steps as string[]).join("; ")}` : "Nothing to do, it was so already",
+      changed ? `${dry ? "Would do" : "Done"}: ${(steps as string[]).join("; ")}` : "Nothing to do: it was so already",
       ...(changed && data.takes_effect === "next_start"
         ? ["Takes effect at the next cold start, not at a reboot from inside the guest"]
         : []),
-      ...listed("Would lose, and so be confirmed", data.would_lose),
-      ...listed("In spite of", data.overridden),
+      ...listed("Would lose (needs confirmation)", data.would_lose),
+      ...listed("Overridden findings", data.overridden),
       vmLine(vm),
       ...findingLines(vm.findings),
       ...((data.notes as string[] | undefined) ?? []),

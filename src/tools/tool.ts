@@ -1,4 +1,4 @@
-/** What a tool is: one definition that MCP, the command line and the docs are made from. */
+/** The definition of a tool, from which MCP, REST, the command line and the docs are made. */
 import type { z } from "zod";
 import type { ChangeKind } from "../domain/changes/catalogue.ts";
 import type { JobRunner } from "../domain/jobs/runner.ts";
@@ -9,30 +9,29 @@ import type { PluginDirectory } from "../domain/ports/plugin-directory.ts";
 import type { Store } from "../domain/ports/store.ts";
 import type { Effect } from "../domain/scope.ts";
 
-/** What the program gives to everything that works for a caller. */
+/** The services that the program gives to all calls. */
 export type Services = Readonly<{
   connections: Connections;
   plugins: PluginDirectory;
-  /** Opened when first asked for: listing the tools needs no database. */
+  /** Opened at the first call: listing the tools needs no database. */
   store: () => Promise<Store>;
   newId: () => string;
   now: () => Date;
   claimWaitMs: number;
   jobs: JobRunner;
-  /** Where guests are listened to, if they are. */
+  /** The address of the guest listener, if there is one. */
   guests?: Readonly<{ address: string; port: number }>;
 }>;
 
-/** What a tool works with: the program's services, and the call that it answers. */
+/** A tool's context: the program's services, and the call. */
 export type ToolContext = Services & Readonly<{ call: CallContext }>;
 
-/** How long a call may keep its caller waiting, in milliseconds: for an answer, or until its change has begun and has
- * times of its own. `wait` waits for a job, `scan` looks at everything there is, or through a whole image; `each` makes one
- * change after the other. */
+/** The time limits of calls, in milliseconds. A change that has begun has its own limits. `wait` waits for a job. `scan`
+ * reads all VMs, all images, or a whole image. `each` makes several changes one after another. */
 export const callLimitMs = { read: 30_000, wait: 120_000, scan: 330_000, change: 330_000, each: 3_600_000 } as const;
 
-/** The time of a call of this tool. How long a change may wait for another operation on its VM is a setting, and comes on
- * top. */
+/** The time limit of a call of this tool. A change also gets claimWaitMs, the time to wait for another operation on its
+ * VM. */
 export const limitOf = (
   { effect, scans, waits, several }: Pick<Tool, "effect" | "scans" | "waits" | "several">,
   claimWaitMs: number,
@@ -41,7 +40,7 @@ export const limitOf = (
   return callLimitMs[several ? "each" : "change"] + claimWaitMs;
 };
 
-/** What a backend has to have for a tool: a change that it can make, or a group. */
+/** What a tool needs of a backend: a kind of change, or a group. */
 export type Need = ChangeKind | GroupName;
 
 export type Tool<
@@ -54,21 +53,21 @@ export type Tool<
   /** First what, then when, then the trap. */
   description: string;
   effect: Effect;
-  /** Listed only when some connection's backend has all of it. */
+  /** The tool is offered only if some connection's backend has all of these. */
   needs: readonly Need[];
-  /** Calling it again with the same arguments does something again. */
+  /** A second call with the same arguments has a further effect. */
   repeats?: true;
-  /** It looks at everything there is, or through a whole image: it has the time that this takes. */
+  /** It reads all VMs, all images, or a whole image, and gets a longer time limit. */
   scans?: true;
-  /** It may wait for a job, for as long as its caller says. */
+  /** It may wait for a job, for a time that the caller gives. */
   waits?: true;
-  /** Its answer is a secret, of which nothing is kept. */
+  /** Its answer is a secret and is never stored. */
   secret?: true;
-  /** It makes an operation of each of several VMs, none of which says what became of the others. */
+  /** It makes a separate operation for each of several VMs, so no single operation shows the whole outcome. */
   several?: true;
   input: In;
   output: Out;
-  /** Its place in the REST interface. */
+  /** Its route in the REST interface. */
   http: Readonly<{ method: "GET" | "POST" | "DELETE"; path: string }>;
   run(input: z.output<In>, context: ToolContext): Promise<z.input<Out>>;
 }>;
@@ -79,7 +78,7 @@ export function defineTool<In extends z.ZodObject, Out extends z.ZodObject, cons
   return tool;
 }
 
-/** MCP's hints, derived so that they cannot contradict each other. */
+/** MCP's tool annotations, derived so that they cannot contradict each other. */
 export const annotationsOf = ({ title, effect, repeats }: Pick<Tool, "title" | "effect" | "repeats">) => ({
   title,
   readOnlyHint: effect === "read",

@@ -1,5 +1,4 @@
-/** How VMs, findings and predictions look to a caller. The field names are the ones that people know from the plan that
- * this product grew from: snake case, sizes in GiB with the unit in the name. */
+/** VMs, findings and predictions as callers see them. Field names are in snake case. Disk sizes are in GiB. */
 import { z } from "zod";
 import { BootOrder, bootOrderOf } from "../domain/model/boot-order.ts";
 import { type BootReport, findingsOf, type Prediction } from "../domain/model/boot-rules.ts";
@@ -17,7 +16,7 @@ export const FindingView = z.object({
   code: z.string(),
   severity: z.enum(["error", "warning", "info"]),
   message: z.string(),
-  blocks: z.array(z.string()).describe("change, resize, attach, start, status: what it stands in the way of"),
+  blocks: z.array(z.string()).describe("The actions that it blocks: change, resize, attach, start, status"),
   fixes: z.array(FixView),
 });
 export const viewFinding = ({ code, severity, message, blocks, fixes }: Finding): z.input<typeof FindingView> => ({
@@ -31,7 +30,7 @@ export const viewFinding = ({ code, severity, message, blocks, fixes }: Finding)
 export const SuggestionView = z
   .object({ evidence: z.string(), by: z.string(), at: z.string(), run: z.string().optional() })
   .optional()
-  .describe("That the installation looks complete: who says so, on which evidence");
+  .describe("A suggestion that the installation is complete: its author and evidence");
 export const viewSuggestion = (record: State["record"]) =>
   record?.suggestion && record.status === "Installing" ? { suggestion: { ...record.suggestion } } : {};
 
@@ -39,34 +38,34 @@ export const VmView = z.object({
   uuid: z.string(),
   name: z.string(),
   connection: z.string(),
-  managed: z.boolean().describe("Only managed VMs are ever changed; adopt_vm takes others under management"),
+  managed: z.boolean().describe("Only managed VMs are changed; adopt_vm takes others under management"),
   power: z
     .enum(["off", "running", "paused", "missing", "unknown"])
-    .describe("missing: on record, but no longer there; unknown: its connection cannot be reached"),
+    .describe("missing: on record, but gone; unknown: the connection does not answer"),
   power_reason: z.string().optional(),
   installation_status: InstallationStatus.optional(),
   boot_order: BootOrder.optional(),
-  boot_from_disk: z.boolean().optional().describe("The first device in the boot order is the disk"),
-  current_boot_device: z.enum(["cdrom", "hd"]).optional().describe("What the running VM was started from"),
+  boot_from_disk: z.boolean().optional().describe("Whether the disk is first in the boot order"),
+  current_boot_device: z.enum(["cdrom", "hd"]).optional().describe("The device that the running VM was started from"),
   current_boot_certainty: z.enum(["predicted", "confirmed"]).optional(),
   disk_path: z.string().optional(),
   disk_size: z.number().optional().describe("Virtual size in GiB"),
-  current_media: z.string().optional().describe("ISO in the drive; absent when the tray is empty"),
-  next_media: z.string().optional().describe("ISO at the next cold start, where it differs from current_media"),
+  current_media: z.string().optional().describe("ISO in the drive; absent if the tray is empty or open"),
+  next_media: z.string().optional().describe("ISO at the next cold start, if it differs from current_media"),
   firmware: Firmware.optional(),
   memory_mb: z.number().optional(),
   cpus: z.number().optional(),
   accelerator: z.enum(["kvm", "hvf", "tcg", "none"]).optional(),
   serial_log: z.string().optional(),
-  pending: z.array(z.string()).describe("What the next cold start will change on the running VM"),
+  pending: z.array(z.string()).describe("Changes of the running VM at its next cold start"),
   findings: z.array(FindingView),
 });
 export type VmView = z.input<typeof VmView>;
 
-/** `stale`: nobody could look, so what the record remembers is shown. */
+/** `stale`: the connection did not answer, so the record is shown. */
 export type Freshness = "seen" | "stale";
 
-/** A VM as callers see it. Findings that need an image's content are there only where the state has it. */
+/** A VM as callers see it. Findings about an image's content appear only if the state has that content. */
 export function viewVm(state: State, freshness: Freshness = "seen"): VmView {
   const { vm, record, target } = state;
   const known = { uuid: target.uuid, connection: target.connection, managed: record !== undefined };

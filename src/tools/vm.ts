@@ -1,8 +1,9 @@
+/** Lists VMs, and reads one. */
 import { z } from "zod";
 import type { State } from "../domain/model/state.ts";
 import { VmRef } from "../domain/model/vm.ts";
-import { readOptionsFor, StaleView, viewStale } from "./look.ts";
-import { backendFor, soon } from "./target.ts";
+import { backendFor, withReadTimeout } from "./find-vm.ts";
+import { readVmOrRecord, StaleView, viewStale } from "./read-vm.ts";
 import { defineTool, type ToolContext } from "./tool.ts";
 import { type Freshness, SuggestionView, VmView, viewSuggestion, viewVm } from "./view.ts";
 
@@ -12,16 +13,16 @@ const listVms = defineTool({
   name: "list_vms",
   title: "List VMs",
   description:
-    "List VMs, managed and not, with installation status, boot order, media and findings that need no look into images (get_vm and check_boot look). Of a connection that cannot be reached the managed VMs are listed as last seen, with stale: true.",
+    "List VMs, managed and not, with installation status, boot order, media and findings. Findings about image contents are only in get_vm and check_boot. If a connection does not answer, its managed VMs are listed from the record, with stale: true.",
   effect: "read",
   scans: true,
   needs: [],
   http: { method: "GET", path: "/vms" },
   input: z.object({
     connection: z.string().max(64).optional(),
-    managed: z.boolean().optional().describe("Only managed VMs, or only others"),
+    managed: z.boolean().optional().describe("true: only managed VMs; false: only others"),
     limit: z.number().int().min(1).max(5000).default(1000),
-    offset: z.number().int().min(0).max(1_000_000).default(0).describe("How many to leave out, for the next page"),
+    offset: z.number().int().min(0).max(1_000_000).default(0).describe("How many to skip, for the next page"),
   }),
   output: z.object({
     vms: z.array(VmView.extend({ stale, stale_since })),
@@ -48,14 +49,14 @@ const listVms = defineTool({
 
 type Listed = Readonly<{ state: State; freshness: Freshness }>;
 
-/** What a connection has, or what the store remembers of it while it cannot be reached. */
+/** The VMs of a connection, or those on record if it does not answer. */
 async function listConnection(context: ToolContext, connection: string) {
   const store = await context.store();
   const records = await store.records(connection);
   const stateOf = (uuid: string): State => ({ target: { connection, uuid }, disks: {}, isos: {} });
   try {
     const backend = await context.connections.backend(connection);
-    const found = await soon(context, (signal) => backend.list(signal));
+    const found = await withReadTimeout(context, (signal) => backend.list(signal));
     const recordOf = new Map(records.map((record) => [record.uuid, record]));
     const there = new Set(found.map(({ uuid }) => uuid));
     const vms = found.map((vm): Listed => {
@@ -77,14 +78,14 @@ const getVm = defineTool({
   name: "get_vm",
   title: "Get VM",
   description:
-    "Get one VM: installation status, boot order, what it was booted from, disk, medium, pending changes, and every finding with the calls that mend it. Where its connection does not answer, what is on record, with stale: true.",
+    "Get one VM: installation status, boot order, the device that it booted from, disk, medium, pending changes, and every finding with the calls that mend it. If the connection does not answer, the answer is from the record, with stale: true.",
   effect: "read",
   needs: [],
   http: { method: "GET", path: "/vms/{vm}" },
   input: z.object({ vm: VmRef }),
   output: VmView.extend({ suggestion: SuggestionView, ...StaleView }),
   async run({ vm }, context) {
-    const { state, stale } = await readOptionsFor(context, vm, { usage: "indexed" });
+    const { state, stale } = await readVmOrRecord(context, vm, { usage: "indexed" });
     return { ...viewVm(state, stale ? "stale" : "seen"), ...viewSuggestion(state.record), ...viewStale(stale) };
   },
 });

@@ -76,15 +76,15 @@ it("answerTo() answers as openssl does with DES and each byte of the key mirrore
 });
 
 it.each([
-  ["a password is wanted and there is none", [hello, [12, Buffer.from([1, 2])]], /wants a password/],
-  ["only TLS is offered", [hello, [12, Buffer.from([2, 19, 16])]], /wants TLS or SASL/],
+  ["a password is wanted and there is none", [hello, [12, Buffer.from([1, 2])]], /requires a password/],
+  ["only TLS is offered", [hello, [12, Buffer.from([2, 19, 16])]], /requires TLS or SASL/],
   [
     "the password is wrong",
     [hello, [12, Buffer.from([1, 2])], [1, challenge], [16, result(1)], [0, text("No\nway")]],
     /refuses: No way/,
   ],
   ["nobody is let in", [hello, [12, Buffer.from([0])], [0, text("Too many")]], /says: Too many/],
-  ["something else listens there", [[0, Buffer.from("SSH-2.0-OpenSSH_9.2\n")]], /no VNC that is known/],
+  ["something else listens there", [[0, Buffer.from("SSH-2.0-OpenSSH_9.2\n")]], /no known VNC version/],
   ["it ends early", [hello, [12, "end"]], /has ended the connection/],
 ] as const)("openVnc() says why when %s", async (title, parts, reason) => {
   const path = await vncServer((socket) => void script(socket, ...(parts as Parts)));
@@ -105,14 +105,14 @@ it("openVnc() waits no longer than its limit, and not at all once it is aborted"
 
 it("openVnc() says so when there is no socket, and when nobody listens", async () => {
   await expect(openVnc({ path: "/nowhere/vnc" }, { vm })).rejects.toMatchObject(
-    unavailable("its VNC socket is not there"),
+    unavailable("its VNC socket is missing"),
   );
   const server = createServer().listen(0, "127.0.0.1");
   await new Promise((listening) => server.once("listening", listening));
   const { port } = server.address() as { port: number };
   await new Promise((closed) => server.close(closed));
   await expect(openVnc({ host: "127.0.0.1", port }, { vm })).rejects.toMatchObject(
-    unavailable("nobody listens at its VNC address"),
+    unavailable("nothing listens at its VNC address"),
   );
 });
 
@@ -128,7 +128,7 @@ it.skipIf(process.getuid?.() !== 0)("openVnc() says so when this user may not co
     gid: 65_534,
     cwd: "/",
   });
-  expect(stdout).toContain("this server's user may not connect to its VNC socket");
+  expect(stdout).toContain("only QEMU's own user and root may connect to its VNC socket");
 });
 
 it("who cancels a console ends its connection, and a client of another VNC gets none", async () => {

@@ -6,10 +6,10 @@ import { z } from "zod";
 import memory from "../../plugins/memory/index.ts";
 import { DomainError } from "../../src/domain/error.ts";
 import type { Plugin } from "../../src/plugin.ts";
-import { type Host, type HostOptions, openHost } from "../../src/plugin-host/backends.ts";
+import { type BackendHost, type BackendHostOptions, openBackendHost } from "../../src/plugin-host/backends.ts";
 import { temporaryDirectory } from "../support/memory.ts";
 
-const context: HostOptions["context"] = () => ({
+const context: BackendHostOptions["context"] = () => ({
   log: () => undefined,
   fingerprint: (meaning) => meaning,
   cacheDirectory: "/nowhere",
@@ -17,9 +17,12 @@ const context: HostOptions["context"] = () => ({
   defaults: {},
 });
 /** A host whose connections use these plugins; a text is the name that a user would write. */
-function host(plugins: Readonly<Record<string, Plugin | string>>, config: Record<string, string> = {}): Promise<Host> {
+function host(
+  plugins: Readonly<Record<string, Plugin | string>>,
+  config: Record<string, string> = {},
+): Promise<BackendHost> {
   const names = Object.keys(plugins);
-  return openHost({
+  return openBackendHost({
     connections: names.map((name) => {
       const plugin = plugins[name]!;
       return { name, plugin: typeof plugin === "string" ? plugin : name, config };
@@ -58,15 +61,15 @@ function pluginFile(name: string, text = `export { default } from ${JSON.stringi
   return path;
 }
 
-describe("openHost()", () => {
-  it("loads a plugin by the name of one that ships, by an absolute path and by one from here", async () => {
+describe("openBackendHost() loads a plugin", () => {
+  it("by the name of one that ships, by an absolute path and by one from here", async () => {
     const absolute = pluginFile("plugin.mjs");
     const {
       names,
       capabilities,
       backend: open,
       close,
-    } = await openHost({
+    } = await openBackendHost({
       connections: [
         { name: "a", plugin: "memory", config: {} },
         { name: "b", plugin: absolute, config: {} },
@@ -114,7 +117,7 @@ describe("openHost()", () => {
     const error = await refusalOf(host({ a: variant({ manifest: { name: "old", api: 0, summary: "" } }) }));
     expect(error).toMatchObject({
       code: "PLUGIN_INVALID",
-      message: expect.stringContaining("plugin API 0, this program has 1"),
+      message: expect.stringContaining("plugin API 0; this program has 1"),
     });
   });
 
@@ -129,9 +132,9 @@ describe("openHost()", () => {
     [
       "has a method outside its group",
       { watch: async () => undefined },
-      /no "watch" in a backend, .*its groups are .*events/,
+      /a backend has no "watch"; .*its groups are .*events/,
     ],
-    ["has a group without its method", { events: {} }, /events.watch is no function, and a group is there whole/],
+    ["has a group without its method", { events: {} }, /events.watch is no function; a group needs all of its methods/],
     ["has something else than a group", { guest: 7 }, /guest.info is no function/],
   ];
   it.each(flawed)("refuses a plugin whose backend %s", async (_what, parts, message) => {
@@ -267,7 +270,7 @@ describe("what a plugin throws", () => {
       ["list", opened.list()],
       ["observe", opened.observe("x")],
       ["list ISOs", opened.images.isos()],
-      ["look at the space", opened.images.space()],
+      ["read the free space", opened.images.space()],
       ["vm.delete", opened.apply(undefined, { kind: "vm.delete" }, applying)],
     ];
     for (const [change, work] of works) {

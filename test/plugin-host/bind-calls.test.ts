@@ -20,13 +20,13 @@ interface Snapshots {
 const calls: Calls<Snapshots> = {
   count: { call: "local" },
   list: {
-    call: "look",
+    call: "read",
     as: "list snapshots",
     takes: "short",
     signalAt: 1,
-    tells: (index, _names, begun, uuid) => index.observed(uuid, undefined, begun),
+    updateIndex: (index, _names, begun, uuid) => index.observed(uuid, undefined, begun),
   },
-  all: { call: "look", as: "list all snapshots", takes: "long", signalAt: 0, shared: true },
+  all: { call: "read", as: "list all snapshots", takes: "long", signalAt: 0, shared: true },
   revert: { call: "write", as: "revert", touches: (uuid) => uuid },
   watch: { call: "watch", as: "watch" },
 };

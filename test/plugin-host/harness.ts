@@ -7,11 +7,11 @@ import { DomainError } from "../../src/domain/error.ts";
 import type { Subscriber } from "../../src/domain/events/subscriber.ts";
 import type { DomainEvent } from "../../src/domain/model/event.ts";
 import {
-  type Functions,
-  type FunctionsOptions,
-  openFunctions,
+  openPluginFunctions,
+  type PluginFunctions,
+  type PluginFunctionsOptions,
   type PluginTools,
-} from "../../src/plugin-host/functions.ts";
+} from "../../src/plugin-host/plugin-functions.ts";
 import { temporaryDirectory } from "../support/memory.ts";
 
 export const acts = fileURLToPath(new URL("./plugins/acts.ts", import.meta.url));
@@ -33,7 +33,7 @@ const noTools: PluginTools = {
   call: () => Promise.reject(new Error("no tool was to be called")),
 };
 
-export type Opened = Functions &
+export type Opened = PluginFunctions &
   Readonly<{
     lines: readonly string[];
     /** Resolves once a line says this. */
@@ -44,12 +44,12 @@ export type Opened = Functions &
 
 /** Closed with the test. */
 export async function open(
-  plugins: FunctionsOptions["plugins"],
-  more: Partial<Pick<FunctionsOptions, "tools" | "bounds" | "shipped" | "data">> = {},
+  plugins: PluginFunctionsOptions["plugins"],
+  more: Partial<Pick<PluginFunctionsOptions, "tools" | "limits" | "shipped" | "data">> = {},
 ): Promise<Opened> {
   const lines: string[] = [];
   const waiting = new Set<() => void>();
-  const functions = await openFunctions({
+  const functions = await openPluginFunctions({
     plugins,
     shipped: () => undefined,
     tools: noTools,

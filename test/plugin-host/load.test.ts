@@ -7,13 +7,13 @@ import { acts, open, pluginFile, refusalOf } from "./harness.ts";
 
 const load = (text: string, config: Record<string, unknown> = {}, openMs = 30_000) =>
   refusalOf(
-    open([{ plugin: pluginFile(`import { definePlugin, z } from "%API%"; ${text}`), config }], { bounds: { openMs } }),
+    open([{ plugin: pluginFile(`import { definePlugin, z } from "%API%"; ${text}`), config }], { limits: { openMs } }),
   );
 const define = (parts: string) => `export default definePlugin({ ${parts} });`;
 const manifest = (more = "") => `manifest: { name: "odd", api: 1, summary: "Odd", ${more} },`;
 const on = `on: { "vm.started": () => undefined },`;
 
-describe("openFunctions() refuses a plugin", () => {
+describe("openPluginFunctions() refuses a plugin", () => {
   const cases: [string, string, string, RegExp][] = [
     ["that throws as it is loaded", "throw new Error('out of order');", "PLUGIN_INVALID", /out of order/],
     ["that cannot be parsed", "export default {", "PLUGIN_INVALID", /Expected/],
@@ -25,7 +25,7 @@ describe("openFunctions() refuses a plugin", () => {
       "of another API",
       define(`manifest: { name: "odd", api: 7, summary: "Odd" }, ${on}`),
       "PLUGIN_INVALID",
-      /API 7, this program has 1/,
+      /API 7; this program has 1/,
     ],
     [
       "with a name that is none",
@@ -49,7 +49,7 @@ describe("openFunctions() refuses a plugin", () => {
       "of events that there are not",
       define(`${manifest()} on: { "vm.start": () => undefined }`),
       "PLUGIN_INVALID",
-      /no events "vm.start", nearest: vm.started/,
+      /no event "vm.start"; nearest: vm.started/,
     ],
     [
       "with something else than a function",
@@ -104,7 +104,7 @@ describe("openFunctions() refuses a plugin", () => {
     const error = await refusalOf(open([{ plugin, config: {} }], { data }));
     expect(error).toMatchObject({
       code: "PLUGIN_INVALID",
-      message: expect.stringMatching(/it reaches for .*keeps its own/),
+      message: expect.stringMatching(/it asks to reach .*Bootwright's data directory/),
     });
   });
 
@@ -136,7 +136,7 @@ describe("openFunctions() refuses a plugin", () => {
   });
 });
 
-describe("openFunctions() loads a plugin", () => {
+describe("openPluginFunctions() loads a plugin", () => {
   const hello = define(`${manifest()} on: { "vm.started": (_s, event, { log }) => log("seen " + event.type) }`);
 
   it("that ships, by its name", async () => {

@@ -1,7 +1,7 @@
 // @module-tag process
 import { describe, expect, it } from "vitest";
 import { DomainError } from "../../src/domain/error.ts";
-import type { PluginTools } from "../../src/plugin-host/functions.ts";
+import type { PluginTools } from "../../src/plugin-host/plugin-functions.ts";
 import { acts, event, open } from "./harness.ts";
 
 /** One tool that there is, one that the plugin may not call, and no others. */

@@ -6,9 +6,9 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { lookLimits } from "../../src/plugin-host/bind-calls.ts";
-import * as serve from "../../src/serve/bounds.ts";
-import { ANSWER_BYTES_MAX, CALLS_MAX, PROGRESS_PER_SECOND_MAX, paced } from "../../src/serve/bounds.ts";
+import { readLimits } from "../../src/plugin-host/bind-calls.ts";
+import * as serve from "../../src/serve/limits.ts";
+import { ANSWER_BYTES_MAX, CALLS_MAX, limitProgress, PROGRESS_PER_SECOND_MAX } from "../../src/serve/limits.ts";
 import { MESSAGE_BYTES_MAX, UNREAD_BYTES_MAX } from "../../src/serve/mcp/bounded-lines.ts";
 import { schemasOf } from "../../src/serve/mcp/server.ts";
 import { CLAIM_WAITERS_MAX } from "../../src/store/claims.ts";
@@ -40,8 +40,8 @@ const bounds: readonly (readonly [name: string, is: number, documented: number, 
   ["what those are told about", serve.STREAM_URIS_MAX, 20_000, "resources", "refused in the answer"],
   ["what one stream over HTTP has unread", serve.STREAM_UNREAD_BYTES_MAX, 16 * MIB, "bytes", "it is cut off"],
   ["what all of those have unread", serve.STREAMS_UNREAD_BYTES_MAX, 128 * MIB, "bytes", "the next is cut off"],
-  ["one look at a VM or an image", lookLimits.short, 90_000, "ms", "BACKEND_UNAVAILABLE"],
-  ["a list, or the check of a whole image", lookLimits.long, 330_000, "ms", "BACKEND_UNAVAILABLE"],
+  ["one look at a VM or an image", readLimits.short, 90_000, "ms", "BACKEND_UNAVAILABLE"],
+  ["a list, or the check of a whole image", readLimits.long, 330_000, "ms", "BACKEND_UNAVAILABLE"],
   ["a call that looks", callLimitMs.read, 30_000, "ms", "BACKEND_UNAVAILABLE, or what is on record"],
   ["a call that looks at everything, or through an image", callLimitMs.scan, 330_000, "ms", "BACKEND_UNAVAILABLE"],
   ["a call until its change has begun", callLimitMs.change, 330_000, "ms", "BACKEND_UNAVAILABLE"],
@@ -233,7 +233,7 @@ describe("progress", () => {
   test("of one call is sent so many times a second at most, and cut to a length", () => {
     let now = 0;
     const shown: string[] = [];
-    const show = paced(
+    const show = limitProgress(
       (message) => shown.push(message),
       () => now,
     );

@@ -1,16 +1,16 @@
 import { describe, expect, it } from "vitest";
 import { DomainError } from "../../src/domain/error.ts";
 import { type Scope, scopes } from "../../src/domain/scope.ts";
-import { CALLS_MAX } from "../../src/serve/bounds.ts";
+import type { AppContext } from "../../src/serve/app-context.ts";
 import { Defect, defectOf } from "../../src/serve/defect.ts";
 import { type Agreement, dispatcherFor, ownUser, type Principal } from "../../src/serve/dispatch.ts";
-import type { Session } from "../../src/serve/session.ts";
-import { SurfaceRefusal } from "../../src/serve/surface-refusal.ts";
-import { workOf } from "../../src/serve/work.ts";
+import { createInFlightCalls } from "../../src/serve/in-flight-calls.ts";
+import { CALLS_MAX } from "../../src/serve/limits.ts";
+import { SurfaceError } from "../../src/serve/surface-error.ts";
 import { refusalOf } from "../plugin-host/harness.ts";
 import { loss, toolsFor } from "./tools-fixture.ts";
 
-class Lacking extends SurfaceRefusal {
+class Lacking extends SurfaceError {
   readonly code = "LACKING";
   readonly hint = "";
   readonly details: { scope: Scope; tool: string };
@@ -20,10 +20,10 @@ class Lacking extends SurfaceRefusal {
   }
 }
 
-function surface(confirm: Session["confirm"] = "token") {
+function surface(confirm: AppContext["confirm"] = "token") {
   const made = toolsFor(confirm);
-  const work = workOf();
-  const dispatch = dispatcherFor({ session: made.session, work });
+  const work = createInFlightCalls();
+  const dispatch = dispatcherFor({ appContext: made.session, inFlight: work });
   const call = (
     tool: string,
     args: unknown = {},
@@ -91,7 +91,7 @@ describe("dispatcherFor()", () => {
 
   describe("has a loss confirmed", () => {
     type Outcome = "the question with its token" | "the question without" | "CONFIRMATION_BY_PERSON" | "done";
-    const cases: [Session["confirm"], Agreement, readonly Scope[], Outcome][] = [
+    const cases: [AppContext["confirm"], Agreement, readonly Scope[], Outcome][] = [
       ["token", "person", scopes, "the question with its token"],
       ["token", "program", scopes, "the question with its token"],
       ["token", "scope", scopes, "done"],
@@ -155,7 +155,7 @@ describe("dispatcherFor()", () => {
 
   it("lets the process's own user do everything", async () => {
     const { session } = toolsFor("token");
-    const dispatch = dispatcherFor({ session, work: workOf() });
+    const dispatch = dispatcherFor({ appContext: session, inFlight: createInFlightCalls() });
     const call = { signal: new AbortController().signal, progress: () => {} };
     for (const tool of ["looks", "changes", "destroys"])
       expect(await dispatch.call(ownUser("cli", "person"), tool, {}, call)).toEqual({ actor: "cli" });

@@ -1,11 +1,11 @@
 import { describe, expect, it } from "vitest";
 import type { Scope } from "../../src/domain/scope.ts";
+import type { AppContext } from "../../src/serve/app-context.ts";
 import { pluginCalls } from "../../src/serve/plugin-calls.ts";
-import type { Session } from "../../src/serve/session.ts";
 import { refusalOf } from "../plugin-host/harness.ts";
 import { loss, toolsFor } from "./tools-fixture.ts";
 
-function plugin(permissions: readonly Scope[], confirm: Session["confirm"] = "token") {
+function plugin(permissions: readonly Scope[], confirm: AppContext["confirm"] = "token") {
   const made = toolsFor(confirm);
   const { call } = pluginCalls(made.session);
   const { signal } = new AbortController();

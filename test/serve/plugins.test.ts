@@ -58,7 +58,7 @@ describe("a plugin that `bootwright plugin new` writes", () => {
   it.each([
     [["plugin", "new", "Greet"], /"Greet" is no name for a plugin/],
     [["plugin", "new"], /unknown command "plugin"/],
-    [["plugin", "new", "greet", "src"], /src is there already, and is not empty/],
+    [["plugin", "new", "greet", "src"], /src exists and is not empty/],
   ])("is not written for %j", async (args, message) => {
     const { code, stderr } = await run(args);
     expect(stderr).toMatch(message);

@@ -10,11 +10,11 @@ function terminal(isTTY: boolean) {
 describe("progress", () => {
   it("is a bar on a terminal, drawn anew in its line, which ends before anything else is written", () => {
     const { line, text } = terminal(true);
-    line.tell("copying", 0);
-    line.tell("copying", 0);
-    line.tell("copying", 50);
-    line.tell("copied", 100);
-    line.tell("looking");
+    line.show("copying", 0);
+    line.show("copying", 0);
+    line.show("copying", 50);
+    line.show("copied", 100);
+    line.show("looking");
     line.end();
     expect(text()).toBe(
       [
@@ -28,16 +28,16 @@ describe("progress", () => {
 
   it("is a line for each message where nobody looks", () => {
     const { line, text } = terminal(false);
-    line.tell("starting");
-    line.tell("copying", 33.3);
-    line.tell("copying", 33.3);
+    line.show("starting");
+    line.show("copying", 33.3);
+    line.show("copying", 33.3);
     line.end();
     expect(text()).toBe(`… starting\n[${"#".repeat(8)}${" ".repeat(16)}]  33% copying\n`);
   });
 
   it("is no longer than a line", () => {
     const { line, text } = terminal(true);
-    line.tell("x".repeat(500), 1);
+    line.show("x".repeat(500), 1);
     line.end();
     expect(text().trim().length).toBeLessThan(90);
   });

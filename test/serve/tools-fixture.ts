@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { DomainError } from "../../src/domain/error.ts";
 import type { Effect } from "../../src/domain/scope.ts";
-import type { Session } from "../../src/serve/session.ts";
+import type { AppContext } from "../../src/serve/app-context.ts";
 import { defineTool, type Tool, type ToolContext } from "../../src/tools/tool.ts";
 
 const tool = (name: string, effect: Effect, run: (context: ToolContext, confirm?: string) => unknown) =>
@@ -23,10 +23,10 @@ const tool = (name: string, effect: Effect, run: (context: ToolContext, confirm?
 
 export const loss = { vm: "web", losses: ["all"], confirm: "t0k3n", expiresAt: "soon" };
 
-export type Calls = Readonly<{ session: Session; calls: readonly string[]; defects: readonly unknown[] }>;
+export type Calls = Readonly<{ session: AppContext; calls: readonly string[]; defects: readonly unknown[] }>;
 
 /** `waits` ends with its signal, or when somebody calls `ends`. */
-export function toolsFor(confirm: Session["confirm"]): Calls {
+export function toolsFor(confirm: AppContext["confirm"]): Calls {
   const [calls, defects]: [string[], unknown[]] = [[], []];
   let end = () => {};
   const noted = (name: string, effect: Effect, run: Parameters<typeof tool>[2] = () => undefined) =>
@@ -34,7 +34,7 @@ export function toolsFor(confirm: Session["confirm"]): Calls {
       calls.push(name);
       return run(context, token);
     });
-  const session: Session = {
+  const session: AppContext = {
     tools: [
       noted("looks", "read"),
       noted("changes", "change"),
@@ -56,7 +56,7 @@ export function toolsFor(confirm: Session["confirm"]): Calls {
     confirm,
     version: "0",
     log: () => {},
-    services: { claimWaitMs: 1_000 } as Session["services"],
+    services: { claimWaitMs: 1_000 } as AppContext["services"],
     defect: (error) => {
       defects.push(error);
       return `defect-${defects.length}`;

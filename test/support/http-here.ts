@@ -1,7 +1,7 @@
 /** The server in this process, on a world of its own: for tests that ask more often than anybody is allowed to. */
 import { onTestFinished } from "vitest";
+import type { AppContext } from "../../src/serve/app-context.ts";
 import { type HttpServerOptions, serveHttp } from "../../src/serve/http/server.ts";
-import type { Session } from "../../src/serve/session.ts";
 import { offeredTools } from "../../src/tools/catalogue.ts";
 import { type Ask, ask, type HttpAnswer } from "./http.ts";
 import { withJobs } from "./jobs.ts";
@@ -17,8 +17,8 @@ export type HttpHere = Readonly<{
   ask: (method: string, path: string, body?: unknown, more?: Ask) => Promise<HttpAnswer>;
 }>;
 
-/** Makes a session over a world's parts. */
-export function sessionOf({ connections, ports, store }: World, more: Partial<Session> = {}): Session {
+/** A session over a world's parts. */
+export function sessionOf({ connections, ports, store }: World, more: Partial<AppContext> = {}): AppContext {
   return {
     tools: offeredTools(connections, { readOnly: false }),
     confirm: "token",
@@ -40,11 +40,11 @@ export function sessionOf({ connections, ports, store }: World, more: Partial<Se
 export async function openHere(
   world: World,
   more: Partial<HttpServerOptions> = {},
-  session: Partial<Session> = {},
+  session: Partial<AppContext> = {},
 ): Promise<HttpHere> {
   const defects: unknown[] = [];
   const server = await serveHttp({
-    session: sessionOf(world, {
+    appContext: sessionOf(world, {
       defect(error) {
         defects.push(error);
         return "defect";

@@ -67,7 +67,7 @@ describe.each(["refuses", "hangs"] as const)("while a hypervisor %s", (manner) =
     expect(listed).toMatchObject({ stale: true, stale_reason: expect.stringMatching(reason) });
     expect(isos.find(({ path }) => path === installer)).toMatchObject({ boots_bios: true, used_by: ["web"] });
     expect(history.operations.map(({ tool }) => tool)).toEqual(["complete_installation", "create_vm"]);
-    expect(text).toMatch(/web: unknown.*as on record since 2.*\nCannot reach connection "local"/);
+    expect(text).toMatch(/web: unknown.*from the record of 2.*\nCannot reach connection "local"/);
   });
 
   it("what only the machine can tell is refused, with what to do", async () => {

@@ -69,11 +69,11 @@ describe("start_vm", () => {
     outside(["setBoot", uuid(2), foreignOrder]);
     expect((await call("get_vm", { vm: "web" })).findings.map(({ code }) => code)).toContain("BOOT_ORDER_DRIFT");
     const reasserted = await call("start_vm", { vm: "web" });
-    expect(reasserted.notes).toEqual([expect.stringContaining("hd_cdrom was put back")]);
+    expect(reasserted.notes).toEqual([expect.stringContaining("hd_cdrom was restored")]);
     expect(reasserted.vm.boot_order).toBe("hd_cdrom");
     outside(["guestPowersOff", uuid(2)], ["setBoot", uuid(2), foreignOrder]);
     const adopted = await call("start_vm", { vm: "web", on_drift: "adopt" });
-    expect(adopted.notes).toEqual([expect.stringContaining("hd, which another program set, was adopted")]);
+    expect(adopted.notes).toEqual([expect.stringContaining("hd, set by another program, was adopted")]);
     expect(adopted.vm.findings.map(({ code }) => code)).not.toContain("BOOT_ORDER_DRIFT");
   });
 
@@ -177,7 +177,7 @@ describe("start_vm at_reboot", () => {
     const started = await call("start_vm", { vm, at_reboot: "eject" });
     expect(started.notes).toEqual([
       expect.stringContaining("the plugin loop-guard"),
-      expect.stringContaining("within a second"),
+      expect.stringContaining("within about a second"),
     ]);
     expect(await runOf(vm)).toMatchObject({ purpose: "install", device: "cdrom", at_reboot: "eject" });
   });

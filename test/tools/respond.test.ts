@@ -24,14 +24,14 @@ describe("the text of an answer", () => {
   it("says that there was nothing to do, in a dry run, too", async () => {
     for (const dry_run of [true, false])
       expect(await text("set_boot_order", { vm: "web", boot_order: "cdrom", dry_run })).toMatch(
-        /^Nothing to do, it was so already\nweb: off/,
+        /^Nothing to do: it was so already\nweb: off/,
       );
   });
 
   it("says in a dry run what would be done and lost", async () => {
     const [first, second] = (await text("delete_vm", { vm: "web", dry_run: true })).split("\n");
     expect(first).toMatch(/^Would do: remove the VM's definition; /);
-    expect(second).toMatch(/^Would lose, and so be confirmed: the definition of VM web; .*qcow2/);
+    expect(second).toMatch(/^Would lose \(needs confirmation\): the definition of VM web; .*qcow2/);
   });
 
   it("says what was overridden, and when a change takes effect", async () => {
@@ -40,7 +40,9 @@ describe("the text of an answer", () => {
     const lines = (await text("set_boot_order", { vm: "mail", boot_order: "hd" })).split("\n");
     expect(lines[1]).toBe("Takes effect at the next cold start, not at a reboot from inside the guest");
     await call("create_vm", { name: "bare", boot_order: "hd" });
-    expect(await text("start_vm", { vm: "bare", accept: ["DISK_BLANK"] })).toContain("\nIn spite of: DISK_BLANK\n");
+    expect(await text("start_vm", { vm: "bare", accept: ["DISK_BLANK"] })).toContain(
+      "\nOverridden findings: DISK_BLANK\n",
+    );
   });
 
   it("lists VMs one a line, and says so when there are none", async () => {

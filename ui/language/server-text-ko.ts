@@ -1,7 +1,7 @@
 /** 서버가 영어로 하는 말을 페이지의 한국어로. */
 import type { ErrorCode } from "../../src/domain/error.ts";
 import type { FindingCode } from "../../src/domain/model/finding.ts";
-import type { HttpCode } from "../../src/serve/http/refusal.ts";
+import type { HttpCode } from "../../src/serve/http/http-error.ts";
 import type { Translate } from "./server-text.ts";
 
 export const findings: Readonly<Record<FindingCode, string>> = {

@@ -1,54 +1,54 @@
-/** The HTTP application: from a web-standard request to its answer, on any runtime. Whoever is not let in gets no further
- * than the login page. */
+/** The HTTP application: from a web-standard request to its response, on any runtime. Unauthenticated callers reach only
+ * the login page. */
 import { Hono } from "hono";
 import { deleteCookie, getCookie, setCookie } from "hono/cookie";
 import { secureHeaders } from "hono/secure-headers";
+import type { AppContext } from "../app-context.ts";
 import { defectOf } from "../defect.ts";
+import type { InFlightCalls } from "../in-flight-calls.ts";
 import type { McpHttp } from "../mcp/http.ts";
 import { addMcp, MCP_PATH } from "../mcp/route.ts";
 import { type RateLimit, rateLimited } from "../rate-limit.ts";
-import type { Session } from "../session.ts";
-import type { Work } from "../work.ts";
+import { apiReferencePage, apiReferenceStyle } from "./api-reference-page.ts";
 import { objectIn, readBody } from "./body.ts";
 import { addConsoles, type ConsoleLimits } from "./console.ts";
 import { type Environment, type HttpContext, requireScope } from "./environment.ts";
 import { addEvents } from "./events.ts";
-import { checkHost, checkOrigin, checkSameOrigin } from "./gate.ts";
+import { checkHost, checkOrigin, checkSameOrigin } from "./host-origin-check.ts";
+import { HttpError } from "./http-error.ts";
 import { type Logins, loginPage, loginScript, loginStyle, SESSION_SECONDS } from "./login.ts";
 import type { OAuth, Verified } from "./oauth.ts";
 import { openApiOf } from "./openapi.ts";
 import type { OpenApi } from "./openapi-document.ts";
 import { isProblem, problemResponse } from "./problem.ts";
-import { referencePage, referenceStyle } from "./reference.ts";
-import { HttpRefusal } from "./refusal.ts";
 import { addRest } from "./rest.ts";
 import type { Caller, FindCaller } from "./token.ts";
 
 export type ApplicationOptions = Readonly<{
-  session: Session;
+  appContext: AppContext;
   find: FindCaller;
   logins: Logins;
-  work: Work;
-  /** Names that it also answers to, each with a port or for any. */
+  inFlight: InFlightCalls;
+  /** Further host names of this server, each for one port or for any. */
   allowHosts: readonly string[];
   rates?: Partial<Rates>;
   consoles?: Partial<ConsoleLimits>;
-  /** Whose access tokens are taken beside this server's own. */
+  /** The issuer whose access tokens are accepted beside this server's own tokens. */
   oauth?: OAuth;
   mcp: McpHttp;
-  /** How often a stream says that it is still there. */
+  /** The heartbeat interval of streams. */
   heartbeatMs?: number;
-  /** Has a plugin answer below /plugins/<name>/. */
+  /** Passes requests below /plugins/<name>/ to a plugin. */
   plugins?: (plugin: string, request: Request) => Promise<Response>;
-  /** Further places, behind the same checks. */
+  /** Adds further routes behind the same checks. */
   mount?: (app: Hono<Environment>) => void;
 }>;
 
-/** How often one address may be wrong about who it is, and one caller may look and change. */
-export type Rates = Readonly<{ strangers: RateLimit; looks: RateLimit; changes: RateLimit }>;
+/** The rates of failed authentications of one address, and of reads and changes of one caller. */
+export type Rates = Readonly<{ unauthenticated: RateLimit; reads: RateLimit; changes: RateLimit }>;
 const usualRates: Rates = {
-  strangers: { burst: 20, perSecond: 1 },
-  looks: { burst: 2_000, perSecond: 1_000 },
+  unauthenticated: { burst: 20, perSecond: 1 },
+  reads: { burst: 2_000, perSecond: 1_000 },
   changes: { burst: 200, perSecond: 20 },
 };
 
@@ -65,7 +65,7 @@ export function application(options: ApplicationOptions): Hono<Environment> {
   const app = new Hono<Environment>();
   app.use("/plugins/*", async (context, next) => {
     await next();
-    // A plugin's page must not act as whoever looks at it, so it is of no origin and runs no scripts.
+    // A plugin's page must not act as its reader, so the sandbox gives it no origin and no scripts.
     context.header("content-security-policy", "sandbox; frame-ancestors 'none'");
   });
   app.use(async (context, next) => {
@@ -91,9 +91,9 @@ export function application(options: ApplicationOptions): Hono<Environment> {
     if (context.env.here.scheme === "https") context.header("strict-transport-security", "max-age=31536000");
   });
   const rates = { ...usualRates, ...options.rates };
-  addLogin(app, options, rates.strangers);
+  addLogin(app, options, rates.unauthenticated);
   addMetadata(app, options);
-  app.use(authorised(options, rates));
+  app.use(authenticate(options, rates));
   app.post("/logout", (context) => {
     const session = context.get("session");
     if (session !== undefined) options.logins.close(session);
@@ -108,21 +108,21 @@ export function application(options: ApplicationOptions): Hono<Environment> {
   addPlugins(app, options);
   options.mount?.(app);
   app.notFound((context) =>
-    problemResponse(new HttpRefusal("ROUTE_NOT_FOUND", { path: shown(context) }), shown(context)),
+    problemResponse(new HttpError("ROUTE_NOT_FOUND", { path: shownPath(context) }), shownPath(context)),
   );
   app.onError((error, context) => {
     if (isProblem(error) && error.code === "UNAUTHORISED" && wantsPage(context)) return context.redirect("/login", 303);
-    const refusal = isProblem(error) ? error : new HttpRefusal("DEFECT", { id: defectOf(options.session, error).id });
-    return problemResponse(refusal, shown(context));
+    const refusal = isProblem(error) ? error : new HttpError("DEFECT", { id: defectOf(options.appContext, error).id });
+    return problemResponse(refusal, shownPath(context));
   });
   return app;
 }
 
-const shown = ({ req }: HttpContext) => req.path.slice(0, 500);
+const shownPath = ({ req }: HttpContext) => req.path.slice(0, 500);
 const wantsPage = ({ req }: HttpContext) =>
   req.method === "GET" && !req.path.startsWith("/api/") && (req.header("accept") ?? "").includes("text/html");
 
-/** A cookie belongs to a host whatever the port, and two servers on one host must not end each other's sessions. */
+/** Cookies do not differ by port, so the name has the port: two servers on one host must not end each other's sessions. */
 const cookieName = ({ env: { here } }: HttpContext) =>
   here.scheme === "https" ? `__Host-bootwright-${here.port}` : `bootwright-${here.port}`;
 
@@ -145,7 +145,7 @@ function addLogin(app: Hono<Environment>, { logins }: ApplicationOptions, rate: 
     });
     if (session === undefined) {
       if (!isWithinRate(context.env.remote)) throw tooMany(1);
-      throw new HttpRefusal("TICKET_INVALID", {});
+      throw new HttpError("TICKET_INVALID", {});
     }
     setCookie(context, cookieName(context), session, {
       path: "/",
@@ -158,71 +158,71 @@ function addLogin(app: Hono<Environment>, { logins }: ApplicationOptions, rate: 
   });
 }
 
-function addReference(app: Hono<Environment>, { session }: ApplicationOptions): void {
-  // Made once, when it is first asked for.
+function addReference(app: Hono<Environment>, { appContext }: ApplicationOptions): void {
+  // Made once, at the first request.
   let made: OpenApi | undefined;
-  const document = () => (made ??= openApiOf(session.tools, session.version));
+  const document = () => (made ??= openApiOf(appContext.tools, appContext.version));
   app.get("/api/openapi.json", (context) => context.json(document()));
-  app.get("/api/docs", (context) => context.html(referencePage(document())));
-  app.get("/api/docs.css", (context) => context.body(referenceStyle, 200, { "content-type": "text/css" }));
+  app.get("/api/docs", (context) => context.html(apiReferencePage(document())));
+  app.get("/api/docs.css", (context) => context.body(apiReferenceStyle, 200, { "content-type": "text/css" }));
 }
 
-/** A plugin is told who asks by nobody: the token stays here. */
+/** A plugin does not learn who calls: the token and the cookie stay here. */
 function addPlugins(app: Hono<Environment>, { plugins }: ApplicationOptions): void {
   app.all("/plugins/:name/*", async (context) => {
     const { method, url, headers } = context.req.raw;
     requireScope(context, method === "GET" || method === "HEAD" ? "vm:read" : "vm:write");
     const { name } = context.req.param();
-    if (!plugins) throw new HttpRefusal("ROUTE_NOT_FOUND", { path: shown(context) });
-    const kept = new Headers(headers);
-    for (const secret of ["authorization", "cookie"]) kept.delete(secret);
+    if (!plugins) throw new HttpError("ROUTE_NOT_FOUND", { path: shownPath(context) });
+    const sentHeaders = new Headers(headers);
+    for (const secret of ["authorization", "cookie"]) sentHeaders.delete(secret);
     const body = method === "GET" || method === "HEAD" ? null : await readBody(context);
-    const answer = await plugins(name, new Request(url, { method, headers: kept, body }));
-    const told = new Headers(answer.headers);
-    // A plugin must not log anybody in, nor out.
-    for (const header of ["set-cookie", "clear-site-data", "www-authenticate"]) told.delete(header);
-    return new Response(answer.body, { status: answer.status, headers: told });
+    const answer = await plugins(name, new Request(url, { method, headers: sentHeaders, body }));
+    const responseHeaders = new Headers(answer.headers);
+    // A plugin must log nobody in or out.
+    for (const header of ["set-cookie", "clear-site-data", "www-authenticate"]) responseHeaders.delete(header);
+    return new Response(answer.body, { status: answer.status, headers: responseHeaders });
   });
 }
 
-/** Where clients learn who gives access tokens; whoever has none yet has to get there. */
+/** The metadata that names the issuer of access tokens (RFC 9728). Clients without a token must reach it. */
 function addMetadata(app: Hono<Environment>, { oauth }: ApplicationOptions): void {
   const metadata = (context: HttpContext) => {
-    if (!oauth) throw new HttpRefusal("ROUTE_NOT_FOUND", { path: shown(context) });
+    if (!oauth) throw new HttpError("ROUTE_NOT_FOUND", { path: shownPath(context) });
     return context.json(oauth.metadata);
   };
   for (const path of ["", "/*"]) app.get(`/.well-known/oauth-protected-resource${path}`, metadata);
 }
 
-/** Lets nobody by who cannot say who they are. */
-function authorised(options: ApplicationOptions, rates: Rates) {
+/** Refuses callers without a valid token or session. */
+function authenticate(options: ApplicationOptions, rates: Rates) {
   const { oauth } = options;
   const now = () => performance.now();
-  const [strangers, looks, changes] = [rates.strangers, rates.looks, rates.changes].map((rate) =>
+  const [unauthenticated, reads, changes] = [rates.unauthenticated, rates.reads, rates.changes].map((rate) =>
     rateLimited(rate, now),
   ) as [ReturnType<typeof rateLimited>, ReturnType<typeof rateLimited>, ReturnType<typeof rateLimited>];
   return async (context: HttpContext, next: () => Promise<void>): Promise<void> => {
-    const known = await verified(context, oauth);
-    const now = () => (known ? inTime(known) : callerOf(context, options));
+    const known = await verifyToken(context, oauth);
+    const now = () => (known ? unexpiredCaller(known) : callerOf(context, options));
     const caller = now();
     if (typeof caller === "string") {
-      // Only who is wrong is counted: guests reach this address too, and must not keep its owner out.
-      if (!strangers(context.env.remote)) throw tooMany(1);
+      // Only failures are counted: guests reach this address too, and must not lock its owner out.
+      if (!unauthenticated(context.env.remote)) throw tooMany(1);
       const challenge = oauth?.challenge(context.req.header("authorization") ? "invalid_token" : undefined);
       const headers = { "www-authenticate": challenge ?? 'Bearer realm="bootwright"' };
-      throw new HttpRefusal("UNAUTHORISED", { reason: caller }, headers);
+      throw new HttpError("UNAUTHORISED", { reason: caller }, headers);
     }
-    context.env.letIn();
+    context.env.authenticated();
     const countChange = () => {
       if (!changes(caller.name)) throw tooMany(1);
     };
-    // What is posted over MCP may be anything, and is counted as what it is once that is known.
+    // A POST to MCP may be a read or a change. MCP's route counts it once it has parsed the message.
     const isLook = ["GET", "HEAD"].includes(context.req.method) || context.req.path === MCP_PATH;
     if (!isLook) countChange();
-    else if (!looks(caller.name)) throw tooMany(1);
+    else if (!reads(caller.name)) throw tooMany(1);
     context.set("caller", caller);
     context.set("countChange", countChange);
-    context.set("isLetIn", () => typeof now() !== "string");
+    context.set("isStillAuthenticated", () => typeof now() !== "string");
     if (oauth) context.set("challenge", (scope) => oauth.challenge("insufficient_scope", scope));
     await next();
   };
@@ -230,17 +230,17 @@ function authorised(options: ApplicationOptions, rates: Rates) {
 
 const bearer = (context: HttpContext) => /^Bearer +(\S+)$/i.exec(context.req.header("authorization") ?? "")?.[1];
 
-/** What an issuer says about the token; undefined where it is none of an issuer's. */
-async function verified(context: HttpContext, oauth: OAuth | undefined): Promise<Verified | string | undefined> {
+/** The issuer's verdict on the token. Undefined for a token of this server, or none. */
+async function verifyToken(context: HttpContext, oauth: OAuth | undefined): Promise<Verified | string | undefined> {
   const token = bearer(context);
   return token === undefined ? undefined : oauth?.verify(token);
 }
-const inTime = (known: Verified | string): Caller | string => {
+const unexpiredCaller = (known: Verified | string): Caller | string => {
   if (typeof known === "string" || known.until > Date.now()) return typeof known === "string" ? known : known.caller;
   return "this access token has expired";
 };
 
-/** Who asks, or why that cannot be told. */
+/** The caller, or the reason why the caller is unknown. */
 function callerOf(context: HttpContext, { find, logins }: ApplicationOptions): Caller | string {
   if (context.req.header("authorization") !== undefined) {
     const token = bearer(context);
@@ -256,4 +256,4 @@ function callerOf(context: HttpContext, { find, logins }: ApplicationOptions): C
 }
 
 const tooMany = (retryAfterSeconds: number) =>
-  new HttpRefusal("RATE_EXCEEDED", { retryAfterSeconds }, { "retry-after": String(retryAfterSeconds) });
+  new HttpError("RATE_EXCEEDED", { retryAfterSeconds }, { "retry-after": String(retryAfterSeconds) });

@@ -1,35 +1,35 @@
-/** One console over one WebSocket: bytes both ways, none faster than they are taken on the other side. */
+/** Carries one console over one WebSocket, with back pressure in both directions. */
 import type { WebSocket } from "ws";
 import type { Console } from "../../domain/ports/backend-groups.ts";
 
 export type CarryOptions = Readonly<{
   signal: AbortSignal;
-  isLetIn: () => boolean;
+  isStillAuthenticated: () => boolean;
   idleMs: number;
   heartbeatMs: number;
 }>;
 
-/** How it ends: a code of RFC 6455, or one of ours by which the page knows what to say; and words for others. */
+/** How a console ends: a code of RFC 6455 or one of Bootwright's, which the page translates, and a text for other clients. */
 type End = readonly [code: number, reason: string];
 const ends = {
   left: [1000, "it was closed"],
   stopped: [4000, "the VM has stopped or has ended its console"],
-  closing: [1001, "the server ends"],
-  text: [1003, "only binary messages are taken"],
-  refused: [4001, "who opened it is no longer let in"],
-  idle: [4002, "nothing happened in it for too long"],
+  closing: [1001, "the server is ending"],
+  text: [1003, "only binary messages are accepted"],
+  refused: [4001, "the caller's token or session has ended"],
+  idle: [4002, "the console was idle for too long"],
 } satisfies Record<string, End>;
 
-/** A browser that is gone does not answer a farewell. */
+/** How long a browser may take to answer the close message. */
 const FAREWELL_MS = 2_000;
 
-/** Until the first of both sides ends. Returns the reason. */
+/** Carries until either side ends. Returns the reason. */
 export async function carry(
   socket: WebSocket,
   { readable, writable }: Console,
   options: CarryOptions,
 ): Promise<string> {
-  const { signal, isLetIn, idleMs, heartbeatMs } = options;
+  const { signal, isStillAuthenticated, idleMs, heartbeatMs } = options;
   const { promise: ended, resolve: end } = Promise.withResolvers<End>();
   const reader = readable.getReader();
   const writer = writable.getWriter();
@@ -57,7 +57,7 @@ export async function carry(
     );
   });
   const beat = setInterval(() => {
-    if (!isLetIn()) return end(ends.refused);
+    if (!isStillAuthenticated()) return end(ends.refused);
     if (performance.now() - usedAt > idleMs) return end(ends.idle);
     if (!answered) return end(ends.left);
     answered = false;

@@ -1,5 +1,5 @@
-/** A VM's screen and keyboard in a browser: a ticket for one who may change the VM, then a WebSocket for who shows it. A
- * browser can send no token with a WebSocket, and a cookie alone would be sent for whichever page opens one. */
+/** A VM's screen and keyboard in a browser: a ticket for a caller that may change the VM, then a WebSocket for that ticket.
+ * A browser cannot send a token with a WebSocket, and it sends its cookie for any page that opens one. */
 import type { Hono } from "hono";
 import { DomainError } from "../../domain/error.ts";
 import { noteOf } from "../../domain/model/event.ts";
@@ -7,62 +7,66 @@ import type { Target } from "../../domain/model/vm.ts";
 import type { Console } from "../../domain/ports/backend-groups.ts";
 import { openConsole } from "../../tools/console.ts";
 import { callLimitMs, type Services } from "../../tools/tool.ts";
+import type { AppContext } from "../app-context.ts";
 import { defectOf } from "../defect.ts";
 import { dispatcherFor } from "../dispatch.ts";
-import type { Session } from "../session.ts";
-import type { Work } from "../work.ts";
+import type { InFlightCalls } from "../in-flight-calls.ts";
 import { objectIn, readBody } from "./body.ts";
 import { carry } from "./console-socket.ts";
 import { type Environment, type HttpContext, principalIn, requireScope } from "./environment.ts";
-import { kept } from "./kept.ts";
-import { HttpRefusal } from "./refusal.ts";
+import { createExpiringSecrets } from "./expiring-secrets.ts";
+import { HttpError } from "./http-error.ts";
 import type { Caller } from "./token.ts";
 
-export type ConsoleOptions = Readonly<{ session: Session; work: Work; consoles?: Partial<ConsoleLimits> }>;
+export type ConsoleOptions = Readonly<{
+  appContext: AppContext;
+  inFlight: InFlightCalls;
+  consoles?: Partial<ConsoleLimits>;
+}>;
 export type ConsoleLimits = Readonly<{
-  /** How long a ticket is good. */
+  /** How long a ticket is valid. */
   ticketMs: number;
-  /** How long a console may stay open that nobody uses and that shows nothing new. */
+  /** A console without input closes after this time. */
   idleMs: number;
-  /** How often it is asked whether the other side is there, and may still be. */
+  /** How often the client's presence and permission are checked. */
   heartbeatMs: number;
-  /** How many may be open. */
+  /** The number of open consoles. */
   most: number;
 }>;
 const usualLimits: ConsoleLimits = { ticketMs: 30_000, idleMs: 30 * 60_000, heartbeatMs: 15_000, most: 32 };
 
 type Ticket = Readonly<{ target: Target; caller: string; session: string | undefined }>;
 
-/** Where consoles are. */
+/** The path of consoles. */
 export const CONSOLES = "/api/console/";
-/** What noVNC and every websockify speak. */
+/** The subprotocol of noVNC and websockify. */
 export const SUBPROTOCOL = "binary";
 
-export function addConsoles(app: Hono<Environment>, { session, work, consoles }: ConsoleOptions): void {
-  // Keys change things.
-  if (session.tools.every(({ effect }) => effect === "read")) return;
+export function addConsoles(app: Hono<Environment>, { appContext, inFlight, consoles }: ConsoleOptions): void {
+  // Keyboard input is a change.
+  if (appContext.tools.every(({ effect }) => effect === "read")) return;
   const limits = { ...usualLimits, ...consoles };
-  const tickets = kept<Ticket>(() => performance.now());
+  const tickets = createExpiringSecrets<Ticket>(() => performance.now());
   let open = 0;
-  const { perform } = dispatcherFor({ session, work });
+  const { perform } = dispatcherFor({ appContext, inFlight });
   const opening = (context: HttpContext, vm: string) => {
     const asked = { needs: "vm:write", limitMs: callLimitMs.read } as const;
-    const call = { signal: work.signal, progress: () => {} };
+    const call = { signal: inFlight.signal, progress: () => {} };
     return perform(principalIn(context), asked, call, (tools) => openConsole(tools, vm));
   };
   const requireRoom = () => {
     if (open < limits.most) return;
-    throw new HttpRefusal("STREAMS_EXHAUSTED", { streamsMax: limits.most }, { "retry-after": "10" });
+    throw new HttpError("STREAMS_EXHAUSTED", { streamsMax: limits.most }, { "retry-after": "10" });
   };
 
   app.post("/api/vms/:vm/console", async (context) => {
     const caller = requireScope(context, "vm:write");
     const sent = Object.keys(objectIn(await readBody(context), context.req.raw));
-    if (sent.length > 0) throw new DomainError("INPUT_INVALID", { issues: ["the body: nothing is taken here"] });
+    if (sent.length > 0) throw new DomainError("INPUT_INVALID", { issues: ["the body: expected an empty object"] });
     requireRoom();
-    // Whether there is one is found out now, while there is an answer that can say why not.
+    // The console is opened once now, since only this answer can say why it cannot be opened.
     const { target, console: opened } = await opening(context, context.req.param("vm"));
-    leave(opened);
+    closeConsole(opened);
     const ticket = { target, caller: caller.name, session: context.get("session") };
     return context.json({
       vm: target.uuid,
@@ -75,50 +79,58 @@ export function addConsoles(app: Hono<Environment>, { session, work, consoles }:
   app.get(`${CONSOLES}:ticket`, async (context) => {
     const caller = requireScope(context, "vm:write");
     const { upgrade } = context.env;
-    if (!upgrade) throw new HttpRefusal("UPGRADE_REQUIRED", {}, { upgrade: "websocket" });
-    const { target } = taken(tickets, context, caller);
+    if (!upgrade) throw new HttpError("UPGRADE_REQUIRED", {}, { upgrade: "websocket" });
+    const { target } = takeTicket(tickets, context, caller);
     requireRoom();
     open += 1;
     let opened: Console | undefined;
     try {
       ({ console: opened } = await opening(context, `${target.connection}/${target.uuid}`));
-      const history = await historyOf(session.services, principalIn(context).actor, target);
+      const history = await recordOpened(appContext.services, principalIn(context).actor, target);
       const socket = upgrade();
       const carrying = socket
-        ? carry(socket, opened, { ...limits, signal: work.ending, isLetIn: context.get("isLetIn") })
-        : Promise.resolve("it could not be opened").finally(() => leave(opened!));
+        ? carry(socket, opened, {
+            ...limits,
+            signal: inFlight.ending,
+            isStillAuthenticated: context.get("isStillAuthenticated"),
+          })
+        : Promise.resolve("it could not be opened").finally(() => closeConsole(opened!));
       void carrying
         .then(history.closed)
-        .catch((error: unknown) => defectOf(session, error))
+        .catch((error: unknown) => defectOf(appContext, error))
         .finally(() => {
           open -= 1;
         });
     } catch (error) {
       open -= 1;
-      if (opened) leave(opened);
+      if (opened) closeConsole(opened);
       throw error;
     }
     return context.body(null, 204);
   });
 }
 
-/** A ticket is used up by whoever shows it.
- * @throws HttpRefusal CONSOLE_TICKET_INVALID, ORIGIN_REFUSED */
-function taken(tickets: ReturnType<typeof kept<Ticket>>, context: HttpContext, caller: Caller): Ticket {
+/** Uses the ticket up.
+ * @throws HttpError CONSOLE_TICKET_INVALID, ORIGIN_REFUSED */
+function takeTicket(
+  tickets: ReturnType<typeof createExpiringSecrets<Ticket>>,
+  context: HttpContext,
+  caller: Caller,
+): Ticket {
   const secret = context.req.param("ticket") ?? "";
   const ticket = tickets.get(secret);
   tickets.drop(secret);
   const session = context.get("session");
-  // Every browser says which page opens a WebSocket; that it is another's was refused already.
+  // Every browser sends the origin with a WebSocket. A foreign origin was refused earlier.
   if (session !== undefined && context.req.header("origin") === undefined)
-    throw new HttpRefusal("ORIGIN_REFUSED", { origin: "none was sent" });
-  if (ticket?.caller !== caller.name || ticket.session !== session) throw new HttpRefusal("CONSOLE_TICKET_INVALID", {});
+    throw new HttpError("ORIGIN_REFUSED", { origin: "none was sent" });
+  if (ticket?.caller !== caller.name || ticket.session !== session) throw new HttpError("CONSOLE_TICKET_INVALID", {});
   return ticket;
 }
 
-/** Puts on record that a console was opened; what it gives back, that it was closed.
- * @throws DomainError where it cannot be put on record: then it is not opened */
-async function historyOf({ store, newId, now }: Services, by: string, target: Target) {
+/** Records that a console was opened, and with `closed` that it was closed.
+ * @throws DomainError if it cannot be recorded; the console then stays closed */
+async function recordOpened({ store, newId, now }: Services, by: string, target: Target) {
   const id = newId();
   const since = performance.now();
   const note = async (type: "console.opened" | "console.closed", more: Record<string, unknown>) =>
@@ -130,7 +142,7 @@ async function historyOf({ store, newId, now }: Services, by: string, target: Ta
   };
 }
 
-function leave({ readable, writable }: Console): void {
+function closeConsole({ readable, writable }: Console): void {
   void readable.cancel().catch(() => undefined);
   void writable.abort().catch(() => undefined);
 }

@@ -1,48 +1,48 @@
-/** What a request brings with it: where it came in, and, once that is known, who asks. */
+/** The context of a request: its connection, and after authentication its caller. */
 import type { Context } from "hono";
 import type { WebSocket } from "ws";
 import type { Scope } from "../../domain/scope.ts";
 import { authorise, type Principal } from "../dispatch.ts";
-import type { Here } from "./gate.ts";
-import { HttpRefusal } from "./refusal.ts";
+import type { Here } from "./host-origin-check.ts";
+import { HttpError } from "./http-error.ts";
 import type { Caller } from "./token.ts";
 
 export type Environment = {
   Bindings: {
     here: Here;
     remote: string;
-    /** How long a body may take to arrive. */
+    /** The time for a body to arrive, in milliseconds. */
     bodyMs: number;
-    /** Told once it is known who asks: from then on the connection is no stranger's. */
-    letIn: () => void;
-    /** Turns the connection into a WebSocket, where that is what was asked for; undefined where it cannot be one. What is
-     * answered after that nobody sees. */
+    /** Called after authentication: the connection no longer counts as unauthenticated. */
+    authenticated: () => void;
+    /** Turns the connection into a WebSocket, if the request asks for one. Returns undefined for a bad handshake. The
+     * response to the request is then discarded. */
     upgrade?: () => WebSocket | undefined;
   };
   Variables: {
     caller: Caller;
-    /** The cookie that a browser was let in by. */
+    /** The session cookie of a browser. */
     session?: string;
-    /** Whether who was let in still would be. */
-    isLetIn: () => boolean;
-    /** Counts a change towards what one caller may do in a time. @throws HttpRefusal RATE_EXCEEDED */
+    /** Whether the caller's token or session is still valid. */
+    isStillAuthenticated: () => boolean;
+    /** Counts a change towards the caller's rate. @throws HttpError RATE_EXCEEDED */
     countChange: () => void;
-    /** What a page's content security policy has beside what all have. */
+    /** Further directives of a page's content security policy. */
     policy?: string;
-    /** What `WWW-Authenticate` says about a scope that is lacking. */
+    /** The `WWW-Authenticate` header for a missing scope. */
     challenge?: (scope: Scope) => string;
   };
 };
 export type HttpContext = Context<Environment>;
 
-/** Who calls, for the dispatcher. */
+/** The caller as the dispatcher's principal. */
 export function principalIn(context: HttpContext): Principal {
   const caller = context.get("caller");
   const { name, scopes, person, mayAskForMore } = caller;
   return {
     actor: `http:${name}`,
     scopes,
-    // A program is not a person, and only one at the page can be asked.
+    // Only a person at the page can be asked.
     agreement: person ? "person" : "program",
     lacks(scope) {
       const challenge = mayAskForMore && context.get("challenge")?.(scope);
@@ -52,9 +52,9 @@ export function principalIn(context: HttpContext): Principal {
 }
 
 export const scopeMissing = ({ name, scopes }: Caller, scope: Scope, headers: Readonly<Record<string, string>> = {}) =>
-  new HttpRefusal("SCOPE_MISSING", { caller: name, scope, has: scopes }, headers);
+  new HttpError("SCOPE_MISSING", { caller: name, scope, has: scopes }, headers);
 
-/** @throws HttpRefusal SCOPE_MISSING */
+/** @throws HttpError SCOPE_MISSING */
 export function requireScope(context: HttpContext, scope: Scope): Caller {
   authorise(principalIn(context), scope);
   return context.get("caller");

@@ -1,4 +1,4 @@
-/** What a request's body looks like, by route. */
+/** Example request bodies, by route. */
 export const examples: Readonly<Record<string, unknown>> = {
   create_vm: { name: "web", iso_path: "debian-13.iso", disk_size_gb: 20, memory_mb: 2048, cpus: 2 },
   vm_action: { action: "start" },

@@ -1,14 +1,14 @@
-/** The socket that the application is served on, and its bounds. */
+/** The socket of the application, with its limits. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { createServer as createSecureServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { getRequestListener } from "@hono/node-server";
 import type { Hono } from "hono";
 import type { Environment } from "./environment.ts";
-import { trickIn } from "./gate.ts";
+import { faultInTarget } from "./host-origin-check.ts";
+import { HttpError } from "./http-error.ts";
 import { problemResponse } from "./problem.ts";
-import { HttpRefusal } from "./refusal.ts";
-import { boundStrangers } from "./strangers.ts";
+import { limitUnauthenticated } from "./unauthenticated-connections.ts";
 import { acceptWebSockets, asksForConsole, requestOf } from "./web-socket.ts";
 
 export type ListenerOptions = Readonly<{
@@ -22,42 +22,42 @@ export type ListenerOptions = Readonly<{
 export type Limits = Readonly<{
   headersMs: number;
   requestMs: number;
-  /** How long the body alone may take to arrive, where one is wanted. */
+  /** The time for a body to arrive, in milliseconds. */
   bodyMs: number;
   connections: number;
-  /** How many of them may be strangers'. */
-  strangers: number;
+  /** How many connections may be unauthenticated. */
+  unauthenticated: number;
 }>;
 const usualLimits: Limits = {
   headersMs: 10_000,
   requestMs: 30_000,
   bodyMs: 15_000,
   connections: 1_024,
-  strangers: 512,
+  unauthenticated: 512,
 };
 const HEADER_BYTES_MAX = 16_384;
 const HEADERS_MAX = 100;
 const CHECK_MS = 1_000;
 
 export type Listener = Readonly<{
-  /** Where it listens: the port that was asked for, or the one that was free. */
+  /** The address and port on which it listens. */
   at: AddressInfo;
   server: Server;
-  /** Takes no more connections, and ends when the last answer has gone. */
+  /** Accepts no more connections. Resolves when the last response is sent. */
   close(): Promise<void>;
-  /** Ends what is still open. */
+  /** Ends all open connections. */
   cut(): void;
 }>;
 
-/** @throws the operating system's error when it cannot listen there */
+/** @throws the operating system's error if it cannot listen */
 export async function listen({ app, address, port, tls, limits }: ListenerOptions): Promise<Listener> {
-  const { headersMs, requestMs, bodyMs, connections, strangers } = { ...usualLimits, ...limits };
+  const { headersMs, requestMs, bodyMs, connections, unauthenticated } = { ...usualLimits, ...limits };
   const settings = {
     maxHeaderSize: HEADER_BYTES_MAX,
     headersTimeout: headersMs,
     requestTimeout: requestMs,
     connectionsCheckingInterval: Math.min(CHECK_MS, headersMs),
-    // Whoever asks for anything else, HTTP/2 say, is answered as if they had not.
+    // Requests for other upgrades, such as HTTP/2, are answered without the upgrade.
     shouldUpgradeCallback: asksForConsole,
   };
   const server: Server = tls
@@ -65,7 +65,7 @@ export async function listen({ app, address, port, tls, limits }: ListenerOption
     : createServer(settings);
   server.maxHeadersCount = HEADERS_MAX;
   server.maxConnections = connections;
-  const isKnown = boundStrangers(server, strangers);
+  const markAuthenticated = limitUnauthenticated(server, unauthenticated);
   const scheme = tls ? ("https" as const) : ("http" as const);
   const bindings = ({ socket }: IncomingMessage): Environment["Bindings"] => {
     const { localAddress = address, localPort = port, remoteAddress = "" } = socket;
@@ -73,7 +73,7 @@ export async function listen({ app, address, port, tls, limits }: ListenerOption
       here: { address: localAddress, port: localPort, scheme },
       remote: remoteAddress,
       bodyMs,
-      letIn: () => isKnown(socket),
+      authenticated: () => markAuthenticated(socket),
     };
   };
   const handle = getRequestListener(
@@ -81,14 +81,14 @@ export async function listen({ app, address, port, tls, limits }: ListenerOption
     { overrideGlobalObjects: false, errorHandler: () => malformed("it cannot be read as HTTP") },
   );
   server.on("request", (incoming: IncomingMessage, outgoing: ServerResponse) => {
-    const trick = trickIn(incoming.url ?? "");
+    const trick = faultInTarget(incoming.url ?? "");
     if (trick === undefined) return void handle(incoming, outgoing);
     void malformed(trick)
       .text()
       .then((text) => outgoing.writeHead(400, { "content-type": "application/problem+json" }).end(text));
   });
   const cutUpgraded = acceptWebSockets(server, async (incoming, signal, upgrade) => {
-    const trick = trickIn(incoming.url ?? "");
+    const trick = faultInTarget(incoming.url ?? "");
     if (trick !== undefined) return malformed(trick);
     if (!URL.canParse(`${scheme}://${incoming.headers.host}`)) return malformed("it cannot be read as HTTP");
     return app.fetch(requestOf(incoming, scheme, signal), { ...bindings(incoming), ...(upgrade && { upgrade }) });
@@ -114,4 +114,4 @@ export async function listen({ app, address, port, tls, limits }: ListenerOption
   };
 }
 
-const malformed = (reason: string) => problemResponse(new HttpRefusal("REQUEST_MALFORMED", { reason }));
+const malformed = (reason: string) => problemResponse(new HttpError("REQUEST_MALFORMED", { reason }));

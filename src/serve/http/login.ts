@@ -1,6 +1,6 @@
-/** How a browser gets in: with a link that is good once, or with a token that somebody types. It then has a cookie that
- * scripts cannot read; what it stands for is kept in this process alone and ends with it. */
-import { kept } from "./kept.ts";
+/** Logs browsers in, by a link that is valid once or by a typed token. The session cookie is hidden from scripts. Sessions
+ * live in this process and end with it. */
+import { createExpiringSecrets } from "./expiring-secrets.ts";
 import type { Caller, FindCaller } from "./token.ts";
 
 const TICKET_MS = 10 * 60_000;
@@ -9,19 +9,19 @@ export const SESSION_SECONDS = SESSION_MS / 1000;
 
 export type Logins = ReturnType<typeof loginsFor>;
 
-/** `token` is the one that a link logs in with. */
+/** `token` is the token that a link logs in with. */
 export function loginsFor(token: string, find: FindCaller, now: () => number = () => Date.now()) {
-  const tickets = kept<true>(now);
-  const sessions = kept<string>(now);
+  const tickets = createExpiringSecrets<true>(now);
+  const sessions = createExpiringSecrets<string>(now);
   return {
     ticket: () => tickets.put(true, TICKET_MS),
-    /** A session for who shows a ticket, which is then used up, or a token; undefined for anything else. */
+    /** Opens a session for a ticket, which is used up, or for a token. Undefined if neither is valid. */
     open(shown: Readonly<{ ticket?: string; token?: string }>): string | undefined {
       if (shown.ticket !== undefined && tickets.get(shown.ticket) && tickets.drop(shown.ticket))
         return sessions.put(token, SESSION_MS);
       return shown.token !== undefined && find(shown.token) ? sessions.put(shown.token, SESSION_MS) : undefined;
     },
-    /** A session ends with its token. */
+    /** The caller of a session. Undefined if the session has expired or its token was removed. */
     caller(session: string): Caller | undefined {
       const used = sessions.get(session);
       const caller = used === undefined ? undefined : find(used);
@@ -36,7 +36,7 @@ type Words = Readonly<{
   token: string;
   where: string;
   logIn: string;
-  /** By their codes in lower case; any other is shown as the server says it. */
+  /** Translations by code in lower case. Other codes are shown in the server's words. */
   refused: Readonly<Record<string, string>>;
 }>;
 
@@ -45,7 +45,7 @@ export const loginWords: Readonly<Record<"en" | "ko", Words>> = {
     title: "Log in to Bootwright",
     token: "Token",
     where:
-      "It stands in <code>http.token</code> in the data directory. <code>bootwright serve</code> prints a link that needs none.",
+      "The token is in <code>http.token</code> in the data directory. The link that <code>bootwright serve</code> prints needs no token.",
     logIn: "Log in",
     refused: {},
   },
@@ -62,7 +62,7 @@ export const loginWords: Readonly<Record<"en" | "ko", Words>> = {
   },
 };
 
-/** The one of its languages that somebody would rather read, by their Accept-Language. */
+/** The language with the highest weight in an Accept-Language header. */
 function languageFor(accepted: string): keyof typeof loginWords {
   let [best, weight]: [keyof typeof loginWords, number] = ["en", 0];
   for (const range of accepted.split(",")) {
@@ -73,11 +73,11 @@ function languageFor(accepted: string): keyof typeof loginWords {
   return best;
 }
 
-/** The only page that needs no token. The ticket stands behind the #, which a browser sends nowhere. */
+/** The only page without authentication. The ticket is in the URL's fragment, which a browser never sends. */
 export function loginPage(accepted: string): string {
   const language = languageFor(accepted);
   const { title, token, where, logIn, refused } = loginWords[language];
-  const told = Object.entries(refused).map(([code, words]) => ` data-${code}="${words}"`);
+  const dataAttributes = Object.entries(refused).map(([code, words]) => ` data-${code}="${words}"`);
   return `<!doctype html>
 <html lang="${language}">
 <meta charset="utf-8">
@@ -86,7 +86,7 @@ export function loginPage(accepted: string): string {
 <link rel="stylesheet" href="/login.css">
 <main>
 <h1>Bootwright</h1>
-<form${told.join("")}>
+<form${dataAttributes.join("")}>
 <label for="token">${token}</label>
 <input id="token" name="token" type="password" autocomplete="current-password" required>
 <p>${where}</p>
@@ -100,7 +100,7 @@ export function loginPage(accepted: string): string {
 }
 
 export const loginScript = `const form = document.querySelector("form");
-const told = document.querySelector("[role=alert]");
+const alertText = document.querySelector("[role=alert]");
 async function logIn(shown) {
   const response = await fetch("/login", {
     method: "POST",
@@ -110,7 +110,7 @@ async function logIn(shown) {
   if (response.ok) location.replace("/");
   else {
     const { code, detail } = await response.json();
-    told.textContent = form.dataset[code.toLowerCase()] ?? detail;
+    alertText.textContent = form.dataset[code.toLowerCase()] ?? detail;
   }
 }
 form.addEventListener("submit", (event) => {
@@ -122,7 +122,7 @@ function followLink() {
   history.replaceState(null, "", location.pathname);
   if (ticket) logIn({ ticket });
 }
-// A link that is opened where this page is shown already loads nothing anew.
+// A link opened on this page changes the fragment without a reload.
 addEventListener("hashchange", followLink);
 followLink();
 `;

@@ -1,28 +1,27 @@
-/** Access tokens of an OAuth issuer (RFC 9068), and where clients learn which issuer that is (RFC 9728). None is issued
- * here. */
+/** Verifies access tokens of an OAuth issuer (RFC 9068), and names the issuer to clients (RFC 9728). Issues no tokens. */
 import { createHash } from "node:crypto";
 import { createRemoteJWKSet, decodeJwt, errors, type JWTPayload, jwtVerify } from "jose";
 import { z } from "zod";
 import { type Scope, scopes } from "../../domain/scope.ts";
-import { HttpRefusal } from "./refusal.ts";
+import { HttpError } from "./http-error.ts";
 import type { Caller } from "./token.ts";
 
-/** `audience` is the address that clients know `/mcp` by; tokens are made out to it. */
+/** `audience` is the URL of `/mcp` for clients, and the `aud` claim of their tokens. */
 export type OAuthSettings = Readonly<{ issuer: string; audience: string }>;
 
-/** Whom a token belongs to, until when, in milliseconds since 1970. */
+/** The caller of a token, and the token's expiry in milliseconds since 1970. */
 export type Verified = Readonly<{ caller: Caller; until: number }>;
 
 export type OAuth = Readonly<{
   metadata: object;
-  /** What a refusal tells in `WWW-Authenticate`, beside its error and the scope that is asked for. */
+  /** The `WWW-Authenticate` header of a refusal, with its error and the needed scope. */
   challenge: (error?: "invalid_token" | "insufficient_scope", scope?: string) => string;
-  /** A text says why it is refused; undefined for what is no token of this kind.
-   * @throws HttpRefusal ISSUER_UNAVAILABLE */
+  /** A text is the reason of a refusal. Undefined for a token that is not this issuer's.
+   * @throws HttpError ISSUER_UNAVAILABLE */
   verify: (token: string) => Promise<Verified | string | undefined>;
 }>;
 
-/** Nothing that works with a secret that this server would share. */
+/** Asymmetric algorithms alone: this server shares no secret with the issuer. */
 const algorithms = [
   "RS256",
   "RS384",
@@ -38,7 +37,7 @@ const algorithms = [
 ];
 const ISSUER_LIMIT_MS = 5_000;
 const CLOCKS_DIFFER_SECONDS = 30;
-/** What clients ask for first; more is asked for when it is needed. */
+/** The scopes that clients ask for first. */
 const usualScope = "vm:read vm:write";
 const NAME_MAX = 80;
 
@@ -49,7 +48,7 @@ export function oauthOf({ issuer, audience }: OAuthSettings): OAuth {
   const theKeys = () => {
     if (keys) return keys;
     keys = keysOf(issuer);
-    // An issuer that is away is asked again, and not by every request that comes meanwhile.
+    // The failure is kept for a while, so that not every request asks an unreachable issuer.
     const forget = () => {
       keys = undefined;
     };
@@ -78,12 +77,12 @@ export function oauthOf({ issuer, audience }: OAuthSettings): OAuth {
           clockTolerance: CLOCKS_DIFFER_SECONDS,
         };
         const { payload } = await jwtVerify(token, set, options);
-        return verified(payload) ?? "this access token does not say whose it is";
+        return verified(payload) ?? "this access token has no sub and no client_id";
       } catch (error) {
         const reason = error instanceof errors.JOSEError && faults[error.code];
         if (reason) return `this access token ${reason}`;
         const cause = error instanceof Error ? error.message : String(error);
-        throw new HttpRefusal("ISSUER_UNAVAILABLE", { issuer, cause }, { "retry-after": "10" });
+        throw new HttpError("ISSUER_UNAVAILABLE", { issuer, cause }, { "retry-after": "10" });
       }
     },
   };
@@ -91,12 +90,12 @@ export function oauthOf({ issuer, audience }: OAuthSettings): OAuth {
 
 const faults: Readonly<Record<string, string>> = {
   ERR_JWT_EXPIRED: "has expired",
-  ERR_JWT_CLAIM_VALIDATION_FAILED: "was not made out to this server, or not for now",
+  ERR_JWT_CLAIM_VALIDATION_FAILED: "was issued for another server, or is not valid yet",
   ERR_JWT_INVALID: "cannot be read",
   ERR_JWS_INVALID: "cannot be read",
   ERR_JWS_SIGNATURE_VERIFICATION_FAILED: "was not signed by its issuer",
   ERR_JWKS_NO_MATCHING_KEY: "was not signed by its issuer",
-  ERR_JWKS_MULTIPLE_MATCHING_KEYS: "does not say which key it was signed with",
+  ERR_JWKS_MULTIPLE_MATCHING_KEYS: "does not name the key that it was signed with",
   ERR_JOSE_ALG_NOT_ALLOWED: "was signed in a way that is not accepted",
   ERR_JOSE_NOT_SUPPORTED: "was signed in a way that is not accepted",
 };
@@ -117,7 +116,7 @@ function verified({ sub, client_id, scope, scp, exp }: JWTPayload): Verified | u
   return { caller: { name: nameOf(who), scopes: has, person: false, mayAskForMore: true }, until: exp! * 1000 };
 }
 
-/** No token of this server's own has a slash in its name. */
+/** The slash keeps the name apart from this server's own tokens, whose names have none. */
 function nameOf(who: string): string {
   const plain = encodeURIComponent(who.toWellFormed());
   return `oauth/${plain.length <= NAME_MAX ? plain : createHash("sha256").update(who).digest("base64url")}`;
@@ -125,24 +124,24 @@ function nameOf(who: string): string {
 
 const Metadata = z.object({ issuer: z.string(), jwks_uri: z.string() });
 
-/** @throws Error for an issuer that does not answer, or not as one */
+/** @throws Error for an issuer that does not answer, or whose metadata is invalid */
 async function keysOf(issuer: string): Promise<ReturnType<typeof createRemoteJWKSet>> {
-  for (const url of placesOf(issuer)) {
+  for (const url of metadataUrlsOf(issuer)) {
     const response = await fetch(url, { redirect: "error", signal: AbortSignal.timeout(ISSUER_LIMIT_MS) });
     if (!response.ok) {
       await response.body?.cancel();
       continue;
     }
     const { issuer: named, jwks_uri } = Metadata.parse(await response.json());
-    if (named !== issuer) throw new Error(`what it says at ${url} is about another issuer, ${named.slice(0, 200)}`);
-    if (!isSafe(jwks_uri)) throw new Error("it keeps its keys where anybody on the way can change them");
+    if (named !== issuer) throw new Error(`its metadata at ${url} names another issuer, ${named.slice(0, 200)}`);
+    if (!isSafe(jwks_uri)) throw new Error("its jwks_uri is neither https nor on loopback");
     return createRemoteJWKSet(new URL(jwks_uri), { timeoutDuration: ISSUER_LIMIT_MS });
   }
-  throw new Error("it says nowhere where its keys are");
+  throw new Error("it publishes no metadata");
 }
 
-/** As RFC 8414 has it, and as OpenID Connect has it. */
-function placesOf(issuer: string): string[] {
+/** The metadata URLs of RFC 8414 and of OpenID Connect. */
+function metadataUrlsOf(issuer: string): string[] {
   const { origin, pathname } = new URL(issuer);
   const path = pathname.replace(/\/$/, "");
   return [
@@ -152,7 +151,7 @@ function placesOf(issuer: string): string[] {
   ].filter((url, index, all) => all.indexOf(url) === index);
 }
 
-/** Whether nobody on the way can change what is said there. */
+/** Whether answers of this URL are safe from changes on their way: https, or loopback. */
 export function isSafe(url: string): boolean {
   const { protocol, hostname } = URL.parse(url) ?? { protocol: "", hostname: "" };
   return protocol === "https:" || (protocol === "http:" && ["localhost", "127.0.0.1", "[::1]"].includes(hostname));

@@ -1,4 +1,4 @@
-/** Consoles in the OpenAPI document. No tool opens one, so no tool says this of itself. */
+/** Consoles in the OpenAPI document, which no tool describes. */
 import type { OpenApi, Operation } from "./openapi-document.ts";
 
 const refused = {
@@ -19,7 +19,7 @@ const ticket: Operation = {
   operationId: "open_console",
   summary: "Open console",
   description:
-    "A ticket for the screen and keyboard of a running VM: the path of a WebSocket, good once, for the same caller alone.",
+    "Get a ticket for the screen and keyboard of a running VM: the path of a WebSocket, valid once, for the same caller.",
   parameters: [inPath("vm", "VM")],
   requestBody: {
     required: false,

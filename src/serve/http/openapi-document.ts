@@ -1,4 +1,4 @@
-/** The parts of an OpenAPI 3.1 document that are written here. */
+/** The types of the OpenAPI 3.1 document. */
 export type Json = Record<string, unknown>;
 
 export type OpenApi = Readonly<{

@@ -1,4 +1,4 @@
-/** The REST interface as an OpenAPI 3.1 document, made from what each tool says of itself. */
+/** The REST interface as an OpenAPI 3.1 document, generated from the tools. */
 
 import { z } from "zod";
 import { errorCodes } from "../../domain/error.ts";
@@ -7,10 +7,10 @@ import { ChangeView } from "../../tools/change.ts";
 import type { Tool } from "../../tools/tool.ts";
 import { FindingView, FixView, PredictionView, VmView } from "../../tools/view.ts";
 import { examples } from "./example.ts";
+import { httpCodes } from "./http-error.ts";
 import { consolePaths } from "./openapi-console.ts";
 import type { Json, OpenApi, Operation } from "./openapi-document.ts";
 import { PROBLEM_TYPE, Problem } from "./problem.ts";
-import { httpCodes } from "./refusal.ts";
 import { parametersOf, type Route, routesOf } from "./route.ts";
 
 const refTo = (kind: string, name: string) => ({ $ref: `#/components/${kind}/${name}` });
@@ -50,23 +50,23 @@ export function openApiOf(tools: readonly Tool[], version: string): OpenApi {
           type: "apiKey",
           in: "cookie",
           name: "bootwright-8420",
-          description: "What a browser has once it is logged in; the name ends with the port",
+          description: "The cookie of a logged-in browser; its name ends with the port",
         },
       },
       schemas,
       headers: {
         ETag: { description: "For If-None-Match and, of one VM, for If-Match", schema: { type: "string" } },
-        RetryAfter: { description: "Seconds until it is worth another try", schema: { type: "string" } },
+        RetryAfter: { description: "Seconds to wait before a retry", schema: { type: "string" } },
       },
       parameters: headerParameters,
       responses: {
         Refused: {
-          description: "Refused: code, reason and what would make it succeed",
+          description: "Refused: code, reason and hint",
           headers: { "Retry-After": refTo("headers", "RetryAfter") },
           content: { [PROBLEM_TYPE]: { schema: refTo("schemas", "Problem") } },
         },
         Begun: {
-          description: "It has begun, and is followed at Location; asked for by Prefer: respond-async",
+          description: "The operation has begun and can be followed at Location; the answer to Prefer: respond-async",
           headers: { Location: { schema: { type: "string" } } },
           content: json({
             type: "object",
@@ -75,7 +75,7 @@ export function openApiOf(tools: readonly Tool[], version: string): OpenApi {
             additionalProperties: false,
           }),
         },
-        Unchanged: { description: "The answer is still the one that If-None-Match names" },
+        Unchanged: { description: "The answer still has an entity tag of If-None-Match" },
       },
     },
   };
@@ -88,16 +88,16 @@ const header = (name: string, description: string, schema: Json = { type: "strin
   schema,
 });
 const headerParameters = {
-  IfNoneMatch: header("If-None-Match", "ETags of answers that are known already"),
-  IfMatch: header("If-Match", "ETags of the VM: the change is made only while it is as one of them says, else 412"),
+  IfNoneMatch: header("If-None-Match", "ETags of known answers"),
+  IfMatch: header("If-Match", "ETags of the VM: the change is made only if one of them still matches, else 412"),
   IdempotencyKey: header(
     "Idempotency-Key",
-    "Any text: the same request with the same key is carried out once within 24 hours, and answered alike, or with 409 where its answer was not kept",
+    "Any text. Within 24 hours requests with the same key are carried out once and get the first answer, or 409 if that was not stored",
     { type: "string", minLength: 1, maxLength: 200, pattern: "^[!-~]+$" },
   ),
   Prefer: header(
     "Prefer",
-    "respond-async: answer 202 once it has begun; with wait=N, only if it is not done in N seconds",
+    "respond-async: answer 202 once the operation has begun; with wait=N, only if it is not done within N seconds",
   ),
 };
 
@@ -161,7 +161,7 @@ const schemaOf = (schema: z.ZodObject): ObjectSchema =>
 
 const shared = { Change: ChangeView, Vm: VmView, Finding: FindingView, Fix: FixView, Prediction: PredictionView };
 
-/** What is answered, each form once. */
+/** The schemas of the answers, each once. */
 function answersOf(routes: readonly Route[]): { schemas: Record<string, Json>; nameOf: (route: Route) => string } {
   const registry = z.registry<{ id: string }>();
   const names = new Map<z.ZodType, string>();
@@ -187,15 +187,15 @@ const eventsOperation: Operation = {
   operationId: "events",
   summary: "Follow events",
   description:
-    "What happens, as server-sent events: a CloudEvent as data, its place in the journal as id. Last-Event-ID goes on behind a place; an event named lost says that not everything since then is kept, so look at everything anew.",
+    "Follow events as server-sent events: data is a CloudEvent, id its place in the journal. Last-Event-ID resumes after a place. An event named lost means that older events are gone, so read everything again.",
   tags: ["events"],
   security: [{ bearer: ["vm:read"] }, { session: [] }],
   parameters: [
-    header("Last-Event-ID", "The place to go on from", { type: "string", pattern: "^[0-9]{1,15}$" }),
+    header("Last-Event-ID", "The place to resume from", { type: "string", pattern: "^[0-9]{1,15}$" }),
     {
       name: "after",
       in: "query",
-      description: "The same, for whoever cannot send a header",
+      description: "The same, for clients that cannot send the header",
       schema: { type: "integer" },
     },
   ],

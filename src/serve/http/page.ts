@@ -1,16 +1,15 @@
-/** The web page: one file and what it loads later, which the build made; read once and served from memory, so that no
- * request names a file. */
+/** Serves the built web page and its assets. They are read once and served from memory, so that no request names a file. */
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { extname, join } from "node:path";
 import { setTimeout as after } from "node:timers/promises";
 import type { Hono } from "hono";
-import type { Session } from "../session.ts";
+import type { AppContext } from "../app-context.ts";
 import { type Environment, type HttpContext, requireScope } from "./environment.ts";
 
 export type PageOptions = Readonly<{
-  session: Session;
-  /** Where the build put the page. */
+  appContext: AppContext;
+  /** The directory of the built page. */
   directory: string;
 }>;
 
@@ -26,11 +25,11 @@ const types: Readonly<Record<string, string>> = {
 };
 const typeOf = (name: string) => `${types[extname(name)] ?? "application/octet-stream"}; charset=utf-8`;
 
-/** What stands in the page where the facts of this server and this caller go. */
+/** The placeholder for the facts in the page. */
 const FACTS = "<!--facts-->";
 
-/** Adds `/` and what the page loads. */
-export function addPage(app: Hono<Environment>, { session, directory }: PageOptions): void {
+/** Adds `/` and the page's assets. */
+export function addPage(app: Hono<Environment>, { appContext, directory }: PageOptions): void {
   const page = readIfThere(join(directory, "index.html"))?.toString("utf8");
   if (page === undefined) {
     app.get("/", (context) => context.text(NOT_BUILT, 503));
@@ -39,44 +38,44 @@ export function addPage(app: Hono<Environment>, { session, directory }: PageOpti
   const allowed = [policyFor(page, "script"), policyFor(page, "style")].join("; ");
   app.get("/", async (context) => {
     context.set("policy", allowed);
-    const facts = JSON.stringify(await factsFor(session, context));
-    // A data block: it is never run, and nothing in it can end it.
+    const facts = JSON.stringify(await factsFor(appContext, context));
+    // A data block never runs. Escaping < keeps its content from ending it.
     const block = `<script id="facts" type="application/json">${facts.replaceAll("<", "\\u003c")}</script>`;
     return context.html(page.replace(FACTS, () => block));
   });
-  // A file's name says what is in it, so another one never takes its place.
-  const kept = "private, max-age=31536000, immutable";
+  // A file's name has a hash of its content, so its content never changes.
+  const cacheControl = "private, max-age=31536000, immutable";
   for (const name of readdirSync(join(directory, "assets"))) {
     const bytes = readFileSync(join(directory, "assets", name));
     app.get(`/assets/${name}`, (context) =>
-      context.body(bytes, 200, { "content-type": typeOf(name), "cache-control": kept }),
+      context.body(bytes, 200, { "content-type": typeOf(name), "cache-control": cacheControl }),
     );
   }
 }
 
-/** Allows what stands in the page, byte for byte, beside the server's own files. A data block needs no leave. */
+/** Allows the page's inline code by hash, beside the server's own files. A data block needs no permission. */
 function policyFor(page: string, element: "script" | "style"): string {
   const inside = page.matchAll(new RegExp(`<${element}(?: type="module")?>(.*?)</${element}>`, "gs"));
   const hashes = [...inside].map(([, text]) => `'sha256-${createHash("sha256").update(text!).digest("base64")}'`);
   return [`${element}-src 'self'`, ...hashes].join(" ");
 }
 
-/** What the page has to know before it asks: who is looking, which tools there are and where, whose VMs show their screens,
- * and the place in the journal from which it is to be told of events. */
-async function factsFor(session: Session, context: HttpContext) {
+/** The page's facts: the caller's scopes, the tools with their routes, the connections with consoles, and the place in the
+ * journal from which to follow events. */
+async function factsFor(appContext: AppContext, context: HttpContext) {
   const { scopes } = requireScope(context, "vm:read");
-  const { store, connections } = session.services;
-  const place = store()
+  const { store, connections } = appContext.services;
+  const lastEvent = store()
     .then((open) => open.lastEvent())
     .catch(() => undefined);
   return {
-    version: session.version,
+    version: appContext.version,
     scopes,
-    // The page is there at once; what it shows may have to wait for the database.
-    place: await Promise.race([place, after(PLACE_LIMIT_MS, undefined, { ref: false })]),
+    // The page must appear at once, even if the database takes long to open.
+    place: await Promise.race([lastEvent, after(PLACE_LIMIT_MS, undefined, { ref: false })]),
     /** Connections whose VMs have a console. */
     consoles: connections.names.filter((name) => connections.capabilities(name).groups.includes("display")),
-    tools: Object.fromEntries(session.tools.map(({ name, http, effect }) => [name, { ...http, effect }])),
+    tools: Object.fromEntries(appContext.tools.map(({ name, http, effect }) => [name, { ...http, effect }])),
   };
 }
 export type PageFacts = Awaited<ReturnType<typeof factsFor>>;

@@ -2,10 +2,10 @@
 import { z } from "zod";
 import { DomainError, type ErrorCode } from "../../domain/error.ts";
 import { refusalOf } from "../../tools/respond.ts";
-import { HttpRefusal } from "./refusal.ts";
+import { HttpError } from "./http-error.ts";
 
-/** A new error code does not compile until its status is decided. 404 is for what the address names; a thing that the
- * body names and that is not there is 422. */
+/** The compiler requires a status for each code. 404: the thing in the URL is missing. 422: a thing in the body is
+ * missing. */
 export const statusOf: Record<ErrorCode, number> = {
   GUEST_LISTENER_OFF: 409,
   GUEST_PLUGIN_NOT_FOUND: 404,
@@ -77,7 +77,7 @@ export const statusOf: Record<ErrorCode, number> = {
   STORE_UNAVAILABLE: 503,
 };
 
-/** What may be there a moment later is asked for again after this many seconds. */
+/** Retry-After in seconds, for refusals that may pass soon. */
 const retryAfter: Partial<Record<ErrorCode, string>> = {
   SERVER_BUSY: "1",
   VM_BUSY: "2",
@@ -92,26 +92,26 @@ export const Problem = z.object({
   title: z.string().describe("The code in words"),
   status: z.number().int().min(400).max(599),
   detail: z.string().describe("What failed"),
-  instance: z.string().optional().describe("The path that was asked for"),
+  instance: z.string().optional().describe("The path of the request"),
   code: z.string().describe("Never renamed"),
-  hint: z.string().describe("What would make it succeed"),
+  hint: z.string().describe("How to make the request succeed"),
   next: z.string().nullable().describe("The tool to call next"),
   details: z.record(z.string(), z.unknown()),
   outcome: z
     .object({ operation: z.string(), status: z.string(), kept: z.array(z.string()) })
     .optional()
-    .describe("How the operation ended that this came out of"),
+    .describe("How the failed operation ended"),
 });
 export type Problem = z.input<typeof Problem>;
 
 export const PROBLEM_TYPE = "application/problem+json";
 
-/** Whether an error is an answer over HTTP. Every other one is a defect. */
-export const isProblem = (error: unknown): error is DomainError | HttpRefusal =>
-  error instanceof DomainError || error instanceof HttpRefusal;
+/** Whether an error is an answer over HTTP. Every other error is a defect. */
+export const isProblem = (error: unknown): error is DomainError | HttpError =>
+  error instanceof DomainError || error instanceof HttpError;
 
 /** `VM_NOT_FOUND` is the title "VM not found" of the type `urn:bootwright:error:vm-not-found`. */
-export function problemOf(error: DomainError | HttpRefusal, instance?: string): Problem {
+export function problemOf(error: DomainError | HttpError, instance?: string): Problem {
   const { code } = error;
   const isDomain = error instanceof DomainError;
   const { message, hint, next, details, outcome } = isDomain
@@ -132,13 +132,13 @@ export function problemOf(error: DomainError | HttpRefusal, instance?: string): 
   };
 }
 
-export function problemResponse(error: DomainError | HttpRefusal, instance?: string): Response {
+export function problemResponse(error: DomainError | HttpError, instance?: string): Response {
   const problem = problemOf(error, instance);
   const again = error instanceof DomainError ? retryAfter[error.code] : undefined;
   const headers = {
     "content-type": PROBLEM_TYPE,
     ...(again !== undefined && { "retry-after": again }),
-    ...(error instanceof HttpRefusal && error.headers),
+    ...(error instanceof HttpError && error.headers),
   };
   return new Response(JSON.stringify(problem), { status: problem.status, headers });
 }

@@ -1,4 +1,4 @@
-/** Every place of the REST interface: what each tool says of itself, and the forms that people know from before. */
+/** The routes of the REST interface: one for each tool, and the older forms vm_action and vm_media. */
 import { z } from "zod";
 import { DomainError } from "../../domain/error.ts";
 import type { Effect } from "../../domain/scope.ts";
@@ -14,21 +14,21 @@ export type Route = Readonly<{
   effect: Effect;
   input: z.ZodObject;
   output: z.ZodObject;
-  /** It is about one VM, so that `If-Match` means something. */
+  /** It concerns one VM, so `If-Match` applies. */
   conditional: boolean;
-  /** Its answer is kept nowhere. */
+  /** Its answer is not stored. */
   secret: boolean;
-  /** It is one operation, which can be followed instead of waiting for the answer. */
+  /** It is one operation, so the client can follow that instead of waiting. */
   followable: boolean;
-  /** Answers with this when it made something. */
+  /** The status if it made something. */
   made?: 201;
-  /** The tool to call, and what with. */
+  /** The tool to call, with its arguments. */
   call: (args: Record<string, unknown>) => Readonly<{ tool: string; args: Record<string, unknown> }>;
 }>;
 
 export const parametersOf = (path: string): string[] => [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name!);
 
-/** In the tools' own order, the older forms last. */
+/** The routes in the order of the tools, the older forms last. */
 export function routesOf(tools: readonly Tool[]): Route[] {
   const routes = tools.map(
     (tool): Route => ({
@@ -60,7 +60,7 @@ function olderForms(named: ReadonlyMap<string, Tool>): Route[] {
       id: "vm_action",
       path: "/vms/{vm}/action",
       title: "Start, stop or restart VM",
-      description: "What start_vm, stop_vm and restart_vm do, with the same arguments, chosen by action.",
+      description: "Start, stop or restart a VM, by action. Takes the arguments of start_vm, stop_vm or restart_vm.",
       by: "action",
       tools: actions,
     }),
@@ -68,7 +68,7 @@ function olderForms(named: ReadonlyMap<string, Tool>): Route[] {
       id: "vm_media",
       path: "/vms/{vm}/media",
       title: "Attach or detach ISO",
-      description: "What attach_iso does, with the same arguments; with action detach, what detach_iso does.",
+      description: "Attach an ISO, or detach it with action detach. Takes the arguments of attach_iso or detach_iso.",
       by: "action",
       tools: doings,
       usual: "attach",
@@ -76,7 +76,7 @@ function olderForms(named: ReadonlyMap<string, Tool>): Route[] {
   ];
 }
 
-/** One place for several tools, of which an argument chooses one. */
+/** One route for several tools, chosen by an argument. */
 function chosenBy(
   named: ReadonlyMap<string, Tool>,
   form: Readonly<{
@@ -93,7 +93,7 @@ function chosenBy(
   const [first] = tools;
   if (!first || tools.includes(undefined)) return [];
   const choice = z.enum(Object.keys(form.tools) as [string, ...string[]]);
-  // The chosen tool has the last word on what it takes.
+  // The chosen tool validates the arguments.
   const offered = z.object(Object.assign({}, ...tools.map((tool) => tool!.input.shape))).partial();
   const chooser = form.usual === undefined ? choice : choice.default(form.usual);
   return [

@@ -1,11 +1,11 @@
-/** `bootwright serve`: everything that serving HTTP takes, opened and closed in order. */
+/** Opens and closes, in order, all parts of serving HTTP. */
 import { readFileSync } from "node:fs";
 import type { Server } from "node:http";
 import { isIP } from "node:net";
 import type { Hono } from "hono";
+import type { AppContext } from "../app-context.ts";
+import { createInFlightCalls } from "../in-flight-calls.ts";
 import { type McpHttpOptions, mcpHttp } from "../mcp/http.ts";
-import type { Session } from "../session.ts";
-import { workOf } from "../work.ts";
 import { application, type Rates } from "./application.ts";
 import type { ConsoleLimits } from "./console.ts";
 import type { Environment } from "./environment.ts";
@@ -15,13 +15,13 @@ import { type OAuthSettings, oauthOf } from "./oauth.ts";
 import { mainToken, TokenError, tokensIn } from "./token.ts";
 
 export type HttpServerOptions = Readonly<{
-  session: Session;
-  /** Directory of the database, where tokens are too. */
+  appContext: AppContext;
+  /** The directory of the database and the tokens. */
   data: string;
   address: string;
   port: number;
   allowHosts: readonly string[];
-  /** The main token, or the file that it stands in. */
+  /** The main token, or its file. */
   token?: string;
   tokenFile?: string;
   /** Files of certificate and key, in PEM. */
@@ -32,11 +32,11 @@ export type HttpServerOptions = Readonly<{
   consoles?: Partial<ConsoleLimits>;
   mcp?: Pick<McpHttpOptions, "limits" | "build">;
   limits?: Partial<Limits>;
-  /** How often a stream of events says that it is still there. */
+  /** The heartbeat interval of event streams. */
   heartbeatMs?: number;
-  /** Has a plugin answer below /plugins/<name>/. */
+  /** Passes requests below /plugins/<name>/ to a plugin. */
   plugins?: (plugin: string, request: Request) => Promise<Response>;
-  /** Further places, behind the same checks. */
+  /** Adds further routes behind the same checks. */
   mount?: (app: Hono<Environment>) => void;
 }>;
 
@@ -44,31 +44,31 @@ export type HttpServer = Readonly<{
   url: string;
   /** Node's own server, for upgrades of connections. */
   server: Server;
-  /** A link that logs a browser in, once, within ten minutes. */
+  /** A link that logs a browser in once, within ten minutes. */
   loginLink: () => string;
-  /** Takes no more requests and returns when what was under way is settled, or its time is over. */
+  /** Accepts no more requests. Resolves when the calls in flight are settled, or at their time limit. */
   close(): Promise<void>;
 }>;
 
-/** What is still open once all work is done is nobody's answer. */
+/** Connections still open this long after all calls are done carry no answer, and are cut. */
 const CUT_AFTER_MS = 1_000;
 
-/** @throws TokenError, or the operating system's error when it cannot listen there */
+/** @throws TokenError, or the operating system's error if it cannot listen */
 export async function serveHttp(options: HttpServerOptions): Promise<HttpServer> {
-  const { session, data, address, port, allowHosts, log } = options;
+  const { appContext, data, address, port, allowHosts, log } = options;
   const token = mainToken(data, {
     ...(options.token !== undefined && { token: options.token }),
     ...(options.tokenFile !== undefined && { file: options.tokenFile }),
   });
   const find = tokensIn(data, token, log);
   const logins = loginsFor(token, find);
-  const work = workOf();
-  const mcp = mcpHttp({ session, work, ...options.mcp });
+  const inFlight = createInFlightCalls();
+  const mcp = mcpHttp({ appContext, inFlight, ...options.mcp });
   const app = application({
-    session,
+    appContext,
     find,
     logins,
-    work,
+    inFlight,
     mcp,
     ...(options.oauth && { oauth: oauthOf(options.oauth) }),
     allowHosts: allowHosts.map((name) => name.toLowerCase()),
@@ -93,7 +93,7 @@ export async function serveHttp(options: HttpServerOptions): Promise<HttpServer>
     loginLink: () => `${url}/login#${logins.ticket()}`,
     async close() {
       const closed = listener.close();
-      await work.end();
+      await inFlight.end();
       await mcp.close();
       const cut = setTimeout(() => listener.cut(), CUT_AFTER_MS);
       await closed;
@@ -102,7 +102,7 @@ export async function serveHttp(options: HttpServerOptions): Promise<HttpServer>
   };
 }
 
-/** Every address is no address to go to. */
+/** The wildcard address is no address to connect to. */
 function hostFor(address: string): string {
   if (address === "0.0.0.0" || address === "::") return "localhost";
   return isIP(address) === 6 ? `[${address}]` : address;

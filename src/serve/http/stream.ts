@@ -1,10 +1,10 @@
-/** A stream that is somebody's answer, within bounds: it ends when its reader leaves, may no longer read, or does not. */
-import { STREAM_UNREAD_BYTES_MAX, STREAMS_UNREAD_BYTES_MAX } from "../bounds.ts";
+/** Watches a streamed response: ends it when its reader leaves, loses its authentication, or does not read. */
+import { STREAM_UNREAD_BYTES_MAX, STREAMS_UNREAD_BYTES_MAX } from "../limits.ts";
 
 export type Watch = Readonly<{
-  /** Whether who reads it still would be let in. */
-  isLetIn: () => boolean;
-  /** Called once, when nobody reads it any longer. */
+  /** Whether the reader's token or session is still valid. */
+  isStillAuthenticated: () => boolean;
+  /** Called once, when the reader has left. */
   left: () => void;
   heartbeatMs?: number;
 }>;
@@ -19,13 +19,16 @@ const isTooMuch = (unread: number) =>
   (unread > SMALL_BYTES && open.values().reduce((sum, one) => sum + unreadIn(one), 0) > STREAMS_UNREAD_BYTES_MAX);
 
 function unread(): Error {
-  const error = new Error("a stream that its client does not read was cut off");
+  const error = new Error("a stream was cut off, since its client does not read it");
   error.stack = `bootwright: ${error.message}`;
   return error;
 }
 
-/** The same answer, as it is produced: whoever writes to it waits for nobody, so what is unread is counted here. */
-export function watched(response: Response, { isLetIn, left, heartbeatMs = HEARTBEAT_MS }: Watch): Response {
+/** The same response. Its writer does not wait for the reader, so unread bytes are counted here. */
+export function watchStream(
+  response: Response,
+  { isStillAuthenticated, left, heartbeatMs = HEARTBEAT_MS }: Watch,
+): Response {
   const reader = response.body!.getReader();
   let beat: NodeJS.Timeout;
   const passOn = async (controller: ReadableStreamDefaultController<Uint8Array>) => {
@@ -38,7 +41,7 @@ export function watched(response: Response, { isLetIn, left, heartbeatMs = HEART
     const stop = () => void reader.cancel().catch(() => undefined);
     open.add(controller);
     beat = setInterval(() => {
-      if (isLetIn()) return;
+      if (isStillAuthenticated()) return;
       end(() => controller.close());
       stop();
     }, heartbeatMs);
@@ -49,7 +52,7 @@ export function watched(response: Response, { isLetIn, left, heartbeatMs = HEART
         if (!open.has(controller)) return;
         controller.enqueue(value);
         if (!isTooMuch(unreadIn(controller))) continue;
-        // Drops what waits to be read. What serves it logs the error.
+        // Drops the unread bytes. The HTTP server logs the error.
         end(() => controller.error(unread()));
         return stop();
       }

@@ -1,16 +1,16 @@
-/** Who may call: tokens, their scopes, and the files that they come from. Whoever may read the data directory may do
- * everything anyway; of all but the first token only a hash is kept there. */
+/** Tokens, their scopes and their files. The main token is stored in clear text, since whoever can read the data directory
+ * has full access anyway. Of further tokens only a hash is stored. */
 import { createHash, randomBytes, randomUUID, timingSafeEqual } from "node:crypto";
 import { chmodSync, linkSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
 import { type Scope, scopes } from "../../domain/scope.ts";
 
-/** Who asks. `person`: somebody at a browser, who can be asked; a program with a token cannot. `mayAskForMore`: has its
- * token from an issuer, which may give it another one with more scopes. */
+/** The caller. `person`: a person at a browser, who can be asked for confirmation. `mayAskForMore`: the token comes from an
+ * issuer, which can give another one with more scopes. */
 export type Caller = Readonly<{ name: string; scopes: readonly Scope[]; person: boolean; mayAskForMore?: true }>;
 
-/** The token that every server has from its first start on; it may do everything. */
+/** The name of the main token, which has every scope and exists from the first start. */
 export const MAIN = "main";
 
 const TokenEntry = z.strictObject({
@@ -21,7 +21,7 @@ const TokenEntry = z.strictObject({
 });
 export type TokenEntry = z.output<typeof TokenEntry>;
 
-/** A token, or a file of tokens, that cannot be used; `message` names the file and what would be accepted. */
+/** An unusable token or token file. `message` names the file and the expected form. */
 export class TokenError extends Error {
   override readonly name = "TokenError";
 }
@@ -32,15 +32,15 @@ const tokensFile = (data: string) => join(data, "http.tokens.json");
 const hashOf = (token: string) => createHash("sha256").update(token).digest();
 export const newSecret = () => randomBytes(32).toString("base64url");
 
-/** The main token as it was given, else the one in the data directory, which the first start makes.
+/** The given main token, else the one in the data directory, which the first start makes.
  * @throws TokenError */
 export function mainToken(data: string, given: Readonly<{ token?: string; file?: string }>): string {
-  if (given.token !== undefined) return usable(given.token, "BOOTWRIGHT_TOKEN");
-  if (given.file !== undefined) return usable(readSecret(given.file), given.file);
+  if (given.token !== undefined) return checkToken(given.token, "BOOTWRIGHT_TOKEN");
+  if (given.file !== undefined) return checkToken(readSecret(given.file), given.file);
   const path = mainFile(data);
   mkdirSync(data, { recursive: true, mode: 0o700 });
   if (!statSync(path, { throwIfNoEntry: false })) {
-    // Of several servers that start at once one puts its token there, whole, and all of them read that one.
+    // Several servers may start at once. link() lets one put its whole token there, and all read that token.
     const made = `${path}.${randomUUID()}`;
     writeFileSync(made, `${newSecret()}\n`, { mode: 0o600 });
     try {
@@ -52,7 +52,7 @@ export function mainToken(data: string, given: Readonly<{ token?: string; file?:
     }
   }
   if ((statSync(path).mode & 0o077) !== 0) chmodSync(path, 0o600);
-  return usable(readSecret(path), path);
+  return checkToken(readSecret(path), path);
 }
 
 function readSecret(path: string): string {
@@ -63,23 +63,23 @@ function readSecret(path: string): string {
   }
 }
 
-function usable(token: string, from: string): string {
+function checkToken(token: string, from: string): string {
   if (token.length >= TOKEN_CHARACTERS_MIN && /^[\x21-\x7e]+$/.test(token)) return token;
   throw new TokenError(
     `Cannot use the token in ${from}: expected at least ${TOKEN_CHARACTERS_MIN} characters without spaces`,
   );
 }
 
-/** How often the file of further tokens is looked at: one that was removed is refused that soon. */
-const LOOK_AGAIN_MS = 500;
+/** How often the file of further tokens is read: a removed token is refused within this time. */
+const RECHECK_MS = 500;
 
-/** Finds whom a token belongs to, among the main one and those in the data directory as they are now. */
+/** Returns the function that finds a token's caller, among the main token and the current further ones. */
 export function tokensIn(data: string, main: string, log: (message: string) => void) {
   const first = { name: MAIN, hash: hashOf(main), scopes: scopes as readonly Scope[] };
-  let [known, identity, lookedAt, told] = [[first], "", Number.NEGATIVE_INFINITY, ""];
+  let [known, identity, checkedAt, logged] = [[first], "", Number.NEGATIVE_INFINITY, ""];
   const current = () => {
-    if (performance.now() - lookedAt < LOOK_AGAIN_MS) return known;
-    lookedAt = performance.now();
+    if (performance.now() - checkedAt < RECHECK_MS) return known;
+    checkedAt = performance.now();
     const stat = statSync(tokensFile(data), { throwIfNoEntry: false });
     const now = stat ? `${stat.ino} ${stat.size} ${stat.mtimeMs}` : "";
     if (now === identity) return known;
@@ -87,17 +87,17 @@ export function tokensIn(data: string, main: string, log: (message: string) => v
       known = [first, ...readTokens(data).map((entry) => ({ ...entry, hash: Buffer.from(entry.sha256, "hex") }))];
       identity = now;
     } catch (error) {
-      // Nobody gets in by a file that cannot be read.
+      // An unreadable file authenticates nobody.
       known = [first];
       const message = error instanceof Error ? error.message : String(error);
-      if (message !== told) log(message);
-      told = message;
+      if (message !== logged) log(message);
+      logged = message;
     }
     return known;
   };
   return (token: string): Caller | undefined => {
     const hash = hashOf(token);
-    // Every one is compared, so that the time says nothing about which is near.
+    // All tokens are compared, so that the time reveals nothing.
     const [found] = current().filter((candidate) => timingSafeEqual(candidate.hash, hash));
     return found && { name: found.name, scopes: found.scopes, person: false };
   };
@@ -126,11 +126,11 @@ function writeTokens(data: string, entries: readonly TokenEntry[]): void {
   renameSync(made, tokensFile(data));
 }
 
-/** Makes a further token, which is returned once and kept nowhere. @throws TokenError */
+/** Makes a further token. Only its hash is stored. @throws TokenError */
 export function addToken(data: string, name: string, wanted: readonly string[], now: Date): string {
   const entries = readTokens(data);
   if (name === MAIN || entries.some((entry) => entry.name === name))
-    throw new TokenError(`Cannot add token "${name}": there is one of that name`);
+    throw new TokenError(`Cannot add token "${name}": that name is taken`);
   const token = newSecret();
   const entry = { name, sha256: hashOf(token).toString("hex"), scopes: wanted, created_at: now.toISOString() };
   const parsed = TokenEntry.safeParse(entry);
@@ -139,13 +139,13 @@ export function addToken(data: string, name: string, wanted: readonly string[], 
   return token;
 }
 
-/** @throws TokenError for a name that there is not */
+/** @throws TokenError for an unknown name */
 export function removeToken(data: string, name: string): void {
   const entries = readTokens(data);
   const left = entries.filter((entry) => entry.name !== name);
   if (left.length === entries.length) {
     const known = entries.map((entry) => entry.name).join(", ") || "none";
-    throw new TokenError(`Cannot remove token "${name}": there is none of that name. Known tokens: ${known}`);
+    throw new TokenError(`Cannot remove token "${name}": no token has that name. Known tokens: ${known}`);
   }
   writeTokens(data, left);
 }

@@ -1,5 +1,5 @@
-/** Connections that become WebSockets. Who asks for a console goes through the application as everybody does, and only what
- * it lets through is upgraded. */
+/** Upgrades connections to WebSockets. A request for a console passes the application's checks like any other, and only then
+ * is upgraded. */
 import { type IncomingMessage, type Server, STATUS_CODES } from "node:http";
 import type { Socket } from "node:net";
 import { Readable } from "node:stream";
@@ -9,24 +9,23 @@ import { type WebSocket, WebSocketServer } from "ws";
 import { CONSOLES, SUBPROTOCOL } from "./console.ts";
 import type { Environment } from "./environment.ts";
 
-/** Keys and the mouse come in tens of bytes. */
+/** Messages of keyboard and mouse have tens of bytes. */
 const MESSAGE_BYTES_MAX = 65_536;
-/** How long a connection may take nothing of its answer. */
+/** The longest time in which a connection may read nothing. */
 const STALLED_MS = 30_000;
 
-/** Whether a request asks to become a console. Nothing else is a WebSocket, and who asks for one elsewhere is answered as
- * if they had not (RFC 9110, 7.8). */
+/** Whether a request asks for a console. Requests for other upgrades are answered without the upgrade (RFC 9110, 7.8). */
 export const asksForConsole = ({ headers, url = "" }: IncomingMessage): boolean =>
   headers.upgrade?.toLowerCase() === "websocket" && url.startsWith(CONSOLES);
 
-/** Has a request answered that arrived without a body. `signal` is aborted when its connection has closed. */
+/** Answers a request without a body. `signal` aborts when the connection closes. */
 export type Answer = (
   incoming: IncomingMessage,
   signal: AbortSignal,
   upgrade: Environment["Bindings"]["upgrade"],
 ) => Promise<Response>;
 
-/** What it gives back ends every connection that HTTP has let go of and that is still open. */
+/** Returns the function that ends all upgraded connections. */
 export function acceptWebSockets(server: Server, answer: Answer): () => void {
   const open = new Set<Socket>();
   const sockets = new WebSocketServer({
@@ -36,7 +35,7 @@ export function acceptWebSockets(server: Server, answer: Answer): () => void {
     maxPayload: MESSAGE_BYTES_MAX,
     handleProtocols: (offered) => offered.has(SUBPROTOCOL) && SUBPROTOCOL,
   });
-  // Before Node 24.9 what asks for any upgrade comes here.
+  // Before Node 24.9 requests for any upgrade arrive here.
   server.on("upgrade", (incoming: IncomingMessage, connection: Socket, head: Buffer) => {
     const closed = new AbortController();
     open.add(connection);
@@ -49,7 +48,7 @@ export function acceptWebSockets(server: Server, answer: Answer): () => void {
     const upgrade = () => {
       let made: WebSocket | undefined;
       upgraded = true;
-      // A handshake that is wrong is answered there, and nothing comes of it.
+      // handleUpgrade answers a bad handshake itself.
       sockets.handleUpgrade(incoming, connection, head, (socket) => {
         made = socket;
       });
@@ -64,7 +63,7 @@ export function acceptWebSockets(server: Server, answer: Answer): () => void {
   };
 }
 
-/** An answer to a connection that HTTP has let go of already: nobody else ends it, or sees that its client has. */
+/** Sends a response on a connection that Node's HTTP server has released, and ends it. */
 async function send(connection: Socket, { status, headers: given, body }: Response): Promise<void> {
   const headers = new Headers(given);
   headers.set("connection", "close");
@@ -73,12 +72,12 @@ async function send(connection: Socket, { status, headers: given, body }: Respon
   connection.setTimeout(STALLED_MS, () => connection.destroy());
   connection.once("end", () => connection.destroy()).resume();
   connection.write(`${[first, ...lines].join("\r\n")}\r\n\r\n`);
-  // Its length is not stated: the answer ends where the connection does.
+  // Without a content-length the response ends with the connection.
   await pipeline(body ? Readable.fromWeb(body as ReadableStream) : Readable.from([]), connection);
   connection.destroy();
 }
 
-/** The request as the application takes it. @throws TypeError for one that is none */
+/** The request in web-standard form. @throws TypeError for an invalid request */
 export function requestOf(incoming: IncomingMessage, scheme: "http" | "https", signal: AbortSignal): Request {
   const { method = "GET", headers: sent, url = "/" } = incoming;
   const headers = new Headers();

@@ -1,19 +1,19 @@
-/** What comes in on stdin, within bounds: whole lines of a bounded length, and no more of them while answers wait to be
- * read. The SDK's transport ends the connection at a line that is too long, and with it every call that is under way. */
+/** Reads stdin in lines of a limited length, and pauses while too many answers are unread. Without it, a line that is too
+ * long makes the SDK's transport end the connection and all calls in flight. */
 import { Transform, type TransformCallback, type Writable } from "node:stream";
 import { setImmediate as immediate } from "node:timers/promises";
 
-/** The longest arguments of a call are some paths; what a client adds to them is small. */
+/** The longest message. A call's arguments are a few paths at most. */
 export const MESSAGE_BYTES_MAX = 2 ** 20;
-/** A client that does not read its answers is not read from either once this much waits for it. */
+/** At this many unread bytes of answers no more requests are read. */
 export const UNREAD_BYTES_MAX = 8 * 2 ** 20;
 
-/** The ends of a line that is too long: the request's id stands at either. */
+/** The bytes kept of the head and the tail of a line that is too long. Either may hold the request's id. */
 const END_BYTES = 512;
 const NEWLINE = 10;
 const LINES_AT_ONCE = 32;
 
-/** A line that was dropped; `id` is its request's, where that could be made out. */
+/** A dropped line. `id` is the request's id, or null if it cannot be found. */
 export type TooLong = Readonly<{ bytes: number; id: string | number | null }>;
 
 export class BoundedLines extends Transform {
@@ -39,7 +39,7 @@ export class BoundedLines extends Transform {
       this.#take(rest.subarray(0, end + 1));
       this.#endLine();
       rest = rest.subarray(end + 1);
-      // What was asked is answered a moment later, and only then counts as unread.
+      // Answers count as unread only once they are written, which is a moment later.
       if (lines % LINES_AT_ONCE === 0) await answersRead(this.#answers);
     }
     if (rest.length > 0) this.#take(rest);
@@ -53,7 +53,7 @@ export class BoundedLines extends Transform {
       return;
     }
     const [head] = this.#pieces;
-    // Copies: a part of a chunk would keep the whole of it.
+    // Copies, since a slice would keep its whole chunk in memory.
     this.#pieces = [Buffer.from((head ?? piece).subarray(0, END_BYTES))];
     this.#tail = Buffer.concat([this.#tail, piece.subarray(-END_BYTES)]).subarray(-END_BYTES);
   }
@@ -68,7 +68,7 @@ export class BoundedLines extends Transform {
   }
 }
 
-/** Waits until no more than the bound waits to be read, or nobody reads any longer. */
+/** Waits until at most `bytesMax` are unread, or the stream has closed. */
 export async function answersRead(answers: Writable, bytesMax = UNREAD_BYTES_MAX): Promise<void> {
   await immediate();
   while (!answers.destroyed && answers.writableLength > bytesMax) {
@@ -85,7 +85,7 @@ const id = String.raw`"id"\s*:\s*(-?\d{1,15}|"[^"\\]{0,100}")`;
 const version = String.raw`"jsonrpc"\s*:\s*"2\.0"`;
 const method = String.raw`"method"\s*:\s*"[\w/]{1,100}"`;
 const atHead = new RegExp(String.raw`^\s*\{(?:\s*(?:${version}|${method})\s*,)*\s*${id}`);
-// The last brace of a line closes the message itself, so what stands right before it is not an argument's.
+// A line's last brace closes the message itself, so an id right before it belongs to no argument.
 const atTail = new RegExp(String.raw`${id}(?:\s*,\s*(?:${version}|${method}))*\s*\}\s*$`);
 
 function idIn(head: string, tail: string): TooLong["id"] {

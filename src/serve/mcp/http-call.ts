@@ -1,5 +1,5 @@
 /** One request to MCP over HTTP. */
 import type { Authority } from "./server.ts";
 
-/** One request, let in and read: `body` is what its JSON says, undefined where it has none. */
+/** An authenticated request. `body` is its parsed JSON, undefined without a body. */
 export type McpCall = Readonly<{ request: Request; body: unknown; authority: Authority }>;

@@ -1,5 +1,5 @@
-/** MCP on requests and responses of the web, whatever serves them. A request of the protocol of 2026 stands for itself; what
- * clients of 2025 send belongs to a session. Which of both it is shows in the request. */
+/** MCP on web-standard requests and responses. A request of protocol 2026 is self-contained. A request of protocol 2025
+ * belongs to a session. The request shows its protocol. */
 import {
   type AuthInfo,
   createMcpHandler,
@@ -10,51 +10,51 @@ import {
   type McpServer,
   type Server,
 } from "@modelcontextprotocol/server";
-import { STREAM_URIS_MAX, STREAMS_MAX, URIS_MAX } from "../bounds.ts";
+import type { AppContext } from "../app-context.ts";
 import { authorise } from "../dispatch.ts";
-import type { Session } from "../session.ts";
-import type { Work } from "../work.ts";
+import type { InFlightCalls } from "../in-flight-calls.ts";
+import { STREAM_URIS_MAX, STREAMS_MAX, URIS_MAX } from "../limits.ts";
 import type { McpCall } from "./http-call.ts";
-import { errorOf, streamOf, tooMany } from "./resource-handlers.ts";
+import { errorOf, streamUrisIn, tooMany } from "./resource-handlers.ts";
 import { type Authority, serverFor } from "./server.ts";
 import { type SessionLimits, sessionsOf } from "./sessions.ts";
 import { type Subscriptions, subscriptionsFor } from "./subscriptions.ts";
 
 export type McpHttp = Readonly<{
-  /** `left` tells when nobody reads the answer any longer. */
+  /** `left` registers a function that is called when the reader of the answer has left. */
   handle: (call: McpCall, left: (whenLeft: () => void) => void) => Promise<Response>;
   /** Ends every stream and every session. */
   close(): Promise<void>;
 }>;
 
 export type McpHttpOptions = Readonly<{
-  session: Session;
-  work: Work;
+  appContext: AppContext;
+  inFlight: InFlightCalls;
   limits?: Partial<SessionLimits>;
-  /** Another server than Bootwright's own on the same wiring, to test that. */
+  /** Another MCP server in place of Bootwright's, for tests of this wiring. */
   build?: (era: McpRequestContext["era"], subscriptions: Subscriptions) => Server | McpServer;
 }>;
 
-export function mcpHttp({ session, work, limits = {}, build: other }: McpHttpOptions): McpHttp {
+export function mcpHttp({ appContext, inFlight, limits = {}, build: other }: McpHttpOptions): McpHttp {
   const authority = ({ http }: { http?: { authInfo?: AuthInfo } }) => http?.authInfo?.extra?.authority as Authority;
-  const build = other ?? serverFor({ session, work, authority });
-  // Who listens is many clients, and each is told of what it wants by the SDK.
+  const build = other ?? serverFor({ appContext, inFlight, authority });
+  // There are many listening clients. The SDK sends each one the updates that it wants.
   const streams = subscriptionsFor(
-    session,
+    appContext,
     {
       updated: async (uri) => listening.notify.resourceUpdated(uri),
       listChanged: async () => listening.notify.resourcesChanged(),
     },
     STREAM_URIS_MAX,
   );
-  // Streams end by themselves when the server is about to, calls are waited for: the SDK ends only all that one handler has.
+  // Streams end when the server begins to end, and calls are awaited. The SDK can end only a whole handler, hence two.
   const options = { legacy: "reject" as const, maxSubscriptions: STREAMS_MAX };
   const listening = createMcpHandler(({ era }) => build(era, streams), options);
   const calls = createMcpHandler(({ era }) => build(era, streams), options);
-  const sessions = sessionsOf({ session, build: (subscriptions) => build("legacy", subscriptions), limits });
+  const sessions = sessionsOf({ appContext, build: (subscriptions) => build("legacy", subscriptions), limits });
   let opened = 0;
 
-  /** What a stream wants to hear of is noted before the SDK opens it, and forgotten when nobody reads it any longer. */
+  /** Adds a stream's subscriptions before the SDK opens it, and removes them when its reader has left. */
   async function open(call: McpCall, uris: readonly string[], left: (whenLeft: () => void) => void): Promise<Response> {
     const key = String(++opened);
     try {
@@ -62,7 +62,7 @@ export function mcpHttp({ session, work, limits = {}, build: other }: McpHttpOpt
       await streams.begin();
       if (uris.length > URIS_MAX || !streams.add(key, uris)) throw tooMany();
     } catch (thrown) {
-      const { code, message, data } = errorOf(session, thrown);
+      const { code, message, data } = errorOf(appContext, thrown);
       return refused(call.body, code, message, data);
     }
     left(() => streams.remove(key));
@@ -76,14 +76,14 @@ export function mcpHttp({ session, work, limits = {}, build: other }: McpHttpOpt
     void listening.close();
     sessions.endStreams();
   };
-  work.ending.addEventListener("abort", onEnding, { once: true });
+  inFlight.ending.addEventListener("abort", onEnding, { once: true });
 
   return {
     async handle(call, left) {
       const { request, body } = call;
-      if (work.ending.aborted) return new Response(null, { status: 503 });
+      if (inFlight.ending.aborted) return new Response(null, { status: 503 });
       if (await isLegacyRequest(request, body)) return sessions.handle(call, authInfoOf(call.authority), left);
-      const uris = streamOf(body as JSONRPCMessage);
+      const uris = streamUrisIn(body as JSONRPCMessage);
       return uris ? open(call, uris, left) : serve(calls, call);
     },
     async close() {
@@ -93,7 +93,7 @@ export function mcpHttp({ session, work, limits = {}, build: other }: McpHttpOpt
   };
 }
 
-/** The token itself is nobody's business behind this point. */
+/** The SDK does not get the token itself. */
 const authInfoOf = (authority: Authority): AuthInfo => ({
   token: "",
   clientId: authority.owner,

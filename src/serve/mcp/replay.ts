@@ -1,28 +1,28 @@
-/** The newest messages of a session of 2025, so that a client whose stream was cut off gets what it has missed. */
+/** Stores the newest messages of a protocol 2025 session, so that a client gets missed messages after a reconnect. */
 import type { EventStore, JSONRPCMessage } from "@modelcontextprotocol/server";
 
-type Kept = Readonly<{ id: string; stream: string; message: JSONRPCMessage; bytes: number }>;
+type StoredMessage = Readonly<{ id: string; stream: string; message: JSONRPCMessage; bytes: number }>;
 
-/** Keeps as much as fits; who comes back for what is older is told that it is gone. */
+/** Stores `bytesMax` bytes. A client that asks for older messages gets an error. */
 export function replayOf(bytesMax: number): EventStore {
-  const kept: Kept[] = [];
+  const stored: StoredMessage[] = [];
   let [count, bytes] = [0, 0];
   return {
     async storeEvent(stream, message) {
       const event = { id: `${++count}`, stream, message, bytes: JSON.stringify(message).length };
-      // What fits nowhere must not push out all that does.
+      // A message over the limit must not displace all others.
       if (event.bytes > bytesMax) return event.id;
-      kept.push(event);
+      stored.push(event);
       bytes += event.bytes;
-      while (bytes > bytesMax) bytes -= kept.shift()!.bytes;
+      while (bytes > bytesMax) bytes -= stored.shift()!.bytes;
       return event.id;
     },
-    getStreamIdForEventId: async (id) => kept.find((event) => event.id === id)?.stream,
+    getStreamIdForEventId: async (id) => stored.find((event) => event.id === id)?.stream,
     async replayEventsAfter(id, { send }) {
-      const at = kept.findIndex((event) => event.id === id);
-      const stream = kept[at]!.stream;
-      const missed = kept.slice(at + 1).filter((event) => event.stream === stream);
-      // What only opens a stream has nothing in it.
+      const at = stored.findIndex((event) => event.id === id);
+      const stream = stored[at]!.stream;
+      const missed = stored.slice(at + 1).filter((event) => event.stream === stream);
+      // The event that opens a stream has no message.
       for (const event of missed) if ("jsonrpc" in event.message) await send(event.id, event.message);
       return stream;
     },

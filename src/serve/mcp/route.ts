@@ -1,20 +1,20 @@
-/** MCP at /mcp: who may ask is decided as for REST, what is asked is answered by the protocol's own SDK. */
+/** The route /mcp: authentication and scopes are those of REST, and the MCP SDK answers. */
 import type { Hono } from "hono";
 import { type Effect, scopeFor } from "../../domain/scope.ts";
+import type { AppContext } from "../app-context.ts";
 import { jsonIn, readBody } from "../http/body.ts";
 import { type Environment, requireScope, scopeMissing } from "../http/environment.ts";
-import { watched } from "../http/stream.ts";
+import { watchStream } from "../http/stream.ts";
 import type { Caller } from "../http/token.ts";
-import type { Session } from "../session.ts";
 import type { McpHttp } from "./http.ts";
 import type { Authority } from "./server.ts";
 
 export const MCP_PATH = "/mcp";
 
-export type McpPlaceOptions = Readonly<{ session: Session; mcp: McpHttp; heartbeatMs?: number }>;
+export type McpPlaceOptions = Readonly<{ appContext: AppContext; mcp: McpHttp; heartbeatMs?: number }>;
 
-export function addMcp(app: Hono<Environment>, { session, mcp, heartbeatMs }: McpPlaceOptions): void {
-  const effects = new Map(session.tools.map(({ name, effect }) => [name, effect]));
+export function addMcp(app: Hono<Environment>, { appContext, mcp, heartbeatMs }: McpPlaceOptions): void {
+  const effects = new Map(appContext.tools.map(({ name, effect }) => [name, effect]));
   app.all(MCP_PATH, async (context) => {
     const { raw } = context.req;
     const isPost = raw.method === "POST";
@@ -25,23 +25,27 @@ export function addMcp(app: Hono<Environment>, { session, mcp, heartbeatMs }: Mc
     for (const message of Array.isArray(body) ? body : [body]) {
       const effect = effectOf(message, effects);
       if (effect === undefined) continue;
-      // A program with a token can ask nobody for another one, and is told in the answer; a host that has logged its
-      // user in asks for more when it is told so in the header.
+      // A client with an OAuth token asks its issuer for more scopes when the header says so. A client with a token of this
+      // server cannot, and gets the refusal in the answer.
       if (caller.mayAskForMore) requireScope(context, scopeFor[effect]);
       if (effect !== "read") context.get("countChange")();
     }
     const leaving: (() => void)[] = [];
     const leave = () => {
-      for (const tell of leaving.splice(0)) tell();
+      for (const listener of leaving.splice(0)) listener();
     };
     try {
       const call = { request: raw, body, authority: authorityOf(caller) };
-      const answer = await mcp.handle(call, (tell) => void leaving.push(tell));
+      const answer = await mcp.handle(call, (listener) => void leaving.push(listener));
       if (answer.headers.get("content-type") !== "text/event-stream" || !answer.body) {
         leave();
         return answer;
       }
-      return watched(answer, { isLetIn: context.get("isLetIn"), left: leave, ...(heartbeatMs && { heartbeatMs }) });
+      return watchStream(answer, {
+        isStillAuthenticated: context.get("isStillAuthenticated"),
+        left: leave,
+        ...(heartbeatMs && { heartbeatMs }),
+      });
     } catch (error) {
       leave();
       throw error;
@@ -49,7 +53,7 @@ export function addMcp(app: Hono<Environment>, { session, mcp, heartbeatMs }: Mc
   });
 }
 
-/** What a message would do; undefined for what needs no scope. */
+/** The effect of a message. Undefined for a message that needs no scope. */
 function effectOf(message: unknown, effects: ReadonlyMap<string, Effect>): Effect | undefined {
   const { method, params } = (message ?? {}) as { method?: unknown; params?: { name?: unknown } };
   if (method === "tools/call") return effects.get(String(params?.name));

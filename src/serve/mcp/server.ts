@@ -1,4 +1,4 @@
-/** What answers one client over MCP, on whatever it is spoken to. One definition serves both protocol generations. */
+/** The MCP server of one client, on any transport. One definition serves both protocol generations. */
 import { randomBytes } from "node:crypto";
 import {
   acceptedContent,
@@ -16,23 +16,23 @@ import { scopeFor } from "../../domain/scope.ts";
 import type { Answers } from "../../tools/catalogue.ts";
 import { answerText, type Refusal, refusalText } from "../../tools/respond.ts";
 import { annotationsOf, type Tool } from "../../tools/tool.ts";
-import { ANSWER_BYTES_MAX, paced } from "../bounds.ts";
+import type { AppContext } from "../app-context.ts";
 import { type Defect, defectOf } from "../defect.ts";
 import { authorise, dispatcherFor, isToBeConfirmed, type Principal } from "../dispatch.ts";
-import type { Session } from "../session.ts";
-import { isRefusal, refusalIn } from "../surface-refusal.ts";
-import type { Work } from "../work.ts";
+import type { InFlightCalls } from "../in-flight-calls.ts";
+import { ANSWER_BYTES_MAX, limitProgress } from "../limits.ts";
+import { isRefusal, refusalIn } from "../surface-error.ts";
 import { panelMeta } from "./app-panel.ts";
 import { resourceCacheHints, resourceCapabilities, serveResources } from "./resource-handlers.ts";
 import type { Ask } from "./resources.ts";
 import type { Subscriptions } from "./subscriptions.ts";
 
 const instructions = `Bootwright takes a virtual machine from an installer ISO to running from its own disk.
-The usual way: create_vm (with iso_path), start_vm (the installer runs), complete_installation with boot_order "hd" when the user or the guest says that it is done, restart_vm. The installer starts again at every reboot until the boot order or the medium is changed; check_boot says what would boot and why.
+The usual way: create_vm (with iso_path), start_vm (the installer runs), complete_installation with boot_order "hd" when the user or the guest says that it is done, restart_vm. The installer starts again at every reboot until the boot order or the medium changes; check_boot says what would boot and why.
 Boot order changes of a running VM take effect at its next cold start. Every finding names the calls that mend it. dry_run shows what a call would do. When a call is refused with CONFIRMATION_REQUIRED, ask the user before sending the token back.
-VMs and operations are resources too (vm://UUID, operation://ID): who subscribes to one is told when something happens to it, whoever did it.`;
+VMs and operations are resources too (vm://UUID, operation://ID): subscribers get an update at every change, whoever made it.`;
 
-/** Where a refusal's code and details stand in a result: structuredContent has to fit the tool's output schema. */
+/** The key of a refusal in a result's `_meta`. structuredContent must fit the tool's output schema, so it cannot hold one. */
 export const REFUSAL_META = "dev.bootwright/error";
 
 const Confirmation = z.object({ confirm: z.boolean().describe("Go ahead") });
@@ -40,9 +40,9 @@ type Confirming = { tool: string; token: string };
 
 type ObjectSchema = { type: "object" };
 
-/** JSON Schemas of a tool as they go over the wire. Hosts put them before a model with every conversation, so they say
- * nothing twice: no dialect that is the protocol's own anyway, nothing that permits what is permitted without it, and
- * what a VM's fields mean stands with the tools that only look. */
+/** A tool's JSON Schemas for the wire. Hosts put them into every conversation, so they say nothing twice: no dialect, since
+ * that is the protocol's default, no keywords that permit everything, and descriptions of a VM's fields only with the
+ * tools that read. */
 export const schemasOf = ({
   input,
   output,
@@ -65,31 +65,31 @@ function jsonSchemaOf(schema: z.ZodType, describedTo = Number.POSITIVE_INFINITY)
   return json as ObjectSchema;
 }
 
-/** Who asks, and what that one may do; in history the client's own name stands behind `actor`. */
+/** The caller and its rights. The history has the client's name after `actor`. */
 export type Authority = Pick<Principal, "actor" | "scopes" | "lacks"> &
   Readonly<{
-    /** Nobody else may answer a question that this one was asked. */
+    /** Only the same owner may answer a question that this caller was asked. */
     owner: string;
-    /** Whether tools that it may not call are in the list. */
+    /** Whether the list has tools that the caller may not call. */
     listsAll: boolean;
   }>;
 
 export type Serves = Readonly<{
-  session: Session;
-  work: Pick<Work, "count" | "add" | "signal">;
+  appContext: AppContext;
+  inFlight: Pick<InFlightCalls, "count" | "add" | "signal">;
   authority: (ctx: ServerContext) => Authority;
 }>;
 
 export type Build = (era: McpRequestContext["era"], subscriptions: Subscriptions) => Server;
 
-/** Gives what makes the server object of a connection, or of a request. */
-export function serverFor({ session, work, authority }: Serves): Build {
+/** Returns the function that makes the server object of a connection or a request. */
+export function serverFor({ appContext, inFlight, authority }: Serves): Build {
   const codec = createRequestStateCodec<Confirming>({
     key: randomBytes(32),
     ttlSeconds: 300,
     bind: (ctx) => authority(ctx).owner,
   });
-  const listed = session.tools.map((tool) => ({
+  const listed = appContext.tools.map((tool) => ({
     tool,
     shown: {
       name: tool.name,
@@ -100,15 +100,15 @@ export function serverFor({ session, work, authority }: Serves): Build {
       ...panelMeta(tool.name),
     },
   }));
-  const dispatch = dispatcherFor({ session, work });
-  const signalOf = (ctx: ServerContext) => AbortSignal.any([ctx.mcpReq.signal, work.signal]);
+  const dispatch = dispatcherFor({ appContext, inFlight });
+  const signalOf = (ctx: ServerContext) => AbortSignal.any([ctx.mcpReq.signal, inFlight.signal]);
   const principalOf = (server: Server, ctx: ServerContext): Principal => {
     const { actor, scopes, lacks } = authority(ctx);
     const { name, elicits } = clientOf(server, ctx);
     return { actor: `${actor}:${name}`, scopes, lacks, agreement: elicits ? "person" : "program" };
   };
 
-  /** What a resource says is what a tool answers, within the same bounds and to whom that tool would answer. */
+  /** Reads a resource through a tool, with that tool's limits and permissions. */
   const askFor =
     (server: Server, ctx: ServerContext): Ask =>
     async (name, args) => {
@@ -136,7 +136,7 @@ export function serverFor({ session, work, authority }: Serves): Build {
         structuredContent: data,
       } satisfies CallToolResult);
     } catch (error) {
-      if (!isRefusal(error)) return defectResult(defectOf(session, error));
+      if (!isRefusal(error)) return defectResult(defectOf(appContext, error));
       if (!isToBeConfirmed(error) || principal.agreement !== "person") return refusalResult(refusalIn(error));
       const { confirm: token, losses, vm } = error.details;
       return inputRequired({
@@ -153,7 +153,7 @@ export function serverFor({ session, work, authority }: Serves): Build {
 
   return (era, subscriptions) => {
     const server = new Server(
-      { name: "bootwright", title: "Bootwright", version: session.version },
+      { name: "bootwright", title: "Bootwright", version: appContext.version },
       {
         capabilities: { tools: {}, ...resourceCapabilities },
         instructions,
@@ -171,7 +171,7 @@ export function serverFor({ session, work, authority }: Serves): Build {
       return respond(server, name, { ...args }, ctx);
     });
     serveResources(server, era, {
-      session,
+      appContext,
       subscriptions,
       ask: (ctx) => askFor(server, ctx),
       requireLook: (ctx) => authorise(authority(ctx), "vm:read"),
@@ -180,7 +180,7 @@ export function serverFor({ session, work, authority }: Serves): Build {
   };
 }
 
-/** Clients have a bound of their own, and one that is sent more than that ends the connection.
+/** A client ends the connection at an answer over its own limit.
  * @throws DomainError ANSWER_TOO_LARGE */
 function withinBounds<T extends object>(tool: string, result: T): T {
   const bytes = Buffer.byteLength(JSON.stringify(result));
@@ -200,7 +200,7 @@ const defectResult = ({ id, message }: Defect): CallToolResult => ({
   _meta: { [REFUSAL_META]: { code: "DEFECT", id } },
 });
 
-/** Who calls, and whether that client can ask its user; stated once by clients of 2025, on each request by later ones. */
+/** The client's name, and whether it can ask its user. Clients of protocol 2025 state it once, later ones in each request. */
 function clientOf(server: Server, ctx: ServerContext): { name: string; elicits: boolean } {
   const envelope = ctx.mcpReq.envelope as Record<string, unknown> | undefined;
   const capabilities = (envelope?.["io.modelcontextprotocol/clientCapabilities"] ?? server.getClientCapabilities()) as
@@ -213,18 +213,18 @@ function clientOf(server: Server, ctx: ServerContext): { name: string; elicits: 
     .replace(/[^\x20-\x7e]/g, "")
     .trim()
     .slice(0, 80);
-  // Clients that name no kind are from before there was another one than forms.
+  // A client that names no kind predates the others, and has forms.
   const { form, url } = capabilities?.elicitation ?? { url: {} };
   return { name, elicits: form !== undefined || url === undefined };
 }
 
-/** Sends progress where the client asked for it, as much of it as a reader can follow. */
+/** Sends progress if the client asked for it, at a limited rate. */
 function progressFor(ctx: ServerContext): (message: string, percent?: number) => void {
   const progressToken = ctx.mcpReq._meta?.progressToken;
   if (progressToken === undefined) return () => undefined;
   let progress = 0;
-  return paced((message, percent) => {
-    // It has to rise with each message, also where no more is done than before.
+  return limitProgress((message, percent) => {
+    // The protocol requires a rising value, even if the percentage is the same.
     progress = percent === undefined ? progress + 1 : Math.max(percent, progress + Number.EPSILON * 1024);
     const params = { progressToken, progress, ...(percent !== undefined && { total: 100 }), message };
     void ctx.mcpReq.notify({ method: "notifications/progress", params }).catch(() => undefined);

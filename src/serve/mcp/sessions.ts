@@ -1,4 +1,4 @@
-/** Sessions of clients of 2025: each belongs to who opened it, and ends when that one says so or is not heard of any more. */
+/** Sessions of protocol 2025 clients. A session belongs to the caller that opened it, and ends on request or when idle. */
 import {
   type AuthInfo,
   isInitializeRequest,
@@ -6,8 +6,8 @@ import {
   type Server,
   WebStandardStreamableHTTPServerTransport,
 } from "@modelcontextprotocol/server";
-import { REPLAY_BYTES_MAX, SESSION_IDLE_MS, SESSIONS_MAX } from "../bounds.ts";
-import type { Session } from "../session.ts";
+import type { AppContext } from "../app-context.ts";
+import { REPLAY_BYTES_MAX, SESSION_IDLE_MS, SESSIONS_MAX } from "../limits.ts";
 import type { McpCall } from "./http-call.ts";
 import { replayOf } from "./replay.ts";
 import { notifyOn } from "./resource-handlers.ts";
@@ -15,9 +15,9 @@ import { type Subscriptions, subscriptionsFor } from "./subscriptions.ts";
 
 export type SessionLimits = Readonly<{
   sessions: number;
-  /** How long one stays that nothing is asked in and nobody listens to. */
+  /** A session without requests and streams ends after this time. */
   idleMs: number;
-  /** What is kept of the newest messages of one, for whoever was cut off. */
+  /** The bytes of newest messages kept for a reconnect. */
   replayBytes: number;
 }>;
 const usualLimits: SessionLimits = {
@@ -25,32 +25,32 @@ const usualLimits: SessionLimits = {
   idleMs: SESSION_IDLE_MS,
   replayBytes: REPLAY_BYTES_MAX,
 };
-/** How soon a client whose stream was cut off comes back. */
+/** The time after which a client reconnects. */
 const RECONNECT_MS = 2_000;
 
 type Open = {
   readonly owner: string;
   readonly transport: WebStandardStreamableHTTPServerTransport;
-  /** Requests whose answer somebody still waits for or reads. */
+  /** The requests whose answer is still awaited or read. */
   readers: number;
-  /** Since when there are none; idle sessions come first in the map. */
+  /** The timer that ends an idle session. In the map the longest idle session comes first. */
   idle?: NodeJS.Timeout;
 };
 
 export type SessionsOptions = Readonly<{
-  session: Session;
+  appContext: AppContext;
   build: (subscriptions: Subscriptions) => Server | McpServer;
   limits: Partial<SessionLimits>;
 }>;
 
-export function sessionsOf({ session, build, limits }: SessionsOptions) {
+export function sessionsOf({ appContext, build, limits }: SessionsOptions) {
   const { sessions: most, idleMs, replayBytes } = { ...usualLimits, ...limits };
   const open = new Map<string, Open>();
 
   async function begin({ authority }: McpCall): Promise<Open> {
     let server: Server | undefined;
     const subscriptions = subscriptionsFor(
-      session,
+      appContext,
       notifyOn(
         () => server,
         async () => undefined,
@@ -71,13 +71,13 @@ export function sessionsOf({ session, build, limits }: SessionsOptions) {
       clearTimeout(opened.idle);
       subscriptions.close();
       if (transport.sessionId !== undefined) open.delete(transport.sessionId);
-      // Aborts the calls that are under way; each then looks at its VM and settles.
+      // Aborts the calls in flight. Each then reads its VM and settles.
       onclose?.();
     };
     return opened;
   }
 
-  /** Makes room for one more, if there is a session that nobody waits in. */
+  /** Ends the longest idle session if the limit is reached. False if no session is idle. */
   async function makeRoom(): Promise<boolean> {
     if (open.size < most) return true;
     const longestIdle = open.values().find(({ readers }) => readers === 0);
@@ -85,7 +85,7 @@ export function sessionsOf({ session, build, limits }: SessionsOptions) {
     return longestIdle !== undefined;
   }
 
-  /** Somebody waits; the session counts as idle again once nobody does. */
+  /** Counts a reader. Returns the function that releases it: a session without readers is idle. */
   function attend(opened: Open): () => void {
     opened.readers += 1;
     clearTimeout(opened.idle);
@@ -106,10 +106,10 @@ export function sessionsOf({ session, build, limits }: SessionsOptions) {
     const id = call.request.headers.get("mcp-session-id");
     if (id !== null) {
       const found = open.get(id);
-      // That somebody else has a session of this name is nobody's business.
+      // Another caller's session must look like a missing one.
       return found?.owner === call.authority.owner ? found : failure(404, -32_001, "Session not found");
     }
-    // Who speaks the protocol of 2026 posts, and has no session to end.
+    // Protocol 2026 has only POST, and no session to end.
     if (call.request.method !== "POST") return failure(405, -32_000, "Method not allowed", { allow: "POST" });
     if (!isInitializeRequest(call.body)) return failure(400, -32_000, "Bad Request: Mcp-Session-Id header is required");
     if (await makeRoom()) return begin(call);
@@ -123,11 +123,11 @@ export function sessionsOf({ session, build, limits }: SessionsOptions) {
       if (found instanceof Response) return found;
       left(attend(found));
       const answer = await found.transport.handleRequest(request, { parsedBody: body, authInfo });
-      // An opening that was refused leaves nothing behind.
+      // A refused initialisation must leave no transport behind.
       if (found.transport.sessionId === undefined) await found.transport.close();
       return answer;
     },
-    /** Who waits for an answer goes on waiting. */
+    /** Ends the standalone streams. Awaited answers continue. */
     endStreams(): void {
       for (const { transport } of open.values()) transport.closeStandaloneSSEStream();
     },

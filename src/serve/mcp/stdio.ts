@@ -1,48 +1,48 @@
-/** MCP on stdin and stdout. Only this file and those named after it know the protocol's SDK. */
+/** MCP on stdin and stdout. */
 import type { Writable } from "node:stream";
 import type { Server } from "@modelcontextprotocol/server";
 import { StdioServerTransport, serveStdio } from "@modelcontextprotocol/server/stdio";
 import { DomainError } from "../../domain/error.ts";
 import { refusalOf, refusalText } from "../../tools/respond.ts";
-import { URIS_MAX } from "../bounds.ts";
+import type { AppContext } from "../app-context.ts";
 import { ownUser } from "../dispatch.ts";
-import type { Session } from "../session.ts";
-import { workOf } from "../work.ts";
+import { createInFlightCalls } from "../in-flight-calls.ts";
+import { URIS_MAX } from "../limits.ts";
 import { answersRead, BoundedLines, MESSAGE_BYTES_MAX } from "./bounded-lines.ts";
-import { heedStreams, notifyOn } from "./resource-handlers.ts";
+import { notifyOn, trackStreams } from "./resource-handlers.ts";
 import { type Authority, serverFor } from "./server.ts";
 import { subscriptionsFor } from "./subscriptions.ts";
 
 export type Serving = Readonly<{
-  /** The client is gone, and what it had asked for is settled. */
+  /** Resolves when the client has gone and its calls are settled. */
   ended: Promise<void>;
   close(): Promise<void>;
 }>;
 
-const whoStartedIt: Authority = { ...ownUser("mcp", "program"), owner: "", listsAll: true };
+const processUser: Authority = { ...ownUser("mcp", "program"), owner: "", listsAll: true };
 
-/** Serves MCP on stdin and stdout until the client goes away. `output` is stdout, which is watched for what is unread. */
-export function serveMcp(session: Session, output: Writable): Serving {
-  const work = workOf({ endMs: 0 });
+/** Serves MCP on stdin and stdout until the client goes away. `output` is stdout, whose unread bytes limit the reading. */
+export function serveMcp(appContext: AppContext, output: Writable): Serving {
+  const inFlight = createInFlightCalls({ endMs: 0 });
   let current: Server | undefined;
   const subscriptions = subscriptionsFor(
-    session,
+    appContext,
     notifyOn(
       () => current,
       () => answersRead(output, output.writableHighWaterMark),
     ),
   );
-  const build = serverFor({ session, work, authority: () => whoStartedIt });
+  const build = serverFor({ appContext, inFlight, authority: () => processUser });
   const lines = new BoundedLines(output, ({ bytes, id }) => {
     const refusal = refusalOf(new DomainError("MESSAGE_TOO_LARGE", { bytes, bytesMax: MESSAGE_BYTES_MAX }));
     const error = { code: INVALID_REQUEST, message: refusalText(refusal), data: refusal };
-    // JSON-RPC answers with null where no id could be made out; the SDK's types know of no such answer.
+    // JSON-RPC answers with a null id if the request's id is unknown. The SDK's types have no such answer.
     void transport.send({ jsonrpc: "2.0", id: id as string | number, error }).catch(() => undefined);
   });
   const transport = new StdioServerTransport(process.stdin.pipe(lines) as unknown as typeof process.stdin);
   const handle = serveStdio(
     ({ era }) => {
-      // The one that answered a first look at the protocol's generation is dropped when another one is built.
+      // The server that answered the client's probe of the protocol's generation is dropped when another one is built.
       current = build(era, subscriptions);
       return current;
     },
@@ -50,25 +50,25 @@ export function serveMcp(session: Session, output: Writable): Serving {
       transport,
       maxSubscriptions: URIS_MAX,
       onerror(error) {
-        // That the client no longer reads is its right.
+        // A client may stop reading at any time.
         if ((error as NodeJS.ErrnoException).code !== "EPIPE") process.stderr.write(`bootwright: ${error.message}\n`);
       },
     },
   );
-  heedStreams(transport, session, subscriptions);
-  // The end of one server object is not the end of the connection: the one that answers a client's first look at the
-  // protocol's generation is dropped when the client then takes the other.
+  trackStreams(transport, appContext, subscriptions);
+  // A server object may end before the connection: the one that answered the client's probe of the protocol's generation is
+  // dropped if the client then chooses the other generation.
   const ended = new Promise<void>((resolve) => {
     const { onclose } = transport;
     transport.onclose = () => {
-      // Aborts the calls that are under way; each then looks at its VM and settles.
+      // Aborts the calls in flight. Each then reads its VM and settles.
       onclose?.();
       subscriptions.close();
-      void work.end().then(resolve);
+      void inFlight.end().then(resolve);
     };
   });
   return { ended, close: () => handle.close() };
 }
 
-/** What a request that is not one is answered with, by JSON-RPC. */
+/** JSON-RPC's error code for an invalid request. */
 const INVALID_REQUEST = -32_600;

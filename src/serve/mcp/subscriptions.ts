@@ -1,25 +1,25 @@
-/** What one client wants to hear of, and telling it when the journal has something about it. */
+/** The subscriptions of one client, and the notifications from the journal. */
 import { setTimeout as after } from "node:timers/promises";
 import { follow } from "../../domain/events/follow.ts";
-import { UPDATES_PER_SECOND_MAX, URIS_MAX } from "../bounds.ts";
-import type { Session } from "../session.ts";
-import { touchedBy } from "./resources.ts";
+import type { AppContext } from "../app-context.ts";
+import { UPDATES_PER_SECOND_MAX, URIS_MAX } from "../limits.ts";
+import { touchedBy as resourcesChangedBy } from "./resources.ts";
 
-/** Takes one message to the client. */
+/** Sends one notification to the client. */
 export type Notify = Readonly<{ updated: (uri: string) => Promise<void>; listChanged: () => Promise<void> }>;
 
 export type Subscriptions = Readonly<{
-  /** Whatever happens from now on is told. Nothing opens a database before this.
-   * @throws DomainError of a store that cannot be opened or read */
+  /** Notifies of all events from now on. Opens the database.
+   * @throws DomainError if the store cannot be opened or read */
   begin(): Promise<void>;
-  /** Adds what is wanted under a key, in place of what was. False where it is more than may be told about. */
+  /** Sets the resources under a key. False if that exceeds the limit. */
   add(key: string, uris: readonly string[]): boolean;
   remove(key: string): void;
   close(): void;
 }>;
 
 export function subscriptionsFor(
-  session: Pick<Session, "services" | "defect">,
+  appContext: Pick<AppContext, "services" | "defect">,
   notify: Notify,
   urisMax = URIS_MAX,
 ): Subscriptions {
@@ -31,22 +31,22 @@ export function subscriptionsFor(
   let begun: Promise<void> | undefined;
 
   const start = async () => {
-    const store = await session.services.store();
+    const store = await appContext.services.store();
     const place = await store.lastEvent();
-    const tell = (event: Parameters<typeof touchedBy>[0]) => {
-      const { uris, list } = touchedBy(event);
-      const heard = [...wanted.values()];
-      for (const uri of uris) if (heard.some((some) => some.includes(uri))) update(uri);
+    const notifySubscribers = (event: Parameters<typeof resourcesChangedBy>[0]) => {
+      const { uris, list } = resourcesChangedBy(event);
+      const subscribed = [...wanted.values()];
+      for (const uri of uris) if (subscribed.some((some) => some.includes(uri))) update(uri);
       if (list) changeList("");
     };
-    void follow({ journal: store, after: place, onEvent: tell, signal }).catch(session.defect);
+    void follow({ journal: store, after: place, onEvent: notifySubscribers, signal }).catch(appContext.defect);
   };
 
   return {
     begin() {
       if (begun) return begun;
       begun = start();
-      // A store that cannot be opened now may be there for the next one who asks.
+      // The next call tries again to open the store.
       begun.catch(() => {
         begun = undefined;
       });
@@ -64,14 +64,14 @@ export function subscriptionsFor(
   };
 }
 
-/** Tells the first at once; what comes until the next may be told is told as one then, so the last never gets lost. A
- * client that does not read is told no more than it has room for. */
-export function coalesced(tell: (subject: string) => Promise<void>, gapMs = 1_000 / UPDATES_PER_SECOND_MAX) {
+/** Sends the first notification of a subject at once. Later ones within the gap are merged into one at its end, so that the
+ * last is never lost. A client that does not read gets no further ones. */
+export function coalesced(send: (subject: string) => Promise<void>, gapMs = 1_000 / UPDATES_PER_SECOND_MAX) {
   const again = new Map<string, boolean>();
   const run = async (subject: string) => {
     do {
       again.set(subject, false);
-      await Promise.all([tell(subject).catch(() => undefined), after(gapMs, undefined, { ref: false })]);
+      await Promise.all([send(subject).catch(() => undefined), after(gapMs, undefined, { ref: false })]);
     } while (again.get(subject));
     again.delete(subject);
   };

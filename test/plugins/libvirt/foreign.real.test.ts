@@ -220,7 +220,7 @@ describe("another program", () => {
     expect(codesOf(await testbed.call("get_vm", { vm: vm.uuid }))).toContain("BOOT_ORDER_DRIFT");
     const reasserted = await testbed.call("start_vm", { vm: vm.uuid });
     expect(reasserted.vm.boot_order).toBe("hd");
-    expect(reasserted.notes).toEqual([expect.stringMatching(/hd was put back/)]);
+    expect(reasserted.notes).toEqual([expect.stringMatching(/hd was restored/)]);
     await waitForLine(vm.serial_log, /^DISK-BIOS/);
     await testbed.call("stop_vm", { vm: vm.uuid, force: true });
 

@@ -132,7 +132,7 @@ async function silent({ url }: { url: string }, count: number) {
 
 describe("connections", () => {
   it("that say nothing keep nobody out: of more than their share the one that is open longest ends", async () => {
-    const server = await openHere(await world(), { limits: { connections: 6, strangers: 4 } });
+    const server = await openHere(await world(), { limits: { connections: 6, unauthenticated: 4 } });
     const { closed } = await silent(server, 20);
     const answer = await sendRaw(server.url, requestText("/api/vms", own(server)));
     expect(statusIn(answer)).toBe(200);
@@ -142,7 +142,7 @@ describe("connections", () => {
   });
 
   it("that somebody with a token has asked on stay, whoever comes", async () => {
-    const server = await openHere(await world(), { limits: { connections: 6, strangers: 2 } });
+    const server = await openHere(await world(), { limits: { connections: 6, unauthenticated: 2 } });
     const events = await fetch(`${server.url}/api/events`, { headers: { authorization: `Bearer ${TOKEN}` } });
     await silent(server, 20);
     const { body } = await server.ask("POST", "/api/vms", { name: "web" });

@@ -80,7 +80,7 @@ describe("a console", () => {
     const here = await start();
     const { closed } = await connected(await ticketFor(here));
     await here.close();
-    expect(await closed).toEqual([1001, "the server ends"]);
+    expect(await closed).toEqual([1001, "the server is ending"]);
   });
 
   it("ends with the token that opened it", async () => {
@@ -88,7 +88,7 @@ describe("a console", () => {
     const token = await furtherToken(here, ["vm:read", "vm:write"]);
     const { closed } = await connected(await ticketFor(here, { token }), { token });
     removeToken(here.directory, "further");
-    expect(await closed).toEqual([4001, "who opened it is no longer let in"]);
+    expect(await closed).toEqual([4001, "the caller's token or session has ended"]);
   });
 
   it("ends with the session that opened it", async () => {
@@ -97,13 +97,13 @@ describe("a console", () => {
     const browser = { token: null, headers: { cookie, origin: here.url } };
     const { closed } = await connected(await ticketFor(here, browser), browser);
     await here.ask("POST", "/logout", undefined, browser);
-    expect(await closed).toEqual([4001, "who opened it is no longer let in"]);
+    expect(await closed).toEqual([4001, "the caller's token or session has ended"]);
   });
 
   it("ends when nobody has used it for long", async () => {
     const here = await start({ consoles: { heartbeatMs: HEARTBEAT_MS, idleMs: 100 } });
     const { closed } = await connected(await ticketFor(here));
-    expect(await closed).toEqual([4002, "nothing happened in it for too long"]);
+    expect(await closed).toEqual([4002, "the console was idle for too long"]);
   });
 
   it("ends when the browser no longer answers", async () => {
@@ -130,7 +130,7 @@ describe("a console", () => {
     const here = await start();
     const text = await connected(await ticketFor(here));
     text.socket.send("text");
-    expect(await text.closed).toEqual([1003, "only binary messages are taken"]);
+    expect(await text.closed).toEqual([1003, "only binary messages are accepted"]);
     const large = await connected(await ticketFor(here));
     large.socket.send(Buffer.alloc(70_000));
     expect((await large.closed)[0]).toBe(1009);

@@ -2,8 +2,8 @@
 // @module-tag process
 import { describe, expect, it } from "vitest";
 import { DomainError } from "../../../src/domain/error.ts";
-import { STREAMS_MAX } from "../../../src/serve/bounds.ts";
 import { addToken, removeToken } from "../../../src/serve/http/token.ts";
+import { STREAMS_MAX } from "../../../src/serve/limits.ts";
 import { type HttpServer, openHttp } from "../../support/http.ts";
 import { openHere, sessionOf, TOKEN } from "../../support/http-here.ts";
 import { world } from "../../support/world.ts";

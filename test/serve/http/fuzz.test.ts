@@ -97,7 +97,7 @@ describe("the server", () => {
       newId: () => crypto.randomUUID(),
     });
     const none = { burst: 1e9, perSecond: 1e9 };
-    const server = await openHere(made, { rates: { looks: none, changes: none, strangers: none } });
+    const server = await openHere(made, { rates: { reads: none, changes: none, unauthenticated: none } });
     for (const name of ["web", "db"]) await server.ask("POST", "/api/vms", { name, iso_path: "installer.iso" });
     const seen = new Map<number, number>();
     const property = fc.asyncProperty(request, async ({ path, method, operation, inPath, inQuery, inHeader, body }) => {

@@ -1,8 +1,8 @@
 import { Validator } from "@seriousme/openapi-schema-validator";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { describe, expect, it } from "vitest";
+import { apiReferencePage } from "../../../src/serve/http/api-reference-page.ts";
 import { openApiOf } from "../../../src/serve/http/openapi.ts";
-import { referencePage } from "../../../src/serve/http/reference.ts";
 import { allTools } from "../../../src/tools/catalogue.ts";
 import { openHttp } from "../../support/http.ts";
 
@@ -64,7 +64,7 @@ describe("the OpenAPI document", () => {
 describe("the reference page", () => {
   it("shows what a tool says of itself as text", () => {
     const [tool] = allTools;
-    const page = referencePage(openApiOf([{ ...tool!, description: '<script>alert("x")</script>&' }], "1"));
+    const page = apiReferencePage(openApiOf([{ ...tool!, description: '<script>alert("x")</script>&' }], "1"));
     expect(page).toContain("&lt;script&gt;alert(&quot;x&quot;)&lt;/script&gt;&amp;");
     expect(page).not.toContain("<script");
   });

@@ -7,9 +7,9 @@ import { fileURLToPath } from "node:url";
 import { execa } from "execa";
 import { Hono } from "hono";
 import { beforeAll, describe, expect, it } from "vitest";
+import type { AppContext } from "../../../src/serve/app-context.ts";
 import type { Environment } from "../../../src/serve/http/environment.ts";
 import { addPage } from "../../../src/serve/http/page.ts";
-import type { Session } from "../../../src/serve/session.ts";
 import { openHttp } from "../../support/http.ts";
 import { temporaryDirectory } from "../../support/memory.ts";
 
@@ -69,7 +69,7 @@ describe("/", () => {
 
   it("says in one sentence that the page is not built", async () => {
     const app = new Hono<Environment>();
-    addPage(app, { session: {} as Session, directory: temporaryDirectory() });
+    addPage(app, { appContext: {} as AppContext, directory: temporaryDirectory() });
     const response = await app.request("/");
     expect([response.status, await response.text()]).toEqual([
       503,
@@ -93,8 +93,8 @@ describe("/", () => {
         connections: { names: [], capabilities: () => ({}) },
         store: () => Promise.reject(new Error("there is none")),
       },
-    } as unknown as Session;
-    addPage(app, { session, directory });
+    } as unknown as AppContext;
+    addPage(app, { appContext: session, directory });
     const text = await (await app.request("/")).text();
     expect(text.match(/<script/g)).toHaveLength(1);
     expect(JSON.parse(/>(.*)<\/script>$/.exec(text)![1]!).version).toBe(session.version);

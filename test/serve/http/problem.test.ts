@@ -2,8 +2,8 @@
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { DomainError, type ErrorCode, errorCodes } from "../../../src/domain/error.ts";
+import { HttpError, httpCodes, statusOfHttp } from "../../../src/serve/http/http-error.ts";
 import { Problem, problemOf, statusOf } from "../../../src/serve/http/problem.ts";
-import { HttpRefusal, httpCodes, statusOfHttp } from "../../../src/serve/http/refusal.ts";
 import { nextTool } from "../../../src/tools/respond.ts";
 import { defineTool, type Tool } from "../../../src/tools/tool.ts";
 import { openHere } from "../../support/http-here.ts";
@@ -13,10 +13,10 @@ import { world } from "../../support/world.ts";
 const details = {
   ...{ issues: [], known: [], candidates: [], supported: [], findings: [], legal: [], directories: [], losses: [] },
   ...{
-    connections: [],
     left: [],
     has: [],
     allowed: [],
+    connections: [],
     plugins: [],
     permissions: [],
     transition: "complete",
@@ -60,7 +60,7 @@ describe("every code", () => {
   it("has a type and a title of its own", () => {
     const problems = [
       ...errorCodes.map((code) => problemOf(new DomainError(code, details as never))),
-      ...httpCodes.map((code) => problemOf(new HttpRefusal(code, details as never))),
+      ...httpCodes.map((code) => problemOf(new HttpError(code, details as never))),
     ];
     expect(new Set(problems.map(({ type }) => type)).size).toBe(problems.length);
     expect(problems.find(({ code }) => code === "VM_NOT_FOUND")).toMatchObject({

@@ -5,7 +5,7 @@ import type { Change } from "../../../src/domain/changes/catalogue.ts";
 import { DomainError } from "../../../src/domain/error.ts";
 import type { Backend } from "../../../src/domain/ports/backend.ts";
 import type { Connections } from "../../../src/domain/ports/connections.ts";
-import type { Session } from "../../../src/serve/session.ts";
+import type { AppContext } from "../../../src/serve/app-context.ts";
 import { openSqliteStore } from "../../../src/store/sqlite/store.ts";
 import { allTools } from "../../../src/tools/catalogue.ts";
 import { databaseOf } from "../../store/fixture.ts";
@@ -18,7 +18,7 @@ export type Harness = HttpHere & Readonly<{ world: World }>;
 
 export async function open(
   options: WorldOptions = {},
-  session: (world: World) => Partial<Session> = () => ({}),
+  session: (world: World) => Partial<AppContext> = () => ({}),
 ): Promise<Harness> {
   const made = await world(options);
   const unbounded = { burst: 1e6, perSecond: 1e6 };
@@ -27,7 +27,10 @@ export async function open(
 }
 
 /** A server with a VM `web`, which is off and whose drive has an installer. */
-export async function withVm(options?: WorldOptions, session?: (world: World) => Partial<Session>): Promise<Harness> {
+export async function withVm(
+  options?: WorldOptions,
+  session?: (world: World) => Partial<AppContext>,
+): Promise<Harness> {
   const harness = await open(options, session);
   const { status, body } = await harness.ask("POST", "/api/vms", { name: "web", iso_path: "installer.iso" });
   expect([status, body]).toEqual([201, expect.anything()]);
@@ -36,7 +39,7 @@ export async function withVm(options?: WorldOptions, session?: (world: World) =>
 
 export async function withRunningVm(
   options?: WorldOptions,
-  session?: (world: World) => Partial<Session>,
+  session?: (world: World) => Partial<AppContext>,
 ): Promise<Harness> {
   const harness = await withVm(options, session);
   expect((await harness.ask("POST", "/api/vms/web/start")).status).toBe(200);

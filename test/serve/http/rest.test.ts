@@ -118,8 +118,8 @@ describe("arguments", () => {
     };
     expect(await refused("GET", "/api/vms?colour=red")).toContain('"colour"');
     expect(await refused("GET", "/api/vms?limit=many")).toContain("limit: ");
-    expect(await refused("GET", "/api/vms/web?vm=db")).toContain("vm: stands in the path");
-    expect(await refused("POST", "/api/vms/web/boot-order", { vm: "db", boot_order: "hd" })).toContain("vm: stands in");
+    expect(await refused("GET", "/api/vms/web?vm=db")).toContain("vm: is in the path");
+    expect(await refused("POST", "/api/vms/web/boot-order", { vm: "db", boot_order: "hd" })).toContain("vm: is in");
     expect(await refused("POST", "/api/vms/web/boot-order?boot_order=hd", {})).toContain("belongs in the body");
     expect(await refused("POST", "/api/vms/web/boot-order", { boot_order: "floppy" })).toContain("boot_order: ");
   });

@@ -14,7 +14,7 @@ const places = ["/", "/api/vms", "/api/events", "/api/openapi.json", "/api/docs"
 
 describe("the token", () => {
   it("is needed everywhere, on loopback too", async () => {
-    const { ask } = await openHere(await world(), { rates: { strangers: { burst: 1e6, perSecond: 1e6 } } });
+    const { ask } = await openHere(await world(), { rates: { unauthenticated: { burst: 1e6, perSecond: 1e6 } } });
     for (const path of places) {
       for (const token of [null, "", "x", TOKEN.slice(1), `${TOKEN}x`, TOKEN.toUpperCase()]) {
         const answer = await ask(path === "/logout" ? "POST" : "GET", path, undefined, { token });
@@ -70,7 +70,7 @@ describe("the token", () => {
 
   it("that asks too often is answered 429, whatever the others do", async () => {
     const rate = { burst: 3, perSecond: 0.001 };
-    const { ask } = await openHere(await world(), { rates: { looks: rate } });
+    const { ask } = await openHere(await world(), { rates: { reads: rate } });
     const statuses = [];
     for (let index = 0; index < 5; index++) statuses.push((await ask("GET", "/api/vms")).status);
     expect(statuses).toEqual([200, 200, 200, 429, 429]);

@@ -1,5 +1,5 @@
 import { expect, it, onTestFinished, vi } from "vitest";
-import { watched } from "../../../src/serve/http/stream.ts";
+import { watchStream } from "../../../src/serve/http/stream.ts";
 
 const MIB = 2 ** 20;
 
@@ -24,10 +24,10 @@ function answer() {
   };
 }
 
-it("watched() passes on what is written, and tells once when all is read", async () => {
+it("watchStream() passes on what is written, and tells once when all is read", async () => {
   const { response, write, end } = answer();
   const left = vi.fn();
-  const passed = watched(response, { isLetIn: () => true, left });
+  const passed = watchStream(response, { isStillAuthenticated: () => true, left });
   write(5);
   write(7);
   end();
@@ -36,35 +36,35 @@ it("watched() passes on what is written, and tells once when all is read", async
   expect(left).toHaveBeenCalledTimes(1);
 });
 
-it("watched() tells when its reader goes away, and writes no more", async () => {
+it("watchStream() tells when its reader goes away, and writes no more", async () => {
   const { response, cancelled } = answer();
   const left = vi.fn();
-  await watched(response, { isLetIn: () => true, left }).body!.cancel();
+  await watchStream(response, { isStillAuthenticated: () => true, left }).body!.cancel();
   await cancelled;
   expect(left).toHaveBeenCalledTimes(1);
 });
 
-it("watched() ends for who does not read, once more is unread than the longest answer takes", async () => {
+it("watchStream() ends for who does not read, once more is unread than the longest answer takes", async () => {
   const { response, write, cancelled } = answer();
   const left = vi.fn();
-  const passed = watched(response, { isLetIn: () => true, left });
+  const passed = watchStream(response, { isStillAuthenticated: () => true, left });
   for (let written = 0; written < 17; written++) write(MIB);
   await cancelled;
   expect(left).toHaveBeenCalledTimes(1);
   await expect(passed.arrayBuffer()).rejects.toThrow("cut off");
 });
 
-it("watched() ends for the one that comes on top when too much of all is unread, and for none that reads", async () => {
+it("watchStream() ends for the one that comes on top when too much of all is unread, and for none that reads", async () => {
   const others = Array.from({ length: 16 }, answer);
   const all = others.map(({ response, write }) => {
-    const one = watched(response, { isLetIn: () => true, left: () => undefined });
+    const one = watchStream(response, { isStillAuthenticated: () => true, left: () => undefined });
     for (let written = 0; written < 8; written++) write(MIB);
     onTestFinished(() => one.body!.cancel().catch(() => undefined));
     return one;
   });
   await expect.poll(() => others.every(({ isTaken }) => isTaken())).toBe(true);
   const last = answer();
-  const cut = watched(last.response, { isLetIn: () => true, left: () => undefined });
+  const cut = watchStream(last.response, { isStillAuthenticated: () => true, left: () => undefined });
   last.write(MIB);
   await last.cancelled;
   await expect(cut.arrayBuffer()).rejects.toThrow("cut off");
@@ -72,11 +72,11 @@ it("watched() ends for the one that comes on top when too much of all is unread,
   expect([done, value?.length]).toEqual([false, MIB]);
 });
 
-it("watched() ends once its reader would no longer be let in", async () => {
+it("watchStream() ends once its reader would no longer be let in", async () => {
   const { response, cancelled } = answer();
   let isLetIn = true;
   const left = vi.fn();
-  const passed = watched(response, { isLetIn: () => isLetIn, left, heartbeatMs: 5 });
+  const passed = watchStream(response, { isStillAuthenticated: () => isLetIn, left, heartbeatMs: 5 });
   const read = passed.arrayBuffer();
   isLetIn = false;
   await read;

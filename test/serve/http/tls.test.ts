@@ -52,7 +52,7 @@ describe("with a certificate and its key", () => {
 
   it("knows whose connection it is, and lets strangers have their share alone", async () => {
     const tls = await certificate();
-    const server = await openHere(await world(), { tls, limits: { connections: 6, strangers: 2 } });
+    const server = await openHere(await world(), { tls, limits: { connections: 6, unauthenticated: 2 } });
     const ca = readFileSync(tls.cert, "utf8");
     const agent = new Agent({ ca, keepAlive: true, maxSockets: 1 });
     onTestFinished(() => agent.destroy());

@@ -2,8 +2,8 @@
  * fixtures that most scenarios call by name, on the same wiring. */
 // @module-tag process
 import { describe, expect, onTestFinished, test } from "vitest";
+import type { AppContext } from "../../../src/serve/app-context.ts";
 import { serveHttp } from "../../../src/serve/http/server.ts";
-import type { Session } from "../../../src/serve/session.ts";
 import { openHttp } from "../../support/http.ts";
 import { temporaryDirectory } from "../../support/memory.ts";
 import { bootwright, fixtures, type NotApplicable } from "./conformance/expected.ts";
@@ -33,14 +33,14 @@ describe("the suites' fixtures on this wiring", () => {
     throw error;
   };
   const context = () => ({ store: async () => journal });
-  const session = { tools: [], confirm: "token", version: "1", context, defect } as unknown as Session;
+  const session = { tools: [], confirm: "token", version: "1", context, defect } as unknown as AppContext;
 
   async function open(): Promise<string> {
     const token = "x".repeat(40);
     const data = temporaryDirectory();
     const door = await openDoor(async (port) => {
       const server = await serveHttp({
-        ...{ session, data, token, address: "127.0.0.1", port: 0, log: () => undefined },
+        ...{ appContext: session, data, token, address: "127.0.0.1", port: 0, log: () => undefined },
         allowHosts: [`localhost:${port}`, `127.0.0.1:${port}`],
         mcp: { build: fixtureServer },
       });

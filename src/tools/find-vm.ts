@@ -1,4 +1,4 @@
-/** From what a caller calls a VM to the one VM that is meant. */
+/** Finds the VM, or the connection, that a caller's reference names. */
 import { z } from "zod";
 import { within } from "../domain/deadline.ts";
 import { DomainError } from "../domain/error.ts";
@@ -12,24 +12,24 @@ export type FoundVm = Readonly<{
   backend: Backend;
   store: Store;
   target: Target;
-  /** Its connection did not answer, and only the record says that it is this VM. */
+  /** The connection did not answer. The VM was identified by the record alone. */
   unreachable?: Error;
 }>;
 
 const Uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
-/** A look takes milliseconds, and a list of a thousand VMs a second or so. */
-const SOON_MS = 5_000;
+/** A read of one VM takes milliseconds, and a list of a thousand VMs about a second. */
+const READ_TIMEOUT_MS = 5_000;
 
-/** Asks a hypervisor for what must not take all of the call's time: one that hangs must not keep an answer from those who
- * ask about another, nor what is on record from those who ask about its own. */
-export const soon = <T>({ call }: ToolContext, ask: (signal: AbortSignal) => Promise<T>): Promise<T> =>
-  within(SOON_MS, call.deadline.signal, ask);
+/** Limits a read of a hypervisor to less than the call's time, so that a hanging one blocks neither answers about other
+ * connections nor an answer from the record. */
+export const withReadTimeout = <T>({ call }: ToolContext, ask: (signal: AbortSignal) => Promise<T>): Promise<T> =>
+  within(READ_TIMEOUT_MS, call.deadline.signal, ask);
 
 /** @throws DomainError VM_NOT_FOUND, VM_AMBIGUOUS, BACKEND_UNAVAILABLE */
 export async function findVm(context: ToolContext, ref: string): Promise<FoundVm> {
   const { connections } = context;
-  const { inner, where } = partsOf(connections.names, ref);
+  const { inner, where } = parseRef(connections.names, ref);
   const store = await context.store();
   const unreachable: { connection: string; error: Error }[] = [];
   const hits: FoundVm[] = [];
@@ -39,12 +39,12 @@ export async function findVm(context: ToolContext, ref: string): Promise<FoundVm
       try {
         backend = await connections.backend(connection);
         const asked = backend;
-        const uuid = await soon(context, (signal) => uuidOf(asked, store, connection, inner, signal));
+        const uuid = await withReadTimeout(context, (signal) => uuidOf(asked, store, connection, inner, signal));
         if (uuid) hits.push({ backend, store, target: { connection, uuid } });
       } catch (thrown) {
         const error = thrown instanceof Error ? thrown : new Error(String(thrown));
         unreachable.push({ connection, error });
-        // A VM of that name on a connection that answers may not be the one that is meant.
+        // The record counts as a hit, so that a VM of the same name on another connection is not taken for this one.
         const uuid = await recordedUuid(store, connection, inner);
         if (backend && uuid) hits.push({ backend, store, target: { connection, uuid }, unreachable: error });
       }
@@ -65,10 +65,10 @@ export async function findVm(context: ToolContext, ref: string): Promise<FoundVm
   });
 }
 
-/** The VM that is meant, of those that are no more and that nothing is on record of but history: by its UUID, or by the
- * name that the last of them had when it was made or deleted. */
+/** Finds a VM of which only history is left: by its UUID, or by its name when it was made or deleted. The latest VM of that
+ * name counts. */
 export async function pastVm({ connections, store }: ToolContext, ref: string): Promise<Target | undefined> {
-  const { inner, where } = partsOf(connections.names, ref);
+  const { inner, where } = parseRef(connections.names, ref);
   const opened = await store();
   if (!Uuid.test(inner)) return opened.lastNamed(inner, where);
   for (const connection of where) {
@@ -78,7 +78,7 @@ export async function pastVm({ connections, store }: ToolContext, ref: string): 
   return undefined;
 }
 
-/** Whose history is meant: it stays when the VM is no more. @throws DomainError what findVm() throws */
+/** Finds a VM for its history, which outlives the VM. @throws DomainError as findVm() does */
 export async function presentOrPastVm(context: ToolContext, ref: string): Promise<Target> {
   try {
     return (await findVm(context, ref)).target;
@@ -89,14 +89,14 @@ export async function presentOrPastVm(context: ToolContext, ref: string): Promis
   }
 }
 
-/** A reference is a name or a UUID, and may say on which connection. */
-function partsOf(names: readonly string[], ref: string): { inner: string; where: readonly string[] } {
+/** A reference is a name or a UUID, with or without its connection: CONNECTION/NAME. */
+function parseRef(names: readonly string[], ref: string): { inner: string; where: readonly string[] } {
   const slash = ref.indexOf("/");
   const named = slash > 0 && names.includes(ref.slice(0, slash));
   return named ? { inner: ref.slice(slash + 1), where: [ref.slice(0, slash)] } : { inner: ref, where: names };
 }
 
-/** A VM that only the record knows is found too, so that what is left of it can be dealt with. */
+/** Finds a VM that is only on record too, so that it can be repaired or deleted. */
 async function uuidOf(
   backend: Backend,
   store: Store,
@@ -115,14 +115,14 @@ async function uuidOf(
 const recordedUuid = async (store: Store, connection: string, name: string): Promise<string | undefined> =>
   (await store.records(connection)).find((record) => record.name === name)?.uuid;
 
-/** The names of the VMs there are, nearest to what was typed first; how near, the VM's own name says, not its connection's. */
+/** The names of existing VMs, the nearest to the typed one first. The connection's name does not count for nearness. */
 async function knownNames(context: ToolContext, where: readonly string[], typed: string): Promise<string[]> {
   const { connections } = context;
   const lists = await Promise.all(
     where.map(async (connection) => {
       const vms = await connections
         .backend(connection)
-        .then((backend) => soon(context, (signal) => backend.list(signal)))
+        .then((backend) => withReadTimeout(context, (signal) => backend.list(signal)))
         .catch(() => []);
       return vms.map(({ name }) => ({ name, shown: connections.names.length > 1 ? `${connection}/${name}` : name }));
     }),
@@ -134,13 +134,9 @@ async function knownNames(context: ToolContext, where: readonly string[], typed:
   ).flatMap((nearest) => known.filter(({ name }) => name === nearest).map(({ shown }) => shown));
 }
 
-export const connectionInput = z
-  .string()
-  .max(64)
-  .optional()
-  .describe("Connection; default: the first that is configured");
+export const connectionInput = z.string().max(64).optional().describe("Connection; default: the first configured one");
 
-/** The connection to use where the caller may leave it out. */
+/** The backend of a connection, by default of the first one. @throws DomainError CONNECTION_NOT_FOUND */
 export async function backendFor({ connections }: ToolContext, name: string | undefined): Promise<Backend> {
   const connection = name ?? connections.names[0];
   if (connection === undefined || !connections.names.includes(connection)) {

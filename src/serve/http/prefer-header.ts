@@ -1,14 +1,14 @@
-/** What a client would rather have (RFC 7240): not to wait for a change that takes long. */
+/** Parses the Prefer header (RFC 7240), for clients that do not wait for a long change. */
 
-export type Preference = Readonly<{
-  /** How long to wait before answering that it has begun, in milliseconds. */
+export type AsyncPreference = Readonly<{
+  /** How long to wait before answering 202, in milliseconds. */
   waitMs: number;
 }>;
 
 const WAIT_SECONDS_MAX = 60;
 
-/** Undefined for a client that waits for the answer however long it takes. */
-export function asynchronous(prefer: string | undefined): Preference | undefined {
+/** Undefined for a client that waits for the answer. */
+export function respondAsync(prefer: string | undefined): AsyncPreference | undefined {
   const parts = (prefer ?? "").split(",").map((part) => part.trim().toLowerCase());
   if (!parts.includes("respond-async")) return undefined;
   const [, seconds = "0"] = parts.map((part) => /^wait="?(\d{1,6})"?$/.exec(part)).find((found) => found) ?? [];

@@ -1,10 +1,10 @@
-/** Keyed hashes: a fingerprint says nothing about what it was made of. */
+/** Keyed hashes: a fingerprint reveals nothing about its input. */
 import { createHmac, randomBytes, randomUUID } from "node:crypto";
 import { existsSync, linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-/** HMAC with a key of this data directory, so that the processes that share it agree on fingerprints. */
-export function fingerprintWith(data: string): (meaning: string) => string {
+/** HMAC-SHA-256 with a key from the data directory, so that all processes on it agree on fingerprints. */
+export function createFingerprint(data: string): (meaning: string) => string {
   let key: Buffer | undefined;
   return (meaning) => {
     key ??= readKey(data);
@@ -16,7 +16,7 @@ function readKey(data: string): Buffer {
   const path = join(data, "fingerprint.key");
   mkdirSync(data, { recursive: true, mode: 0o700 });
   if (!existsSync(path)) {
-    // Of several processes that start at once one puts its key there, whole, and all of them read that one.
+    // Several processes may start at once. link() lets one put its whole key there, and all read that key.
     const made = `${path}.${randomUUID()}`;
     writeFileSync(made, randomBytes(32), { mode: 0o600 });
     try {

@@ -1,13 +1,13 @@
 import { setTimeout as wait } from "node:timers/promises";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { sharing } from "../../src/plugin-host/shared-look.ts";
+import { singleFlight } from "../../src/plugin-host/single-flight.ts";
 
 afterEach(() => void vi.useRealTimers());
 
 /** A look that ends when it is told to; `looks` has one entry for each that has begun. */
 function slowLook() {
   const looks: (PromiseWithResolvers<number> & { signal: AbortSignal })[] = [];
-  const look = sharing((signal) => {
+  const look = singleFlight((signal) => {
     const answer = { ...Promise.withResolvers<number>(), signal };
     signal.addEventListener("abort", () => answer.reject(signal.reason));
     looks.push(answer);

@@ -1,6 +1,6 @@
-/** Why a request is refused before any tool is asked: what only a surface over HTTP can be wrong about. */
+/** Refusals that only HTTP knows, such as a bad token or a malformed request. */
 import { defectMessage } from "../defect.ts";
-import { SurfaceRefusal } from "../surface-refusal.ts";
+import { SurfaceError } from "../surface-error.ts";
 
 const followed = (operation: string | undefined) =>
   operation === undefined ? "" : `GET /api/operations/${operation} says what was done. `;
@@ -16,11 +16,11 @@ const catalogue = {
   }),
   TICKET_INVALID: (_d: Record<never, never>) => ({
     message: "Cannot log in: the link was used or has expired, or the token is not one of this server's",
-    hint: "A link is good once, within ten minutes; the next start of the server prints a new one, and the token logs in at any time",
+    hint: "A link is valid once, within ten minutes. The next start of the server prints a new one. The token logs in at any time",
   }),
   CONSOLE_TICKET_INVALID: (_d: Record<never, never>) => ({
-    message: "Cannot open this console: its ticket was used, has expired, or belongs to somebody else",
-    hint: "POST /api/vms/{vm}/console gives a new one, which is good once, within 30 seconds, for who asked for it",
+    message: "Cannot open this console: its ticket was used, has expired, or belongs to another caller",
+    hint: "POST /api/vms/{vm}/console gives a new ticket, valid once, within 30 seconds, for the same caller",
   }),
   UPGRADE_REQUIRED: (_d: Record<never, never>) => ({
     message: "Cannot answer this as plain HTTP: a console is a WebSocket",
@@ -28,15 +28,15 @@ const catalogue = {
   }),
   SCOPE_MISSING: (d: { caller: string; scope: string; has: readonly string[] }) => ({
     message: `Cannot do this with token "${d.caller}": it lacks the scope ${d.scope}`,
-    hint: `It has: ${d.has.join(", ") || "none"}. bootwright token add makes another one, an OAuth issuer gives one with more`,
+    hint: `It has: ${d.has.join(", ") || "none"}. Make another token with bootwright token add, or get one with this scope from the OAuth issuer`,
   }),
   ORIGIN_REFUSED: (d: { origin: string }) => ({
     message: `Cannot answer a page of another origin (${d.origin})`,
-    hint: "Only the server's own page may call it from a browser; programs send no Origin",
+    hint: "In a browser only the server's own page may call it. Programs send no Origin",
   }),
   HOST_REFUSED: (d: { host: string }) => ({
     message: `Cannot answer for host "${d.host}": this server does not listen under that name`,
-    hint: "Use the address that it listens on, or start it with --allow-host NAME",
+    hint: "Use the address that the server listens on, or start it with --allow-host NAME",
   }),
   ROUTE_NOT_FOUND: (d: { path: string }) => ({
     message: `Cannot find "${d.path}"`,
@@ -44,7 +44,7 @@ const catalogue = {
   }),
   METHOD_NOT_ALLOWED: (d: { method: string; allowed: readonly string[] }) => ({
     message: `Cannot ${d.method} this path`,
-    hint: `It takes: ${d.allowed.join(", ")}`,
+    hint: `Allowed: ${d.allowed.join(", ")}`,
   }),
   REQUEST_TIMED_OUT: (d: { limitMs: number }) => ({
     message: `Cannot wait for this request any longer: it did not arrive within ${d.limitMs} ms`,
@@ -68,20 +68,20 @@ const catalogue = {
     hint: "Close streams that nobody reads",
   }),
   PRECONDITION_FAILED: (d: { vm: string }) => ({
-    message: `Cannot change VM "${d.vm}": it is no longer as If-Match says`,
-    hint: "Nothing was done. Look at it again and decide anew",
+    message: `Cannot change VM "${d.vm}": it has changed, so If-Match no longer matches`,
+    hint: "Nothing was done. Read the VM again and decide anew",
   }),
   IDEMPOTENCY_KEY_REUSED: (d: { key: string }) => ({
     message: `Cannot use Idempotency-Key "${d.key}" again: it belongs to a request with another body`,
     hint: "Use a new key for each new request, and the same one only to send the same request again",
   }),
   IDEMPOTENCY_KEY_IN_USE: (d: { key: string }) => ({
-    message: `Cannot take Idempotency-Key "${d.key}" now: the first request with it is still under way`,
+    message: `Cannot accept Idempotency-Key "${d.key}" now: the first request with it is still running`,
     hint: "Wait for its answer, or send the same request again later to get that answer",
   }),
   ANSWER_NOT_KEPT: (d: { reason: string; operation?: string }) => ({
     message: `Cannot answer this a second time: the first request with this Idempotency-Key was carried out, and its answer ${d.reason}`,
-    hint: `${followed(d.operation)}A new key has it carried out again`,
+    hint: `${followed(d.operation)}Send it with a new key to carry it out again`,
   }),
   DEFECT: (d: { id: string; operation?: string }) => ({
     message: defectMessage(d.id),
@@ -116,8 +116,8 @@ export const statusOfHttp: Record<HttpCode, number> = {
 };
 export type HttpDetails<C extends HttpCode> = Parameters<(typeof catalogue)[C]>[0];
 
-export class HttpRefusal<C extends HttpCode = HttpCode> extends SurfaceRefusal {
-  override readonly name = "HttpRefusal";
+export class HttpError<C extends HttpCode = HttpCode> extends SurfaceError {
+  override readonly name = "HttpError";
   readonly code: C;
   readonly status: number;
   readonly hint: string;

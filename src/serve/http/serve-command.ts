@@ -1,7 +1,7 @@
-/** `bootwright serve`, from its start to its end. */
+/** `bootwright serve`: serves HTTP until a signal. */
 import { type HttpServer, type HttpServerOptions, serveHttp } from "./server.ts";
 
-/** Serves until the signal. Returns the exit code. */
+/** Serves until the signal aborts. Returns the exit code. */
 export async function serveCommand(options: HttpServerOptions, signal: AbortSignal): Promise<number> {
   let server: HttpServer;
   try {

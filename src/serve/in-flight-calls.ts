@@ -1,22 +1,22 @@
-/** What is under way for callers, so that the server's end can wait for it. */
+/** Tracks the calls in flight, so that the server's end can wait for them. */
 import { setTimeout as after } from "node:timers/promises";
 
-/** How long what is under way may go on by itself once the server is to end, and how long it may then take to settle. */
+/** At the server's end calls may run on for END_LIMIT_MS. Then they are cancelled and have SETTLE_LIMIT_MS to settle. */
 const END_LIMIT_MS = 5_000;
 const SETTLE_LIMIT_MS = 10_000;
 
-export type Work = Readonly<{
-  /** Aborted when the server is about to end: what has no end of its own ends now. */
+export type InFlightCalls = Readonly<{
+  /** Aborted when the server begins to end. Streams without an end of their own end now. */
   ending: AbortSignal;
-  /** Aborted when what is under way may go on no longer. */
+  /** Aborted when calls in flight are cancelled. */
   signal: AbortSignal;
   count(): number;
   add<T>(work: Promise<T>): Promise<T>;
-  /** Waits for what is under way; past the limits it is cancelled, looked at and settled. */
+  /** Waits for the calls in flight. At the limit it cancels them and waits for them to settle. */
   end(): Promise<void>;
 }>;
 
-export function workOf(limits: Readonly<{ endMs?: number; settleMs?: number }> = {}): Work {
+export function createInFlightCalls(limits: Readonly<{ endMs?: number; settleMs?: number }> = {}): InFlightCalls {
   const [ending, cancelling] = [new AbortController(), new AbortController()];
   const underWay = new Set<Promise<unknown>>();
   const settledWithin = async (ms: number) => {

@@ -1,4 +1,4 @@
-/** The document as a page for people: plain HTML, without scripts. */
+/** The OpenAPI document as plain HTML without scripts. */
 import type { OpenApi, Operation } from "./openapi-document.ts";
 
 const escapes: Readonly<Record<string, string>> = {
@@ -28,7 +28,7 @@ export function typeOf({ type, enum: values, items, anyOf }: Schema): string {
 
 export type Argument = Readonly<{ name: string; where: string; required: boolean; type: string; text: string }>;
 
-/** What an operation takes, from path, query and body; its headers are those of every operation. */
+/** An operation's arguments in path, query and body. Headers are left out, since all operations share them. */
 export function argumentsOf(operation: Operation): Argument[] {
   const argument = (name: string, where: string, required: boolean, schema: Schema): Argument => ({
     name,
@@ -57,7 +57,7 @@ export function argumentsOf(operation: Operation): Argument[] {
   return [...named, ...sent];
 }
 
-export function referencePage(document: OpenApi): string {
+export function apiReferencePage(document: OpenApi): string {
   const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, operation]) => section(method.toUpperCase(), path, operation)),
   );
@@ -68,7 +68,7 @@ export function referencePage(document: OpenApi): string {
 <title>Bootwright's REST interface</title>
 <link rel="stylesheet" href="/api/docs.css">
 <h1>Bootwright's REST interface</h1>
-<p>As <a href="/api/openapi.json">OpenAPI 3.1</a>. Every path stands below <code>/api</code>.</p>
+<p>As <a href="/api/openapi.json">OpenAPI 3.1</a>. Every path is below <code>/api</code>.</p>
 ${operations.join("\n")}
 </html>
 `;
@@ -89,7 +89,7 @@ ${example === undefined ? "" : `<pre>${html(JSON.stringify(example, null, 2))}</
 </section>`;
 }
 
-export const referenceStyle = `:root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif; }
+export const apiReferenceStyle = `:root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif; }
 body { max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
 h2 { font-size: 1.1rem; margin-top: 2.5rem; }
 section { overflow-x: auto; }

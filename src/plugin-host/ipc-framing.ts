@@ -1,13 +1,13 @@
-/** Messages between two processes over a stream of bytes: each as V8 clones it, behind its length. Node's own channel
- * between processes would do, but what it cannot read ends the process that reads. */
+/** Messages between two processes over a byte stream: a 4-byte length, then the V8 serialisation. Node's own IPC channel is
+ * not used, since a malformed message there ends the reading process. */
 import type { Readable, Writable } from "node:stream";
 import { deserialize, serialize } from "node:v8";
 
-/** What a worker sends at once, in bytes. */
+/** The largest message of a worker, in bytes. */
 export const MESSAGE_MAX = 16 * 1024 ** 2;
 const HEADER = 4;
 
-/** @throws Error for what cannot be cloned, or is larger than the other side takes */
+/** @throws Error for a message that cannot be cloned or is larger than `bytesMax` */
 export function writeMessage(stream: Writable, message: unknown, bytesMax = 2 ** 32 - 1): void {
   const body = serialize(message);
   if (body.length > bytesMax) throw new Error(`a message has ${bytesMax} bytes at most, this one has ${body.length}`);
@@ -16,7 +16,7 @@ export function writeMessage(stream: Writable, message: unknown, bytesMax = 2 **
   stream.write(Buffer.concat([header, body]));
 }
 
-/** Tells of each message, and of the first thing that is none as undefined, after which nothing more is read. */
+/** Calls `message` with each message. At the first malformed one it calls `message` with undefined and stops reading. */
 export function readMessages(stream: Readable, message: (value: unknown) => void, bytesMax = 2 ** 32 - 1): void {
   let [parts, held, needed] = [[] as Buffer[], 0, HEADER];
   stream.on("data", (chunk: Buffer) => {

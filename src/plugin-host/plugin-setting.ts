@@ -1,10 +1,10 @@
-/** How settings name a plugin and its own settings: as one text, or in the settings file as an object that may be nested. */
+/** Parses how settings name a plugin with its own settings: one text, or an object in the settings file. */
 import { z } from "zod";
 import type { ConnectionSetting } from "./backends.ts";
-import type { PluginSetting } from "./functions.ts";
+import type { PluginSetting } from "./plugin-functions.ts";
 
 const name = /^\w[\w.-]{0,63}$/;
-const Written = z.strictObject({
+const SettingObject = z.strictObject({
   name: z
     .string({ error: "expected text" })
     .regex(name, "expected a name of letters, digits, _, - and .")
@@ -13,19 +13,19 @@ const Written = z.strictObject({
   config: z.record(z.string(), z.unknown(), { error: "expected an object" }).default({}),
 });
 
-export const Connection = written((setting): ConnectionSetting | string =>
+export const ConnectionText = settingSchema((setting): ConnectionSetting | string =>
   setting?.name === undefined
     ? "NAME=PLUGIN[,KEY=VALUE…], local=libvirt,uri=qemu:///system say"
     : { ...setting, name: setting.name },
 );
-export const PluginFunctions = written(
+export const PluginText = settingSchema(
   (setting): PluginSetting | string =>
     setting ??
     "PLUGIN[,KEY=VALUE…] or NAME=PLUGIN[,KEY=VALUE…], log=./plugins/audit-log.ts,path=/var/log/vms.jsonl say",
 );
 
-/** A setting as it is written, taken or refused with what it is not. */
-function written<Setting extends object>(take: (setting: PluginSetting | undefined) => Setting | string) {
+/** A schema that accepts either form, and refuses with the expected form. */
+function settingSchema<Setting extends object>(take: (setting: PluginSetting | undefined) => Setting | string) {
   return z.unknown().transform((value, context): Setting => {
     const shown = typeof value === "string" ? value : JSON.stringify(value);
     const refuse = (message: string) => {
@@ -40,11 +40,11 @@ function written<Setting extends object>(take: (setting: PluginSetting | undefin
 }
 
 function readObject(value: unknown): PluginSetting | string {
-  const { data, error } = Written.safeParse(value);
+  const { data, error } = SettingObject.safeParse(value);
   return data ?? error.issues.map(({ path, message }) => [...path, message].join(": ")).join("; ");
 }
 
-/** @returns what is wrong with it, as text; undefined where no plugin is named */
+/** @returns the fault as text; undefined if no plugin is named */
 function readText(text: string): PluginSetting | string | undefined {
   const [head = "", ...pairs] = text.split(",");
   const at = head.indexOf("=");

@@ -1,21 +1,22 @@
-/** The plugins whose functions are told of events and answer requests, each in a worker of its own. */
+/** The plugins that receive events and answer requests, each in a separate worker. */
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { DomainError } from "../domain/error.ts";
 import type { Subscriber } from "../domain/events/subscriber.ts";
 import type { PluginDirectory, PluginHealth } from "../domain/ports/plugin-directory.ts";
 import type { Permission } from "../plugin.ts";
-import { startConfined } from "./confinement.ts";
+import { startChild } from "./child.ts";
 import { overlap, ownFilesOf } from "./files.ts";
 import { specifierOf } from "./load.ts";
+import { findParentDeathPrefix } from "./parent-death.ts";
 import { answerRequest } from "./request.ts";
-import { type Bounds, openRunner, type Runner } from "./runner.ts";
-import { findTether } from "./tether.ts";
+import { openRunner, type Runner, type RunnerLimits } from "./runner.ts";
+import { startWebWorker } from "./web-worker.ts";
 
-/** From the command line and the environment a plugin's settings are text; in the settings file they may be nested. */
+/** A plugin's settings are text on the command line and in the environment. The settings file may nest them. */
 export type PluginSetting = Readonly<{ name?: string; plugin: string; config: Readonly<Record<string, unknown>> }>;
 
-/** The tools as the host is given them. Which of them a plugin may call, and with what, is decided there. */
+/** The tools that plugins call. The implementation checks the plugin's permissions and the arguments. */
 export type PluginTools = Readonly<{
   /** @throws DomainError a refusal; anything else is a defect */
   call(
@@ -26,41 +27,43 @@ export type PluginTools = Readonly<{
   ): Promise<Record<string, unknown>>;
 }>;
 
-export type FunctionsOptions = Readonly<{
+export type PluginFunctionsOptions = Readonly<{
   plugins: readonly PluginSetting[];
-  /** Where a plugin lies that ships with the program. */
+  /** The location of a plugin that ships with the program. */
   shipped(name: string): URL | undefined;
   tools: PluginTools;
   fingerprint: (meaning: string) => string;
-  /** The directory in which Bootwright keeps its own: no plugin is given it. */
+  /** Bootwright's data directory. No plugin may reach it. */
   data: string;
-  /** Each plugin has one of its own below this. */
+  /** Each plugin gets a subdirectory of this. */
   cacheDirectory: string;
   log(plugin: string, line: string): void;
-  bounds?: Partial<Bounds>;
+  limits?: Partial<RunnerLimits>;
 }>;
 
-export type Functions = PluginDirectory &
+export type PluginFunctions = PluginDirectory &
   Readonly<{
     subscribers(): readonly Subscriber[];
-    /** Answers with a status for every failure, and with 404 for a plugin that there is not. */
+    /** Answers every failure with an HTTP status, and an unknown plugin with 404. */
     handle(plugin: string, request: Request, options?: Readonly<{ vm?: string }>): Promise<Response>;
-    /** Sessions are closed in reverse order, each within its time. */
+    /** Closes the sessions in reverse order, each within its time limit. */
     close(): Promise<void>;
   }>;
 
-export const usualBounds: Bounds = { openMs: 30_000, closeMs: 5_000, callMs: 10_000, idleMs: 300_000 };
+export const usualLimits: RunnerLimits = { openMs: 30_000, closeMs: 5_000, callMs: 10_000, idleMs: 300_000 };
 const HEAP_MIB = 128;
+/** Node can restrict only whole processes. Deno can restrict each worker. */
+const startSandboxed = "Deno" in globalThis ? startWebWorker : startChild;
 
 const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
 const program = new URL(`worker.${extension}`, import.meta.url);
 const api = new URL(`../plugin.${extension}`, import.meta.url).href;
 
-/** Loads every plugin in a worker and checks it; opens none.
+/** Loads every plugin in a worker and checks it. Opens no session.
  * @throws DomainError PLUGIN_NOT_FOUND, PLUGIN_INVALID, PLUGIN_CONFIG_INVALID, PLUGIN_NAME_TAKEN */
-export async function openFunctions(options: FunctionsOptions): Promise<Functions> {
-  const tether = options.plugins.length > 0 ? await findTether() : [];
-  const loads = await Promise.allSettled(options.plugins.map((setting) => load(setting, options, tether)));
+export async function openPluginFunctions(options: PluginFunctionsOptions): Promise<PluginFunctions> {
+  const commandPrefix = options.plugins.length > 0 ? await findParentDeathPrefix() : [];
+  const loads = await Promise.allSettled(options.plugins.map((setting) => load(setting, options, commandPrefix)));
   const refused = loads.find(({ status }) => status === "rejected");
   if (refused) throw (refused as PromiseRejectedResult).reason;
   const runners = loads.map((one) => (one as PromiseFulfilledResult<Runner>).value);
@@ -84,8 +87,8 @@ export async function openFunctions(options: FunctionsOptions): Promise<Function
 
 async function load(
   { name, plugin, config }: PluginSetting,
-  options: FunctionsOptions,
-  tether: readonly string[],
+  options: PluginFunctionsOptions,
+  commandPrefix: readonly string[],
 ): Promise<Runner> {
   const specifier = options.shipped(plugin)?.href ?? specifierOf(plugin);
   const cacheOf = (known: string) => join(options.cacheDirectory, "plugins", known);
@@ -93,7 +96,13 @@ async function load(
   const runner = await openRunner({
     load: { wanted: plugin, specifier, config, api, ...(name !== undefined && { name }) },
     start: (worker) =>
-      startConfined({ ...worker, program, heapMib: HEAP_MIB, tether, remote: !specifier.startsWith("file:") }),
+      startSandboxed({
+        ...worker,
+        program,
+        heapMib: HEAP_MIB,
+        commandPrefix,
+        remote: !specifier.startsWith("file:"),
+      }),
     grants(about) {
       const { net = [], read = [], write = [] } = about?.reach ?? {};
       const written = about ? [...write, cacheOf(name ?? about.manifest.name)] : [];
@@ -109,13 +118,13 @@ async function load(
       return (tool, args, signal) => options.tools.call(caller, tool, args, signal);
     },
     log: options.log,
-    bounds: { ...usualBounds, ...options.bounds },
+    limits: { ...usualLimits, ...options.limits },
   });
   const { read = [], write = [] } = runner.about.reach;
   const taken = [...read, ...write].find((path) => overlap(path, options.data));
   if (taken === undefined) return runner;
   throw new DomainError("PLUGIN_INVALID", {
     plugin,
-    reason: `it reaches for ${taken}, and Bootwright keeps its own there`,
+    reason: `it asks to reach ${taken}, which overlaps Bootwright's data directory`,
   });
 }

@@ -150,7 +150,7 @@ describe("a session", () => {
   });
 
   it("that hangs as it is opened is given up", async () => {
-    const host = await open([plugin({ openMs: "60000" })], { bounds: { openMs: 8_000 } });
+    const host = await open([plugin({ openMs: "60000" })], { limits: { openMs: 8_000 } });
     expect(await refusalOf(host.deliver({}))).toMatchObject({ code: "PLUGIN_TIMED_OUT", details: { what: "open" } });
     expect(await statusOf(host)).toMatchObject({ state: "cannot_open" });
   });
@@ -172,7 +172,7 @@ describe("a session", () => {
         { plugin: closing("hangs", 60_000), config: {} },
         { plugin: closing("last", 100), config: {} },
       ],
-      { bounds: { closeMs: 2_000 } },
+      { limits: { closeMs: 2_000 } },
     );
     for (const name of ["first", "hangs", "last"]) await host.deliver({}, name);
     await host.close();
@@ -185,7 +185,7 @@ describe("a session", () => {
       "first: closed",
     ]);
     expect(await refusalOf(host.deliver({}, "first"))).toMatchObject({ message: expect.stringContaining("closing") });
-    const quiet = await open([plugin()], { bounds: { idleMs: 100 } });
+    const quiet = await open([plugin()], { limits: { idleMs: 100 } });
     await quiet.deliver({});
     await quiet.said("closed");
     await quiet.deliver({});

@@ -1,4 +1,4 @@
-/** Secrets that are good for a while, by their hashes: looking one up takes the same time whatever is near to it. */
+/** Secrets that expire. They are stored by their hashes, so that the time of a lookup reveals nothing. */
 import { createHash } from "node:crypto";
 import { newSecret } from "./token.ts";
 
@@ -6,8 +6,8 @@ const KEPT_MAX = 1_000;
 
 const hashOf = (secret: string) => createHash("sha256").update(secret).digest("base64url");
 
-/** What stands behind secrets, each good for a while. The newest stay. */
-export function kept<T>(now: () => number) {
+/** Maps secrets to values until they expire. At most KEPT_MAX are kept, the newest ones. */
+export function createExpiringSecrets<T>(now: () => number) {
   const all = new Map<string, { value: T; until: number }>();
   return {
     put(value: T, forMs: number): string {

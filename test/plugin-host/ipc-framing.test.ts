@@ -1,6 +1,6 @@
 import { PassThrough } from "node:stream";
 import { describe, expect, it } from "vitest";
-import { readMessages, writeMessage } from "../../src/plugin-host/frames.ts";
+import { readMessages, writeMessage } from "../../src/plugin-host/ipc-framing.ts";
 
 const framed = (message: unknown): Buffer => {
   const stream = new PassThrough();

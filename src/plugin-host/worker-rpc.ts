@@ -1,16 +1,16 @@
-/** One worker and what is under way in it: calls with their limits, and the tools that they call. */
+/** Calls to one worker, with their time limits, and the tool calls that the worker makes in return. */
 import { DomainError, type ErrorCode } from "../domain/error.ts";
 import { reasonOf } from "./load.ts";
-import { type Asked, FromWorker, type ToWorker } from "./protocol.ts";
-import type { Confined } from "./sandbox.ts";
+import { FromWorker, type ToWorker, type WorkerRequest } from "./protocol.ts";
+import type { SandboxedWorker } from "./sandbox.ts";
 
 export type Done = Extract<FromWorker, { done: number }>;
 
 export type CallTool = (name: string, args: unknown, signal: AbortSignal) => Promise<Record<string, unknown>>;
 
-export type Conversation = Readonly<{
-  /** @throws DomainError PLUGIN_TIMED_OUT, PLUGIN_FAILED, and PLUGIN_… as the worker refuses to load */
-  ask(asked: Asked, what: string, limitMs: number, signal?: AbortSignal): Promise<Done>;
+export type WorkerRpc = Readonly<{
+  /** @throws DomainError PLUGIN_TIMED_OUT, PLUGIN_FAILED, and any PLUGIN_… code from the worker's load */
+  ask(asked: WorkerRequest, what: string, limitMs: number, signal?: AbortSignal): Promise<Done>;
   end(reason: string): Promise<void>;
   readonly gone: boolean;
 }>;
@@ -23,19 +23,19 @@ type Call = Readonly<{
   reject(error: unknown): void;
 }> & { tools: number };
 
-/** What heeds its signal has this long to say how it ended. */
+/** The time between the abort of a call and the end of its worker, for calls that obey their signal. */
 const GRACE_MS = 500;
-/** With all the time in which it waits for tools. */
+/** The limit of one call, the time in tools included. */
 const WHOLE_LIMIT_MS = 600_000;
 const TOOLS_AT_ONCE_MAX = 16;
 const REASON_MAX = 500;
 
-export function converse(
+export function openWorkerRpc(
   plugin: string,
-  start: (on: { message(value: unknown): void; ended(reason: string): void }) => Confined,
+  start: (on: { message(value: unknown): void; ended(reason: string): void }) => SandboxedWorker,
   callTool: CallTool,
   log: (line: string) => void,
-): Conversation {
+): WorkerRpc {
   const calls = new Map<number, Call>();
   let count = 0;
   let gone = false;
@@ -58,7 +58,7 @@ export function converse(
       else if ("tool" in data) void runTool(data);
       else {
         const call = calls.get(data.failed);
-        call?.reject(data.refusal ? remade(data.refusal) : failed(call.what, data.reason));
+        call?.reject(data.refusal ? domainErrorFrom(data.refusal) : failed(call.what, data.reason));
       }
     },
     ended: (reason) => void end(fault ?? reason),
@@ -73,7 +73,7 @@ export function converse(
       if (!call) throw failed(name, "the function that called it has ended");
       if (call.tools >= TOOLS_AT_ONCE_MAX) throw new DomainError("SERVER_BUSY", { calls: TOOLS_AT_ONCE_MAX });
       call.tools++;
-      // A tool has limits of its own, and the time that it takes is not the function's.
+      // A tool has its own limits, so its time does not count as the function's.
       call.clock.pause();
       try {
         post({ tool, answer: await callTool(name, args, call.ending.signal) });
@@ -107,7 +107,7 @@ export function converse(
         post({ end: id });
         grace = setTimeout(() => {
           reject(reason);
-          void end(`its worker was ended, since "${what}" did not end in time`);
+          void end(`its worker was stopped, since "${what}" did not end in time`);
         }, GRACE_MS);
       };
       const timedOut = () => stop(new DomainError("PLUGIN_TIMED_OUT", { plugin, what, limitMs }));
@@ -132,17 +132,17 @@ export function converse(
   };
 }
 
-const defect = { code: "DEFECT", message: "A fault in Bootwright itself; its lines on stderr say more", details: {} };
+const defect = { code: "DEFECT", message: "A fault in Bootwright itself; its log on stderr says more", details: {} };
 
-/** What the worker was refused to load, as an error of the host. */
-const remade = ({ code, details }: { code: string; details: Record<string, unknown> }) =>
+/** The error of a worker's failed load, as an error of this process. */
+const domainErrorFrom = ({ code, details }: { code: string; details: Record<string, unknown> }) =>
   code.startsWith("PLUGIN_")
     ? new DomainError(code as ErrorCode, details as never)
     : new DomainError("PLUGIN_INVALID", { plugin: String(details.plugin), reason: reasonOf(code) });
 
 type Clock = Readonly<{ pause(): void; resume(): void; stop(): void }>;
 
-/** A limit that does not run while it is paused, however often. */
+/** A timer that can be paused. Pauses nest. */
 function startClock(limitMs: number, up: () => void): Clock {
   let [left, began, paused] = [limitMs, performance.now(), 0];
   let timer: ReturnType<typeof setTimeout> | undefined = setTimeout(up, left);
