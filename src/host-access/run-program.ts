@@ -1,16 +1,6 @@
 /** Runs one program with a list of arguments: no shell, a small environment, a time limit, bounded output. */
 import { DomainError } from "../domain/error.ts";
-
-export type ProgramOptions = Readonly<{
-  timeoutMs: number;
-  /** Output limit in bytes. More output ends the program, and the answer says `tooLong`. */
-  outputBytesMax?: number;
-  /** Exit codes that are an answer rather than a failure. */
-  exitCodes?: readonly number[];
-  signal?: AbortSignal | undefined;
-}>;
-
-export type ProgramResult = Readonly<{ stdout: string; exitCode: number; tooLong: boolean }>;
+import type { ProgramOptions, ProgramResult } from "../domain/ports/host-access.ts";
 
 /** Last lines say why; earlier ones are often warnings. Control characters could come from a file's name. */
 const tail = (text: string): string =>
