@@ -44,10 +44,15 @@ export type {
   DirectoryEntry,
   FileStat,
   HostAccess,
+  HostConnection,
   HostFiles,
   HostProbe,
+  HostPrograms,
   HostUser,
   OpenFile,
+  ProgramOptions,
+  ProgramResult,
+  SocketAddress,
 } from "./domain/ports/host-access.ts";
 export type { Images, Space } from "./domain/ports/images.ts";
 export { localHost } from "./host-access/local-host.ts";

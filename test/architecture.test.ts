@@ -90,7 +90,13 @@ const table: readonly Layer[] = [
     packages: ["zod"],
     node: true,
   },
-  { files: "src/display/", line: "display -> domain", may: ["src/domain/"], packages: [], node: true },
+  {
+    files: "src/display/",
+    line: "display -> domain, host access",
+    may: ["src/domain/", "src/host-access/"],
+    packages: [],
+    node: true,
+  },
   {
     files: "src/store/sqlite/",
     line: "store/sqlite -> store, domain; only store/sqlite/ knows SQLite and files",

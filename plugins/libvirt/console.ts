@@ -26,5 +26,6 @@ export async function openConsole(
   const vnc = xml === undefined ? undefined : vncOf(xml);
   if (!vnc) return undefined;
   const { at, password } = vnc;
-  return openVnc(at, { vm: uuid, signal, ...(password !== undefined && { password }) });
+  const { connect } = session.host;
+  return openVnc(at, { vm: uuid, signal, ...(password !== undefined && { password }), ...(connect && { connect }) });
 }

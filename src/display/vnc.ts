@@ -1,13 +1,14 @@
 /** Connects to a VM's VNC server (RFC 6143) and authenticates. The resulting stream asks for no password, so that the
  * password does not leave this process. */
 import { createCipheriv } from "node:crypto";
-import { connect, type Socket } from "node:net";
-import { Duplex } from "node:stream";
+import { startDeadline } from "../domain/deadline.ts";
 import { DomainError } from "../domain/error.ts";
 import type { Console } from "../domain/ports/backend-groups.ts";
+import type { HostAccess, HostConnection, SocketAddress } from "../domain/ports/host-access.ts";
+import { localHost } from "../host-access/local-host.ts";
+import { type ByteReader, byteReader } from "./byte-reader.ts";
 
-/** A unix socket, or an address of this host. */
-export type VncAddress = Readonly<{ path: string } | { host: string; port: number }>;
+export type VncAddress = SocketAddress;
 
 export type VncOptions = Readonly<{
   /** The VM, for the refusal. */
@@ -17,6 +18,8 @@ export type VncOptions = Readonly<{
   signal?: AbortSignal | undefined;
   /** The time limit of connection and handshake, in milliseconds. */
   limitMs?: number;
+  /** Connects on the host that the VM runs on; on this host unless given. */
+  connect?: NonNullable<HostAccess["connect"]>;
 }>;
 
 const LIMIT_MS = 10_000;
@@ -25,27 +28,26 @@ const [NONE, PASSWORD] = [1, 2];
 const REASON_BYTES_MAX = 200;
 
 /** @throws DomainError CONSOLE_UNAVAILABLE; the signal's reason */
-export async function openVnc(at: VncAddress, { vm, password, signal, limitMs }: VncOptions): Promise<Console> {
+export async function openVnc(
+  at: VncAddress,
+  { vm, password, signal, limitMs = LIMIT_MS, connect = localHost.connect }: VncOptions,
+): Promise<Console> {
   signal?.throwIfAborted();
   const refuse = (reason: string, cause?: unknown) => new DomainError("CONSOLE_UNAVAILABLE", { vm, reason }, { cause });
-  let socket: Socket | undefined;
-  const end = () => socket?.destroy();
-  const limit = setTimeout(end, limitMs ?? LIMIT_MS);
-  signal?.addEventListener("abort", end, { once: true });
+  const deadline = startDeadline(limitMs, signal);
+  let connection: HostConnection | undefined;
+  const end = () => connection?.close();
+  deadline.signal.addEventListener("abort", end, { once: true });
   try {
-    socket = connect("path" in at ? { path: at.path } : at);
-    // Readers see the end of the socket. Without a listener "error" would end the process.
-    socket.on("error", () => undefined);
-    await connected(socket);
-    await authenticate(socket, password);
-    return streamsOf(socket);
+    connection = await connect(at, deadline.signal);
+    return streamsOf(await authenticated(connection, password));
   } catch (error) {
     end();
     signal?.throwIfAborted();
-    throw refuse(reasonOf(error), error);
+    throw refuse(deadline.signal.aborted ? "its VNC server does not answer" : reasonOf(error), error);
   } finally {
-    clearTimeout(limit);
-    signal?.removeEventListener("abort", end);
+    deadline.signal.removeEventListener("abort", end);
+    deadline.end();
   }
 }
 
@@ -60,34 +62,32 @@ function reasonOf(error: unknown): string {
   return refusedBy[code] ?? message;
 }
 
-const connected = (socket: Socket) =>
-  new Promise<void>((resolve, reject) => {
-    socket.once("connect", resolve).once("error", reject);
-    socket.once("close", () => reject(new Error("its VNC server does not answer")));
-  });
-
-/** Does the handshake up to the ClientInit message. */
-async function authenticate(socket: Socket, password: string | undefined): Promise<void> {
-  const version = (await take(socket, VERSION.length)).toString("latin1");
+/** Does the handshake up to the ClientInit message. Returns the rest of the connection. */
+async function authenticated(connection: HostConnection, password: string | undefined): Promise<HostConnection> {
+  const reader = byteReader(connection.readable, "its VNC server has ended the connection");
+  const writer = connection.writable.getWriter();
+  const version = (await reader.take(VERSION.length)).toString("latin1");
   if (!/^RFB 003\.\d{3}\n$/.test(version) || version < VERSION)
     throw new Error("its display speaks no known VNC version");
-  socket.write(VERSION);
-  const count = (await take(socket, 1)).readUInt8();
-  if (count === 0) throw new Error(`its VNC server says: ${await reasonFrom(socket)}`);
-  const offered = [...(await take(socket, count))];
+  await writer.write(Buffer.from(VERSION));
+  const count = (await reader.take(1)).readUInt8();
+  if (count === 0) throw new Error(`its VNC server says: ${await reasonFrom(reader)}`);
+  const offered = [...(await reader.take(count))];
   const chosen = [NONE, PASSWORD].find((type) => offered.includes(type!));
   if (chosen === undefined) throw new Error("its VNC server requires TLS or SASL");
   if (chosen === PASSWORD && password === undefined)
     throw new Error("its VNC server requires a password, and none is known");
-  socket.write(Uint8Array.of(chosen));
-  if (chosen === PASSWORD) socket.write(answerTo(await take(socket, 16), password!));
-  if ((await take(socket, 4)).readUInt32BE() === 0) return;
-  throw new Error(`its VNC server refuses: ${await reasonFrom(socket)}`);
+  await writer.write(Uint8Array.of(chosen));
+  if (chosen === PASSWORD) await writer.write(answerTo(await reader.take(16), password!));
+  if ((await reader.take(4)).readUInt32BE() !== 0)
+    throw new Error(`its VNC server refuses: ${await reasonFrom(reader)}`);
+  writer.releaseLock();
+  return { ...connection, readable: reader.rest() };
 }
 
-async function reasonFrom(socket: Socket): Promise<string> {
-  const bytes = (await take(socket, 4)).readUInt32BE();
-  const text = (await take(socket, Math.min(bytes, REASON_BYTES_MAX))).toString("utf8");
+async function reasonFrom(reader: ByteReader): Promise<string> {
+  const bytes = (await reader.take(4)).readUInt32BE();
+  const text = (await reader.take(Math.min(bytes, REASON_BYTES_MAX))).toString("utf8");
   return text.replace(/\p{Cc}/gu, " ");
 }
 
@@ -107,23 +107,6 @@ export function answerTo(challenge: Uint8Array, password: string): Buffer {
   return Buffer.concat([block(0), block(8)]);
 }
 
-/** Reads exactly `bytes` bytes. @throws Error if the connection ends earlier */
-async function take(socket: Socket, bytes: number): Promise<Buffer> {
-  for (;;) {
-    const got = bytes === 0 ? Buffer.alloc(0) : (socket.read(bytes) as Buffer | null);
-    if (got?.length === bytes) return got;
-    if (got !== null || socket.destroyed || socket.readableEnded)
-      throw new Error("its VNC server has ended the connection");
-    await new Promise<void>((resolve) => {
-      const woken = () => {
-        for (const event of ["readable", "end", "close"]) socket.off(event, woken);
-        resolve();
-      };
-      for (const event of ["readable", "end", "close"]) socket.on(event, woken);
-    });
-  }
-}
-
 /** A server's side of a handshake without a password: the expected message of the client, and the reply. */
 const steps: readonly Readonly<{ received: Buffer; reply: Uint8Array }>[] = [
   { received: Buffer.from(VERSION), reply: Uint8Array.of(1, NONE) },
@@ -131,8 +114,7 @@ const steps: readonly Readonly<{ received: Buffer; reply: Uint8Array }>[] = [
 ];
 
 /** The rest of the connection, behind a handshake of its own. noVNC accepts each step only in its turn. */
-function streamsOf(socket: Socket): Console {
-  const raw = Duplex.toWeb(socket) as Pick<Console, "readable" | "writable">;
+function streamsOf(raw: HostConnection): Console {
   let sendToClient!: (bytes: Uint8Array) => void;
   const greeted = new TransformStream<Uint8Array, Uint8Array>({
     start(controller) {
@@ -159,7 +141,7 @@ function streamsOf(socket: Socket): Console {
     },
   });
   // Readers and writers get the error themselves.
-  answered.readable.pipeTo(raw.writable).catch(() => socket.destroy());
-  raw.readable.pipeTo(greeted.writable).catch(() => socket.destroy());
+  answered.readable.pipeTo(raw.writable).catch(() => raw.close());
+  raw.readable.pipeTo(greeted.writable).catch(() => raw.close());
   return { kind: "vnc", readable: greeted.readable, writable: answered.writable };
 }

@@ -1,5 +1,7 @@
 /** Files of this host. Each system call has a time limit; files are read in pieces, never whole. */
-import { access, constants, open, opendir, realpath, stat } from "node:fs/promises";
+import { access, constants, mkdtemp, open, opendir, realpath, rm, stat, unlink } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import type { DirectoryEntry, HostFiles, OpenFile } from "../domain/ports/host-access.ts";
 import { errnoOf } from "./errno.ts";
 import { withFsTimeout } from "./fs-timeout.ts";
@@ -61,4 +63,14 @@ export const localFiles: HostFiles = {
       ({ stdout }) => stdout,
       () => undefined,
     ),
+  create: async (path, mode) => (await open(path, "wx", mode)).close(),
+  remove: (path) => unlink(path),
+  async withTemporaryDirectory(use) {
+    const directory = await mkdtemp(join(tmpdir(), "bootwright-"));
+    try {
+      return await use(directory);
+    } finally {
+      await rm(directory, { recursive: true, force: true });
+    }
+  },
 };

@@ -7,6 +7,8 @@ import type { Space } from "../domain/ports/images.ts";
 import { meansMissing } from "./errno.ts";
 import { withFsTimeout } from "./fs-timeout.ts";
 import { localFiles } from "./local-files.ts";
+import { connectLocally } from "./local-socket.ts";
+import { runProgram } from "./run-program.ts";
 
 /** Space of the file system that `path` is on, or would be on: that of its nearest existing parent. */
 async function spaceAt(path: string): Promise<Space> {
@@ -39,6 +41,8 @@ export const localHost: Required<HostAccess> = {
   user: userNamed,
   space: spaceAt,
   files: localFiles,
+  programs: { run: runProgram },
+  connect: connectLocally,
   probe: {
     async put(path, content) {
       await mkdir(dirname(path), { recursive: true });

@@ -1,17 +1,7 @@
 /** Runs one program with a list of arguments: no shell, a small environment, a time limit, bounded output. A failure is
  * a refusal. */
 import { DomainError } from "../domain/error.ts";
-
-export type ProgramOptions = Readonly<{
-  timeoutMs: number;
-  /** Output limit in bytes. More output ends the program, and the answer has `tooLong`. */
-  outputBytesMax?: number;
-  /** Exit codes that count as success. */
-  exitCodes?: readonly number[];
-  signal?: AbortSignal | undefined;
-}>;
-
-export type ProgramResult = Readonly<{ stdout: string; exitCode: number; tooLong: boolean }>;
+import type { ProgramOptions, ProgramResult } from "../domain/ports/host-access.ts";
 
 /** The last lines, which give the reason; earlier ones are often warnings. Control characters may come from a file's
  * name. */

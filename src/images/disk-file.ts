@@ -1,8 +1,7 @@
 /** Makes, grows and removes disk image files. */
-import { lstat, open, rm, unlink } from "node:fs/promises";
 import { DomainError } from "../domain/error.ts";
 import type { ImageLink } from "../domain/model/image-ref.ts";
-import type { HostAccess, HostFiles } from "../domain/ports/host-access.ts";
+import type { HostAccess, HostFiles, HostPrograms } from "../domain/ports/host-access.ts";
 import { errnoOf, meansMissing } from "../host-access/errno.ts";
 import { type ChainOptions, walkChain } from "./chain.ts";
 import { readDiskHead } from "./disk-fact.ts";
@@ -10,8 +9,8 @@ import { identify, refOf } from "./image-identity.ts";
 import { pathInside } from "./path-containment.ts";
 import type { QemuImg } from "./qemu-img.ts";
 
-/** The host on which image files are made, grown and removed: this one, since qemu-img runs here. */
-export type ImageHost = HostAccess & Readonly<{ files: HostFiles }>;
+/** A host on which image files are read, made, grown and removed. */
+export type ImageHost = HostAccess & Readonly<{ files: HostFiles; programs: HostPrograms }>;
 
 /** Refuses an image larger than its file system. One larger than the free space is allowed, since it is sparse. */
 async function requireSpace(host: ImageHost, path: string, neededBytes: number): Promise<void> {
@@ -42,15 +41,14 @@ export async function createDisk(
   if (place === undefined) throw new DomainError("PATH_OUTSIDE_IMAGES", { path, directory });
   await requireSpace(host, place, sizeBytes);
   signal?.throwIfAborted();
-  const reserved = await open(place, "wx", 0o600).catch((error: unknown) => {
+  await host.files.create(place, 0o600).catch((error: unknown) => {
     if (errnoOf(error) === "EEXIST") throw new DomainError("DISK_EXISTS", { path }, { cause: error });
     throw new DomainError("IMAGE_TOOL_FAILED", { command: "create", reason: String(error) }, { cause: error });
   });
-  await reserved.close();
   try {
     await qemuImg.create(place, sizeBytes, signal);
   } catch (error) {
-    await rm(place, { force: true });
+    await host.files.remove(place).catch(() => undefined);
     throw error;
   }
 }
@@ -75,7 +73,7 @@ export async function growDisk(
   if (chain.refused !== undefined) throw refuse(chain.refused);
   if (chain.missing !== undefined) throw refuse(`"${chain.missing}" is missing`);
   const real = chain.files[0]!;
-  if (!(await lstat(real)).isFile()) throw refuse("it is not a file, and only files can be grown");
+  if (!(await host.files.stat(real)).isFile()) throw refuse("it is not a file, and only files can be grown");
   const { format, virtualBytes = 0 } = await readDiskHead(host.files, real);
   if (format !== "qcow2" && format !== "raw") throw refuse(`images of format ${format} cannot be grown`);
   if (sizeBytes < virtualBytes) throw refuse(`it has ${virtualBytes} bytes, and a disk is never made smaller`);
@@ -90,11 +88,11 @@ export async function removeFile(path: string, directory: string, files: HostFil
   const place = await pathInside(path, directory, files);
   if (place === undefined) return;
   try {
-    if ((await lstat(place)).isDirectory())
-      throw new DomainError("IMAGE_REFUSED", { path, reason: "it is a directory" });
-    await unlink(place);
+    await files.remove(place);
   } catch (error) {
-    if (!meansMissing(error)) throw error;
+    if (meansMissing(error)) return;
+    if (!(await files.stat(place)).isDirectory()) throw error;
+    throw new DomainError("IMAGE_REFUSED", { path, reason: "it is a directory" }, { cause: error });
   }
 }
 

@@ -48,7 +48,7 @@ export function openImages(options: ImagesOptions): Images {
   const { host = localHost } = options;
   const { files } = host;
   const access = createAccessCheck({ reader: options.reader, ownFile: options.ownFile, files });
-  const qemuImg = createQemuImg(options.qemuImg);
+  const qemuImg = createQemuImg(host, options.qemuImg);
   const isoContext = { access, files, cache: createFactCache<IsoVolume | undefined>(options.cache) };
   const headers = createFactCache<References>({ entriesMax: HEADERS_MAX, ...options.cache });
   const diskContext = { access, files, cache: createFactCache<Content>(options.cache), headers, qemuImg, allowedChain };

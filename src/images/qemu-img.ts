@@ -1,12 +1,10 @@
 /** Runs qemu-img, always with the image's format. Callers walk the image's chain first, since qemu-img would follow
  * it. */
-import { mkdtemp, readFile, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { z } from "zod";
 import { DomainError } from "../domain/error.ts";
+import type { HostFiles, HostPrograms, ProgramOptions } from "../domain/ports/host-access.ts";
 import { isUsablePath } from "../host-access/errno.ts";
-import { type ProgramOptions, runProgram } from "../host-access/run-program.ts";
 import { createConcurrencyLimit } from "./concurrency-limit.ts";
 
 export type Format = "qcow2" | "raw";
@@ -27,14 +25,18 @@ const Check = z.object({
 export type QemuImgOptions = Readonly<{ timeoutMs?: number; parallel?: number; program?: string }>;
 export type QemuImg = ReturnType<typeof createQemuImg>;
 
-export function createQemuImg(options: QemuImgOptions = {}) {
+/** `host`: where the images are and qemu-img runs. */
+export function createQemuImg(
+  host: Readonly<{ files: HostFiles; programs: HostPrograms }>,
+  options: QemuImgOptions = {},
+) {
   const { timeoutMs = 30_000, parallel = 4, program = "qemu-img" } = options;
   const limit = createConcurrencyLimit(parallel);
 
   async function run(args: readonly string[], path: string, signal?: AbortSignal, more?: Partial<ProgramOptions>) {
     // qemu-img takes a relative name with a colon for a protocol, and one that begins with a dash for an option.
     if (!isUsablePath(path)) throw new TypeError(`not an absolute path: ${JSON.stringify(path)}`);
-    return limit(() => runProgram(program, args, { timeoutMs, signal, ...more }), signal);
+    return limit(() => host.programs.run(program, args, { timeoutMs, signal, ...more }), signal);
   }
 
   function parse<T>(schema: z.ZodType<T>, text: string, command: string): T {
@@ -65,21 +67,18 @@ export function createQemuImg(options: QemuImgOptions = {}) {
     /** Exactly `length` guest-visible bytes. Works while a VM has the image open, but without the data that its QEMU
      * has not written yet. */
     async read(path: string, format: Format, position: number, length: number, signal?: AbortSignal): Promise<Buffer> {
-      // dd recreates its output file, which fails with a pipe.
-      const directory = await mkdtemp(join(tmpdir(), "bootwright-"));
-      try {
+      return host.files.withTemporaryDirectory(async (directory) => {
+        // dd recreates its output file, which fails with a pipe.
         const out = join(directory, "bytes");
         // A window over the image, since dd's own `skip` and `count` mean different things in different versions (up to
         // 9.x, `count` blocks were counted from the start of the image). In this notation a comma is written twice.
         const name = path.replaceAll(",", ",,");
         const source = `driver=raw,offset=${position},size=${length},file.driver=${format},file.file.filename=${name}`;
         await run(["dd", "-U", "--image-opts", "-O", "raw", "bs=65536", `if=${source}`, `of=${out}`], path, signal);
-        const bytes = await readFile(out);
-        if (bytes.length === length) return bytes;
+        const bytes = await host.files.open(out, (file) => file.read(0, length));
+        if (bytes.length === length) return Buffer.from(bytes);
         throw new DomainError("IMAGE_TOOL_FAILED", { command: "qemu-img dd", reason: "its answer is too short" });
-      } finally {
-        await rm(directory, { recursive: true, force: true });
-      }
+      });
     },
 
     /** Whether the image's tables are corrupt. Leaked clusters waste space and are no corruption. Takes the image's

@@ -1,10 +1,11 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { expect, onTestFinished, test, vi } from "vitest";
+import { localHost } from "../../src/host-access/local-host.ts";
 import { createQemuImg } from "../../src/images/qemu-img.ts";
 import { directory, makeQcow2, qcow2Header, refusalOf, writeDisk, writeFile } from "./fixture.ts";
 
-const qemuImg = createQemuImg();
+const qemuImg = createQemuImg(localHost);
 
 test("create(), info() and grow() agree on a size", async () => {
   const path = join(directory(), "disk.qcow2");
@@ -50,6 +51,6 @@ test("check() finds broken tables, and takes leaks for none", async () => {
 test("a path that is not absolute is never handed over, and a missing program is said to be so", async () => {
   await expect(qemuImg.info("nbd://localhost/x", "raw")).rejects.toThrow(TypeError);
   await expect(qemuImg.info("-h", "raw")).rejects.toThrow(TypeError);
-  const refusal = await refusalOf(createQemuImg({ program: "no-qemu-img" }).info("/x", "raw"));
+  const refusal = await refusalOf(createQemuImg(localHost, { program: "no-qemu-img" }).info("/x", "raw"));
   expect(refusal).toMatchObject({ code: "IMAGE_TOOL_FAILED", details: { reason: "no-qemu-img is not installed" } });
 });

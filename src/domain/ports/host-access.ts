@@ -53,7 +53,41 @@ export interface HostFiles {
   allows(path: string, wanted: "search" | "read"): Promise<boolean>;
   /** The access control list, as `getfacl -n` prints it; undefined when unavailable. */
   accessList(path: string): Promise<string | undefined>;
+  /** Makes an empty file with this mode. Throws EEXIST where the path is taken. */
+  create(path: string, mode: number): Promise<void>;
+  /** Removes a file (of a symbolic link, the link). Throws EISDIR or EPERM for a directory. */
+  remove(path: string): Promise<void>;
+  /** Makes a directory for this program's user alone, and removes it with its content after `use`. */
+  withTemporaryDirectory<T>(use: (path: string) => Promise<T>): Promise<T>;
 }
+
+export type ProgramOptions = Readonly<{
+  timeoutMs: number;
+  /** Output limit in bytes. More output ends the program, and the answer says `tooLong`. */
+  outputBytesMax?: number;
+  /** Exit codes that are an answer rather than a failure. */
+  exitCodes?: readonly number[];
+  signal?: AbortSignal | undefined;
+}>;
+
+export type ProgramResult = Readonly<{ stdout: string; exitCode: number; tooLong: boolean }>;
+
+/** Programs of the host. */
+export interface HostPrograms {
+  /** Runs a program without a shell and waits for its end.
+   * @throws DomainError IMAGE_TOOL_FAILED where it cannot be started, fails or takes too long; the signal's reason on abort */
+  run(command: string, args: readonly string[], options: ProgramOptions): Promise<ProgramResult>;
+}
+
+/** A Unix socket, or a TCP port as the host sees it. */
+export type SocketAddress = Readonly<{ path: string } | { host: string; port: number }>;
+
+/** A connection to a server. `close()` ends it in both directions, whatever still waits to be sent. */
+export type HostConnection = Readonly<{
+  readable: ReadableStream<Uint8Array>;
+  writable: WritableStream<Uint8Array>;
+  close(): void;
+}>;
 
 /** The small files of a probe guest. */
 export interface HostProbe {
@@ -74,5 +108,10 @@ export interface HostAccess {
   space(path: string): Promise<Space>;
   /** Absent when the host's files cannot be read. */
   readonly files?: HostFiles;
+  /** Absent where this program can start none there. */
+  readonly programs?: HostPrograms;
+  /** Connects to a server on the host. Absent where its sockets are out of reach. Throws an error with the system's code
+   * (`ECONNREFUSED`); the signal's reason on abort. */
+  connect?(address: SocketAddress, signal?: AbortSignal): Promise<HostConnection>;
   readonly probe?: HostProbe;
 }
