@@ -25,6 +25,7 @@ const subscriber = {
     if (Math.random() < 0.05) throw new Error("not taken, and not written");
     appendFileSync(file, `${subject} ${id}\n`);
     delivered += 1;
+    if (drain === undefined) console.log("delivered");
   },
 } as const;
 const log = (message: string) => process.stderr.write(`${message}\n`);
@@ -42,7 +43,6 @@ const eventOf = (id: string, subject: string): DomainEvent => ({
 
 if (drain === undefined) {
   for (let count = 0; ; count++) {
-    if (count === 1) console.log("running");
     const uuid = `vm-${count % 3}`;
     const id = crypto.randomUUID();
     const operation = {
