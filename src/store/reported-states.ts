@@ -27,14 +27,14 @@ export const createReportedStateStore = (
   async report(
     target: Target,
     expect: number | undefined,
-    sighting: ReportedState | null,
+    reportedState: ReportedState | null,
     events: readonly DomainEvent[],
   ): Promise<ReportOutcome> {
     const outcome = await database.write(async (em): Promise<ReportOutcome> => {
       if (await isHeld(em, liveness, target)) return "held";
       const row = await em.findOne(ReportedStateRow, keyOf(target), { fields: ["revision"] });
       if (row?.revision !== expect) return "stale";
-      await putReportedState(em, target, sighting);
+      await putReportedState(em, target, reportedState);
       for (const event of events) await appendEvent(em, event);
       return "reported";
     });
@@ -49,8 +49,9 @@ export const createReportedStateStore = (
   async initReportedStates(connection: string, all: readonly ReportedState[]): Promise<void> {
     for (let begun = 0; begun < all.length; begun += STATES_PER_TRANSACTION)
       await database.write(async (em) => {
-        for (const sighting of all.slice(begun, begun + STATES_PER_TRANSACTION))
-          if ((await em.count(ReportedStateRow, keyOf(sighting))) === 0) await putReportedState(em, sighting, sighting);
+        for (const reportedState of all.slice(begun, begun + STATES_PER_TRANSACTION))
+          if ((await em.count(ReportedStateRow, keyOf(reportedState))) === 0)
+            await putReportedState(em, reportedState, reportedState);
       });
     const key = watchedKey(connection);
     await database.write(async (em) => {
@@ -80,15 +81,15 @@ const revisionOf = ({ body, revision }: Pick<ReportedStateRow, "body" | "revisio
 });
 
 /** Writes the state, within the transaction of the report or settlement. */
-async function putReportedState(em: SqlSession, target: Target, sighting: ReportedState | null): Promise<void> {
+async function putReportedState(em: SqlSession, target: Target, reportedState: ReportedState | null): Promise<void> {
   const key = keyOf(target);
-  if (sighting === null) {
+  if (reportedState === null) {
     await em.nativeDelete(ReportedStateRow, key);
     return;
   }
   const row = await em.findOne(ReportedStateRow, key, { fields: ["revision"] });
-  if (row) await em.nativeUpdate(ReportedStateRow, key, { body: sighting, revision: row.revision + 1 });
-  else await em.insert(ReportedStateRow, { ...key, body: sighting, revision: 1 });
+  if (row) await em.nativeUpdate(ReportedStateRow, key, { body: reportedState, revision: row.revision + 1 });
+  else await em.insert(ReportedStateRow, { ...key, body: reportedState, revision: 1 });
 }
 
 /** Applies an operation's report to the reported state. Returns the report's events. */
@@ -97,7 +98,7 @@ export async function writeReports(
   target: Target,
   reports: NonNullable<Settlement["reports"]>,
 ): Promise<readonly DomainEvent[]> {
-  const { sighting, events } = reports((await em.findOne(ReportedStateRow, keyOf(target)))?.body);
-  await putReportedState(em, target, sighting);
+  const { reportedState, events } = reports((await em.findOne(ReportedStateRow, keyOf(target)))?.body);
+  await putReportedState(em, target, reportedState);
   return events;
 }

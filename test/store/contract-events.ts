@@ -114,7 +114,7 @@ export function eventContract(test: Test): void {
       await carryOut(one, target, {
         reports: (reported) => {
           given.push(reported);
-          return { sighting: stateOf(target, { power: "off" }), events: [eventOf(target, first)] };
+          return { reportedState: stateOf(target, { power: "off" }), events: [eventOf(target, first)] };
         },
         events: [eventOf(target, second)],
       });

@@ -54,10 +54,10 @@ test("report() is not kept from writing by what a dead process held", async () =
 test("settle() writes what the operation leaves, given what was told, and the events of that before its own", async () => {
   const store = await open(temporaryDirectory());
   const given: unknown[] = [];
-  const leaving = (sighting: ReportedState | null, ...ids: string[]) => ({
+  const leaving = (reportedState: ReportedState | null, ...ids: string[]) => ({
     reports: (reported: ReportedState | undefined) => {
       given.push(reported?.fingerprint);
-      return { sighting, events: ids.map((id) => event(id)) };
+      return { reportedState, events: ids.map((id) => event(id)) };
     },
   });
   await run(store, { id: "first" }, { ...leaving(seen, "found"), events: [event("own")] });

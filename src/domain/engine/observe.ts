@@ -36,8 +36,9 @@ export async function observe(
     backend.observe(target.uuid, look.signal),
     look.record === false ? undefined : store.record(target),
   ]);
-  const sighting = vm?.run !== undefined && record ? (await store.reportedState(target))?.reportedState : undefined;
-  const readAtReset = sighting?.run === vm?.run ? sighting?.readAtReset : undefined;
+  const reportedState =
+    vm?.run !== undefined && record ? (await store.reportedState(target))?.reportedState : undefined;
+  const readAtReset = reportedState?.run === vm?.run ? reportedState?.readAtReset : undefined;
   const state: State = {
     target,
     disks: {},

@@ -41,8 +41,9 @@ export async function operate(ports: Ports, request: Request): Promise<Outcome> 
     return request.dryRun ? await prepare(ports, request, true) : await carryOut(ports, request);
   } catch (error) {
     // Before the operation begins, any failure of a cancelled call only means that it was cancelled.
-    const told = error instanceof DomainError && (error.outcome !== undefined || error.code === "OUTCOME_UNKNOWN");
-    if (told || !request.context.signal.aborted) throw error;
+    const saysOutcome =
+      error instanceof DomainError && (error.outcome !== undefined || error.code === "OUTCOME_UNKNOWN");
+    if (saysOutcome || !request.context.signal.aborted) throw error;
     throw new DomainError("CANCELLED", { vm: request.target.uuid }, { cause: error });
   }
 }
@@ -120,10 +121,10 @@ async function perform(ports: Ports, request: Request, { before, plan }: Outcome
 async function settleLeft(ports: Ports, claim: Claim, { target, context }: Request): Promise<void> {
   for (const operation of claim.left) {
     const settled = await recover(ports, operation, context.signal);
-    const told = settledInWords(operation, settled.status);
-    context.progress(told);
+    const message = settledInWords(operation, settled.status);
+    context.progress(message);
     // While the outcome stays unknown, every call settles anew and would repeat the same line.
-    if (settled.status !== operation.status) context.log?.(told);
+    if (settled.status !== operation.status) context.log?.(message);
     if (settled.status === "unknown") {
       const { error, until } = settled;
       const reason = error?.message ?? "it was interrupted";

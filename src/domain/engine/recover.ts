@@ -139,7 +139,7 @@ export type Settled = Readonly<{ operation: Operation; status: OperationStatus }
 /** Settles every operation that dead processes left open on this backend's VMs, one after the other. It skips VMs that
  * another process works on. `tell` is called with each settled operation.
  * @throws the first fault, once every VM has been tried */
-export async function recoverAll(ports: Ports, signal: AbortSignal, tell: (settled: Settled) => void): Promise<void> {
+export async function recoverAll(ports: Ports, signal: AbortSignal, report: (settled: Settled) => void): Promise<void> {
   const { backend, store } = ports;
   const open = (await store.open()).filter(({ target }) => target.connection === backend.connection);
   const faults: unknown[] = [];
@@ -157,7 +157,7 @@ export async function recoverAll(ports: Ports, signal: AbortSignal, tell: (settl
         if (!isHeld || lookedAt.has(operation.id)) continue;
         lookedAt.add(operation.id);
         const { status } = await recover(ports, operation, signal);
-        tell({ operation, status });
+        report({ operation, status });
       }
     } catch (error) {
       faults.push(error);

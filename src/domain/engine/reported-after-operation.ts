@@ -24,10 +24,10 @@ export function reportedAfter(
     const name = before.vm?.name ?? reported?.name ?? target.uuid;
     const events = eventsOf(ports, target, news?.facts ?? [], { name, managed: record !== undefined });
     if (!before.vm)
-      return { sighting: seen.vm ? atRunStart(reportedStateOf(target.connection, seen.vm)) : null, events };
-    const base = news?.sighting ?? reportedStateOf(target.connection, before.vm);
-    if (seen.vm) return { sighting: causedByUs(made, base, seen.vm), events };
-    return { sighting: made.some(({ change }) => definitionOf(change).removesVm) ? null : base, events };
+      return { reportedState: seen.vm ? atRunStart(reportedStateOf(target.connection, seen.vm)) : null, events };
+    const base = news?.reportedState ?? reportedStateOf(target.connection, before.vm);
+    if (seen.vm) return { reportedState: causedByUs(made, base, seen.vm), events };
+    return { reportedState: made.some(({ change }) => definitionOf(change).removesVm) ? null : base, events };
   };
 }
 
@@ -58,8 +58,13 @@ function causedByUs(steps: readonly Step[], base: ReportedState, vm: Vm): Report
 }
 
 /** The reported state of a run that has just begun: only its beginning is reported. */
-const atRunStart = (sighting: ReportedState): ReportedState => ({ ...sighting, agent: false, ejected: [] });
+const atRunStart = (reportedState: ReportedState): ReportedState => ({ ...reportedState, agent: false, ejected: [] });
 
-function stopped({ run: _over, powerReason: _was, readAtReset: _then, ...sighting }: ReportedState): ReportedState {
-  return { ...sighting, power: "off", media: {}, ejected: [], lowSpace: [], agent: false, reboots: 0 };
+function stopped({
+  run: _over,
+  powerReason: _was,
+  readAtReset: _then,
+  ...reportedState
+}: ReportedState): ReportedState {
+  return { ...reportedState, power: "off", media: {}, ejected: [], lowSpace: [], agent: false, reboots: 0 };
 }

@@ -58,8 +58,8 @@ export async function settleFailed(
   const code = error instanceof DomainError ? error.code : "DEFECT";
   const data = { what: operation.what, code, kept, left };
   const failure = eventOf(operation.id, 0, operation.target, ports.now().toISOString(), type, data);
-  const told = isCut(undone.steps) ? keptSteps.filter((step) => !endsRecord(step, before)) : keptSteps;
-  const { record, events } = outcomeOf(ports, operation, told, before, undone.now, 1);
+  const happened = isCut(undone.steps) ? keptSteps.filter((step) => !endsRecord(step, before)) : keptSteps;
+  const { record, events } = outcomeOf(ports, operation, happened, before, undone.now, 1);
   await ports.store.settle(operation.id, {
     ...(ports.claim && { claim: ports.claim }),
     status,
@@ -130,11 +130,11 @@ function outcomeOf(
     if (record) after = withRecord(after, record(after.record, after, change));
   }
   const time = ports.now().toISOString();
-  const told = { name: nameOf(after, before), actor: operation.actor };
+  const about = { name: nameOf(after, before), actor: operation.actor };
   const events = steps
     .flatMap(({ change, before: was }) => definitionOf(change).events?.(was, after, change) ?? [])
     .map(({ type, data }, place) =>
-      eventOf(operation.id, firstEvent + place, operation.target, time, type, { ...data, ...told }),
+      eventOf(operation.id, firstEvent + place, operation.target, time, type, { ...data, ...about }),
     );
   const known = { ...seenOf(after), ...fingerprintOf(steps, before, after) };
   const record = after.record ? { ...after.record, ...known } : before.record ? null : undefined;

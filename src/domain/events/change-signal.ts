@@ -21,7 +21,7 @@ export function createChangeSignal(journal: Pick<EventStore, "onChange">, signal
     signal.removeEventListener("abort", wakeUp);
   };
   return {
-    ring: notify,
+    notify,
     clear: () => {
       rung = false;
     },

@@ -34,15 +34,15 @@ const ROUND_MS = 500;
 export async function deliver(subscriber: Subscriber, options: DeliveryOptions, signal: AbortSignal): Promise<void> {
   const { journal, log, now, idleMs = IDLE_MS } = options;
   const task = `deliver:${subscriber.name}`;
-  const bell = createChangeSignal(journal, signal);
+  const changeSignal = createChangeSignal(journal, signal);
   let lastLogged = "";
   try {
     while (!signal.aborted) {
-      bell.clear();
+      changeSignal.clear();
       let waitMs = idleMs;
       try {
         if (!(await journal.lease(task))) {
-          await bell.sleep(idleMs);
+          await changeSignal.sleep(idleMs);
           continue;
         }
         const feed = await journal.feed(subscriber.name, ROUND_MAX);
@@ -55,10 +55,10 @@ export async function deliver(subscriber: Subscriber, options: DeliveryOptions, 
         if (reason !== lastLogged && !signal.aborted) log(`events for ${subscriber.name}: ${reason}`);
         lastLogged = reason;
       }
-      await bell.wait(waitMs);
+      await changeSignal.wait(waitMs);
     }
   } finally {
-    bell.end();
+    changeSignal.end();
   }
 }
 

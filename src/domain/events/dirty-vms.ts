@@ -12,31 +12,31 @@ const DEBOUNCE_MS = 500;
 export type DirtyVm = Readonly<{ occurrences: readonly TimedOccurrence[]; found: boolean }>;
 
 export class DirtyVms {
-  readonly #ring: () => void;
+  readonly #notify: () => void;
   readonly #everyMs: number;
   readonly #last = new Map<string, number>();
   #marked = new Map<string, DirtyVm>();
   #fullAt = 0;
 
-  /** Calls `ring` at each addition. All VMs are due every `everyMs` milliseconds without an addition. */
-  constructor(ring: () => void, everyMs: number) {
-    this.#ring = ring;
+  /** Calls `notify` at each addition. All VMs are due every `everyMs` milliseconds without an addition. */
+  constructor(notify: () => void, everyMs: number) {
+    this.#notify = notify;
     this.#everyMs = everyMs;
   }
 
   add({ uuid, occurrence }: Hint): void {
     if (uuid === undefined) this.#fullAt = 0;
     else this.#put(uuid, { occurrences: this.#news(uuid, occurrence), found: false });
-    this.#ring();
+    this.#notify();
   }
 
   found(uuid: string): void {
     this.#put(uuid, { occurrences: [], found: true });
   }
 
-  /** Puts marks back that were not observed after all, before the occurrences that came since. */
-  putBack(marks: Iterable<readonly [string, DirtyVm]>): void {
-    for (const [uuid, mark] of marks) {
+  /** Puts entries back that were not observed after all, before the occurrences that came since. */
+  putBack(entries: Iterable<readonly [string, DirtyVm]>): void {
+    for (const [uuid, mark] of entries) {
       const later = this.#marked.get(uuid);
       this.#marked.set(uuid, mark);
       if (later) this.#put(uuid, later);

@@ -29,21 +29,21 @@ export async function follow({
   atOnce = 200,
   everyMs = 5_000,
 }: Follow): Promise<void> {
-  const bell = createChangeSignal(journal, signal);
+  const changeSignal = createChangeSignal(journal, signal);
   let place = after;
   try {
     while (!signal.aborted) {
-      bell.clear();
+      changeSignal.clear();
       const events = await journal.events(place, atOnce).catch(() => undefined);
       for (const { seq, event } of events ?? []) {
         if (signal.aborted) return;
         place = seq;
         await onEvent(event, seq);
       }
-      if (!events) await bell.sleep(RETRY_MS);
-      else if (events.length < atOnce) await bell.wait(everyMs);
+      if (!events) await changeSignal.sleep(RETRY_MS);
+      else if (events.length < atOnce) await changeSignal.wait(everyMs);
     }
   } finally {
-    bell.end();
+    changeSignal.end();
   }
 }

@@ -38,8 +38,8 @@ const PATIENCE_MS = 1_000;
 /** Watches until the signal ends. One process at a time watches one connection. */
 export async function watchConnection(options: WatchOptions, signal: AbortSignal): Promise<void> {
   const { connection, store } = options;
-  const bell = createChangeSignal(store, signal);
-  const marks = new DirtyVms(bell.ring, options.everyMs ?? EVERY_MS);
+  const changeSignal = createChangeSignal(store, signal);
+  const dirtyVms = new DirtyVms(changeSignal.notify, options.everyMs ?? EVERY_MS);
   const faults = createFaultLog(options.log);
   const slow = new Map<string, Promise<void>>();
   let listening: Promise<void> | undefined;
@@ -47,21 +47,21 @@ export async function watchConnection(options: WatchOptions, signal: AbortSignal
     while (!signal.aborted) {
       try {
         if (!(await store.lease(`watch:${connection}`))) {
-          await bell.sleep(TAKE_OVER_MS);
+          await changeSignal.sleep(TAKE_OVER_MS);
           continue;
         }
-        listening ??= listen(options, marks, bell, faults, signal);
-        bell.clear();
-        const waitMs = await lookAtMarked({ options, marks, faults, slow, ring: bell.ring }, signal);
-        await bell.wait(Math.min(waitMs, marks.untilFull()));
+        listening ??= listen(options, dirtyVms, changeSignal, faults, signal);
+        changeSignal.clear();
+        const waitMs = await observeDirty({ options, dirtyVms, faults, slow, notify: changeSignal.notify }, signal);
+        await changeSignal.wait(Math.min(waitMs, dirtyVms.untilFull()));
       } catch (error) {
-        // A failed observation is repeated; the marks are kept.
+        // A failed observation is repeated; the dirtyVms are kept.
         if (!signal.aborted) faults.report(error);
-        await bell.sleep(options.retryMs ?? RETRY_MS);
+        await changeSignal.sleep(options.retryMs ?? RETRY_MS);
       }
     }
   } finally {
-    bell.end();
+    changeSignal.end();
     await Promise.all([listening, ...slow.values()]);
   }
 }
@@ -69,8 +69,8 @@ export async function watchConnection(options: WatchOptions, signal: AbortSignal
 /** Keeps a watch of the backend open. Each time it ends, all VMs are marked, since events may have been missed. */
 async function listen(
   { backend, retryMs = RETRY_MS }: WatchOptions,
-  marks: DirtyVms,
-  bell: ReturnType<typeof createChangeSignal>,
+  dirtyVms: DirtyVms,
+  changeSignal: ReturnType<typeof createChangeSignal>,
   faults: ReturnType<typeof createFaultLog>,
   signal: AbortSignal,
 ): Promise<void> {
@@ -80,36 +80,39 @@ async function listen(
       if (!opened.events) return;
       await opened.events.watch((hint) => {
         pauseMs = retryMs;
-        marks.add(hint);
+        dirtyVms.add(hint);
       }, signal);
     } catch (error) {
       if (!signal.aborted) faults.report(error);
     }
-    marks.add({});
-    await bell.sleep(pauseMs);
+    dirtyVms.add({});
+    await changeSignal.sleep(pauseMs);
   }
 }
 
 type Looking = Readonly<{
   options: WatchOptions;
-  marks: DirtyVms;
+  dirtyVms: DirtyVms;
   faults: ReturnType<typeof createFaultLog>;
   /** Observations of VMs that have not answered yet, which delay no other VM. */
   slow: Map<string, Promise<void>>;
-  ring: () => void;
+  notify: () => void;
 }>;
 
 /** Observes the marked VMs; no VM delays the others. Returns the milliseconds until VMs that were held or failed are
- * tried again without a ring. */
-async function lookAtMarked({ options, marks, faults, slow, ring }: Looking, signal: AbortSignal): Promise<number> {
-  if (marks.untilFull() <= 0) {
-    marks.takeFull();
-    await markDifferent(options, marks, signal).catch((error: unknown) => {
-      marks.putBackFull();
+ * tried again without a notify. */
+async function observeDirty(
+  { options, dirtyVms, faults, slow, notify }: Looking,
+  signal: AbortSignal,
+): Promise<number> {
+  if (dirtyVms.untilFull() <= 0) {
+    dirtyVms.takeFull();
+    await markChanged(options, dirtyVms, signal).catch((error: unknown) => {
+      dirtyVms.putBackFull();
       throw error;
     });
   }
-  const due = [...marks.take()];
+  const due = [...dirtyVms.take()];
   const waiting = due.filter(([uuid]) => slow.has(uuid));
   let failed = false;
   const fail = (error: unknown) => {
@@ -123,16 +126,16 @@ async function lookAtMarked({ options, marks, faults, slow, ring }: Looking, sig
       const outcome = await soon(looking);
       if (outcome === "slow") {
         const after = looking.then((late) => {
-          if (late !== "reported") marks.putBack([[uuid, mark]]);
+          if (late !== "reported") dirtyVms.putBack([[uuid, mark]]);
           slow.delete(uuid);
-          ring();
+          notify();
         });
         slow.set(uuid, after);
       } else if (outcome !== "reported") waiting.push([uuid, mark]);
     }
   };
   await Promise.all(Array.from({ length: SIDE_BY_SIDE }, lookOn));
-  marks.putBack(waiting);
+  dirtyVms.putBack(waiting);
   if (!failed && slow.size === 0) faults.forget();
   if (failed) return options.retryMs ?? RETRY_MS;
   return waiting.length > 0 ? HELD_MS : Number.POSITIVE_INFINITY;
@@ -148,10 +151,10 @@ async function soon<T>(looking: Promise<T>): Promise<T | "slow"> {
   }
 }
 
-/** Lists all VMs and marks those that differ from their reported state. The first list of a connection marks none. */
-async function markDifferent(
+/** Lists all VMs and dirtyVms those that differ from their reported state. The first list of a connection dirtyVms none. */
+async function markChanged(
   { connection, backend, store }: WatchOptions,
-  marks: DirtyVms,
+  dirtyVms: DirtyVms,
   signal: AbortSignal,
 ): Promise<void> {
   const isFirst = !(await store.isWatched(connection));
@@ -168,10 +171,10 @@ async function markDifferent(
     const before = known.get(vm.uuid)?.reportedState;
     if (isFirst && !before) continue;
     const now = reportedStateOf(connection, vm, before);
-    if (JSON.stringify(now) !== JSON.stringify(before)) marks.found(vm.uuid);
+    if (JSON.stringify(now) !== JSON.stringify(before)) dirtyVms.found(vm.uuid);
     known.delete(vm.uuid);
   }
-  for (const gone of known.keys()) marks.found(gone);
+  for (const gone of known.keys()) dirtyVms.found(gone);
 }
 
 const STALE_MAX = 5;
@@ -196,7 +199,7 @@ async function lookAtOne(
     if (isEmptyDelta(news, seen?.reportedState)) return "reported";
     const name = vm?.name ?? seen?.reportedState.name ?? uuid;
     const events = eventsOf({ newId, now }, target, news.facts, { name, managed: record !== undefined });
-    const outcome = await store.report(target, seen?.revision, news.sighting, events);
+    const outcome = await store.report(target, seen?.revision, news.reportedState, events);
     if (outcome !== "stale") return outcome;
   }
   return "stale";

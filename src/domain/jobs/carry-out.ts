@@ -36,10 +36,10 @@ export type CarryOutOptions = Readonly<{
   /** Logs what is no refusal, and gives its id. */
   defect: (error: unknown) => string;
   /** Told of the job as it comes further. */
-  tell: (job: Job) => void;
+  notify: (job: Job) => void;
 }>;
 
-export function createCarryOut({ services, log, defect, tell }: CarryOutOptions) {
+export function createCarryOut({ services, log, defect, notify }: CarryOutOptions) {
   async function carryOut(store: Store, job: Job, stop: AbortController): Promise<void> {
     const definition = jobDefinition(job.kind)!;
     const progress = createProgress({
@@ -47,7 +47,7 @@ export function createCarryOut({ services, log, defect, tell }: CarryOutOptions)
       job,
       stop,
       now: services.now,
-      tell,
+      notify,
       lost: () => new JobLost(),
       cancelled: () => new JobCancelled(),
     });
@@ -133,7 +133,7 @@ export function createCarryOut({ services, log, defect, tell }: CarryOutOptions)
     const ended = { ...job, ...ending };
     const event = jobEvent(ended, "ended", services.now().toISOString(), types[ending.status]);
     if (!(await store.endJob(job.id, ending, [event]))) throw new JobLost();
-    tell(ended);
+    notify(ended);
   }
 
   const errorOf = (error: unknown) => {

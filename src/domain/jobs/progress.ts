@@ -15,12 +15,12 @@ export type ProgressOptions = Readonly<{
   /** Aborted when the job turns out to be somebody else's, or is to be cancelled. */
   stop: AbortController;
   now: () => Date;
-  tell: (job: Job) => void;
+  notify: (job: Job) => void;
   lost: () => Error;
   cancelled: () => Error;
 }>;
 
-export function createProgress({ store, job: began, stop, now, tell, lost, cancelled }: ProgressOptions) {
+export function createProgress({ store, job: began, stop, now, notify, lost, cancelled }: ProgressOptions) {
   let job = began;
   let writtenAt = Number.NEGATIVE_INFINITY;
 
@@ -29,7 +29,7 @@ export function createProgress({ store, job: began, stop, now, tell, lost, cance
     const before = Math.floor((job.percent ?? 0) / EVENT_PERCENT);
     const bounded = percent === undefined ? undefined : Math.min(100, Math.max(0, percent));
     job = { ...job, ...(bounded !== undefined && { percent: bounded }), ...(message !== undefined && { message }) };
-    tell(job);
+    notify(job);
     const tens = Math.floor((job.percent ?? 0) / EVENT_PERCENT);
     const at = now().toISOString();
     const events = tens > before ? [jobEvent(job, String(tens * EVENT_PERCENT), at, "job.progressed")] : [];

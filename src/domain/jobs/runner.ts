@@ -60,10 +60,10 @@ export function createJobRunner({
   /** Jobs that this process has stopped, and that are on record as held by it. */
   const held = new Set<string>();
   const listeners = new Set<(job: Job) => void>();
-  const tell = (job: Job) => {
+  const notify = (job: Job) => {
     for (const listener of listeners) listener(job);
   };
-  const { carryOut, end } = createCarryOut({ services, log, defect, tell });
+  const { carryOut, end } = createCarryOut({ services, log, defect, notify });
   let isClosed = false;
   let endLooking: (() => void) | undefined;
 
@@ -124,7 +124,7 @@ export function createJobRunner({
     try {
       const started = await store.advanceJob(job.id, { status: "running" }, []);
       if (!started) return;
-      tell(started);
+      notify(started);
       await carryOut(store, started, stop);
     } catch (error) {
       if (error instanceof JobLost) return;

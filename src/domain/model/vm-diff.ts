@@ -10,7 +10,7 @@ export type TimedOccurrence = Occurrence & Readonly<{ reportedMs?: number }>;
 
 /** `reportedMs`: when the hypervisor reported it; absent: only the time of the observation is known. */
 export type Fact = Readonly<{ type: EventType; data: DomainEvent["data"]; reportedMs?: number }>;
-export type VmDelta = Readonly<{ sighting: ReportedState | null; facts: readonly Fact[] }>;
+export type VmDelta = Readonly<{ reportedState: ReportedState | null; facts: readonly Fact[] }>;
 
 export type DiffOptions = Readonly<{
   /** The occurrences are old, so the bytes read before and after them cannot be told apart. */
@@ -28,7 +28,7 @@ export function diffVm(
   occurrences: readonly TimedOccurrence[] = [],
   { isLate = false, isFound = true }: DiffOptions = {},
 ): VmDelta {
-  if (!vm) return { sighting: null, facts: before ? [...ended(before, undefined), elsewhere("undefined")] : [] };
+  if (!vm) return { reportedState: null, facts: before ? [...ended(before, undefined), elsewhere("undefined")] : [] };
   const resets = occurrences.filter(({ type, run }) => type === "rebooted" && run === (vm.run ?? before?.run));
   const seen = reportedStateOf(connection, vm, before);
   const inRun = vm.run === undefined ? 0 : resets.length;
@@ -39,8 +39,8 @@ export function diffVm(
   // The hypervisor names the disk a moment later; the error is reported then, or once a list finds it.
   const waits = isIoError(vm) && !(before && isIoError(before)) && !isReported && !isFound;
   const { powerReason: _unreported, ...rest } = seen;
-  const sighting = { ...(waits ? rest : seen), lowSpace, reboots: seen.reboots + inRun, ...read };
-  if (!before) return { sighting, facts: [elsewhere("defined"), ...(vm.run === undefined ? [] : [started(vm)])] };
+  const reportedState = { ...(waits ? rest : seen), lowSpace, reboots: seen.reboots + inRun, ...read };
+  if (!before) return { reportedState, facts: [elsewhere("defined"), ...(vm.run === undefined ? [] : [started(vm)])] };
   const facts: Fact[] = [];
   const rebootsBefore = before.run === vm.run ? before.reboots : 0;
   for (const [index, reset] of resets.entries())
@@ -56,18 +56,22 @@ export function diffVm(
   const ran: Pick<ReportedState, "power" | "powerReason"> = isNew ? { power: "running" } : before;
   if (isCrashed(vm) && !isCrashed(ran)) facts.push({ type: "vm.crashed", data: { run: vm.run } });
   else facts.push(...pauses(ran, vm));
-  facts.push(...ejections(before, vm), ...swaps(before, sighting), ...troubles(seen, before, vm, occurrences, waits));
-  if (sighting.agent && !(before.agent && before.run === vm.run))
+  facts.push(
+    ...ejections(before, vm),
+    ...swaps(before, reportedState),
+    ...troubles(seen, before, vm, occurrences, waits),
+  );
+  if (reportedState.agent && !(before.agent && before.run === vm.run))
     facts.push({ type: "agent.connected", data: { run: vm.run } });
   // The name is part of the definition.
   if (vm.name !== before.name) facts.push(elsewhere("renamed", { from: before.name, to: vm.name }));
   else if (vm.fingerprint !== before.fingerprint) facts.push(elsewhere("redefined"));
-  return { sighting, facts };
+  return { reportedState, facts };
 }
 
 /** Whether there is nothing to report and nothing to store. */
-export const isEmptyDelta = ({ sighting, facts }: VmDelta, before: ReportedState | undefined): boolean =>
-  facts.length === 0 && JSON.stringify(sighting ?? undefined) === JSON.stringify(before);
+export const isEmptyDelta = ({ reportedState, facts }: VmDelta, before: ReportedState | undefined): boolean =>
+  facts.length === 0 && JSON.stringify(reportedState ?? undefined) === JSON.stringify(before);
 
 const when = ({ reportedMs }: TimedOccurrence): Pick<Fact, "reportedMs"> =>
   reportedMs === undefined ? {} : { reportedMs };

@@ -78,7 +78,7 @@ export interface ReportedStateStore {
   report(
     target: Target,
     expect: number | undefined,
-    sighting: ReportedState | null,
+    reportedState: ReportedState | null,
     events: readonly DomainEvent[],
   ): Promise<ReportOutcome>;
   /** Whether the connection was fully observed once, so that an unknown VM on it is new. */

@@ -34,7 +34,7 @@ export type Settlement = Readonly<{
    * of the operation. Absent leaves the reported state as it is. */
   reports?: (
     reported: ReportedState | undefined,
-  ) => Readonly<{ sighting: ReportedState | null; events: readonly DomainEvent[] }>;
+  ) => Readonly<{ reportedState: ReportedState | null; events: readonly DomainEvent[] }>;
   events: readonly DomainEvent[];
   /** The claim that ends with it, in the same transaction. */
   claim?: Claim;

@@ -162,21 +162,21 @@ describe("diffVm()", () => {
   it("counts the resets of one run, and from the beginning in the next", () => {
     const reset: Occurrence = { type: "rebooted", run: "run-1" };
     const first = diffVm("local", seen(running), running, [reset]);
-    const second = diffVm("local", first.sighting!, running, [reset]);
+    const second = diffVm("local", first.reportedState!, running, [reset]);
     expect(second.facts).toEqual([{ type: "vm.rebooted", data: { run: "run-1", reboots: 2 } }]);
-    expect(diffVm("local", second.sighting!, vm({ run: "run-2" })).sighting?.reboots).toBe(0);
+    expect(diffVm("local", second.reportedState!, vm({ run: "run-2" })).reportedState?.reboots).toBe(0);
   });
 
   it("waits with an I/O error until its disk is known, or until a look finds no more", () => {
     const hinted = diffVm("local", seen(running), paused, [], { isFound: false });
     expect(hinted.facts).toEqual([]);
     const error: Occurrence = { type: "io_error", run: "run-1", target: "vda", reason: "enospc" };
-    const reported = diffVm("local", hinted.sighting!, paused, [error], { isFound: false });
+    const reported = diffVm("local", hinted.reportedState!, paused, [error], { isFound: false });
     expect(reported.facts).toEqual([
       { type: "disk.io_error", data: { run: "run-1", paused: true, disk: "vda", reason: "enospc" } },
     ]);
-    expect(diffVm("local", reported.sighting!, paused).facts).toEqual([]);
-    const found = diffVm("local", hinted.sighting!, paused);
+    expect(diffVm("local", reported.reportedState!, paused).facts).toEqual([]);
+    const found = diffVm("local", hinted.reportedState!, paused);
     expect(found.facts).toEqual([{ type: "disk.io_error", data: { run: "run-1", paused: true } }]);
   });
 
@@ -184,13 +184,13 @@ describe("diffVm()", () => {
     const low: Occurrence = { type: "space_low", run: "run-1", target: "vda", freeBytes: 5 };
     const first = diffVm("local", seen(running), running, [low]);
     expect(first.facts).toHaveLength(1);
-    expect(diffVm("local", first.sighting!, running, [low]).facts).toEqual([]);
+    expect(diffVm("local", first.reportedState!, running, [low]).facts).toEqual([]);
     const next = vm({ run: "run-2" });
-    const again = diffVm("local", first.sighting!, next, [{ ...low, run: "run-2" }]);
+    const again = diffVm("local", first.reportedState!, next, [{ ...low, run: "run-2" }]);
     expect(again.facts.map(({ type }) => type)).toEqual(["vm.stopped", "vm.started", "disk.space_low"]);
   });
 
-  it("is nothing where nothing differs, and something where only the sighting does", () => {
+  it("is nothing where nothing differs, and something where only the reportedState does", () => {
     expect(isEmptyDelta(diffVm("local", seen(running), running), seen(running))).toBe(true);
     expect(isEmptyDelta(diffVm("local", undefined, undefined), undefined)).toBe(true);
     const again = { ...running, powerReason: "postcopy" };
@@ -203,25 +203,25 @@ describe("diffVm()", () => {
 describe("diffVm() of a reset", () => {
   const read = (vda: number): Vm => ({ ...running, readBytes: { vda } });
   const rebooted: Occurrence = { type: "rebooted", run: "run-1" };
-  const first = diffVm("local", seen(read(10)), read(20), [rebooted]).sighting!;
+  const first = diffVm("local", seen(read(10)), read(20), [rebooted]).reportedState!;
 
   it("remembers what had been read by then, until the next one", () => {
     expect(seen(read(10))).not.toHaveProperty("readAtReset");
     expect(first).toMatchObject({ reboots: 1, readAtReset: { vda: 20 } });
     const later = diffVm("local", first, read(30));
-    expect(later.sighting).toEqual(first);
+    expect(later.reportedState).toEqual(first);
     expect(isEmptyDelta(later, first)).toBe(true);
-    expect(diffVm("local", first, read(40), [rebooted]).sighting).toMatchObject({ readAtReset: { vda: 40 } });
+    expect(diffVm("local", first, read(40), [rebooted]).reportedState).toMatchObject({ readAtReset: { vda: 40 } });
   });
 
   it("keeps what it knew when it looks too late: then more counts as read since, never less", () => {
     const late = (before: typeof first | undefined) => diffVm("local", before, read(50), [rebooted], { isLate: true });
-    expect(late(first).sighting).toMatchObject({ reboots: 2, readAtReset: { vda: 20 } });
-    expect(late(seen(read(10))).sighting).not.toHaveProperty("readAtReset");
+    expect(late(first).reportedState).toMatchObject({ reboots: 2, readAtReset: { vda: 20 } });
+    expect(late(seen(read(10))).reportedState).not.toHaveProperty("readAtReset");
   });
 
   it("remembers nothing of it in the next run", () => {
-    expect(diffVm("local", first, off).sighting).not.toHaveProperty("readAtReset");
-    expect(diffVm("local", first, vm({ run: "run-2" })).sighting).not.toHaveProperty("readAtReset");
+    expect(diffVm("local", first, off).reportedState).not.toHaveProperty("readAtReset");
+    expect(diffVm("local", first, vm({ run: "run-2" })).reportedState).not.toHaveProperty("readAtReset");
   });
 });

@@ -22,6 +22,7 @@ import {
   failing,
   hd,
   idIn,
+  listOnNoDatabase,
   made,
   onDatabase,
   onTwo,
@@ -274,11 +275,7 @@ const provoked: Partial<Record<ErrorCode, () => Promise<HttpAnswer>>> = {
     await made(directory, "insert into mikro_orm_migrations (name, executed_at) values ('29991231-beyond', 0)");
     return (await onDatabase(directory)).ask("GET", "/api/vms");
   },
-  async STORE_CORRUPT() {
-    const directory = temporaryDirectory();
-    writeFileSync(databaseOf(directory), "This is a diary and not a database.\n".repeat(100));
-    return (await onDatabase(directory)).ask("GET", "/api/vms");
-  },
+  STORE_CORRUPT: listOnNoDatabase,
   async STORE_UNAVAILABLE() {
     const directory = temporaryDirectory();
     writeFileSync(`${directory}/file`, "");

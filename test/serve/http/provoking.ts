@@ -1,4 +1,5 @@
 /** Servers in this process whose hosts, hypervisors and databases are as bad as a test wants them. */
+import { writeFileSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import { expect } from "vitest";
 import type { Change } from "../../../src/domain/changes/catalogue.ts";
@@ -11,6 +12,7 @@ import { allTools } from "../../../src/tools/catalogue.ts";
 import { databaseOf } from "../../store/fixture.ts";
 import type { HttpAnswer } from "../../support/http.ts";
 import { type HttpHere, openHere, sessionOf } from "../../support/http-here.ts";
+import { temporaryDirectory } from "../../support/memory.ts";
 import { memoryBackend, type World, type WorldOptions, world } from "../../support/world.ts";
 import { foreign, seedOf } from "../../tools/harness.ts";
 
@@ -139,4 +141,11 @@ export async function endedJob(): Promise<HttpAnswer> {
   await made.store.addJob({ ...job, attempts: 1, status: "queued", startedAt: at, updatedAt: at }, []);
   await made.store.endJob(job.id, { status: "done" }, []);
   return ask("POST", `/api/jobs/${job.id}/cancel`, {});
+}
+
+/** Lists the VMs where the file of the database is something else. */
+export async function listOnNoDatabase(): Promise<HttpAnswer> {
+  const directory = temporaryDirectory();
+  writeFileSync(databaseOf(directory), "This is a diary and not a database.\n".repeat(100));
+  return (await onDatabase(directory)).ask("GET", "/api/vms");
 }
