@@ -1,3 +1,4 @@
+// @module-tag process
 // Goal: a file that never answers costs a call its time limit and no more. Method: a file system of the test's own, mounted
 // through /dev/fuse, whose files do not answer; a real server process looks at them. What cannot be seen: a mount that
 // does not answer to a plain look at its directory either is the same to the server, but cannot be unmounted cleanly here.

@@ -1,3 +1,4 @@
+// @module-tag process
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";

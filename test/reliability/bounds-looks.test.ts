@@ -1,3 +1,4 @@
+// @module-tag long
 // Goal: a hypervisor that never answers, and heeds no signal, keeps no caller and no VM for ever. Method: every method of
 // the ports is made to hang under limits that are shortened to what a test can wait for.
 

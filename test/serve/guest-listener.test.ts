@@ -1,3 +1,4 @@
+// @module-tag process
 // Goal: a guest can make the one call that a link was made for, and nothing else. Method: the real listener on the real
 // store. What it cannot see: what is no proper HTTP (guest-listener-wire.test.ts), real guests and plugins
 // (phone-home.real.test.ts).

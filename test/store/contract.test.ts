@@ -1,3 +1,4 @@
+// @module-tag process
 import { storeContract } from "./contract.ts";
 import { inMemory, sqliteOn } from "./shared-databases.ts";
 

@@ -1,3 +1,4 @@
+// @module-tag process
 import { portsContract } from "./ports-contract.ts";
 import { inMemory, sqliteOn } from "./shared-databases.ts";
 

@@ -1,3 +1,4 @@
+// @module-tag process
 /** Jobs in the page: how far they are, how they are cancelled, and how they end. */
 import type { Page } from "playwright-core";
 import { expect, it } from "vitest";

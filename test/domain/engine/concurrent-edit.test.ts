@@ -1,3 +1,4 @@
+// @module-tag long
 /** What happens while an operation runs: other programs edit the VM, the caller gives up. */
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { Change } from "../../../src/domain/changes/catalogue.ts";

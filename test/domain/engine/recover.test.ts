@@ -1,3 +1,4 @@
+// @module-tag long
 /** A process may end at any moment. Goal: whatever it left behind, the next look settles it, the VM is either as it was
  * or as it was asked to be, and the record agrees. Method: an operation is run again and again, each time stopped at
  * another call on its ports, before or after the call, with every later call failing too; then another one follows on

@@ -1,3 +1,4 @@
+// @module-tag process
 /** Goal: a console is for who may use it and ends with what it stands on. Method: the server on a real socket, VMs in
  * memory whose screen is a VNC server of the test's. What it cannot see: a real screen; console.real.test.ts. */
 import { once } from "node:events";

@@ -1,3 +1,4 @@
+// @module-tag long
 // Goal: whatever bytes a daemon sends, every waiting call ends, the connection ends at the first nonsense with an error of
 // its own, and no length in a message is believed before its bytes are there. Method: right answers mutated, cut, reordered
 // over a real socket; the decoders alone with random bytes. What cannot be seen: how the real daemon's timing differs.

@@ -1,3 +1,4 @@
+// @module-tag long
 // Goal: what Bootwright does not edit in a definition comes back as it was, whatever else is in it. Method: random
 // documents around a real domain's shape, edited by every function that writes; compared by a canonical form that is
 // written without the parser under test. What cannot be seen: what libvirt itself makes of them (domain-xml.real.test.ts).
