@@ -102,8 +102,8 @@ type Seen = Readonly<{
 
 function vmFrom(session: LibvirtSession, domain: Domain, seen: Seen): Vm {
   const { definition, fingerprint, claim, type } = session.parse(seen.next);
-  const power = powerOf(seen.state);
-  const reason = reasonOf(power, seen.reason);
+  const power = powerOf(seen.state, domain.id !== undefined);
+  const reason = reasonOf(power, seen);
   const live = seen.live === undefined ? undefined : session.parse(seen.live);
   const run = runOf(session, domain);
   const on = power !== "off" && live !== undefined && run !== undefined;
@@ -125,8 +125,10 @@ function vmFrom(session: LibvirtSession, domain: Domain, seen: Seen): Vm {
   };
 }
 
-function powerOf(state: number): Power {
-  if (state === DOMAIN_STATE.shutoff || state === DOMAIN_STATE.crashed) return "off";
+/** A crashed domain with `<on_crash>preserve</on_crash>` keeps its QEMU, and its id: it can be destroyed and not started. */
+function powerOf(state: number, isActive: boolean): Power {
+  if (state === DOMAIN_STATE.crashed) return isActive ? "paused" : "off";
+  if (state === DOMAIN_STATE.shutoff) return "off";
   return state === DOMAIN_STATE.paused || state === DOMAIN_STATE.pmSuspended ? "paused" : "running";
 }
 
@@ -145,8 +147,11 @@ const pauses: Readonly<Record<number, string>> = {
 };
 
 /** The reason of a pause, if it affects what to do next. */
-function reasonOf(power: Power, reason: number): string | undefined {
-  if (power === "paused") return pauses[reason];
+function reasonOf(power: Power, { state, reason }: Pick<Seen, "state" | "reason">): string | undefined {
+  if (power === "paused") {
+    if (state === DOMAIN_STATE.crashed) return "crashed";
+    return state === DOMAIN_STATE.pmSuspended ? "suspended" : pauses[reason];
+  }
   if (power === "off")
     return reason === SHUTOFF_REASON.failed ? "failed" : reason === SHUTOFF_REASON.crashed ? "crashed" : undefined;
   return undefined;

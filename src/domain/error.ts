@@ -61,7 +61,10 @@ const catalogue = {
   }),
   VM_PAUSED: (d: { vm: string; reason: string }) => ({
     message: `Cannot do this while VM "${d.vm}" is paused (${d.reason})`,
-    hint: "Resume it in the hypervisor, or stop it with force, then try again",
+    hint:
+      d.reason === "crashed"
+        ? "Its guest crashed and its memory is preserved. stop_vm with force ends it, then start it again"
+        : "Resume it in the hypervisor, or stop it with force, then try again",
   }),
   /** `waitingMax`: the limit of callers that wait for one VM, where it was reached. */
   VM_BUSY: (d: { vm: string; holder: string; what: string; since: string; waitedMs: number; waitingMax?: number }) => ({

@@ -19,6 +19,7 @@ export const findings: Readonly<Record<FindingCode, string>> = {
   SECURE_BOOT_MAY_REJECT: "보안 부팅이 이 ISO를 거부할 수도 있습니다.",
   DISK_MISSING: "디스크 파일이 없습니다.",
   DISK_CORRUPT: "디스크 이미지에 오류가 있습니다.",
+  DISK_FORMAT_MISMATCH: "정의에 적힌 디스크 형식이 실제 형식과 다릅니다.",
   DISK_REFUSED: "디스크 이미지를 열면 안 됩니다.",
   DISK_IN_USE: "다른 VM이 이 디스크를 쓰고 있습니다.",
   DISK_HAS_CLONES: "다른 VM의 디스크가 이 디스크를 바탕으로 합니다. 여기에 쓰면 그 디스크가 망가집니다.",

@@ -27,12 +27,19 @@ export type BootReport = Readonly<{ coldStart: Prediction; guestReboot: Predicti
 /** What a definition would boot, device by device. */
 export function predict(state: State, definition: VmDefinition, roles: Roles): Prediction {
   const { order } = bootOrderOf(definition, roles);
-  const candidates = bootSequence(definition).map((device): Candidate => {
-    if (device.startsWith("disk:") || device === "class:hd") {
+  const sequence = bootSequence(definition);
+  const firstDisk = sequence.find(isDisk);
+  const candidates = sequence.map((device): Candidate => {
+    if (isDisk(device)) {
       const disk = diskOf(definition, device.slice("disk:".length));
       const fact = disk?.path === undefined ? undefined : state.disks[disk.path];
       const role = disk === undefined || disk.target === roles.systemDisk ? "hd" : "other";
-      return { device, role, ...diskVerdict(disk, fact, definition.firmware) };
+      // SeaBIOS maps the disks of the order as drives 0x80, 0x81, … and boots drive 0x80 alone (boot.c, do_boot()).
+      const verdict =
+        definition.firmware === "bios" && device !== firstDisk
+          ? behindFirstDisk
+          : diskVerdict(disk, fact, definition.firmware);
+      return { device, role, ...verdict };
     }
     if (device.startsWith("cdrom:") || device === "class:cdrom") {
       const drive = driveOf(definition, device.slice("cdrom:".length));
@@ -51,6 +58,13 @@ export function predict(state: State, definition: VmDefinition, roles: Roles): P
     boots: definition.directKernel ? { device: "other" } : { device, ...(path && { path }) },
   };
 }
+
+const isDisk = (device: string): boolean => device.startsWith("disk:") || device === "class:hd";
+
+const behindFirstDisk: Verdict = {
+  verdict: "cannot",
+  cause: "under BIOS only the first hard disk of the boot order boots, and another one comes before",
+};
 
 const pathOf = (definition: VmDefinition, device: string) =>
   diskOf(definition, device.slice("disk:".length))?.path ?? driveOf(definition, device.slice("cdrom:".length))?.path;

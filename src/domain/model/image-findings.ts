@@ -1,6 +1,7 @@
 /** Findings about a VM's images, with what would fix each. */
 import { type Finding, finding, fixCall } from "./finding.ts";
 import { type State, usersAt } from "./state.ts";
+import { isMisdeclared } from "./verdict.ts";
 import { type Disk, type Drive, driveOf, type Roles } from "./vm.ts";
 
 const HOST_SPACE_LOW_BYTES = 1024 ** 3;
@@ -61,7 +62,8 @@ function mediaFindings(state: State, { target, path }: Drive, isIsoDrive: boolea
 }
 
 /** A fault of any disk, not only the system disk, keeps the VM from running, and any disk can be ruined. */
-function diskFindings(state: State, { target, path, readOnly, shareable }: Disk): Finding[] {
+function diskFindings(state: State, disk: Disk): Finding[] {
+  const { target, path, readOnly, shareable } = disk;
   const fact = path === undefined ? undefined : state.disks[path];
   if (path === undefined || !fact) return [];
   const found: Finding[] = [];
@@ -69,6 +71,10 @@ function diskFindings(state: State, { target, path, readOnly, shareable }: Disk)
   const check = [fixCall("get_disk_info", state, { disk: target, check: true })];
   if (fact.state === "missing") found.push(finding("DISK_MISSING", `${path} does not exist`, look));
   if (fact.corrupt) found.push(finding("DISK_CORRUPT", `${path} has errors`, check));
+  if (isMisdeclared(disk, fact)) {
+    const message = `the definition declares ${path} as ${disk.format}, and its header says ${fact.format}; the hypervisor goes by the definition`;
+    found.push(finding("DISK_FORMAT_MISMATCH", message, look));
+  }
   if (fact.refused !== undefined) {
     found.push(finding("DISK_REFUSED", `${path} must not be opened: ${fact.refused}`, look));
   }

@@ -9,11 +9,18 @@ const cannot = (cause: string): Verdict => ({ verdict: "cannot", cause });
 const unknown = (cause: string): Verdict => ({ verdict: "unknown", cause });
 const named = (firmware: Firmware) => (firmware === "bios" ? "BIOS" : "UEFI");
 
+/** Whether the definition declares another format than the image's header has. Not known where either says nothing. */
+export const isMisdeclared = ({ format }: Disk, fact: DiskFact): boolean =>
+  format !== undefined && fact.format !== undefined && format !== fact.format;
+
 export function diskVerdict(disk: Disk | undefined, fact: DiskFact | undefined, firmware: Firmware): Verdict {
   if (!disk) return cannot("the VM has no disk");
   if (disk.path === undefined) return unknown("the disk is not a file of this host");
   if (!fact || fact.state === "unreadable") return unknown("the disk image cannot be read");
   if (fact.state !== "ok") return cannot(`the disk image is ${fact.state === "missing" ? "missing" : "not a file"}`);
+  // Read as raw, the image begins with its own header; read as another format than its own, it does not open.
+  if (isMisdeclared(disk, fact))
+    return cannot(`the definition declares the disk as ${disk.format}, and it is ${fact.format}`);
   if (fact.content === "blank") return cannot("the disk is blank");
   if (fact.content === "unknown") return unknown("the content of the disk cannot be read");
   if (firmware !== "bios") {

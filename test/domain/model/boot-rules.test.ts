@@ -147,6 +147,22 @@ describe("predict() with several disks and drives", () => {
     expect(predicted(deviceBoot({ "disk:vdb": 1, "cdrom:sdb": 2 })).boots).toEqual({ device: "hd", path: second });
   });
 
+  test("predict() tries only the first hard disk of the order under BIOS, and every disk under UEFI", () => {
+    const order = deviceBoot({ "disk:vda": 1, "disk:vdb": 2 });
+    const under = (firmware: Firmware, boot: VmDefinition["boot"]) => {
+      const made = given(boot);
+      const disks = { ...made.disks, [second]: { ...(firmware === "bios" ? biosDisk : uefiDisk), path: second } };
+      return predict({ ...made, disks }, { ...made.vm!.next, firmware }, rolesFor(made)).boots;
+    };
+    expect(under("bios", order)).toEqual({ device: "none" });
+    expect(under("uefi", order)).toEqual({ device: "hd", path: second });
+    const mixed = deviceBoot({ "disk:vda": 1, "cdrom:sdb": 2, "disk:vdb": 3 });
+    expect(under("bios", mixed)).toEqual({ device: "cdrom", path: ISO });
+    const behind = deviceBoot({ "disk:vda": 1, "disk:vdb": 2, "cdrom:sdb": 3 });
+    expect(under("bios", behind)).toEqual({ device: "cdrom", path: ISO });
+    expect(under("uefi", behind)).toEqual({ device: "hd", path: second });
+  });
+
   test("predict() does not try a device without a number", () => {
     expect(predicted(deviceBoot({ "cdrom:sda": 1 })).boots.device).toBe("none");
   });

@@ -73,6 +73,21 @@ export const aboutDisksAndState: readonly Row[] = [
     },
   },
   {
+    code: "DISK_FORMAT_MISMATCH",
+    blocks: ["start"],
+    fixes: ["get_disk_info"],
+    when: {
+      "a qcow2 image is declared as raw": offWith("hd", { disk: biosDisk }, { disks: [disk({ format: "raw" })] }),
+      "a raw image is declared as qcow2": offWith("hd", { disk: { ...biosDisk, format: "raw" } }),
+    },
+    not: {
+      "the image is as it is declared": offWith("hd", { disk: biosDisk }),
+      "the format of the image is not known": offWith("hd", {
+        disk: diskFact({ state: "unreadable", content: "unknown" }),
+      }),
+    },
+  },
+  {
     code: "DISK_REFUSED",
     blocks: ["change", "resize", "start"],
     fixes: ["get_disk_info"],
