@@ -35,7 +35,8 @@ export default defineConfig({
           isolate: false,
           include: [all],
           exclude: [real, ...slow],
-          maxWorkers: 2,
+          // As many as of the slow ones, which run in one group with them and mostly wait for programs.
+          maxWorkers: 3,
           testTimeout: 120_000,
           hookTimeout: 120_000,
           expect: patience,
@@ -47,7 +48,7 @@ export default defineConfig({
           name: "slow",
           include: slow,
           exclude: [real],
-          maxWorkers: 2,
+          maxWorkers: 3,
           testTimeout: 120_000,
           hookTimeout: 120_000,
           expect: patience,

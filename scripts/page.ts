@@ -40,8 +40,11 @@ if (values.force || !isBuilt()) {
   mkdirSync(dirname(out), { recursive: true });
   try {
     await makePage();
-    rmSync(out, { recursive: true, force: true });
-    renameSync(made, out);
+    // Another build may have put the same there meanwhile, and a server may be reading it.
+    if (values.force || !isBuilt()) {
+      rmSync(out, { recursive: true, force: true });
+      renameSync(made, out);
+    }
   } catch (error) {
     // Somebody else may have built the same at the same time.
     if (!isBuilt()) throw error;

@@ -128,7 +128,7 @@ await check("a function that never ends is ended, and the server goes on", () =>
     [],
     async ({ server }) => {
       await server.call("create_vm", { name: "web" });
-      await until("it was ended", () => server.stderr().includes('loops: Plugin "loops" was ended'));
+      await until("it was terminated", () => server.stderr().includes('loops: Plugin "loops" was terminated'));
       if ((await server.call("list_vms")).total !== 1) throw new Error("the VM is gone");
     },
   ),
