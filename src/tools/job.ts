@@ -111,8 +111,10 @@ async function waitForJob(store: Store, begun: Job, seconds: number, { call }: T
   let changed = Promise.withResolvers<void>();
   const endFeed = store.onChange(() => changed.resolve());
   try {
-    for (let job = begun; ; ) {
-      call.progress(job.message ?? job.title, job.percent);
+    for (let [job, reported] = [begun, ""]; ; ) {
+      const progress = [job.message ?? job.title, job.percent] as const;
+      if (String(progress) !== reported) call.progress(...progress);
+      reported = String(progress);
       const leftMs = until - performance.now();
       if (!isActive(job) || leftMs <= 0) return job;
       await changeOrTimeout(changed.promise, Math.min(leftMs, POLL_MS), signal);
