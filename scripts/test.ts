@@ -175,11 +175,11 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
 await endLeftovers();
 // Once, before several tests at a time would build it.
 if (!onlyUnit) await execa(process.execPath, [join(root, "scripts/page.ts")], { cwd: root, stdio: "inherit" });
-const light = async () => {
-  if (onlyUnit) return [await runVitest(["unit"])];
-  return [await runVitest(["slow", "unit"], hasGuests), await runDeno()];
-};
-const sums = (await Promise.all([hasGuests ? runVitest(["real"]).then((sum) => [sum]) : [], light()])).flat();
+const sums = await Promise.all(
+  onlyUnit
+    ? [runVitest(["unit"])]
+    : [...(hasGuests ? [runVitest(["real"])] : []), runVitest(["slow", "unit"], hasGuests), runDeno()],
+);
 await endOwnLeftovers();
 await printFigures();
 
