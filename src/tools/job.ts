@@ -111,10 +111,11 @@ async function waitForJob(store: Store, begun: Job, seconds: number, { call }: T
   let changed = Promise.withResolvers<void>();
   const endFeed = store.onChange(() => changed.resolve());
   try {
-    for (let [job, reported] = [begun, ""]; ; ) {
-      const progress = [job.message ?? job.title, job.percent] as const;
-      if (String(progress) !== reported) call.progress(...progress);
-      reported = String(progress);
+    let reported: Pick<Job, "message" | "percent"> | undefined;
+    for (let job = begun; ; ) {
+      if (!reported || reported.message !== job.message || reported.percent !== job.percent)
+        call.progress(job.message ?? job.title, job.percent);
+      reported = job;
       const leftMs = until - performance.now();
       if (!isActive(job) || leftMs <= 0) return job;
       await changeOrTimeout(changed.promise, Math.min(leftMs, POLL_MS), signal);

@@ -9,6 +9,7 @@ import type { Ports } from "../ports/operation-ports.ts";
 import type { Store } from "../ports/store.ts";
 import { type JobContext, type JobDefinition, type JobRequest, jobDefinition, type Progress } from "./job.ts";
 import { createProgress } from "./progress.ts";
+import { JobCancelled, JobLost, ProcessEnds } from "./stop-reason.ts";
 
 /** Attempts without a checkpoint between them, after which a job is given up. */
 export const ATTEMPTS_MAX = 3;
@@ -25,11 +26,6 @@ export type JobServices = Readonly<{
   claimWaitMs: number;
 }>;
 
-/** Why a job's signal is aborted. */
-export class JobCancelled extends Error {}
-export class ProcessEnds extends Error {}
-export class JobLost extends Error {}
-
 export type CarryOutOptions = Readonly<{
   services: JobServices;
   log: (message: string) => void;
@@ -42,15 +38,7 @@ export type CarryOutOptions = Readonly<{
 export function createCarryOut({ services, log, defect, notify }: CarryOutOptions) {
   async function carryOut(store: Store, job: Job, stop: AbortController): Promise<void> {
     const definition = jobDefinition(job.kind)!;
-    const progress = createProgress({
-      store,
-      job,
-      stop,
-      now: services.now,
-      notify,
-      lost: () => new JobLost(),
-      cancelled: () => new JobCancelled(),
-    });
+    const progress = createProgress({ store, job, stop, now: services.now, notify });
     try {
       if (job.status === "cancelling") throw new JobCancelled();
       if (job.attempts > ATTEMPTS_MAX)

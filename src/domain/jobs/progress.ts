@@ -1,8 +1,8 @@
 /** How far a job is, as its process records it: what is to be durable at once, the rest now and then. */
-import type { Job } from "../model/job.ts";
-import { jobEvent } from "../model/job.ts";
+import { type Job, jobEvent } from "../model/job.ts";
 import type { JobStore } from "../ports/job-store.ts";
 import type { Progress } from "./job.ts";
+import { JobCancelled, JobLost } from "./stop-reason.ts";
 
 /** Progress without a checkpoint is written at most once in so many milliseconds. */
 const WRITE_EVERY_MS = 500;
@@ -16,11 +16,9 @@ export type ProgressOptions = Readonly<{
   stop: AbortController;
   now: () => Date;
   notify: (job: Job) => void;
-  lost: () => Error;
-  cancelled: () => Error;
 }>;
 
-export function createProgress({ store, job: began, stop, now, notify, lost, cancelled }: ProgressOptions) {
+export function createProgress({ store, job: began, stop, now, notify }: ProgressOptions) {
   let job = began;
   let writtenAt = Number.NEGATIVE_INFINITY;
 
@@ -45,10 +43,10 @@ export function createProgress({ store, job: began, stop, now, notify, lost, can
       },
       events,
     );
-    if (!written) stop.abort(lost());
+    if (!written) stop.abort(new JobLost());
     else {
       job = written;
-      if (written.status === "cancelling") stop.abort(cancelled());
+      if (written.status === "cancelling") stop.abort(new JobCancelled());
     }
     stop.signal.throwIfAborted();
   }

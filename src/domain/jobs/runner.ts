@@ -4,8 +4,9 @@ import { DomainError } from "../error.ts";
 import { isActive, type Job, jobEvent } from "../model/job.ts";
 import type { Target } from "../model/vm.ts";
 import type { Store } from "../ports/store.ts";
-import { createCarryOut, isStoreFault, JobCancelled, JobLost, type JobServices, ProcessEnds } from "./carry-out.ts";
+import { createCarryOut, isStoreFault, type JobServices } from "./carry-out.ts";
 import { jobDefinition } from "./job.ts";
+import { JobCancelled, JobLost, ProcessEnds } from "./stop-reason.ts";
 
 /** Jobs that one process runs at a time; further ones are queued. Each may write a whole disk. */
 export const RUNNING_MAX = 2;
@@ -67,6 +68,9 @@ export function createJobRunner({
   let isClosed = false;
   let endLooking: (() => void) | undefined;
 
+  const hasConnection = ({ target }: Job): boolean =>
+    target === undefined || services.connections.names.includes(target.connection);
+
   /** Looks whether what this process runs is to be cancelled. */
   async function look(store: Store): Promise<void> {
     for (const { id, stop } of running.values()) {
@@ -76,7 +80,10 @@ export function createJobRunner({
     for (const queued of [...queue]) {
       const job = await store.job(queued.id);
       if (job?.status !== "cancelling") continue;
-      queue.splice(queue.indexOf(queued), 1);
+      // Begun or ended by somebody else while this read the job.
+      const place = queue.indexOf(queued);
+      if (place < 0) continue;
+      queue.splice(place, 1);
       await end(store, job, { status: "cancelled" });
     }
   }
@@ -165,9 +172,10 @@ export function createJobRunner({
       const job = await store.cancelJob(id);
       if (!isActive(job) && job.status !== "cancelled")
         throw new DomainError("JOB_ENDED", { job: id, status: job.status });
-      const left = await store.takeJob(id);
+      // One that is held by nobody is cancelled here, unless its connection is another server's, which can clean up.
+      const left = hasConnection(job) ? await store.takeJob(id) : undefined;
       if (left && jobDefinition(left.kind)) queue.push(left);
-      // A kind that this program does not know: nobody else is at it, and what it left stays.
+      // Of an unknown kind nobody here can say what it left: that stays.
       else if (left) await end(store, left, { status: "cancelled" });
       next(store);
       await look(store);
@@ -177,9 +185,10 @@ export function createJobRunner({
     async takeUp() {
       const store = await services.store();
       for (const id of [...held]) await leave(store, id);
-      for (const { id, kind, target } of await store.abandonedJobs()) {
+      for (const abandoned of await store.abandonedJobs()) {
+        const { id, kind } = abandoned;
         if (isClosed || running.size + queue.length >= runningMax) return;
-        if (!jobDefinition(kind) || (target && !services.connections.names.includes(target.connection))) continue;
+        if (!jobDefinition(kind) || !hasConnection(abandoned)) continue;
         const job = await store.takeJob(id);
         if (!job) continue;
         log(`job ${id}: going on with "${job.title}", which a process left that ended`);
